@@ -1,9 +1,32 @@
 /**
+ * Names of cached results.
+ *
+ * A key class says what identifies a result and of which type it is. A new shape of either is a new key, so what an
+ * older version of a program has stored is never read as something else. A plain `string` is a key too.
+ *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
+import type * as Persistable from "effect/persistence/Persistable"
 import type * as PrimaryKey from "effect/PrimaryKey"
+import type * as Request from "effect/Request"
+import type * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import { CacheConfigError } from "./CacheError.ts"
+import { define, isKey } from "./internal/key/define.ts"
+import { idOfString, shortDigest } from "./internal/key/id.ts"
+import type { KeyInfo } from "./internal/key/info.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// models
+// ---------------------------------------------------------------------------------------------------------------------
 
 /**
+ * The name of a cached result: a value of type `A`, or a failure of type `E`, whose codecs need the services `R`.
+ *
+ * Instances of a class made with {@link Class} are keys. Its own members have names that begin with `~`, so every
+ * other name is free for the payload; read them with {@link id} and {@link tags}.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -13,4 +36,264 @@ export interface CacheKey<out A, out E = never, out R = never> extends PrimaryKe
     readonly _E: (_: never) => E
     readonly _R: (_: never) => R
   }
+  readonly "~id": string
+  readonly "~tags": ReadonlyArray<string>
+  readonly "~class": KeyInfo
 }
+
+/**
+ * Any key of a class, whatever it names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Any = CacheKey<any, any, any>
+
+/**
+ * The type of the values that a key names.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Success<K> = K extends CacheKey<infer A, any, any> ? A : never
+
+/**
+ * The type of the failures that a key names: `never` where its class declares no error.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Error<K> = K extends CacheKey<any, infer E, any> ? E : never
+
+/**
+ * The services that the codecs of a key's value and failure need.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Services<K> = K extends CacheKey<any, any, infer R> ? R : never
+
+/**
+ * A class of keys, as {@link Class} makes it: the constructor, and the schemas it was given.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KeyClass<
+  Self,
+  Name extends string,
+  Fields extends Schema.Struct.Fields,
+  S extends Schema.Constraint,
+  E extends Schema.Constraint
+> {
+  new(...args: Arguments<Schema.Struct<Fields>["~type.make.in"]>):
+    & Schema.Struct<Fields>["Type"]
+    & CacheKey<S["Type"], E["Type"], CodecServices<S, E>>
+    & Persistable.Persistable<S, E>
+    & Request.Request<S["Type"], E["Type"], CodecServices<S, E>>
+  /** the type of what the constructor takes; it exists for the compiler alone */
+  readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
+  readonly keyName: Name
+  /** the struct of the fields */
+  readonly payload: Schema.Struct<Fields>
+  readonly success: S
+  /** `Schema.Never` where the class declares no error */
+  readonly error: E
+  /** Validates and decodes unknown input, such as the parameters of an HTTP request, into a key. */
+  readonly decode: (
+    input: unknown,
+    options?: SchemaAST.ParseOptions
+  ) => Effect.Effect<Self, Schema.SchemaError, Schema.Struct<Fields>["DecodingServices"]>
+}
+
+/**
+ * Any class of keys, for functions that take one: with `C extends AnyClass`, `InstanceType<C>` is its key and
+ * {@link Input} what its constructor takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnyClass {
+  new(...args: any): Any
+  readonly "~type.make.in": unknown
+  readonly keyName: string
+  readonly payload: Schema.Constraint
+  readonly success: Schema.Constraint
+  readonly error: Schema.Constraint
+}
+
+/**
+ * What the constructor of a key class takes.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Input<C extends AnyClass> = C["~type.make.in"]
+
+/**
+ * The arguments of a function that takes a payload: none are needed where no field is required.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Arguments<In> = {} extends In ? [payload?: In] : [payload: In]
+
+type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
+  | S["DecodingServices"]
+  | S["EncodingServices"]
+  | E["DecodingServices"]
+  | E["EncodingServices"]
+
+/**
+ * What a key class is made of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<
+  Fields extends Schema.Struct.Fields,
+  S extends Schema.Constraint,
+  E extends Schema.Constraint
+> {
+  /** the fields that identify a result; none: there is one result of this class */
+  readonly payload?: Fields | undefined
+  /** the schema of the result */
+  readonly success: S
+  /** the schema of the failures that may be stored; none: a stored failure stays in the memory of its process */
+  readonly error?: E | undefined
+  /** fields that the load may use but that do not identify the result, such as a trace id or a credential */
+  readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
+  /** part of the fingerprint: raise it when results change in a way that no schema shows */
+  readonly version?: string | undefined
+  /** tags of every key of this class */
+  readonly tags?:
+    | ReadonlyArray<string>
+    | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
+    | undefined
+  /** fields by whose value keys of this class can be invalidated together */
+  readonly indexes?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// constructors
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Makes a class of keys.
+ *
+ * The id of a key is `~Name@fingerprint:payload`. The *fingerprint* is a hash of the structure of payload, success and
+ * error, so any change that shows in a schema makes a new key; logic inside filters and transformations does not
+ * show: raise `version`. The *payload* is written so that equal values have one text and different values different
+ * ones: the order of fields, records, sets and maps does not count. Ids over 200 bytes of UTF-8 are hashed (SHA-256).
+ *
+ * The constructor runs no schema, but applies constructor defaults; `decode` validates. The class is also a
+ * `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
+ *
+ * Throws `CacheConfigError`: when the class is defined, for an ambiguous name, an unknown option or field, a field
+ * that cannot be in an id (`Schema.Unknown`, `Redacted`, …), or a declared type without representation where there is
+ * no `version`; and when an id is asked for, for a value that is not of its field's type.
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheKey } from "effect-cached"
+ *
+ * class Weather extends CacheKey.Class<Weather>()("Weather", {
+ *   payload: { city: Schema.String, days: Schema.Int },
+ *   success: Schema.Struct({ celsius: Schema.Number }),
+ *   indexes: ["city"]
+ * }) {}
+ *
+ * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@2VAqjmAp:6:Berlin3,"
+ * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Class = <Self = never>() =>
+<
+  const Name extends string,
+  S extends Schema.Constraint,
+  const Fields extends Schema.Struct.Fields = {},
+  E extends Schema.Constraint = Schema.Never
+>(
+  name: Name,
+  options: Options<Fields, S, E>
+): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E> => define(name, options) as never
+
+type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey.Class<Self>()(...)\``
+
+/**
+ * A version string made from the source text of functions, for `version`: whoever edits one of them makes new keys.
+ *
+ * Use it where a small pure function is all that decides a result. It sees the text alone: not the values a function
+ * captures, nor the functions it calls unless they are listed too. Build tools that rewrite source rewrite it too, so
+ * it may change with every build. Throws `CacheConfigError` for functions without source text (built-in and bound).
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheKey } from "effect-cached"
+ *
+ * const score = (words: number) => words * 2
+ *
+ * class Score extends CacheKey.Class<Score>()("Score", {
+ *   payload: { words: Schema.Int },
+ *   success: Schema.Int,
+ *   version: CacheKey.codeOf(score)
+ * }) {}
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction>]): string => {
+  const sources = functions.map((fn) => {
+    const source = Function.prototype.toString.call(fn)
+    if (/\{\s*\[native code\]\s*\}$/.test(source)) {
+      throw new CacheConfigError({ message: `CacheKey.codeOf: the function "${fn.name}" has no source text` })
+    }
+    return source
+  })
+  return shortDigest(JSON.stringify(sources))
+}
+
+type AnyFunction = (...args: ReadonlyArray<never>) => unknown
+
+// ---------------------------------------------------------------------------------------------------------------------
+// operations
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Whether a value is an instance of a key class.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isCacheKey = (u: unknown): u is Any => isKey(u)
+
+/**
+ * The id under which the result of a key is stored.
+ *
+ * A string is its own id, with one more `~` before it if it begins with one: it never meets the id of a class.
+ *
+ * ```ts
+ * import { CacheKey } from "effect-cached"
+ *
+ * CacheKey.id("user:1") // => "user:1"
+ * CacheKey.id("~user:1") // => "~~user:1"
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const id = (key: Any | string): string => typeof key === "string" ? idOfString(key) : key["~id"]
+
+/**
+ * The tags that the class of a key declares for it, those of its indexes first. A string has none.
+ *
+ * They are written as the cache stores them: one of the user's that begins with `~` has one more before it.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const tags = (key: Any | string): ReadonlyArray<string> => typeof key === "string" ? [] : key["~tags"]

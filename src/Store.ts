@@ -5,9 +5,13 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Meta, Stored } from "./CacheEntry.ts"
-import type { StoreError } from "./CacheError.ts"
+import type { StoreError, StoreErrorReason } from "./CacheError.ts"
+import * as fromStorage from "./internal/store/fromStorage.ts"
+import * as fromSync from "./internal/store/fromSync.ts"
 
 /**
  * The answer to a `get`: the entry, and the versions of the tags that were asked about, in their order
@@ -110,6 +114,25 @@ export interface Capabilities {
 }
 
 /**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ScanOptions {
+  readonly prefix?: string | undefined
+}
+
+/**
+ * An id that is stored, and what is known about its entry.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Scanned {
+  readonly id: string
+  readonly meta: Meta
+}
+
+/**
  * A storage of entries. Whatever it does wrong (fails, hangs, lies, forgets) the engine works around.
  *
  * Entries past their `expiresAt` may be answered or not: the engine looks. An entry that cannot be read is a miss.
@@ -143,13 +166,17 @@ export interface Store {
   /** a new marker for each tag */
   readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, StoreError>
   /** ids with their metadata, in no particular order */
-  readonly scan: (options?: { readonly prefix?: string | undefined }) => Stream.Stream<{ readonly id: string; readonly meta: Meta }, StoreError>
+  readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
   /** how many entries */
   readonly size: Effect.Effect<number, StoreError>
   /** removes all entries and ends all generations */
   readonly clear: Effect.Effect<void, StoreError>
-  /** adds to a number that starts at 0, and answers the sum */
-  readonly increment: (name: string, by: number, options?: { readonly expiresAt?: number | undefined }) => Effect.Effect<number, StoreError>
+  /** adds to a number that starts at 0, and answers the sum; `expiresAt` counts where the number is created */
+  readonly increment: (
+    name: string,
+    by: number,
+    options?: { readonly expiresAt?: number | undefined }
+  ) => Effect.Effect<number, StoreError>
   readonly changes: Stream.Stream<Change, StoreError>
 }
 
@@ -160,3 +187,123 @@ export interface Store {
  * @since 0.1.0
  */
 export const Store: Context.Service<Store, Store> = Context.Service<Store>("effect-cached/Store")
+
+/**
+ * What `make` needs to know about a storage, and what it may say beside that.
+ *
+ * An effect that fails with a `StoreError` is passed on; a defect is the engine's to work around.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Storage {
+  readonly name: string
+  /** `shared`: other processes may use the same storage (default false) */
+  readonly capabilities?: { readonly shared?: boolean } | undefined
+  readonly get: (id: string) => Effect.Effect<Stored | undefined, StoreError>
+  readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
+  /** says whether there was an entry */
+  readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
+  /** default: `get` for each */
+  readonly getMany?: Store["getMany"] | undefined
+  /** default: unsupported */
+  readonly scan?: Store["scan"] | undefined
+  /** default: counts what `scan` finds */
+  readonly size?: Store["size"] | undefined
+  /** default: removes what `scan` finds */
+  readonly clear?: Store["clear"] | undefined
+  /** default: numbers of this process */
+  readonly increment?: Store["increment"] | undefined
+  /** default: never reports anything */
+  readonly changes?: Store["changes"] | undefined
+}
+
+/**
+ * A storage that answers at once, as plain functions. What they throw becomes a `StoreError`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyncStorage {
+  readonly name: string
+  /** `shared`: other processes may use the same storage (default false) */
+  readonly capabilities?: { readonly shared?: boolean } | undefined
+  readonly get: (id: string) => Stored | undefined
+  /** `now` in epoch milliseconds */
+  readonly set: (id: string, entry: Stored, now: number) => void
+  /** says whether there was an entry */
+  readonly remove: (id: string) => boolean
+  /** read lazily, a few at a time */
+  readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined
+  readonly size?: (() => number) | undefined
+  readonly clear?: (() => void) | undefined
+  readonly increment?: ((name: string, by: number, now: number, expiresAt: number | undefined) => number) | undefined
+  /** tag markers kept by the storage itself; default: those of this process */
+  readonly tags?: SyncTags | undefined
+  /** makes several steps one, against other processes too; default: they are one already */
+  readonly atomic?: (<A>(steps: () => A) => A) | undefined
+  /** why an operation threw; default: `Unavailable` */
+  readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
+  /** how an operation is tried, for instance again when the storage is busy; default: once */
+  readonly attempt?: (<A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>) | undefined
+}
+
+/**
+ * Tag markers as plain functions: see `Store.markers`, `Store.invalidateTags`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyncTags {
+  readonly version: (tag: string) => string | undefined
+  /** `newVersion` gives the version of a marker that has to be made */
+  readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
+  readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string) => void
+}
+
+/**
+ * A `Store` over a simple storage: leases, tags, counters and batches are derived, inside this process.
+ *
+ * What is done to one id is done in the order it was asked, and the next begins when the one before has truly settled:
+ * a `put` whose generation has ended never gets into the storage, however late the storage answers. An operation that
+ * has begun runs to its end when its caller is interrupted; only the waiting ends. What cannot be derived fails with
+ * reason `Unsupported`. A storage that can do better (leases across processes) overrides: `{ ...Store.make(simple), take }`.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Store } from "effect-cached"
+ *
+ * const entries = new Map()
+ * const store = Store.make({
+ *   name: "map",
+ *   get: (id) => Effect.sync(() => entries.get(id)),
+ *   set: (id, entry) => Effect.sync(() => entries.set(id, entry)),
+ *   remove: (id) => Effect.sync(() => entries.delete(id))
+ * })
+ * Effect.runSync(store.remove("nothing")) // => false
+ * ```
+ *
+ * Throws a `CacheConfigError` for an option it does not know.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (storage: Storage) => Store = fromStorage.make
+
+/**
+ * A `Store` over a storage that answers at once: as `make`, without fibers and queues, and readable by `getUnsafe`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } =
+  fromSync.make
+
+/**
+ * The layer of a store that an effect makes.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <E, R>(store: Effect.Effect<Store, E, R>): Layer.Layer<Store, E, Exclude<R, Scope.Scope>> =>
+  Layer.effect(Store, store)

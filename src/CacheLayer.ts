@@ -1,0 +1,142 @@
+/**
+ * Ready-made caches as layers. Provide one, once, at the edge of the program: two `Effect.provide` of the same layer
+ * are two caches.
+ *
+ * @since 0.1.0
+ */
+import type * as ByteSize from "effect/ByteSize"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
+import { CacheConfigError, StoreError } from "./CacheError.ts"
+import * as Caching from "./Caching.ts"
+import type { Eviction } from "./Eviction.ts"
+import { check, layerOptions, memoryOptions } from "./internal/layerOptions.ts"
+import { Serializer } from "./Serializer.ts"
+import { Store } from "./Store.ts"
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface MemoryOptions {
+  /** entries in memory at most; 10,000 by default */
+  readonly capacity?: number | undefined
+  /** which entry leaves a full memory tier; `Eviction.lru` by default */
+  readonly eviction?: Eviction | undefined
+  /** refreshes in the background */
+  readonly refresh?: {
+    /** how many at once; 16 by default */
+    readonly concurrency?: number | undefined
+    /** how long one may take, tries included; 1 minute by default */
+    readonly timeout?: Duration.Input | undefined
+    /** when to try a failed one again; by default twice, with exponential backoff from 100 ms and jitter */
+    readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
+  } | undefined
+  /** how long closing waits for loads that somebody waits for; 5 seconds by default */
+  readonly shutdownTimeout?: Duration.Input | undefined
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface LayerOptions extends MemoryOptions {
+  /** `false`: no memory tier, every read asks the store */
+  readonly memory?: boolean | undefined
+  /** how long all store steps of one read may take together; 500 ms by default */
+  readonly storeTimeout?: Duration.Input | undefined
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface DiskOptions extends LayerOptions {
+  /** where the files are; made if it is not there */
+  readonly directory: string
+  /** of the content; 1 GiB by default */
+  readonly maxSize?: ByteSize.Input | undefined
+}
+
+/**
+ * A cache in the memory of the process. Nothing is encoded.
+ *
+ * Throws a `CacheConfigError` at once for an option that it does not know or cannot use.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 1000 })))) // => 42
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> => {
+  const checked = check("memory", options ?? {}, memoryOptions)
+  return Layer.effect(Caching.Caching, Caching.make({ ...checked, store: undefined }))
+}
+
+/**
+ * A cache over any `Store`, with a memory tier in front of it. Serializer and lock are taken from their references.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> => {
+  const checked = check("layer", options ?? {}, layerOptions)
+  return Layer.effect(
+    Caching.Caching,
+    Effect.gen(function*() {
+      const store = yield* Store
+      return yield* Caching.make({ ...checked, store: { store, serializer: yield* Serializer } })
+    })
+  )
+}
+
+/**
+ * A cache over any `Store`, with every option at its default.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Caching.Caching, never, Store> = layerWith()
+
+/**
+ * A cache in a folder (embedded SQLite), with a memory tier in front of it. What is in it outlives the process.
+ *
+ * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
+ * the layer's `StoreError`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreError> => {
+  const { directory, maxSize, ...rest } = options
+  if (typeof directory !== "string" || directory === "") {
+    throw new CacheConfigError({ message: "CacheLayer.disk needs a directory" })
+  }
+  const store = Layer.unwrap(
+    Effect.map(
+      Effect.tryPromise({
+        try: () => import("./stores/SqliteStore.ts"),
+        catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
+      }),
+      (SqliteStore) => SqliteStore.layer({ directory, ...maxSize === undefined ? {} : { maxSize } })
+    )
+  )
+  return Layer.provide(layerWith(rest), store)
+}
+
+/**
+ * No cache: every effect runs as if it were not wrapped.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const disabled: Layer.Layer<Caching.Caching> = Layer.succeed(Caching.Caching, Caching.disabled)

@@ -1,0 +1,130 @@
+/**
+ * How the calls inside an effect use the cache. Each of these wraps any effect, not only a cached one, and holds for
+ * all that runs in it; a load starts with the standard policy again.
+ *
+ * | policy | reads memory | reads store | joins a flight | others may join its flight | writes |
+ * |---|---|---|---|---|---|
+ * | (none) | yes | yes | yes | yes | yes |
+ * | `refresh` | no | no | a running refresh | yes | yes |
+ * | `readOnly` | yes | yes | yes | no | no |
+ * | `writeOnly` | no | no | no | yes | yes |
+ * | `bypass`, `disabled` | no | no | no | no | no |
+ *
+ * Invalidations are always carried out, whatever the policy, unless `disable` names them.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
+import * as Policy from "./internal/engine/policy.ts"
+import { surfacing } from "./internal/engine/strict.ts"
+import { toMillis } from "./Ttl.ts"
+
+const under = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  change: (policy: Policy.Policy) => Policy.Policy
+): Effect.Effect<A, E, R> => Effect.updateService(self, Policy.Current, change)
+
+/**
+ * Loads anew, whatever is cached, and stores the result; merges with a refresh that is running. A failure is the
+ * caller's and leaves the stored value as it is.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => under(self, Policy.refreshing)
+
+/**
+ * Serves what is cached or being loaded, loads what is not, and writes nothing.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  under(self, (policy) => ({ ...policy, writes: false }))
+
+/**
+ * Loads always, by itself, and stores the result.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  under(self, (policy) => ({ ...policy, readsMemory: false, readsStore: false, joins: "none" }))
+
+/**
+ * Runs cached effects as if they were not wrapped.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  under(self, (policy) => ({ ...policy, bypass: true }))
+
+/**
+ * The same as `bypass`, by the name that configuration uses.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = bypass
+
+/**
+ * Makes the failures of store, serializer and lock failures of the effect. Without it the program goes on without the
+ * cache; they are logged and counted.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const strict = <A, E, R>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | StoreError | SerializerError | LockError, R> =>
+  surfacing(under(self, (policy) => ({ ...policy, strict: true })))
+
+/**
+ * Another budget for all store steps of one read.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const storeTimeout =
+  (timeout: Duration.Input) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const storeTimeoutMillis = toMillis(timeout, "storeTimeout")
+    return under(self, (policy) => ({ ...policy, storeTimeoutMillis }))
+  }
+
+/**
+ * The operations that can be switched off.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Operation = Policy.Operation
+
+const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remove", "invalidate", "clear"])
+
+/**
+ * Switches single operations off: `get` reads nothing, `set` writes nothing, `remove`, `invalidate` and `clear` leave
+ * what they would remove.
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const disable = (...names: ReadonlyArray<Operation>) => {
+  const unknown = names.find((name) => !operations.has(name))
+  if (unknown !== undefined) {
+    throw new CacheConfigError({
+      message: `There is no operation "${unknown}" to disable, only ${Array.from(operations).join(", ")}`
+    })
+  }
+  const get = names.includes("get")
+  const set = names.includes("set")
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    under(self, (policy) => ({
+      ...policy,
+      ...get ? { readsMemory: false, readsStore: false, joins: "none" } : {},
+      ...set ? { writes: false } : {},
+      disabled: new Set([...policy.disabled, ...names])
+    }))
+}

@@ -1,0 +1,349 @@
+/**
+ * Decisions as values: what to do with what is stored, and how long to store what a load brings. Pure, so that every
+ * strategy can be tested as a table; the engine alone carries decisions out.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import type { Timing } from "./CacheEntry.ts"
+import { CacheConfigError } from "./CacheError.ts"
+import { toMillis } from "./Ttl.ts"
+
+/**
+ * Serve what is stored.
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const Serve = "Serve"
+
+/**
+ * Serve what is stored, and load anew in the background.
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const ServeAndRefresh = "ServeAndRefresh"
+
+/**
+ * Load; what is stored is of no use.
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const Load = "Load"
+
+/**
+ * Load; where that fails or takes too long, serve what is stored.
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const LoadOrStale = "LoadOrStale"
+
+/**
+ * What to do with what is stored.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typeof LoadOrStale
+
+/**
+ * How long a result lives, in milliseconds from the end of its load. From `softTtl` on it is stale, from `ttl` on gone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Lifetime {
+  readonly softTtl: number
+  readonly ttl: number
+}
+
+/**
+ * A caching strategy: two pure functions and a few preferences. Write your own by giving the two functions.
+ *
+ * @example
+ * ```ts
+ * import { Exit } from "effect"
+ * import { Strategy } from "effect-cached"
+ *
+ * const officeHours: Strategy.Strategy = {
+ *   name: "officeHours",
+ *   decide: (entry, now) =>
+ *     entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.Serve,
+ *   lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: 60_000, ttl: 60_000 } : "skip"
+ * }
+ * officeHours.decide(undefined, 0, () => 0.5) // => "Load"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
+  readonly name: string
+  /** what to do with `entry` at the time `now`; `random` gives numbers from 0 (included) to 1 (excluded) */
+  readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
+  /** how long to keep what a load brought, or not at all */
+  readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
+  /** the share of the lifetime that is taken off at random, 0 to 1 */
+  readonly jitter?: number | undefined
+  /** after a load failed where a stale value was at hand, serve that for so long before another try */
+  readonly retryAfter?: Duration.Input | undefined
+}
+
+/**
+ * A function of a load's outcome and its key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
+
+/**
+ * What all timed strategies take.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options<in A, in E, in K> {
+  /** how long a result is served at most, from the end of its load; zero or negative: do not store */
+  readonly ttl: Duration.Input | Of<A, E, K, Duration.Input>
+  /** store this outcome? By default successes only. Defects and interruptions are never asked about, nor stored */
+  readonly when?: Of<A, E, K, boolean> | undefined
+  /** the share of the lifetime that is taken off at random, 0 to 1, so that what was stored together does not expire together */
+  readonly jitter?: number | undefined
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
+  /** from here on a read loads again, and falls back on what is stored */
+  readonly softTtl: Duration.Input
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
+  /** from here on a read is served at once and refreshes in the background */
+  readonly refreshAfter: Duration.Input
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K> {
+  /** above 1 refreshes earlier, below 1 later; 1 by default, which is the paper's optimum */
+  readonly beta?: number | undefined
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface UntilInvalidatedOptions<in A, in E, in K> {
+  readonly when?: Of<A, E, K, boolean> | undefined
+}
+
+/**
+ * The part of a strategy that combinators share: how to decide, how to read the options, which there are. It is
+ * `this`-free but for its options, so that a combinator's effect can be its own strategy.
+ *
+ * @internal
+ */
+export interface Kind<O> {
+  readonly name: string
+  readonly options: ReadonlySet<string>
+  readonly retryAfter: Duration.Input | undefined
+  readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
+  /** the decision rests on nothing but the entry's deadlines: no dice, and no clock where it has none */
+  readonly deadlinesOnly: boolean
+  readonly softTtl: (options: O, ttl: number) => number
+  readonly ttl: (options: O) => unknown
+}
+
+type AnyOptions = Partial<
+  & Options<any, any, any>
+  & SoftTtlOptions<any, any, any>
+  & RefreshAheadOptions<any, any, any>
+  & ProbabilisticOptions<any, any, any>
+>
+
+const common = ["ttl", "when", "jitter"]
+
+const kind = (
+  name: string,
+  own: ReadonlyArray<string>,
+  parts: Pick<Kind<AnyOptions>, "decide"> & Partial<Kind<AnyOptions>>
+): Kind<AnyOptions> => ({
+  name,
+  options: new Set([...common, ...own]),
+  retryAfter: undefined,
+  deadlinesOnly: true,
+  softTtl: (_, ttl) => ttl,
+  ttl: (options) => options.ttl,
+  ...parts
+})
+
+const isGone = (entry: Timing | undefined, now: number): entry is undefined =>
+  entry === undefined || now >= entry.expiresAt
+
+/** @internal */
+export const kinds = {
+  ttl: kind("ttl", [], {
+    decide: (_, entry, now) => isGone(entry, now) ? Load : Serve
+  }),
+  softTtl: kind("softTtl", ["softTtl"], {
+    decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
+    softTtl: (options, ttl) => within("softTtl", options.softTtl!, options, ttl)
+  }),
+  refreshAhead: kind("refreshAhead", ["refreshAfter"], {
+    decide: (_, entry, now) =>
+      isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
+    softTtl: (options, ttl) => within("refreshAfter", options.refreshAfter!, options, ttl)
+  }),
+  probabilistic: kind("probabilistic", ["beta"], {
+    deadlinesOnly: false,
+    decide: (options, entry, now, random) => {
+      if (isGone(entry, now)) return Load
+      // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
+      const ahead = (entry as Timing).loadMillis * (options.beta ?? 1)
+      return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
+    }
+  }),
+  failover: kind("failover", [], {
+    retryAfter: 0,
+    decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
+  }),
+  untilInvalidated: kind("untilInvalidated", [], {
+    decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+    ttl: () => Infinity
+  })
+}
+
+const within = (name: string, soft: Duration.Input, options: AnyOptions, ttl: number): number => {
+  const millis = toMillis(soft, name)
+  // where both are fixed a soft deadline behind the hard one is a mistake; where ttl is computed it only is not reached
+  if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
+    throw new CacheConfigError({ message: `${name} (${millis} ms) is longer than ttl (${ttl} ms)` })
+  }
+  return Math.min(millis, ttl)
+}
+
+/**
+ * How long to keep what a load brought. Throws where an option is no duration, or the user's function throws.
+ *
+ * @internal
+ */
+export const lifetimeOf = (
+  kind: Kind<AnyOptions>,
+  options: AnyOptions,
+  exit: Exit.Exit<unknown, unknown>,
+  key: unknown
+): Lifetime | "skip" => {
+  if (options.when === undefined ? Exit.isFailure(exit) : !options.when(exit, key)) return "skip"
+  const input = kind.ttl(options) as Duration.Input | Of<unknown, unknown, unknown, Duration.Input>
+  const ttl = toMillis(typeof input === "function" ? input(exit, key) : input)
+  if (ttl <= 0) return "skip"
+  return { ttl, softTtl: kind.softTtl(options, ttl) }
+}
+
+/**
+ * Throws a `CacheConfigError` for what can be seen to be wrong before a load has run.
+ *
+ * @internal
+ */
+export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, extra?: ReadonlySet<string>): void => {
+  if (typeof options !== "object" || options === null) {
+    throw new CacheConfigError({ message: `${kind.name} needs an object of options` })
+  }
+  for (const name of Object.keys(options)) {
+    if (!kind.options.has(name) && extra?.has(name) !== true) {
+      throw new CacheConfigError({ message: `${kind.name} has no option "${name}"` })
+    }
+  }
+  if (options.jitter !== undefined && !(options.jitter >= 0 && options.jitter <= 1)) {
+    throw new CacheConfigError({ message: `jitter is a share from 0 to 1, not ${options.jitter}` })
+  }
+  if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
+    throw new CacheConfigError({ message: `beta is a number above 0, not ${options.beta}` })
+  }
+  const ttl = kind.ttl(options)
+  if (typeof ttl !== "function") kind.softTtl(options, toMillis(ttl as Duration.Input))
+  else if (options.softTtl !== undefined) toMillis(options.softTtl, "softTtl")
+  else if (options.refreshAfter !== undefined) toMillis(options.refreshAfter, "refreshAfter")
+}
+
+const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strategy<any, any, any> => {
+  validate(kind, options)
+  return {
+    name: kind.name,
+    jitter: options.jitter,
+    retryAfter: kind.retryAfter,
+    decide: (entry, now, random) => kind.decide(options, entry, now, random),
+    lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
+  }
+}
+
+/**
+ * Serve until `ttl`, then load again.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
+  make(kinds.ttl, options)
+
+/**
+ * Serve until `softTtl`, then load again and fall back on what is stored until `ttl`.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlOptions<A, E, K>): Strategy<A, E, K> =>
+  make(kinds.softTtl, options)
+
+/**
+ * Serve until `ttl`; from `refreshAfter` on each read also refreshes in the background, one refresh at a time.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
+  options: RefreshAheadOptions<A, E, K>
+): Strategy<A, E, K> => make(kinds.refreshAhead, options)
+
+/**
+ * Serve until `ttl`; the nearer that comes and the longer the last load took, the likelier a read refreshes in the
+ * background (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
+ * Processes that share a store so refresh at different times without talking to each other.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const probabilistic = <A = unknown, E = unknown, K = unknown>(
+  options: ProbabilisticOptions<A, E, K>
+): Strategy<A, E, K> => make(kinds.probabilistic, options)
+
+/**
+ * Always load; where that fails serve the last good value while it is younger than `ttl`.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const failover = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
+  make(kinds.failover, options)
+
+/**
+ * Serve until invalidated.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const untilInvalidated: Strategy = make(kinds.untilInvalidated, {})

@@ -1,0 +1,103 @@
+/**
+ * Lifetimes: how users write them, and the milliseconds they become.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import { CacheConfigError } from "./CacheError.ts"
+
+const units: Readonly<Record<string, number>> = {
+  w: 604_800_000,
+  d: 86_400_000,
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1
+}
+
+/**
+ * Reads a compact duration, as URLs and configuration write them: `"1d2h3m50s"`, `"1.5h"`, `"250ms"`, a bare number of
+ * seconds (`"90"`), or any string that `Duration.Input` takes (`"10 minutes"`, `"Infinity"`).
+ *
+ * Each of the units `w d h m s ms` may stand once, from the largest to the smallest, in lower or upper case. What does
+ * not parse whole throws a `CacheConfigError`: nothing is guessed.
+ *
+ * @example
+ * ```ts
+ * import { Duration } from "effect"
+ * import { Ttl } from "effect-cached"
+ *
+ * Duration.toMillis(Ttl.parse("1d2h3m50s")) // => 93830000
+ * Duration.toMillis(Ttl.parse("90")) // => 90000
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const parse = (text: string): Duration.Duration => {
+  if (/^\d+(\.\d+)?$/.test(text)) return Duration.millis(Number(text) * 1000)
+  const parts = Array.from(text.matchAll(/(\d+(?:\.\d+)?)(ms|[wdhms])/gi))
+  if (parts.length > 0 && parts.map((part) => part[0]).join("") === text) {
+    let total = 0
+    let above = Infinity
+    for (const part of parts) {
+      const unit = units[part[2]!.toLowerCase()]!
+      if (unit >= above) return notADuration(text)
+      above = unit
+      total += Number(part[1]) * unit
+    }
+    return Duration.millis(total)
+  }
+  try {
+    return Duration.fromInputUnsafe(text as Duration.Input)
+  } catch {
+    return notADuration(text)
+  }
+}
+
+const notADuration = (text: string): never => {
+  throw new CacheConfigError({
+    message: `"${text}" is not a duration: write it like "1d2h3m50s", "90" (seconds) or "10 minutes"`
+  })
+}
+
+// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression; the same few strings come again and again
+const parsed = new Map<string, number>()
+
+/**
+ * The milliseconds of a `Duration.Input`, `Infinity` included. Throws a `CacheConfigError` that names `what` where the
+ * input is no duration or `NaN`: Effect itself would take `NaN` for zero.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const toMillis = (input: Duration.Input, what = "ttl"): number => {
+  if (typeof input === "string") {
+    const known = parsed.get(input)
+    if (known !== undefined) return known
+    const millis = convert(input, what)
+    if (parsed.size >= 1000) parsed.clear()
+    parsed.set(input, millis)
+    return millis
+  }
+  if (typeof input === "number" && !Number.isNaN(input)) return input
+  return convert(input, what)
+}
+
+const convert = (input: Duration.Input, what: string): number => {
+  if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN` })
+  try {
+    return Duration.toMillis(Duration.fromInputUnsafe(input))
+  } catch {
+    throw new CacheConfigError({
+      message: `${what} is not a duration: ${
+        typeof input === "string" ? `"${input}"` : typeof input
+      }. Write it like "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+    })
+  }
+}
+
+const hasNaN = (input: unknown): boolean =>
+  typeof input === "number"
+    ? Number.isNaN(input)
+    : typeof input === "object" && input !== null && !Duration.isDuration(input) && Object.values(input).some(hasNaN)

@@ -1,0 +1,193 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import { CacheConfigError } from "../CacheError.ts"
+import * as CacheKey from "../CacheKey.ts"
+import { Caching } from "../Caching.ts"
+import { type Kind, lifetimeOf, type Strategy, validate } from "../Strategy.ts"
+import * as Policy from "./engine/policy.ts"
+import type { ReadOptions, Request } from "./engine/request.ts"
+
+// In here types end: what `Cached` promises to users is written there, and what the engine needs is a `Request`.
+
+interface CombinatorOptions extends ReadOptions {
+  readonly key: CacheKey.Any | string
+  readonly strategy?: Strategy
+}
+
+interface CachedEffect extends Request {
+  readonly load: Effect.Effect<unknown, unknown, any>
+  readonly options: CombinatorOptions
+}
+
+/** an effect that asks the cache of its context to read it */
+const EffectPrototype = Effectable.Prototype<CachedEffect>({
+  label: "Cached",
+  evaluate(fiber) {
+    return Context.get(fiber.context as Context.Context<Caching>, Caching).read(fiber, this)
+  }
+})
+
+const readOptions = ["key", "tags", "timeout", "retryAfter"]
+const fallbackOptions = ["softTimeout", "fallbackWhen"]
+
+/**
+ * The class of a combinator's effects. An instance is effect, strategy and request in one object, because one is made
+ * for every read; what its options say is parsed when something is stored, never for a hit.
+ */
+const effectClass = (parts: PropertyDescriptorMap): new(load: unknown, options: CombinatorOptions) => CachedEffect => {
+  function CachedEffect(this: { load: unknown; options: unknown }, load: unknown, options: unknown) {
+    this.load = load
+    this.options = options
+  }
+  CachedEffect.prototype = Object.create(EffectPrototype, {
+    key: {
+      get(this: CachedEffect) {
+        return this.options.key
+      }
+    },
+    ...parts
+  })
+  return CachedEffect as never
+}
+
+const dual = (make: new(load: unknown, options: CombinatorOptions) => CachedEffect) =>
+  // `arguments` of a closure per call would cost more than the whole hit
+  ((first: unknown, second?: unknown): unknown =>
+    second === undefined
+      ? (self: unknown) => new make(self, first as CombinatorOptions)
+      : new make(first, second as CombinatorOptions)) as never
+
+export const combinator = (kind: Kind<any>): never => {
+  const known = new Set(
+    kind.name === "softTtl" || kind.name === "failover" ? [...readOptions, ...fallbackOptions] : readOptions
+  )
+  return dual(effectClass({
+    name: { value: kind.name },
+    deadlinesOnly: { value: kind.deadlinesOnly },
+    retryAfter: { value: kind.retryAfter },
+    strategy: {
+      get(this: CachedEffect) {
+        return this
+      }
+    },
+    jitter: {
+      get(this: CachedEffect) {
+        return (this.options as { readonly jitter?: number }).jitter
+      }
+    },
+    decide: {
+      value(this: CachedEffect, entry: never, now: number, random: () => number) {
+        return kind.decide(this.options, entry, now, random)
+      }
+    },
+    lifetime: {
+      value(this: CachedEffect, exit: never, key: unknown) {
+        return lifetimeOf(kind, this.options as never, exit, key)
+      }
+    },
+    validate: {
+      value(this: CachedEffect) {
+        validate(kind, this.options as never, known)
+        validateRead(kind.name, this.options)
+      }
+    }
+  }))
+}
+
+const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy"])
+
+const delegating: PropertyDescriptorMap = {
+  deadlinesOnly: { value: false },
+  strategy: {
+    get(this: CachedEffect) {
+      return this.options.strategy
+    }
+  }
+}
+
+export const withStrategy: never = dual(effectClass({
+  ...delegating,
+  validate: {
+    value(this: CachedEffect) {
+      validateStrategy("withStrategy", this.options.strategy)
+      validateKnown("withStrategy", this.options, knownWithStrategy)
+      validateRead("withStrategy", this.options)
+    }
+  }
+}))
+
+const validateRead = (name: string, options: CombinatorOptions): void => {
+  const { fallbackWhen, key, tags } = options
+  if (typeof key !== "string" && !CacheKey.isCacheKey(key)) {
+    throw new CacheConfigError({ message: `The key of ${name} is an instance of a CacheKey class, or a string` })
+  }
+  validateTags(name, tags)
+  if (fallbackWhen !== undefined && typeof fallbackWhen !== "function") {
+    throw new CacheConfigError({ message: `fallbackWhen of ${name} is a function` })
+  }
+}
+
+const validateTags = (name: string, tags: unknown): void => {
+  if (tags === undefined || typeof tags === "function") return
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
+    throw new CacheConfigError({ message: `The tags of ${name} are a list of strings, or a function that gives one` })
+  }
+}
+
+const validateKnown = (name: string, options: object, known: ReadonlySet<string>): void => {
+  for (const option of Object.keys(options)) {
+    if (!known.has(option)) throw new CacheConfigError({ message: `${name} has no option "${option}"` })
+  }
+}
+
+const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
+  if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
+    throw new CacheConfigError({ message: `The strategy of ${name} is a Strategy: it decides, and gives lifetimes` })
+  }
+}
+
+/** What `Cached.fn` takes, without its types. */
+export interface FnOptions extends ReadOptions {
+  readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
+  readonly strategy: Strategy<any, any, any>
+}
+
+const knownOfFn = new Set([...readOptions.filter((name) => name !== "key"), ...fallbackOptions, "strategy", "lookup"])
+
+export const validateFn = (name: string, options: FnOptions): void => {
+  validateStrategy(name, options.strategy)
+  validateKnown(name, options, knownOfFn)
+  validateTags(name, options.tags)
+  if (typeof options.lookup !== "function") {
+    throw new CacheConfigError({ message: `The lookup of ${name} is a function` })
+  }
+}
+
+interface Call extends Request {
+  readonly key: CacheKey.Any
+  readonly options: FnOptions
+}
+
+/** a call of a cached function: its lookup is not even called where a hit is */
+const Call = function(this: { key: unknown; options: unknown }, key: unknown, options: unknown) {
+  this.key = key
+  this.options = options
+} as unknown as new(key: CacheKey.Any, options: FnOptions) => Call
+Object.defineProperty(Call, "prototype", {
+  value: Object.create(EffectPrototype, {
+    ...delegating,
+    load: {
+      get(this: Call) {
+        return Effect.suspend(() => this.options.lookup(this.key as never))
+      }
+    },
+    validate: { value: () => {} }
+  })
+})
+
+export const call = (key: CacheKey.Any, options: FnOptions): Effect.Effect<unknown, unknown, any> =>
+  new Call(key, options)
+
+export const refreshing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateService(self, Policy.Current, Policy.refreshing)

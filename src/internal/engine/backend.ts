@@ -1,0 +1,313 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Schema from "effect/Schema"
+import type { Stored, TagVersion } from "../../CacheEntry.ts"
+import { SerializerError, StoreError } from "../../CacheError.ts"
+import type { Codec } from "../../Serializer.ts"
+import type { Markers } from "../../Store.ts"
+import * as Circuit from "./circuit.ts"
+import { Entry } from "./entry.ts"
+import type { Fault } from "./flight.ts"
+import * as Journal from "./journal.ts"
+import { idOf, infoOf, type Key } from "./keys.ts"
+import * as Log from "./log.ts"
+import type { Backend, Codecs, Engine } from "./model.ts"
+
+/** What is left of the time that all store steps of one read may take together. */
+export interface Budget {
+  leftMillis: number
+}
+
+export const isFault = (answer: unknown): answer is Fault =>
+  answer instanceof StoreError || answer instanceof SerializerError
+
+/**
+ * Asks the store for something. It never fails and never takes longer than the budget: a fault is an answer like any
+ * other. Who asked goes on without waiting for an operation that does not even end when it is interrupted.
+ */
+export const ask = <A>(
+  self: Engine,
+  budget: Budget,
+  operation: string,
+  effect: Effect.Effect<A, StoreError>
+): Effect.Effect<A | StoreError> =>
+  Effect.withFiber((fiber) => {
+    const backend = self.backend!
+    const clock = fiber.getRef(Clock.Clock)
+    const startedAt = clock.currentTimeMillisUnsafe()
+    const fail = (reason: StoreError["reason"], cause?: unknown) =>
+      new StoreError({ store: backend.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
+    if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
+    if (!Circuit.admits(backend.circuit, startedAt)) return Effect.succeed(fail("Unavailable"))
+    const asked = backend.store.capabilities.synchronous ? Effect.exit(effect) : within(effect, budget.leftMillis)
+    return Effect.map(
+      Effect.onInterrupt(asked, () => Effect.sync(() => Circuit.gaveUp(backend.circuit))),
+      (exit): A | StoreError => {
+        const now = clock.currentTimeMillisUnsafe()
+        budget.leftMillis -= now - startedAt
+        if (exit === undefined) {
+          Circuit.timedOut(backend.circuit, now)
+          return noteFault(self, fail("Timeout"))
+        }
+        Circuit.answered(backend.circuit)
+        if (Exit.isSuccess(exit)) {
+          recovered(self)
+          return exit.value
+        }
+        const error = Cause.squash(exit.cause)
+        return noteFault(self, error instanceof StoreError ? error : fail("Unavailable", error))
+      }
+    )
+  })
+
+/** `undefined` where it took longer; what still runs then is interrupted and left to itself */
+const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+  Effect.withFiber((parent) =>
+    Effect.callback((resume) => {
+      const run = Effect.runForkWith(parent.context)
+      const timer = run(Effect.flatMap(
+        Effect.sleep(millis),
+        () =>
+          Effect.sync(() => {
+            fiber?.interruptUnsafe()
+            resume(Effect.undefined)
+          })
+      ))
+      const fiber: Fiber.Fiber<A, E> | undefined = run(effect)
+      fiber.addObserver((exit) => {
+        timer.interruptUnsafe()
+        resume(Effect.succeed(exit))
+      })
+      return Effect.sync(() => {
+        timer.interruptUnsafe()
+        fiber.interruptUnsafe()
+      })
+    })
+  )
+
+/** counts it, and logs the first of an incident */
+const noteFault = (self: Engine, fault: StoreError): StoreError => {
+  self.stats.storeFailures++
+  if (!self.backend!.failing) {
+    self.backend!.failing = true
+    Log.warning(self, `${fault.message}; going on without it`)
+  }
+  return fault
+}
+
+const recovered = (self: Engine): void => {
+  if (!self.backend!.failing) return
+  self.backend!.failing = false
+  Log.info(self, `The store "${self.backend!.store.name}" answers again`)
+}
+
+type AnyCodec = Schema.Codec<unknown, unknown, any, any>
+
+/** compiled once a key class; throws a `CacheConfigError` for a schema that this serializer refuses */
+export const codecsOf = (self: Backend, key: Key): Codecs => {
+  const info = infoOf(key)
+  if (info === undefined) return self.plain
+  const known = self.codecs.get(info)
+  if (known !== undefined) return known
+  const codecs: Codecs = {
+    success: self.serializer.make(info.success as AnyCodec) as Codec<unknown, any>,
+    failure: info.hasError ? self.serializer.make(info.error as AnyCodec) as Codec<unknown, any> : undefined
+  }
+  self.codecs.set(info, codecs)
+  return codecs
+}
+
+const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefined => {
+  const codec = stored.meta.outcome === "success" ? codecs.success : codecs.failure
+  return codec?.id === stored.meta.serializer ? codec : undefined
+}
+
+const revive = (id: string, stored: Stored, value: unknown, bornAt: number): Entry =>
+  new Entry({
+    id,
+    exit: stored.meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
+    createdAt: stored.meta.createdAt,
+    softExpiresAt: stored.meta.softExpiresAt,
+    expiresAt: stored.meta.expiresAt,
+    loadMillis: stored.meta.loadMillis,
+    tags: tagNames(stored.meta.tags),
+    bornAt,
+    writeId: stored.meta.writeId
+  })
+
+const none: ReadonlyArray<string> = []
+const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> =>
+  tags.length === 0 ? none : tags.map((tag) => tag.tag)
+
+const undecodable = (self: Engine, key: Key, id: string, stored: Stored, cause: Cause.Cause<unknown>): string => {
+  noteMisfit(
+    self,
+    key,
+    new SerializerError({
+      serializer: self.backend!.serializer.name,
+      operation: "decode",
+      reason: `what is stored under "${id}" cannot be read: it counts as missing`,
+      cause: Cause.squash(cause)
+    })
+  )
+  return stored.meta.writeId
+}
+
+/** counts it, and logs the first for a key class (or string key): what does not fit once will not fit again */
+const noteMisfit = (self: Engine, key: Key, fault: SerializerError): SerializerError => {
+  self.stats.storeFailures++
+  const { warned } = self.backend!
+  const about = `${fault.operation} ${infoOf(key)?.name ?? idOf(key)}`
+  if (warned.has(about)) return fault
+  if (warned.size >= 1000) warned.clear()
+  warned.add(about)
+  Log.warning(self, fault.message)
+  return fault
+}
+
+/** What a synchronous store cannot answer at once: it failed, or the codec needs services or time. */
+export const Later = Symbol("Later")
+
+/**
+ * What the store has: a decoded entry, the `writeId` of one that is of no use (expired, invalidated, undecodable), or
+ * nothing.
+ */
+export type Found = Entry | string | undefined
+
+/** Reads a synchronous store at once. */
+export const readNow = (self: Engine, key: Key, id: string, now: number): Found | typeof Later => {
+  const backend = self.backend!
+  const get = backend.store.getUnsafe!
+  if (Journal.distrustsId(backend.journal, id) || !Circuit.admits(backend.circuit, now)) return undefined
+  let stored: Stored | undefined
+  try {
+    stored = get(id, none).entry
+    if (stored === undefined) return undefined
+    if (stored.meta.expiresAt <= now) return stored.meta.writeId
+    if (stored.meta.tags.length > 0) {
+      const answer = get(id, tagNames(stored.meta.tags))
+      if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
+      if (!isValid(self, stored, answer.versions)) return stored.meta.writeId
+    }
+  } catch {
+    // asked once more as an effect, which knows what to do with a fault
+    return Later
+  }
+  if (backend.failing) recovered(self)
+  const codec = codecFor(codecsOf(backend, key), stored)
+  if (codec === undefined) return stored.meta.writeId
+  const exit = codec.decode(stored.payload)
+  if (!Exit.isExit(exit)) return Later
+  return Exit.isSuccess(exit)
+    ? revive(id, stored, exit.value, self.tags.epoch)
+    : undecodable(self, key, id, stored, exit.cause)
+}
+
+const isValid = (self: Engine, stored: Stored, versions: ReadonlyArray<string | undefined>): boolean =>
+  stored.meta.tags.every((tag, i) => tag.version === versions[i]) &&
+  !Journal.distrustsTags(self.backend!.journal, tagNames(stored.meta.tags))
+
+/** Reads any store, within the budget. */
+export const fetch = Effect.fnUntraced(function*(
+  self: Engine,
+  budget: Budget,
+  key: Key,
+  id: string,
+  declared: ReadonlyArray<string>
+): Effect.fn.Return<Found | Fault, never, any> {
+  const backend = self.backend!
+  if (Journal.distrustsId(backend.journal, id)) return undefined
+  // the time of asking, not of the answer: what is invalidated in between must kill it
+  const bornAt = self.tags.epoch
+  let answer = yield* ask(self, budget, "get", backend.store.get(id, declared))
+  if (answer instanceof StoreError) return answer
+  let tags = declared
+  if (answer.entry !== undefined && !answer.entry.meta.tags.every((tag) => tags.includes(tag.tag))) {
+    tags = tagNames(answer.entry.meta.tags)
+    answer = yield* ask(self, budget, "get", backend.store.get(id, tags))
+    if (answer instanceof StoreError) return answer
+  }
+  const stored = answer.entry
+  if (stored === undefined) return undefined
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  if (stored.meta.expiresAt <= now) return stored.meta.writeId
+  const { versions } = answer
+  if (!isValid(self, stored, stored.meta.tags.map((tag) => versions[tags.indexOf(tag.tag)]))) {
+    return stored.meta.writeId
+  }
+  const codec = codecFor(codecsOf(backend, key), stored)
+  if (codec === undefined) return stored.meta.writeId
+  const exit = yield* Effect.exit(Effect.suspend(() => codec.decode(stored.payload)))
+  return Exit.isSuccess(exit)
+    ? revive(id, stored, exit.value, bornAt)
+    : undecodable(self, key, id, stored, exit.cause)
+})
+
+/** Encodes an entry for the store. */
+export const encode = Effect.fnUntraced(function*(
+  self: Engine,
+  key: Key,
+  entry: Entry,
+  tags: ReadonlyArray<TagVersion>
+): Effect.fn.Return<Stored | undefined | Fault, never, any> {
+  const codecs = codecsOf(self.backend!, key)
+  const codec = entry.outcome === "success" ? codecs.success : codecs.failure
+  if (codec === undefined) return undefined
+  const value = Exit.isSuccess(entry.exit) ? entry.exit.value : Cause.squash(entry.exit.cause)
+  const exit = yield* Effect.exit(Effect.suspend(() => codec.encode(value)))
+  if (Exit.isFailure(exit)) {
+    const error = Cause.squash(exit.cause)
+    return noteMisfit(
+      self,
+      key,
+      error instanceof SerializerError ? error : new SerializerError({
+        serializer: self.backend!.serializer.name,
+        operation: "encode",
+        reason: `the value of "${entry.id}" cannot be stored`,
+        cause: error
+      })
+    )
+  }
+  return {
+    payload: exit.value,
+    meta: {
+      createdAt: entry.createdAt,
+      softExpiresAt: entry.softExpiresAt,
+      expiresAt: entry.expiresAt,
+      loadMillis: entry.loadMillis,
+      outcome: entry.outcome,
+      tags,
+      writeId: entry.writeId!,
+      serializer: codec.id
+    }
+  }
+})
+
+/**
+ * The versions that an entry's tags had before its load began, `undefined` where one cannot be known or has changed:
+ * the entry must not be stored. Tags known only now are safe if nothing was invalidated since.
+ */
+export const versionsOf = Effect.fnUntraced(function*(
+  self: Engine,
+  budget: Budget,
+  tags: ReadonlyArray<string>,
+  declared: ReadonlyArray<string>,
+  before: Markers | undefined
+): Effect.fn.Return<ReadonlyArray<TagVersion> | undefined | StoreError> {
+  if (tags.length === 0) return []
+  if (before === undefined) return undefined
+  const late = tags.filter((tag) => !declared.includes(tag))
+  const after = late.length === 0 ? undefined : yield* ask(self, budget, "markers", self.backend!.store.markers(late))
+  if (after instanceof StoreError) return after
+  const versions: Array<TagVersion> = []
+  for (const tag of tags) {
+    const i = declared.indexOf(tag)
+    const marker = i >= 0 ? before.markers[i] : after?.markers[late.indexOf(tag)]
+    if (marker === undefined || (i < 0 && marker.seq > before.seq)) return undefined
+    versions.push({ tag, version: marker.version })
+  }
+  return versions
+})

@@ -1,0 +1,116 @@
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import { CacheClosed } from "../../CacheError.ts"
+import type { Eviction } from "../../Eviction.ts"
+import type { Serializer } from "../../Serializer.ts"
+import type { Store } from "../../Store.ts"
+import * as Circuit from "./circuit.ts"
+import { abandon, makeLoops } from "./flight.ts"
+import { replay } from "./invalidate.ts"
+import * as Journal from "./journal.ts"
+import * as Log from "./log.ts"
+import * as Memory from "./memory.ts"
+import type { Backend, Counters, Engine } from "./model.ts"
+import * as Tags from "./tags.ts"
+import { retire } from "./waiting.ts"
+
+export interface EngineOptions {
+  readonly context: Context.Context<never>
+  readonly capacity: number
+  readonly eviction: Eviction
+  readonly store: { readonly store: Store; readonly serializer: Serializer; readonly budgetMillis: number } | undefined
+  readonly refresh: {
+    readonly concurrency: number
+    readonly timeoutMillis: number
+    readonly retry: Schedule.Schedule<unknown, unknown>
+  }
+}
+
+export const noStats: Readonly<Counters> = {
+  hits: 0,
+  storeHits: 0,
+  misses: 0,
+  joined: 0,
+  stale: 0,
+  loads: 0,
+  loadFailures: 0,
+  refreshes: 0,
+  invalidations: 0,
+  storeFailures: 0,
+  refused: 0,
+  notStored: 0,
+  lostInvalidations: 0
+}
+
+export const make = (options: EngineOptions): Engine => ({
+  memory: Memory.make(options),
+  tags: Tags.make(),
+  flights: new Map(),
+  running: new Set(),
+  loops: makeLoops(),
+  refreshing: { ...options.refresh, running: new Set(), queue: new Set(), draining: false },
+  retryAt: new Map(),
+  backend: options.store === undefined ? undefined : makeBackend(options.store),
+  stats: { ...noStats },
+  context: options.context,
+  mutations: 0,
+  closed: false,
+  onIdle: undefined
+})
+
+const makeBackend = (options: NonNullable<EngineOptions["store"]>): Backend => ({
+  ...options,
+  codecs: new WeakMap(),
+  plain: { success: options.serializer.make(undefined), failure: undefined },
+  journal: Journal.make(),
+  circuit: Circuit.make(),
+  failing: false,
+  warned: new Set(),
+  replay: undefined
+})
+
+/**
+ * Starts nothing new, ends what nobody waits for, gives the rest `shutdownMillis`, then ends it too; tells the store
+ * once more what it has not acknowledged, and says what was lost.
+ */
+export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
+  self.closed = true
+  self.refreshing.queue.clear()
+  for (const flight of self.running) {
+    if (flight.waiters.size === 0) end(self, flight)
+  }
+  if (self.running.size > 0) {
+    yield* Effect.timeoutOption(
+      Effect.callback<void>((resume) => {
+        if (self.running.size === 0) return resume(Effect.void)
+        self.onIdle = () => resume(Effect.void)
+      }),
+      shutdownMillis
+    )
+  }
+  for (const flight of self.running) {
+    for (const waiter of flight.waiters) {
+      waiter.resume(Effect.die(new CacheClosed({ key: flight.id })))
+    }
+    flight.waiters.clear()
+    end(self, flight)
+  }
+  if (self.backend === undefined) return
+  self.backend.replay?.interruptUnsafe()
+  for (const item of [...self.backend.journal.ids.values(), ...self.backend.journal.tags.values()]) item.lost = true
+  if (Journal.isEmpty(self.backend.journal) || (yield* replay(self))) return
+  self.stats.lostInvalidations = Journal.size(self.backend.journal)
+  Log.warning(
+    self,
+    `Closed with ${self.stats.lostInvalidations} invalidations that the store "${self.backend.store.name}" has not ` +
+      "acknowledged: what they were to remove may be served by others until its ttl"
+  )
+})
+
+const end = (self: Engine, flight: Parameters<typeof retire>[1]): void => {
+  flight.publishes = false
+  flight.limit?.interruptUnsafe()
+  retire(self, flight)
+  abandon(self.loops, flight)
+}

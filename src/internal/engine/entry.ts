@@ -1,0 +1,52 @@
+import * as Exit from "effect/Exit"
+import type { Outcome, Timing } from "../../CacheEntry.ts"
+import type { Node } from "../../Eviction.ts"
+
+export interface EntryOptions {
+  readonly id: string
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly createdAt: number
+  readonly softExpiresAt: number
+  readonly expiresAt: number
+  readonly loadMillis: number
+  readonly tags: ReadonlyArray<string>
+  readonly bornAt: number
+  readonly writeId: string | undefined
+}
+
+/** A decoded result in the memory tier. Flat, and a node of the eviction list itself, because there are many. */
+export class Entry implements Timing, Node {
+  readonly id: string
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly createdAt: number
+  readonly softExpiresAt: number
+  readonly expiresAt: number
+  readonly loadMillis: number
+  readonly tags: ReadonlyArray<string>
+  /** the tag epoch when its load (or its reading from the store) began: a tag invalidated later kills it */
+  readonly bornAt: number
+  /** the last epoch in which its tags were found unchanged */
+  checkedAt: number
+  readonly writeId: string | undefined
+  previous: Node | undefined
+  next: Node | undefined
+
+  constructor(options: EntryOptions) {
+    this.id = options.id
+    this.exit = options.exit
+    this.createdAt = options.createdAt
+    this.softExpiresAt = options.softExpiresAt
+    this.expiresAt = options.expiresAt
+    this.loadMillis = options.loadMillis
+    this.tags = options.tags
+    this.bornAt = options.bornAt
+    this.checkedAt = options.bornAt
+    this.writeId = options.writeId
+    this.previous = undefined
+    this.next = undefined
+  }
+
+  get outcome(): Outcome {
+    return Exit.isSuccess(this.exit) ? "success" : "failure"
+  }
+}

@@ -1,0 +1,154 @@
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { Stored } from "../../CacheEntry.ts"
+import type { StoreError } from "../../CacheError.ts"
+import { ask, type Budget, isFault } from "./backend.ts"
+import * as Journal from "./journal.ts"
+import * as Memory from "./memory.ts"
+import type { Engine } from "./model.ts"
+import * as Policy from "./policy.ts"
+import { detach } from "./refresh.ts"
+import { strictly } from "./strict.ts"
+import * as Tags from "./tags.ts"
+
+/** What this process knows of the id is gone, at once. */
+const forget = (self: Engine, id: string): boolean => {
+  self.mutations++
+  detach(self, id)
+  self.retryAt.delete(id)
+  return Memory.remove(self.memory, id)
+}
+
+/** Removes entries everywhere; answers how many were there, as far as this process or the store knew. */
+export const invalidateIds = (self: Engine, ids: ReadonlyArray<string>): Effect.Effect<number> =>
+  Effect.suspend(() => {
+    self.stats.invalidations += ids.length
+    const present = ids.map((id) => forget(self, id))
+    const inMemory = present.filter((was) => was).length
+    if (self.backend === undefined) return Effect.succeed(inMemory)
+    const { store } = self.backend
+    // in the journal before the first of them is asked: an interruption in between must not lose the others
+    const items = ids.map((id) => Journal.add(self.backend!.journal, { _tag: "Id", id }))
+    return Effect.map(
+      Effect.forEach(
+        ids,
+        (id, i) => Effect.map(acknowledged(self, items[i]!, "remove", store.remove(id)), (removed) => removed ?? false),
+        { concurrency: 16 }
+      ),
+      (removed) => removed.filter((was, i) => was || present[i]).length
+    )
+  })
+
+/** Kills all that has one of the tags. */
+export const invalidateTags = (self: Engine, tags: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (tags.length === 0) return Effect.void
+    self.stats.invalidations += tags.length
+    self.mutations++
+    Tags.invalidate(self.tags, tags)
+    if (self.backend === undefined) return Effect.void
+    const item = Journal.add(self.backend.journal, { _tag: "Tags", tags })
+    return Effect.flatMap(
+      acknowledged(self, item, "invalidate tags", self.backend.store.invalidateTags(tags)),
+      () => {
+        // what was read from the store between the first step and its answer may be older, and was not yet distrusted
+        self.mutations++
+        Tags.invalidate(self.tags, tags)
+        return Effect.void
+      }
+    )
+  })
+
+/** Empties the cache, here and in the store. */
+export const clear = (self: Engine): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    forgetAll(self)
+    if (self.backend === undefined) return Effect.void
+    const item = Journal.add(self.backend.journal, { _tag: "All" })
+    return Effect.flatMap(acknowledged(self, item, "clear", self.backend.store.clear), () => {
+      forgetAll(self)
+      return Effect.void
+    })
+  })
+
+const forgetAll = (self: Engine): void => {
+  self.mutations++
+  for (const id of self.flights.keys()) detach(self, id)
+  self.retryAt.clear()
+  Memory.clear(self.memory)
+}
+
+/** Writes an explicit value to the store; what runs is revoked by it. */
+export const setInStore = (self: Engine, id: string, stored: Stored): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const item = Journal.add(self.backend!.journal, { _tag: "Id", id })
+    return Effect.asVoid(acknowledged(self, item, "set", self.backend!.store.set(id, stored)))
+  })
+
+export const removeFromStore = (self: Engine, id: string): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const item = Journal.add(self.backend!.journal, { _tag: "Id", id })
+    return Effect.map(acknowledged(self, item, "remove", self.backend!.store.remove(id)), (removed) => removed ?? false)
+  })
+
+/**
+ * Asks the store for what the journal holds. What it does not acknowledge stays there, is tried again in the
+ * background, and until then the store is not believed about it. The caller goes on, unless it is strict.
+ */
+export const acknowledged = <A>(
+  self: Engine,
+  item: Journal.Item,
+  operation: string,
+  effect: Effect.Effect<A, StoreError>
+): Effect.Effect<A | undefined> =>
+  Effect.withFiber((fiber) => {
+    const { journal } = self.backend!
+    const policy = fiber.getRef(Policy.Current)
+    const budget: Budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
+    return Effect.flatMap(
+      Effect.onInterrupt(ask(self, budget, operation, effect), () => Effect.sync(() => lose(self, item))),
+      (answer): Effect.Effect<A | undefined> => {
+        if (!isFault(answer)) {
+          Journal.acknowledge(journal, item)
+          return Effect.succeed(answer)
+        }
+        lose(self, item)
+        return policy.strict ? strictly(answer) : Effect.undefined
+      }
+    )
+  })
+
+const lose = (self: Engine, item: Journal.Item): void => {
+  item.lost = true
+  if (self.backend!.replay !== undefined || self.closed) return
+  self.backend!.replay = Effect.runForkWith(self.context)(replayUntilDone(self))
+}
+
+/** Tries what was lost again and again, a second apart at first, half a minute at most. */
+const replayUntilDone = Effect.fnUntraced(function*(self: Engine) {
+  let pauseMillis = 1000
+  while (Journal.lost(self.backend!.journal).length > 0) {
+    yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
+    if (yield* replay(self)) pauseMillis = 1000
+    else pauseMillis = Math.min(30_000, pauseMillis * 2)
+  }
+  self.backend!.replay = undefined
+})
+
+/** Asks once about each lost item, as a removal; answers whether all were acknowledged. */
+export const replay = Effect.fnUntraced(function*(self: Engine) {
+  const { budgetMillis, journal, store } = self.backend!
+  for (const item of Journal.lost(journal)) {
+    const budget: Budget = { leftMillis: budgetMillis }
+    const { target } = item
+    const answer = target._tag === "Id"
+      ? yield* ask(self, budget, "remove", store.drop(target.id))
+      : target._tag === "Tags"
+      ? yield* ask(self, budget, "invalidate tags", store.invalidateTags(target.tags))
+      : yield* ask(self, budget, "clear", store.clear)
+    if (isFault(answer)) return false
+    Journal.acknowledge(journal, item)
+    if (target._tag === "Tags") Tags.invalidate(self.tags, target.tags)
+  }
+  return true
+})

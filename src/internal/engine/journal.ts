@@ -1,0 +1,80 @@
+/**
+ * Invalidations that the store has not acknowledged. An item is there from before the store is asked until it has
+ * answered, so it is there whatever happens in between: a failure, a timeout, an interruption. As long as it is there,
+ * reads of its id or tag do not believe the store.
+ */
+export interface Journal {
+  readonly ids: Map<string, Item>
+  readonly tags: Map<string, Item>
+  /** the whole store is to be cleared: too much was lost, or `clear` itself was */
+  all: Item | undefined
+}
+
+/** An item is replaced by a newer one of the same target; an answer to an older one then says nothing. */
+export interface Item {
+  readonly target: Target
+  /** nobody asks the store about it at the moment: the replay may */
+  lost: boolean
+}
+
+export type Target =
+  | { readonly _tag: "Id"; readonly id: string }
+  | { readonly _tag: "Tags"; readonly tags: ReadonlyArray<string> }
+  | { readonly _tag: "All" }
+
+/** above it one `clear` is cheaper than the rest */
+const limit = 10_000
+
+export const make = (): Journal => ({ ids: new Map(), tags: new Map(), all: undefined })
+
+export const isEmpty = (self: Journal): boolean => self.ids.size === 0 && self.tags.size === 0 && self.all === undefined
+
+export const size = (self: Journal): number => self.ids.size + self.tags.size + (self.all === undefined ? 0 : 1)
+
+export const add = (self: Journal, target: Target): Item => {
+  const item: Item = { target, lost: false }
+  switch (target._tag) {
+    case "Id":
+      self.ids.set(target.id, item)
+      break
+    case "Tags":
+      for (const tag of target.tags) self.tags.set(tag, item)
+      break
+    case "All":
+      self.all = item
+  }
+  if (self.ids.size + self.tags.size > limit) {
+    self.ids.clear()
+    self.tags.clear()
+    self.all = { target: { _tag: "All" }, lost: true }
+  }
+  return item
+}
+
+export const acknowledge = (self: Journal, item: Item): void => {
+  switch (item.target._tag) {
+    case "Id":
+      if (self.ids.get(item.target.id) === item) self.ids.delete(item.target.id)
+      break
+    case "Tags":
+      for (const tag of item.target.tags) if (self.tags.get(tag) === item) self.tags.delete(tag)
+      break
+    case "All":
+      if (self.all === item) self.all = undefined
+  }
+}
+
+/** the items to ask the store about once more */
+export const lost = (self: Journal): Array<Item> => {
+  const items = new Set<Item>()
+  if (self.all?.lost === true) items.add(self.all)
+  for (const item of self.ids.values()) if (item.lost) items.add(item)
+  for (const item of self.tags.values()) if (item.lost) items.add(item)
+  return Array.from(items)
+}
+
+export const distrustsId = (self: Journal, id: string): boolean =>
+  self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
+
+export const distrustsTags = (self: Journal, tags: ReadonlyArray<string>): boolean =>
+  self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))

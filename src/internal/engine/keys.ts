@@ -1,0 +1,39 @@
+import type * as Exit from "effect/Exit"
+import type { CacheKey } from "../../CacheKey.ts"
+import { idOfString } from "../key/id.ts"
+import type { KeyInfo } from "../key/info.ts"
+import type { Request } from "./request.ts"
+
+/** a key as the engine reads it, see `internal/key` */
+interface Own {
+  readonly "~id": string
+  readonly "~tags": ReadonlyArray<string>
+  readonly "~class": KeyInfo
+}
+
+export type Key = CacheKey<unknown, unknown, unknown> | string
+
+const none: ReadonlyArray<string> = []
+
+export const idOf = (key: Key): string => typeof key === "string" ? idOfString(key) : (key as unknown as Own)["~id"]
+
+export const tagsOf = (key: Key): ReadonlyArray<string> =>
+  typeof key === "string" ? none : (key as unknown as Own)["~tags"]
+
+export const infoOf = (key: Key): KeyInfo | undefined =>
+  typeof key === "string" ? undefined : (key as unknown as Own)["~class"]
+
+/** tags are written as string keys are: those of the library begin with `~`, and none is longer than an id */
+export const escapeTag = idOfString
+
+/** the tags that are known before a load */
+export const declaredTags = (request: Request): ReadonlyArray<string> => {
+  const { tags } = request.options
+  return tags === undefined || typeof tags === "function" ? tagsOf(request.key) : tags.map(escapeTag)
+}
+
+/** the tags of what a load brought */
+export const tagsOfResult = (request: Request, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
+  const { tags } = request.options
+  return typeof tags === "function" ? tags(exit, request.key).map(escapeTag) : declaredTags(request)
+}

@@ -1,0 +1,57 @@
+import type { Eviction, Policy } from "../../Eviction.ts"
+import type { Entry } from "./entry.ts"
+import * as Tags from "./tags.ts"
+
+/** The memory tier: decoded entries by id, at most `capacity` of them. */
+export interface Memory {
+  readonly entries: Map<string, Entry>
+  readonly policy: Policy
+  /** 0 where there is no memory tier */
+  readonly capacity: number
+  evictions: number
+}
+
+export const make = (options: { readonly capacity: number; readonly eviction: Eviction }): Memory => ({
+  entries: new Map(),
+  policy: options.eviction.make({ capacity: options.capacity }),
+  capacity: options.capacity,
+  evictions: 0
+})
+
+/** the entry, unless a tag of it was invalidated; whether it is fresh is the strategy's to say */
+export const peek = (self: Memory, tags: Tags.Tags, id: string): Entry | undefined => {
+  const entry = self.entries.get(id)
+  if (entry === undefined || entry.checkedAt === tags.epoch) return entry
+  if (Tags.changedSince(tags, entry.tags, entry.bornAt)) {
+    remove(self, id)
+    return undefined
+  }
+  entry.checkedAt = tags.epoch
+  return entry
+}
+
+export const put = (self: Memory, entry: Entry): void => {
+  if (self.capacity === 0) return
+  remove(self, entry.id)
+  self.entries.set(entry.id, entry)
+  self.policy.added(entry)
+  while (self.entries.size > self.capacity) {
+    const victim = self.policy.victim()
+    if (victim === undefined) return
+    remove(self, victim.id)
+    self.evictions++
+  }
+}
+
+export const remove = (self: Memory, id: string): boolean => {
+  const entry = self.entries.get(id)
+  if (entry === undefined) return false
+  self.entries.delete(id)
+  self.policy.removed(entry)
+  return true
+}
+
+export const clear = (self: Memory): void => {
+  for (const entry of self.entries.values()) self.policy.removed(entry)
+  self.entries.clear()
+}

@@ -1,0 +1,96 @@
+import type * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import type * as Schedule from "effect/Schedule"
+import type { Codec, Serializer } from "../../Serializer.ts"
+import type { Store } from "../../Store.ts"
+import type { Circuit } from "./circuit.ts"
+import type { Flight, Loops } from "./flight.ts"
+import type { Journal } from "./journal.ts"
+import type { Memory } from "./memory.ts"
+import type { Tags } from "./tags.ts"
+
+/** Plain counters, since the layer was built; what the memory tier evicted is counted there. */
+export interface Counters {
+  /** reads served from memory */
+  hits: number
+  /** reads served from the store */
+  storeHits: number
+  /** reads that found nothing to serve */
+  misses: number
+  /** reads that waited for a load another had started */
+  joined: number
+  /** reads served with a stale value because the load failed or took too long */
+  stale: number
+  /** loads that ran, refreshes among them */
+  loads: number
+  /** loads that failed, refreshes among them */
+  loadFailures: number
+  /** refreshes in the background */
+  refreshes: number
+  /** keys and tags invalidated */
+  invalidations: number
+  /** operations that the store, the serializer or its codec failed */
+  storeFailures: number
+  /** results that came too late: invalidated or set while they were loaded */
+  refused: number
+  /** results not stored because the strategy's or an option's function threw or gave nonsense */
+  notStored: number
+  /** invalidations that the store has never acknowledged when the layer was closed */
+  lostInvalidations: number
+}
+
+export interface Codecs {
+  readonly success: Codec<unknown, any>
+  /** without an error schema failures stay in memory */
+  readonly failure: Codec<unknown, any> | undefined
+}
+
+/** A store, and what the engine needs to live with it. */
+export interface Backend {
+  readonly store: Store
+  readonly serializer: Serializer
+  readonly codecs: WeakMap<object, Codecs>
+  readonly plain: Codecs
+  readonly budgetMillis: number
+  readonly journal: Journal
+  readonly circuit: Circuit
+  /** an incident is under way: it has been logged */
+  failing: boolean
+  /** what was said already about values that do not fit the serializer */
+  readonly warned: Set<string>
+  /** tries again what was lost */
+  replay: Fiber.Fiber<unknown> | undefined
+}
+
+export interface Refreshing {
+  readonly concurrency: number
+  readonly timeoutMillis: number
+  readonly retry: Schedule.Schedule<unknown, unknown>
+  readonly running: Set<Flight>
+  readonly queue: Set<Flight>
+  /** the queue is worked off by one loop, like landings */
+  draining: boolean
+}
+
+/** The whole state of one cache. All that changes it is synchronous. */
+export interface Engine {
+  readonly memory: Memory
+  readonly tags: Tags
+  /** what can be joined, by id */
+  readonly flights: Map<string, Flight>
+  /** what has a fiber, joinable or not */
+  readonly running: Set<Flight>
+  readonly loops: Loops
+  readonly refreshing: Refreshing
+  /** ids whose last load failed, with the time of the next try: a failing backend is not asked on every read */
+  readonly retryAt: Map<string, number>
+  readonly backend: Backend | undefined
+  readonly stats: Counters
+  /** where the layer was built: logs and replays run here */
+  readonly context: Context.Context<never>
+  /** moves with every write and invalidation: what was read from the store before it does not fill memory after it */
+  mutations: number
+  closed: boolean
+  /** called when the last flight has ended, while the cache closes */
+  onIdle: (() => void) | undefined
+}

@@ -1,0 +1,224 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
+import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
+import { toMillis } from "../../Ttl.ts"
+import { codecsOf, Later, readNow } from "./backend.ts"
+import { Entry } from "./entry.ts"
+import { type Flight, pathTo, reaches, type Resume, Within } from "./flight.ts"
+import { declaredTags, idOf } from "./keys.ts"
+import * as Flights from "./load.ts"
+import * as Memory from "./memory.ts"
+import type { Engine } from "./model.ts"
+import * as Policy from "./policy.ts"
+import { detach, isThrottled, promote, refresh } from "./refresh.ts"
+import type { Request } from "./request.ts"
+import * as Tags from "./tags.ts"
+import { nowOf, untilAnswered, wait } from "./waiting.ts"
+
+/**
+ * One read. What is fresh in memory is answered by the stored `Exit` itself: no fiber, promise, closure or array, and
+ * no clock where there is no deadline.
+ */
+export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
+  const policy = fiber.getRef(Policy.Current)
+  if (policy !== Policy.standard && !Policy.readsNormally(policy)) return readUnder(self, request, policy)
+  const id = idOf(request.key)
+  const entry = Memory.peek(self.memory, self.tags, id)
+  if (entry === undefined) return absent(self, fiber, request, id, policy)
+  const decision = decide(fiber, request, entry)
+  if (decision !== Serve) return due(self, fiber, request, id, entry, decision, policy)
+  self.stats.hits++
+  self.memory.policy.read(entry)
+  return entry.exit as Exit.Exit<A, E>
+}
+
+const decide = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
+  request.deadlinesOnly
+    ? request.strategy.decide(entry, entry.softExpiresAt === Infinity ? 0 : nowOf(fiber), noDice)
+    : request.strategy.decide(entry, nowOf(fiber), diceOf(fiber))
+
+const noDice = (): number => 0
+
+// one function for all reads: `decide` is synchronous, so it can ask for the fiber that reads now
+let player: Fiber.Fiber<any, any> | undefined
+const dice = (): number => player!.getRef(Random.Random).nextDoubleUnsafe()
+const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
+  player = fiber
+  return dice
+}
+
+/** There is an entry, but it is not simply to be served. */
+const due = <A, E>(
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>,
+  id: string,
+  entry: Entry,
+  decision: Decision,
+  policy: Policy.Policy
+): Effect.Effect<A, E> => {
+  if (decision === Load) return absent(self, fiber, request, id, policy)
+  if (decision === LoadOrStale && !isThrottled(self, request, id, nowOf(fiber))) {
+    self.stats.misses++
+    return join(self, request, id, { policy, fetches: false, stale: entry, seen: entry.writeId })
+  }
+  if (decision === ServeAndRefresh && policy.writes && invalidity(self, request) === undefined) {
+    refresh(self, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
+  }
+  if (decision === LoadOrStale) self.stats.stale++
+  else self.stats.hits++
+  self.memory.policy.read(entry)
+  return entry.exit as Exit.Exit<A, E>
+}
+
+/** Memory has nothing of use: the store may, and at once if it is synchronous. */
+const absent = <A, E>(
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>,
+  id: string,
+  policy: Policy.Policy
+): Effect.Effect<A, E> => {
+  let seen: string | undefined
+  let fetches = self.backend !== undefined
+  if (self.backend?.store.getUnsafe !== undefined && !self.closed) {
+    const invalid = invalidity(self, request)
+    if (invalid !== undefined) return Effect.die(invalid)
+    const found = readNow(self, request.key, id, nowOf(fiber))
+    if (found instanceof Entry) {
+      const decision = decide(fiber, request, found)
+      if (decision !== Load) {
+        if (policy.writes) Memory.put(self.memory, found)
+        if (decision !== Serve) return due(self, fiber, request, id, found, decision, policy)
+        self.stats.storeHits++
+        return found.exit as Exit.Exit<A, E>
+      }
+      seen = found.writeId
+    } else if (found !== Later) seen = found
+    fetches = found === Later
+  }
+  self.stats.misses++
+  return join(self, request, id, { policy, fetches, stale: undefined, seen })
+}
+
+/** Reads under a policy that does not look at what is stored, or does nothing at all. */
+const readUnder = <A, E>(self: Engine, request: Request<A, E>, policy: Policy.Policy): Effect.Effect<A, E> => {
+  if (policy.bypass) return request.load as Effect.Effect<A, E>
+  const id = idOf(request.key)
+  self.stats.misses++
+  return join(self, request, id, {
+    policy,
+    fetches: false,
+    stale: undefined,
+    seen: Memory.peek(self.memory, self.tags, id)?.writeId
+  })
+}
+
+/** What can be seen to be wrong with a read before anything runs. */
+const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
+  try {
+    request.validate()
+    for (const name of ["timeout", "softTimeout", "retryAfter"] as const) {
+      const input = request.options[name]
+      if (input !== undefined) toMillis(input, name)
+    }
+    if (self.backend !== undefined) codecsOf(self.backend, request.key)
+    return undefined
+  } catch (error) {
+    if (error instanceof CacheConfigError) return error
+    throw error
+  }
+}
+
+interface Joining {
+  readonly policy: Policy.Policy
+  readonly fetches: boolean
+  readonly stale: Entry | undefined
+  readonly seen: string | undefined
+}
+
+/** Everything between finding a flight and being counted in it happens in one step: no yield can fall in between. */
+const join = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: Joining): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback<A, E>((resume) => enter(self, fiber, request, id, joining, resume as Resume))
+  )
+
+const enter = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request,
+  id: string,
+  joining: Joining,
+  resume: Resume
+): Effect.Effect<void> | void => {
+  const { policy, stale } = joining
+  const within = fiber.getRef(Within)
+  const running = joinable(self, request, id, policy)
+  if (running !== undefined) {
+    if (within !== undefined && reaches(running, within)) {
+      return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))
+    }
+    self.stats.joined++
+    const waiter = wait(self, fiber, { flight: running, request, stale, resume })
+    if (running.queued) promote(self, running)
+    return untilAnswered(self, fiber, waiter)
+  }
+  if (Policy.readsNormally(policy) && stale === undefined) {
+    // a yield may have passed since memory was looked at
+    const entry = Memory.peek(self.memory, self.tags, id)
+    if (entry !== undefined && decide(fiber, request, entry) === Serve) return resume(entry.exit)
+  }
+  const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)
+  if (refused !== undefined) return resume(Effect.die(refused))
+  const flight = Flights.make(self, {
+    ...joining,
+    id,
+    request,
+    context: fiber.context as Context.Context<never>,
+    parent: within,
+    refresh: false
+  })
+  if (policy.writes) {
+    // who may not join it makes the older one unfit to be stored: one load per id that still can
+    detach(self, id)
+    self.flights.set(id, flight)
+  }
+  // counted before the load starts: it starts inline, and may close a cycle or end at once
+  const waiter = wait(self, fiber, { flight, request, stale, resume })
+  Flights.launch(self, flight, request.load)
+  return untilAnswered(self, fiber, waiter)
+}
+
+const joinable = (self: Engine, request: Request, id: string, policy: Policy.Policy): Flight | undefined => {
+  const flight = self.flights.get(id)
+  if (flight === undefined || policy.joins === "none") return undefined
+  if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined
+  if (
+    flight.bornAt !== self.tags.epoch && (
+      Tags.changedSince(self.tags, declaredTags(flight.request), flight.bornAt) ||
+      Tags.changedSince(self.tags, declaredTags(request), flight.bornAt)
+    )
+  ) {
+    detach(self, id)
+    return undefined
+  }
+  return flight
+}
+
+/** the reference of `effect/sql`, by its name: SQL is not imported for it */
+const CurrentTransaction = Context.Reference<object | undefined>("effect/sql/CurrentTransactionService", {
+  defaultValue: () => undefined
+})
+
+/** a load shared with others must not see what one caller has not committed yet */
+const openTransaction = (fiber: Fiber.Fiber<any, any>, id: string): CacheConfigError | undefined =>
+  fiber.getRef(CurrentTransaction) === undefined
+    ? undefined
+    : new CacheConfigError({
+      message: `"${id}" is loaded inside an open SQL transaction: others would be served what may be rolled back. ` +
+        "Read it before the transaction, or with CachePolicy.bypass"
+    })

@@ -1,0 +1,86 @@
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { toMillis } from "../../Ttl.ts"
+import type { Entry } from "./entry.ts"
+import type { Flight } from "./flight.ts"
+import * as Load from "./load.ts"
+import type { Engine } from "./model.ts"
+import * as Policy from "./policy.ts"
+import type { Request } from "./request.ts"
+import { limitUnattended } from "./waiting.ts"
+
+export interface RefreshOptions {
+  readonly context: Context.Context<never>
+  readonly request: Request
+  readonly id: string
+  readonly entry: Entry
+  readonly now: number
+}
+
+/** Loads anew with nobody waiting: one per id, so many at once, tried again when it fails, ended when it hangs. */
+export const refresh = (self: Engine, options: RefreshOptions): void => {
+  const { context, entry, id, now, request } = options
+  if (self.closed || self.flights.has(id) || isThrottled(self, request, id, now)) return
+  const flight = Load.make(self, {
+    id,
+    request,
+    context,
+    policy: Policy.standard,
+    parent: undefined,
+    refresh: true,
+    fetches: false,
+    stale: entry,
+    seen: entry.writeId
+  })
+  self.flights.set(id, flight)
+  self.stats.refreshes++
+  flight.queued = true
+  self.refreshing.queue.add(flight)
+  drain(self)
+}
+
+/** Starts what waits for room, from one loop: a refresh that ends at once would start the next inside itself. */
+export const drain = (self: Engine): void => {
+  const { concurrency, queue, running } = self.refreshing
+  if (self.refreshing.draining) return
+  self.refreshing.draining = true
+  try {
+    for (const flight of queue) {
+      if (running.size >= concurrency) break
+      running.add(flight)
+      begin(self, flight)
+    }
+  } finally {
+    self.refreshing.draining = false
+  }
+}
+
+/** Somebody waits for it now: it need not wait for room any more. */
+export const promote = (self: Engine, flight: Flight): void => begin(self, flight)
+
+const begin = (self: Engine, flight: Flight): void => {
+  self.refreshing.queue.delete(flight)
+  flight.queued = false
+  Load.launch(self, flight, Effect.retry(flight.request.load, self.refreshing.retry))
+  limitUnattended(self, flight)
+}
+
+/** A load failed a moment ago: what is stale is served for a while without another try. */
+export const isThrottled = (self: Engine, request: Request, id: string, now: number): boolean => {
+  const retryAt = self.retryAt.get(id)
+  if (retryAt === undefined) return false
+  const input = request.options.retryAfter ?? request.strategy.retryAfter
+  if (now < retryAt && (input === undefined || toMillis(input, "retryAfter") > 0)) return true
+  self.retryAt.delete(id)
+  return false
+}
+
+/** Its result is stored nowhere and nobody joins it any more; those who wait get it still. */
+export const detach = (self: Engine, id: string): void => {
+  const flight = self.flights.get(id)
+  if (flight === undefined) return
+  flight.publishes = false
+  self.flights.delete(id)
+  // a refresh that has not begun, for what is no longer there
+  if (flight.queued && flight.waiters.size === 0) self.refreshing.queue.delete(flight)
+}

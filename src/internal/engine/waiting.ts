@@ -1,0 +1,209 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { LoadTimeout } from "../../CacheError.ts"
+import { LoadOrStale } from "../../Strategy.ts"
+import { toMillis } from "../../Ttl.ts"
+import type { Entry } from "./entry.ts"
+import { abandon, addEdge, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
+import type { Engine } from "./model.ts"
+import * as Policy from "./policy.ts"
+import type { Request } from "./request.ts"
+import { strictly } from "./strict.ts"
+import * as Tags from "./tags.ts"
+
+export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+
+export interface Waiting {
+  readonly flight: Flight
+  readonly request: Request
+  readonly stale: Entry | undefined
+  readonly resume: Resume
+}
+
+/** Counts a caller in: the flight lives at least as long as it waits. */
+export const wait = (self: Engine, fiber: Fiber.Fiber<any, any>, waiting: Waiting): Waiter => {
+  const waiter: Waiter = {
+    ...waiting,
+    policy: fiber.getRef(Policy.Current),
+    within: fiber.getRef(Within),
+    joinedAt: self.tags.epoch,
+    timers: noTimers,
+    impatient: false
+  }
+  waiting.flight.waiters.add(waiter)
+  addEdge(waiter.within, waiting.flight)
+  return waiter
+}
+
+const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
+
+/** Starts the caller's own limits, and says what its interruption does. */
+export const untilAnswered = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  waiter: Waiter
+): Effect.Effect<void> | void => {
+  if (!waiter.flight.waiters.has(waiter)) return
+  const { softTimeout, timeout } = waiter.request.options
+  if (softTimeout !== undefined || timeout !== undefined) {
+    const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
+      Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
+    waiter.timers = [
+      ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, waiter))],
+      ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, waiter, toMillis(timeout)))]
+    ]
+  }
+  return Effect.suspend(() => leave(self, waiter))
+}
+
+const depart = (waiter: Waiter): void => {
+  waiter.flight.waiters.delete(waiter)
+  removeEdge(waiter.within, waiter.flight)
+  stopTimers(waiter)
+}
+
+const stopTimers = (waiter: Waiter): void => {
+  for (const timer of waiter.timers) timer.interruptUnsafe()
+  waiter.timers = noTimers
+}
+
+/** with its last caller an unpinned load ends */
+const release = (self: Engine, flight: Flight): void => {
+  if (flight.waiters.size > 0 || flight.exit !== undefined) return
+  if (flight.pinned) return limitUnattended(self, flight)
+  flight.publishes = false
+  // retired before it is interrupted, and both in this step: a new reader must not join a load that is ending
+  retire(self, flight)
+  abandon(self.loops, flight)
+}
+
+/** What nobody waits for any more may run on, but not for ever: past the limit its id is free for another load. */
+export const limitUnattended = (self: Engine, flight: Flight): void => {
+  if (flight.limit !== undefined || flight.exit !== undefined) return
+  flight.limit = Effect.runForkWith(flight.context)(
+    Effect.andThen(
+      Effect.sleep(self.refreshing.timeoutMillis),
+      Effect.sync(() => {
+        flight.limit = undefined
+        flight.pinned = false
+        // who waits for it now waits as for any other load
+        if (flight.waiters.size > 0 || flight.exit !== undefined) return
+        flight.overdue = true
+        release(self, flight)
+        self.refreshing.running.delete(flight)
+      })
+    )
+  )
+}
+
+export const retire = (self: Engine, flight: Flight): void => {
+  if (self.flights.get(flight.id) === flight) self.flights.delete(flight.id)
+}
+
+/** an interrupted caller that was the last waits for the load's finalizers, like any parent for its child */
+const leave = (self: Engine, waiter: Waiter): Effect.Effect<void> => {
+  const { flight } = waiter
+  depart(waiter)
+  release(self, flight)
+  if (flight.waiters.size > 0 || flight.pinned || flight.exit !== undefined || flight.fiber === undefined) {
+    return Effect.void
+  }
+  return Effect.callback((resume) => {
+    if (flight.exit !== undefined) return resume(Effect.void)
+    // resumed from the landing loop like every other
+    flight.waiters.add({ ...waiter, within: undefined, policy: Policy.standard, resume: () => resume(Effect.void) })
+  })
+}
+
+const softlyTimedOut = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter): void => {
+  const stale = usableStale(self, waiter, nowOf(fiber))
+  waiter.impatient = true
+  if (stale !== undefined) serveStale(self, waiter, stale)
+}
+
+/** A stale value was found after some callers' patience had run out. */
+export const satisfyImpatient = (self: Engine, flight: Flight, now: number): void => {
+  for (const waiter of flight.waiters) {
+    if (!waiter.impatient) continue
+    const stale = usableStale(self, waiter, now)
+    if (stale !== undefined) serveStale(self, waiter, stale)
+  }
+}
+
+const serveStale = (self: Engine, waiter: Waiter, stale: Entry): void => {
+  depart(waiter)
+  waiter.flight.pinned = true
+  release(self, waiter.flight)
+  self.stats.stale++
+  waiter.resume(stale.exit)
+}
+
+const timedOut = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter, timeoutMillis: number): void => {
+  const error = new LoadTimeout({ key: waiter.flight.id, timeoutMillis })
+  depart(waiter)
+  release(self, waiter.flight)
+  waiter.resume(orStale(self, waiter, Exit.fail(error), nowOf(fiber)))
+}
+
+/** A strict caller learns of a store failure at once. */
+export const failStrict = (self: Engine, flight: Flight): void => {
+  if (flight.fault === undefined) return
+  for (const waiter of flight.waiters) {
+    if (!waiter.policy.strict) continue
+    depart(waiter)
+    waiter.resume(strictly(flight.fault))
+  }
+  release(self, flight)
+}
+
+/** Gives a caller what its flight has brought. */
+export const answer = (self: Engine, waiter: Waiter, now: number): void => {
+  const { flight } = waiter
+  removeEdge(waiter.within, flight)
+  stopTimers(waiter)
+  const exit = flight.exit!
+  if (waiter.policy.strict && flight.fault !== undefined) return waiter.resume(strictly(flight.fault))
+  if (waiter.joinedAt !== flight.bornAt && isOlder(self, flight)) return waiter.resume(waiter.request)
+  waiter.resume(orStale(self, waiter, exit, now))
+}
+
+/** a tag that was known only after the load was invalidated meanwhile: who came after that must not see the result */
+const isOlder = (self: Engine, flight: Flight): boolean =>
+  flight.entry === undefined
+    ? Exit.isSuccess(flight.exit!) && typeof flight.request.options.tags === "function"
+    : Tags.changedSince(self.tags, flight.entry.tags, flight.bornAt)
+
+/** the outcome of a load, or the stale value where that may stand in for it */
+const orStale = (
+  self: Engine,
+  waiter: Waiter,
+  exit: Exit.Exit<unknown, unknown>,
+  now: number
+): Effect.Effect<unknown, unknown> => {
+  if (Exit.isSuccess(exit) || waiter.flight.served || Cause.hasInterrupts(exit.cause)) return exit
+  const stale = usableStale(self, waiter, now)
+  if (stale === undefined) return exit
+  const fallbackWhen = waiter.request.options.fallbackWhen ?? failedTyped
+  try {
+    if (!fallbackWhen(exit.cause)) return exit
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+  self.stats.stale++
+  return stale.exit
+}
+
+const failedTyped = (cause: Cause.Cause<unknown>): boolean =>
+  Cause.hasFails(cause) && !cause.reasons.some(Cause.isDieReason)
+
+/** P6: only inside its ttl, and only where the caller's own strategy would fall back on it */
+const usableStale = (self: Engine, waiter: Waiter, now: number): Entry | undefined => {
+  if (!waiter.policy.readsMemory) return undefined
+  const stale = waiter.stale ?? waiter.flight.stale
+  if (stale === undefined || now >= stale.expiresAt) return undefined
+  if (Tags.changedSince(self.tags, stale.tags, stale.bornAt)) return undefined
+  return waiter.request.strategy.decide(stale, now, () => 0) === LoadOrStale ? stale : undefined
+}

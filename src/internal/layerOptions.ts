@@ -1,0 +1,45 @@
+import type * as Duration from "effect/Duration"
+import { CacheConfigError } from "../CacheError.ts"
+import type { LayerOptions } from "../CacheLayer.ts"
+import * as Caching from "../Caching.ts"
+import { toMillis } from "../Ttl.ts"
+
+export const memoryOptions = new Set(["capacity", "eviction", "refresh", "shutdownTimeout"])
+export const layerOptions = new Set([...memoryOptions, "memory", "storeTimeout"])
+const refreshOptions = new Set(["concurrency", "timeout", "retry"])
+
+export const check = (name: string, options: LayerOptions, known: ReadonlySet<string>): Caching.MakeOptions => {
+  refuseUnknown(`CacheLayer.${name}`, options, known)
+  refuseUnknown(`refresh of CacheLayer.${name}`, options.refresh ?? {}, refreshOptions)
+  const { defaults } = Caching
+  return {
+    capacity: options.memory === false ? 0 : wholeNumber("capacity", options.capacity ?? defaults.capacity),
+    eviction: options.eviction ?? defaults.eviction,
+    store: undefined,
+    storeTimeoutMillis: positive("storeTimeout", options.storeTimeout, defaults.storeTimeoutMillis),
+    shutdownMillis: positive("shutdownTimeout", options.shutdownTimeout, defaults.shutdownMillis),
+    refresh: {
+      concurrency: wholeNumber("refresh.concurrency", options.refresh?.concurrency ?? defaults.refresh.concurrency),
+      timeoutMillis: positive("refresh.timeout", options.refresh?.timeout, defaults.refresh.timeoutMillis),
+      retry: options.refresh?.retry ?? defaults.refresh.retry
+    }
+  }
+}
+
+const refuseUnknown = (what: string, options: object, known: ReadonlySet<string>): void => {
+  for (const option of Object.keys(options)) {
+    if (!known.has(option)) throw new CacheConfigError({ message: `${what} has no option "${option}"` })
+  }
+}
+
+const wholeNumber = (name: string, value: number): number => {
+  if ((Number.isInteger(value) && value >= 1) || value === Infinity) return value
+  throw new CacheConfigError({ message: `${name} is a whole number of at least 1, not ${value}` })
+}
+
+const positive = (name: string, input: Duration.Input | undefined, otherwise: number): number => {
+  if (input === undefined) return otherwise
+  const millis = toMillis(input, name)
+  if (millis > 0) return millis
+  throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })
+}
