@@ -4,10 +4,11 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
+import * as ByteSize from "effect/ByteSize"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import { CacheConfigError, StoreError } from "./CacheError.ts"
 import * as Caching from "./Caching.ts"
@@ -120,6 +121,11 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
   const { directory, maxSize, ...rest } = options
   if (typeof directory !== "string" || directory === "") {
     throw new CacheConfigError({ message: "CacheLayer.disk needs a directory" })
+  }
+  if (
+    maxSize !== undefined && Option.isNone(Option.filter(ByteSize.fromInput(maxSize), (size) => !ByteSize.isZero(size)))
+  ) {
+    throw new CacheConfigError({ message: `maxSize of CacheLayer.disk is a size above zero, like "100 MB"` })
   }
   const store = Layer.unwrap(
     Effect.map(

@@ -2,7 +2,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import type * as Schema from "effect/Schema"
 import type { Stored, TagVersion } from "../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../CacheError.ts"
@@ -42,7 +41,7 @@ export const ask = <A>(
       new StoreError({ store: backend.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     if (!Circuit.admits(backend.circuit, startedAt)) return Effect.succeed(fail("Unavailable"))
-    const asked = backend.store.capabilities.synchronous ? Effect.exit(effect) : within(effect, budget.leftMillis)
+    const asked = within(effect, budget.leftMillis)
     return Effect.map(
       Effect.onInterrupt(asked, () => Effect.sync(() => Circuit.gaveUp(backend.circuit))),
       (exit): A | StoreError => {
@@ -68,15 +67,16 @@ const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effec
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
       const run = Effect.runForkWith(parent.context)
-      const timer = run(Effect.flatMap(
+      const fiber = run(effect)
+      const answered = fiber.pollUnsafe()
+      if (answered !== undefined) return resume(Effect.succeed(answered))
+      const timer = run(Effect.andThen(
         Effect.sleep(millis),
-        () =>
-          Effect.sync(() => {
-            fiber?.interruptUnsafe()
-            resume(Effect.undefined)
-          })
+        Effect.sync(() => {
+          fiber.interruptUnsafe()
+          resume(Effect.undefined)
+        })
       ))
-      const fiber: Fiber.Fiber<A, E> | undefined = run(effect)
       fiber.addObserver((exit) => {
         timer.interruptUnsafe()
         resume(Effect.succeed(exit))
