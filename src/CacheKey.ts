@@ -203,7 +203,7 @@ export interface Options<
  *   indexes: ["city"]
  * }) {}
  *
- * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@2VAqjmAp:6:Berlin3,"
+ * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@gzqw-M-u:6:Berlin3,"
  * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin"]
  * ```
  *

@@ -1,0 +1,206 @@
+/** Canonical texts of declared types: those of Effect and the platform, classes, and what has a codec of its own. */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import * as SchemaParser from "effect/SchemaParser"
+import type * as SchemaRepresentation from "effect/SchemaRepresentation"
+import type * as SchemaTransformation from "effect/SchemaTransformation"
+import { type Canonical, type Compile, Mismatch, Refused, string, word } from "./text.ts"
+
+type Make = (parameters: ReadonlyArray<Canonical>) => Canonical
+
+export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
+  const id = representation(ast)?.id ?? ""
+  const refusal = refused[id]
+  if (refusal !== undefined) throw new Refused(refusal)
+  const make = known[id]
+  if (make !== undefined) return make(ast.typeParameters.map(compile))
+  return isClass(ast) ? instances(ast, compile) : encoded(ast, compile)
+}
+
+/** What a declaration says of its own identity, if it says so. */
+export const representation = (ast: SchemaAST.Declaration): SchemaRepresentation.RepresentationAnnotation | undefined =>
+  ast.annotations?.["representation"] as SchemaRepresentation.RepresentationAnnotation | undefined
+
+/**
+ * Whether it is a `Schema.Class`, whose structure is its only type parameter. Effect marks it with this annotation,
+ * and gives it no representation.
+ */
+export const isClass = (ast: SchemaAST.Declaration): boolean => typeof ast.annotations?.["~constructor"] === "function"
+
+const refused: Record<string, string> = {
+  "effect/schema/Redacted":
+    "a secret must not be part of an id: list the field in `ignore`, or use a public name of it",
+  "effect/schema/File": "the content of a file cannot be read synchronously",
+  "effect/schema/FormData": "the content of form data cannot be read synchronously",
+  "effect/schema/Error": "an error has no canonical form"
+}
+
+// ---- types whose texts are written here, because equal values may differ inside, or for speed
+
+const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Make => () => ({
+  is,
+  encode: (value) => {
+    if (!is(value)) throw new Mismatch(expected, value)
+    return text(value)
+  },
+  primitive: false
+})
+
+const isInstance = <A>(constructor: abstract new(...args: any) => A) => (value: unknown): value is A =>
+  value instanceof constructor
+
+const zone = (timeZone: DateTime.TimeZone): string =>
+  timeZone._tag === "Named" ? string(timeZone.id) : word(timeZone.offset)
+
+const duration = (value: Duration.Duration): string =>
+  Duration.isFinite(value) ? word(Duration.toNanosUnsafe(value)) : word(Duration.toMillis(value))
+
+const decimal = (value: BigDecimal.BigDecimal): string => {
+  const normal = BigDecimal.normalize(value)
+  return `(${word(normal.value)}${word(normal.scale)})`
+}
+
+/** A collection of which only the items count, not their order. */
+const unordered = (
+  is: (value: unknown) => value is Iterable<unknown>,
+  expected: string,
+  item: Pick<Canonical, "is" | "encode">
+): Canonical => ({
+  is: (value) => is(value) && Array.from(value).every(item.is),
+  encode: (value) => {
+    if (!is(value)) throw new Mismatch(expected, value)
+    return `[${Array.from(value, item.encode).sort().join("")}]`
+  },
+  primitive: false
+})
+
+const set = (is: (value: unknown) => value is Iterable<unknown>, expected: string): Make => ([item]) =>
+  unordered(is, expected, item!)
+
+const map = (is: (value: unknown) => value is Iterable<unknown>, expected: string): Make => ([key, value]) =>
+  unordered(is, expected, {
+    is: (entry) => key!.is((entry as [unknown, unknown])[0]) && value!.is((entry as [unknown, unknown])[1]),
+    encode: (entry) => key!.encode((entry as [unknown, unknown])[0]) + value!.encode((entry as [unknown, unknown])[1])
+  })
+
+const chunk: Make = ([item]) => ({
+  is: (value) => Chunk.isChunk(value) && Chunk.every(value, item!.is),
+  encode: (value) => {
+    if (!Chunk.isChunk(value)) throw new Mismatch("a Chunk", value)
+    return `[${Array.from(value, item!.encode).join("")}]`
+  },
+  primitive: false
+})
+
+const option: Make = ([item]) => ({
+  is: (value) => Option.isOption(value) && (Option.isNone(value) || item!.is(value.value)),
+  encode: (value) => {
+    if (!Option.isOption(value)) throw new Mismatch("an Option", value)
+    return Option.isNone(value) ? "none," : `(${item!.encode(value.value)})`
+  },
+  primitive: false
+})
+
+const result: Make = ([success, failure]) => ({
+  is: (value) =>
+    Result.isResult(value) && (Result.isSuccess(value) ? success!.is(value.success) : failure!.is(value.failure)),
+  encode: (value) => {
+    if (!Result.isResult(value)) throw new Mismatch("a Result", value)
+    return Result.isSuccess(value) ? `(0,${success!.encode(value.success)})` : `(1,${failure!.encode(value.failure)})`
+  },
+  primitive: false
+})
+
+const isUtc = (value: unknown): value is DateTime.Utc => DateTime.isDateTime(value) && DateTime.isUtc(value)
+
+const isZoned = (value: unknown): value is DateTime.Zoned => DateTime.isDateTime(value) && DateTime.isZoned(value)
+
+const json = (value: Schema.Json): string => {
+  if (value === null || typeof value !== "object") return word(value)
+  if (Array.isArray(value)) return `[${value.map(json).join("")}]`
+  const object = value as { readonly [key: string]: Schema.Json }
+  return `{${Object.keys(object).sort().map((key) => string(key) + json(object[key]!)).join("")}}`
+}
+
+const known: Record<string, Make> = {
+  "effect/schema/Date": leaf(isInstance(Date), "a Date", (value) => word(value.getTime())),
+  "effect/schema/URL": leaf(isInstance(URL), "a URL", (value) => string(value.href)),
+  "effect/schema/RegExp": leaf(
+    isInstance(RegExp),
+    "a RegExp",
+    (value) => `(${string(value.source)}${string(value.flags)})`
+  ),
+  "effect/schema/Uint8Array": leaf(isInstance(Uint8Array), "a Uint8Array", (value) => string(Base64Url.encode(value))),
+  "effect/schema/Duration": leaf(Duration.isDuration, "a Duration", duration),
+  "effect/schema/BigDecimal": leaf(BigDecimal.isBigDecimal, "a BigDecimal", decimal),
+  "effect/schema/DateTimeUtc": leaf(isUtc, "a DateTime.Utc", (value) => word(value.epochMilliseconds)),
+  "effect/schema/DateTimeZoned": leaf(
+    isZoned,
+    "a DateTime.Zoned",
+    (value) => `(${word(value.epochMilliseconds)}${zone(value.zone)})`
+  ),
+  "effect/schema/TimeZone": leaf(DateTime.isTimeZone, "a TimeZone", zone),
+  "effect/schema/TimeZoneNamed": leaf(DateTime.isTimeZoneNamed, "a TimeZone.Named", zone),
+  "effect/schema/TimeZoneOffset": leaf(DateTime.isTimeZoneOffset, "a TimeZone.Offset", zone),
+  "effect/schema/Json": leaf(SchemaParser.is(Schema.Json), "JSON", json),
+  "effect/schema/Option": option,
+  "effect/schema/Result": result,
+  "effect/schema/Chunk": chunk,
+  "effect/schema/ReadonlySet": set(isInstance(Set), "a Set"),
+  "effect/schema/HashSet": set(HashSet.isHashSet, "a HashSet"),
+  "effect/schema/ReadonlyMap": map(isInstance(Map), "a Map"),
+  "effect/schema/HashMap": map(HashMap.isHashMap, "a HashMap")
+}
+
+// ---- classes
+
+interface ClassDescriptor {
+  readonly isConstructed: (value: unknown) => boolean
+}
+
+const instances = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
+  const describe = ast.annotations!["~constructor"] as (parameters: ReadonlyArray<SchemaAST.AST>) => ClassDescriptor
+  const { isConstructed } = describe(ast.typeParameters)
+  const fields = compile(ast.typeParameters[0]!)
+  return {
+    is: (value) => isConstructed(value) && fields.is(value),
+    encode: (value) => {
+      if (!isConstructed(value)) throw new Mismatch("an instance of its class", value)
+      return fields.encode(value)
+    },
+    primitive: false
+  }
+}
+
+// ---- all others, through their own codec, over which the text is made
+
+type GetLink = (parameters: ReadonlyArray<Schema.Top>) => SchemaAST.Link | undefined
+
+const encoded = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
+  const getLink = (ast.annotations?.["toCodecJson"] ?? ast.annotations?.["toCodec"]) as GetLink | undefined
+  const link = getLink?.(ast.typeParameters.map((parameter) => Schema.make(parameter)))
+  if (link === undefined) throw new Refused("a declared type without codec: annotate it with `toCodecJson`")
+  const bare = new SchemaAST.Declaration(ast.typeParameters, ast.run, ast.annotations)
+  const transformation = link.transformation as SchemaTransformation.Transformation<unknown, unknown>
+  const codec = SchemaAST.decodeTo(link.to, bare, transformation)
+  const is = SchemaParser.is(Schema.make(bare))
+  const toEncoded = SchemaParser.encodeUnknownSync(Schema.make<Schema.Codec<unknown, unknown>>(codec))
+  const text = compile(SchemaAST.toEncoded(link.to))
+  return {
+    is,
+    encode: (value) => {
+      if (!is(value)) throw new Mismatch("a value of the declared type", value)
+      return text.encode(toEncoded(value))
+    },
+    primitive: false
+  }
+}

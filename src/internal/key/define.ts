@@ -1,0 +1,324 @@
+/** Key classes at run time. */
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
+import * as Persistable from "effect/persistence/Persistable"
+import * as PrimaryKey from "effect/PrimaryKey"
+import * as Request from "effect/Request"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import { CacheConfigError } from "../../CacheError.ts"
+import { byName, type Fields, has, join, makeCompile, type Property, property } from "./canonical.ts"
+import { isClass } from "./declaration.ts"
+import { byteLength, idOfString, limit } from "./id.ts"
+import type { AnyCodec, KeyInfo } from "./info.ts"
+import { fingerprint, opaqueType, walk } from "./structure.ts"
+import { Mismatch, Refused } from "./text.ts"
+
+/** What makes an object a key. */
+export const keyTypeId = "~effect-cached/CacheKey"
+
+export interface Options {
+  readonly payload?: Schema.Struct.Fields | undefined
+  readonly success: Schema.Constraint
+  readonly error?: Schema.Constraint | undefined
+  readonly ignore?: ReadonlyArray<PropertyKey> | undefined
+  readonly indexes?: ReadonlyArray<PropertyKey> | undefined
+  readonly version?: string | undefined
+  readonly tags?: ReadonlyArray<string> | ((payload: never) => ReadonlyArray<string>) | undefined
+}
+
+export interface Key {
+  readonly "~id": string
+}
+
+export const isKey = (u: unknown): u is Key => typeof u === "object" && u !== null && keyTypeId in u
+
+export const define = (name: string, options: Options): new(input: unknown) => Key => {
+  checkOptions(name, options)
+  const fields = options.payload ?? {}
+  const success = options.success
+  const error = options.error ?? Schema.Never
+  const payload = Schema.Struct(fields)
+  const relevant = Object.fromEntries(Object.entries(fields).filter(([field]) => !options.ignore?.includes(field)))
+  const properties = compileFields(name, relevant)
+  const parts = [...Object.entries(relevant), ["success", success], ["error", error]] as const
+  if (options.version === undefined) refuseOpaque(name, parts, { suspended: "skip" })
+
+  // Lazy: it walks three schemas, and behind `suspend` there may be classes that are not yet defined.
+  const prefixOf = (): string => {
+    if (options.version === undefined) refuseOpaque(name, parts, { suspended: "follow" })
+    return `~${name}@${fingerprint([Schema.Struct(relevant), success, error], options.version)}:`
+  }
+  let prefix: string | undefined
+  const encode = encoder(name, properties)
+  const codecs = { success: success as AnyCodec, error: error as AnyCodec }
+  const info = keyInfo({ name, payload, ...codecs, hasError: options.error !== undefined }, options, properties)
+  const tags = tagger(info, options)
+  const assign = assigner(name, fields)
+  const decode = Schema.decodeUnknownEffect(payload)
+
+  class KeyClass {
+    static readonly keyName = name
+    static readonly payload = payload
+    static readonly success = success
+    static readonly error = error
+    // A getter, so that `Weather.decode` can be passed around without losing its class.
+    static get decode() {
+      return (input: unknown, options?: SchemaAST.ParseOptions) =>
+        Effect.map(decode(input, options), (fields) => new this(fields))
+    }
+
+    constructor(input: unknown) {
+      assign(this as Record<string, unknown>, input)
+    }
+
+    get "~id"(): string {
+      return limit(prefix ??= prefixOf(), encode(this as unknown as Fields))
+    }
+    get "~tags"(): ReadonlyArray<string> {
+      return tags(this as unknown as Fields)
+    }
+    get "~class"(): KeyInfo {
+      return info
+    }
+    [PrimaryKey.symbol](): string {
+      return this["~id"]
+    }
+    [Equal.symbol](that: unknown): boolean {
+      return isKey(that) && this["~id"] === that["~id"]
+    }
+    [Hash.symbol](): number {
+      return Hash.string(this["~id"])
+    }
+  }
+  addMembers(KeyClass.prototype, {
+    [keyTypeId]: variance,
+    [requestTypeId]: requestVariance,
+    [Persistable.symbol]: { success, error }
+  })
+  return KeyClass
+}
+
+const addMembers = (target: object, members: { readonly [name: string]: unknown }): void => {
+  for (const [name, value] of Object.entries(members)) Object.defineProperty(target, name, { value })
+}
+
+const variance = { _A: (_: never) => _, _E: (_: never) => _, _R: (_: never) => _ }
+
+const requestTypeId = "~effect/Request"
+const requestVariance = (Request.RequestPrototype as unknown as Record<string, unknown>)[requestTypeId]
+
+const configError = (name: string, problem: string): CacheConfigError =>
+  new CacheConfigError({ message: `The key class "${name}": ${problem}` })
+
+// ---- what can be wrong with a definition
+
+const knownOptions = ["payload", "success", "error", "ignore", "indexes", "version", "tags"]
+
+const namePattern = /^[\p{L}\p{N}_$./-]+$/u
+const maxNameBytes = 100
+
+const checkOptions = (name: string, options: Options): void => {
+  if (!namePattern.test(name) || byteLength(name) > maxNameBytes) {
+    throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")
+  }
+  const unknown = Object.keys(options).find((option) => !knownOptions.includes(option))
+  if (unknown !== undefined) {
+    throw configError(name, `there is no option "${unknown}" (there are ${knownOptions.join(", ")})`)
+  }
+  if (Schema.isSchema(options.payload)) {
+    throw configError(name, "`payload` takes the fields of a struct, not a schema (a struct has them as `.fields`)")
+  }
+  const fields = options.payload ?? {}
+  for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
+  if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
+  if (options.error !== undefined && !Schema.isSchema(options.error)) {
+    throw configError(name, "`error` is not a schema")
+  }
+  for (const option of ["ignore", "indexes"] as const) {
+    const stranger = options[option]?.find((field) => !Object.hasOwn(fields, field))
+    if (stranger !== undefined) throw configError(name, `\`${option}\` names "${String(stranger)}", which is no field`)
+  }
+  const both = options.indexes?.find((field) => options.ignore?.includes(field))
+  if (both !== undefined) throw configError(name, `the field "${String(both)}" cannot be both ignored and an index`)
+}
+
+const checkField = (name: string, field: PropertyKey, schema: unknown): void => {
+  if (typeof field === "symbol") throw configError(name, `the field ${String(field)} must be named by a string`)
+  const text = String(field)
+  if (text.startsWith("~") || text === "__proto__") throw configError(name, `a field cannot be named "${text}"`)
+  if (!Schema.isSchema(schema)) throw configError(name, `the field "${text}" is not a schema`)
+}
+
+const compileFields = (name: string, fields: Schema.Struct.Fields): ReadonlyArray<Property> => {
+  const compile = makeCompile()
+  const compileField = ([field, schema]: [string, Schema.Constraint]): Property => {
+    try {
+      return property(field, schema.ast, compile)
+    } catch (error) {
+      throw located(name, field, error)
+    }
+  }
+  return Object.entries(fields).map(compileField).sort(byName)
+}
+
+const refuseOpaque = (
+  name: string,
+  parts: ReadonlyArray<readonly [part: string, schema: Schema.Constraint]>,
+  options: { readonly suspended: "follow" | "skip" }
+): void => {
+  for (const [part, schema] of parts) {
+    const type = opaqueType(schema.ast, options)
+    if (type === undefined) continue
+    throw configError(
+      name,
+      `"${part}" contains "${type}", a declared type without \`representation\`, so a change of it would not be ` +
+        "seen: annotate it with one, or give the class a `version` and raise it with every change"
+    )
+  }
+}
+
+// ---- payloads
+
+const encoder = (name: string, properties: ReadonlyArray<Property>): (fields: Fields) => string => {
+  const encode = join(properties)
+  return (fields) => {
+    try {
+      return encode(fields)
+    } catch (error) {
+      throw locate(name, properties, fields, error)
+    }
+  }
+}
+
+/** Finds the field that failed by encoding them one by one: the fast way does not know where it was. */
+const locate = (name: string, properties: ReadonlyArray<Property>, fields: Fields, error: unknown): unknown => {
+  for (const property of properties) {
+    try {
+      property.encode(fields)
+    } catch (cause) {
+      return located(name, property.name, cause)
+    }
+  }
+  return error
+}
+
+const located = (name: string, field: string, cause: unknown): unknown => {
+  if (cause instanceof Mismatch) return configError(name, `in the field "${field}" ${cause.message}`)
+  if (cause instanceof Refused) return configError(name, `the field "${field}" cannot be in an id: ${cause.message}`)
+  if (cause instanceof RangeError) {
+    return configError(name, `the field "${field}" is nested too deeply, or contains itself`)
+  }
+  return cause
+}
+
+/** Copies the declared fields of a constructor's input, applying defaults and constructing classes. */
+const assigner = (
+  name: string,
+  fields: Schema.Struct.Fields
+): (self: Record<string, unknown>, input: unknown) => void => {
+  const names = Object.keys(fields)
+  // Lazy for the sake of schemas behind `suspend`.
+  let makers: ReadonlyArray<Maker> | undefined
+  return (self, input) => {
+    if (names.length === 0) return
+    makers ??= names.map((field) => maker(name, field, fields[field]!))
+    const given = (input ?? {}) as Fields
+    for (let i = 0; i < makers.length; i++) makers[i]!(self, given)
+  }
+}
+
+type Maker = (self: Record<string, unknown>, input: Fields) => void
+
+const maker = (name: string, field: string, schema: Schema.Constraint): Maker => {
+  switch (construction(schema.ast)) {
+    case "defaults":
+      return made(name, field, schema)
+    case "classes": {
+      // What is an instance stays it: of a union, Effect's constructor would make it an instance of the first class.
+      const is = SchemaParser.is(schema)
+      const make = made(name, field, schema)
+      return (self, input) => {
+        if (has(input, field) && is(input[field])) self[field] = input[field]
+        else make(self, input)
+      }
+    }
+    case "none":
+      return SchemaAST.isOptional(schema.ast)
+        ? (self, input) => {
+          if (has(input, field)) self[field] = input[field]
+        }
+        : (self, input) => {
+          self[field] = input[field]
+        }
+  }
+}
+
+const made = (name: string, field: string, schema: Schema.Constraint): Maker => {
+  const make = SchemaParser.make(Schema.Struct({ [field]: schema }))
+  return (self, input) => {
+    // Without a prototype: Effect takes what an object inherits for a field of that name.
+    const given = Object.create(null) as Record<string, unknown>
+    if (has(input, field)) given[field] = input[field]
+    try {
+      Object.assign(self, make(given, { disableChecks: true }))
+    } catch (error) {
+      throw configError(name, `the field "${field}" cannot be made: ${issueOf(error)}`)
+    }
+  }
+}
+
+const formatIssue = SchemaIssue.makeFormatterDefault()
+
+const issueOf = (error: unknown): string => {
+  const cause = error instanceof Error ? error.cause : undefined
+  return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
+}
+
+/** What Effect's constructor does to a value: it applies defaults, and makes instances of plain objects. */
+const construction = (ast: SchemaAST.AST): "defaults" | "classes" | "none" => {
+  let defaults = false
+  let classes = false
+  const visit = (node: SchemaAST.AST) => {
+    defaults ||= node.context?.constructorDefault !== undefined
+    classes ||= node._tag === "Declaration" && isClass(node)
+  }
+  walk(SchemaAST.toType(ast), { suspended: "follow", visit })
+  return defaults ? "defaults" : classes ? "classes" : "none"
+}
+
+// ---- tags
+
+const noTags: ReadonlyArray<string> = Object.freeze([])
+
+const keyInfo = (
+  base: Omit<KeyInfo, "tag" | "indexTag">,
+  options: Options,
+  properties: ReadonlyArray<Property>
+): KeyInfo => ({
+  ...base,
+  // Without fingerprint: what is invalidated is invalidated in every version of the class.
+  tag: `~${base.name}`,
+  indexTag: (field, value) => {
+    const index = options.indexes?.includes(field) ? properties.find((property) => property.name === field) : undefined
+    if (index === undefined) throw configError(base.name, `"${field}" is not one of its \`indexes\``)
+    const fields = value === undefined && index.optional ? {} : { [field]: value }
+    return limit(`~${base.name}:${field}=`, encoder(base.name, [index])(fields))
+  }
+})
+
+const tagger = (info: KeyInfo, options: Options): (fields: Fields) => ReadonlyArray<string> => {
+  const indexes = options.indexes ?? []
+  const given = options.tags
+  if (indexes.length === 0 && (given === undefined || given.length === 0 && Array.isArray(given))) return () => noTags
+  const ownTags = (typeof given === "function" ? given : () => given ?? noTags) as (
+    fields: Fields
+  ) => ReadonlyArray<string>
+  return (fields) => [
+    ...indexes.map((field) => info.indexTag(String(field), fields[String(field)])),
+    ...ownTags(fields).map(idOfString)
+  ]
+}

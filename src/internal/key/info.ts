@@ -1,0 +1,21 @@
+import type * as Schema from "effect/Schema"
+
+export { idOfString } from "./id.ts"
+
+/** What the engine knows of a key class: one object a class, so it can be the key of a `WeakMap`. */
+export interface KeyInfo {
+  readonly name: string
+  /** the struct of all fields, ignored ones too */
+  readonly payload: Schema.Constraint
+  readonly success: AnyCodec
+  readonly error: AnyCodec
+  /** whether the class declares an error: without one a failure stays in the memory tier */
+  readonly hasError: boolean
+  /** the tag of every key of this class, in all its versions; it is not among a key's `~tags` */
+  readonly tag: string
+  /** the tag of all keys with this value in a declared index; throws `CacheConfigError` for a field that is none */
+  readonly indexTag: (field: string, value: unknown) => string
+}
+
+/** A codec of anything; `any` because what is encoded is the serializer's business. */
+export type AnyCodec = Schema.Codec<unknown, any, unknown, unknown>

@@ -1,0 +1,41 @@
+/** The words in which canonical texts are written. */
+import type * as SchemaAST from "effect/SchemaAST"
+
+/** A schema's values as text. */
+export interface Canonical {
+  /** whether the value has the type, of which `encode` then tells all it declares */
+  readonly is: (value: unknown) => boolean
+  /** throws `Mismatch` for a value of another type */
+  readonly encode: (value: unknown) => string
+  /** all its values are primitives, whose texts differ whatever the schema */
+  readonly primitive: boolean
+}
+
+/** A schema that has no canonical form. */
+export class Refused extends Error {}
+
+/** A value that is not of its schema's type. */
+export class Mismatch extends Error {
+  constructor(expected: string, value: unknown) {
+    super(`${expected} is expected, not ${describe(value)}`)
+  }
+}
+
+const describe = (value: unknown): string =>
+  value === null || value === undefined
+    ? String(value)
+    : Array.isArray(value)
+    ? "an array"
+    : typeof value === "object"
+    ? `an object of class ${value.constructor?.name ?? "none"}`
+    : `a ${typeof value}`
+
+/** Compiles the type side of a schema. */
+export type Compile = (ast: SchemaAST.AST) => Canonical
+
+/** The text of a string. */
+export const string = (value: string): string => `${value.length}:${value}`
+
+/** The text of any primitive but a symbol. `-0` is `0`, as for `===` and in a `Map`; `NaN` is itself. */
+export const word = (value: string | number | boolean | bigint | null | undefined): string =>
+  typeof value === "string" ? string(value) : typeof value === "bigint" ? `${value}n,` : `${value},`

@@ -1,0 +1,21 @@
+const loneSurrogate = /\p{Surrogate}/u
+
+/** Whether the text has a UTF-8 form: half a surrogate pair has none, and would become U+FFFD. */
+export const isWellFormed = (text: string): boolean => !loneSurrogate.test(text)
+
+/** The UTF-16 units of any text, big-endian. */
+export const toUtf16 = (text: string): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(text.length * 2)
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    bytes[2 * i] = unit >>> 8
+    bytes[2 * i + 1] = unit & 255
+  }
+  return bytes
+}
+
+export const fromUtf16 = (bytes: Uint8Array): string => {
+  let text = ""
+  for (let i = 0; i + 1 < bytes.length; i += 2) text += String.fromCharCode((bytes[i]! << 8) | bytes[i + 1]!)
+  return text
+}
