@@ -1,0 +1,169 @@
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join, matchesGlob, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "../..")
+const oxlint = join(root, "node_modules/oxlint/bin/oxlint")
+
+const imports = (specifier: string): string => `import * as Module from "${specifier}"\nexport const module = Module\n`
+
+interface Case {
+  readonly file: string
+  readonly code: string
+  /** the rule that must report it; none: the code is allowed */
+  readonly rule?: string
+}
+
+const refusedImport = (file: string, specifier: string): Case => ({
+  file,
+  code: imports(specifier),
+  rule: "eslint(no-restricted-imports)"
+})
+const allowedImport = (file: string, specifier: string): Case => ({ file, code: imports(specifier) })
+
+const cases: ReadonlyArray<Case> = [
+  // floors: upwards and sideways
+  refusedImport("src/CacheKey.ts", "./Caching.ts"),
+  refusedImport("src/Strategy.ts", "./stores/MemoryStore.ts"),
+  refusedImport("src/Store.ts", "./internal/engine/flight.ts"),
+  refusedImport("src/internal/frame.ts", "../Cached.ts"),
+  refusedImport("src/internal/key/canonical.ts", "../engine/flight.ts"),
+  refusedImport("src/internal/key/canonical.ts", "../../Caching.ts"),
+  refusedImport("src/internal/store/markers.ts", "../../stores/MemoryStore.ts"),
+  refusedImport("src/stores/SqliteStore.ts", "../Caching.ts"),
+  refusedImport("src/stores/SqliteStore.ts", "../internal/engine/flight.ts"),
+  refusedImport("src/locks/FileLock.ts", "../stores/SqliteStore.ts"),
+  refusedImport("src/serializers/Json.ts", "../CacheLayer.ts"),
+  refusedImport("src/Caching.ts", "./Cached.ts"),
+  refusedImport("src/internal/engine/flight.ts", "../../CachePolicy.ts"),
+  refusedImport("src/Cached.ts", "./CacheLayer.ts"),
+  refusedImport("src/CachePolicy.ts", "./testing/index.ts"),
+  refusedImport("src/CacheLayer.ts", "./testing/index.ts"),
+  refusedImport("src/testing/index.ts", "vitest"),
+  refusedImport("src/Ttl.ts", "@effect/platform-node"),
+  // floors: downwards
+  allowedImport("src/CacheKey.ts", "./internal/key/canonical.ts"),
+  allowedImport("src/CacheKey.ts", "@noble/hashes/sha2.js"),
+  allowedImport("src/internal/structured.ts", "msgpackr"),
+  allowedImport("src/internal/key/canonical.ts", "../../CacheError.ts"),
+  allowedImport("src/internal/key/canonical.ts", "./fingerprint.ts"),
+  allowedImport("src/Store.ts", "./internal/store/markers.ts"),
+  allowedImport("src/internal/store/markers.ts", "../token.ts"),
+  allowedImport("src/stores/SqliteStore.ts", "../Store.ts"),
+  allowedImport("src/stores/SqliteStore.ts", "../internal/frame.ts"),
+  allowedImport("src/Caching.ts", "./internal/engine/flight.ts"),
+  allowedImport("src/internal/engine/flight.ts", "../../Strategy.ts"),
+  allowedImport("src/internal/engine/flight.ts", "./memory.ts"),
+  allowedImport("src/Cached.ts", "./Caching.ts"),
+  allowedImport("src/CacheLayer.ts", "./Cached.ts"),
+  allowedImport("src/testing/index.ts", "../CacheLayer.ts"),
+  // other ways to import
+  {
+    file: "src/CacheEntry.ts",
+    code: `import type * as Caching from "./Caching.ts"\nexport type It = typeof Caching\n`,
+    rule: "eslint(no-restricted-imports)"
+  },
+  { file: "src/CacheEntry.ts", code: `export * from "./Caching.ts"\n`, rule: "eslint(no-restricted-imports)" },
+  // the barrel
+  refusedImport("src/Ttl.ts", "effect"),
+  refusedImport("src/Ttl.ts", "effect/index"),
+  refusedImport("src/Cached.ts", "effect/persistence"),
+  allowedImport("src/Cached.ts", "effect/persistence/RateLimiter"),
+  allowedImport("src/Ttl.ts", "effect/Duration"),
+  // node
+  refusedImport("src/Cached.ts", "node:crypto"),
+  refusedImport("src/internal/engine/flight.ts", "node:async_hooks"),
+  refusedImport("src/CacheLayer.ts", "node:fs"),
+  refusedImport("src/stores/SqliteStore.ts", "fs"),
+  allowedImport("src/stores/SqliteStore.ts", "node:sqlite"),
+  allowedImport("src/stores/FileStore.ts", "node:fs/promises"),
+  allowedImport("src/locks/FileLock.ts", "node:fs"),
+  allowedImport("src/serializers/Brotli.ts", "node:zlib"),
+  {
+    file: "src/CacheLayer.ts",
+    code: `export const load = () => import("./stores/SqliteStore.ts")\n`
+  },
+  // time and dice
+  ...["src/Ttl.ts", "src/stores/SqliteStore.ts", "src/internal/engine/flight.ts"].flatMap((file): Array<Case> => [
+    { file, code: "export const now = () => Date.now()\n", rule: "eslint(no-restricted-properties)" },
+    { file, code: "export const now = () => performance.now()\n", rule: "eslint(no-restricted-properties)" },
+    { file, code: "export const dice = () => Math.random()\n", rule: "eslint(no-restricted-properties)" },
+    { file, code: "export const dice = Math.random\n", rule: "eslint(no-restricted-properties)" },
+    { file, code: "export const now = () => new Date()\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const now = () => Date()\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const t = setTimeout(() => {}, 1)\n", rule: "eslint(no-restricted-globals)" },
+    { file, code: "export const t = setInterval(() => {}, 1)\n", rule: "eslint(no-restricted-globals)" },
+    { file, code: "export const t = setImmediate(() => {})\n", rule: "eslint(no-restricted-globals)" },
+    { file, code: "export const t = globalThis.setTimeout\n", rule: "eslint(no-restricted-properties)" },
+    { file, code: "export const show = (millis: number) => new Date(millis)\n" }
+  ]),
+  // promises in the engine
+  {
+    file: "src/Caching.ts",
+    code: "export const p = new Promise<number>((resolve) => resolve(1))\n",
+    rule: "effect-cached(no-promise)"
+  },
+  {
+    file: "src/internal/engine/flight.ts",
+    code: "export const p = Promise.withResolvers()\n",
+    rule: "effect-cached(no-promise)"
+  },
+  // console
+  { file: "src/Cached.ts", code: "export const log = () => console.log(1)\n", rule: "eslint(no-console)" },
+  { file: "examples/hello.ts", code: "console.log(1)\n" },
+  // examples import as users do
+  refusedImport("examples/hello.ts", "../src/index.ts"),
+  allowedImport("examples/hello.ts", "effect-cached"),
+  allowedImport("examples/hello.ts", "effect")
+]
+
+const folder = mkdtempSync(join(tmpdir(), "effect-cached-lint-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Report {
+  readonly diagnostics: ReadonlyArray<{ readonly filename: string; readonly code: string }>
+}
+
+/** One run over all cases: each is a project of its own, under this repository's configuration. */
+const lint = (): ReadonlyArray<ReadonlyArray<string>> => {
+  const config = readFileSync(join(root, ".oxlintrc.json"), "utf8").replaceAll("./test/lint/", `${root}/test/lint/`)
+  cases.forEach(({ file, code }, index) => {
+    const project = join(folder, String(index))
+    mkdirSync(dirname(join(project, file)), { recursive: true })
+    writeFileSync(join(project, ".oxlintrc.json"), config)
+    writeFileSync(join(project, file), code)
+  })
+  const run = spawnSync(process.execPath, [oxlint, "--format=json"], { cwd: folder, encoding: "utf8" })
+  const report = JSON.parse(run.stdout) as Report
+  return cases.map(({ file }, index) =>
+    report.diagnostics.filter(({ filename }) => filename === `${index}/${file}`).map(({ code }) => code)
+  )
+}
+
+describe("lint", () => {
+  const reported = lint()
+
+  cases.forEach(({ file, code, rule }, index) => {
+    it(`${file}: ${rule === undefined ? "allows" : "refuses"} ${code.trim().split("\n")[0]}`, () => {
+      expect([...new Set(reported[index])]).toEqual(rule === undefined ? [] : [rule])
+    })
+  })
+
+  it("every module stands on exactly one floor", () => {
+    const { overrides } = JSON.parse(readFileSync(join(root, ".oxlintrc.json"), "utf8")) as {
+      readonly overrides: ReadonlyArray<{ readonly files: ReadonlyArray<string>; readonly rules: object }>
+    }
+    const floors = overrides.filter(({ rules }) => "no-restricted-imports" in rules)
+    const strays = globSync("src/**/*.ts", { cwd: root }).filter((file) =>
+      floors.filter(({ files }) => files.some((pattern) => matchesGlob(file, pattern))).length !== 1
+    )
+    expect(strays).toEqual([])
+  })
+
+  it("the repository passes", () => {
+    const run = spawnSync(process.execPath, [oxlint, "--deny-warnings"], { cwd: root, encoding: "utf8" })
+    expect(run.status, run.stdout + run.stderr).toBe(0)
+  })
+})

@@ -1,0 +1,243 @@
+/**
+ * The package as a user gets it: packed, unpacked in an empty project that has only what the package declares, and
+ * run, type-checked and bundled there.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { execFile, execFileSync, spawnSync } from "node:child_process"
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join, relative, resolve } from "node:path"
+import { rolldown, type RolldownOutput } from "rolldown"
+
+const root = resolve(import.meta.dirname, "../..")
+const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-pack-")))
+const unpacked = join(project, "node_modules/effect-cached")
+
+afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+}
+
+/** What the package declares, linked from this repository instead of downloaded again. */
+const linkDependencies = (): ReadonlyArray<string> => {
+  const manifest = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as Manifest
+  const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+  for (const name of declared) {
+    const link = join(project, "node_modules", name)
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(join(root, "node_modules", name), link, "junction")
+  }
+  return declared
+}
+
+let declared: ReadonlyArray<string> = []
+
+beforeAll(() => {
+  const packed = spawnSync("npm", ["pack", "--pack-destination", project], { cwd: root, encoding: "utf8" })
+  if (packed.status !== 0) throw new Error(`npm pack failed\n${packed.stdout}${packed.stderr}`)
+  const [tarball] = globSync("*.tgz", { cwd: project })
+  mkdirSync(unpacked, { recursive: true })
+  execFileSync("tar", ["-xzf", join(project, tarball!), "--strip-components=1", "-C", unpacked])
+  writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module", private: true }))
+  declared = linkDependencies()
+}, 120_000)
+
+/** Modules that `exports` does not give to users: what is internal, and the parts of `effect-cached/testing`. */
+const hidden = ["**/internal/**/*.ts", "testing/!(index).ts"]
+
+const specifiers = globSync("**/*.ts", { cwd: join(root, "src"), exclude: hidden }).toSorted()
+  .map((file) => `effect-cached/${file.slice(0, -3)}`.replace(/\/index$/, ""))
+
+interface Ran {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a module in the project, under plain node: no condition, no flag. */
+const run = (name: string, code: string, args: ReadonlyArray<string> = []): Promise<Ran> => {
+  writeFileSync(join(project, name), code)
+  const env = { ...process.env, NODE_OPTIONS: "" }
+  return new Promise((done) =>
+    execFile(
+      process.execPath,
+      [...args, name],
+      { cwd: project, env, timeout: 60_000 },
+      (error, stdout, stderr) => done({ status: error === null ? 0 : 1, stdout, stderr })
+    )
+  )
+}
+
+/** What is resolved when `specifier` is imported: URLs. */
+const loaded = async (specifier: string): Promise<ReadonlyArray<string>> => {
+  const trace = join(root, "test/pack/trace.mjs")
+  const name = `trace-${specifier.replaceAll("/", "-")}.mjs`
+  const { status, stdout, stderr } = await run(name, `import "${specifier}"`, ["--import", trace])
+  expect(stderr).toBe("")
+  expect(status).toBe(0)
+  return stdout.split("\n").filter((url) => !url.endsWith(name))
+}
+
+const packageOf = (url: string): string => /^file:.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? url
+
+describe.concurrent("the packed package", { timeout: 120_000 }, () => {
+  it("holds what a user needs, and nothing else", () => {
+    const files = readdirSync(unpacked, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+      .map((entry) => relative(unpacked, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
+    expect(files.filter((file) => !file.includes("/")).toSorted())
+      .toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"])
+    expect(files).toContain("dist/index.js")
+    expect(files.filter((file) => file.includes("/") && !/^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts)$/.test(file)))
+      .toEqual([])
+  })
+
+  for (const specifier of specifiers) {
+    it(`${specifier} loads under plain node, without a warning`, async () => {
+      const code = `import * as module from "${specifier}"\nconsole.log(typeof module)`
+      expect(await run(`load-${specifier.replaceAll("/", "-")}.mjs`, code))
+        .toEqual({ status: 0, stdout: "object\n", stderr: "" })
+    })
+  }
+
+  it("its internals cannot be imported", async () => {
+    const internals = globSync(hidden, { cwd: join(root, "src") }).map((file) => file.slice(0, -3))
+    const program = `
+      for (const internal of ${JSON.stringify(internals)}) {
+        const outcome = await import("effect-cached/" + internal).then(() => "imported", (error) => error.code)
+        if (outcome !== "ERR_PACKAGE_PATH_NOT_EXPORTED") console.log(internal, outcome)
+      }
+      console.log("all tried")
+    `
+    expect(internals.length).toBeGreaterThan(0)
+    expect(await run("internals.mjs", program)).toEqual({ status: 0, stdout: "all tried\n", stderr: "" })
+  })
+
+  it("the root loads nothing of node, and only the packages it declares", async () => {
+    const urls = await loaded("effect-cached")
+    expect(urls.filter((url) => url.startsWith("node:"))).toEqual([])
+    const packages = [...new Set(urls.map(packageOf))]
+    expect(packages).toContain("effect-cached")
+    expect(packages.filter((name) => name !== "effect-cached" && !declared.includes(name))).toEqual([])
+  })
+
+  it("a layer imports its store when it is built", async () => {
+    const program = `
+      import { Effect } from "effect"
+      import { Cached, CacheLayer } from "effect-cached"
+      const cached = Effect.succeed("kept").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const layer = () => CacheLayer.disk({ directory: "cache" })
+      await Effect.runPromise(Effect.provide(cached, layer()))
+      const again = Effect.die("loaded again").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      console.log(await Effect.runPromise(Effect.provide(again, layer())))
+    `
+    expect(await run("disk.mjs", program)).toEqual({ status: 0, stdout: "kept\n", stderr: "" })
+  })
+})
+
+describe.concurrent("the types of the packed package", { timeout: 120_000 }, () => {
+  for (const module of ["NodeNext", "Preserve"]) {
+    it(`resolve and check under module ${module}, declarations included`, () => {
+      const folder = join(project, `types-${module}`)
+      mkdirSync(folder)
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
+      const lines = specifiers.map((name, index) => `export * as m${index} from "${name}"`)
+      writeFileSync(join(folder, "main.ts"), lines.join("\n"))
+      const compilerOptions = {
+        module,
+        target: "ES2023",
+        lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"],
+        types: [],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        noEmit: true
+      }
+      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["main.ts"] }))
+      const tsc = join(root, "node_modules/typescript/bin/tsc")
+      const checked = spawnSync(process.execPath, [tsc, "-p", ".", "--pretty", "false"], {
+        cwd: folder,
+        encoding: "utf8"
+      })
+      expect(checked.stdout + checked.stderr).toBe("")
+      expect(checked.status).toBe(0)
+    })
+  }
+})
+
+/** A bundle for browsers, and what the bundler complained about. */
+const bundle = async (
+  code: string
+): Promise<{ readonly output: RolldownOutput; readonly logs: ReadonlyArray<string> }> => {
+  const input = join(project, "browser.mjs")
+  writeFileSync(input, code)
+  const logs: Array<string> = []
+  const build = await rolldown({
+    cwd: project,
+    input,
+    platform: "browser",
+    onLog: (_level, log) => {
+      logs.push(`${log.code}: ${log.message}`)
+    }
+  })
+  const output = await build.write({ dir: join(project, "bundle"), format: "esm", minify: true })
+  await build.close()
+  return { output, logs }
+}
+
+type Chunk = Extract<RolldownOutput["output"][number], { type: "chunk" }>
+
+/** The chunks that a page loads at once: the entry and all it imports statically. */
+const loadedAtOnce = ({ output }: RolldownOutput): ReadonlyArray<Chunk> => {
+  const chunks = new Map(output.flatMap((file) => file.type === "chunk" ? [[file.fileName, file] as const] : []))
+  const seen = new Set<Chunk>()
+  const visit = (chunk: Chunk): void => {
+    if (seen.has(chunk)) return
+    seen.add(chunk)
+    for (const name of chunk.imports) if (chunks.has(name)) visit(chunks.get(name)!)
+  }
+  visit(output[0])
+  return [...seen]
+}
+
+/** What such a page would have to find elsewhere: modules that no chunk holds. */
+const externals = (output: RolldownOutput): ReadonlyArray<string> => {
+  const files = new Set(output.output.map((file) => file.fileName))
+  return loadedAtOnce(output).flatMap((chunk) => chunk.imports.filter((name) => !files.has(name)))
+}
+
+describe("a browser bundle of the root", { timeout: 120_000 }, () => {
+  it("builds, needs nothing of node, and caches", async () => {
+    const { output } = await bundle(`
+      import { Effect } from "effect"
+      import { Cached, CacheLayer } from "effect-cached"
+      let loads = 0
+      const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const program = Effect.all([load, load, load]).pipe(Effect.provide(CacheLayer.memory()))
+      Effect.runPromise(program).then((values) => console.log(values.join(), loads))
+    `)
+    expect(externals(output)).toEqual([])
+    expect(await run("bundle.mjs", `import "./bundle/browser.js"`)).toEqual({
+      status: 0,
+      stdout: "1,1,1 1\n",
+      stderr: ""
+    })
+  })
+
+  it("of all the root exports leaves nothing unresolved but what layers import when built", async () => {
+    const { logs, output } = await bundle(`export * from "effect-cached"`)
+    expect(logs.filter((log) => !/UNRESOLVED_IMPORT.*node:/s.test(log))).toEqual([])
+    expect(externals(output)).toEqual([])
+  })
+})
