@@ -266,8 +266,10 @@ export interface SyncTags {
  *
  * What is done to one id is done in the order it was asked, and the next begins when the one before has truly settled:
  * a `put` whose generation has ended never gets into the storage, however late the storage answers. An operation that
- * has begun runs to its end when its caller is interrupted; only the waiting ends. What cannot be derived fails with
- * reason `Unsupported`. A storage that can do better (leases across processes) overrides: `{ ...Store.make(simple), take }`.
+ * has begun runs to its end when its caller is interrupted; only the waiting ends. So a write that never answers holds up
+ * its id for ever: give the storage's own operations a timeout where that can happen.
+ *
+ * What cannot be derived fails with reason `Unsupported`. A storage that can do better (leases across processes) overrides: `{ ...Store.make(simple), take }`.
  *
  * ```ts
  * import { Effect } from "effect"

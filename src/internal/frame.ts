@@ -1,0 +1,140 @@
+/**
+ * An entry as bytes. Big-endian:
+ *
+ * | at | size | field |
+ * |---|---|---|
+ * | 0 | 2 | `"ec"` |
+ * | 2 | 1 | format |
+ * | 3 | 1 | flags: 1 a failure |
+ * | 4 | 16 | writeId |
+ * | 20 | 1 | serializer |
+ * | 21 | 3 × 8 | createdAt, softExpiresAt, expiresAt (float64) |
+ * | 45 | 4 | loadMillis |
+ * | 49 | 2 | how many tags |
+ * | 51 | | each: length of its name (4 bytes, the highest bit: as UTF-16), version (12), name |
+ * | | | payload |
+ * | -4 | 4 | crc32 of the id and all the bytes before (little-endian) |
+ *
+ * The checksum covers the id, so a frame copied to another id is a miss.
+ */
+import type { Meta, Stored, TagVersion } from "../CacheEntry.ts"
+import { toHex, writeHex } from "./hex.ts"
+import { fromUtf16, isWellFormed, toUtf16 } from "./unicode.ts"
+
+/** A checksum that goes on from a former one: `crc32` of `node:zlib` is one. */
+export type Checksum = (data: string | Uint8Array, former?: number) => number
+
+const magic = 0x6563
+const format = 1
+const failure = 1
+
+const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
+const tagCountAt = 49
+const headSize = 51
+const tagHead = 16
+const checksumSize = 4
+const utf16 = 0x8000_0000
+
+/** The crc32 of anything that is followed by its own crc32, so that what is read needs no part left out. */
+const residue = 0x2144_df1c
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+interface TagName {
+  readonly bytes: Uint8Array
+  readonly length: number
+}
+
+const encodeName = (name: string): TagName => {
+  const wellFormed = isWellFormed(name)
+  const bytes = wellFormed ? encoder.encode(name) : toUtf16(name)
+  return { bytes, length: wellFormed ? bytes.length : (bytes.length | utf16) >>> 0 }
+}
+
+export const encode = (id: string, { meta, payload }: Stored, crc32: Checksum): Uint8Array => {
+  const names = meta.tags.map(({ tag }) => encodeName(tag))
+  const tagsSize = names.reduce((size, { bytes }) => size + tagHead + bytes.length, 0)
+  const frame = new Uint8Array(headSize + tagsSize + payload.length + checksumSize)
+  const view = new DataView(frame.buffer)
+  writeHead(meta, frame, view)
+  const payloadAt = writeTags(meta.tags, names, frame, view)
+  frame.set(payload, payloadAt)
+  const checksumAt = payloadAt + payload.length
+  view.setUint32(checksumAt, crc32(frame.subarray(0, checksumAt), crc32(id)), true)
+  return frame
+}
+
+const writeHead = (meta: Meta, frame: Uint8Array, view: DataView): void => {
+  view.setUint16(0, magic)
+  frame[2] = format
+  frame[at.flags] = meta.outcome === "failure" ? failure : 0
+  writeHex(meta.writeId, frame, at.writeId)
+  frame[at.serializer] = meta.serializer
+  view.setFloat64(at.createdAt, meta.createdAt)
+  view.setFloat64(at.softExpiresAt, meta.softExpiresAt)
+  view.setFloat64(at.expiresAt, meta.expiresAt)
+  view.setUint32(at.loadMillis, Math.min(Math.round(meta.loadMillis), 0xffff_ffff))
+  view.setUint16(tagCountAt, meta.tags.length)
+}
+
+const writeTags = (
+  tags: ReadonlyArray<TagVersion>,
+  names: ReadonlyArray<TagName>,
+  frame: Uint8Array,
+  view: DataView
+): number => {
+  let offset = headSize
+  tags.forEach(({ version }, i) => {
+    const { bytes, length } = names[i]!
+    view.setUint32(offset, length)
+    writeHex(version, frame, offset + 4)
+    frame.set(bytes, offset + tagHead)
+    offset += tagHead + bytes.length
+  })
+  return offset
+}
+
+/** The entry, or `undefined` for bytes that are not the frame of this id: of another format, cut off, damaged. */
+export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored | undefined => {
+  const end = frame.length - checksumSize
+  if (end < headSize) return undefined
+  if (crc32(frame, crc32(id)) !== residue) return undefined
+  // Every byte is what an `encode` wrote from here on; it may have been another release's.
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
+  if (view.getUint16(0) !== magic || frame[2] !== format || frame[at.flags]! > failure) return undefined
+  const count = view.getUint16(tagCountAt)
+  if (count === 0) return { meta: readMeta(frame, view, noTags), payload: frame.subarray(headSize, end) }
+  const tags: Array<TagVersion> = []
+  const payloadAt = readTags(count, frame, view, tags)
+  return { meta: readMeta(frame, view, tags), payload: frame.subarray(payloadAt, end) }
+}
+
+const noTags: ReadonlyArray<TagVersion> = []
+
+const readMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => ({
+  createdAt: view.getFloat64(at.createdAt),
+  softExpiresAt: view.getFloat64(at.softExpiresAt),
+  expiresAt: view.getFloat64(at.expiresAt),
+  loadMillis: view.getUint32(at.loadMillis),
+  outcome: frame[at.flags] === failure ? "failure" : "success",
+  tags,
+  writeId: toHex(frame, at.writeId, at.writeId + 16),
+  serializer: frame[at.serializer]!
+})
+
+const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<TagVersion>): number => {
+  let offset = headSize
+  for (let i = 0; i < count; i++) {
+    const length = view.getUint32(offset)
+    const nameAt = offset + tagHead
+    const nameEnd = nameAt + (length & ~utf16)
+    const name = frame.subarray(nameAt, nameEnd)
+    tags.push({
+      tag: length >= utf16 ? fromUtf16(name) : decoder.decode(name),
+      version: toHex(frame, offset + 4, nameAt)
+    })
+    offset = nameEnd
+  }
+  return offset
+}

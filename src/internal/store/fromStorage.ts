@@ -1,0 +1,142 @@
+/** A store over a storage that may answer late: every write of an id waits for the one before it. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import type { Stored } from "../../CacheEntry.ts"
+import { StoreError } from "../../CacheError.ts"
+import type { SetCondition, Storage, Store, Taken, TakeOptions } from "../../Store.ts"
+import { refuseUnknown, requireType } from "../options.ts"
+import { holds, isNews } from "./condition.ts"
+import * as Generations from "./generations.ts"
+import * as Lines from "./lines.ts"
+import * as Tags from "./markers.ts"
+import * as Numbers from "./numbers.ts"
+
+const required = ["get", "set", "remove"]
+const known = ["name", "capabilities", ...required, "getMany", "scan", "size", "clear", "increment", "changes"]
+
+/** How many entries a derived `getMany` or `clear` asks for at once. */
+const concurrency = 16
+
+export const make = (storage: Storage): Store => {
+  refuseUnknown("Store.make", storage, known)
+  requireType("Store.make", storage, ["name"], "string")
+  requireType("Store.make", storage, required, "function")
+  refuseUnknown("Store.make capabilities", storage.capabilities ?? {}, ["shared"])
+
+  const lines = Lines.make()
+  const generations = Generations.make()
+  const tags = Tags.make()
+  const numbers = Numbers.make()
+
+  const set = (id: string, entry: Stored, condition: SetCondition | undefined) =>
+    condition === undefined
+      ? write(id, entry)
+      : Effect.flatMap(storage.get(id), (stored) =>
+        Effect.clockWith((clock) =>
+          holds(condition, stored, clock.currentTimeMillisUnsafe(), tags) ? write(id, entry) : Exit.succeed(false)
+        ))
+
+  const write = (id: string, entry: Stored) =>
+    Effect.suspend(() => {
+      generations.end(id)
+      return Effect.as(storage.set(id, entry), true)
+    })
+
+  const take = (id: string, options: TakeOptions) =>
+    Effect.flatMap(storage.get(id), (entry) =>
+      isNews(entry, options.seen)
+        ? Exit.succeed<Taken>({ _tag: "Hit", entry })
+        : Effect.withFiber<Taken>((fiber) =>
+          Exit.succeed(
+            generations.take(
+              id,
+              options,
+              fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
+              fiber.getRef(Random.Random)
+            )
+          )
+        ))
+
+  const put = (id: string, generation: string, entry: Stored) =>
+    Effect.suspend(() =>
+      generations.isCurrent(id, generation)
+        // A put that failed is no first put: another load of the generation may still be stored.
+        ? Effect.map(storage.set(id, entry), () => {
+          generations.end(id)
+          return true
+        })
+        : Exit.succeed(false)
+    )
+
+  // Ended at once, so that no waiting `put` begins, and again in its turn, for what was taken while it waited.
+  const remove = (id: string) =>
+    Effect.suspend(() => {
+      generations.end(id)
+      const inTurn = Effect.suspend(() => {
+        generations.end(id)
+        return storage.remove(id)
+      })
+      return lines.run(id, "removal", inTurn)
+    })
+
+  const unsupported = (operation: string) =>
+    Effect.fail(new StoreError({ store: storage.name, operation, reason: "Unsupported" }))
+
+  const scan = storage.scan
+
+  const clearStored = storage.clear ??
+    (scan === undefined ? undefined : Stream.runForEach(scan(), ({ id }) => storage.remove(id)))
+  const clearing = Lines.make()
+
+  // What is being written when `clear` is asked is removed behind it. Generations end twice, as in `remove`.
+  const clear = (clearStored: Store["clear"]) =>
+    Effect.suspend(() => {
+      generations.endAll()
+      const late = Effect.forEach(lines.busy(), remove, { concurrency: "unbounded", discard: true })
+      const stored = Effect.ensuring(clearStored, Effect.sync(() => generations.endAll()))
+      return Effect.asVoid(Effect.all([clearing.run("", "write", stored), late], { concurrency: "unbounded" }))
+    })
+
+  return {
+    name: storage.name,
+    capabilities: {
+      synchronous: false,
+      shared: storage.capabilities?.shared ?? false,
+      changes: storage.changes !== undefined
+    },
+    get: (id, names) => Effect.map(storage.get(id), (entry) => ({ entry, versions: Tags.versionsOf(tags, names) })),
+    getUnsafe: undefined,
+    getMany: storage.getMany ?? ((ids) => Effect.forEach(ids, storage.get, { concurrency })),
+    set: (id, entry, condition) => lines.run(id, "write", set(id, entry, condition)),
+    remove,
+    take: (id, options) => lines.run(id, "read", take(id, options)),
+    put: (id, generation, entry) => lines.run(id, "write", put(id, generation, entry)),
+    keep: (id, owner, leaseMillis) =>
+      Effect.clockWith((clock) =>
+        Exit.succeed(generations.keep(id, owner, leaseMillis, clock.currentTimeMillisUnsafe()))
+      ),
+    release: (id, owner) =>
+      Effect.clockWith((clock) => Exit.succeed(generations.release(id, owner, clock.currentTimeMillisUnsafe()))),
+    drop: (id) => Effect.asVoid(remove(id)),
+    markers: (names) =>
+      Effect.withFiber((fiber) =>
+        Exit.succeed(tags.markers(names, () => Tags.newVersion(fiber.getRef(Random.Random))))
+      ),
+    invalidateTags: (names) =>
+      Effect.withFiber((fiber) =>
+        Exit.succeed(tags.invalidate(names, () => Tags.newVersion(fiber.getRef(Random.Random))))
+      ),
+    scan: scan ?? (() => Stream.fromEffect(unsupported("scan"))),
+    size: storage.size ?? (scan === undefined ? unsupported("size") : Stream.runCount(scan())),
+    clear: clearStored === undefined ? unsupported("clear") : clear(clearStored),
+    increment: storage.increment ??
+      ((name, by, options) =>
+        Effect.clockWith((clock) =>
+          Exit.succeed(numbers.increment(name, by, clock.currentTimeMillisUnsafe(), options?.expiresAt))
+        )),
+    changes: storage.changes ?? Stream.empty
+  }
+}

@@ -1,0 +1,160 @@
+/** A store over a storage that answers at once: each operation is one plain step, so nothing can come in between. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import { StoreError } from "../../CacheError.ts"
+import type { Answer, Store, SyncStorage, Taken } from "../../Store.ts"
+import { refuseUnknown, requireType } from "../options.ts"
+import { holds, isNews } from "./condition.ts"
+import * as Generations from "./generations.ts"
+import * as Tags from "./markers.ts"
+import * as Numbers from "./numbers.ts"
+
+const required = ["get", "set", "remove"]
+const optional = ["capabilities", "scan", "size", "clear", "increment", "tags", "atomic", "reasonOf", "attempt"]
+const known = ["name", ...required, ...optional]
+
+/** How many entries a scan reads in one step. */
+const scanStep = 256
+
+const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<Iterator<A>>] => {
+  const items: Array<A> = []
+  while (items.length < scanStep) {
+    const next = rest.next()
+    if (next.done === true) return [items, Option.none()]
+    items.push(next.value)
+  }
+  return [items, Option.some(rest)]
+}
+
+/** The time and the dice of the fiber that asks. */
+interface Surroundings {
+  readonly now: () => number
+  readonly random: Random.Random
+}
+
+export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } => {
+  refuseUnknown("Store.makeSync", storage, known)
+  requireType("Store.makeSync", storage, ["name"], "string")
+  requireType("Store.makeSync", storage, required, "function")
+  refuseUnknown("Store.makeSync capabilities", storage.capabilities ?? {}, ["shared"])
+
+  const { name } = storage
+  const generations = Generations.make()
+  const tags = storage.tags ?? Tags.make()
+  const atomic = storage.atomic ?? ((steps) => steps())
+  const increment = storage.increment ?? Numbers.make().increment
+
+  const toStoreError = (operation: string, cause: unknown): StoreError =>
+    cause instanceof StoreError
+      ? cause
+      : new StoreError({ store: name, operation, reason: storage.reasonOf?.(cause) ?? "Unavailable", cause })
+
+  const once = <A>(operation: string, run: () => A): Effect.Effect<A, StoreError> =>
+    Effect.suspend(() => {
+      try {
+        return Exit.succeed(run())
+      } catch (cause) {
+        return Exit.fail(toStoreError(operation, cause))
+      }
+    })
+  const attempt = storage.attempt ?? once
+
+  const attemptWith = <A>(operation: string, run: (surroundings: Surroundings) => A): Effect.Effect<A, StoreError> =>
+    Effect.withFiber((fiber) =>
+      attempt(operation, () =>
+        run({
+          now: () => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
+          random: fiber.getRef(Random.Random)
+        }))
+    )
+
+  const read = (id: string, names: ReadonlyArray<string>): Answer => ({
+    entry: storage.get(id),
+    versions: Tags.versionsOf(tags, names)
+  })
+
+  const set: Store["set"] = (id, entry, condition) =>
+    attemptWith("set", ({ now }) => {
+      const write = () => {
+        generations.end(id)
+        storage.set(id, entry, now())
+        return true
+      }
+      return condition === undefined
+        ? write()
+        : atomic(() => holds(condition, storage.get(id), now(), tags) && write())
+    })
+
+  const take: Store["take"] = (id, options) =>
+    attemptWith("take", ({ now, random }): Taken => {
+      const entry = storage.get(id)
+      return isNews(entry, options.seen) ? { _tag: "Hit", entry } : generations.take(id, options, now(), random)
+    })
+
+  const put: Store["put"] = (id, generation, entry) =>
+    attemptWith("put", ({ now }) => {
+      if (!generations.isCurrent(id, generation)) return false
+      storage.set(id, entry, now())
+      generations.end(id)
+      return true
+    })
+
+  // The generation first: it has ended even where the removal fails.
+  const remove = (operation: string, id: string) =>
+    attempt(operation, () => {
+      generations.end(id)
+      return storage.remove(id)
+    })
+
+  const unsupported = (operation: string) =>
+    Effect.fail(new StoreError({ store: name, operation, reason: "Unsupported" }))
+
+  const { clear, scan, size } = storage
+  const count = size ?? (scan === undefined ? undefined : () => Array.from(scan("")).length)
+  const clearStored = clear ?? (scan === undefined ? undefined : () => {
+    for (const { id } of Array.from(scan(""))) storage.remove(id)
+  })
+
+  return {
+    name,
+    capabilities: { synchronous: true, shared: storage.capabilities?.shared ?? false, changes: false },
+    get: (id, names) => attempt("get", () => read(id, names)),
+    getUnsafe(id, names) {
+      try {
+        return read(id, names)
+      } catch (cause) {
+        throw toStoreError("get", cause)
+      }
+    },
+    getMany: (ids) => attempt("getMany", () => ids.map((id) => storage.get(id))),
+    set,
+    remove: (id) => remove("remove", id),
+    take,
+    put,
+    keep: (id, owner, leaseMillis) => attemptWith("keep", ({ now }) => generations.keep(id, owner, leaseMillis, now())),
+    release: (id, owner) => attemptWith("release", ({ now }) => generations.release(id, owner, now())),
+    drop: (id) => Effect.asVoid(remove("drop", id)),
+    markers: (names) => attemptWith("markers", ({ random }) => tags.markers(names, () => Tags.newVersion(random))),
+    invalidateTags: (names) =>
+      attemptWith("invalidateTags", ({ random }) => tags.invalidate(names, () => Tags.newVersion(random))),
+    scan: (options) =>
+      scan === undefined
+        ? Stream.fromEffect(unsupported("scan"))
+        : Stream.suspend(() => {
+          const rest = scan(options?.prefix ?? "")[Symbol.iterator]()
+          return Stream.paginate(rest, (rest) => once("scan", () => page(rest)))
+        }),
+    size: count === undefined ? unsupported("size") : attempt("size", count),
+    clear: clearStored === undefined ? unsupported("clear") : attempt("clear", () => {
+      generations.endAll()
+      clearStored()
+    }),
+    increment: (counter, by, options) =>
+      attemptWith("increment", ({ now }) => increment(counter, by, now(), options?.expiresAt)),
+    changes: Stream.empty
+  }
+}

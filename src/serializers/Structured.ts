@@ -1,0 +1,28 @@
+/**
+ * Any structured value as MessagePack: what comes back equals what went in, or there is an error.
+ *
+ * @since 0.1.0
+ */
+import { structured } from "../internal/structured.ts"
+import * as throughSchema from "../internal/throughSchema.ts"
+import type { Serializer } from "../Serializer.ts"
+
+/**
+ * The structured serializer: plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays,
+ * `undefined`, `NaN`, `-0`, `Infinity`, strings with lone surrogates, nested in each other. What it cannot give back as
+ * it was (functions, symbols, circles, instances of classes, `Redacted`) is a `SerializerError` that names its place.
+ * Two references to one object come back as two equal objects.
+ *
+ * Where a key has a schema, its values go through the schema's own JSON form, as with `Json`, and are checked when they
+ * are read: instances of classes are fine then.
+ *
+ * @category serializers
+ * @since 0.1.0
+ */
+export const Structured: Serializer = {
+  name: structured.name,
+  contentType: "application/vnd.msgpack",
+  extension: ".msgpack",
+  make: (schema) =>
+    schema === undefined ? throughSchema.withoutSchema(structured) : throughSchema.make(structured, schema)
+}

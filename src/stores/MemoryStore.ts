@@ -1,0 +1,57 @@
+/**
+ * A store of bytes in this process: the reference that every other store is measured by, and a stand-in for them in
+ * tests. It keeps what it is given until it is removed; a cache in memory alone is `CacheLayer.memory`.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import type { Meta, Stored } from "../CacheEntry.ts"
+import * as Store from "../Store.ts"
+
+const copyMeta = (meta: Meta): Meta => ({ ...meta, tags: meta.tags.map((tag) => ({ ...tag })) })
+
+const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: entry.payload.slice() })
+
+/**
+ * An empty store of its own.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const store = MemoryStore.make()
+ * Effect.runSync(store.size) // => 0
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = () => {
+  const entries = new Map<string, Stored>()
+  return Store.makeSync({
+    name: "memory",
+    // Copies both ways: neither who wrote an entry nor who read it can change what is stored.
+    get(id) {
+      const entry = entries.get(id)
+      return entry === undefined ? undefined : copy(entry)
+    },
+    set(id, entry) {
+      entries.set(id, copy(entry))
+    },
+    remove: (id) => entries.delete(id),
+    scan: (prefix) =>
+      Array.from(entries)
+        .filter(([id]) => id.startsWith(prefix))
+        .map(([id, { meta }]) => ({ id, meta: copyMeta(meta) })),
+    size: () => entries.size,
+    clear: () => entries.clear()
+  })
+}
+
+/**
+ * A layer with an empty store of its own.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Store.Store> = Layer.sync(Store.Store, make)

@@ -1,0 +1,91 @@
+/**
+ * Laws as values, for any test framework.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+
+/**
+ * A promise and its check: `run` succeeds where it is kept, and fails with what was expected where it is not.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { storeLaws } from "effect-cached/testing"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const laws = storeLaws(Effect.sync(() => MemoryStore.make()))
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Law {
+  readonly name: string
+  readonly run: Effect.Effect<void, unknown>
+}
+
+/**
+ * A law does not hold.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LawBroken extends Data.TaggedError("LawBroken")<{
+  readonly message: string
+  readonly actual: unknown
+  readonly expected: unknown
+}> {}
+
+/**
+ * Fails unless the two are the same in every way a program can see: `-0` is not `0`, `NaN` is `NaN`, a hole is not
+ * `undefined`, and classes count.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const same = (actual: unknown, expected: unknown, message: string): Effect.Effect<void, LawBroken> =>
+  isSame(actual, expected) ? Effect.void : Effect.fail(new LawBroken({ message, actual, expected }))
+
+/**
+ * Whether two values are the same: see `same`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const isSame = (a: unknown, b: unknown): boolean => {
+  if (Object.is(a, b)) return true
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false
+  if (isList(a)) return sameItems(a, b as typeof a)
+  return sameContent(a, b) && sameProperties(a, b)
+}
+
+type List = ArrayLike<unknown>
+
+const isList = (value: object): value is List => ArrayBuffer.isView(value) && !(value instanceof DataView)
+
+const sameItems = (a: List, b: List): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false
+  return true
+}
+
+const sameContent = (a: object, b: object): boolean => {
+  if (a instanceof Date) return Object.is(a.getTime(), (b as Date).getTime())
+  if (a instanceof RegExp) return String(a) === String(b) && a.lastIndex === (b as RegExp).lastIndex
+  if (a instanceof Map) return isSame([...a], [...(b as Map<unknown, unknown>)])
+  if (a instanceof Set) return isSame([...a], [...(b as Set<unknown>)])
+  if (a instanceof ArrayBuffer) return isSame(new Uint8Array(a), new Uint8Array(b as ArrayBuffer))
+  if (a instanceof DataView) return isSame(bytesOf(a), bytesOf(b as DataView))
+  return true
+}
+
+const bytesOf = (view: DataView) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+
+const sameProperties = (a: object, b: object): boolean => {
+  const keys = Reflect.ownKeys(a)
+  return keys.length === Reflect.ownKeys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && isSame(Reflect.get(a, key), Reflect.get(b, key)))
+}

@@ -1,0 +1,308 @@
+/**
+ * What every store promises.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Stored } from "../CacheEntry.ts"
+import type { Store } from "../Store.ts"
+import {
+  asking,
+  type Check,
+  entry,
+  excused,
+  lead,
+  meta,
+  oddTexts,
+  plain,
+  read,
+  stores,
+  version,
+  writeId
+} from "./internal/storeFixtures.ts"
+import { leaseLaws, raceLaws } from "./internal/storeLeaseLaws.ts"
+import { type Law, same } from "./law.ts"
+
+/**
+ * The laws of a store, each run on a fresh one that `make` opens. They sleep for up to some seconds of Effect's `Clock`
+ * and expect an answer of the store within one.
+ *
+ * An operation that fails with reason `Unsupported` is excused.
+ *
+ * @category laws
+ * @since 0.1.0
+ */
+export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): ReadonlyArray<Law> =>
+  Object.entries({
+    ...entryLaws,
+    ...conditionLaws,
+    ...leaseLaws,
+    ...raceLaws,
+    ...listingLaws,
+    ...tagLaws,
+    ...numberLaws
+  })
+    .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// entries
+// ---------------------------------------------------------------------------------------------------------------------
+
+const entryLaws: Record<string, Check> = {
+  "what was never set is a miss": (store) => stores(store, "nothing", undefined, "no entry"),
+
+  "an entry comes back with every field and byte": Effect.fnUntraced(function*(store) {
+    const full: Stored = {
+      meta: {
+        createdAt: 1.25,
+        softExpiresAt: Infinity,
+        expiresAt: 8_000_000_000_000,
+        loadMillis: 4_000_000_000,
+        outcome: "failure",
+        tags: oddTexts.map((tag, i) => ({ tag, version: version(i) })),
+        writeId: "00ff".repeat(8),
+        serializer: 255
+      },
+      payload: Uint8Array.from({ length: 256 }, (_, byte) => byte)
+    }
+    yield* store.set("full", full)
+    yield* stores(store, "full", full, "the entry that was set")
+  }),
+
+  "an empty and a large payload come back": Effect.fnUntraced(function*(store) {
+    for (const size of [0, 1_000_000]) {
+      const stored = { meta, payload: new Uint8Array(size).fill(7) }
+      yield* store.set("sized", stored)
+      yield* stores(store, "sized", stored, `${size} bytes`)
+    }
+  }),
+
+  "odd ids are all different": Effect.fnUntraced(function*(store) {
+    for (const [i, id] of oddTexts.entries()) yield* store.set(id, entry(i))
+    for (const [i, id] of oddTexts.entries()) yield* stores(store, id, entry(i), `the entry of odd id ${i}`)
+    for (const [i, id] of oddTexts.entries()) {
+      yield* Effect.flatMap(store.remove(id), (removed) => same(removed, true, `odd id ${i} is removed`))
+      yield* stores(store, id, undefined, `odd id ${i} is gone`)
+    }
+  }),
+
+  "a later set replaces the former": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1))
+    yield* same(yield* store.set("id", entry(2)), true, "set")
+    yield* stores(store, "id", entry(2), "the later entry")
+  }),
+
+  "remove says whether there was an entry": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1))
+    yield* same(yield* store.remove("id"), true, "there was one")
+    yield* same(yield* store.remove("id"), false, "there was none")
+    yield* stores(store, "id", undefined, "removed")
+  }),
+
+  "bytes that a caller changes afterwards are not the stored ones": Effect.fnUntraced(function*(store) {
+    const given = entry(1)
+    yield* store.set("id", given)
+    given.payload.fill(0)
+    const answered = yield* read(store, "id")
+    answered?.payload.fill(0)
+    yield* stores(store, "id", entry(1), "the bytes as they were set")
+  }),
+
+  "getMany answers in the order asked, with what is missing and what is asked twice": Effect.fnUntraced(
+    function*(store) {
+      yield* store.set("a", entry(1))
+      yield* store.set("b", entry(2))
+      const answers = yield* store.getMany(["b", "missing", "a", "b"])
+      yield* same(answers.map(plain), [entry(2), undefined, entry(1), entry(2)], "in order")
+      yield* same(yield* store.getMany([]), [], "nothing asked, nothing answered")
+    }
+  ),
+
+  "a synchronous store answers getUnsafe as it answers get": Effect.fnUntraced(function*(store) {
+    yield* same(store.getUnsafe !== undefined, store.capabilities.synchronous, "there is a getUnsafe")
+    yield* store.set("id", entry(1))
+    yield* store.markers(["tag"])
+    if (store.getUnsafe === undefined) return
+    yield* same(store.getUnsafe("id", ["tag", "none"]), yield* store.get("id", ["tag", "none"]), "the same answer")
+    yield* same(store.getUnsafe("none", []).entry, undefined, "a miss")
+  })
+}
+
+const conditionLaws: Record<string, Check> = {
+  "set if absent, present or unchanged": Effect.fnUntraced(function*(store) {
+    yield* same(yield* store.set("id", entry(1), { _tag: "IfPresent" }), false, "nothing is present")
+    yield* same(
+      yield* store.set("id", entry(1), { _tag: "IfUnchanged", writeId: writeId(1) }),
+      false,
+      "nothing is unchanged"
+    )
+    yield* stores(store, "id", undefined, "nothing was set")
+    yield* same(yield* store.set("id", entry(1), { _tag: "IfAbsent" }), true, "it is absent")
+    yield* same(yield* store.set("id", entry(2), { _tag: "IfAbsent" }), false, "it is present")
+    yield* stores(store, "id", entry(1), "the first")
+    yield* same(yield* store.set("id", entry(3), { _tag: "IfUnchanged", writeId: writeId(2) }), false, "it is another")
+    yield* same(yield* store.set("id", entry(4), { _tag: "IfUnchanged", writeId: writeId(1) }), true, "it is that one")
+    yield* same(yield* store.set("id", entry(5), { _tag: "IfPresent" }), true, "it is present")
+    yield* stores(store, "id", entry(5), "the last")
+  }),
+
+  "what has expired is absent": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1, { expiresAt: (yield* Clock.currentTimeMillis) + 10 }))
+    yield* Effect.sleep("2 seconds")
+    yield* same(yield* store.set("id", entry(2), { _tag: "IfPresent" }), false, "not present")
+    yield* same(yield* store.set("id", entry(3), { _tag: "IfAbsent" }), true, "absent")
+  }),
+
+  "what a tag has invalidated is absent": Effect.fnUntraced(function*(store) {
+    const { markers } = yield* store.markers(["tag"])
+    const tagged = entry(1, { tags: [{ tag: "tag", version: markers[0]!.version }] })
+    yield* store.set("id", tagged)
+    yield* same(yield* store.set("id", tagged, { _tag: "IfPresent" }), true, "valid")
+    yield* store.invalidateTags(["tag"])
+    yield* same(yield* store.set("id", entry(2), { _tag: "IfPresent" }), false, "not present")
+    yield* same(yield* store.set("id", entry(3), { _tag: "IfAbsent" }), true, "absent")
+  }),
+
+  "of many who set if absent one does": Effect.fnUntraced(function*(store) {
+    const sets = Array.from({ length: 20 }, (_, i) => store.set("id", entry(i), { _tag: "IfAbsent" }))
+    const answers = yield* Effect.all(sets, { concurrency: "unbounded" })
+    yield* same(answers.filter((done) => done).length, 1, "one")
+    yield* stores(store, "id", entry(answers.indexOf(true)), "that one's")
+  }),
+
+  "a condition that does not hold leaves a load its right": Effect.fnUntraced(function*(store) {
+    const generation = yield* lead(store, "id", asking("a"))
+    yield* store.set("id", entry(1), { _tag: "IfPresent" })
+    yield* same(yield* store.put("id", generation, entry(2)), true, "stored")
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// listings
+// ---------------------------------------------------------------------------------------------------------------------
+
+const ids = (store: Store, prefix?: string) =>
+  Effect.map(Stream.runCollect(store.scan({ prefix })), (all) => Array.from(all, ({ id }) => id).toSorted())
+
+const listingLaws: Record<string, Check> = {
+  "scan gives every id once, with its metadata": (store) =>
+    excused(Effect.gen(function*() {
+      for (const [i, id] of oddTexts.entries()) yield* store.set(id, entry(i))
+      yield* same(yield* ids(store), oddTexts.toSorted(), "every id")
+      const all = yield* Stream.runCollect(store.scan())
+      for (const { id, meta } of all) yield* same(meta, entry(oddTexts.indexOf(id)).meta, "its metadata")
+    })),
+
+  "scan by prefix takes the prefix as it is": (store) =>
+    excused(Effect.gen(function*() {
+      for (const id of ["a*", "a*b", "ab", "A*", "%", "a%"]) yield* store.set(id, entry(1))
+      yield* same(yield* ids(store, "a*"), ["a*", "a*b"], "two")
+      yield* same(yield* ids(store, "%"), ["%"], "one")
+      yield* same(yield* ids(store, "none"), [], "none")
+    })),
+
+  "scan gives all of many": (store) =>
+    excused(Effect.gen(function*() {
+      const many = Array.from({ length: 600 }, (_, i) => `id ${i}`)
+      yield* Effect.forEach(many, (id, i) => store.set(id, entry(i)), { concurrency: "unbounded" })
+      yield* same(yield* ids(store), many.toSorted(), "all")
+    })),
+
+  "size counts": (store) =>
+    excused(Effect.gen(function*() {
+      yield* same(yield* store.size, 0, "none")
+      yield* store.set("a", entry(1))
+      yield* store.set("b", entry(1))
+      yield* store.set("b", entry(2))
+      yield* same(yield* store.size, 2, "two")
+      yield* store.remove("a")
+      yield* same(yield* store.size, 1, "one")
+    })),
+
+  "clear removes everything, and what is set afterwards stays": (store) =>
+    excused(Effect.gen(function*() {
+      yield* store.set("a", entry(1))
+      yield* store.clear
+      yield* stores(store, "a", undefined, "nothing")
+      yield* store.set("b", entry(2))
+      yield* stores(store, "b", entry(2), "set afterwards")
+    }))
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// tags and numbers
+// ---------------------------------------------------------------------------------------------------------------------
+
+const tagLaws: Record<string, Check> = {
+  "a tag has no version before its marker is made": Effect.fnUntraced(function*(store) {
+    yield* same((yield* store.get("id", ["tag"])).versions, [undefined], "none")
+    yield* same((yield* store.get("id", [])).versions, [], "none asked")
+  }),
+
+  "a marker stays until it is invalidated": Effect.fnUntraced(function*(store) {
+    const first = yield* store.markers(["a", "b"])
+    const [a, b] = first.markers
+    yield* same(a!.version === b!.version, false, "versions are random")
+    yield* same(/^[0-9a-f]{24}$/.test(a!.version), true, "12 bytes")
+    yield* same((yield* store.markers(["b", "a"])).markers, [b, a], "the same, in the order asked")
+    yield* store.invalidateTags(["a"])
+    const after = yield* store.markers(["a", "b"])
+    yield* same(after.markers[0]!.version === a!.version, false, "another version")
+    yield* same(after.markers[1], b, "the other tag's is the same")
+    yield* same(
+      (yield* store.get("id", ["b", "c", "a"])).versions,
+      [b!.version, undefined, after.markers[0]!.version],
+      "get"
+    )
+  }),
+
+  "the counter of invalidations tells what came later": Effect.fnUntraced(function*(store) {
+    const { seq } = yield* store.markers(["old"])
+    yield* store.invalidateTags(["new"])
+    const after = yield* store.markers(["old", "new"])
+    yield* same(after.seq > seq, true, "it grows")
+    yield* same(after.markers[0]!.seq <= seq, true, "an older marker")
+    yield* same(after.markers[1]!.seq > seq, true, "a newer marker")
+    const made = yield* store.markers(["made"])
+    yield* same(made.markers[0]!.seq <= made.seq, true, "making a marker invalidates nothing")
+    yield* same((yield* store.markers([])).seq, made.seq, "making a marker counts nothing")
+  }),
+
+  "odd tags are all different": Effect.fnUntraced(function*(store) {
+    const { markers } = yield* store.markers(oddTexts)
+    yield* same(new Set(markers.map(({ version }) => version)).size, oddTexts.length, "all different")
+    yield* store.invalidateTags([oddTexts[0]!])
+    const after = yield* store.markers(oddTexts)
+    yield* same(after.markers.slice(1), markers.slice(1), "one invalidates itself alone")
+  })
+}
+
+const numberLaws: Record<string, Check> = {
+  "increment adds to a number that starts at 0": (store) =>
+    excused(Effect.gen(function*() {
+      yield* same(yield* store.increment("n", 2), 2, "2")
+      yield* same(yield* store.increment("n", -0.5), 1.5, "1.5")
+      yield* same(yield* store.increment("m", 1), 1, "another number")
+      for (const [i, name] of oddTexts.entries()) yield* same(yield* store.increment(name, i), i, `odd name ${i}`)
+    })),
+
+  "nothing is lost when many increment at once": (store) =>
+    excused(Effect.gen(function*() {
+      yield* Effect.all(Array.from({ length: 100 }, () => store.increment("n", 1)), { concurrency: "unbounded" })
+      yield* same(yield* store.increment("n", 0), 100, "100")
+    })),
+
+  "a number expires when the one who made it said": (store) =>
+    excused(Effect.gen(function*() {
+      const now = yield* Clock.currentTimeMillis
+      yield* store.increment("n", 5, { expiresAt: now + 2000 })
+      yield* same(yield* store.increment("n", 1, { expiresAt: now + 900_000 }), 6, "not yet")
+      yield* Effect.sleep("3 seconds")
+      yield* same(yield* store.increment("n", 1), 1, "it starts again")
+      yield* Effect.sleep("3 seconds")
+      yield* same(yield* store.increment("n", 1), 2, "and stays")
+    }))
+}

@@ -1,0 +1,336 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { type CacheEntry, CacheError } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { TestClock } from "effect/testing"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+type Stored = CacheEntry.Stored
+
+const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): Stored => ({
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    tags: [],
+    writeId: n.toString(16).padStart(32, "0"),
+    serializer: 1,
+    ...more
+  },
+  payload: new Uint8Array(size).fill(n)
+})
+
+const plain = (stored: Stored | undefined) => stored && { ...stored, payload: Uint8Array.from(stored.payload) }
+
+/** The store of a directory, opened and closed once. */
+const using = <A, E>(
+  directory: string,
+  use: (store: Effect.Success<ReturnType<typeof SqliteStore.make>>) => Effect.Effect<A, E>,
+  options?: Partial<SqliteStore.Options>
+) => Effect.scoped(Effect.flatMap(SqliteStore.make({ directory, ...options }), use))
+
+const files = (directory: string) => fs.readdirSync(directory).toSorted()
+
+const read = (store: { readonly getUnsafe: SqliteGet }, id: string) => plain(store.getUnsafe(id, []).entry)
+
+type SqliteGet = (id: string, tags: ReadonlyArray<string>) => { readonly entry: Stored | undefined }
+
+describe("a restart", () => {
+  it.effect("keeps entries, tag invalidations and numbers", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "made", "for", "it")
+      const before = yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          yield* store.increment("n", 41)
+          yield* store.markers(["a"])
+          yield* store.invalidateTags(["a"])
+          return yield* store.markers(["a"])
+        }))
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          expect(read(store, "id")).toEqual(entry(1))
+          expect(yield* store.increment("n", 1)).toBe(42)
+          expect(yield* store.markers(["a"])).toEqual(before)
+        }))
+    }))
+
+  it.effect("finds one file, no log beside it, whose free pages can be given back", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) => store.set("id", entry(1)))
+      expect(files(directory)).toEqual(["cache.1.db", "cache.current"])
+      const database = new DatabaseSync(join(directory, "cache.1.db"))
+      expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
+      expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
+      database.close()
+    }))
+})
+
+describe("a file that cannot be used", () => {
+  const unusable: Record<string, (file: string) => void> = {
+    "is no database": (file) =>
+      fs.writeFileSync(file, "not a database, but long enough to be taken for one".repeat(100)),
+    "is noise": (file) => fs.writeFileSync(file, Buffer.alloc(8192, 0xa5)),
+    "belongs to another release": (file) => {
+      const database = new DatabaseSync(file)
+      database.exec("CREATE TABLE entry (x); PRAGMA user_version = 77")
+      database.close()
+    },
+    "belongs to another program": (file) => {
+      const database = new DatabaseSync(file)
+      database.exec("CREATE TABLE invoices (x)")
+      database.close()
+    },
+    "has noise in its pages": (file) => {
+      const bytes = fs.readFileSync(file)
+      fs.writeFileSync(file, bytes.fill(0xa5, 4096))
+    },
+    "lost its pages": (file) => fs.truncateSync(file, 4096)
+  }
+
+  for (const [what, damage] of Object.entries(unusable)) {
+    it.effect(`because it ${what} is left as it is, and a new one is started beside it`, () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const bad = join(directory, "cache.1.db")
+        yield* using(directory, (store) => store.set("id", entry(1)))
+        if (what.startsWith("belongs")) fs.rmSync(bad)
+        damage(bad)
+        const bytes = fs.readFileSync(bad)
+        yield* using(directory, (store) =>
+          Effect.gen(function*() {
+            expect(read(store, "id")).toBeUndefined()
+            yield* store.set("id", entry(2))
+          }))
+        expect(fs.readFileSync(bad)).toEqual(bytes)
+        expect(fs.readFileSync(join(directory, "cache.current"), "utf8").trim()).toBe("2")
+        yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(2))))
+      }))
+  }
+
+  it.effect("is kept for one generation, not longer", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      for (const n of [1, 2, 3]) {
+        fs.writeFileSync(join(directory, `cache.${n}.db`), "not a database".repeat(100))
+        yield* using(directory, () => Effect.void)
+      }
+      expect(files(directory)).toEqual(["cache.3.db", "cache.4.db", "cache.current"])
+    }))
+
+  it.effect("is not one of no bytes: that is a fresh one", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      fs.writeFileSync(join(directory, "cache.1.db"), "")
+      yield* using(directory, (store) => store.set("id", entry(1)))
+      expect(files(directory)).toEqual(["cache.1.db", "cache.current"])
+    }))
+
+  it.effect("is not looked for where the pointer is damaged or lost: the newest file is taken", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) => store.set("id", entry(1)))
+      fs.renameSync(join(directory, "cache.1.db"), join(directory, "cache.7.db"))
+      for (const pointer of ["", "seven", "-1", "1e9"]) {
+        fs.writeFileSync(join(directory, "cache.current"), pointer)
+        yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(1))))
+      }
+    }))
+})
+
+describe("a damaged frame", () => {
+  it.effect("is a miss, and the next write replaces it", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          yield* store.set("other", entry(2))
+          const database = new DatabaseSync(join(directory, "cache.1.db"))
+          const frame = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get()!["frame"] as Uint8Array
+          const damage = database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'")
+          for (const bytes of [frame.with(60, 0), frame.slice(0, 40), new Uint8Array(0), "text", 1]) {
+            damage.run(bytes)
+            expect(read(store, "id")).toBeUndefined()
+          }
+          // The frame of another id.
+          database.exec("UPDATE entry SET frame = (SELECT frame FROM entry WHERE id = 'other') WHERE id = 'id'")
+          expect(read(store, "id")).toBeUndefined()
+          database.close()
+          yield* store.set("id", entry(3))
+          expect(read(store, "id")).toEqual(entry(3))
+        }))
+    }))
+})
+
+describe("maxSize", () => {
+  const sizeOf = (directory: string) => fs.statSync(join(directory, "cache.1.db")).size
+
+  it.effect("measures the content: the file stays within it, whatever is written (F21)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.forEach(
+          Array.from({ length: 2000 }, (_, i) => i),
+          (i) => store.set(`id ${i}`, entry(i % 256, (i * 7919) % 6000))
+        ), { maxSize: "512 KiB" })
+      expect(sizeOf(directory)).toBeLessThanOrEqual(512 * 1024)
+      expect(sizeOf(directory)).toBeGreaterThan(300 * 1024)
+    }))
+
+  it.effect("drops what has expired first, then what was written longest ago", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("1 hour")
+          yield* store.set("first", entry(1, 1000))
+          // Fewer writes than make the store look for what has expired by itself.
+          for (let i = 0; i < 20; i++) yield* store.set(`expired ${i}`, entry(2, 30_000, { expiresAt: 1000 }))
+          yield* store.set("kept", entry(3, 1000))
+          for (let i = 0; i < 20; i++) yield* store.set(`later ${i}`, entry(4, 30_000))
+          expect(read(store, "first")).toBeDefined()
+          expect(read(store, "expired 0")).toBeUndefined()
+          yield* store.set("first", entry(5, 1000))
+          for (let i = 0; i < 20; i++) yield* store.set(`last ${i}`, entry(6, 30_000))
+          expect(read(store, "kept")).toBeUndefined()
+          expect(read(store, "first")).toEqual(entry(5, 1000))
+          expect(read(store, "last 19")).toBeDefined()
+        }), { maxSize: "1 MiB" })
+    }))
+
+  it.effect("a value larger than all of it is refused, and nothing is dropped for it", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          const error = yield* Effect.flip(store.set("large", entry(2, 200_000)))
+          expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
+          expect(read(store, "id")).toEqual(entry(1))
+        }), { maxSize: "128 KiB" })
+    }))
+
+  it.effect("a full store still takes invalidations (F28)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 3000))
+          const tags = Array.from({ length: 1000 }, (_, i) => `tag ${i}`)
+          const before = yield* store.markers(tags)
+          yield* store.invalidateTags(tags)
+          const after = yield* store.markers(tags)
+          expect(after.markers.every(({ version }, i) => version !== before.markers[i]!.version)).toBe(true)
+          yield* store.drop("id 99")
+        }), { maxSize: "256 KiB" })
+    }))
+
+  it.effect("what has expired goes in time, also where there is room", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 1000; i++) yield* store.set(`id ${i}`, entry(1, 8, { expiresAt: 1000 }))
+          yield* TestClock.adjust("1 hour")
+          for (let i = 0; i < 1000; i++) yield* store.set("same", entry(1))
+          expect(yield* store.size).toBe(1)
+        }))
+    }))
+})
+
+describe("another process that writes", () => {
+  /** A transaction of somebody else, who holds the lock until told otherwise. */
+  const writing = (directory: string) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const database = new DatabaseSync(join(directory, "cache.1.db"))
+        database.exec("BEGIN IMMEDIATE")
+        return database
+      }),
+      (database) => Effect.sync(() => database.close())
+    )
+
+  it.effect("delays a write, which is done when the other has ended", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.scoped(Effect.gen(function*() {
+          const other = yield* writing(directory)
+          const set = yield* Effect.forkChild(store.set("id", entry(1)), { startImmediately: true })
+          yield* TestClock.adjust("100 millis")
+          expect(set.pollUnsafe()).toBeUndefined()
+          other.exec("COMMIT")
+          yield* TestClock.adjust("100 millis")
+          expect(yield* Fiber.join(set)).toBe(true)
+        })))
+    }))
+
+  it.effect("delays no read", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* store.set("id", entry(1))
+          yield* writing(directory)
+          expect(read(store, "id")).toEqual(entry(1))
+        })))
+    }))
+
+  it.effect("and never ends fails a write after storeTimeout", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* writing(directory)
+          const set = yield* Effect.forkChild(Effect.flip(store.set("id", entry(1))), { startImmediately: true })
+          yield* TestClock.adjust("900 millis")
+          expect(set.pollUnsafe()).toBeUndefined()
+          yield* TestClock.adjust("300 millis")
+          expect(yield* Fiber.join(set)).toMatchObject({ reason: "Timeout", operation: "set", store: "sqlite" })
+        })), { storeTimeout: "1 second" })
+    }))
+
+  it.effect("sees what this one wrote, and this one sees what it wrote", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (a) =>
+        using(directory, (b) =>
+          Effect.gen(function*() {
+            yield* a.set("id", entry(1))
+            expect(read(b, "id")).toEqual(entry(1))
+            const before = yield* a.markers(["tag"])
+            yield* b.invalidateTags(["tag"])
+            expect(a.getUnsafe("id", ["tag"]).versions[0]).not.toBe(before.markers[0]!.version)
+            yield* b.remove("id")
+            expect(read(a, "id")).toBeUndefined()
+          })))
+    }))
+})
+
+describe("SqliteStore.make", () => {
+  it.effect("fails with a StoreError where the directory cannot be written", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      fs.writeFileSync(join(directory, "file"), "")
+      const error = yield* Effect.flip(Effect.scoped(SqliteStore.make({ directory: join(directory, "file", "cache") })))
+      expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable", operation: "open", store: "sqlite" })
+    }))
+
+  it("refuses options that make no sense", () => {
+    const make = (options: object) => () => SqliteStore.make({ directory: "never made", ...options })
+    expect(make({ dir: "x" })).toThrow(/no option "dir"/)
+    expect(make({ directory: 1 })).toThrow(CacheError.CacheConfigError)
+    expect(make({ directory: "" })).toThrow(CacheError.CacheConfigError)
+    expect(make({ maxSize: "lots" })).toThrow(/"maxSize"/)
+    expect(make({ maxSize: 0 })).toThrow(/"maxSize"/)
+    expect(make({ storeTimeout: "soon" })).toThrow(/"storeTimeout"/)
+    expect(fs.existsSync("never made")).toBe(false)
+  })
+})

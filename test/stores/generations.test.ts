@@ -1,0 +1,79 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as Generations from "../../src/internal/store/generations.ts"
+import * as Lines from "../../src/internal/store/lines.ts"
+import * as Markers from "../../src/internal/store/markers.ts"
+import * as Numbers from "../../src/internal/store/numbers.ts"
+
+const random = { nextDoubleUnsafe: () => Math.random(), nextIntUnsafe: () => 0 }
+
+const asking = (owner: string) => ({ owner, leaseMillis: 1000, seen: undefined, join: false })
+
+describe("generations", () => {
+  it("of loads that never ended are forgotten after their life", () => {
+    const generations = Generations.make()
+    for (let i = 0; i < 100_000; i++) generations.take(`id ${i}`, asking("a"), i * 3600, random)
+    expect(generations.size()).toBeLessThan(4096)
+  })
+
+  it("given back live shorter", () => {
+    const generations = Generations.make()
+    for (let i = 0; i < 100_000; i++) {
+      generations.take(`id ${i}`, asking("a"), i * 10, random)
+      generations.release(`id ${i}`, "a", i * 10)
+    }
+    expect(generations.size()).toBeLessThan(4096)
+  })
+
+  it("a clock stepped back freezes no lease", () => {
+    const generations = Generations.make()
+    generations.take("id", asking("a"), 1_000_000, random)
+    expect(generations.take("id", asking("b"), 0, random)).toEqual({ _tag: "Wait", leftMillis: 1000 })
+  })
+})
+
+describe("lines", () => {
+  it.effect("leave nothing behind", () =>
+    Effect.gen(function*() {
+      const lines = Lines.make()
+      const waiting = yield* Effect.forkChild(lines.run("id", "write", Effect.never), { startImmediately: true })
+      const second = yield* Effect.forkChild(lines.run("id", "write", Effect.void), { startImmediately: true })
+      yield* lines.run("other", "write", Effect.void)
+      expect(lines.busy()).toEqual(["id"])
+      yield* Fiber.interrupt(second)
+      yield* Fiber.interrupt(waiting)
+      yield* Effect.exit(lines.run("failed", "write", Effect.fail("no")))
+      yield* Effect.exit(lines.run("interrupted", "write", Effect.interrupt))
+      expect(lines.busy()).toEqual(["id"])
+    }))
+})
+
+describe("markers", () => {
+  it("are so many at most, and a forgotten one is another when it comes back", () => {
+    const markers = Markers.make(10)
+    let next = 0
+    const newVersion = () => String(next++)
+    const [first] = markers.markers(["first"], newVersion).markers
+    for (let i = 0; i < 10; i++) markers.markers([`tag ${i}`], newVersion)
+    expect(markers.version("first")).toBeUndefined()
+    expect(markers.version("tag 9")).toBeDefined()
+    expect(markers.markers(["first"], newVersion).markers[0]!.version).not.toBe(first!.version)
+  })
+
+  it("asked for again and again stay", () => {
+    const markers = Markers.make(10)
+    let next = 0
+    const newVersion = () => String(next++)
+    const [first] = markers.markers(["first"], newVersion).markers
+    for (let i = 0; i < 100; i++) markers.markers(["first", `tag ${i}`], newVersion)
+    expect(markers.version("first")).toBe(first!.version)
+  })
+})
+
+describe("numbers", () => {
+  it("that have expired are forgotten", () => {
+    const numbers = Numbers.make()
+    for (let i = 0; i < 100_000; i++) numbers.increment(`n ${i}`, 1, i, i + 10)
+    expect(numbers.size()).toBeLessThan(4096)
+  })
+})

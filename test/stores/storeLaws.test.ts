@@ -1,0 +1,28 @@
+import { describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { storeLaws } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+import { slowStore } from "../support/slowStore.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+/** Lets virtual time pass for as long as the effect needs it. */
+const withTimePassing = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
+    return yield* Fiber.join(fiber)
+  })
+
+const stores = {
+  memory: Effect.sync(() => MemoryStore.make()),
+  sqlite: Effect.flatMap(tempDirectory, (directory) => SqliteStore.make({ directory })),
+  "a simple storage that answers late and out of order": slowStore
+}
+
+for (const [name, make] of Object.entries(stores)) {
+  describe(`the laws of stores hold for ${name}`, () => {
+    for (const law of storeLaws<unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+}

@@ -1,0 +1,199 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber } from "effect"
+import type { Serializer, Store } from "effect-cached"
+import { Structured } from "effect-cached/serializers/Structured"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { isSame, type Law, serializerLaws, storeLaws } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+
+/** Whether each law holds, in virtual time. */
+const hold = (laws: ReadonlyArray<Law>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(Effect.forEach(laws, ({ run }) => Effect.exit(run)))
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("500 millis")
+    return (yield* Fiber.join(fiber)).map(Exit.isSuccess)
+  })
+
+const named = (laws: ReadonlyArray<Law>, name: string) => laws.filter((law) => law.name === name)
+
+type Breaking = (store: Store.Store) => Partial<Store.Store>
+
+const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking: Breaking]> = [
+  ["stores every put", "a put without a right is refused", ({ set }) => ({ put: (id, _, entry) => set(id, entry) })],
+  ["drops as a plain removal", "a put after drop is refused", () => {
+    const entries = new Map()
+    return {
+      get: (id) => Effect.sync(() => ({ entry: entries.get(id), versions: [] })),
+      put: (id, _, entry) => Effect.sync(() => !!entries.set(id, entry)),
+      drop: (id) => Effect.sync(() => void entries.delete(id))
+    }
+  }],
+  ["lets all lead", "another owner waits, no longer than the lease", ({ take }) => ({
+    take: (id, options) => take(id, { ...options, join: true })
+  })],
+  ["forgets who waits for how long", "another owner waits, no longer than the lease", ({ take }) => ({
+    take: (id, options) =>
+      Effect.map(take(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
+  })],
+  ["answers what was rejected for ever", "take looks once more", ({ take }) => ({
+    take: (id, options) => take(id, { ...options, seen: undefined })
+  })],
+  ["joins ids", "odd ids are all different", ({ get, set }) => ({
+    get: (id, tags) => get(Buffer.from(id).toString(), tags),
+    set: (id, entry, condition) => set(Buffer.from(id).toString(), entry, condition)
+  })],
+  ["ends ids at NUL", "odd ids are all different", ({ get, set }) => ({
+    get: (id, tags) => get(id.split("\u0000")[0]!, tags),
+    set: (id, entry, condition) => set(id.split("\u0000")[0]!, entry, condition)
+  })],
+  [
+    "sets whatever the condition",
+    "set if absent, present or unchanged",
+    ({ set }) => ({ set: (id, entry) => set(id, entry) })
+  ],
+  ["never changes a version", "a marker stays until it is invalidated", () => ({ invalidateTags: () => Effect.void })],
+  ["has versions for tags it never saw", "a tag has no version before its marker is made", ({ get }) => ({
+    get: (id, tags) => Effect.map(get(id, tags), ({ entry }) => ({ entry, versions: tags.map(() => "0".repeat(24)) }))
+  })],
+  ["loses tags", "an entry comes back with every field and byte", ({ set }) => ({
+    set: (id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition)
+  })],
+  [
+    "answers in its own order",
+    "getMany answers in the order asked, with what is missing and what is asked twice",
+    ({ getMany }) => ({
+      getMany: (ids) => getMany([...new Set(ids)])
+    })
+  ],
+  [
+    "counts what it was told",
+    "nothing is lost when many increment at once",
+    () => ({ increment: (_, by) => Effect.succeed(by) })
+  ],
+  ["takes a prefix for a pattern", "scan by prefix takes the prefix as it is", ({ scan }) => ({
+    scan: (options) => scan({ prefix: options?.prefix?.replace("*", "") })
+  })],
+  ["clears nothing", "clear removes everything, and what is set afterwards stays", () => ({ clear: Effect.void })]
+]
+
+describe("storeLaws", () => {
+  for (const [fault, law, breaking] of brokenStores) {
+    it.effect(`find a store that ${fault}`, () =>
+      Effect.gen(function*() {
+        const make = Effect.sync((): Store.Store => {
+          const store = MemoryStore.make()
+          return { ...store, ...breaking(store) }
+        })
+        expect(yield* hold(named(storeLaws(make), law))).toEqual([false])
+      }))
+  }
+
+  it.effect("excuse what a store does not support", () =>
+    Effect.gen(function*() {
+      const laws = yield* hold(storeLaws(Effect.sync((): Store.Store => {
+        const store = MemoryStore.make()
+        const unsupported = Effect.fail({ _tag: "StoreError", reason: "Unsupported" } as never)
+        return { ...store, size: unsupported, clear: unsupported }
+      })))
+      expect(laws).not.toContain(false)
+    }))
+})
+
+type Codec = Serializer.Codec<any>
+
+const breakCodec = (breaking: (codec: Codec) => Partial<Codec>): Serializer.Serializer => ({
+  ...Structured,
+  make: ((schema: never) => {
+    const codec: Codec = Structured.make(schema)
+    return { ...codec, ...breaking(codec) }
+  }) as never
+})
+
+const shared = new Uint8Array(100_000)
+
+const brokenSerializers: ReadonlyArray<readonly [fault: string, law: string, Serializer.Serializer]> = [
+  [
+    "drops what JSON does not know",
+    "without a schema: undefined in a record comes back as it was or is refused",
+    breakCodec(() => ({
+      encode: (value) => Effect.sync(() => new TextEncoder().encode(JSON.stringify(value) ?? "null")),
+      decode: (bytes) => Effect.sync(() => JSON.parse(new TextDecoder().decode(bytes)))
+    }))
+  ],
+  [
+    "throws at damaged bytes",
+    "damaged bytes are a SerializerError, never a defect",
+    breakCodec(({ decode }) => ({
+      decode: (bytes) => Effect.orDie(decode(bytes))
+    }))
+  ],
+  [
+    "answers one buffer again and again",
+    "bytes once answered do not change",
+    breakCodec(({ encode }) => ({
+      encode: (value) =>
+        Effect.map(encode(value), (bytes) => {
+          shared.set(bytes.subarray(0, shared.length))
+          return shared.subarray(0, bytes.length)
+        })
+    }))
+  ],
+  [
+    "shows values in errors",
+    "a secret is never written in the clear nor shown in an error",
+    breakCodec(({ encode }) => ({
+      encode: (value) => Effect.mapError(encode(value), (error) => ({ ...error, value } as never))
+    }))
+  ],
+  [
+    "takes the whole buffer of a view",
+    "a view into a larger buffer is decoded",
+    breakCodec(({ decode }) => ({
+      decode: (bytes) => decode(new Uint8Array(bytes.buffer))
+    }))
+  ],
+  [
+    "has an id of more than a byte",
+    "it names itself, its content type and its extension",
+    breakCodec(() => ({ id: 256 }))
+  ]
+]
+
+describe("serializerLaws", () => {
+  for (const [fault, law, serializer] of brokenSerializers) {
+    it.effect(`find a serializer that ${fault}`, () =>
+      Effect.gen(function*() {
+        expect(yield* hold(named(serializerLaws(serializer), law))).toEqual([false])
+      }))
+  }
+
+  it.effect("try the values given", () =>
+    Effect.gen(function*() {
+      const broken = breakCodec(() => ({ decode: () => Effect.succeed(1) }))
+      const laws = serializerLaws(broken, [1, 2]).filter(({ name }) => name.includes("given value"))
+      expect(yield* hold(laws)).toEqual([true, false])
+    }))
+})
+
+describe("isSame", () => {
+  it("sees every difference that a program can see", () => {
+    const different: ReadonlyArray<readonly [unknown, unknown]> = [
+      [0, -0],
+      [1, 1n],
+      [null, undefined],
+      [{ a: undefined }, {}],
+      [[undefined], Array(1)],
+      [new Map([[1, 2]]), new Map([[1, 3]])],
+      [new Set([1]), new Set([2])],
+      [new Date(0), new Date(NaN)],
+      [/a/g, /a/],
+      [Uint8Array.of(1), Int8Array.of(1)],
+      [Float64Array.of(0), Float64Array.of(-0)],
+      [new ArrayBuffer(1), new ArrayBuffer(2)],
+      [{}, Object.create(null)],
+      [Object.assign([1], { a: 1 }), [1]]
+    ]
+    for (const [a, b] of different) expect(isSame(a, b) || isSame(b, a)).toBe(false)
+    expect(isSame([NaN, { a: new Date(NaN) }], [NaN, { a: new Date(NaN) }])).toBe(true)
+  })
+})
