@@ -1,0 +1,64 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { compare } from "../../examples/stampede/stampede.ts"
+import { runExample } from "./run.ts"
+
+const timeout = 30_000
+
+describe("npm run example", () => {
+  it("lists the examples where none is named", { timeout }, async () => {
+    const { code, stderr } = await runExample("run.ts")
+    expect(code).toBe(1)
+    for (const name of ["emails", "fibonacci", "stampede", "weather"]) expect(stderr).toContain(`example ${name}\n`)
+  })
+
+  it("fibonacci: computes each number once, in sequence and concurrently", { timeout }, async () => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["fibonacci"])
+    expect(stderr).toBe("")
+    expect(stdout.replaceAll(/\d+ ms/g, "# ms")).toBe(
+      "sequential  fib(10000) = 33644764...47366875, 2090 digits, 10001 loads, # ms\n" +
+        "concurrent  fib(10000) = 33644764...47366875, 2090 digits, 10001 loads, # ms\n"
+    )
+    expect(code).toBe(0)
+  })
+
+  it(
+    "weather: the API decides the lifetime, and old reports are refreshed in the background",
+    { timeout },
+    async () => {
+      const { code, stdout, stderr } = await runExample("run.ts", ["weather"])
+      expect(stderr).toBe("")
+      expect(stdout).toBe([
+        "        Berlin  Lima    Oslo    the API was asked for",
+        "09:00   18 °C   22 °C   9 °C    Berlin, Lima, Oslo",
+        "09:01   18 °C   23 °C   9 °C    Lima",
+        "09:06   18 °C   24 °C   10 °C   Lima, Oslo",
+        "09:45   18 °C   25 °C   11 °C   Berlin, Lima, Oslo",
+        "09:46   19 °C   26 °C   11 °C   Lima",
+        ""
+      ].join("\n"))
+      expect(code).toBe(0)
+    }
+  )
+
+  it("stampede: prints its numbers", { timeout }, async () => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["stampede"])
+    expect(stderr).toBe("")
+    expect(stdout).toMatch(/^naive cache +30 +30$/m)
+    expect(stdout).toMatch(/^Cached\.ttl +4 +40$/m)
+    expect(stdout).toMatch(/^Cached\.refreshAhead, after 200 ms +10 +10$/m)
+    expect(code).toBe(0)
+  })
+})
+
+describe("the stampede of 250 requests", () => {
+  it.live("reaches the slow thing 30 times through a naive cache, 4 through ours, 10 if refreshed early", () =>
+    Effect.gen(function*() {
+      const { joined, naive, refreshed } = yield* compare
+      // a cycle is 1 load and 1 lifetime; in it two batches come before there is something to serve
+      expect(naive).toEqual({ calls: 30, waited: 30 })
+      expect(joined).toEqual({ calls: 4, waited: 40 })
+      // only the first two batches wait, ever
+      expect(refreshed).toEqual({ calls: 10, waited: 10 })
+    }))
+})
