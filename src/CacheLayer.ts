@@ -62,6 +62,19 @@ export interface DiskOptions extends LayerOptions {
 }
 
 /**
+ * @category options
+ * @since 0.1.0
+ */
+export interface FilesOptions extends LayerOptions {
+  /** where the files are; made if it is not there */
+  readonly directory: string
+  /** the format of the files, and their extension; indented JSON by default */
+  readonly serializer?: Serializer | undefined
+  /** of all payloads together; 1 GiB by default */
+  readonly maxSize?: ByteSize.Input | undefined
+}
+
+/**
  * A cache in the memory of the process. Nothing is encoded.
  *
  * Throws a `CacheConfigError` at once for an option that it does not know or cannot use.
@@ -118,15 +131,8 @@ export const layer: Layer.Layer<Caching.Caching, never, Store> = layerWith()
  * @since 0.1.0
  */
 export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreError> => {
-  const { directory, maxSize, ...rest } = options
-  if (typeof directory !== "string" || directory === "") {
-    throw new CacheConfigError({ message: "CacheLayer.disk needs a directory" })
-  }
-  if (
-    maxSize !== undefined && Option.isNone(Option.filter(ByteSize.fromInput(maxSize), (size) => !ByteSize.isZero(size)))
-  ) {
-    throw new CacheConfigError({ message: `maxSize of CacheLayer.disk is a size above zero, like "100 MB"` })
-  }
+  const { directory, maxSize, ...rest } = options ?? {}
+  checkFolder("disk", directory, maxSize)
   const store = Layer.unwrap(
     Effect.map(
       Effect.tryPromise({
@@ -137,6 +143,52 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
     )
   )
   return Layer.provide(layerWith(rest), store)
+}
+
+const checkFolder = (name: string, directory: string, maxSize: ByteSize.Input | undefined): void => {
+  if (typeof directory !== "string" || directory === "") {
+    throw new CacheConfigError({ message: `CacheLayer.${name} needs a directory` })
+  }
+  if (maxSize === undefined) return
+  if (Option.isNone(Option.filter(ByteSize.fromInput(maxSize), (size) => !ByteSize.isZero(size)))) {
+    throw new CacheConfigError({ message: `maxSize of CacheLayer.${name} is a size above zero, like "100 MB"` })
+  }
+}
+
+/**
+ * A cache in a folder with one file an entry, in the serializer's own format and with its metadata beside it, and with a
+ * memory tier in front of it: for results that people look at, copy and remove by hand. What is in it outlives the
+ * process.
+ *
+ * By default a file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
+ * `Serializer`: then it is that one's.
+ *
+ * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
+ * the layer's `StoreError`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, StoreError> => {
+  const { directory, maxSize, serializer, ...rest } = options ?? {}
+  checkFolder("files", directory, maxSize)
+  if (serializer !== undefined && typeof serializer.make !== "function") {
+    throw new CacheConfigError({ message: "serializer of CacheLayer.files is no Serializer" })
+  }
+  const cache = layerWith(rest)
+  return Layer.unwrap(Effect.gen(function*() {
+    const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
+      try: async () => ({
+        FilesStore: await import("./stores/FilesStore.ts"),
+        ...await import("./serializers/IndentedJson.ts")
+      }),
+      catch: (cause) => new StoreError({ store: "files", operation: "open", reason: "Unsupported", cause })
+    })
+    const provided = yield* Serializer
+    const chosen = serializer ?? (provided === Serializer.defaultValue() ? IndentedJson : provided)
+    const store = FilesStore.layer({ directory, ...maxSize === undefined ? {} : { maxSize } })
+    return cache.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer, chosen)))
+  }))
 }
 
 /**

@@ -60,7 +60,14 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  * @since 0.1.0
  */
 export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  under(self, (policy) => ({ ...policy, bypass: true }))
+  under(self, (policy) => ({
+    ...policy,
+    bypass: true,
+    readsMemory: false,
+    readsStore: false,
+    joins: "none",
+    writes: false
+  }))
 
 /**
  * The same as `bypass`, by the name that configuration uses.
@@ -88,11 +95,12 @@ export const strict = <A, E, R>(
  * @category policies
  * @since 0.1.0
  */
-export const storeTimeout =
-  (timeout: Duration.Input) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const storeTimeoutMillis = toMillis(timeout, "storeTimeout")
-    return under(self, (policy) => ({ ...policy, storeTimeoutMillis }))
-  }
+export const storeTimeout = (
+  timeout: Duration.Input
+): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
+  const storeTimeoutMillis = toMillis(timeout, "storeTimeout")
+  return (self) => under(self, (policy) => ({ ...policy, storeTimeoutMillis }))
+}
 
 /**
  * The operations that can be switched off.

@@ -18,6 +18,7 @@ import { Caching, type Stats } from "./Caching.ts"
 import * as Combine from "./internal/combine.ts"
 import { escapeTag } from "./internal/engine/keys.ts"
 import * as Policy from "./internal/engine/policy.ts"
+import { refuseUnknown } from "./internal/options.ts"
 import { kinds } from "./Strategy.ts"
 import type { Of, Strategy } from "./Strategy.ts"
 import { toMillis } from "./Ttl.ts"
@@ -131,6 +132,8 @@ interface Fixed {
 
 type FixedOutcome<Kind> =
   & Fixed
+  // named, or the parameter of a `when` would be `any` before the overload for it is tried
+  & { readonly when?: undefined }
   & (Kind extends TimedKind ? { readonly ttl: Duration.Input; readonly jitter?: number | undefined } : {})
 
 /**
@@ -389,13 +392,17 @@ export const recursive = <C extends AnyClass, R = never, T extends Given = undef
   KeyError<Instance<C>> | TimeoutError<T>,
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
-  const self = makeFn(keyClass, { ...options, lookup: (key: never) => options.lookup(key, self as never) } as never)
+  const { lookup } = options
+  const self = makeFn(keyClass, {
+    ...options,
+    lookup: typeof lookup === "function" ? (key: never) => lookup(key, self as never) : lookup
+  } as never)
   return self as never
 }
 
 // the types are the callers': in here a key class is something to construct keys with
 const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
-  Combine.validateFn(keyClass.keyName, options)
+  Combine.validateFn(keyClass, options)
   const keyOf = (payload: unknown): Key.Any => new keyClass(payload)
   const call = (payload: unknown) => Combine.call(keyOf(payload), options)
   return Object.assign(call, {
@@ -422,9 +429,21 @@ const use = <A, R = never>(
     f(Context.get(fiber.context as Context.Context<Caching>, Caching), fiber.getRef(Policy.Current))
   )
 
-const idOf = (key: AnyKey): string => {
-  if (typeof key === "string" || Key.isCacheKey(key)) return Key.id(key)
+const checked = <K extends AnyKey>(key: K): K => {
+  if (typeof key === "string" || Key.isCacheKey(key)) return key
   throw new CacheConfigError({ message: "A key is an instance of a CacheKey class, or a string" })
+}
+
+const idOf = (key: AnyKey): string => Key.id(checked(key))
+
+const tagOf = (tag: string): string => {
+  if (typeof tag === "string") return escapeTag(tag)
+  throw new CacheConfigError({ message: `A tag is a string, not ${tag}` })
+}
+
+const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (Array.isArray(tags)) return tags.map(tagOf)
+  throw new CacheConfigError({ message: "Tags are a list of strings" })
 }
 
 /**
@@ -438,7 +457,7 @@ export const getOption = <K extends AnyKey>(
 ): Effect.Effect<Option.Option<ValueOf<K>>, never, CodecsOf<K> | Caching> =>
   use((caching) =>
     Effect.map(
-      caching.lookup(key),
+      caching.lookup(checked(key)),
       (entry) =>
         entry !== undefined && Exit.isSuccess(entry.exit) ? Option.some(entry.exit.value as ValueOf<K>) : Option.none()
     )
@@ -472,9 +491,10 @@ export const set = <K extends AnyKey>(
 ): Effect.Effect<void, never, CodecsOf<K> | Caching> =>
   use((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
-    return caching.set(key, value, {
+    refuseUnknown("Cached.set", options ?? {}, ["ttl", "tags", "keepTtl"])
+    return caching.set(checked(key), value, {
       ttlMillis: options?.ttl === undefined ? Infinity : toMillis(options.ttl),
-      tags: options?.tags?.map(escapeTag) ?? Key.tags(key),
+      tags: options?.tags === undefined ? Key.tags(key) : tagsOf(options.tags),
       keepTtl: options?.keepTtl === true
     })
   })
@@ -486,7 +506,7 @@ export const set = <K extends AnyKey>(
  * @since 0.1.0
  */
 export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  use((caching) => Effect.map(caching.lookup(key), (entry) => entry !== undefined))
+  use((caching) => Effect.map(caching.lookup(checked(key)), (entry) => entry !== undefined))
 
 /**
  * How long what is stored under a key is served still at most: none where nothing is stored, infinity where it does
@@ -501,7 +521,7 @@ export const expiresIn = <K extends AnyKey>(
   use((caching) =>
     Effect.clockWith((clock) =>
       Effect.map(
-        caching.lookup(key),
+        caching.lookup(checked(key)),
         Option.liftNullishOr((entry) =>
           entry === undefined ? undefined : Duration.millis(entry.expiresAt - clock.currentTimeMillisUnsafe())
         )
@@ -575,9 +595,7 @@ export const invalidateMany = (keys: Iterable<AnyKey>): Effect.Effect<void, neve
 export const invalidateTag = (tag: string): Effect.Effect<void, never, Caching> => invalidateTags([tag])
 
 const invalidateTags = (tags: ReadonlyArray<string>): Effect.Effect<void, never, Caching> =>
-  use((caching, policy) =>
-    policy.disabled.has("invalidate") ? Effect.void : caching.invalidateTags(tags.map(escapeTag))
-  )
+  use((caching, policy) => policy.disabled.has("invalidate") ? Effect.void : caching.invalidateTags(tagsOf(tags)))
 
 /**
  * What `invalidateAfter` invalidates: a key, or all that has a tag.
@@ -616,14 +634,17 @@ export const invalidateAfter: {
   self: Effect.Effect<A, E, R>,
   targets: Targets | ((exit: Exit.Success<A>) => Targets)
 ): Effect.Effect<A, E, R | Caching> =>
-  Effect.tap(self, (value) => {
-    const given = typeof targets === "function" ? targets(Exit.succeed(value) as Exit.Success<A>) : targets
-    const list = Array.isArray(given) ? given as ReadonlyArray<Target> : [given as Target]
-    const tags: Array<string> = []
-    const keys: Array<AnyKey> = []
-    for (const target of list) {
-      if (typeof target === "string" || Key.isCacheKey(target)) keys.push(target)
-      else tags.push(target.tag)
-    }
-    return Effect.andThen(invalidateMany(keys), invalidateTags(tags))
-  }))
+  // what has happened is followed by its invalidation, whoever is interrupted then
+  Effect.uninterruptibleMask((restore) =>
+    Effect.tap(restore(self), (value) => {
+      const given = typeof targets === "function" ? targets(Exit.succeed(value) as Exit.Success<A>) : targets
+      const list = Array.isArray(given) ? given as ReadonlyArray<Target> : [given as Target]
+      const tags: Array<string> = []
+      const keys: Array<AnyKey> = []
+      for (const target of list) {
+        if (typeof target === "string" || Key.isCacheKey(target)) keys.push(target)
+        else tags.push(target.tag)
+      }
+      return Effect.all([invalidateMany(keys), invalidateTags(tags)], { concurrency: "unbounded" })
+    })
+  ))

@@ -222,6 +222,7 @@ export const kinds = {
     decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
   }),
   untilInvalidated: kind("untilInvalidated", [], {
+    options: new Set(["when"]),
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: () => Infinity
   })
@@ -274,10 +275,11 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, extra?: Re
   if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
     throw new CacheConfigError({ message: `beta is a number above 0, not ${options.beta}` })
   }
+  if (options.when !== undefined && typeof options.when !== "function") {
+    throw new CacheConfigError({ message: `when of ${kind.name} is a function` })
+  }
   const ttl = kind.ttl(options)
-  if (typeof ttl !== "function") kind.softTtl(options, toMillis(ttl as Duration.Input))
-  else if (options.softTtl !== undefined) toMillis(options.softTtl, "softTtl")
-  else if (options.refreshAfter !== undefined) toMillis(options.refreshAfter, "refreshAfter")
+  kind.softTtl(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Duration.Input))
 }
 
 const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strategy<any, any, any> => {

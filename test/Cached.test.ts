@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import { TestClock } from "effect/testing"
 import { Cached, CacheLayer } from "effect-cached"
+import { TestClock } from "effect/testing"
 
 const counter = (delay: number) => {
   const state = { loads: 0, interrupted: 0 }

@@ -5,6 +5,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
 import { type Kind, lifetimeOf, type Strategy, validate } from "../Strategy.ts"
+import { toMillis } from "../Ttl.ts"
 import * as Policy from "./engine/policy.ts"
 import type { ReadOptions, Request } from "./engine/request.ts"
 
@@ -16,6 +17,8 @@ interface CombinatorOptions extends ReadOptions {
 }
 
 interface CachedEffect extends Request {
+  /** whose effect it is, where it is its own strategy */
+  readonly combinator: Combinator | undefined
   readonly load: Effect.Effect<unknown, unknown, any>
   readonly options: CombinatorOptions
 }
@@ -31,14 +34,23 @@ const EffectPrototype = Effectable.Prototype<CachedEffect>({
 const readOptions = ["key", "tags", "timeout", "retryAfter"]
 const fallbackOptions = ["softTimeout", "fallbackWhen"]
 
+/** What all effects of one combinator share. */
+interface Combinator {
+  readonly kind: Kind<any>
+  readonly known: ReadonlySet<string>
+}
+
+type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
+
 /**
- * The class of a combinator's effects. An instance is effect, strategy and request in one object, because one is made
- * for every read; what its options say is parsed when something is stored, never for a hit.
+ * A class of effects. An instance is effect, strategy and request in one object, because one is made for every read;
+ * what its options say is parsed when something is stored, never for a hit.
  */
-const effectClass = (parts: PropertyDescriptorMap): new(load: unknown, options: CombinatorOptions) => CachedEffect => {
-  function CachedEffect(this: { load: unknown; options: unknown }, load: unknown, options: unknown) {
-    this.load = load
-    this.options = options
+const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
+  function CachedEffect(this: Record<string, unknown>, combinator: unknown, load: unknown, options: unknown) {
+    this["combinator"] = combinator
+    this["load"] = load
+    this["options"] = options
   }
   CachedEffect.prototype = Object.create(EffectPrototype, {
     key: {
@@ -51,48 +63,64 @@ const effectClass = (parts: PropertyDescriptorMap): new(load: unknown, options: 
   return CachedEffect as never
 }
 
-const dual = (make: new(load: unknown, options: CombinatorOptions) => CachedEffect) =>
+const dual = (make: EffectClass, combinator?: Combinator) =>
   // `arguments` of a closure per call would cost more than the whole hit
   ((first: unknown, second?: unknown): unknown =>
     second === undefined
-      ? (self: unknown) => new make(self, first as CombinatorOptions)
-      : new make(first, second as CombinatorOptions)) as never
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions)
+      : new make(combinator, first, second as CombinatorOptions)) as never
+
+/** One class for all kinds: where the engine sees one shape, what it does with it is compiled into its own code. */
+const Timed = effectClass({
+  name: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.name
+    }
+  },
+  deadlinesOnly: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.deadlinesOnly
+    }
+  },
+  retryAfter: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.retryAfter
+    }
+  },
+  strategy: {
+    get(this: TimedEffect) {
+      return this
+    }
+  },
+  jitter: {
+    get(this: TimedEffect) {
+      return (this.options as { readonly jitter?: number }).jitter
+    }
+  },
+  decide: {
+    value(this: TimedEffect, entry: never, now: number, random: () => number) {
+      return this.combinator.kind.decide(this.options, entry, now, random)
+    }
+  },
+  lifetime: {
+    value(this: TimedEffect, exit: never, key: unknown) {
+      return lifetimeOf(this.combinator.kind, this.options as never, exit, key)
+    }
+  },
+  validate: {
+    value(this: TimedEffect) {
+      const { kind, known } = this.combinator
+      validate(kind, this.options as never, known)
+      validateRead(kind.name, this.options)
+    }
+  }
+})
+
+type TimedEffect = CachedEffect & { readonly combinator: Combinator }
 
 export const combinator = (kind: Kind<any>): never => {
-  const known = new Set(
-    kind.name === "softTtl" || kind.name === "failover" ? [...readOptions, ...fallbackOptions] : readOptions
-  )
-  return dual(effectClass({
-    name: { value: kind.name },
-    deadlinesOnly: { value: kind.deadlinesOnly },
-    retryAfter: { value: kind.retryAfter },
-    strategy: {
-      get(this: CachedEffect) {
-        return this
-      }
-    },
-    jitter: {
-      get(this: CachedEffect) {
-        return (this.options as { readonly jitter?: number }).jitter
-      }
-    },
-    decide: {
-      value(this: CachedEffect, entry: never, now: number, random: () => number) {
-        return kind.decide(this.options, entry, now, random)
-      }
-    },
-    lifetime: {
-      value(this: CachedEffect, exit: never, key: unknown) {
-        return lifetimeOf(kind, this.options as never, exit, key)
-      }
-    },
-    validate: {
-      value(this: CachedEffect) {
-        validate(kind, this.options as never, known)
-        validateRead(kind.name, this.options)
-      }
-    }
-  }))
+  const fallsBack = kind.name === "softTtl" || kind.name === "failover"
+  return dual(Timed, { kind, known: new Set(fallsBack ? [...readOptions, ...fallbackOptions] : readOptions) })
 }
 
 const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy"])
@@ -123,8 +151,19 @@ const validateRead = (name: string, options: CombinatorOptions): void => {
     throw new CacheConfigError({ message: `The key of ${name} is an instance of a CacheKey class, or a string` })
   }
   validateTags(name, tags)
-  if (fallbackWhen !== undefined && typeof fallbackWhen !== "function") {
-    throw new CacheConfigError({ message: `fallbackWhen of ${name} is a function` })
+  validateFallback(name, fallbackWhen)
+  validateDurations(options)
+}
+
+const validateFallback = (name: string, fallbackWhen: unknown): void => {
+  if (fallbackWhen === undefined || typeof fallbackWhen === "function") return
+  throw new CacheConfigError({ message: `fallbackWhen of ${name} is a function` })
+}
+
+const validateDurations = (options: ReadOptions): void => {
+  for (const name of ["timeout", "softTimeout", "retryAfter"] as const) {
+    const input = options[name]
+    if (input !== undefined) toMillis(input, name)
   }
 }
 
@@ -155,10 +194,16 @@ export interface FnOptions extends ReadOptions {
 
 const knownOfFn = new Set([...readOptions.filter((name) => name !== "key"), ...fallbackOptions, "strategy", "lookup"])
 
-export const validateFn = (name: string, options: FnOptions): void => {
+export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): void => {
+  const name: string | undefined = keyClass?.keyName
+  if (typeof keyClass !== "function" || name === undefined) {
+    throw new CacheConfigError({ message: "A cached function is one of a CacheKey class" })
+  }
   validateStrategy(name, options.strategy)
   validateKnown(name, options, knownOfFn)
   validateTags(name, options.tags)
+  validateFallback(name, options.fallbackWhen)
+  validateDurations(options)
   if (typeof options.lookup !== "function") {
     throw new CacheConfigError({ message: `The lookup of ${name} is a function` })
   }

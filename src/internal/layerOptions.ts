@@ -1,4 +1,5 @@
 import type * as Duration from "effect/Duration"
+import * as Schedule from "effect/Schedule"
 import { CacheConfigError } from "../CacheError.ts"
 import type { LayerOptions } from "../CacheLayer.ts"
 import * as Caching from "../Caching.ts"
@@ -12,6 +13,9 @@ export const check = (name: string, options: LayerOptions, known: ReadonlySet<st
   refuseUnknown(`CacheLayer.${name}`, options, known)
   refuseUnknown(`refresh of CacheLayer.${name}`, options.refresh ?? {}, refreshOptions)
   const { defaults } = Caching
+  refuseUnless("eviction is an Eviction", typeof (options.eviction ?? defaults.eviction)?.make === "function")
+  refuseUnless("memory is true or false", typeof (options.memory ?? true) === "boolean")
+  refuseUnless("refresh.retry is a Schedule", Schedule.isSchedule(options.refresh?.retry ?? defaults.refresh.retry))
   return {
     capacity: options.memory === false ? 0 : wholeNumber("capacity", options.capacity ?? defaults.capacity),
     eviction: options.eviction ?? defaults.eviction,
@@ -24,6 +28,10 @@ export const check = (name: string, options: LayerOptions, known: ReadonlySet<st
       retry: options.refresh?.retry ?? defaults.refresh.retry
     }
   }
+}
+
+const refuseUnless = (rule: string, holds: boolean): void => {
+  if (!holds) throw new CacheConfigError({ message: rule })
 }
 
 const refuseUnknown = (what: string, options: object, known: ReadonlySet<string>): void => {

@@ -73,8 +73,9 @@ const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effec
       const timer = run(Effect.andThen(
         Effect.sleep(millis),
         Effect.sync(() => {
-          fiber.interruptUnsafe()
+          // before the interruption, which may end it within this step: that would look like an answer
           resume(Effect.undefined)
+          fiber.interruptUnsafe()
         })
       ))
       fiber.addObserver((exit) => {
@@ -130,7 +131,8 @@ const revive = (id: string, stored: Stored, value: unknown, bornAt: number): Ent
     id,
     exit: stored.meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
     createdAt: stored.meta.createdAt,
-    softExpiresAt: stored.meta.softExpiresAt,
+    // nothing is fresh for longer than it lives, whatever was written: a fresh entry's end is not looked at
+    softExpiresAt: Math.min(stored.meta.softExpiresAt, stored.meta.expiresAt),
     expiresAt: stored.meta.expiresAt,
     loadMillis: stored.meta.loadMillis,
     tags: tagNames(stored.meta.tags),
@@ -199,11 +201,19 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
   if (backend.failing) recovered(self)
   const codec = codecFor(codecsOf(backend, key), stored)
   if (codec === undefined) return stored.meta.writeId
-  const exit = codec.decode(stored.payload)
+  const exit = decodeNow(codec, stored.payload)
   if (!Exit.isExit(exit)) return Later
   return Exit.isSuccess(exit)
     ? revive(id, stored, exit.value, self.tags.epoch)
     : undecodable(self, key, id, stored, exit.cause)
+}
+
+const decodeNow = (codec: Codec<unknown, any>, payload: Uint8Array): Effect.Effect<unknown, unknown, any> => {
+  try {
+    return codec.decode(payload)
+  } catch (defect) {
+    return Exit.die(defect)
+  }
 }
 
 const isValid = (self: Engine, stored: Stored, versions: ReadonlyArray<string | undefined>): boolean =>

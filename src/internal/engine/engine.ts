@@ -5,6 +5,7 @@ import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../Serializer.ts"
 import type { Store } from "../../Store.ts"
+import { checked } from "./checked.ts"
 import * as Circuit from "./circuit.ts"
 import { abandon, makeLoops } from "./flight.ts"
 import { replay } from "./invalidate.ts"
@@ -12,8 +13,9 @@ import * as Journal from "./journal.ts"
 import * as Log from "./log.ts"
 import * as Memory from "./memory.ts"
 import type { Backend, Counters, Engine } from "./model.ts"
+import { detach } from "./refresh.ts"
 import * as Tags from "./tags.ts"
-import { retire } from "./waiting.ts"
+import { depart, retire } from "./waiting.ts"
 
 export interface EngineOptions {
   readonly context: Context.Context<never>
@@ -53,6 +55,7 @@ export const make = (options: EngineOptions): Engine => ({
   retryAt: new Map(),
   backend: options.store === undefined ? undefined : makeBackend(options.store),
   stats: { ...noStats },
+  surroundings: undefined,
   context: options.context,
   mutations: 0,
   closed: false,
@@ -61,6 +64,7 @@ export const make = (options: EngineOptions): Engine => ({
 
 const makeBackend = (options: NonNullable<EngineOptions["store"]>): Backend => ({
   ...options,
+  store: checked(options.store),
   codecs: new WeakMap(),
   plain: { success: options.serializer.make(undefined), failure: undefined },
   journal: Journal.make(),
@@ -76,7 +80,7 @@ const makeBackend = (options: NonNullable<EngineOptions["store"]>): Backend => (
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
-  self.refreshing.queue.clear()
+  for (const flight of self.refreshing.queue) detach(self, flight.id)
   for (const flight of self.running) {
     if (flight.waiters.size === 0) end(self, flight)
   }
@@ -91,14 +95,14 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   }
   for (const flight of self.running) {
     for (const waiter of flight.waiters) {
+      depart(waiter)
       waiter.resume(Effect.die(new CacheClosed({ key: flight.id })))
     }
-    flight.waiters.clear()
     end(self, flight)
   }
   if (self.backend === undefined) return
   self.backend.replay?.interruptUnsafe()
-  for (const item of [...self.backend.journal.ids.values(), ...self.backend.journal.tags.values()]) item.lost = true
+  Journal.loseAll(self.backend.journal)
   if (Journal.isEmpty(self.backend.journal) || (yield* replay(self))) return
   self.stats.lostInvalidations = Journal.size(self.backend.journal)
   Log.warning(

@@ -2,16 +2,19 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
+import type { Stored } from "../../CacheEntry.ts"
 import { tokenUnsafe } from "../token.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
 import { Entry } from "./entry.ts"
-import { invalidateIds, removeFromStore, setInStore } from "./invalidate.ts"
+import type { Fault } from "./flight.ts"
+import { invalidateIds, replaceInStore } from "./invalidate.ts"
 import { idOf, type Key, tagsOf } from "./keys.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
 import { detach } from "./refresh.ts"
 import { strictly } from "./strict.ts"
+import * as Tags from "./tags.ts"
 import { nowOf } from "./waiting.ts"
 
 const budgetOf = (self: Engine, policy: Policy.Policy): Budget => ({
@@ -73,16 +76,24 @@ export const set = Effect.fnUntraced(function*(
   })
   put(self, entry)
   if (self.backend === undefined) return
-  const budget = budgetOf(self, policy)
+  const stored = yield* replaceInStore(self, id, toStored(self, key, entry, budgetOf(self, policy)))
+  if (isFault(stored) && policy.strict) yield* strictly(stored)
+})
+
+/** An explicit value as the store takes it, `undefined` or a fault where it cannot be stored. */
+const toStored = Effect.fnUntraced(function*(
+  self: Engine,
+  key: Key,
+  entry: Entry,
+  budget: Budget
+): Effect.fn.Return<Stored | undefined | Fault, never, any> {
   const markers = entry.tags.length === 0
     ? { seq: 0, markers: [] }
-    : yield* ask(self, budget, "markers", self.backend.store.markers(entry.tags))
+    : yield* ask(self, budget, "markers", self.backend!.store.markers(entry.tags))
   const tags = isFault(markers) ? markers : yield* versionsOf(self, budget, entry.tags, entry.tags, markers)
-  const stored = isFault(tags) || tags === undefined ? tags : yield* encode(self, key, entry, tags)
-  // what cannot be stored must not leave an older value behind in the store
-  if (isFault(stored) || stored === undefined) yield* removeFromStore(self, id)
-  else yield* setInStore(self, id, stored)
-  if (isFault(stored) && policy.strict) yield* strictly(stored)
+  if (isFault(tags) || tags === undefined) return tags
+  const stored = yield* encode(self, key, entry, tags)
+  return Tags.changedSince(self.tags, entry.tags, entry.bornAt) ? undefined : stored
 })
 
 const put = (self: Engine, entry: Entry): void => {

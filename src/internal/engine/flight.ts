@@ -21,6 +21,8 @@ export interface Waiter {
   readonly within: Flight | undefined
   /** the tag epoch when it joined */
   readonly joinedAt: number
+  /** when it joined, in milliseconds of its clock */
+  readonly since: number
   /** what it falls back on */
   readonly stale: Entry | undefined
   readonly resume: Resume
@@ -58,6 +60,8 @@ export interface Flight {
   publishes: boolean
   /** interrupted, perhaps before its fiber was known */
   abandoned: boolean
+  /** the `expiresAt` of a value in the store that was only asked about to be replaced */
+  goodUntil: number
   /** a stale value, in case the load fails */
   stale: Entry | undefined
   /** what came of it, to be put into the memory tier */

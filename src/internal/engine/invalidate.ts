@@ -3,6 +3,7 @@ import * as Random from "effect/Random"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
 import { ask, type Budget, isFault } from "./backend.ts"
+import type { Fault } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
@@ -30,10 +31,15 @@ export const invalidateIds = (self: Engine, ids: ReadonlyArray<string>): Effect.
     // in the journal before the first of them is asked: an interruption in between must not lose the others
     const items = ids.map((id) => Journal.add(self.backend!.journal, { _tag: "Id", id }))
     return Effect.map(
-      Effect.forEach(
-        ids,
-        (id, i) => Effect.map(acknowledged(self, items[i]!, "remove", store.remove(id)), (removed) => removed ?? false),
-        { concurrency: 16 }
+      Effect.onError(
+        Effect.forEach(
+          ids,
+          (id, i) =>
+            Effect.map(acknowledged(self, items[i]!, "remove", store.remove(id)), (removed) => removed ?? false),
+          { concurrency: 16 }
+        ),
+        // those it had not come to yet
+        () => Effect.sync(() => items.forEach((item) => lose(self, item)))
       ),
       (removed) => removed.filter((was, i) => was || present[i]).length
     )
@@ -78,17 +84,30 @@ const forgetAll = (self: Engine): void => {
   Memory.clear(self.memory)
 }
 
-/** Writes an explicit value to the store; what runs is revoked by it. */
-export const setInStore = (self: Engine, id: string, stored: Stored): Effect.Effect<void> =>
+/**
+ * Puts an explicit value in the place of what the store has; what runs is revoked by it. From its beginning, when the
+ * value is not even encoded, the store is not believed about the id: its older value must not fill memory.
+ */
+export const replaceInStore = <R>(
+  self: Engine,
+  id: string,
+  value: Effect.Effect<Stored | undefined | Fault, never, R>
+): Effect.Effect<Stored | undefined | Fault, never, R> =>
   Effect.suspend(() => {
-    const item = Journal.add(self.backend!.journal, { _tag: "Id", id })
-    return Effect.asVoid(acknowledged(self, item, "set", self.backend!.store.set(id, stored)))
-  })
-
-export const removeFromStore = (self: Engine, id: string): Effect.Effect<boolean> =>
-  Effect.suspend(() => {
-    const item = Journal.add(self.backend!.journal, { _tag: "Id", id })
-    return Effect.map(acknowledged(self, item, "remove", self.backend!.store.remove(id)), (removed) => removed ?? false)
+    const { journal, store } = self.backend!
+    const item = Journal.add(journal, { _tag: "Id", id })
+    const { clears } = journal
+    return Effect.onError(
+      Effect.tap(value, (stored) => {
+        // what came later has been, or will be, acknowledged for itself: it must not be undone
+        if (journal.ids.get(id) !== item) return Effect.void
+        // what cannot be stored must not leave an older value behind
+        return stored === undefined || isFault(stored) || journal.clears !== clears
+          ? acknowledged(self, item, "remove", store.remove(id))
+          : acknowledged(self, item, "set", store.set(id, stored))
+      }),
+      () => Effect.sync(() => lose(self, item))
+    )
   })
 
 /**
@@ -119,7 +138,7 @@ export const acknowledged = <A>(
   })
 
 const lose = (self: Engine, item: Journal.Item): void => {
-  item.lost = true
+  Journal.lose(self.backend!.journal, item)
   if (self.backend!.replay !== undefined || self.closed) return
   self.backend!.replay = Effect.runForkWith(self.context)(replayUntilDone(self))
 }
@@ -127,11 +146,12 @@ const lose = (self: Engine, item: Journal.Item): void => {
 /** Tries what was lost again and again, a second apart at first, half a minute at most. */
 const replayUntilDone = Effect.fnUntraced(function*(self: Engine) {
   let pauseMillis = 1000
-  while (Journal.lost(self.backend!.journal).length > 0) {
+  // the pause first: what ended at once would end before it is known that it runs
+  do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(self)) pauseMillis = 1000
     else pauseMillis = Math.min(30_000, pauseMillis * 2)
-  }
+  } while (Journal.lost(self.backend!.journal).length > 0)
   self.backend!.replay = undefined
 })
 

@@ -8,6 +8,8 @@ export interface Journal {
   readonly tags: Map<string, Item>
   /** the whole store is to be cleared: too much was lost, or `clear` itself was */
   all: Item | undefined
+  /** how often it was to be cleared */
+  clears: number
 }
 
 /** An item is replaced by a newer one of the same target; an answer to an older one then says nothing. */
@@ -25,7 +27,7 @@ export type Target =
 /** above it one `clear` is cheaper than the rest */
 const limit = 10_000
 
-export const make = (): Journal => ({ ids: new Map(), tags: new Map(), all: undefined })
+export const make = (): Journal => ({ ids: new Map(), tags: new Map(), all: undefined, clears: 0 })
 
 export const isEmpty = (self: Journal): boolean => self.ids.size === 0 && self.tags.size === 0 && self.all === undefined
 
@@ -42,13 +44,19 @@ export const add = (self: Journal, target: Target): Item => {
       break
     case "All":
       self.all = item
-  }
-  if (self.ids.size + self.tags.size > limit) {
-    self.ids.clear()
-    self.tags.clear()
-    self.all = { target: { _tag: "All" }, lost: true }
+      self.clears++
   }
   return item
+}
+
+/** The store was asked about it in vain. */
+export const lose = (self: Journal, item: Item): void => {
+  item.lost = true
+  // what is only being asked about does not count: many keys invalidated at once are no incident
+  if (self.ids.size + self.tags.size <= limit) return
+  self.ids.clear()
+  self.tags.clear()
+  self.all = { target: { _tag: "All" }, lost: true }
 }
 
 export const acknowledge = (self: Journal, item: Item): void => {
@@ -62,6 +70,12 @@ export const acknowledge = (self: Journal, item: Item): void => {
     case "All":
       if (self.all === item) self.all = undefined
   }
+}
+
+/** Nobody asks the store any more. */
+export const loseAll = (self: Journal): void => {
+  for (const item of [...self.ids.values(), ...self.tags.values()]) item.lost = true
+  if (self.all !== undefined) self.all.lost = true
 }
 
 /** the items to ask the store about once more */

@@ -15,7 +15,9 @@ export type Key = CacheKey<unknown, unknown, unknown> | string
 
 const none: ReadonlyArray<string> = []
 
-export const idOf = (key: Key): string => typeof key === "string" ? idOfString(key) : (key as unknown as Own)["~id"]
+// what is no key at all is told so by `validate`, which comes before the load
+export const idOf = (key: Key): string =>
+  typeof key === "string" ? idOfString(key) : (key as unknown as Own | undefined)?.["~id"] as string
 
 export const tagsOf = (key: Key): ReadonlyArray<string> =>
   typeof key === "string" ? none : (key as unknown as Own)["~tags"]

@@ -43,7 +43,7 @@ export const settle = (
   exit: Exit.Exit<unknown, unknown>,
   now: number
 ): Entry | undefined => {
-  if (Exit.isFailure(exit) && !isCacheable(exit.cause)) return undefined
+  if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
   const { key, strategy } = flight.request
   try {
     const lifetime = strategy.lifetime(exit, key)
@@ -70,6 +70,14 @@ export const settle = (
 }
 
 const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)
+
+/** a failure never takes the place of a value that may be served still */
+const hasGoodValue = (self: Engine, flight: Flight, now: number): boolean =>
+  now < flight.goodUntil ||
+  [flight.stale, Memory.peek(self.memory, self.tags, flight.id)].some((entry) =>
+    entry?.outcome === "success" && now < entry.expiresAt &&
+    !Tags.changedSince(self.tags, entry.tags, entry.bornAt)
+  )
 
 const publish = (self: Engine, flight: Flight): void => {
   const { entry } = flight

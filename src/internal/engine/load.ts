@@ -41,6 +41,7 @@ export const make = (self: Engine, options: FlightOptions): Flight => ({
   pinned: options.refresh,
   publishes: true,
   abandoned: false,
+  goodUntil: 0,
   entry: undefined,
   served: false,
   due: false,
@@ -71,7 +72,10 @@ const usesStore = (flight: Flight): boolean => flight.fetches || flight.policy.w
 
 const loadContext = (flight: Flight): Context.Context<never> => {
   const inside = Context.add(flight.context, Within, flight)
-  return flight.policy === Policy.standard ? inside : Context.add(inside, Policy.Current, Policy.standard)
+  // the starter's, which is not the flight's where that is a refresh
+  return Context.get(inside, Policy.Current) === Policy.standard
+    ? inside
+    : Context.add(inside, Policy.Current, Policy.standard)
 }
 
 /** the load may outlive the span it was started in: a span of its own, linked to that */
@@ -185,6 +189,13 @@ const takeGuard = Effect.fnUntraced(function*(
     if (isFault(taken)) return void suffer(self, flight, taken)
     if (taken._tag === "Lead") return { generation: taken.generation, markers }
     if (taken._tag === "Wait") return undefined
+    if (!flight.policy.readsStore) {
+      // what is stored is to be replaced, whatever it is
+      const { expiresAt, outcome, writeId } = taken.entry.meta
+      flight.seen = writeId
+      if (outcome === "success") flight.goodUntil = expiresAt
+      continue
+    }
     // not the one that was seen: it may be of use
     const found = yield* fetch(self, budget, request.key, id, declared)
     if (isFault(found)) return void suffer(self, flight, found)

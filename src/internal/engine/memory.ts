@@ -30,6 +30,11 @@ export const peek = (self: Memory, tags: Tags.Tags, id: string): Entry | undefin
   return entry
 }
 
+/** it was served; there may be no room for it in memory, or no memory at all */
+export const touch = (self: Memory, entry: Entry): void => {
+  if (self.entries.get(entry.id) === entry) self.policy.read(entry)
+}
+
 export const put = (self: Memory, entry: Entry): void => {
   if (self.capacity === 0) return
   remove(self, entry.id)

@@ -8,6 +8,7 @@ import type { Flight, Loops } from "./flight.ts"
 import type { Journal } from "./journal.ts"
 import type { Memory } from "./memory.ts"
 import type { Tags } from "./tags.ts"
+import type { Surroundings } from "./waiting.ts"
 
 /** Plain counters, since the layer was built; what the memory tier evicted is counted there. */
 export interface Counters {
@@ -86,6 +87,8 @@ export interface Engine {
   readonly retryAt: Map<string, number>
   readonly backend: Backend | undefined
   readonly stats: Counters
+  /** of the last read */
+  surroundings: Surroundings | undefined
   /** where the layer was built: logs and replays run here */
   readonly context: Context.Context<never>
   /** moves with every write and invalidation: what was read from the store before it does not fill memory after it */

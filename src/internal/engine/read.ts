@@ -2,13 +2,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
-import { codecsOf, Later, readNow } from "./backend.ts"
+import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.ts"
 import { Entry } from "./entry.ts"
-import { type Flight, pathTo, reaches, type Resume, Within } from "./flight.ts"
+import { type Fault, type Flight, pathTo, reaches, type Resume } from "./flight.ts"
 import { declaredTags, idOf } from "./keys.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
@@ -16,30 +17,34 @@ import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { Request } from "./request.ts"
+import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
-import { nowOf, untilAnswered, wait } from "./waiting.ts"
+import { nowOf, shortened, surroundingsOf, untilAnswered, wait } from "./waiting.ts"
 
 /**
  * One read. What is fresh in memory is answered by the stored `Exit` itself: no fiber, promise, closure or array, and
  * no clock where there is no deadline.
  */
 export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
-  const policy = fiber.getRef(Policy.Current)
-  if (policy !== Policy.standard && !Policy.readsNormally(policy)) return readUnder(self, request, policy)
-  const id = idOf(request.key)
-  const entry = Memory.peek(self.memory, self.tags, id)
-  if (entry === undefined) return absent(self, fiber, request, id, policy)
-  const decision = decide(fiber, request, entry)
-  if (decision !== Serve) return due(self, fiber, request, id, entry, decision, policy)
+  const { policy } = surroundingsOf(self, fiber)
+  if (policy !== Policy.standard && !Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
+  const { key } = request
+  // a string under which there is an entry is an id, and its own unless it begins with "~"
+  const entry = Memory.peek(self.memory, self.tags, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
+  if (entry === undefined) return absent(self, fiber, request, idOf(key), policy)
+  const decision = decide(self, fiber, request, entry)
+  if (decision !== Serve) return due(self, fiber, request, entry.id, entry, decision, policy)
   self.stats.hits++
   self.memory.policy.read(entry)
   return entry.exit as Exit.Exit<A, E>
 }
 
-const decide = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
-  request.deadlinesOnly
-    ? request.strategy.decide(entry, entry.softExpiresAt === Infinity ? 0 : nowOf(fiber), noDice)
-    : request.strategy.decide(entry, nowOf(fiber), diceOf(fiber))
+const decide = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
+  const { clock } = surroundingsOf(self, fiber)
+  return request.deadlinesOnly
+    ? request.strategy.decide(entry, entry.softExpiresAt === Infinity ? 0 : clock.currentTimeMillisUnsafe(), noDice)
+    : request.strategy.decide(entry, clock.currentTimeMillisUnsafe(), diceOf(fiber))
+}
 
 const noDice = (): number => 0
 
@@ -64,14 +69,18 @@ const due = <A, E>(
   if (decision === Load) return absent(self, fiber, request, id, policy)
   if (decision === LoadOrStale && !isThrottled(self, request, id, nowOf(fiber))) {
     self.stats.misses++
-    return join(self, request, id, { policy, fetches: false, stale: entry, seen: entry.writeId })
+    return join(self, fiber, request, id, { policy, fetches: false, stale: entry, seen: entry.writeId })
   }
-  if (decision === ServeAndRefresh && policy.writes && invalidity(self, request) === undefined) {
+  if (
+    decision === ServeAndRefresh && policy.writes && invalidity(self, request) === undefined &&
+    // it would run in the transaction; the next reader outside of one refreshes
+    openTransaction(fiber, id) === undefined
+  ) {
     refresh(self, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
   }
   if (decision === LoadOrStale) self.stats.stale++
   else self.stats.hits++
-  self.memory.policy.read(entry)
+  Memory.touch(self.memory, entry)
   return entry.exit as Exit.Exit<A, E>
 }
 
@@ -90,7 +99,7 @@ const absent = <A, E>(
     if (invalid !== undefined) return Effect.die(invalid)
     const found = readNow(self, request.key, id, nowOf(fiber))
     if (found instanceof Entry) {
-      const decision = decide(fiber, request, found)
+      const decision = decide(self, fiber, request, found)
       if (decision !== Load) {
         if (policy.writes) Memory.put(self.memory, found)
         if (decision !== Serve) return due(self, fiber, request, id, found, decision, policy)
@@ -102,15 +111,20 @@ const absent = <A, E>(
     fetches = found === Later
   }
   self.stats.misses++
-  return join(self, request, id, { policy, fetches, stale: undefined, seen })
+  return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen })
 }
 
 /** Reads under a policy that does not look at what is stored, or does nothing at all. */
-const readUnder = <A, E>(self: Engine, request: Request<A, E>, policy: Policy.Policy): Effect.Effect<A, E> => {
+const readUnder = <A, E>(
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>,
+  policy: Policy.Policy
+): Effect.Effect<A, E> => {
   if (policy.bypass) return request.load as Effect.Effect<A, E>
   const id = idOf(request.key)
   self.stats.misses++
-  return join(self, request, id, {
+  return join(self, fiber, request, id, {
     policy,
     fetches: false,
     stale: undefined,
@@ -122,10 +136,6 @@ const readUnder = <A, E>(self: Engine, request: Request<A, E>, policy: Policy.Po
 const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
   try {
     request.validate()
-    for (const name of ["timeout", "softTimeout", "retryAfter"] as const) {
-      const input = request.options[name]
-      if (input !== undefined) toMillis(input, name)
-    }
     if (self.backend !== undefined) codecsOf(self.backend, request.key)
     return undefined
   } catch (error) {
@@ -142,10 +152,13 @@ interface Joining {
 }
 
 /** Everything between finding a flight and being counted in it happens in one step: no yield can fall in between. */
-const join = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: Joining): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback<A, E>((resume) => enter(self, fiber, request, id, joining, resume as Resume))
-  )
+const join = <A, E>(
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>,
+  id: string,
+  joining: Joining
+): Effect.Effect<A, E> => Effect.callback<A, E>((resume) => enter(self, fiber, request, id, joining, resume as Resume))
 
 const enter = (
   self: Engine,
@@ -156,9 +169,13 @@ const enter = (
   resume: Resume
 ): Effect.Effect<void> | void => {
   const { policy, stale } = joining
-  const within = fiber.getRef(Within)
+  const { within } = surroundingsOf(self, fiber)
   const running = joinable(self, request, id, policy)
   if (running !== undefined) {
+    // it may be a refresh, beside which the store still has what is served
+    if (joining.fetches && !running.fetches) return resume(look(self, request, id, joining))
+    const invalid = invalidity(self, request)
+    if (invalid !== undefined) return resume(Effect.die(invalid))
     if (within !== undefined && reaches(running, within)) {
       return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))
     }
@@ -170,7 +187,7 @@ const enter = (
   if (Policy.readsNormally(policy) && stale === undefined) {
     // a yield may have passed since memory was looked at
     const entry = Memory.peek(self.memory, self.tags, id)
-    if (entry !== undefined && decide(fiber, request, entry) === Serve) return resume(entry.exit)
+    if (entry !== undefined && decide(self, fiber, request, entry) === Serve) return resume(entry.exit)
   }
   const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)
   if (refused !== undefined) return resume(Effect.die(refused))
@@ -192,6 +209,33 @@ const enter = (
   Flights.launch(self, flight, request.load)
   return untilAnswered(self, fiber, waiter)
 }
+
+const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request): Effect.Effect<A | undefined> =>
+  timeout === undefined ? effect : Effect.map(Effect.timeoutOption(effect, toMillis(timeout)), Option.getOrUndefined)
+
+/** Asks the store before joining a load that has not done so. */
+const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: Joining): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => {
+    const { policy } = joining
+    const budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
+    const fetched = fetch(self, budget, request.key, id, declaredTags(request))
+    const since = nowOf(fiber)
+    // the caller's own limit runs already: where the store takes longer, joining ends it
+    return Effect.flatMap(limited(fetched as Effect.Effect<Found | Fault>, request), (found) => {
+      if (isFault(found) && policy.strict) return strictly(found)
+      const entry = found instanceof Entry ? found : undefined
+      const rest = shortened(request, nowOf(fiber) - since) as Request<A, E>
+      const decision = entry === undefined ? Load : decide(self, fiber, request, entry)
+      if (decision === Load) {
+        const seen = typeof found === "string" ? found : entry?.writeId
+        return join(self, fiber, rest, id, { ...joining, fetches: false, seen })
+      }
+      // memory is left to the load
+      if (decision !== Serve) return due(self, fiber, rest, id, entry!, decision, policy)
+      self.stats.storeHits++
+      return entry!.exit as Exit.Exit<A, E>
+    })
+  })
 
 const joinable = (self: Engine, request: Request, id: string, policy: Policy.Policy): Flight | undefined => {
   const flight = self.flights.get(id)

@@ -1,5 +1,7 @@
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { toMillis } from "../../Ttl.ts"
 import type { Entry } from "./entry.ts"
 import type { Flight } from "./flight.ts"
@@ -7,7 +9,7 @@ import * as Load from "./load.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
 import type { Request } from "./request.ts"
-import { limitUnattended } from "./waiting.ts"
+import { failedTyped, limitUnattended } from "./waiting.ts"
 
 export interface RefreshOptions {
   readonly context: Context.Context<never>
@@ -61,9 +63,23 @@ export const promote = (self: Engine, flight: Flight): void => begin(self, fligh
 const begin = (self: Engine, flight: Flight): void => {
   self.refreshing.queue.delete(flight)
   flight.queued = false
-  Load.launch(self, flight, Effect.retry(flight.request.load, self.refreshing.retry))
+  Load.launch(self, flight, retried(flight.request.load, self.refreshing.retry))
   limitUnattended(self, flight)
 }
+
+/** As `Effect.retry`, which makes something else of a failure with more than one reason. Only what is typed is tried again. */
+const retried = (
+  load: Effect.Effect<unknown, unknown, any>,
+  schedule: Engine["refreshing"]["retry"]
+): Effect.Effect<unknown, unknown, any> =>
+  Effect.suspend(() => {
+    let last: Exit.Exit<unknown, unknown> = Exit.void
+    const once = Effect.flatMap(Effect.exit(Effect.scoped(load)), (exit) => {
+      last = exit
+      return Exit.isFailure(exit) && failedTyped(exit.cause) ? Effect.fail(Cause.squash(exit.cause)) : Effect.void
+    })
+    return Effect.flatMap(Effect.exit(Effect.retry(once, schedule)), () => last)
+  })
 
 /** A load failed a moment ago: what is stale is served for a while without another try. */
 export const isThrottled = (self: Engine, request: Request, id: string, now: number): boolean => {

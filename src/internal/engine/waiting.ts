@@ -1,10 +1,13 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { LoadTimeout } from "../../CacheError.ts"
-import { LoadOrStale } from "../../Strategy.ts"
+import { Load, LoadOrStale } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import type { Entry } from "./entry.ts"
 import { abandon, addEdge, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
@@ -16,6 +19,26 @@ import * as Tags from "./tags.ts"
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
+/** What every read takes from the context of its fiber. */
+export interface Surroundings {
+  readonly context: Context.Context<never>
+  readonly policy: Policy.Policy
+  readonly clock: Clock.Clock
+  /** the flight that the fiber is a part of */
+  readonly within: Flight | undefined
+}
+
+/** Kept for the next read: many come from one context, and to look up a reference that is not set costs as much as a hit. */
+export const surroundingsOf = (self: Engine, fiber: Fiber.Fiber<any, any>): Surroundings => {
+  const last = self.surroundings
+  return last?.context === fiber.context ? last : self.surroundings = {
+    context: fiber.context,
+    policy: fiber.getRef(Policy.Current),
+    clock: fiber.getRef(Clock.Clock),
+    within: fiber.getRef(Within)
+  }
+}
+
 export interface Waiting {
   readonly flight: Flight
   readonly request: Request
@@ -25,18 +48,26 @@ export interface Waiting {
 
 /** Counts a caller in: the flight lives at least as long as it waits. */
 export const wait = (self: Engine, fiber: Fiber.Fiber<any, any>, waiting: Waiting): Waiter => {
+  const { clock, policy, within } = surroundingsOf(self, fiber)
+  const { flight, request, resume, stale } = waiting
   const waiter: Waiter = {
-    ...waiting,
-    policy: fiber.getRef(Policy.Current),
-    within: fiber.getRef(Within),
+    flight,
+    request,
+    policy,
+    within,
     joinedAt: self.tags.epoch,
+    since: isLimited(request) ? clock.currentTimeMillisUnsafe() : 0,
+    stale,
+    resume,
     timers: noTimers,
     impatient: false
   }
-  waiting.flight.waiters.add(waiter)
-  addEdge(waiter.within, waiting.flight)
+  flight.waiters.add(waiter)
+  addEdge(within, flight)
   return waiter
 }
+
+const isLimited = ({ options }: Request): boolean => options.softTimeout !== undefined || options.timeout !== undefined
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
@@ -47,19 +78,37 @@ export const untilAnswered = (
   waiter: Waiter
 ): Effect.Effect<void> | void => {
   if (!waiter.flight.waiters.has(waiter)) return
-  const { softTimeout, timeout } = waiter.request.options
-  if (softTimeout !== undefined || timeout !== undefined) {
-    const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
-      Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
-    waiter.timers = [
-      ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, waiter))],
-      ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, waiter, toMillis(timeout)))]
-    ]
-  }
-  return Effect.suspend(() => leave(self, waiter))
+  if (isLimited(waiter.request)) startTimers(self, fiber, waiter)
+  return new Leaving(self, waiter)
 }
 
-const depart = (waiter: Waiter): void => {
+const startTimers = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter): void => {
+  const { softTimeout, timeout } = waiter.request.options
+  const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
+    Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
+  waiter.timers = [
+    ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, waiter))],
+    ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, waiter, toMillis(timeout)))]
+  ]
+}
+
+/** What the interruption of a caller does. Not a closure: while a popular key loads there are thousands. */
+class Leaving extends Effectable.Class<void> {
+  readonly self: Engine
+  readonly waiter: Waiter
+
+  constructor(self: Engine, waiter: Waiter) {
+    super()
+    this.self = self
+    this.waiter = waiter
+  }
+
+  override asEffect(): Effect.Effect<void> {
+    return leave(this.self, this.waiter)
+  }
+}
+
+export const depart = (waiter: Waiter): void => {
   waiter.flight.waiters.delete(waiter)
   removeEdge(waiter.within, waiter.flight)
   stopTimers(waiter)
@@ -166,8 +215,32 @@ export const answer = (self: Engine, waiter: Waiter, now: number): void => {
   stopTimers(waiter)
   const exit = flight.exit!
   if (waiter.policy.strict && flight.fault !== undefined) return waiter.resume(strictly(flight.fault))
-  if (waiter.joinedAt !== flight.bornAt && isOlder(self, flight)) return waiter.resume(waiter.request)
+  if (waiter.joinedAt !== flight.bornAt && isOlder(self, flight)) return waiter.resume(again(waiter, now))
+  if (flight.served && waiter.request !== flight.request && wantsLoad(waiter, now)) {
+    return waiter.resume(again(waiter, now))
+  }
   waiter.resume(orStale(self, waiter, exit, now))
+}
+
+/** what the store had is enough for who started the flight, but this caller's own strategy would have loaded */
+const wantsLoad = ({ flight, request }: Waiter, now: number): boolean => {
+  const decision = request.strategy.decide(flight.entry, now, () => 0)
+  return decision === Load || decision === LoadOrStale
+}
+
+const again = (waiter: Waiter, now: number): Request => shortened(waiter.request, now - waiter.since)
+
+/** the same request, after a part of the caller's own limits has passed */
+export const shortened = (request: Request, millis: number): Request => {
+  if (!isLimited(request)) return request
+  const { options } = request
+  const left = (limit: Duration.Input): number => Math.max(0, toMillis(limit) - millis)
+  const value = {
+    ...options,
+    ...options.timeout === undefined ? {} : { timeout: left(options.timeout) },
+    ...options.softTimeout === undefined ? {} : { softTimeout: left(options.softTimeout) }
+  }
+  return Object.create(request, { options: { value } }) as Request
 }
 
 /** a tag that was known only after the load was invalidated meanwhile: who came after that must not see the result */
@@ -184,19 +257,19 @@ const orStale = (
   now: number
 ): Effect.Effect<unknown, unknown> => {
   if (Exit.isSuccess(exit) || waiter.flight.served || Cause.hasInterrupts(exit.cause)) return exit
-  const stale = usableStale(self, waiter, now)
-  if (stale === undefined) return exit
   const fallbackWhen = waiter.request.options.fallbackWhen ?? failedTyped
   try {
-    if (!fallbackWhen(exit.cause)) return exit
+    const stale = usableStale(self, waiter, now)
+    if (stale === undefined || !fallbackWhen(exit.cause)) return exit
+    self.stats.stale++
+    return stale.exit
   } catch (defect) {
+    // a function of this caller's: the others are answered still
     return Effect.die(defect)
   }
-  self.stats.stale++
-  return stale.exit
 }
 
-const failedTyped = (cause: Cause.Cause<unknown>): boolean =>
+export const failedTyped = (cause: Cause.Cause<unknown>): boolean =>
   Cause.hasFails(cause) && !cause.reasons.some(Cause.isDieReason)
 
 /** P6: only inside its ttl, and only where the caller's own strategy would fall back on it */

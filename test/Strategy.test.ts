@@ -1,0 +1,228 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Exit, Schema } from "effect"
+import { CacheError, Strategy } from "effect-cached"
+import type { CacheEntry } from "effect-cached"
+
+const { Load, LoadOrStale, Serve, ServeAndRefresh } = Strategy
+
+const minutes = (n: number) => n * 60_000
+
+/** stored at 1000, stale from 7 minutes on, gone from 10 minutes on */
+const at = 1000
+const entry: CacheEntry.Timing = {
+  createdAt: at,
+  softExpiresAt: at + minutes(7),
+  expiresAt: at + minutes(10),
+  loadMillis: 100,
+  outcome: "success"
+}
+const forever: CacheEntry.Timing = { ...entry, softExpiresAt: Infinity, expiresAt: Infinity }
+
+const half = () => 0.5
+
+const soft = at + minutes(7)
+const hard = at + minutes(10)
+
+const strategies = {
+  ttl: Strategy.ttl({ ttl: "10 minutes" }),
+  softTtl: Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" }),
+  refreshAhead: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "7 minutes" }),
+  probabilistic: Strategy.probabilistic({ ttl: "10 minutes" }),
+  failover: Strategy.failover({ ttl: "10 minutes" }),
+  untilInvalidated: Strategy.untilInvalidated
+}
+
+/** by the time: when stored, a millisecond before stale, then, after it; a millisecond before gone, then, after it */
+const times = [at, soft - 1, soft, soft + 1, hard - 1, hard, hard + 1]
+
+const table: Record<keyof typeof strategies, ReadonlyArray<Strategy.Decision>> = {
+  ttl: [Serve, Serve, Serve, Serve, Serve, Load, Load],
+  softTtl: [Serve, Serve, LoadOrStale, LoadOrStale, LoadOrStale, Load, Load],
+  refreshAhead: [Serve, Serve, ServeAndRefresh, ServeAndRefresh, ServeAndRefresh, Load, Load],
+  // with the dice at 0.5 a load of 100 ms is worth it from 70 ms before the end on
+  probabilistic: [Serve, Serve, Serve, Serve, ServeAndRefresh, Load, Load],
+  failover: [LoadOrStale, LoadOrStale, LoadOrStale, LoadOrStale, LoadOrStale, Load, Load],
+  untilInvalidated: [Serve, Serve, Serve, Serve, Serve, Load, Load]
+}
+
+const names = Object.keys(strategies) as Array<keyof typeof strategies>
+
+describe("decide", () => {
+  it.each(names)("%s, as a table over its boundaries", (name) => {
+    expect(times.map((now) => strategies[name].decide(entry, now, half))).toEqual(table[name])
+  })
+
+  it.each(names)("%s loads where nothing is stored", (name) => {
+    expect(strategies[name].decide(undefined, at, half)).toBe(Load)
+  })
+
+  it.each(["ttl", "softTtl", "refreshAhead", "probabilistic", "untilInvalidated"] as const)(
+    "%s serves for ever what never expires",
+    (name) => {
+      expect(strategies[name].decide(forever, Number.MAX_SAFE_INTEGER, half)).toBe(Serve)
+    }
+  )
+
+  it("probabilistic refreshes from the moment its dice say, and beta moves that", () => {
+    const from = (beta: number, dice: number) => hard - Math.floor(100 * beta * -Math.log(dice))
+    for (const beta of [0.5, 1, 2]) {
+      const { decide } = Strategy.probabilistic({ ttl: "10 minutes", beta })
+      for (const dice of [0.01, 0.5, 0.9]) {
+        expect(decide(entry, from(beta, dice) - 1, () => dice)).toBe(Serve)
+        expect(decide(entry, from(beta, dice), () => dice)).toBe(ServeAndRefresh)
+      }
+    }
+  })
+
+  it("probabilistic does not refresh early what took no time to load", () => {
+    expect(strategies.probabilistic.decide({ ...entry, loadMillis: 0 }, hard - 1, () => 0)).toBe(Serve)
+  })
+
+  it("probabilistic throws its dice once a decision, the others never", () => {
+    for (const name of names) {
+      let thrown = 0
+      strategies[name].decide(entry, soft, () => {
+        thrown++
+        return 0.5
+      })
+      expect(thrown).toBe(name === "probabilistic" ? 1 : 0)
+    }
+  })
+})
+
+const Millis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1e9 }))
+const Share = Schema.Number.check(Schema.isBetween({ minimum: 0.000_001, maximum: 0.999_999 }))
+
+const timing = (createdAt: number, softAfter: number, hardAfter: number, loadMillis = 0): CacheEntry.Timing => ({
+  createdAt,
+  softExpiresAt: createdAt + Math.min(softAfter, hardAfter),
+  expiresAt: createdAt + hardAfter,
+  loadMillis,
+  outcome: "success"
+})
+
+const lateness: Record<Strategy.Decision, number> = { Serve: 0, ServeAndRefresh: 1, LoadOrStale: 1, Load: 2 }
+
+describe("decide, by its properties", () => {
+  for (const name of names) {
+    it.prop(`${name} never serves past ttl`, [Millis, Millis, Millis, Millis, Share], ([c, s, h, over, dice]) => {
+      const stored = timing(c, s, h)
+      expect(strategies[name].decide(stored, stored.expiresAt + over, () => dice)).toBe(Load)
+    })
+
+    it.prop(`${name} does not go back to an earlier decision`, [Millis, Millis, Millis, Millis, Millis, Share], (
+      [c, s, h, now, later, dice]
+    ) => {
+      const stored = timing(c, s, h, 1000)
+      const decide = (at: number) => lateness[strategies[name].decide(stored, at, () => dice)]
+      expect(decide(c + now + later)).toBeGreaterThanOrEqual(decide(c + now))
+    })
+
+    it.prop(
+      `${name} decides the same from the same`,
+      [Millis, Millis, Millis, Millis, Share],
+      ([c, s, h, now, dice]) => {
+        const stored = timing(c, s, h, 1000)
+        const decide = () => strategies[name].decide(stored, c + now, () => dice)
+        expect(decide()).toBe(decide())
+      }
+    )
+  }
+
+  for (const name of ["ttl", "softTtl", "refreshAhead", "untilInvalidated"] as const) {
+    it.prop(`${name} never loads while fresh`, [Millis, Millis, Millis, Millis], ([c, s, h, now]) => {
+      const stored = timing(c, s, h)
+      if (c + now < stored.softExpiresAt) expect(strategies[name].decide(stored, c + now, half)).toBe(Serve)
+    })
+  }
+
+  it.prop("failover loads always", [Millis, Millis, Millis, Millis], ([c, s, h, now]) => {
+    expect([Load, LoadOrStale]).toContain(strategies.failover.decide(timing(c, s, h), c + now, half))
+  })
+
+  const refreshes = (stored: CacheEntry.Timing, now: number, dice: number) =>
+    strategies.probabilistic.decide(stored, now, () => dice) === ServeAndRefresh
+
+  it.prop("probabilistic: a costlier load is refreshed no later", [Millis, Millis, Millis, Millis, Share], (
+    [h, now, cost, more, dice]
+  ) => {
+    if (now < h && refreshes(timing(0, h, h, cost), now, dice)) {
+      expect(refreshes(timing(0, h, h, cost + more), now, dice)).toBe(true)
+    }
+  })
+
+  it.prop("probabilistic: what refreshes now refreshes later too", [Millis, Millis, Millis, Millis, Share], (
+    [h, now, later, cost, dice]
+  ) => {
+    const stored = timing(0, h, h, cost)
+    if (now + later < h && refreshes(stored, now, dice)) expect(refreshes(stored, now + later, dice)).toBe(true)
+  })
+})
+
+describe("lifetime", () => {
+  const good = Exit.succeed(1)
+  const bad = Exit.fail("down")
+
+  it("of successes only, unless `when` says otherwise", () => {
+    for (const name of names) {
+      expect(strategies[name].lifetime(good, "k")).not.toBe("skip")
+      expect(strategies[name].lifetime(bad, "k")).toBe("skip")
+    }
+    const failures = Strategy.ttl({ ttl: 5, when: Exit.isFailure })
+    expect(failures.lifetime(good, "k")).toBe("skip")
+    expect(failures.lifetime(bad, "k")).toEqual({ ttl: 5, softTtl: 5 })
+  })
+
+  it("is what the options say, in milliseconds", () => {
+    expect(strategies.ttl.lifetime(good, "k")).toEqual({ ttl: minutes(10), softTtl: minutes(10) })
+    expect(strategies.softTtl.lifetime(good, "k")).toEqual({ ttl: minutes(10), softTtl: minutes(7) })
+    expect(strategies.refreshAhead.lifetime(good, "k")).toEqual({ ttl: minutes(10), softTtl: minutes(7) })
+    expect(strategies.untilInvalidated.lifetime(good, "k")).toEqual({ ttl: Infinity, softTtl: Infinity })
+  })
+
+  it.each([0, -1, "0 seconds", -Infinity] as const)("ttl %s: not stored", (ttl) => {
+    expect(Strategy.ttl({ ttl }).lifetime(good, "k")).toBe("skip")
+    expect(Strategy.ttl({ ttl: () => ttl }).lifetime(good, "k")).toBe("skip")
+  })
+
+  it("ttl as a function sees outcome and key", () => {
+    const strategy = Strategy.ttl<number, string, string>({
+      ttl: (exit, key) => (Exit.isSuccess(exit) ? exit.value : 100) + key.length,
+      when: () => true
+    })
+    expect(strategy.lifetime(Exit.succeed(5), "abc")).toEqual({ ttl: 8, softTtl: 8 })
+    expect(strategy.lifetime(Exit.fail("x"), "abc")).toEqual({ ttl: 103, softTtl: 103 })
+  })
+
+  it("a soft deadline behind a computed ttl is just not reached", () => {
+    expect(Strategy.softTtl({ ttl: () => 5, softTtl: 10 }).lifetime(good, "k")).toEqual({ ttl: 5, softTtl: 5 })
+  })
+})
+
+describe("what is wrong is thrown at once", () => {
+  const wrong: ReadonlyArray<readonly [string, () => unknown]> = [
+    ["no ttl", () => Strategy.ttl({} as never)],
+    ["no options", () => Strategy.ttl(undefined as never)],
+    ["a ttl that does not parse", () => Strategy.ttl({ ttl: "soon" as never })],
+    ["NaN", () => Strategy.ttl({ ttl: NaN })],
+    ["an unknown option", () => Strategy.ttl({ ttl: 1, tll: 2 } as never)],
+    ["another strategy's option", () => Strategy.ttl({ ttl: 1, softTtl: 1 } as never)],
+    ["no softTtl", () => Strategy.softTtl({ ttl: 1 } as never)],
+    ["a softTtl longer than ttl", () => Strategy.softTtl({ ttl: 1, softTtl: 2 })],
+    ["a softTtl that does not parse beside a computed ttl", () => Strategy.softTtl({ ttl: () => 1, softTtl: NaN })],
+    ["a refreshAfter longer than ttl", () => Strategy.refreshAhead({ ttl: "1 minute", refreshAfter: "1 hour" })],
+    ["no refreshAfter", () => Strategy.refreshAhead({ ttl: () => 1 } as never)],
+    ["no softTtl beside a computed ttl", () => Strategy.softTtl({ ttl: () => 1 } as never)],
+    ["jitter above 1", () => Strategy.ttl({ ttl: 1, jitter: 1.1 })],
+    ["jitter below 0", () => Strategy.ttl({ ttl: 1, jitter: -0.1 })],
+    ["jitter NaN", () => Strategy.ttl({ ttl: 1, jitter: NaN })],
+    ["beta 0", () => Strategy.probabilistic({ ttl: 1, beta: 0 })],
+    ["beta Infinity", () => Strategy.probabilistic({ ttl: 1, beta: Infinity })],
+    ["beta NaN", () => Strategy.probabilistic({ ttl: 1, beta: NaN })],
+    ["a `when` that is no function", () => Strategy.ttl({ ttl: 1, when: true as never })]
+  ]
+
+  it.each(wrong)("%s", (_, make) => {
+    expect(make).toThrow(CacheError.CacheConfigError)
+  })
+})

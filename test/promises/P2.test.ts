@@ -1,0 +1,257 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Option } from "effect"
+import { Cached, CacheError, type Caching, Store } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
+
+type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, never, Caching.Caching>]
+
+const invalidations: ReadonlyArray<Invalidation> = [
+  ["invalidate", Cached.invalidate("k")],
+  ["remove", Cached.remove("k")],
+  ["invalidateMany", Cached.invalidateMany(["a", "k"])],
+  ["invalidateTag", Cached.invalidateTag("t")],
+  ["clear", Cached.clear],
+  ["invalidateAfter a key", Effect.void.pipe(Cached.invalidateAfter("k"))],
+  ["invalidateAfter a tag", Effect.void.pipe(Cached.invalidateAfter({ tag: "t" }))],
+  ["set with a ttl of zero", Cached.set("k", 0, { ttl: 0 })]
+]
+
+const everyInvalidation = invalidations.map(([name, run]) => ({ name, run }))
+
+const tagged = <A, E, R>(load: Effect.Effect<A, E, R>) =>
+  load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+
+const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
+
+describe("P2 · no read that starts after an invalidation sees what was loaded before it", () => {
+  describe.each(caches)("over $name", (cache) => {
+    describe.each(everyInvalidation)("$name", ({ run }) => {
+      it.effect("of a stored value", () =>
+        Effect.gen(function*() {
+          const { load } = counting()
+          expect(yield* tagged(load)).toBe(1)
+          expect(yield* tagged(load)).toBe(1)
+          yield* run
+          expect(yield* Cached.getOption("k")).toEqual(Option.none())
+          expect(yield* tagged(load)).toBe(2)
+          expect(yield* tagged(load)).toBe(2)
+        }).pipe(Effect.provide(cache.layer())))
+
+      it.effect("while the value is loaded: who waited gets it, nobody else does", () =>
+        Effect.gen(function*() {
+          const { load } = counting(1000)
+          const before = yield* start(tagged(load))
+          yield* TestClock.adjust("500 millis")
+          yield* run
+          const after = yield* start(tagged(load))
+          yield* TestClock.adjust("500 millis")
+          expect(yield* Fiber.join(before)).toBe(1)
+          expect(ended(after)).toBe("still waiting")
+          yield* TestClock.adjust("500 millis")
+          expect(yield* Fiber.join(after)).toBe(2)
+          expect(yield* tagged(load)).toBe(2)
+        }).pipe(Effect.provide(cache.layer())))
+
+      it.effect("while a background refresh runs", () =>
+        Effect.gen(function*() {
+          const { load } = counting(1000)
+          const get = load.pipe(
+            Cached.refreshAhead({ key: "k", ttl: "10 minutes", refreshAfter: "5 minutes", tags: ["t"] })
+          )
+          const first = yield* start(get)
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.join(first)
+          yield* TestClock.adjust("6 minutes")
+          expect(yield* get).toBe(1)
+          yield* TestClock.adjust("500 millis")
+          yield* run
+          const after = yield* start(get)
+          yield* TestClock.adjust("1 second")
+          expect(yield* Fiber.join(after)).toBe(3)
+          expect(yield* get).toBe(3)
+        }).pipe(Effect.provide(cache.layer())))
+    })
+
+    it.effect("an explicit set during a load stays, and a set value is gone after an invalidation", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1000)
+        const before = yield* start(tagged(load))
+        yield* TestClock.adjust("500 millis")
+        yield* Cached.set("k", 99, { tags: ["t"] })
+        expect(yield* tagged(load)).toBe(99)
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(before)).toBe(1)
+        expect(yield* tagged(load)).toBe(99)
+        yield* Cached.invalidateTag("t")
+        expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a tag that is known only after the load kills it, for readers after the invalidation too", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: () => ["late"] }))
+        const before = yield* start(get)
+        yield* TestClock.adjust("500 millis")
+        yield* Cached.invalidateTag("late")
+        const after = yield* start(get)
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(before)).toBe(1)
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(after)).toBe(2)
+        expect(yield* get).toBe(2)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("other tags and other keys stay", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        yield* tagged(load)
+        yield* Cached.invalidateTag("u")
+        yield* Cached.invalidate("l")
+        expect(yield* tagged(load)).toBe(1)
+      }).pipe(Effect.provide(cache.layer())))
+  })
+
+  describe.each([{ memory: true }, { memory: false }])("with a store that is down (memory: $memory)", ({ memory }) => {
+    it.effect.each(everyInvalidation)("$name holds at once and after the store is back", ({ run }) => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const { load } = counting()
+        expect(yield* tagged(load)).toBe(1)
+        expect(fake.entries.size).toBe(1)
+        fake.behave = () => ({ before: Effect.fail(unavailable) })
+        yield* run
+        expect(yield* tagged(load)).toBeGreaterThan(1)
+        fake.behave = () => ({})
+        // the value from before is in the store still, or was removed by the replay: it must not come back
+        expect(yield* tagged(load)).toBeGreaterThan(1)
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* tagged(load)).toBeGreaterThan(1)
+      }).pipe(Effect.provide(over(fake, { memory })))
+    })
+  })
+
+  describe("an answer of the store that is older than the invalidation", () => {
+    it.effect("fills no memory", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        yield* Cached.set("k", "old")
+        yield* Cached.set("other", 1)
+        fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
+        // "k" was evicted: both of these ask the store, and are answered after the invalidation
+        const reader = yield* start(Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const looker = yield* start(Cached.getOption("k"))
+        yield* TestClock.adjust("50 millis")
+        yield* Cached.invalidate("k")
+        yield* TestClock.adjust("50 millis")
+        yield* settle
+        yield* Fiber.interrupt(reader)
+        yield* Fiber.join(looker)
+        fake.behave = () => ({})
+        expect(yield* Cached.getOption("k")).not.toEqual(Option.some("old"))
+        expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+      }).pipe(Effect.provide(over(fake, { capacity: 1 })))
+    })
+
+    it.effect("fills no memory after a set either, however long the set takes", () => {
+      const fake = fakeStore()
+      const slow = Layer.sync(Store.Store, () => ({
+        ...fake.store,
+        markers: (tags: ReadonlyArray<string>) => Effect.delay(fake.store.markers(tags), 100)
+      }))
+      return Effect.gen(function*() {
+        yield* Cached.set("k", "old")
+        yield* Cached.set("other", 1)
+        const setter = yield* start(Cached.set("k", "new", { tags: ["t"] }))
+        yield* Cached.set("other", 2)
+        fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(200) } : {}
+        const reader = yield* start(Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(setter)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(reader)
+        expect(yield* Cached.getOption("k")).not.toEqual(Option.some("old"))
+      }).pipe(Effect.provide(over({ layer: slow }, { capacity: 1 })))
+    })
+  })
+
+  it.effect.each(
+    [
+      ["invalidate", Cached.invalidate("k"), Option.none()],
+      ["invalidateTag", Cached.invalidateTag("t"), Option.none()],
+      ["clear", Cached.clear, Option.none()],
+      ["a later set", Cached.set("k", "later"), Option.some("later")]
+    ] as const
+  )("a set that is slow to reach the store does not undo %s", ([, run, expected]) => {
+    const fake = fakeStore()
+    const slow = Layer.succeed(Store.Store, {
+      ...fake.store,
+      markers: (tags: ReadonlyArray<string>) => Effect.delay(fake.store.markers(tags), 100)
+    })
+    return Effect.gen(function*() {
+      const setter = yield* start(Cached.set("k", "slow", { tags: ["t"] }))
+      yield* run
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(setter)
+      yield* Cached.set("other", 1)
+      expect(yield* Cached.getOption("k")).toEqual(expected)
+    }).pipe(Effect.provide(over({ layer: slow }, { capacity: 1 })))
+  })
+
+  it.effect("invalidating more than ten thousand keys at once leaves a healthy store in use", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      yield* Cached.set("kept", 1)
+      yield* Cached.invalidateMany(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
+      expect(yield* Cached.getOption("kept")).toEqual(Option.some(1))
+      yield* Effect.succeed(2).pipe(Cached.ttl({ key: "k1", ttl: "1 hour" }))
+      expect(Array.from(fake.entries.keys())).toEqual(["kept", "k1"])
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  })
+
+  it.effect("an interrupted invalidation of many keys is carried out for all of them", () => {
+    const fake = fakeStore()
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`)
+    return Effect.gen(function*() {
+      yield* Effect.forEach(keys, (key) => Cached.set(key, "old"))
+      fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
+      const fiber = yield* start(Cached.invalidateMany(keys))
+      yield* Fiber.interrupt(fiber)
+      fake.behave = () => ({})
+      yield* TestClock.adjust("1 minute")
+      expect(fake.entries.size).toBe(0)
+      yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k39", ttl: "1 hour" }))
+      expect(fake.entries.has("k39")).toBe(true)
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  })
+
+  it.effect("two invalidations of one key that both fail are carried out later, and the store is used again", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      yield* Cached.set("k", "old")
+      fake.behave = () => ({ before: Effect.delay(Effect.fail(unavailable), 10) })
+      const both = yield* Effect.all([start(Cached.invalidate("k")), start(Cached.invalidate("k"))])
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forEach(both, Fiber.join)
+      fake.behave = () => ({})
+      yield* TestClock.adjust("2 minutes")
+      expect(fake.entries.size).toBe(0)
+      yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      expect(fake.entries.size).toBe(1)
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  })
+
+  it.effect("invalidateAfter invalidates its tags too when it is interrupted while the store removes its keys", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      yield* tagged(Effect.succeed("old"))
+      fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
+      const fiber = yield* start(Effect.void.pipe(Cached.invalidateAfter(["other", { tag: "t" }])))
+      const interruption = yield* start(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(interruption)
+      fake.behave = () => ({})
+      expect(yield* tagged(Effect.succeed("new"))).toBe("new")
+    }).pipe(Effect.provide(over(fake)))
+  })
+})

@@ -1,0 +1,129 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber } from "effect"
+import { Cached, CacheError } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, settle, start } from "./caches.ts"
+
+describe("P3 · no reader is interrupted, delayed or failed because another was", () => {
+  describe.each(caches)("over $name", (cache) => {
+    it.effect("the starter's interruption leaves the load running for its followers", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const starter = yield* start(get)
+        const follower = yield* start(get)
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.interrupt(starter)
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(follower)).toBe(1)
+        expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a follower's interruption leaves the load running for the starter", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const starter = yield* start(get)
+        const followers = yield* Effect.forEach([1, 2, 3], () => start(get))
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.interruptAll(followers)
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(starter)).toBe(1)
+        expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("the last one's interruption ends the load, waits for its finalizers, and a new reader loads anew", () =>
+      Effect.gen(function*() {
+        let finalized = false
+        const slow = Effect.onInterrupt(
+          Effect.sleep(1000),
+          () => Effect.andThen(Effect.sleep(100), Effect.sync(() => finalized = true))
+        )
+        const get = Effect.as(slow, "slow").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
+        yield* TestClock.adjust("500 millis")
+        const interruption = yield* start(Fiber.interruptAll(readers))
+        yield* settle
+        expect(ended(interruption)).toBe("still waiting")
+        // while the old load is ending, its id is free
+        expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+        yield* TestClock.adjust("100 millis")
+        expect(finalized).toBe(true)
+        expect(Exit.isSuccess(yield* Fiber.await(interruption))).toBe(true)
+        expect(yield* get).toBe("new")
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("one's timeout is its own: the others get the value, and it is stored", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const patient = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const hasty = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "100 millis" })))
+        yield* TestClock.adjust("100 millis")
+        expect(yield* Fiber.await(hasty)).toEqual(
+          Exit.fail(new CacheError.LoadTimeout({ key: "k", timeoutMillis: 100 }))
+        )
+        expect(ended(patient)).toBe("still waiting")
+        yield* TestClock.adjust("900 millis")
+        expect(yield* Fiber.join(patient)).toBe(1)
+        expect(yield* Cached.getOption("k")).toMatchObject({ value: 1 })
+        expect(counts.started).toBe(1)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("one's fallbackWhen that throws dies alone", () =>
+      Effect.gen(function*() {
+        const options = { key: "k", ttl: "1 hour", softTtl: 0 } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
+        const load = Effect.andThen(Effect.sleep(1000), Effect.fail("down"))
+        const good = yield* start(load.pipe(Cached.softTtl(options)))
+        const bad = yield* start(load.pipe(Cached.softTtl({
+          ...options,
+          fallbackWhen: () => {
+            throw new Error("a mistake")
+          }
+        })))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(good)).toBe("stale")
+        expect(Exit.hasDies(yield* Fiber.await(bad))).toBe(true)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("one's interruption inside the load of another key leaves that one's other readers alone", () =>
+      Effect.gen(function*() {
+        const inner = counting(1000)
+        const get = inner.load.pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
+        const outer = yield* start(get.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" })))
+        const other = yield* start(get)
+        yield* Fiber.interrupt(outer)
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(other)).toBe(1)
+        expect(inner.counts.interrupted).toBe(0)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("the load's own failure reaches every waiter with its whole cause, unwrapped", () =>
+      Effect.gen(function*() {
+        const cause = Cause.combine(Cause.fail("down" as const), Cause.die("and out"))
+        const load = Effect.andThen(Effect.sleep(1000), Effect.failCause(cause))
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
+        yield* TestClock.adjust("1 second")
+        for (const reader of readers) {
+          const exit = yield* Fiber.await(reader)
+          expect(
+            Exit.isFailure(exit) &&
+              exit.cause.reasons.map((reason) =>
+                Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : reason
+              )
+          ).toEqual(["down", "and out"])
+        }
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a load that interrupts itself does so to its waiters, and nothing is stored", () =>
+      Effect.gen(function*() {
+        const get = Effect.andThen(Effect.sleep(1000), Effect.interrupt).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const reader = yield* start(get)
+        yield* TestClock.adjust("1 second")
+        const exit = yield* Fiber.await(reader)
+        expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(Effect.provide(cache.layer())))
+  })
+})

@@ -1,0 +1,380 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CachePolicy, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { type Behaviour, counting, ended, fakeStore, over, settle, start, within } from "./caches.ts"
+
+const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
+
+const faults: ReadonlyArray<{ readonly name: string; readonly behaviour: () => Behaviour }> = [
+  { name: "fails", behaviour: () => ({ before: Effect.fail(unavailable) }) },
+  { name: "fails late", behaviour: () => ({ before: Effect.delay(Effect.fail(unavailable), 100) }) },
+  { name: "dies", behaviour: () => ({ before: Effect.die("broken") }) },
+  { name: "interrupts itself", behaviour: () => ({ before: Effect.interrupt }) },
+  {
+    name: "throws",
+    behaviour: () => {
+      throw new Error("broken")
+    }
+  },
+  { name: "never answers", behaviour: () => ({ before: Effect.never }) },
+  {
+    name: "never answers and cannot be interrupted",
+    behaviour: () => ({ before: Effect.uninterruptible(Effect.never) })
+  },
+  { name: "answers after the budget", behaviour: () => ({ after: Effect.sleep(10_000) }) }
+]
+
+const operations = ["get", "set", "remove", "clear"] as const
+
+const tiers = [{ memory: true }, { memory: false }]
+
+/** runs to its end under a clock that moves, and says how long it took */
+const timed = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const startedAt = yield* Clock.currentTimeMillis
+    const fiber = yield* start(Effect.zip(self, Clock.currentTimeMillis))
+    for (let i = 0; i < 100 && fiber.pollUnsafe() === undefined; i++) {
+      yield* TestClock.adjust(25)
+      yield* settle
+    }
+    expect(ended(fiber)).not.toBe("still waiting")
+    const [value, endedAt] = yield* Fiber.join(fiber)
+    return { value, millis: endedAt - startedAt }
+  })
+
+const lie = (answer: unknown): Store.Store => ({ ...fakeStore().store, get: () => Effect.succeed(answer as never) })
+
+const meta = {
+  createdAt: 0,
+  softExpiresAt: 1e9,
+  expiresAt: 1e9,
+  loadMillis: 1,
+  outcome: "success",
+  tags: [],
+  writeId: "w",
+  serializer: 1
+}
+
+const lies: ReadonlyArray<{ readonly name: string; readonly answer: unknown }> = [
+  { name: "nothing at all", answer: undefined },
+  { name: "an entry without meta", answer: { entry: {}, versions: [] } },
+  { name: "an entry without payload", answer: { entry: { meta }, versions: [] } },
+  { name: "tags that are no list", answer: { entry: { meta: { ...meta, tags: null }, payload: new Uint8Array() } } },
+  { name: "no versions of its tags", answer: { entry: { meta: { ...meta, tags: [{ tag: "t", version: "v" }] } } } },
+  {
+    name: "a deadline that is no number",
+    answer: { entry: { meta: { ...meta, expiresAt: NaN }, payload: new Uint8Array([123]) }, versions: [] }
+  },
+  { name: "bytes of nothing", answer: { entry: { meta, payload: new Uint8Array([1, 2, 3]) }, versions: [] } }
+]
+
+class Weather extends CacheKey.Class<Weather>()("Weather", {
+  payload: { city: Schema.String },
+  success: Schema.Struct({ celsius: Schema.Number })
+}) {}
+
+describe("P4 · a store that is down, slow, full or lying never fails a program, nor delays it beyond its budget", () => {
+  describe.each(tiers)("memory: $memory", ({ memory }) => {
+    describe.each(faults)("a store that $name", ({ behaviour }) => {
+      it.effect.each(operations.slice(0, 2))("at %s: a read gives the load's value within the budget", (operation) => {
+        const fake = fakeStore()
+        fake.behave = (asked) => asked === operation ? behaviour() : {}
+        return Effect.gen(function*() {
+          const { counts, load } = counting()
+          const read = yield* timed(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] })))
+          expect(read.value).toBe(1)
+          expect(read.millis).toBeLessThanOrEqual(500)
+          expect(counts.started).toBe(1)
+          fake.behave = () => ({})
+        }).pipe(Effect.provide(over(fake, { memory })))
+      })
+
+      it.effect("at everything: reads, writes and invalidations succeed within the budget", () => {
+        const fake = fakeStore()
+        fake.behave = behaviour
+        const budget = 500
+        return within(
+          over(fake, { memory }),
+          Effect.gen(function*() {
+            const { load } = counting()
+            for (
+              const run of [
+                load.pipe(Cached.ttl({ key: "a", ttl: "1 hour" })),
+                load.pipe(Cached.softTtl({ key: "b", ttl: "1 hour", softTtl: "1 minute", tags: ["t"] })),
+                CachePolicy.refresh(load.pipe(Cached.ttl({ key: "c", ttl: "1 hour" }))),
+                Cached.getOption("other"),
+                Cached.has("other"),
+                Cached.set("d", 1, { tags: ["t"] }),
+                Cached.invalidate("a"),
+                Cached.invalidateTag("t"),
+                Cached.remove("b"),
+                Cached.clear
+              ]
+            ) {
+              const { millis } = yield* timed(run as Effect.Effect<unknown>)
+              expect(millis).toBeLessThanOrEqual(budget)
+            }
+          })
+        )
+      })
+    })
+
+    it.effect.each(lies)("a store that answers $name: a miss", ({ answer }) =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+        yield* Cached.clear
+        expect(yield* Cached.getOption("other")).toEqual(Option.none())
+        expect((yield* Cached.stats).loads).toBe(1)
+      }).pipe(Effect.provide(over({ layer: Layer.sync(Store.Store, () => lie(answer)) }, { memory }))))
+
+    it.effect.each(lies)("a synchronous store that answers $name: a miss", ({ answer }) => {
+      const store = {
+        ...MemoryStore.make(),
+        getUnsafe: () => answer as never,
+        get: () => Effect.succeed(answer as never)
+      }
+      return Effect.gen(function*() {
+        const { load } = counting()
+        expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+        expect(yield* Cached.getOption("other")).toEqual(Option.none())
+        expect((yield* Cached.stats).loads).toBe(1)
+      }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory })))
+    })
+
+    it.effect.each(["get", "getUnsafe", "set", "remove", "take", "put", "markers", "invalidateTags"] as const)(
+      "a store whose %s throws instead of failing",
+      (operation) => {
+        const { store } = memory ? fakeStore() : { store: MemoryStore.make() }
+        let broken = true
+        const thrower: Store.Store = {
+          ...store,
+          [operation]: (...args: ReadonlyArray<never>) => {
+            if (broken) throw new Error("broken")
+            return (store[operation] as any)(...args)
+          }
+        }
+        return Effect.gen(function*() {
+          const { load } = counting()
+          expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))).toBe(1)
+          yield* Cached.set("l", 1, { tags: ["t"] })
+          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate("k")
+          broken = false
+        }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, thrower) }, { memory })))
+      }
+    )
+
+    it.effect.each(["take", "put", "markers", "invalidateTags", "remove"] as const)(
+      "a store that answers nothing to %s",
+      (operation) => {
+        const { store } = fakeStore()
+        const liar = { ...store, [operation]: () => Effect.undefined as never }
+        return Effect.gen(function*() {
+          const { load } = counting()
+          expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))).toBe(1)
+          yield* Cached.set("l", 1, { tags: ["t"] })
+          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate("k")
+        }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, liar) }, { memory })))
+      }
+    )
+  })
+
+  it.effect("the budget is that of all steps of one read together", () => {
+    const fake = fakeStore()
+    fake.behave = () => ({ before: Effect.sleep(200) })
+    return Effect.gen(function*() {
+      const { load } = counting()
+      const read = yield* timed(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      expect(read).toEqual({ value: 1, millis: 500 })
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  })
+
+  it.effect("a synchronous store that waits for locks has the same budget", () => {
+    const entries = new Map()
+    const store = Store.makeSync({
+      name: "locked",
+      get: (id) => entries.get(id),
+      set: (id, entry) => void entries.set(id, entry),
+      remove: (id) => entries.delete(id),
+      attempt: (_, run) => Effect.delay(Effect.sync(run), 400)
+    })
+    return Effect.gen(function*() {
+      const { load } = counting()
+      const read = yield* timed(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      expect(read).toEqual({ value: 1, millis: 500 })
+    }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })))
+  })
+
+  it.effect("storeTimeout sets the budget, of the layer and of a call", () => {
+    const fake = fakeStore()
+    fake.behave = () => ({ before: Effect.never })
+    return Effect.gen(function*() {
+      const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      expect((yield* timed(get("a"))).millis).toBe(200)
+      expect((yield* timed(CachePolicy.storeTimeout("50 millis")(get("b")))).millis).toBe(50)
+      fake.behave = () => ({})
+    }).pipe(Effect.provide(over(fake, { storeTimeout: "200 millis" })))
+  })
+
+  it.effect("after three timeouts the store is skipped until a probe succeeds", () => {
+    const fake = fakeStore()
+    fake.behave = () => ({ before: Effect.never })
+    return Effect.gen(function*() {
+      const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      for (const key of ["a", "b", "c"]) expect((yield* timed(get(key))).millis).toBe(500)
+      const asked = fake.calls.length
+      for (const key of ["d", "e", "f"]) expect(yield* get(key)).toBe(1)
+      expect(fake.calls.length).toBe(asked)
+      // the first reader after the pause is the probe, alone
+      yield* TestClock.adjust("1 second")
+      const probe = yield* start(get("g"))
+      expect(yield* get("h")).toBe(1)
+      expect(fake.calls.length).toBe(asked + 1)
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(probe)).toBe(1)
+      // it failed: twice the pause
+      yield* TestClock.adjust("1 second")
+      yield* get("i")
+      expect(fake.calls.length).toBe(asked + 1)
+      yield* TestClock.adjust("1 second")
+      fake.behave = () => ({})
+      yield* get("j")
+      yield* get("k")
+      expect(Array.from(fake.entries.keys())).toEqual(["j", "k"])
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  })
+
+  it.effect("a lost invalidation is replayed, its id distrusted until then, all others used at once", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      yield* Cached.set("k", "old")
+      yield* Cached.set("other", "kept")
+      fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+      yield* Cached.invalidate("k")
+      expect(fake.entries.has("k")).toBe(true)
+      expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+      expect(yield* Effect.succeed("newer").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("newer")
+      fake.behave = () => ({})
+      yield* TestClock.adjust("2 minutes")
+      expect(fake.entries.has("k")).toBe(false)
+      yield* Effect.succeed("stored").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      expect(fake.entries.has("k")).toBe(true)
+      expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  })
+
+  it.effect("a lost tag invalidation is replayed, and entries of the tag distrusted until then", () => {
+    const fake = fakeStore()
+    let down = false
+    const layer = Layer.succeed(Store.Store, {
+      ...fake.store,
+      invalidateTags: (tags: ReadonlyArray<string>) =>
+        Effect.suspend(() => down ? Effect.fail(unavailable) : fake.store.invalidateTags(tags))
+    })
+    return Effect.gen(function*() {
+      const get = (key: string, value: string, tag: string) =>
+        Effect.succeed(value).pipe(Cached.ttl({ key, ttl: "1 hour", tags: [tag] }))
+      yield* get("k", "old", "t")
+      yield* get("l", "kept", "u")
+      down = true
+      yield* Cached.invalidateTag("t")
+      expect(yield* get("k", "new", "t")).toBe("new")
+      expect(yield* get("l", "other", "u")).toBe("kept")
+      down = false
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* get("k", "newest", "t")).toBe("newest")
+      expect(yield* get("k", "hit", "t")).toBe("newest")
+    }).pipe(Effect.provide(over({ layer }, { memory: false })))
+  })
+
+  it.effect("what the store could not take is served from memory", () => {
+    const fake = fakeStore()
+    fake.behave = (operation) =>
+      operation === "set"
+        ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation: "set", reason: "Full" })) }
+        : {}
+    return Effect.gen(function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      expect([yield* get, yield* get]).toEqual([1, 1])
+    }).pipe(Effect.provide(over(fake)))
+  })
+
+  describe("under CachePolicy.strict", () => {
+    const get = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+
+    it.effect.each(
+      [
+        ["a read", "get", get],
+        ["a read's write", "set", get],
+        ["getOption", "get", Cached.getOption("k")],
+        ["set", "set", Cached.set("k", 1)],
+        ["invalidate", "remove", Cached.invalidate("k")],
+        ["clear", "clear", Cached.clear]
+      ] as const
+    )("%s fails with the StoreError", ([, operation, run]) => {
+      const fake = fakeStore()
+      fake.behave = (asked) => asked === operation ? { before: Effect.fail(unavailable) } : {}
+      return Effect.gen(function*() {
+        expect(yield* Effect.exit(CachePolicy.strict(run))).toEqual(Exit.fail(unavailable))
+      }).pipe(Effect.provide(over(fake)))
+    })
+
+    it.effect("a timeout is a StoreError with that reason", () => {
+      const fake = fakeStore()
+      fake.behave = () => ({ before: Effect.never })
+      return Effect.gen(function*() {
+        const { value } = yield* timed(Effect.flip(CachePolicy.strict(get)))
+        expect(value).toMatchObject({ _tag: "StoreError", reason: "Timeout", operation: "get" })
+        fake.behave = () => ({})
+      }).pipe(Effect.provide(over(fake)))
+    })
+
+    it.effect("a value that does not fit its schema is a SerializerError, and without strict no failure", () =>
+      Effect.gen(function*() {
+        const key = new Weather({ city: "Berlin" })
+        const wrong = Effect.succeed({ celsius: "warm" } as never).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        expect(yield* wrong).toEqual({ celsius: "warm" })
+        yield* Cached.invalidate(key)
+        expect(yield* Effect.flip(CachePolicy.strict(wrong))).toMatchObject({ _tag: "SerializerError" })
+      }).pipe(Effect.provide(over(fakeStore()))))
+
+    it.effect("a reader who joins a load after its fault hears of it too", () => {
+      const fake = fakeStore()
+      fake.behave = (operation) => operation === "get" ? { before: Effect.fail(unavailable) } : {}
+      return Effect.gen(function*() {
+        const load = Effect.delay(Effect.succeed(1), 1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const lenient = yield* start(load)
+        yield* settle
+        const strict = yield* start(CachePolicy.strict(load))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(lenient)).toBe(1)
+        expect(yield* Fiber.await(strict)).toEqual(Exit.fail(unavailable))
+      }).pipe(Effect.provide(over(fake)))
+    })
+
+    it.effect("does not show in the error channel between the read and the boundary, nor reach readers beside it", () => {
+      const fake = fakeStore()
+      fake.behave = () => ({ before: Effect.delay(Effect.fail(unavailable), 10) })
+      return Effect.gen(function*() {
+        let caught = false
+        const program = get.pipe(Effect.catch(() => {
+          caught = true
+          return Effect.succeed(2)
+        }))
+        const strict = yield* start(CachePolicy.strict(program))
+        const lenient = yield* start(get)
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.await(strict)).toEqual(Exit.fail(unavailable))
+        expect(yield* Fiber.join(lenient)).toBe(1)
+        expect(caught).toBe(false)
+      }).pipe(Effect.provide(over(fake)))
+    })
+  })
+})

@@ -1,0 +1,212 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
+import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
+
+class Described extends CacheKey.Class<Described>()("Described", { success: Schema.String, error: Schema.String }) {}
+
+const soft = { key: "k", ttl: "10 minutes", softTtl: "7 minutes" } as const
+const ahead = { key: "k", ttl: "10 minutes", refreshAfter: "7 minutes" } as const
+
+const good = Effect.succeed("good") as Effect.Effect<string, string>
+const bad = Effect.fail("down") as Effect.Effect<string, string>
+
+it.effect("P6 · a store's soft deadline behind the hard one prolongs nothing", () => {
+  const fake = fakeStore()
+  return Effect.gen(function*() {
+    yield* good.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))
+    const stored = fake.entries.get("k")!
+    fake.entries.set("k", { ...stored, meta: { ...stored.meta, softExpiresAt: Infinity } })
+    yield* Cached.set("other", 1)
+    expect(yield* bad.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))).toBe("good")
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Effect.flip(bad.pipe(Cached.ttl({ key: "k", ttl: "1 minute" })))).toBe("down")
+  }).pipe(Effect.provide(over(fake, { capacity: 1 })))
+})
+
+describe("P6 · a stale value is served only inside its ttl, by a strategy that says so", () => {
+  describe.each(caches)("over $name", (cache) => {
+    it.effect("softTtl: until one millisecond before ttl", () =>
+      Effect.gen(function*() {
+        yield* good.pipe(Cached.softTtl(soft))
+        yield* TestClock.adjust("10 minutes")
+        yield* TestClock.adjust(-1)
+        expect(yield* bad.pipe(Cached.softTtl(soft))).toBe("good")
+        yield* TestClock.adjust(1)
+        expect(yield* Effect.flip(bad.pipe(Cached.softTtl(soft)))).toBe("down")
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("softTtl: a load that fails only after the stale value's ttl has passed fails its reader", () =>
+      Effect.gen(function*() {
+        yield* good.pipe(Cached.softTtl(soft))
+        yield* TestClock.adjust("8 minutes")
+        const slow = yield* start(Effect.delay(bad, "3 minutes").pipe(Cached.softTtl(soft)))
+        yield* TestClock.adjust("3 minutes")
+        expect(yield* Fiber.await(slow)).toEqual(Exit.fail("down"))
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("softTimeout: the stale value after it, the load goes on and is stored", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(3000)
+        const get = load.pipe(Cached.softTtl({ ...soft, softTimeout: "1 second" }))
+        const first = yield* start(get)
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* Fiber.join(first)).toBe(1)
+        yield* TestClock.adjust("8 minutes")
+        const second = yield* start(get)
+        yield* TestClock.adjust("999 millis")
+        expect(ended(second)).toBe("still waiting")
+        yield* TestClock.adjust("1 millis")
+        expect(yield* Fiber.join(second)).toBe(1)
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* get).toBe(2)
+        expect(counts).toEqual({ started: 2, ended: 2, interrupted: 0 })
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("softTimeout does not serve past the ttl", () =>
+      Effect.gen(function*() {
+        const { load } = counting(3000)
+        yield* Cached.set("k", 0, { ttl: "1 second" })
+        const reader = yield* start(load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: "2 seconds" })))
+        yield* TestClock.adjust("2 seconds")
+        expect(ended(reader)).toBe("still waiting")
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(reader)).toBe(1)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("ttl, and a reader who joins with it, gets the failure and no stale value", () =>
+      Effect.gen(function*() {
+        yield* Effect.succeed("good").pipe(Cached.softTtl({ ...soft, softTtl: 0 }))
+        const load = Effect.delay(bad, "1 second")
+        const falls = yield* start(load.pipe(Cached.softTtl({ ...soft, softTtl: 0 })))
+        yield* settle
+        const refreshes = yield* start(CachePolicy.refresh(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(falls)).toBe("good")
+        expect(yield* Fiber.await(refreshes)).toEqual(Exit.fail("down"))
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("an invalidated stale value is served to nobody", () =>
+      Effect.gen(function*() {
+        yield* good.pipe(Cached.softTtl({ ...soft, tags: ["t"] }))
+        yield* TestClock.adjust("8 minutes")
+        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl({ ...soft, tags: ["t"] })))
+        yield* TestClock.adjust("500 millis")
+        yield* Cached.invalidateTag("t")
+        const after = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl({ ...soft, tags: ["t"] })))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.await(reader)).toEqual(Exit.fail("down"))
+        expect(yield* Fiber.await(after)).toEqual(Exit.fail("down"))
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a strategy of your own is held to the ttl too, and to falling back itself", () =>
+      Effect.gen(function*() {
+        const own = (decision: Strategy.Decision): Strategy.Strategy => ({
+          ...Strategy.ttl({ ttl: "1 minute" }),
+          decide: (entry) => entry === undefined ? Strategy.Load : decision
+        })
+        const falls = Cached.withStrategy({ key: "k", strategy: own(Strategy.LoadOrStale), retryAfter: 0 })
+        const loads = Cached.withStrategy({ key: "k", strategy: own(Strategy.Load), retryAfter: 0 })
+        yield* good.pipe(falls)
+        yield* TestClock.adjust("59 seconds")
+        const both = [
+          yield* start(Effect.delay(bad, 500).pipe(falls)),
+          yield* start(Effect.delay(bad, 500).pipe(loads))
+        ]
+        yield* settle
+        yield* TestClock.adjust(500)
+        expect(both.map(ended)).toEqual([Exit.succeed("good"), Exit.fail("down")])
+        yield* TestClock.adjust(500)
+        expect(yield* Effect.flip(bad.pipe(falls))).toBe("down")
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("refreshAhead: at its ttl a value is gone, though its refresh failed", () =>
+      Effect.gen(function*() {
+        yield* good.pipe(Cached.refreshAhead(ahead))
+        yield* TestClock.adjust("9 minutes")
+        expect(yield* bad.pipe(Cached.refreshAhead(ahead))).toBe("good")
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Effect.flip(bad.pipe(Cached.refreshAhead(ahead)))).toBe("down")
+      }).pipe(Effect.provide(cache.layer())))
+
+    describe("a failed refresh never replaces or removes a good value", () => {
+      const outcomes = [
+        { what: "fails", outcome: bad },
+        { what: "dies", outcome: Effect.die("bug") },
+        { what: "interrupts itself", outcome: Effect.interrupt },
+        { what: "hangs", outcome: Effect.never }
+      ]
+
+      it.effect.each(outcomes)("in the background, when it $what", ({ outcome }) =>
+        Effect.gen(function*() {
+          yield* good.pipe(Cached.refreshAhead(ahead))
+          yield* TestClock.adjust("8 minutes")
+          expect(yield* outcome.pipe(Cached.refreshAhead(ahead))).toBe("good")
+          yield* TestClock.adjust("90 seconds")
+          expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
+          expect(yield* outcome.pipe(Cached.refreshAhead(ahead))).toBe("good")
+        }).pipe(Effect.provide(cache.layer())))
+
+      it.effect.each(outcomes.slice(0, 3))(
+        "asked for, when it $what: its failure is the caller's",
+        ({ outcome }) =>
+          Effect.gen(function*() {
+            yield* good.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+            const exit = yield* Effect.exit(CachePolicy.refresh(outcome.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+            expect(Exit.isFailure(exit)).toBe(true)
+            expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
+          }).pipe(Effect.provide(cache.layer()))
+      )
+
+      it.effect.each(
+        [
+          ["refreshAhead", Cached.refreshAhead({ ...ahead, when: () => true }), 8],
+          ["softTtl", Cached.softTtl({ ...soft, when: () => true }), 8],
+          ["failover", Cached.failover({ key: "k", ttl: "10 minutes", when: () => true }), 0]
+        ] as const
+      )("even where failures are stored (%s)", ([, cached, minutes]) =>
+        Effect.gen(function*() {
+          yield* cached(good)
+          yield* TestClock.adjust(`${minutes} minutes`)
+          expect(yield* cached(bad)).toBe("good")
+          yield* TestClock.adjust("10 seconds")
+          expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
+          expect(yield* cached(bad)).toBe("good")
+        }).pipe(Effect.provide(cache.layer())))
+
+      it.effect("even where failures are stored, and the refresh is asked for", () =>
+        Effect.gen(function*() {
+          const key = new Described()
+          const cached = Cached.ttl({ key, ttl: "1 hour", when: () => true })
+          yield* cached(good)
+          expect(yield* Effect.flip(CachePolicy.refresh(cached(bad)))).toBe("down")
+          expect(yield* Cached.getOption(key)).toEqual(Option.some("good"))
+          // where the value has expired the failure is stored
+          yield* TestClock.adjust("1 hour")
+          expect(yield* Effect.flip(cached(bad))).toBe("down")
+          expect(yield* Effect.flip(cached(good))).toBe("down")
+        }).pipe(Effect.provide(cache.layer())))
+    })
+
+    it.effect("a failing backend is asked once in retryAfter, and a cause fallbackWhen refuses is the reader's", () =>
+      Effect.gen(function*() {
+        const options = { ...soft, retryAfter: "30 seconds" } as const
+        yield* good.pipe(Cached.softTtl(options))
+        yield* TestClock.adjust("8 minutes")
+        let calls = 0
+        const failing = Effect.suspend(() => {
+          calls++
+          return bad
+        }).pipe(Cached.softTtl(options))
+        expect([yield* failing, yield* failing]).toEqual(["good", "good"])
+        expect(calls).toBe(1)
+        yield* TestClock.adjust("30 seconds")
+        expect(yield* failing).toBe("good")
+        expect(calls).toBe(2)
+        yield* TestClock.adjust("30 seconds")
+        const picky = bad.pipe(Cached.softTtl({ ...options, fallbackWhen: (cause) => !Cause.hasFails(cause) }))
+        expect(yield* Effect.flip(picky)).toBe("down")
+      }).pipe(Effect.provide(cache.layer())))
+  })
+})

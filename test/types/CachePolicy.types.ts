@@ -1,0 +1,102 @@
+/** What the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
+import { Effect, Exit, Layer } from "effect"
+import {
+  Cached,
+  type CacheError,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Serializer,
+  type Store,
+  Strategy
+} from "effect-cached"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+type Cache = Caching.Caching
+declare const load: Effect.Effect<number, "down", Cache>
+type Load = typeof load
+
+const policies = [
+  CachePolicy.refresh(load),
+  CachePolicy.readOnly(load),
+  CachePolicy.writeOnly(load),
+  CachePolicy.bypass(load),
+  CachePolicy.disabled(load),
+  load.pipe(CachePolicy.refresh),
+  load.pipe(CachePolicy.storeTimeout("1 second")),
+  load.pipe(CachePolicy.disable("get", "set", "remove", "invalidate", "clear"))
+] as const
+same<(typeof policies)[number], Load>(true)
+
+const strict = load.pipe(CachePolicy.strict)
+type Faults = CacheError.StoreError | CacheError.SerializerError | CacheError.LockError
+same<typeof strict, Effect.Effect<number, "down" | Faults, Cache>>(true)
+
+// @ts-expect-error no such operation
+CachePolicy.disable("read")
+// @ts-expect-error no duration
+CachePolicy.storeTimeout("soon")
+// @ts-expect-error the failures of the store are errors
+export const lenient: Load = load.pipe(CachePolicy.strict)
+
+// layers: only a store is required
+const memory = CacheLayer.memory({ capacity: 10 })
+same<typeof memory, Layer.Layer<Cache>>(true)
+const overStore = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second", refresh: { concurrency: 1 } })
+same<typeof overStore, Layer.Layer<Cache, never, Store.Store>>(true)
+same<typeof CacheLayer.layer, Layer.Layer<Cache, never, Store.Store>>(true)
+same<typeof CacheLayer.disabled, Layer.Layer<Cache>>(true)
+const disk = CacheLayer.disk({ directory: "x", maxSize: "1 GiB", capacity: 10 })
+same<typeof disk, Layer.Layer<Cache, CacheError.StoreError>>(true)
+declare const serializer: Serializer.Serializer
+const withSerializer = Layer.provide(CacheLayer.layer, Layer.succeed(Serializer.Serializer, serializer))
+same<typeof withSerializer, Layer.Layer<Cache, never, Store.Store>>(true)
+export const run: Effect.Effect<number, "down"> = load.pipe(Effect.provide(memory))
+
+// @ts-expect-error an unknown option
+CacheLayer.memory({ capcity: 10 })
+// @ts-expect-error a store's option
+CacheLayer.memory({ storeTimeout: 1 })
+// @ts-expect-error an unknown option of refresh
+CacheLayer.memory({ refresh: { concurency: 1 } })
+// @ts-expect-error no directory
+CacheLayer.disk({})
+// @ts-expect-error an eviction by name
+CacheLayer.memory({ eviction: "lru" })
+
+// strategies: what they are for is known where they are used, and anything where they ask nothing
+export const anything: ReadonlyArray<Strategy.Strategy> = [
+  Strategy.ttl({ ttl: 1 }),
+  Strategy.softTtl({ ttl: 2, softTtl: 1, jitter: 0.1 }),
+  Strategy.refreshAhead({ ttl: 2, refreshAfter: 1, when: () => true }),
+  Strategy.probabilistic({ ttl: 2, beta: 1 }),
+  Strategy.failover({ ttl: 2 }),
+  Strategy.untilInvalidated
+]
+export const ofNumbers: Strategy.Strategy<number, never, string> = Strategy.ttl({
+  ttl: (exit, key) => {
+    same<typeof exit, Exit.Exit<number, never>>(true)
+    same<typeof key, string>(true)
+    return 1
+  }
+})
+export const narrower: Strategy.Strategy<5, never, "k"> = ofNumbers
+export const own: Strategy.Strategy = {
+  name: "own",
+  decide: (entry, now, random) => entry === undefined || now > random() ? Strategy.Load : "Serve",
+  lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: 1, ttl: 1 } : "skip"
+}
+export const cached: Effect.Effect<number, "down", Cache> = load.pipe(Cached.withStrategy({ key: "k", strategy: own }))
+
+// @ts-expect-error one for numbers is none for all
+export const wider: Strategy.Strategy = ofNumbers
+// @ts-expect-error an unknown option
+Strategy.ttl({ ttl: 1, tll: 2 })
+// @ts-expect-error no ttl
+Strategy.ttl({})
+// @ts-expect-error no softTtl
+Strategy.softTtl({ ttl: 1 })
+// @ts-expect-error no decision
+export const wrong: Strategy.Strategy = { ...own, decide: () => "Maybe" }
