@@ -27,7 +27,9 @@ for (const [name, serializer] of Object.entries({ Binary, IndentedJson, "one of 
 
 const Report = Schema.Struct({
   city: Schema.String,
-  days: Schema.Array(Schema.Struct({ at: Schema.Date, celsius: Schema.Number, sky: Schema.Literals(["clear", "cloudy"]) }))
+  days: Schema.Array(
+    Schema.Struct({ at: Schema.Date, celsius: Schema.Number, sky: Schema.Literals(["clear", "cloudy"]) })
+  )
 })
 
 const report: typeof Report.Type = {
@@ -83,7 +85,10 @@ describe("IndentedJson", () => {
 
   it.effect("writes a line for each property", () =>
     Effect.gen(function*() {
-      const bytes = yield* IndentedJson.make(Schema.Struct({ a: Schema.Number, b: Schema.String })).encode({ a: 1, b: "é" })
+      const bytes = yield* IndentedJson.make(Schema.Struct({ a: Schema.Number, b: Schema.String })).encode({
+        a: 1,
+        b: "é"
+      })
       expect(text(bytes)).toBe("{\n  \"a\": 1,\n  \"b\": \"é\"\n}\n")
     }))
 })

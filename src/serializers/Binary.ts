@@ -1,0 +1,103 @@
+/**
+ * Compact bytes that follow the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster where values are
+ * large. Not for reading by people.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaParser from "effect/SchemaParser"
+import type { SerializerError } from "../CacheError.ts"
+import { json } from "../internal/json.ts"
+import { hasPart, refuseRedacted } from "../internal/redacted.ts"
+import { structured } from "../internal/structured.ts"
+import * as throughSchema from "../internal/throughSchema.ts"
+import type { Codec, Serializer } from "../Serializer.ts"
+
+const name = "binary"
+const id = 3
+
+/** The first byte says what follows. */
+const frame = 0
+const text = 1
+
+/**
+ * The binary serializer. Where a key has no schema it writes what `Structured` writes.
+ *
+ * The bytes are only good for the schema that wrote them, which a key class takes care of: another schema is another id.
+ * Written as JSON are values with half a surrogate pair or U+FFFD in a text, which the binary format cannot tell apart, and
+ * those of schemas with `Schema.Unknown`, `Any` or `ObjectKeyword` in them.
+ *
+ * It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Binary } from "effect-cached/serializers/Binary"
+ *
+ * const codec = Binary.make(Schema.Struct({ city: Schema.String, celsius: Schema.Number }))
+ * const bytes = Effect.runSync(codec.encode({ city: "Berlin", celsius: 21 }))
+ * Effect.runSync(codec.decode(bytes)).city // => "Berlin"
+ * ```
+ *
+ * @category serializers
+ * @since 0.1.0
+ */
+export const Binary: Serializer = {
+  name,
+  contentType: "application/octet-stream",
+  extension: ".bin",
+  make: (schema) => schema === undefined ? throughSchema.withoutSchema(structured) : fromSchema(schema)
+}
+
+const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
+  refuseRedacted(schema.ast, name)
+  const open = hasPart(schema.ast, isOpen)
+  const codec = SchemaBinary.toCodec(schema)
+  const toFrame = throughSchema.guard<Uint8Array, R>(name, "encode", SchemaParser.encodeUnknownEffect(codec))
+  const fromFrame = throughSchema.guard<A, R>(name, "decode", SchemaParser.decodeUnknownEffect(codec))
+  let compiled: Codec<A, R> | undefined
+  const textCodec = () => compiled ??= throughSchema.make({ ...json, name }, schema)
+  const asText = (value: A) => Effect.mapEager(textCodec().encode(value), (bytes) => prefixed(text, bytes))
+  const encode = (value: A) =>
+    Effect.flatMapEager(
+      toFrame(value),
+      (bytes): Effect.Effect<Uint8Array, SerializerError, R> =>
+        hasReplacement(bytes) ? asText(value) : Exit.succeed(prefixed(frame, bytes))
+    )
+  return {
+    id,
+    encode: open ? asText : encode,
+    decode(bytes) {
+      switch (bytes[0]) {
+        case frame:
+          return fromFrame(bytes.subarray(1))
+        case text:
+          return textCodec().decode(bytes.subarray(1))
+        default:
+          return Exit.fail(throughSchema.fault(name, "decode", "these bytes were written by something else"))
+      }
+    }
+  }
+}
+
+/** What may hold anything: the binary format would change what is no JSON without a word. */
+const isOpen = ({ _tag }: SchemaAST.AST): boolean => _tag === "Unknown" || _tag === "Any" || _tag === "ObjectKeyword"
+
+/** A copy: what `SchemaBinary` answers is a view into a buffer that it shares. */
+const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {
+  const copy = new Uint8Array(bytes.length + 1)
+  copy[0] = kind
+  copy.set(bytes, 1)
+  return copy
+}
+
+/** Whether U+FFFD is in the bytes: UTF-8 has it for half a surrogate pair too. */
+const hasReplacement = (bytes: Uint8Array): boolean => {
+  for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
+    if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true
+  }
+  return false
+}

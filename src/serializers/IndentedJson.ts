@@ -1,0 +1,44 @@
+/**
+ * JSON for people who look at it: see `effect-cached/serializers/Json`, with a line for each property.
+ *
+ * @since 0.1.0
+ */
+import * as Exit from "effect/Exit"
+import type { SerializerError } from "../CacheError.ts"
+import { json, strictJson } from "../internal/json.ts"
+import * as throughSchema from "../internal/throughSchema.ts"
+import type { Serializer } from "../Serializer.ts"
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const indent = (bytes: Uint8Array): Uint8Array => {
+  try {
+    return encoder.encode(`${JSON.stringify(JSON.parse(decoder.decode(bytes)), undefined, 2)}\n`)
+  } catch {
+    // Nested so deeply that there is no room for the indentation.
+    return bytes
+  }
+}
+
+const indented = (format: throughSchema.Format): throughSchema.Format => ({
+  ...format,
+  pack: (value): Exit.Exit<Uint8Array, SerializerError> => Exit.map(format.pack(value), indent)
+})
+
+/**
+ * The JSON serializer with indentation: what `CacheLayer.files` writes. It reads what `Json` wrote, and `Json` reads what
+ * it wrote.
+ *
+ * @category serializers
+ * @since 0.1.0
+ */
+export const IndentedJson: Serializer = {
+  name: json.name,
+  contentType: "application/json",
+  extension: ".json",
+  make: (schema) =>
+    schema === undefined
+      ? throughSchema.withoutSchema(indented(strictJson))
+      : throughSchema.make(indented(json), schema)
+}

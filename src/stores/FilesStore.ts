@@ -1,0 +1,256 @@
+/**
+ * A store in a folder, one file an entry, in the serializer's own format: for results that people look at. Beside each
+ * file stands another with its metadata. Entries, tag invalidations and counters survive a restart.
+ *
+ * Reads and writes are synchronous: a file is read faster than it is decoded, a read needs no fiber, and nothing can come
+ * between two steps. So the folder belongs on a disk that answers; a network drive that stalls stops the process.
+ *
+ * @since 0.1.0
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import type { Stored } from "../CacheEntry.ts"
+import { CacheConfigError, StoreError, type StoreErrorReason } from "../CacheError.ts"
+import { refuseUnknown, requireType } from "../internal/options.ts"
+import { tokenUnsafe } from "../internal/token.ts"
+import { Serializer } from "../Serializer.ts"
+import * as Store from "../Store.ts"
+import * as Folder from "./internal/filesFolder.ts"
+import * as Metadata from "./internal/filesMetadata.ts"
+import * as Name from "./internal/filesName.ts"
+import * as Room from "./internal/filesRoom.ts"
+import * as Tags from "./internal/filesTags.ts"
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** made if it does not exist; it should hold nothing else */
+  readonly directory: string
+  /**
+   * how large all payloads together may become (default 1 GiB; the metadata, some 600 bytes an entry, comes on top); where
+   * there is no room, what was used longest ago goes first
+   */
+  readonly maxSize?: ByteSize.Input | undefined
+}
+
+/**
+ * Opens the store in a folder. The files have the extension of the `Serializer` in the context.
+ *
+ * Fails with a `StoreError` where the folder cannot be written (reason `Denied`, `Full` or `Unavailable`), and throws a
+ * `CacheConfigError` for options that make no sense. A file that is damaged, edited or not of this library is a miss; no
+ * file that is not of this library is ever changed or removed.
+ *
+ * Several processes may use one folder: each finds entries and tag invalidations of the others, and never half a file.
+ * Leases, conditional sets and increments are atomic inside one process only: where that matters use
+ * `effect-cached/stores/SqliteStore`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => {
+  const config = validate(options)
+  return Effect.gen(function*() {
+    const { extension } = yield* Serializer
+    const owner = tokenUnsafe(yield* Random.Random, 8)
+    const folder = yield* Effect.try({
+      try: () => Folder.open(config.directory, Tags.subfolders, owner),
+      catch: (cause) => new StoreError({ store: name, operation: "open", reason: reasonOf(cause), cause })
+    })
+    return fromFolder(folder, { ...config, extension })
+  })
+}
+
+/**
+ * The layer of the store in a folder: see `make`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
+
+type SyncStore = ReturnType<typeof Store.makeSync>
+
+// ---------------------------------------------------------------------------------------------------------------------
+// options
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Config {
+  readonly directory: string
+  readonly maxSize: number
+}
+
+const what = "FilesStore.make"
+const defaultMaxSize = Option.some(ByteSize.gibibytes(1))
+
+const validate = (options: Options): Config => {
+  refuseUnknown(what, options, ["directory", "maxSize"])
+  requireType(what, options, ["directory"], "string")
+  if (options.directory === "") throw new CacheConfigError({ message: `${what} needs "directory", a path` })
+  const maxSize = options.maxSize === undefined ? defaultMaxSize : ByteSize.fromInput(options.maxSize)
+  if (Option.isNone(maxSize) || ByteSize.isZero(maxSize.value)) {
+    throw new CacheConfigError({ message: `${what}: "maxSize" is not a size above zero` })
+  }
+  return { directory: options.directory, maxSize: Number(maxSize.value) }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// operations
+// ---------------------------------------------------------------------------------------------------------------------
+
+const name = "files"
+
+const reasons = new Map<unknown, StoreErrorReason>([
+  ["EACCES", "Denied"],
+  ["EPERM", "Denied"],
+  ["EROFS", "Denied"],
+  ["ENOSPC", "Full"],
+  ["EDQUOT", "Full"],
+  ["EFBIG", "TooLarge"]
+])
+
+const reasonOf = (thrown: unknown): StoreErrorReason =>
+  reasons.get((thrown as { readonly code?: unknown } | null)?.code) ?? "Unavailable"
+
+interface FolderConfig extends Config {
+  readonly extension: string
+}
+
+const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
+  const room = Room.make(folder, config.maxSize)
+  const tags = Tags.tags(folder)
+  const increment = Tags.increment(folder)
+  return Store.makeSync({
+    ...entries(folder, room, config),
+    name,
+    capabilities: { shared: true },
+    tags: {
+      version: tags.version,
+      markers: (names, newVersion) => withRoom(room, 0, () => tags.markers(names, newVersion)),
+      invalidate: (names, newVersion) => withRoom(room, 0, () => tags.invalidate(names, newVersion))
+    },
+    increment: (...arguments_) => withRoom(room, 0, () => increment(...arguments_)),
+    reasonOf
+  })
+}
+
+/** Once more after a full disk has been given room. */
+const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
+  try {
+    return run()
+  } catch (thrown) {
+    if (reasonOf(thrown) !== "Full") throw thrown
+    room.giveBack(size)
+    return run()
+  }
+}
+
+const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }: FolderConfig) => {
+  const tidy = tidying(folder)
+
+  const readMetadata = (stem: string): Metadata.Metadata | undefined => {
+    const text = folder.read(Name.metadataOf(stem))?.toString()
+    const metadata = text === undefined ? undefined : Metadata.parse(text)
+    return metadata !== undefined && isPayloadOf(stem, metadata.file) ? metadata : undefined
+  }
+
+  const get = (id: string): Stored | undefined => {
+    const stem = Name.stemOf(id)
+    // Another process may be writing this very entry: what it has done in between shows at the second look.
+    for (let look = 0, seen = ""; look < 2; look++) {
+      const metadata = readMetadata(stem)
+      if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
+      const payload = folder.read(metadata.file)
+      if (payload !== undefined && Metadata.fits(metadata, payload)) {
+        folder.touch(Name.metadataOf(stem))
+        return { meta: metadata.meta, payload }
+      }
+      seen = metadata.meta.writeId
+    }
+    return undefined
+  }
+
+  // Between the two renames the pair is one of two writes, which is a miss: never the payload of another entry, and never
+  // a payload without metadata, of which nobody would know that it is ours.
+  const set = (id: string, entry: Stored, now: number) => {
+    const size = entry.payload.length
+    if (size > maxSize) throw new StoreError({ store: name, operation: "set", reason: "TooLarge" })
+    const stem = Name.stemOf(id)
+    const file = stem + extension
+    room.reserve(stem, size - (folder.stat(file)?.size ?? 0))
+    const metadata = { name: Name.metadataOf(stem), content: Metadata.render(Metadata.make(id, file, entry)) }
+    withRoom(room, size, () => folder.write([metadata, { name: file, content: entry.payload }]))
+    tidy(now)
+  }
+
+  // The payload first: see `set`.
+  const remove = (id: string): boolean => {
+    const stem = Name.stemOf(id)
+    const files = new Set([readMetadata(stem)?.file ?? stem + extension, stem + extension, Name.metadataOf(stem)])
+    return Array.from(files, folder.remove).includes(true)
+  }
+
+  const scan = function*(prefix: string): Generator<Store.Scanned> {
+    for (const stem of metadataStems(folder.list())) {
+      if (Name.textOf(stem)?.startsWith(prefix) === false) continue
+      const metadata = readMetadata(stem)
+      if (metadata === undefined || Name.stemOf(metadata.id) !== stem || !metadata.id.startsWith(prefix)) continue
+      if (folder.stat(metadata.file)?.size === metadata.bytes) yield { id: metadata.id, meta: metadata.meta }
+    }
+  }
+
+  return { get, set, remove, scan, size: () => metadataStems(folder.list()).length, clear: room.clear }
+}
+
+const isPayloadOf = (stem: string, file: string): boolean =>
+  file.startsWith(stem) && /^\.\w+$/.test(file.slice(stem.length))
+
+const metadataStems = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.flatMap((file) => {
+    const parsed = Name.parse(file)
+    return parsed?.isMetadata === true ? [parsed.stem] : []
+  })
+
+/** So many writes between two looks at what has expired. */
+const tidyEvery = 64
+
+/** A marker that is forgotten costs a load and never a stale read, so only so many are kept. */
+const markersKept = 100_000
+
+/** Every so many writes a part of the folder is looked through; when all has been seen, it begins again. */
+const tidying = (folder: Folder.Folder) => {
+  let writes = 0
+  let rest: Array<string> = []
+
+  const begin = () => {
+    rest = [...folder.list(), ...folder.list("numbers").map((file) => `numbers/${file}`)]
+      .filter((file) => Name.parse(file)?.isMetadata === true || file.startsWith("numbers/"))
+    for (const file of folder.list("tags").filter(Name.parse).slice(markersKept)) folder.remove(`tags/${file}`)
+  }
+
+  const tidyEntry = (file: string, now: number) => {
+    const metadata = Metadata.parse(folder.read(file)?.toString() ?? "")
+    if (metadata === undefined || metadata.meta.expiresAt > now) return
+    const stem = Name.parse(file)!.stem
+    if (!isPayloadOf(stem, metadata.file)) return
+    folder.remove(metadata.file)
+    folder.remove(file)
+  }
+
+  return (now: number): void => {
+    if (++writes % tidyEvery !== 0) return
+    try {
+      if (rest.length === 0) begin()
+      for (const file of rest.splice(-2 * tidyEvery)) {
+        if (file.startsWith("numbers/")) Tags.tidyNumber(folder, file, now)
+        else tidyEntry(file, now)
+      }
+    } catch {
+      // What was asked has been done; the next look tidies this up.
+    }
+  }
+}

@@ -1,0 +1,215 @@
+/** A folder whose files are replaced whole: by writing a draft and renaming it. */
+import * as fs from "node:fs"
+import * as path from "node:path"
+
+export interface Folder {
+  /** `undefined` where there is no such file */
+  readonly read: (name: string) => Buffer | undefined
+  /** Replaces files in this order, all drafts being written before the first is renamed. */
+  readonly write: (files: ReadonlyArray<File>) => void
+  /** Writes a file where there is none. `false`: there is one. */
+  readonly create: (file: File) => boolean
+  /** Makes a file longer, at least to a size, and answers its size. */
+  readonly append: (name: string, least: number) => number
+  /** whether there was one */
+  readonly remove: (name: string) => boolean
+  readonly list: (below?: string) => ReadonlyArray<string>
+  readonly stat: (name: string) => fs.Stats | undefined
+  /** Marks a file as used later than all that was used before. */
+  readonly touch: (name: string) => void
+}
+
+export interface File {
+  readonly name: string
+  readonly content: string | Uint8Array
+}
+
+/** See https://bford.info/cachedir: backups leave such folders out. */
+const tag = {
+  name: "CACHEDIR.TAG",
+  content: `Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a cache (effect-cached). It can be removed at any time; what is in it will be made again.
+# Each entry is a file, with its metadata beside it in a file that ends in .meta.json.
+`
+}
+
+const codeOf = (thrown: unknown): unknown => (thrown as NodeJS.ErrnoException | null)?.code
+
+const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR"])
+
+/** File systems without hard links. */
+const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
+
+const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
+
+/** A draft this old is nobody's. */
+const draftMillis = 3_600_000
+
+/** Between two uses of files, in milliseconds: less than the time they take, and more than file systems leave out. */
+const step = 0.01
+
+/**
+ * Opens a folder, makes it where it is not there, and shows that it can be written. `owner`: 16 hexadecimal digits that
+ * no other process has. Throws what the file system throws.
+ */
+export const open = (directory: string, subfolders: ReadonlyArray<string>, owner: string): Folder => {
+  let drafts = 0
+  // The time of the last use, on the clock of the file system: only the order counts.
+  let usedAt = 0
+
+  const at = (name: string) => path.join(directory, name)
+
+  const list = (below = ""): ReadonlyArray<string> => {
+    try {
+      return fs.readdirSync(at(below))
+    } catch (thrown) {
+      if (missing.has(codeOf(thrown))) return []
+      throw thrown
+    }
+  }
+
+  const makeFolders = () => {
+    fs.mkdirSync(directory, { recursive: true })
+    for (const name of subfolders) fs.mkdirSync(at(name), { recursive: true })
+    if (stat(tag.name) === undefined) create(tag)
+  }
+
+  /** Once more where the folder has been removed meanwhile. */
+  const inFolder = <A>(run: () => A): A => {
+    try {
+      return run()
+    } catch (thrown) {
+      if (codeOf(thrown) !== "ENOENT") throw thrown
+      makeFolders()
+      return run()
+    }
+  }
+
+  const discard = (draft: string) => {
+    try {
+      fs.unlinkSync(draft)
+    } catch {
+      // It has been renamed, or must be left to whoever opens the folder in an hour.
+    }
+  }
+
+  const writeDraft = (content: string | Uint8Array): string => {
+    const draft = at(`${owner}-${process.pid}-${drafts++}.tmp`)
+    try {
+      fs.writeFileSync(draft, content)
+      return draft
+    } catch (thrown) {
+      discard(draft)
+      throw thrown
+    }
+  }
+
+  /** What has not been renamed when something fails is discarded. */
+  const withDrafts = <A>(files: ReadonlyArray<File>, run: (drafts: ReadonlyArray<string>) => A): A => {
+    const written: Array<string> = []
+    try {
+      for (const { content } of files) written.push(writeDraft(content))
+      return run(written)
+    } catch (thrown) {
+      for (const draft of written) discard(draft)
+      throw thrown
+    }
+  }
+
+  const setUsed = (file: string, writtenAt: number) => {
+    usedAt = Math.max(usedAt + step, writtenAt)
+    fs.utimesSync(file, usedAt / 1000, usedAt / 1000)
+  }
+
+  const write = (files: ReadonlyArray<File>) =>
+    inFolder(() =>
+      withDrafts(files, (drafts) => {
+        for (const draft of drafts) setUsed(draft, fs.statSync(draft).mtimeMs)
+        drafts.forEach((draft, i) => fs.renameSync(draft, at(files[i]!.name)))
+      })
+    )
+
+  const create = (file: File): boolean =>
+    inFolder(() =>
+      withDrafts([file], ([draft]) => {
+        const created = link(draft!, at(file.name))
+        discard(draft!)
+        return created
+      })
+    )
+
+  const link = (draft: string, target: string): boolean => {
+    try {
+      fs.linkSync(draft, target)
+    } catch (thrown) {
+      if (codeOf(thrown) === "EEXIST") return false
+      if (!noLinks.has(codeOf(thrown))) throw thrown
+      if (fs.existsSync(target)) return false
+      fs.renameSync(draft, target)
+    }
+    return true
+  }
+
+  const append = (name: string, least: number) =>
+    inFolder(() => {
+      const file = fs.openSync(at(name), "a")
+      try {
+        fs.writeSync(file, ".".repeat(Math.max(1, least - fs.fstatSync(file).size)))
+        return fs.fstatSync(file).size
+      } finally {
+        fs.closeSync(file)
+      }
+    })
+
+  const remove = (name: string): boolean => {
+    try {
+      fs.unlinkSync(at(name))
+      return true
+    } catch (thrown) {
+      if (missing.has(codeOf(thrown))) return false
+      throw thrown
+    }
+  }
+
+  const stat = (name: string): fs.Stats | undefined => {
+    try {
+      return fs.statSync(at(name), { throwIfNoEntry: false })
+    } catch (thrown) {
+      if (missing.has(codeOf(thrown))) return undefined
+      throw thrown
+    }
+  }
+
+  makeFolders()
+  // Also shows that the folder can be written.
+  const probe = writeDraft("")
+  usedAt = fs.statSync(probe).mtimeMs
+  discard(probe)
+  for (const name of list()) {
+    if (isDraft(name) && (stat(name)?.mtimeMs ?? usedAt) < usedAt - draftMillis) remove(name)
+  }
+
+  return {
+    read(name) {
+      try {
+        return fs.readFileSync(at(name))
+      } catch (thrown) {
+        if (missing.has(codeOf(thrown))) return undefined
+        throw thrown
+      }
+    },
+    write,
+    create,
+    append,
+    remove,
+    list,
+    stat,
+    touch(name) {
+      try {
+        setUsed(at(name), 0)
+      } catch {
+        // It was removed, or the folder has become one that can only be read: what was asked has been done.
+      }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** What stands beside a payload, for people and for the store. */
+import { hash } from "node:crypto"
+import { crc32 } from "node:zlib"
+import type { Meta, Stored } from "../../CacheEntry.ts"
+
+/** The metadata of an entry, and what its payload must be. */
+export interface Metadata {
+  readonly id: string
+  /** the name of the payload's file */
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly meta: Meta
+}
+
+const format = 1
+
+const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
+
+export const make = (id: string, file: string, { meta, payload }: Stored): Metadata => {
+  const { createdAt, expiresAt, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
+  return {
+    id,
+    file,
+    bytes: payload.length,
+    sha256: sha256(payload),
+    meta: { createdAt, softExpiresAt, expiresAt, loadMillis, outcome, serializer, writeId, tags }
+  }
+}
+
+/** Metadata and payload are of one write, or of two that wrote the same. */
+export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
+  payload.length === metadata.bytes && sha256(payload) === metadata.sha256
+
+// `Infinity` has no JSON: it is `null`.
+const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
+  crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
+
+const latest = 8.64e15
+
+export const showTime = (millis: number): string => {
+  if (millis === Infinity) return "never"
+  return Math.abs(millis) <= latest ? new Date(millis).toISOString() : String(millis)
+}
+
+/** Indented JSON. The times that are texts are for people: nothing reads them. */
+export const render = (metadata: Metadata): string => {
+  const { bytes, file, id, meta, sha256 } = metadata
+  const shown = {
+    id,
+    file,
+    created: showTime(meta.createdAt),
+    stale: showTime(meta.softExpiresAt),
+    expires: showTime(meta.expiresAt),
+    bytes,
+    sha256,
+    meta,
+    check: check(metadata)
+  }
+  return `${JSON.stringify(shown, undefined, 2)}\n`
+}
+
+const orForever = (time: number | null): number => time ?? Infinity
+
+/** `undefined` for what `render` did not write: damaged, cut off, edited, foreign, of another release. */
+export const parse = (text: string): Metadata | undefined => {
+  try {
+    const shown = JSON.parse(text) as Metadata & { readonly check: string }
+    if (shown.check !== check(shown)) return undefined
+    const { bytes, file, id, meta, sha256 } = shown
+    return {
+      id,
+      file,
+      bytes,
+      sha256,
+      meta: {
+        ...meta,
+        createdAt: orForever(meta.createdAt),
+        softExpiresAt: orForever(meta.softExpiresAt),
+        expiresAt: orForever(meta.expiresAt)
+      }
+    }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * A file's name for any text: readable, the same on every file system, different for different texts.
+ *
+ * `user:1` is `user=1~…`, `~Weather@MCzotVDh:6:Berlin` is `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and `- _ . ,` stay,
+ * `:` becomes `=` and a space `+`; everything else is a `%` and the number of the UTF-16 unit. After the last `~` comes the
+ * beginning of the text's SHA-256: it keeps apart what a file system takes for the same (`A` and `a`, two forms of `é`) and
+ * what has been cut, and it says that the file is ours.
+ */
+import { hash } from "node:crypto"
+
+const unsafe = /[^A-Za-z0-9\-_.,\p{L}\p{N}]/u
+
+/** Names of devices on Windows, with whatever extension; hidden files; what looks like an option. */
+const reserved = /^(?:[.-]|(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.))/i
+
+/** Of the readable part, in bytes: with all that follows, a name has at most 143, the least that file systems take. */
+const readableSize = 110
+
+const escapeUnit = (unit: number): string =>
+  unit < 0x80 ? `%${unit.toString(16).padStart(2, "0")}` : `%u${unit.toString(16).padStart(4, "0")}`
+
+const escapeUnits = (char: string): string => {
+  let text = ""
+  for (let i = 0; i < char.length; i++) text += escapeUnit(char.charCodeAt(i))
+  return text
+}
+
+const escapeChar = (char: string): string => {
+  if (char === ":") return "="
+  if (char === " ") return "+"
+  return unsafe.test(char) ? escapeUnits(char) : char
+}
+
+/** As much of the text as there is room for. */
+const escape = (text: string, room: number): string => {
+  let escaped = ""
+  for (const char of text) {
+    const piece = escapeChar(char)
+    room -= Buffer.byteLength(piece)
+    if (room < 0) break
+    escaped += piece
+  }
+  return escaped.replace(reserved, (start) => escapeUnit(start.charCodeAt(0)) + start.slice(1))
+}
+
+const unescape = (text: string): string =>
+  text.replace(/%u([0-9a-f]{4})|%([0-9a-f]{2})|[=+]/g, (found, unit?: string, byte?: string) => {
+    if (found === "=") return ":"
+    if (found === "+") return " "
+    return String.fromCharCode(parseInt((unit ?? byte)!, 16))
+  })
+
+const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
+
+/** The id of a key class: its `~` is left out and its `@` stays, which no other text has. */
+const ofClass = /^~([^~@]+)@(.*)$/s
+
+const readable = (text: string): string => {
+  const parts = ofClass.exec(text)
+  if (parts === null) return escape(text, readableSize)
+  const name = escape(parts[1]!, readableSize - 1)
+  return `${name}@${escape(parts[2]!, readableSize - 1 - Buffer.byteLength(name))}`
+}
+
+/** The name of a text's file, without extension. */
+export const stemOf = (text: string): string => `${readable(text)}~${digest(text)}`
+
+/** The text whose file has this name, or `undefined` where the name does not tell (it was cut, or is not one of ours). */
+export const textOf = (stem: string): string | undefined => {
+  const at = stem.lastIndexOf("~")
+  const [first, ...rest] = stem.slice(0, at).split("@").map(unescape)
+  const text = rest.length === 0 ? first! : `~${first!}@${rest.join("@")}`
+  return digest(text) === stem.slice(at + 1) ? text : undefined
+}
+
+const metadataExtension = ".meta.json"
+const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|\.\w+)$/s
+
+export const metadataOf = (stem: string): string => stem + metadataExtension
+
+/** The parts of a file's name, where it is one of ours. */
+export const parse = (name: string): { readonly stem: string; readonly isMetadata: boolean } | undefined => {
+  const parts = ours.exec(name)
+  return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }
+}

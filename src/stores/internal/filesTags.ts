@@ -1,0 +1,100 @@
+/** Tag markers and numbers, one small file each, so that they outlive the process. */
+import type { Marker, Markers, SyncStorage, SyncTags } from "../../Store.ts"
+import type { Folder } from "./filesFolder.ts"
+import { showTime } from "./filesMetadata.ts"
+import { stemOf } from "./filesName.ts"
+
+export const subfolders = ["tags", "numbers"]
+
+const tagFile = (tag: string): string => `tags/${stemOf(tag)}.json`
+
+const numberFile = (name: string): string => `numbers/${stemOf(name)}.json`
+
+const render = (record: object): string => `${JSON.stringify(record, undefined, 2)}\n`
+
+/** `undefined` for what is not there or cannot be read. */
+const readRecord = (folder: Folder, file: string): Record<string, unknown> | undefined => {
+  const bytes = folder.read(file)
+  if (bytes === undefined) return undefined
+  try {
+    const record: unknown = JSON.parse(bytes.toString())
+    return typeof record === "object" && record !== null ? record as Record<string, unknown> : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Its size is the number of invalidations: to make it longer is one step, for all processes together. */
+const counter = "tags/invalidations"
+
+export const tags = (folder: Folder): SyncTags => {
+  // Where the folder was removed, the counter goes on from here: it must not count anew what was counted.
+  let counted = 0
+
+  const readCounter = (): number => {
+    const size = folder.stat(counter)?.size ?? 0
+    counted = Math.max(counted, size)
+    return size
+  }
+
+  const read = (tag: string): Marker | undefined => {
+    const record = readRecord(folder, tagFile(tag))
+    const { seq, tag: of, version } = record ?? {}
+    return of === tag && typeof version === "string" && /^[0-9a-f]{24}$/.test(version) && Number.isSafeInteger(seq)
+      ? { version, seq: seq as number }
+      : undefined
+  }
+
+  const fileOf = (tag: string, marker: Marker) => ({ name: tagFile(tag), content: render({ tag, ...marker }) })
+
+  const create = (tag: string, marker: Marker): Marker => {
+    if (folder.create(fileOf(tag, marker))) return marker
+    const winner = read(tag)
+    if (winner !== undefined) return winner
+    // What is there cannot be read.
+    folder.write([fileOf(tag, marker)])
+    return marker
+  }
+
+  return {
+    version: (tag) => read(tag)?.version,
+    // The counter first: a marker written since then is newer than it, and says so.
+    markers(tags, newVersion): Markers {
+      const seq = readCounter()
+      return { seq, markers: tags.map((tag) => read(tag) ?? create(tag, { version: newVersion(), seq })) }
+    },
+    invalidate(tags, newVersion) {
+      try {
+        counted = folder.append(counter, counted + 1)
+        for (const tag of tags) folder.write([fileOf(tag, { version: newVersion(), seq: counted })])
+      } catch (thrown) {
+        // A marker that is missing invalidates too, and to remove it needs no room.
+        for (const tag of tags) folder.remove(tagFile(tag))
+        throw thrown
+      }
+    }
+  }
+}
+
+export const increment =
+  (folder: Folder): NonNullable<SyncStorage["increment"]> => (name, by, now, expiresAt = Infinity) => {
+    const file = numberFile(name)
+    const record = readRecord(folder, file)
+    const known = record?.["name"] === name && typeof record["value"] === "number" && !isExpired(record, now)
+    const value = known ? record["value"] as number + by : by
+    const until = known ? expiryOf(record) : expiresAt
+    folder.write([{ name: file, content: render({ name, value, expires: showTime(until), expiresAt: until }) }])
+    return value
+  }
+
+// `Infinity` has no JSON: it is `null`.
+const expiryOf = (record: Record<string, unknown>): number =>
+  typeof record["expiresAt"] === "number" ? record["expiresAt"] : Infinity
+
+const isExpired = (record: Record<string, unknown>, now: number): boolean => expiryOf(record) <= now
+
+/** Removes a number that has expired. */
+export const tidyNumber = (folder: Folder, file: string, now: number): void => {
+  const record = readRecord(folder, file)
+  if (record !== undefined && isExpired(record, now)) folder.remove(file)
+}

@@ -1,0 +1,27 @@
+/** A process of its own that writes entries to a folder: `filesWriter.ts <folder> <entries> <rounds> <offset>`. */
+import { Effect } from "effect"
+import * as FilesStore from "effect-cached/stores/FilesStore"
+
+const [directory, ids, rounds, offset] = process.argv.slice(2) as [string, string, string, string]
+
+const entry = (n: number) => ({
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: n,
+    outcome: "success" as const,
+    tags: [],
+    writeId: n.toString(16).padStart(32, "0"),
+    serializer: 1
+  },
+  payload: new Uint8Array(3000 + n).fill(n % 256)
+})
+
+await Effect.runPromise(Effect.gen(function*() {
+  const store = yield* FilesStore.make({ directory })
+  for (let round = 0; round < Number(rounds); round++) {
+    for (let id = 0; id < Number(ids); id++) yield* store.set(`id ${id}`, entry(Number(offset) + round))
+    yield* store.invalidateTags(["tag"])
+  }
+}))

@@ -1,0 +1,39 @@
+import { Effect } from "effect"
+import type { CacheEntry } from "effect-cached"
+import type * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+
+export type SqliteStoreType = Effect.Success<ReturnType<typeof SqliteStore.make>>
+
+export const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    tags: [],
+    writeId: n.toString(16).padStart(32, "0"),
+    serializer: 1,
+    ...more
+  },
+  payload: new Uint8Array(size).fill(n)
+})
+
+export const read = (store: SqliteStoreType, id: string): CacheEntry.Stored | undefined => {
+  const { entry } = store.getUnsafe(id, [])
+  return entry && { ...entry, payload: Uint8Array.from(entry.payload) }
+}
+
+/** What others did, as the store tells at once. */
+export const heard = (store: SqliteStoreType) => store.changesUnsafe!()
+
+export const fileOf = (directory: string, generation = 1) => join(directory, `cache.v1.${generation}.db`)
+
+/** A connection past the store: a foreign program, or a look behind the scenes. */
+export const connection = (directory: string, generation = 1) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new DatabaseSync(fileOf(directory, generation))),
+    (database) => Effect.sync(() => database.close())
+  )
