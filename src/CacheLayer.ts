@@ -48,6 +48,18 @@ export interface LayerOptions extends MemoryOptions {
   readonly memory?: boolean | undefined
   /** how long all store steps of one read may take together; 500 ms by default */
   readonly storeTimeout?: Duration.Input | undefined
+  /**
+   * for so long a load is exclusive across the processes that share the store, and while its process is alive and
+   * prolongs it; 5 seconds by default
+   */
+  readonly lease?: Duration.Input | undefined
+  /** how long a load waits for that of another process before it runs beside it; twice the lease by default */
+  readonly wait?: Duration.Input | undefined
+  /**
+   * how long this process may serve from memory what another has changed, while it cannot hear of it; 10 seconds by
+   * default
+   */
+  readonly bound?: Duration.Input | undefined
 }
 
 /**

@@ -38,6 +38,11 @@ export interface ReadOptions<in A, in E, in K> {
   readonly tags?: ReadonlyArray<string> | Of<A, E, K, ReadonlyArray<string>> | undefined
   /** after a load failed, how long a stale value is served without another try; 5 seconds by default, 0 for `failover` */
   readonly retryAfter?: Duration.Input | undefined
+  /**
+   * one load across the processes that share the store; `false`: load beside them, guarded against invalidations all
+   * the same. True by default
+   */
+  readonly lease?: boolean | undefined
 }
 
 /**
@@ -127,6 +132,7 @@ type Outcome<Kind, A, E, K> =
 
 interface Fixed {
   readonly tags?: ReadonlyArray<string> | undefined
+  readonly lease?: boolean | undefined
   readonly retryAfter?: Duration.Input | undefined
 }
 

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { Timing } from "./CacheEntry.ts"
 import type { Eviction } from "./Eviction.ts"
 import * as Eviction_ from "./Eviction.ts"
+import * as Coherence from "./internal/engine/coherence.ts"
 import * as Engine from "./internal/engine/engine.ts"
 import * as Entries from "./internal/engine/entries.ts"
 import * as Invalidate from "./internal/engine/invalidate.ts"
@@ -73,6 +74,9 @@ export interface MakeOptions {
   readonly eviction: Eviction
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
   readonly storeTimeoutMillis: number
+  readonly leaseMillis: number
+  readonly waitMillis: number
+  readonly boundMillis: number
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
@@ -90,6 +94,9 @@ export const defaults: MakeOptions = {
   eviction: Eviction_.lru,
   store: undefined,
   storeTimeoutMillis: 500,
+  leaseMillis: 5000,
+  waitMillis: 10_000,
+  boundMillis: 10_000,
   shutdownMillis: 5000,
   refresh: {
     concurrency: 16,
@@ -109,9 +116,10 @@ export const make = (options: MakeOptions): Effect.Effect<Shape, never, Scope.Sc
     const engine = Engine.make({
       ...options,
       context: yield* Effect.context<never>(),
-      store: options.store === undefined ? undefined : { ...options.store, budgetMillis: options.storeTimeoutMillis }
+      store: options.store && { ...options, ...options.store, budgetMillis: options.storeTimeoutMillis }
     })
     yield* Effect.addFinalizer(() => Engine.close(engine, options.shutdownMillis))
+    Coherence.follow(engine)
     const shape: Shape = {
       read: (fiber, request) => Read.read(engine, fiber, request),
       lookup: (key) => Entries.lookup(engine, key),

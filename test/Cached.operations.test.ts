@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, start } from "./promises/caches.ts"
 
@@ -87,6 +87,15 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.expiresIn("l")).toEqual(Option.some(Duration.infinity))
     }).pipe(provided))
 
+  it.effect("set keepTtl: keeps it also where nothing is read", () =>
+    Effect.gen(function*() {
+      for (const under of [CachePolicy.refresh, CachePolicy.writeOnly, CachePolicy.disable("get")]) {
+        yield* Cached.set("k", 1, { ttl: "4 hours" })
+        yield* under(Cached.set("k", 2, { keepTtl: true }))
+        expect(yield* Cached.expiresIn("k")).toEqual(hours(4))
+      }
+    }).pipe(provided))
+
   it.effect.each([0, -1] as const)("set with a ttl of %s removes what is there", (ttl) =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
@@ -106,14 +115,14 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has(berlin)).toBe(false)
     }).pipe(provided))
 
-  it.effect("set ends the pause after a failure, and revokes a running load", () =>
+  it.effect("set ends the pause after a failure: what it stored is the next to fall back on", () =>
     Effect.gen(function*() {
-      const soft = { key: "k", ttl: "1 hour", softTtl: 0, retryAfter: "1 hour" } as const
-      yield* Effect.succeed(1).pipe(Cached.softTtl(soft))
-      yield* Effect.fail("down").pipe(Cached.softTtl(soft))
-      yield* Cached.set("k", 2, { ttl: "1 hour" })
-      yield* TestClock.adjust("1 hour")
-      expect(yield* Effect.succeed(3).pipe(Cached.softTtl(soft))).toBe(3)
+      const failover = Cached.failover({ key: "k", ttl: "1 hour", retryAfter: "1 hour" })
+      yield* Effect.succeed(1).pipe(failover)
+      expect(yield* Effect.fail("down").pipe(failover)).toBe(1)
+      expect(yield* Effect.succeed(2).pipe(failover)).toBe(1)
+      yield* Cached.set("k", 3)
+      expect(yield* Effect.succeed(4).pipe(failover)).toBe(4)
     }).pipe(provided))
 
   it.effect("has, expiresIn", () =>

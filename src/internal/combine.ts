@@ -31,7 +31,7 @@ const EffectPrototype = Effectable.Prototype<CachedEffect>({
   }
 })
 
-const readOptions = ["key", "tags", "timeout", "retryAfter"]
+const readOptions = ["key", "tags", "timeout", "retryAfter", "lease"]
 const fallbackOptions = ["softTimeout", "fallbackWhen"]
 
 /** What all effects of one combinator share. */
@@ -63,7 +63,7 @@ const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
   return CachedEffect as never
 }
 
-const dual = (make: EffectClass, combinator?: Combinator) =>
+const dual = (make: EffectClass, combinator?: Combinator): never =>
   // `arguments` of a closure per call would cost more than the whole hit
   ((first: unknown, second?: unknown): unknown =>
     second === undefined

@@ -6,7 +6,7 @@ import * as Caching from "../Caching.ts"
 import { toMillis } from "../Ttl.ts"
 
 export const memoryOptions = new Set(["capacity", "eviction", "refresh", "shutdownTimeout"])
-export const layerOptions = new Set([...memoryOptions, "memory", "storeTimeout"])
+export const layerOptions = new Set([...memoryOptions, "memory", "storeTimeout", "lease", "wait", "bound"])
 const refreshOptions = new Set(["concurrency", "timeout", "retry"])
 
 export const check = (name: string, options: LayerOptions, known: ReadonlySet<string>): Caching.MakeOptions => {
@@ -16,11 +16,15 @@ export const check = (name: string, options: LayerOptions, known: ReadonlySet<st
   refuseUnless("eviction is an Eviction", typeof (options.eviction ?? defaults.eviction)?.make === "function")
   refuseUnless("memory is true or false", typeof (options.memory ?? true) === "boolean")
   refuseUnless("refresh.retry is a Schedule", Schedule.isSchedule(options.refresh?.retry ?? defaults.refresh.retry))
+  const leaseMillis = positive("lease", options.lease, defaults.leaseMillis)
   return {
     capacity: options.memory === false ? 0 : wholeNumber("capacity", options.capacity ?? defaults.capacity),
     eviction: options.eviction ?? defaults.eviction,
     store: undefined,
     storeTimeoutMillis: positive("storeTimeout", options.storeTimeout, defaults.storeTimeoutMillis),
+    leaseMillis,
+    waitMillis: positive("wait", options.wait, 2 * leaseMillis),
+    boundMillis: positive("bound", options.bound, defaults.boundMillis),
     shutdownMillis: positive("shutdownTimeout", options.shutdownTimeout, defaults.shutdownMillis),
     refresh: {
       concurrency: wholeNumber("refresh.concurrency", options.refresh?.concurrency ?? defaults.refresh.concurrency),

@@ -35,6 +35,7 @@ export const ask = <A>(
 ): Effect.Effect<A | StoreError> =>
   Effect.withFiber((fiber) => {
     const backend = self.backend!
+    self.tags.onDoubt?.()
     const clock = fiber.getRef(Clock.Clock)
     const startedAt = clock.currentTimeMillisUnsafe()
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
@@ -183,6 +184,7 @@ export type Found = Entry | string | undefined
 export const readNow = (self: Engine, key: Key, id: string, now: number): Found | typeof Later => {
   const backend = self.backend!
   const get = backend.store.getUnsafe!
+  self.tags.onDoubt?.()
   if (Journal.distrustsId(backend.journal, id) || !Circuit.admits(backend.circuit, now)) return undefined
   let stored: Stored | undefined
   try {

@@ -1,5 +1,6 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
@@ -17,11 +18,20 @@ import { detach } from "./refresh.ts"
 import * as Tags from "./tags.ts"
 import { depart, retire } from "./waiting.ts"
 
+export interface BackendOptions {
+  readonly store: Store
+  readonly serializer: Serializer
+  readonly budgetMillis: number
+  readonly leaseMillis: number
+  readonly waitMillis: number
+  readonly boundMillis: number
+}
+
 export interface EngineOptions {
   readonly context: Context.Context<never>
   readonly capacity: number
   readonly eviction: Eviction
-  readonly store: { readonly store: Store; readonly serializer: Serializer; readonly budgetMillis: number } | undefined
+  readonly store: BackendOptions | undefined
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
@@ -62,7 +72,7 @@ export const make = (options: EngineOptions): Engine => ({
   onIdle: undefined
 })
 
-const makeBackend = (options: NonNullable<EngineOptions["store"]>): Backend => ({
+const makeBackend = (options: BackendOptions): Backend => ({
   ...options,
   store: checked(options.store),
   codecs: new WeakMap(),
@@ -71,6 +81,9 @@ const makeBackend = (options: NonNullable<EngineOptions["store"]>): Backend => (
   circuit: Circuit.make(),
   failing: false,
   warned: new Set(),
+  releasing: new Set(),
+  follower: undefined,
+  heardAt: 0,
   replay: undefined
 })
 
@@ -101,6 +114,8 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
     end(self, flight)
   }
   if (self.backend === undefined) return
+  self.backend.follower?.interruptUnsafe()
+  for (const releasing of self.backend.releasing) yield* Fiber.await(releasing)
   self.backend.replay?.interruptUnsafe()
   Journal.loseAll(self.backend.journal)
   if (Journal.isEmpty(self.backend.journal) || (yield* replay(self))) return
@@ -114,6 +129,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
 
 const end = (self: Engine, flight: Parameters<typeof retire>[1]): void => {
   flight.publishes = false
+  flight.lease?.keeper.interruptUnsafe()
   flight.limit?.interruptUnsafe()
   retire(self, flight)
   abandon(self.loops, flight)

@@ -61,7 +61,9 @@ export const set = Effect.fnUntraced(function*(
   if (!policy.writes || policy.disabled.has("set")) return
   const id = idOf(key)
   if (options.ttlMillis <= 0) return void (yield* invalidateIds(self, [id]))
-  const kept = options.keepTtl ? yield* lookup(self, key) : undefined
+  // a part of the write, whatever the policy says about reads
+  const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true }
+  const kept = options.keepTtl ? yield* Effect.provideService(lookup(self, key), Policy.Current, reading) : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const entry = new Entry({
     id,

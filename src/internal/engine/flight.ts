@@ -31,6 +31,14 @@ export interface Waiter {
   impatient: boolean
 }
 
+/** The exclusive right of a flight's load, across processes. */
+export interface Lease {
+  readonly owner: string
+  readonly keeper: Fiber.Fiber<unknown>
+  /** the result is stored: there is nothing to give back */
+  isStored: boolean
+}
+
 /** One load of one id, shared by all who wait for it. */
 export interface Flight {
   readonly id: string
@@ -58,6 +66,9 @@ export interface Flight {
   pinned: boolean
   /** cleared by whatever makes the result unfit for every tier */
   publishes: boolean
+  /** its load has begun: it fetches and waits no more */
+  isLoading: boolean
+  lease: Lease | undefined
   /** interrupted, perhaps before its fiber was known */
   abandoned: boolean
   /** the `expiresAt` of a value in the store that was only asked about to be replaced */

@@ -77,7 +77,8 @@ export const clear = (self: Engine): Effect.Effect<void> =>
     })
   })
 
-const forgetAll = (self: Engine): void => {
+/** What this process knows is gone, and what it loads is stored nowhere. */
+export const forgetAll = (self: Engine): void => {
   self.mutations++
   for (const id of self.flights.keys()) detach(self, id)
   self.retryAt.clear()

@@ -8,6 +8,7 @@ import { tokenUnsafe } from "../token.ts"
 import { Entry } from "./entry.ts"
 import { type Flight, land } from "./flight.ts"
 import { tagsOfResult } from "./keys.ts"
+import { giveBack } from "./lease.ts"
 import * as Log from "./log.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
@@ -22,6 +23,7 @@ export const arrive = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, un
   flight.limit?.interruptUnsafe()
   self.running.delete(flight)
   retire(self, flight)
+  giveBack(self, flight)
   if (self.backend === undefined) flight.entry = settle(self, flight, exit, now)
   publish(self, flight)
   if (!flight.served) note(self, flight, exit, now)

@@ -3,14 +3,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
-import type { Markers } from "../../Store.ts"
 import { Load, LoadOrStale, ServeAndRefresh } from "../../Strategy.ts"
-import { tokenUnsafe } from "../token.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
 import { Entry } from "./entry.ts"
-import { type Fault, type Flight, Within } from "./flight.ts"
+import { type Flight, Within } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
+import { Elsewhere, type Guard, lead } from "./lease.ts"
 import { arrive, settle } from "./landing.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
@@ -40,6 +39,8 @@ export const make = (self: Engine, options: FlightOptions): Flight => ({
   exit: undefined,
   pinned: options.refresh,
   publishes: true,
+  isLoading: false,
+  lease: undefined,
   abandoned: false,
   goodUntil: 0,
   entry: undefined,
@@ -96,6 +97,7 @@ const counted = (
 ): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
     self.stats.loads++
+    flight.isLoading = true
     flight.startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     return load
   })
@@ -111,26 +113,37 @@ const throughStore = Effect.fnUntraced(function*(
   const budget: Budget = { leftMillis: flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
   if (flight.fetches) {
     const found = yield* fetch(self, budget, flight.request.key, flight.id, declaredTags(flight.request))
-    if (isFault(found)) suffer(self, flight, found)
+    if (isFault(found)) failStrict(self, flight, found)
     else if (typeof found === "string") flight.seen = found
     else if (found !== undefined && serves(self, flight, found, clock.currentTimeMillisUnsafe(), random)) {
       return yield* found.exit
     }
   }
   if (!flight.policy.writes) return yield* counted(self, flight, load)
-  const guard = yield* takeGuard(self, flight, budget)
-  if (guard instanceof Entry) {
-    if (serves(self, flight, guard, clock.currentTimeMillisUnsafe(), random)) return yield* guard.exit
-  }
+  const guard = yield* lead(
+    self,
+    flight,
+    budget,
+    (found) => serves(self, flight, found, clock.currentTimeMillisUnsafe(), random)
+  )
+  if (guard instanceof Entry) return yield* guard.exit
+  if (guard === Elsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
   const exit = yield* Effect.exit(counted(self, flight, load))
   // it is loaded and worth storing, even when the last who waited leaves now
   flight.pinned = true
   flight.entry = settle(self, flight, exit, clock.currentTimeMillisUnsafe())
-  if (flight.entry !== undefined && guard !== undefined && !(guard instanceof Entry)) {
+  if (flight.entry !== undefined && guard !== undefined) {
     yield* write(self, flight, budget, flight.entry, guard)
   }
   return yield* exit
 })
+
+/** the stale value stays for a moment: then the other process has stored a new one, or this one tries again */
+const leaveToOthers = (self: Engine, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
+  flight.served = true
+  self.retryAt.set(flight.id, now + 250)
+  return flight.stale!.exit
+}
 
 /** Whether what the store had ends the flight; if not it may be something to fall back on. */
 const serves = (self: Engine, flight: Flight, found: Entry, now: number, random: Random.Random): boolean => {
@@ -151,60 +164,6 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   return true
 }
 
-const suffer = (self: Engine, flight: Flight, fault: Fault): void => {
-  flight.fault = fault
-  failStrict(self, flight)
-}
-
-/** The right to store what a load will bring, and the versions of its tags from before the load. */
-interface Guard {
-  readonly generation: string
-  readonly markers: Markers | undefined
-}
-
-/** `undefined`: the store cannot be asked, and what is loaded stays out of it; an entry: another stored it just now */
-const takeGuard = Effect.fnUntraced(function*(
-  self: Engine,
-  flight: Flight,
-  budget: Budget
-): Effect.fn.Return<Guard | Entry | undefined, never, any> {
-  const { store } = self.backend!
-  const { id, request } = flight
-  if (Journal.distrustsId(self.backend!.journal, id)) return undefined
-  const declared = declaredTags(request)
-  let markers: Markers | undefined
-  if (declared.length > 0 || typeof request.options.tags === "function") {
-    const answer = yield* ask(self, budget, "markers", store.markers(declared))
-    if (isFault(answer)) return void suffer(self, flight, answer)
-    markers = answer
-  }
-  const owner = tokenUnsafe(yield* Random.Random, 8)
-  for (let looks = 0; looks < 3; looks++) {
-    const taken = yield* ask(
-      self,
-      budget,
-      "take",
-      store.take(id, { owner, leaseMillis: 0, seen: flight.seen, join: true })
-    )
-    if (isFault(taken)) return void suffer(self, flight, taken)
-    if (taken._tag === "Lead") return { generation: taken.generation, markers }
-    if (taken._tag === "Wait") return undefined
-    if (!flight.policy.readsStore) {
-      // what is stored is to be replaced, whatever it is
-      const { expiresAt, outcome, writeId } = taken.entry.meta
-      flight.seen = writeId
-      if (outcome === "success") flight.goodUntil = expiresAt
-      continue
-    }
-    // not the one that was seen: it may be of use
-    const found = yield* fetch(self, budget, request.key, id, declared)
-    if (isFault(found)) return void suffer(self, flight, found)
-    if (found instanceof Entry && found.writeId !== flight.seen) return found
-    flight.seen = typeof found === "string" ? found : taken.entry.meta.writeId
-  }
-  return undefined
-})
-
 const write = Effect.fnUntraced(function*(
   self: Engine,
   flight: Flight,
@@ -216,16 +175,17 @@ const write = Effect.fnUntraced(function*(
   const { id, request } = flight
   if (!flight.publishes || Journal.distrustsId(journal, id) || Journal.distrustsTags(journal, entry.tags)) return
   const tags = yield* versionsOf(self, budget, entry.tags, declaredTags(request), guard.markers)
-  if (isFault(tags)) return suffer(self, flight, tags)
+  if (isFault(tags)) return failStrict(self, flight, tags)
   if (tags === undefined) {
     flight.publishes = false
     return
   }
   const stored = yield* encode(self, request.key, entry, tags)
-  if (isFault(stored)) return suffer(self, flight, stored)
+  if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.publishes) return
   const accepted = yield* ask(self, budget, "put", store.put(id, guard.generation, stored))
-  if (isFault(accepted)) return suffer(self, flight, accepted)
+  if (isFault(accepted)) return failStrict(self, flight, accepted)
   // its generation has ended: what is newer must not be hidden by it, in memory neither
   if (!accepted) flight.publishes = false
+  else if (flight.lease !== undefined) flight.lease.isStored = true
 })

@@ -21,7 +21,14 @@ export const make = (options: { readonly capacity: number; readonly eviction: Ev
 /** the entry, unless a tag of it was invalidated; whether it is fresh is the strategy's to say */
 export const peek = (self: Memory, tags: Tags.Tags, id: string): Entry | undefined => {
   const entry = self.entries.get(id)
-  if (entry === undefined || entry.checkedAt === tags.epoch) return entry
+  return entry === undefined || entry.checkedAt === tags.epoch ? entry : check(self, tags, id)
+}
+
+const check = (self: Memory, tags: Tags.Tags, id: string): Entry | undefined => {
+  // it may be found to have changed elsewhere
+  tags.onDoubt?.()
+  const entry = self.entries.get(id)
+  if (entry === undefined) return undefined
   if (Tags.changedSince(tags, entry.tags, entry.bornAt)) {
     remove(self, id)
     return undefined

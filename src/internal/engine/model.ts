@@ -53,12 +53,24 @@ export interface Backend {
   readonly codecs: WeakMap<object, Codecs>
   readonly plain: Codecs
   readonly budgetMillis: number
+  /** for so long a load is exclusive across processes, and longer while its process prolongs it */
+  readonly leaseMillis: number
+  /** for so long a load waits for another process's */
+  readonly waitMillis: number
   readonly journal: Journal
   readonly circuit: Circuit
   /** an incident is under way: it has been logged */
   failing: boolean
   /** what was said already about values that do not fit the serializer */
   readonly warned: Set<string>
+  /** leases on their way back */
+  readonly releasing: Set<Fiber.Fiber<unknown>>
+  /** for so long memory is believed where it cannot be heard what other processes did */
+  readonly boundMillis: number
+  /** asks the store what others did; none while there are no reads */
+  follower: Fiber.Fiber<unknown> | undefined
+  /** when it was last told */
+  heardAt: number
   /** tries again what was lost */
   replay: Fiber.Fiber<unknown> | undefined
 }

@@ -9,6 +9,7 @@ import type { Strategy } from "../../Strategy.ts"
 export interface ReadOptions {
   // the functions are checked where the user gives them; in here the types of keys are of no use
   readonly tags?: ReadonlyArray<string> | ((exit: Exit.Exit<any, any>, key: any) => ReadonlyArray<string>) | undefined
+  readonly lease?: boolean | undefined
   readonly timeout?: Duration.Input | undefined
   readonly softTimeout?: Duration.Input | undefined
   readonly fallbackWhen?: ((cause: Cause.Cause<any>) => boolean) | undefined

@@ -8,12 +8,14 @@ export interface Tags {
   /** tags that were forgotten count as invalidated at this epoch */
   floor: number
   readonly invalidatedAt: Map<string, number>
+  /** called before an entry is believed that was not yet checked in this epoch */
+  onDoubt: (() => void) | undefined
 }
 
 /** the table is bounded: what is forgotten errs to a miss */
 const limit = 10_000
 
-export const make = (): Tags => ({ epoch: 0, floor: 0, invalidatedAt: new Map() })
+export const make = (): Tags => ({ epoch: 0, floor: 0, invalidatedAt: new Map(), onDoubt: undefined })
 
 export const invalidate = (self: Tags, tags: ReadonlyArray<string>): void => {
   self.epoch++

@@ -10,7 +10,7 @@ import { LoadTimeout } from "../../CacheError.ts"
 import { Load, LoadOrStale } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import type { Entry } from "./entry.ts"
-import { abandon, addEdge, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
+import { abandon, addEdge, type Fault, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
 import type { Request } from "./request.ts"
@@ -197,13 +197,13 @@ const timedOut = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter, ti
   waiter.resume(orStale(self, waiter, Exit.fail(error), nowOf(fiber)))
 }
 
-/** A strict caller learns of a store failure at once. */
-export const failStrict = (self: Engine, flight: Flight): void => {
-  if (flight.fault === undefined) return
+/** The store has failed a flight: a strict caller learns of it at once. */
+export const failStrict = (self: Engine, flight: Flight, fault: Fault): void => {
+  flight.fault = fault
   for (const waiter of flight.waiters) {
     if (!waiter.policy.strict) continue
     depart(waiter)
-    waiter.resume(strictly(flight.fault))
+    waiter.resume(strictly(fault))
   }
   release(self, flight)
 }

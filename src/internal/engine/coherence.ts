@@ -1,0 +1,94 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Change } from "../../Store.ts"
+import { forgetAll } from "./invalidate.ts"
+import * as Memory from "./memory.ts"
+import type { Backend, Engine } from "./model.ts"
+import { detach } from "./refresh.ts"
+import * as Tags from "./tags.ts"
+
+/** how long what another process did may go unseen, while this one reads */
+const pollMillis = 50
+
+/**
+ * Keeps memory from serving what other processes have changed. A store that tells what they did is asked every 50 ms;
+ * of one that does not, nothing in memory is believed for longer than the bound.
+ *
+ * Only while there are reads: in a pause it sleeps, and the first read after that asks before anything is served. For
+ * that the tag epoch moves when it falls asleep: every entry in memory is looked at once more, and a hit costs nothing.
+ */
+export const follow = (self: Engine): void => {
+  const { backend } = self
+  if (backend === undefined || !backend.store.capabilities.shared) return
+  const tells = backend.store.changesUnsafe !== undefined
+  const everyMillis = tells ? pollMillis : backend.boundMillis
+  const look = tells ? () => listen(self, backend) : () => forgetOld(self, backend)
+  self.tags.onDoubt = () => {
+    if (backend.follower === undefined && !self.closed) awaken(self, backend, everyMillis, look)
+  }
+  // what was before this process began is nothing to it
+  look()
+}
+
+const awaken = (self: Engine, backend: Backend, everyMillis: number, look: () => void): void => {
+  let seen = readsOf(self)
+  look()
+  backend.follower = Effect.runForkWith(self.context)(
+    Effect.whileLoop({
+      while: () => backend.follower !== undefined,
+      body: () => Effect.sleep(everyMillis),
+      step: () => {
+        look()
+        const reads = readsOf(self)
+        if (reads === seen) {
+          backend.follower = undefined
+          self.tags.epoch++
+        }
+        seen = reads
+      }
+    })
+  )
+}
+
+const readsOf = ({ stats }: Engine): number => stats.hits + stats.storeHits + stats.misses + stats.stale
+
+const nowOf = (self: Engine): number => Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
+
+/** every entry is read from the store again, once in a bound */
+const forgetOld = (self: Engine, backend: Backend): void => {
+  if (nowOf(self) - backend.heardAt < backend.boundMillis) return
+  backend.heardAt = nowOf(self)
+  self.mutations++
+  Memory.clear(self.memory)
+}
+
+const listen = (self: Engine, backend: Backend): void => {
+  let changes: ReadonlyArray<Change>
+  try {
+    changes = backend.store.changesUnsafe!()
+  } catch {
+    // it cannot tell now. What is in memory is believed for the bound, then loaded once more: no stampede
+    return forgetOld(self, backend)
+  }
+  backend.heardAt = nowOf(self)
+  for (const change of changes) hear(self, change)
+}
+
+/** What another process did. Who waits for a load here gets it still; nobody joins it any more. */
+const hear = (self: Engine, change: Change): void => {
+  self.mutations++
+  switch (change._tag) {
+    case "Changed":
+      Memory.remove(self.memory, change.id)
+      // one that waits for that very change goes on
+      if (self.flights.get(change.id)?.isLoading === true) detach(self, change.id)
+      break
+    case "TagChanged":
+      Tags.invalidate(self.tags, [change.tag])
+      break
+    case "AllChanged":
+    case "Gap":
+      forgetAll(self)
+  }
+}

@@ -1,0 +1,111 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { Markers } from "../../Store.ts"
+import { toMillis } from "../../Ttl.ts"
+import { tokenUnsafe } from "../token.ts"
+import { ask, type Budget, fetch, isFault } from "./backend.ts"
+import { Entry } from "./entry.ts"
+import type { Fault, Flight, Lease } from "./flight.ts"
+import * as Journal from "./journal.ts"
+import { declaredTags } from "./keys.ts"
+import type { Engine } from "./model.ts"
+import { failStrict } from "./waiting.ts"
+
+/** The right to store what a load will bring, and the versions of its tags from before the load. */
+export interface Guard {
+  readonly generation: string
+  readonly markers: Markers | undefined
+}
+
+/** Another process refreshes it: nobody here needs to. */
+export const Elsewhere = Symbol("Elsewhere")
+
+/** how often a process that waits for another's load looks again, at least */
+const pollMillis = 50
+
+/**
+ * Asks the store for the right to load, and for one more look at what is stored. While another process holds it this
+ * one waits, at most for its patience, then loads beside it, guarded all the same.
+ *
+ * `undefined`: the store cannot be asked, and what is loaded stays out of it. An entry: another has stored it
+ * meanwhile, and `serves` says that it will do.
+ */
+export const lead = Effect.fnUntraced(function*(
+  self: Engine,
+  flight: Flight,
+  budget: Budget,
+  serves: (entry: Entry) => boolean
+): Effect.fn.Return<Guard | Entry | typeof Elsewhere | undefined, never, any> {
+  const { journal, leaseMillis, store, waitMillis } = self.backend!
+  const { id, request } = flight
+  const suffer = (fault: Fault): undefined => void failStrict(self, flight, fault)
+  if (Journal.distrustsId(journal, id)) return undefined
+  const declared = declaredTags(request)
+  let markers: Markers | undefined
+  if (declared.length > 0 || typeof request.options.tags === "function") {
+    const answer = yield* ask(self, budget, "markers", store.markers(declared))
+    if (isFault(answer)) return suffer(answer)
+    markers = answer
+  }
+  const clock = yield* Clock.Clock
+  const owner = tokenUnsafe(yield* Random.Random, 8)
+  const isExclusive = request.options.lease ?? store.capabilities.shared
+  const patience = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
+  const startedAt = clock.currentTimeMillisUnsafe()
+  let rejected = 0
+  while (rejected < 3) {
+    const leftMillis = startedAt + patience - clock.currentTimeMillisUnsafe()
+    const join = !isExclusive || leftMillis <= 0
+    const taken = yield* ask(self, budget, "take", store.take(id, { owner, leaseMillis, seen: flight.seen, join }))
+    if (isFault(taken)) return suffer(taken)
+    if (taken._tag === "Lead") {
+      if (isExclusive) flight.lease = keeping(self, flight, owner)
+      return { generation: taken.generation, markers }
+    }
+    if (taken._tag === "Wait") {
+      if (flight.refresh && flight.waiters.size === 0) return Elsewhere
+      yield* Effect.sleep(Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis)))
+      continue
+    }
+    rejected++
+    if (!flight.policy.readsStore) {
+      // what is stored is to be replaced, whatever it is
+      const { expiresAt, outcome, writeId } = taken.entry.meta
+      flight.seen = writeId
+      if (outcome === "success") flight.goodUntil = expiresAt
+      continue
+    }
+    // not the one that was seen: it may be of use
+    const found = yield* fetch(self, budget, request.key, id, declared)
+    if (isFault(found)) return suffer(found)
+    if (found instanceof Entry && serves(found)) return found
+    flight.seen = found instanceof Entry ? found.writeId : found ?? taken.entry.meta.writeId
+  }
+  return undefined
+})
+
+/** Prolongs the lease for as long as the load runs, or until another has it. */
+const keeping = (self: Engine, flight: Flight, owner: string): Lease => {
+  const { leaseMillis, store } = self.backend!
+  const again: Effect.Effect<void> = Effect.flatMap(
+    Effect.suspend(() => ask(self, { leftMillis: leaseMillis }, "keep", store.keep(flight.id, owner, leaseMillis))),
+    (kept) => kept === false ? Effect.void : later
+  )
+  const later = Effect.andThen(Effect.sleep(leaseMillis / 3), again)
+  return { owner, keeper: Effect.runForkWith(flight.context)(later), isStored: false }
+}
+
+/** The load has ended. What was not stored leaves its id to the next, at once. */
+export const giveBack = (self: Engine, flight: Flight): void => {
+  const { lease } = flight
+  if (lease === undefined) return
+  lease.keeper.interruptUnsafe()
+  if (lease.isStored) return
+  const { budgetMillis, releasing, store } = self.backend!
+  const release = ask(self, { leftMillis: budgetMillis }, "release", store.release(flight.id, lease.owner))
+  const fiber = Effect.runForkWith(flight.context)(release)
+  if (fiber.pollUnsafe() !== undefined) return
+  releasing.add(fiber)
+  fiber.addObserver(() => releasing.delete(fiber))
+}
