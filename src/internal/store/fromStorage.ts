@@ -55,14 +55,14 @@ export const make = (storage: Storage): Store => {
               id,
               options,
               fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
-              fiber.getRef(Random.Random)
+              () => Generations.newGeneration(fiber.getRef(Random.Random))
             )
           )
         ))
 
   const put = (id: string, generation: string, entry: Stored) =>
-    Effect.suspend(() =>
-      generations.isCurrent(id, generation)
+    Effect.clockWith((clock) =>
+      generations.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
         // A put that failed is no first put: another load of the generation may still be stored.
         ? Effect.map(storage.set(id, entry), () => {
           generations.end(id)
@@ -137,6 +137,7 @@ export const make = (storage: Storage): Store => {
         Effect.clockWith((clock) =>
           Exit.succeed(numbers.increment(name, by, clock.currentTimeMillisUnsafe(), options?.expiresAt))
         )),
-    changes: storage.changes ?? Stream.empty
+    changes: storage.changes ?? Stream.empty,
+    changesUnsafe: undefined
   }
 }

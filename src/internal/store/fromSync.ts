@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../../CacheError.ts"
-import type { Answer, Store, SyncStorage, Taken } from "../../Store.ts"
+import type { Answer, Change, Store, SyncStorage, Taken } from "../../Store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
 import { holds, isNews } from "./condition.ts"
 import * as Generations from "./generations.ts"
@@ -14,11 +15,15 @@ import * as Tags from "./markers.ts"
 import * as Numbers from "./numbers.ts"
 
 const required = ["get", "set", "remove"]
-const optional = ["capabilities", "scan", "size", "clear", "increment", "tags", "atomic", "reasonOf", "attempt"]
-const known = ["name", ...required, ...optional]
+const kept = ["tags", "leases", "changes"]
+const optional = ["capabilities", "scan", "size", "clear", "increment", "atomic", "reasonOf", "attempt"]
+const known = ["name", ...required, ...optional, ...kept]
 
 /** How many entries a scan reads in one step. */
 const scanStep = 256
+
+/** How often the `changes` of a storage that can be asked for them are asked for. */
+const changesEvery = "50 millis"
 
 const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<Iterator<A>>] => {
   const items: Array<A> = []
@@ -28,6 +33,13 @@ const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<I
     items.push(next.value)
   }
   return [items, Option.some(rest)]
+}
+
+const polling = (listen: () => () => ReadonlyArray<Change>): Stream.Stream<Change, StoreError> => {
+  const tried = <A>(run: () => A) => Effect.try({ try: run, catch: (error) => error as StoreError })
+  const changes = (read: () => ReadonlyArray<Change>) =>
+    Stream.flatMap(Stream.fromEffectSchedule(tried(read), Schedule.spaced(changesEvery)), Stream.fromIterable)
+  return Stream.unwrap(Effect.map(tried(listen), changes))
 }
 
 /** The time and the dice of the fiber that asks. */
@@ -43,7 +55,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   refuseUnknown("Store.makeSync capabilities", storage.capabilities ?? {}, ["shared"])
 
   const { name } = storage
-  const generations = Generations.make()
+  const leases = storage.leases ?? Generations.make()
   const tags = storage.tags ?? Tags.make()
   const atomic = storage.atomic ?? ((steps) => steps())
   const increment = storage.increment ?? Numbers.make().increment
@@ -78,37 +90,58 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   })
 
   const set: Store["set"] = (id, entry, condition) =>
-    attemptWith("set", ({ now }) => {
-      const write = () => {
-        generations.end(id)
+    attemptWith("set", ({ now }) =>
+      atomic(() => {
+        if (condition !== undefined && !holds(condition, storage.get(id), now(), tags)) return false
+        leases.end(id)
         storage.set(id, entry, now())
         return true
-      }
-      return condition === undefined
-        ? write()
-        : atomic(() => holds(condition, storage.get(id), now(), tags) && write())
-    })
+      }))
 
+  // First without `atomic`: a hit, and waiting for another, must not have to wait for who writes.
   const take: Store["take"] = (id, options) =>
     attemptWith("take", ({ now, random }): Taken => {
-      const entry = storage.get(id)
-      return isNews(entry, options.seen) ? { _tag: "Hit", entry } : generations.take(id, options, now(), random)
+      const look = (orElse: () => Taken): Taken => {
+        const entry = storage.get(id)
+        return isNews(entry, options.seen) ? { _tag: "Hit", entry } : orElse()
+      }
+      const lead = () => leases.take(id, options, now(), () => Generations.newGeneration(random))
+      return look(() => {
+        const leftMillis = leases.left(id, options, now())
+        return leftMillis > 0 ? { _tag: "Wait", leftMillis } : atomic(() => look(lead))
+      })
     })
 
   const put: Store["put"] = (id, generation, entry) =>
-    attemptWith("put", ({ now }) => {
-      if (!generations.isCurrent(id, generation)) return false
-      storage.set(id, entry, now())
-      generations.end(id)
-      return true
-    })
+    attemptWith("put", ({ now }) =>
+      atomic(() => {
+        if (!leases.isCurrent(id, generation, now())) return false
+        storage.set(id, entry, now())
+        leases.end(id)
+        return true
+      }))
 
-  // The generation first: it has ended even where the removal fails.
+  // The generation first: in this process it has ended even where the removal fails.
   const remove = (operation: string, id: string) =>
-    attempt(operation, () => {
-      generations.end(id)
-      return storage.remove(id)
-    })
+    attempt(operation, () =>
+      atomic(() => {
+        leases.end(id)
+        return storage.remove(id)
+      }))
+
+  const orThrow = <A>(operation: string, run: () => A): A => {
+    try {
+      return run()
+    } catch (cause) {
+      throw toStoreError(operation, cause)
+    }
+  }
+
+  const { changes } = storage
+  const listen = changes && (() => {
+    const read = orThrow("listen", changes)
+    return () => orThrow("listen", read)
+  })
 
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: name, operation, reason: "Unsupported" }))
@@ -121,22 +154,17 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
 
   return {
     name,
-    capabilities: { synchronous: true, shared: storage.capabilities?.shared ?? false, changes: false },
+    capabilities: { synchronous: true, shared: storage.capabilities?.shared ?? false, changes: listen !== undefined },
     get: (id, names) => attempt("get", () => read(id, names)),
-    getUnsafe(id, names) {
-      try {
-        return read(id, names)
-      } catch (cause) {
-        throw toStoreError("get", cause)
-      }
-    },
+    getUnsafe: (id, names) => orThrow("get", () => read(id, names)),
     getMany: (ids) => attempt("getMany", () => ids.map((id) => storage.get(id))),
     set,
     remove: (id) => remove("remove", id),
     take,
     put,
-    keep: (id, owner, leaseMillis) => attemptWith("keep", ({ now }) => generations.keep(id, owner, leaseMillis, now())),
-    release: (id, owner) => attemptWith("release", ({ now }) => generations.release(id, owner, now())),
+    keep: (id, owner, leaseMillis) =>
+      attemptWith("keep", ({ now }) => atomic(() => leases.keep(id, owner, leaseMillis, now()))),
+    release: (id, owner) => attemptWith("release", ({ now }) => atomic(() => leases.release(id, owner, now()))),
     drop: (id) => Effect.asVoid(remove("drop", id)),
     markers: (names) => attemptWith("markers", ({ random }) => tags.markers(names, () => Tags.newVersion(random))),
     invalidateTags: (names) =>
@@ -149,12 +177,14 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
           return Stream.paginate(rest, (rest) => once("scan", () => page(rest)))
         }),
     size: count === undefined ? unsupported("size") : attempt("size", count),
-    clear: clearStored === undefined ? unsupported("clear") : attempt("clear", () => {
-      generations.endAll()
-      clearStored()
-    }),
+    clear: clearStored === undefined ? unsupported("clear") : attempt("clear", () =>
+      atomic(() => {
+        leases.endAll()
+        clearStored()
+      })),
     increment: (counter, by, options) =>
       attemptWith("increment", ({ now }) => increment(counter, by, now(), options?.expiresAt)),
-    changes: Stream.empty
+    changes: listen === undefined ? Stream.empty : polling(listen),
+    changesUnsafe: listen?.()
   }
 }

@@ -3,36 +3,48 @@
  * ran out ends nothing, so a slow leader can still store, as long as nobody invalidated what it loads.
  */
 import type * as Random from "effect/Random"
-import type { Taken, TakeOptions } from "../../Store.ts"
+import type { SyncLeases, TakeOptions } from "../../Store.ts"
 import { tokenUnsafe } from "../token.ts"
 
-interface Lease {
+/** What has to be known about a lease to decide on it. */
+export interface Held {
+  readonly owner: string
+  readonly leaseMillis: number
+  /** exclusive until */
+  readonly until: number
+}
+
+interface Lease extends Held {
   readonly generation: string
   owner: string
   leaseMillis: number
-  /** exclusive until */
   until: number
   /** may be forgotten from here on */
   dies: number
 }
 
-export interface Generations {
-  readonly take: (
-    id: string,
-    options: TakeOptions,
-    now: number,
-    random: Random.Random
-  ) => Exclude<Taken, { _tag: "Hit" }>
-  readonly isCurrent: (id: string, generation: string) => boolean
-  readonly end: (id: string) => void
-  readonly endAll: () => void
-  readonly keep: (id: string, owner: string, leaseMillis: number, now: number) => boolean
-  readonly release: (id: string, owner: string, now: number) => boolean
+export interface Generations extends SyncLeases {
   readonly size: () => number
 }
 
+export const newGeneration = (random: Random.Random): string => tokenUnsafe(random, 16)
+
 /** Longer than any load one would wait for: a load that outlives it is not stored. */
-const lifeMillis = (leaseMillis: number) => Math.max(10 * leaseMillis, 3_600_000)
+export const lifeMillis = (leaseMillis: number) => Math.max(10 * leaseMillis, 3_600_000)
+
+/**
+ * How long it is exclusive still. Never longer than the lease itself: where the clock was set back, the lease begins
+ * again instead of being frozen.
+ */
+export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
+  Math.max(0, Math.min(until - now, leaseMillis))
+
+/** How long who asks has to wait, as a look tells: 0 also where there is something to be put right, which `take` does. */
+export const waitOf = (lease: Held | undefined, { join, owner }: TakeOptions, now: number): number =>
+  lease === undefined || join || lease.owner === owner || lease.until > now + lease.leaseMillis ? 0 : leftOf(lease, now)
+
+/** The owner of a lease that was given back: it cannot be kept by accident any more. */
+export const nobody = ""
 
 const sweepFloor = 1024
 
@@ -59,25 +71,28 @@ export const make = (): Generations => {
   }
 
   return {
-    take(id, options, now, random) {
+    left: (id, options, now) => waitOf(leases.get(id), options, now),
+    take(id, options, now, newGeneration) {
       const lease = leases.get(id)
-      if (lease === undefined) {
+      if (lease === undefined || lease.dies <= now) {
         if (leases.size >= sweepAt) sweep(now)
-        const generation = tokenUnsafe(random, 16)
-        const fresh: Lease = { generation, owner: "", leaseMillis: 0, until: 0, dies: 0 }
+        const fresh: Lease = { generation: newGeneration(), owner: nobody, leaseMillis: 0, until: 0, dies: 0 }
         occupy(fresh, options.owner, options.leaseMillis, now)
         leases.set(id, fresh)
-        return { _tag: "Lead", generation }
+        return { _tag: "Lead", generation: fresh.generation }
       }
-      // A clock stepped back must not freeze a lease: never longer than the lease itself.
-      const left = Math.min(lease.until - now, lease.leaseMillis)
-      if (left <= 0 || lease.owner === options.owner) {
+      const left = leftOf(lease, now)
+      if (left === 0 || lease.owner === options.owner) {
         occupy(lease, options.owner, options.leaseMillis, now)
         return { _tag: "Lead", generation: lease.generation }
       }
+      lease.until = now + left
       return options.join ? { _tag: "Lead", generation: lease.generation } : { _tag: "Wait", leftMillis: left }
     },
-    isCurrent: (id, generation) => leases.get(id)?.generation === generation,
+    isCurrent(id, generation, now) {
+      const lease = leases.get(id)
+      return lease !== undefined && lease.generation === generation && lease.dies > now
+    },
     end(id) {
       leases.delete(id)
     },
@@ -93,6 +108,7 @@ export const make = (): Generations => {
     release(id, owner, now) {
       const lease = owned(id, owner)
       if (lease === undefined) return false
+      lease.owner = nobody
       lease.until = 0
       lease.dies = now + 10 * lease.leaseMillis
       return true

@@ -1,0 +1,44 @@
+/** Locks kept in the memory of this process. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Backend } from "../../Lock.ts"
+import { nextToken } from "./token.ts"
+
+interface Held {
+  readonly token: bigint
+  readonly untilNanos: bigint
+}
+
+export const make = (): Backend => {
+  const held = new Map<string, Held>()
+  let last = 0n
+  const hold = (name: string, token: bigint, leaseMillis: number, clock: Clock.Clock): void => {
+    held.set(name, { token, untilNanos: clock.monotonicTimeNanosUnsafe() + BigInt(Math.ceil(leaseMillis * 1_000_000)) })
+  }
+  return {
+    name: "process",
+    take: (name, leaseMillis) =>
+      Effect.clockWith((clock) =>
+        Effect.sync(() => {
+          const other = held.get(name)
+          const left = other === undefined ? 0n : other.untilNanos - clock.monotonicTimeNanosUnsafe()
+          if (left > 0n) return { _tag: "Wait", leftMillis: Number(left) / 1_000_000 }
+          const token = last = nextToken(last, clock)
+          hold(name, token, leaseMillis, clock)
+          return { _tag: "Held", token }
+        })
+      ),
+    keep: (name, token, leaseMillis) =>
+      Effect.clockWith((clock) =>
+        Effect.sync(() => {
+          if (held.get(name)?.token !== token) return false
+          hold(name, token, leaseMillis, clock)
+          return true
+        })
+      ),
+    release: (name, token) =>
+      Effect.sync(() => {
+        if (held.get(name)?.token === token) held.delete(name)
+      })
+  }
+}

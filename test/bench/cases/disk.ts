@@ -1,0 +1,79 @@
+/** A hit on disk, without a memory tier, beside `node:sqlite` and `JSON.parse` of the same record. */
+import { Effect, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { type Body, print, timeCalls } from "../measure.ts"
+
+const keys = 1000
+const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
+const idOf = (i: number): string => ids[i % keys]!
+
+const User = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  email: Schema.String,
+  age: Schema.Number,
+  active: Schema.Boolean,
+  roles: Schema.Array(Schema.String),
+  about: Schema.String
+})
+
+class UserKey extends CacheKey.Class<UserKey>()("User", { payload: { id: Schema.String }, success: User }) {}
+
+const user = (id: string): typeof User.Type => ({
+  id,
+  name: "Ada Lovelace",
+  email: `${id}@example.com`,
+  age: 36,
+  active: true,
+  roles: ["reader", "writer", "admin"],
+  about: "x".repeat(170 - 2 * id.length)
+})
+
+const size = JSON.stringify(user("user:1")).length
+if (size < 290 || size > 310) throw new Error(`the record has ${size} bytes`)
+
+const calls = 1000
+const warmup = 20
+const rounds = 60
+
+const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+
+const openRaw = () => {
+  const database = new DatabaseSync(join(directory, "raw.db"))
+  database.exec("PRAGMA journal_mode = WAL; CREATE TABLE record (id TEXT PRIMARY KEY, value TEXT NOT NULL)")
+  const insert = database.prepare("INSERT INTO record VALUES (?, ?)")
+  for (const id of ids) insert.run(id, JSON.stringify(user(id)))
+  return database
+}
+
+const program = Effect.gen(function*() {
+  const raw = openRaw()
+  const select = raw.prepare("SELECT value FROM record WHERE id = ?")
+  const load: Effect.Effect<typeof User.Type> = Effect.die("it is stored")
+  for (const id of ids) {
+    yield* Cached.ttl(Effect.succeed(user(id)), { key: id, ttl: "1 hour" })
+    yield* Cached.ttl(Effect.succeed(user(id)), { key: new UserKey({ id }), ttl: "1 hour" })
+  }
+  const subjects: { readonly [name: string]: Body } = {
+    "node:sqlite and JSON.parse": (i) => Effect.sync(() => JSON.parse(select.get(idOf(i))!["value"] as string)),
+    "string key (MessagePack)": (i) => Cached.ttl(load, { key: idOf(i), ttl: "1 hour" }),
+    "key class (JSON, checked by its schema)": (i) =>
+      Cached.ttl(load, { key: new UserKey({ id: idOf(i) }), ttl: "1 hour" })
+  }
+  const rows = yield* timeCalls({ subjects, calls, warmup, rounds })
+  const stats = yield* Cached.stats
+  if (stats.storeHits !== 2 * calls * (warmup + rounds)) throw new Error(`only ${stats.storeHits} hits`)
+  raw.close()
+  return rows
+})
+
+try {
+  const layer = CacheLayer.disk({ directory: join(directory, "cache"), memory: false })
+  print(await Effect.runPromise(program.pipe(Effect.provide(layer))))
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}

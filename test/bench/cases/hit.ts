@@ -1,0 +1,99 @@
+/** A hit in memory inside a fiber: how long it takes, or with `--bytes` what it allocates. */
+import { Cache, Data, Effect, Exit, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { PerformanceObserver } from "node:perf_hooks"
+import { setTimeout } from "node:timers/promises"
+import { type Body, print, repeat, type Row, timeCalls } from "../measure.ts"
+
+const keys = 1000
+const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
+const idOf = (i: number): string => ids[i % keys]!
+
+const fields = (i: number) => ({ name: idOf(i), page: i % keys, open: true })
+
+class DataKey extends Data.Class<{ readonly name: string; readonly page: number; readonly open: boolean }> {}
+
+class Page extends CacheKey.Class<Page>()("Page", {
+  payload: { name: Schema.String, page: Schema.Number, open: Schema.Boolean },
+  success: Schema.Number
+}) {}
+
+const lookup = Effect.sync(() => 1)
+const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
+const page = Cached.fn(Page, { lookup: () => lookup, strategy })
+
+const makeSubjects = Effect.gen(function*() {
+  const strings = yield* Cache.make({ capacity: 5000, lookup: (_: string) => lookup, timeToLive: "1 hour" })
+  const objects = yield* Cache.make({ capacity: 5000, lookup: (_: DataKey) => lookup, timeToLive: "1 hour" })
+  const done = Exit.succeed(1)
+  const subjects: { readonly [name: string]: Body } = {
+    "the loop alone": () => done,
+    "Effect Cache.get, string": (i) => Cache.get(strings, idOf(i)),
+    "Cached.ttl(effect, …), string": (i) => Cached.ttl(lookup, { key: idOf(i), ttl: "10 minutes" }),
+    "Cached.softTtl(effect, …), string": (i) =>
+      Cached.softTtl(lookup, { key: idOf(i), ttl: "10 minutes", softTtl: "7 minutes" }),
+    "effect.pipe(Cached.softTtl(…)), string": (i) =>
+      lookup.pipe(Cached.softTtl({ key: idOf(i), ttl: "10 minutes", softTtl: "7 minutes" })),
+    "Effect Cache.get, fresh object": (i) => Cache.get(objects, new DataKey(fields(i))),
+    "Cached.softTtl(effect, …), fresh object": (i) =>
+      Cached.softTtl(lookup, { key: new Page(fields(i)), ttl: "10 minutes", softTtl: "7 minutes" }),
+    "effect.pipe(Cached.softTtl(…)), fresh object": (i) =>
+      lookup.pipe(Cached.softTtl({ key: new Page(fields(i)), ttl: "10 minutes", softTtl: "7 minutes" })),
+    "Cached.fn, fresh object": (i) => page(fields(i))
+  }
+  return subjects
+})
+
+/** As in a program that uses all of the library: the compiler must not take one combinator for the only one. */
+const useEverything = Effect.gen(function*() {
+  for (let i = 0; i < 20_000; i++) {
+    const key = idOf(i)
+    yield* Cached.refreshAhead(lookup, { key, ttl: "10 minutes", refreshAfter: "8 minutes" })
+    yield* Cached.probabilistic(lookup, { key, ttl: "10 minutes" })
+    yield* Cached.untilInvalidated(lookup, { key })
+    yield* Cached.withStrategy(lookup, { key, strategy })
+    if (i % 10 === 0) yield* Cached.failover(lookup, { key, ttl: "10 minutes" })
+  }
+})
+
+/** Bytes a call, in a young generation so large that nothing is collected; a round that was collected in is repeated. */
+const allocated = Effect.fnUntraced(function*(body: Body) {
+  const calls = 100_000
+  const collections: Array<number> = []
+  const observer = new PerformanceObserver((list) => {
+    for (const { startTime } of list.getEntries()) collections.push(startTime)
+  })
+  observer.observe({ entryTypes: ["gc"] })
+  yield* repeat(body, 2 * calls)
+  for (let attempt = 0; attempt < 20; attempt++) {
+    globalThis.gc!()
+    const start = performance.now()
+    const before = process.memoryUsage().heapUsed
+    yield* repeat(body, calls)
+    const bytes = process.memoryUsage().heapUsed - before
+    const end = performance.now()
+    // it hears of them later
+    yield* Effect.promise(() => setTimeout(20))
+    if (!collections.some((at) => at >= start && at <= end)) {
+      observer.disconnect()
+      return bytes / calls
+    }
+  }
+  throw new Error("every round was collected in")
+})
+
+const program = Effect.gen(function*() {
+  const subjects = yield* makeSubjects
+  yield* useEverything
+  if (!process.argv.includes("--bytes")) {
+    return yield* timeCalls({ subjects, calls: 10_000, warmup: 20, rounds: 25 })
+  }
+  const rows: Array<Row> = []
+  for (const [name, body] of Object.entries(subjects)) {
+    // a million bytes a round are too many for the young generation
+    if (name !== "Effect Cache.get, fresh object") rows.push({ name, value: yield* allocated(body) })
+  }
+  return rows
+})
+
+print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))))

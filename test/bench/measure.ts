@@ -1,0 +1,77 @@
+/** How things are measured: beside each other in one process, in turn, many short rounds each. */
+import { Effect } from "effect"
+import type { Caching } from "effect-cached"
+
+/** One thing to measure: what its `i`th call does. */
+export type Body = (i: number) => Effect.Effect<unknown, unknown, Caching.Caching>
+
+/** What a case has measured of one subject: nanoseconds, or bytes. */
+export interface Row {
+  readonly name: string
+  readonly value: number
+}
+
+/** What a case prints, for the command that started it. */
+export const print = (rows: ReadonlyArray<Row>): void => {
+  process.stdout.write(JSON.stringify(rows))
+}
+
+const sorted = (numbers: ReadonlyArray<number>): ReadonlyArray<number> => [...numbers].sort((a, b) => a - b)
+
+export const median = (numbers: ReadonlyArray<number>): number => sorted(numbers)[numbers.length >> 1]!
+
+/** What it takes when the machine does little else: what is far above it is somebody else's work. */
+export const lowerQuartile = (numbers: ReadonlyArray<number>): number => sorted(numbers)[numbers.length >> 2]!
+
+export const nanos = (): number => Number(process.hrtime.bigint())
+
+export interface Rounds {
+  readonly subjects: ReadonlyArray<string>
+  /** the first ones, in which the compiler learns, do not count */
+  readonly warmup: number
+  readonly rounds: number
+}
+
+/** The lower quartile of what each subject's rounds took. */
+export const inTurn = Effect.fnUntraced(function*<E, R>(
+  { rounds, subjects, warmup }: Rounds,
+  take: (subject: string, round: number) => Effect.Effect<number, E, R>
+) {
+  const taken = new Map<string, Array<number>>(subjects.map((name) => [name, []]))
+  for (let round = 0; round < warmup + rounds; round++) {
+    // forwards and backwards: who comes first must not matter
+    for (const [name, times] of round % 2 === 0 ? taken : [...taken].reverse()) {
+      const time = yield* take(name, round)
+      if (round >= warmup) times.push(time)
+      yield* Effect.yieldNow
+    }
+  }
+  return Array.from(taken, ([name, times]): Row => ({ name, value: lowerQuartile(times) }))
+})
+
+export interface CallsOptions extends Omit<Rounds, "subjects"> {
+  readonly subjects: { readonly [name: string]: Body }
+  /** so many a round */
+  readonly calls: number
+}
+
+/** Nanoseconds a call. */
+export const timeCalls = ({ calls, subjects, ...rounds }: CallsOptions) =>
+  inTurn({ ...rounds, subjects: Object.keys(subjects) }, (name) =>
+    Effect.gen(function*() {
+      const start = nanos()
+      yield* repeat(subjects[name]!, calls)
+      return (nanos() - start) / calls
+    }))
+
+/** Every subject goes through this one loop. */
+export const repeat = (body: Body, calls: number): Effect.Effect<void, unknown, Caching.Caching> =>
+  Effect.gen(function*() {
+    for (let i = 0; i < calls; i++) yield* body(i)
+  })
+
+/** Bytes that stay reachable. */
+export const heapUsed = (): number => {
+  for (let i = 0; i < 4; i++) globalThis.gc!()
+  return process.memoryUsage().heapUsed
+}

@@ -1,0 +1,111 @@
+/** What is compared and how large it may become, and the tables that say what came of it. */
+import { median } from "./measure.ts"
+import type { Values } from "./run.ts"
+
+export type Case = "hit" | "bytes" | "cold" | "disk" | "memory" | "imports"
+
+export type Results = { readonly [name in Case]: ReadonlyArray<Values> }
+
+interface Check {
+  readonly case: Case
+  readonly subject: string
+  readonly peer: string
+  readonly atMost: number
+  readonly goal?: number
+}
+
+const strings = { case: "hit", peer: "Effect Cache.get, string", atMost: 0.85, goal: 0.7 } as const
+const objects = { case: "hit", peer: "Effect Cache.get, fresh object", atMost: 0.12, goal: 0.08 } as const
+const onDisk = { case: "disk", peer: "node:sqlite and JSON.parse", atMost: 2, goal: 1.5 } as const
+
+const checks: ReadonlyArray<Check & { readonly title: string }> = [
+  { ...strings, title: "Hit in memory, string key", subject: "Cached.softTtl(effect, …), string" },
+  { ...strings, title: "The same in a pipe", subject: "effect.pipe(Cached.softTtl(…)), string" },
+  { ...objects, title: "Hit in memory, fresh key of three fields", subject: "Cached.softTtl(effect, …), fresh object" },
+  { ...objects, title: "The same in a pipe", subject: "effect.pipe(Cached.softTtl(…)), fresh object" },
+  { ...objects, title: "The same through `Cached.fn`", subject: "Cached.fn, fresh object" },
+  { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },
+  { ...onDisk, title: "Hit on disk, string key", subject: "string key (MessagePack)" },
+  { ...onDisk, title: "Hit on disk, key class", subject: "key class (JSON, checked by its schema)" },
+  { case: "memory", title: "Bytes an entry", subject: "effect-cached", peer: "Effect Cache", atMost: 0.8 },
+  { case: "imports", title: "Importing the root", subject: "effect-cached", peer: "its effect modules", atMost: 1.3 }
+]
+
+const ratioOf = (results: Results, { case: name, peer, subject }: Check): number =>
+  median(results[name].map((values) => values[subject]! / values[peer]!))
+
+/** The checks that failed. */
+export const failures = (results: Results): ReadonlyArray<string> =>
+  checks
+    .filter((check) => !(ratioOf(results, check) <= check.atMost))
+    .map((check) => `${check.title}: ${ratioOf(results, check).toFixed(3)}, at most ${check.atMost}`)
+
+type Cells = ReadonlyArray<string>
+
+const table = ([head, ...rows]: ReadonlyArray<Cells>): string => {
+  const widths = head!.map((_, i) => Math.max(...[head!, ...rows].map((cells) => cells[i]!.length)))
+  const line = (cells: Cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`
+  return [line(head!), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line)].join("\n")
+}
+
+export const ratios = (results: Results): string =>
+  table([
+    ["what", "beside", "ratio", "at most", "goal"],
+    ...checks.map((check) => [
+      check.title,
+      check.peer,
+      ratioOf(results, check).toFixed(check.atMost < 0.2 ? 3 : 2),
+      `${check.atMost}`,
+      check.goal === undefined ? "" : `${check.goal}`
+    ])
+  ])
+
+const subjects = (values: ReadonlyArray<Values>): ReadonlyArray<readonly [string, number]> =>
+  Object.keys(values[0]!).map((name) => [name, median(values.map((run) => run[name]!))])
+
+export const bytes = (values: ReadonlyArray<Values>): string =>
+  table([["subject", "bytes"], ...subjects(values).map(([name, value]) => [name, value.toFixed(0)])])
+
+/** Nanoseconds say something on one machine only: they are printed and not written down. */
+export const nanoseconds = (values: ReadonlyArray<Values>): string =>
+  table([["subject", "ns"], ...subjects(values).map(([name, value]) => [name, value.toFixed(0)])])
+
+export const document = (results: Results): string =>
+  `# Benchmarks
+
+Written by \`npm run bench\`, which fails where a ratio is over its limit. \`npm run bench -- --quick\` measures less and
+writes nothing.
+
+${ratios(results)}
+
+Smaller is better. A goal is what we would like; the limit is what we promise.
+
+## How it is measured
+
+- **In one run.** Both sides of a ratio run in one process, in turn, many short rounds each after a warm-up, through the
+  same loop in one fiber (a generator that yields one read after the other). A subject's time is the lower quartile of
+  its rounds: what is far above it is the work of another process. Of five processes the median ratio counts.
+- **Hit in memory.** A thousand keys, all stored. Effect \`Cache\` has a time to live too; every combinator has been in
+  use in the process, so that nothing is compiled for one of them only. A fresh key object is made for every read: a
+  \`Data.Class\` for Effect \`Cache\`, an instance of a \`CacheKey.Class\` here.
+- **10,000 callers** ask at once for a key that is not there; the load ends when the last has come. A second load fails
+  the run.
+- **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and
+  \`JSON.parse\`, both of the same record of about 300 bytes. The disk store also checks a checksum and the deadlines, and
+  a key class what its schema says. Both databases fit into the page cache.
+- **Bytes an entry.** A million entries of a short string and a number, one subject a process: the growth of the heap
+  after full collections.
+- **Importing.** The compiled root beside a file that imports those modules of \`effect\` that it uses, each in fresh
+  processes, in turn.
+
+## Bytes allocated per hit
+
+Growth of the heap over 100,000 hits in a young generation so large that nothing is collected meanwhile, divided by
+their number. The loop itself allocates too: its share is in every line.
+
+${bytes(results.bytes)}
+
+## Bytes an entry
+
+${bytes(results.memory)}
+`

@@ -1,0 +1,71 @@
+/** Runs cases, each in processes of its own. */
+import { execFileSync } from "node:child_process"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { lowerQuartile, type Row } from "./measure.ts"
+
+/** What was measured, by the names of the subjects. */
+export type Values = { readonly [subject: string]: number }
+
+/** So often each case is run. */
+export interface Runs {
+  readonly processes: number
+  /** importing is short, and told apart by less */
+  readonly imports: number
+}
+
+const here = import.meta.dirname
+const root = join(here, "../..")
+
+const start = (file: string, args: ReadonlyArray<string>, flags: ReadonlyArray<string> = []): ReadonlyArray<Row> =>
+  JSON.parse(execFileSync(
+    process.execPath,
+    ["--conditions=effect-cached-source", "--expose-gc", ...flags, join(here, "cases", file), ...args],
+    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 }
+  ))
+
+const toValues = (rows: ReadonlyArray<Row>): Values => Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+
+const times = <A>(count: number, run: () => A): ReadonlyArray<A> => Array.from({ length: count }, run)
+
+/** one set of values a process: ratios are made within each */
+export const hit = ({ processes }: Runs): ReadonlyArray<Values> => times(processes, () => toValues(start("hit.ts", [])))
+
+export const cold = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("cold.ts", [])))
+
+export const disk = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("disk.ts", [])))
+
+/** bytes do not depend on what else the machine does: one run is enough */
+export const bytesOfHit = (): ReadonlyArray<Values> => [
+  toValues(start("hit.ts", ["--bytes"], ["--min-semi-space-size=256", "--max-semi-space-size=256"]))
+]
+
+export const memory = (): ReadonlyArray<Values> => [
+  toValues(
+    ["Map", "lru-cache", "Effect Cache", "effect-cached"].flatMap((subject) =>
+      start("memory.ts", [subject], ["--max-old-space-size=4096"])
+    )
+  )
+]
+
+/** What users import is compiled: the types would be stripped at every start. */
+export const imports = (runs: Runs): ReadonlyArray<Values> => {
+  const built = join(root, ".cache/bench")
+  rmSync(built, { recursive: true, force: true })
+  mkdirSync(built, { recursive: true })
+  const tsc = join(root, "node_modules/typescript/bin/tsc")
+  execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", built], {
+    stdio: "inherit"
+  })
+  const ours = join(built, "index.js")
+  const effect = join(built, "effectOnly.js")
+  writeFileSync(effect, start("modules.ts", [ours]).map(({ name }) => `import ${JSON.stringify(name)}\n`).join(""))
+  const time = (file: string): number => start("import.ts", [file])[0]!.value
+  const pairs = times(runs.imports, () => ({ ours: time(ours), effect: time(effect) }))
+  return [{
+    "effect-cached": lowerQuartile(pairs.map(({ ours }) => ours)),
+    "its effect modules": lowerQuartile(pairs.map(({ effect }) => effect))
+  }]
+}
