@@ -77,7 +77,13 @@ export interface TakeOptions {
 }
 
 /**
- * What other processes did to a store that reports it.
+ * What others did to a store that reports it. Where a store cannot tell others from itself, it reports both.
+ *
+ * - `Changed`: the entry of an id was written or removed, or its removal was asked for though there was none
+ * - `TagChanged`: a tag was invalidated
+ * - `AllChanged`: the store was cleared
+ * - `Gap`: something happened that cannot be told any more (what one held to be true has to be asked again)
+ * - `Coherent`: from here on nothing is missed, where a store reports that at times it cannot listen
  *
  * @category models
  * @since 0.1.0
@@ -107,7 +113,7 @@ export type SetCondition =
 export interface Capabilities {
   /** every operation answers without waiting: the engine reads it before it forks a load */
   readonly synchronous: boolean
-  /** other processes may use the same storage */
+  /** other processes may use the same storage: a load takes an exclusive lease of it first */
   readonly shared: boolean
   /** `changes` reports what others did */
   readonly changes: boolean
@@ -177,7 +183,19 @@ export interface Store {
     by: number,
     options?: { readonly expiresAt?: number | undefined }
   ) => Effect.Effect<number, StoreError>
+  /**
+   * What others do from now on: endless where `capabilities.changes`, empty where not. Who listens again after it failed
+   * has to reckon with a `Gap`.
+   */
   readonly changes: Stream.Stream<Change, StoreError>
+  /**
+   * What others did since the last call (the first: since the store was made), at once and in order; cheap where that
+   * was nothing. Throws a `StoreError` where it cannot tell now: nothing is lost, a later call tells.
+   *
+   * Where it is given, who keeps copies of entries asks it every 50 ms while it is in use, and before it serves one after
+   * a pause. It has one reader; `changes` does not take anything away from it.
+   */
+  readonly changesUnsafe: (() => ReadonlyArray<Change>) | undefined
 }
 
 /**
@@ -240,7 +258,11 @@ export interface SyncStorage {
   readonly increment?: ((name: string, by: number, now: number, expiresAt: number | undefined) => number) | undefined
   /** tag markers kept by the storage itself; default: those of this process */
   readonly tags?: SyncTags | undefined
-  /** makes several steps one, against other processes too; default: they are one already */
+  /** leases kept by the storage itself; default: those of this process */
+  readonly leases?: SyncLeases | undefined
+  /** starts to listen: what it answers tells what others did since its last call; default: never reports anything */
+  readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
+  /** makes several steps one, against other processes too (every write is called inside it); default: they are one already */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /** why an operation threw; default: `Unavailable` */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
@@ -259,6 +281,30 @@ export interface SyncTags {
   /** `newVersion` gives the version of a marker that has to be made */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string) => void
+}
+
+/**
+ * Leases as plain functions: see `Store.take`, `put`, `keep`, `release`. All but `left` are called inside `atomic`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyncLeases {
+  /** how long `take` would have to wait; 0: it would lead. A hint that spares `atomic`: it may be out of date */
+  readonly left: (id: string, options: TakeOptions, now: number) => number
+  /** the right to load, or how long to wait for it; `newGeneration` names a generation that has to be started */
+  readonly take: (
+    id: string,
+    options: TakeOptions,
+    now: number,
+    newGeneration: () => string
+  ) => Exclude<Taken, { readonly _tag: "Hit" }>
+  /** whether the generation has not ended */
+  readonly isCurrent: (id: string, generation: string, now: number) => boolean
+  readonly end: (id: string) => void
+  readonly endAll: () => void
+  readonly keep: (id: string, owner: string, leaseMillis: number, now: number) => boolean
+  readonly release: (id: string, owner: string, now: number) => boolean
 }
 
 /**

@@ -23,7 +23,7 @@ import {
   version,
   writeId
 } from "./internal/storeFixtures.ts"
-import { leaseLaws, raceLaws } from "./internal/storeLeaseLaws.ts"
+import { generationLaws, leaseLaws, raceLaws } from "./internal/storeLeaseLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
@@ -40,10 +40,12 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...entryLaws,
     ...conditionLaws,
     ...leaseLaws,
+    ...generationLaws,
     ...raceLaws,
     ...listingLaws,
     ...tagLaws,
-    ...numberLaws
+    ...numberLaws,
+    ...changeLaws
   })
     .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
 
@@ -305,4 +307,18 @@ const numberLaws: Record<string, Check> = {
       yield* Effect.sleep("3 seconds")
       yield* same(yield* store.increment("n", 1), 2, "and stays")
     }))
+}
+
+const changeLaws: Record<string, Check> = {
+  "what is asked of a store is no news to it": Effect.fnUntraced(function*(store) {
+    const { changesUnsafe } = store
+    yield* same(changesUnsafe === undefined || store.capabilities.changes, true, "it says that it reports changes")
+    if (changesUnsafe === undefined) return
+    yield* store.set("id", entry(1))
+    yield* store.drop("id")
+    yield* store.put("id", yield* lead(store, "id", asking("a")), entry(2))
+    yield* store.invalidateTags(["tag"])
+    yield* store.clear
+    yield* same(changesUnsafe(), [], "nothing by others")
+  })
 }

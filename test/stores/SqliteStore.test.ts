@@ -1,44 +1,22 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { type CacheEntry, CacheError } from "effect-cached"
+import { CacheError } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-
-type Stored = CacheEntry.Stored
-
-const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
-    serializer: 1,
-    ...more
-  },
-  payload: new Uint8Array(size).fill(n)
-})
-
-const plain = (stored: Stored | undefined) => stored && { ...stored, payload: Uint8Array.from(stored.payload) }
 
 /** The store of a directory, opened and closed once. */
 const using = <A, E>(
   directory: string,
-  use: (store: Effect.Success<ReturnType<typeof SqliteStore.make>>) => Effect.Effect<A, E>,
+  use: (store: SqliteStoreType) => Effect.Effect<A, E>,
   options?: Partial<SqliteStore.Options>
 ) => Effect.scoped(Effect.flatMap(SqliteStore.make({ directory, ...options }), use))
 
 const files = (directory: string) => fs.readdirSync(directory).toSorted()
-
-const read = (store: { readonly getUnsafe: SqliteGet }, id: string) => plain(store.getUnsafe(id, []).entry)
-
-type SqliteGet = (id: string, tags: ReadonlyArray<string>) => { readonly entry: Stored | undefined }
 
 describe("a restart", () => {
   it.effect("keeps entries, tag invalidations and numbers", () =>
@@ -64,8 +42,8 @@ describe("a restart", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) => store.set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.1.db", "cache.current"])
-      const database = new DatabaseSync(join(directory, "cache.1.db"))
+      expect(files(directory)).toEqual(["cache.v1.1.db", "cache.v1.current"])
+      const database = new DatabaseSync(fileOf(directory))
       expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
       expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
       database.close()
@@ -98,7 +76,7 @@ describe("a file that cannot be used", () => {
     it.effect(`because it ${what} is left as it is, and a new one is started beside it`, () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory
-        const bad = join(directory, "cache.1.db")
+        const bad = fileOf(directory)
         yield* using(directory, (store) => store.set("id", entry(1)))
         if (what.startsWith("belongs")) fs.rmSync(bad)
         damage(bad)
@@ -109,7 +87,7 @@ describe("a file that cannot be used", () => {
             yield* store.set("id", entry(2))
           }))
         expect(fs.readFileSync(bad)).toEqual(bytes)
-        expect(fs.readFileSync(join(directory, "cache.current"), "utf8").trim()).toBe("2")
+        expect(fs.readFileSync(join(directory, "cache.v1.current"), "utf8").trim()).toBe("2")
         yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(2))))
       }))
   }
@@ -118,27 +96,27 @@ describe("a file that cannot be used", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       for (const n of [1, 2, 3]) {
-        fs.writeFileSync(join(directory, `cache.${n}.db`), "not a database".repeat(100))
+        fs.writeFileSync(join(directory, `cache.v1.${n}.db`), "not a database".repeat(100))
         yield* using(directory, () => Effect.void)
       }
-      expect(files(directory)).toEqual(["cache.3.db", "cache.4.db", "cache.current"])
+      expect(files(directory)).toEqual(["cache.v1.3.db", "cache.v1.4.db", "cache.v1.current"])
     }))
 
   it.effect("is not one of no bytes: that is a fresh one", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      fs.writeFileSync(join(directory, "cache.1.db"), "")
+      fs.writeFileSync(fileOf(directory), "")
       yield* using(directory, (store) => store.set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.1.db", "cache.current"])
+      expect(files(directory)).toEqual(["cache.v1.1.db", "cache.v1.current"])
     }))
 
   it.effect("is not looked for where the pointer is damaged or lost: the newest file is taken", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) => store.set("id", entry(1)))
-      fs.renameSync(join(directory, "cache.1.db"), join(directory, "cache.7.db"))
+      fs.renameSync(fileOf(directory), join(directory, "cache.v1.7.db"))
       for (const pointer of ["", "seven", "-1", "1e9"]) {
-        fs.writeFileSync(join(directory, "cache.current"), pointer)
+        fs.writeFileSync(join(directory, "cache.v1.current"), pointer)
         yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(1))))
       }
     }))
@@ -152,7 +130,7 @@ describe("a damaged frame", () => {
         Effect.gen(function*() {
           yield* store.set("id", entry(1))
           yield* store.set("other", entry(2))
-          const database = new DatabaseSync(join(directory, "cache.1.db"))
+          const database = new DatabaseSync(fileOf(directory))
           const frame = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get()!["frame"] as Uint8Array
           const damage = database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'")
           for (const bytes of [frame.with(60, 0), frame.slice(0, 40), new Uint8Array(0), "text", 1]) {
@@ -170,7 +148,7 @@ describe("a damaged frame", () => {
 })
 
 describe("maxSize", () => {
-  const sizeOf = (directory: string) => fs.statSync(join(directory, "cache.1.db")).size
+  const sizeOf = (directory: string) => fs.statSync(fileOf(directory)).size
 
   it.effect("measures the content: the file stays within it, whatever is written (F21)", () =>
     Effect.gen(function*() {
@@ -250,7 +228,7 @@ describe("another process that writes", () => {
   const writing = (directory: string) =>
     Effect.acquireRelease(
       Effect.sync(() => {
-        const database = new DatabaseSync(join(directory, "cache.1.db"))
+        const database = new DatabaseSync(fileOf(directory))
         database.exec("BEGIN IMMEDIATE")
         return database
       }),

@@ -368,4 +368,92 @@ describe("Store.makeSync", () => {
       yield* Effect.flip(store.drop("id"))
       expect(yield* store.put("id", generation, entry(1))).toBe(false)
     }))
+
+  const listening = (read: () => ReadonlyArray<Store.Change>) => {
+    let listeners = 0
+    const store = Store.makeSync({
+      name: "listening",
+      get: () => undefined,
+      set: () => {},
+      remove: () => false,
+      changes: () => {
+        listeners++
+        return read
+      }
+    })
+    return { store, listeners: () => listeners }
+  }
+
+  it.effect("changes of the storage are reported at once, and to all who listen", () =>
+    Effect.gen(function*() {
+      let changes: ReadonlyArray<Store.Change> = []
+      const { listeners, store } = listening(() => changes)
+      expect(store.capabilities.changes).toBe(true)
+      expect(store.changesUnsafe?.()).toEqual([])
+      const heard: Array<Store.Change> = []
+      yield* Effect.forkChild(Stream.runForEach(store.changes, (change) => Effect.sync(() => heard.push(change))))
+      yield* TestClock.adjust("1 second")
+      expect([heard, listeners()]).toEqual([[], 2])
+      changes = [{ _tag: "Gap" }, { _tag: "Changed", id: "id" }]
+      expect(store.changesUnsafe?.()).toBe(changes)
+      yield* TestClock.adjust("50 millis")
+      expect(heard).toEqual(changes)
+    }))
+
+  it.effect("changes that cannot be told now are a StoreError", () =>
+    Effect.gen(function*() {
+      const { store } = listening(() => {
+        throw new Error("not now")
+      })
+      expect(() => store.changesUnsafe?.()).toThrow(StoreError)
+      expect(yield* Effect.flip(Stream.runDrain(store.changes))).toMatchObject({ reason: "Unavailable" })
+    }))
+
+  it.effect("leases and transactions of the storage are used: a look before, and everything again inside", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const noting = <A>(name: string, answer: A) => () => {
+        asked.push(name)
+        return answer
+      }
+      const store = Store.makeSync({
+        name: "leasing",
+        get: noting("get", undefined),
+        set: noting("set", undefined),
+        remove: noting("remove", true),
+        clear: noting("clear", undefined),
+        leases: {
+          left: (_id, { owner }) => owner === "late" ? 7 : 0,
+          take: noting("take", { _tag: "Lead", generation: "g" } as const),
+          isCurrent: noting("isCurrent", true),
+          end: noting("end", undefined),
+          endAll: noting("endAll", undefined),
+          keep: noting("keep", true),
+          release: noting("release", true)
+        },
+        atomic: (steps) => {
+          asked.push("[")
+          const result = steps()
+          asked.push("]")
+          return result
+        }
+      })
+      const options = { owner: "a", leaseMillis: 1, seen: undefined, join: false }
+      const asks = (effect: Effect.Effect<unknown, CacheError.StoreError>) =>
+        Effect.map(effect, (answer) => [answer, asked.splice(0).join(" ")])
+      expect(yield* asks(store.take("id", options))).toEqual([
+        { _tag: "Lead", generation: "g" },
+        "get [ get take ]"
+      ])
+      expect(yield* asks(store.take("id", { ...options, owner: "late" }))).toEqual([
+        { _tag: "Wait", leftMillis: 7 },
+        "get"
+      ])
+      expect(yield* asks(store.put("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
+      expect(yield* asks(store.set("id", entry(1)))).toEqual([true, "[ end set ]"])
+      expect(yield* asks(store.drop("id"))).toEqual([undefined, "[ end remove ]"])
+      expect(yield* asks(store.clear)).toEqual([undefined, "[ endAll clear ]"])
+      expect(yield* asks(store.keep("id", "a", 1))).toEqual([true, "[ keep ]"])
+      expect(yield* asks(store.release("id", "a"))).toEqual([true, "[ release ]"])
+    }))
 })

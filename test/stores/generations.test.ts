@@ -5,30 +5,44 @@ import * as Lines from "../../src/internal/store/lines.ts"
 import * as Markers from "../../src/internal/store/markers.ts"
 import * as Numbers from "../../src/internal/store/numbers.ts"
 
-const random = { nextDoubleUnsafe: () => Math.random(), nextIntUnsafe: () => 0 }
+const newGeneration = () => "generation"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 1000, seen: undefined, join: false })
 
 describe("generations", () => {
   it("of loads that never ended are forgotten after their life", () => {
     const generations = Generations.make()
-    for (let i = 0; i < 100_000; i++) generations.take(`id ${i}`, asking("a"), i * 3600, random)
+    for (let i = 0; i < 100_000; i++) generations.take(`id ${i}`, asking("a"), i * 3600, newGeneration)
     expect(generations.size()).toBeLessThan(4096)
   })
 
   it("given back live shorter", () => {
     const generations = Generations.make()
     for (let i = 0; i < 100_000; i++) {
-      generations.take(`id ${i}`, asking("a"), i * 10, random)
+      generations.take(`id ${i}`, asking("a"), i * 10, newGeneration)
       generations.release(`id ${i}`, "a", i * 10)
     }
     expect(generations.size()).toBeLessThan(4096)
   })
 
-  it("a clock stepped back freezes no lease", () => {
+  it("a clock set back freezes no lease", () => {
     const generations = Generations.make()
-    generations.take("id", asking("a"), 1_000_000, random)
-    expect(generations.take("id", asking("b"), 0, random)).toEqual({ _tag: "Wait", leftMillis: 1000 })
+    generations.take("id", asking("a"), 1_000_000, newGeneration)
+    expect(generations.left("id", asking("b"), 0)).toBe(0)
+    expect(generations.take("id", asking("b"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 1000 })
+    expect(generations.left("id", asking("b"), 400)).toBe(600)
+    expect(generations.take("id", asking("b"), 1000, newGeneration)._tag).toBe("Lead")
+  })
+
+  it("that have died refuse, also before they are forgotten", () => {
+    const generations = Generations.make()
+    generations.take("id", asking("a"), 0, newGeneration)
+    expect(generations.isCurrent("id", "generation", 3_599_999)).toBe(true)
+    expect(generations.isCurrent("id", "generation", 3_600_000)).toBe(false)
+    expect(generations.take("id", asking("b"), 3_600_000, () => "another")).toEqual({
+      _tag: "Lead",
+      generation: "another"
+    })
   })
 })
 

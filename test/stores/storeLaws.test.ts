@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import { storeLaws } from "effect-cached/testing"
+import { sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { slowStore } from "../support/slowStore.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -26,3 +26,14 @@ for (const [name, make] of Object.entries(stores)) {
     for (const law of storeLaws<unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
   })
 }
+
+const twoOnOneDirectory = Effect.flatMap(
+  tempDirectory,
+  (directory) => Effect.all([SqliteStore.make({ directory }), SqliteStore.make({ directory })])
+)
+
+describe("the laws of shared stores hold for two sqlite stores on one directory", () => {
+  for (const law of sharedStoreLaws<unknown>(twoOnOneDirectory)) {
+    it.effect(law.name, () => withTimePassing(law.run))
+  }
+})

@@ -19,7 +19,7 @@ import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
-import { nowOf, shortened, surroundingsOf, untilAnswered, wait } from "./waiting.ts"
+import { isLimited, nowOf, shortened, surroundingsOf, untilAnswered, wait } from "./waiting.ts"
 
 /**
  * One read. What is fresh in memory is answered by the stored `Exit` itself: no fiber, promise, closure or array, and
@@ -174,7 +174,8 @@ const enter = (
   if (running !== undefined) {
     // it may be a refresh, beside which the store still has what is served
     if (joining.fetches && !running.fetches) return resume(look(self, request, id, joining))
-    const invalid = invalidity(self, request)
+    // what is wrong with the rest of its options shows when it is the first
+    const invalid = isLimited(request) ? invalidity(self, request) : undefined
     if (invalid !== undefined) return resume(Effect.die(invalid))
     if (within !== undefined && reaches(running, within)) {
       return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))

@@ -46,28 +46,50 @@ export interface Waiting {
   readonly resume: Resume
 }
 
-/** Counts a caller in: the flight lives at least as long as it waits. */
-export const wait = (self: Engine, fiber: Fiber.Fiber<any, any>, waiting: Waiting): Waiter => {
-  const { clock, policy, within } = surroundingsOf(self, fiber)
-  const { flight, request, resume, stale } = waiting
-  const waiter: Waiter = {
-    flight,
-    request,
-    policy,
-    within,
-    joinedAt: self.tags.epoch,
-    since: isLimited(request) ? clock.currentTimeMillisUnsafe() : 0,
-    stale,
-    resume,
-    timers: noTimers,
-    impatient: false
+/** A waiter that is also the effect of its own interruption: while a popular key loads there are thousands of them. */
+class Caller extends Effectable.Class<void> implements Waiter {
+  readonly engine: Engine
+  readonly flight: Flight
+  readonly request: Request
+  readonly policy: Policy.Policy
+  readonly within: Flight | undefined
+  readonly joinedAt: number
+  readonly since: number
+  readonly stale: Entry | undefined
+  readonly resume: Resume
+  timers: ReadonlyArray<Fiber.Fiber<unknown>>
+  impatient: boolean
+
+  constructor(engine: Engine, surroundings: Surroundings, waiting: Waiting) {
+    super()
+    this.engine = engine
+    this.flight = waiting.flight
+    this.request = waiting.request
+    this.policy = surroundings.policy
+    this.within = surroundings.within
+    this.joinedAt = engine.tags.epoch
+    this.since = isLimited(waiting.request) ? surroundings.clock.currentTimeMillisUnsafe() : 0
+    this.stale = waiting.stale
+    this.resume = waiting.resume
+    this.timers = noTimers
+    this.impatient = false
   }
-  flight.waiters.add(waiter)
-  addEdge(within, flight)
-  return waiter
+
+  override asEffect(): Effect.Effect<void> {
+    return leave(this.engine, this)
+  }
 }
 
-const isLimited = ({ options }: Request): boolean => options.softTimeout !== undefined || options.timeout !== undefined
+/** Counts a caller in: the flight lives at least as long as it waits. */
+export const wait = (self: Engine, fiber: Fiber.Fiber<any, any>, waiting: Waiting): Caller => {
+  const caller = new Caller(self, surroundingsOf(self, fiber), waiting)
+  caller.flight.waiters.add(caller)
+  addEdge(caller.within, caller.flight)
+  return caller
+}
+
+export const isLimited = ({ options }: Request): boolean =>
+  options.softTimeout !== undefined || options.timeout !== undefined
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
@@ -75,11 +97,11 @@ const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 export const untilAnswered = (
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
-  waiter: Waiter
+  caller: Caller
 ): Effect.Effect<void> | void => {
-  if (!waiter.flight.waiters.has(waiter)) return
-  if (isLimited(waiter.request)) startTimers(self, fiber, waiter)
-  return new Leaving(self, waiter)
+  if (!caller.flight.waiters.has(caller)) return
+  if (isLimited(caller.request)) startTimers(self, fiber, caller)
+  return caller
 }
 
 const startTimers = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter): void => {
@@ -90,22 +112,6 @@ const startTimers = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter)
     ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, waiter))],
     ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, waiter, toMillis(timeout)))]
   ]
-}
-
-/** What the interruption of a caller does. Not a closure: while a popular key loads there are thousands. */
-class Leaving extends Effectable.Class<void> {
-  readonly self: Engine
-  readonly waiter: Waiter
-
-  constructor(self: Engine, waiter: Waiter) {
-    super()
-    this.self = self
-    this.waiter = waiter
-  }
-
-  override asEffect(): Effect.Effect<void> {
-    return leave(this.self, this.waiter)
-  }
 }
 
 export const depart = (waiter: Waiter): void => {

@@ -1,0 +1,78 @@
+/**
+ * What was done to the database, in order, for the other processes. A row costs a few bytes and is written in the
+ * transaction that it tells of; who has fallen behind what is kept is told that there is a gap.
+ */
+import type { DatabaseSync } from "node:sqlite"
+import type { Change } from "../../Store.ts"
+import { fromColumn, toColumn } from "./sqliteColumn.ts"
+
+export interface Changes {
+  readonly changed: (id: string) => void
+  readonly tagsChanged: (tags: ReadonlyArray<string>) => void
+  readonly allChanged: () => void
+  /** Reads on from the end of what was done so far. */
+  readonly listen: () => () => ReadonlyArray<Change>
+}
+
+const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
+
+const gap: Change = { _tag: "Gap" }
+const nothing: ReadonlyArray<Change> = []
+
+const mostKept = 10_000
+
+/** A longer text is not worth its room: who hears of it as a gap asks again. */
+const longest = 512
+
+/** So many rows between two looks at those that are too many. */
+const pruneEvery = 256
+
+export const make = (database: DatabaseSync, maxPages: number): Changes => {
+  // Its own rows are nothing new to who wrote them. SQLite's dice, not Effect's: two programs with one seed must differ.
+  const origin = Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"])
+  const insert = database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)")
+  const select = database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq > ? ORDER BY seq")
+  const last = database.prepare("SELECT max(seq) AS seq FROM change")
+  const prune = database.prepare("DELETE FROM change WHERE seq <= (SELECT max(seq) FROM change) - ?")
+  const kept = Math.min(mostKept, Math.max(64, maxPages))
+  let written = 0
+
+  const record = (kind: number, subject: string | undefined) => {
+    if (subject !== undefined && subject.length > longest) insert.run(origin, kinds.gap, null)
+    else insert.run(origin, kind, subject === undefined ? null : toColumn(subject))
+    if (++written % pruneEvery === 0) prune.run(kept)
+  }
+
+  return {
+    changed: (id) => record(kinds.changed, id),
+    tagsChanged(tags) {
+      if (tags.length >= kept) record(kinds.gap, undefined)
+      else for (const tag of tags) record(kinds.tagChanged, tag)
+    },
+    allChanged: () => record(kinds.allChanged, undefined),
+    listen() {
+      let seen = Number(last.get()?.["seq"] ?? 0)
+      return () => {
+        const rows = select.all(seen)
+        if (rows.length === 0) return nothing
+        const isMissing = Number(rows[0]!["seq"]) !== seen + 1
+        seen = Number(rows[rows.length - 1]!["seq"])
+        const changes = rows.filter((row) => row["origin"] !== origin).map(toChange)
+        return isMissing ? [gap, ...changes] : changes
+      }
+    }
+  }
+}
+
+const toChange = ({ kind, subject }: Record<string, unknown>): Change => {
+  switch (kind) {
+    case kinds.changed:
+      return { _tag: "Changed", id: fromColumn(subject) }
+    case kinds.tagChanged:
+      return { _tag: "TagChanged", tag: fromColumn(subject) }
+    case kinds.allChanged:
+      return { _tag: "AllChanged" }
+    default:
+      return gap
+  }
+}

@@ -1,0 +1,7 @@
+/** Texts as SQLite keeps them. SQLite's text is UTF-8: two texts without such a form would become the same. */
+import { fromUtf16, isWellFormed, toUtf16 } from "../../internal/unicode.ts"
+
+export const toColumn = (text: string): string | Uint8Array => isWellFormed(text) ? text : toUtf16(text)
+
+export const fromColumn = (column: unknown): string =>
+  typeof column === "string" ? column : fromUtf16(column as Uint8Array)

@@ -1,0 +1,109 @@
+/** The entries of a database, and its size. */
+import type { DatabaseSync } from "node:sqlite"
+import { crc32 } from "node:zlib"
+import type { Stored } from "../../CacheEntry.ts"
+import { StoreError } from "../../CacheError.ts"
+import * as Frame from "../../internal/frame.ts"
+import type { Scanned } from "../../Store.ts"
+import type { Changes } from "./sqliteChanges.ts"
+import { fromColumn, toColumn } from "./sqliteColumn.ts"
+import { atomically, pragma } from "./sqliteFile.ts"
+
+/** So many writes between two looks at what has expired. */
+const tidyEvery = 64
+
+/** So many pages are given back at once: some 3 ms. */
+const vacuumStep = 200
+
+export const make = (database: DatabaseSync, maxSize: number, changes: Changes) => {
+  const select = database.prepare("SELECT frame FROM entry WHERE id = ?")
+  const write = database.prepare("INSERT OR REPLACE INTO entry (id, frame, expires_at) VALUES (?, ?, ?)")
+  const remove = database.prepare("DELETE FROM entry WHERE id = ?")
+  const count = database.prepare("SELECT count(*) AS size FROM entry")
+  const page = database.prepare("SELECT seq, id FROM entry WHERE seq > ? ORDER BY seq LIMIT 256")
+  const dropExpired = database.prepare(
+    `DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at < 9e999 AND expires_at <= ? LIMIT ?)
+     RETURNING length(frame) AS size`
+  )
+  const dropOldest = database.prepare(
+    "DELETE FROM entry WHERE seq IN (SELECT seq FROM entry ORDER BY seq LIMIT 16) RETURNING length(frame) AS size"
+  )
+  let last = { now: 0, size: 0 }
+  let writes = 0
+  let isSparse = false
+
+  const get = (id: string): Stored | undefined => {
+    const frame = select.get(toColumn(id))?.["frame"]
+    return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) : undefined
+  }
+
+  const isFree = (share: number) => pragma(database, "freelist_count") > pragma(database, "page_count") * share
+
+  return {
+    get,
+
+    set(id: string, entry: Stored, now: number) {
+      const frame = Frame.encode(id, entry, crc32)
+      if (frame.length > maxSize) throw new StoreError({ store: "sqlite", operation: "set", reason: "TooLarge" })
+      last = { now, size: frame.length }
+      write.run(toColumn(id), frame, entry.meta.expiresAt)
+      changes.changed(id)
+      if (++writes % tidyEvery === 0) {
+        dropExpired.all(now, 2 * tidyEvery)
+        isSparse = isFree(1 / 2)
+      }
+    },
+
+    // The others are told also where there was nothing: they may have a copy of what this database has lost.
+    remove(id: string): boolean {
+      const { changes: removed } = remove.run(toColumn(id))
+      changes.changed(id)
+      return Number(removed) > 0
+    },
+
+    clear() {
+      database.exec("DELETE FROM entry")
+      changes.allChanged()
+      isSparse = true
+    },
+
+    scan: function*(prefix: string): Generator<Scanned> {
+      for (let after = -Infinity;;) {
+        const rows = page.all(after)
+        for (const { id: column } of rows) {
+          const id = fromColumn(column)
+          const entry = id.startsWith(prefix) ? get(id) : undefined
+          if (entry !== undefined) yield { id, meta: entry.meta }
+        }
+        if (rows.length === 0) return
+        after = Number(rows[rows.length - 1]!["seq"])
+      }
+    },
+
+    size: () => Number(count.get()?.["size"]),
+
+    /** A little more than is needed, so that a full database does not do this at every write. */
+    makeRoom: () =>
+      atomically(database, () => {
+        const wanted = last.size + maxSize / 1024
+        let freed = totalSize(dropExpired.all(last.now, 1024))
+        while (freed < wanted) {
+          const dropped = totalSize(dropOldest.all())
+          if (dropped === 0) return
+          freed += dropped
+        }
+      }),
+
+    /** More of the file is free than is used. */
+    isSparse: () => isSparse,
+
+    /** Gives some of what is free back to the file system, and says whether there is more. */
+    giveBack(): boolean {
+      database.exec(`PRAGMA incremental_vacuum(${vacuumStep})`)
+      return isSparse = isFree(1 / 4)
+    }
+  }
+}
+
+const totalSize = (rows: ReadonlyArray<Record<string, unknown>>): number =>
+  rows.reduce((total, { size }) => total + Number(size), 0)

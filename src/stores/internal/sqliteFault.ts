@@ -1,0 +1,52 @@
+/** What SQLite and the file system throw, and what it means. */
+import type { StoreErrorReason } from "../../CacheError.ts"
+
+const reasons = new Map<unknown, StoreErrorReason>([
+  ["EACCES", "Denied"],
+  ["EPERM", "Denied"],
+  ["EROFS", "Denied"],
+  ["ENOSPC", "Full"],
+  [3, "Denied"],
+  [5, "Timeout"],
+  [6, "Timeout"],
+  [8, "Denied"],
+  [11, "Corrupt"],
+  [13, "Full"],
+  [15, "Timeout"],
+  [18, "TooLarge"],
+  [23, "Denied"],
+  [26, "Corrupt"]
+])
+
+/** Why the file system (a text) or SQLite (a number) refused. */
+export const reasonOf = (thrown: unknown): StoreErrorReason =>
+  reasons.get(primaryCode(thrown) ?? field(thrown, "code")) ?? "Unavailable"
+
+export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeout"
+
+export const isFull = (thrown: unknown): boolean => primaryCode(thrown) === 13
+
+/** The file is of no use any more: it is damaged, it or its log was cut off, or somebody took its tables away. */
+export const isDamage = (thrown: unknown): boolean =>
+  [11, 26].includes(primaryCode(thrown) ?? 0) ||
+  code(thrown) === shortRead ||
+  (primaryCode(thrown) === 1 && /^no such (table|column)/.test(String(field(thrown, "message"))))
+
+const shortRead = 10 | 2 << 8
+
+/** The file may be sound, but it cannot be reached through this connection: the disk failed, or was taken away. */
+export const isDetached = (thrown: unknown): boolean => [10, 14].includes(primaryCode(thrown) ?? 0) && !isDamage(thrown)
+
+/** SQLite's extended result code, where it was SQLite that threw. */
+const code = (thrown: unknown): number | undefined => {
+  const errcode = field(thrown, "errcode")
+  return typeof errcode === "number" ? errcode : undefined
+}
+
+const primaryCode = (thrown: unknown): number | undefined => {
+  const extended = code(thrown)
+  return extended === undefined ? undefined : extended & 0xff
+}
+
+const field = (thrown: unknown, name: "code" | "errcode" | "message"): unknown =>
+  (thrown as { readonly [name: string]: unknown } | null | undefined)?.[name]

@@ -1,0 +1,75 @@
+/** The tag markers and the numbers of a database. */
+import type { DatabaseSync } from "node:sqlite"
+import type { Marker, Markers, SyncStorage, SyncTags } from "../../Store.ts"
+import type { Changes } from "./sqliteChanges.ts"
+import { toColumn } from "./sqliteColumn.ts"
+import { atomically } from "./sqliteFile.ts"
+
+/** A marker that is forgotten costs a load and never a stale read, so only so many are kept. */
+const markersKept = 100_000
+
+export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
+  const select = database.prepare("SELECT version, seq FROM marker WHERE tag = ?")
+  const insert = database.prepare("INSERT INTO marker VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+  const replace = database.prepare("INSERT OR REPLACE INTO marker VALUES (?, ?, ?)")
+  const counter = database.prepare("SELECT value FROM counter WHERE name = 'invalidations'")
+  const count = database.prepare("UPDATE counter SET value = value + 1 WHERE name = 'invalidations' RETURNING value")
+  const forget = database.prepare(
+    "DELETE FROM marker WHERE tag IN (SELECT tag FROM marker ORDER BY seq DESC LIMIT -1 OFFSET ?)"
+  )
+  let written = 0
+
+  const read = (tag: string): Marker | undefined => {
+    const row = select.get(toColumn(tag))
+    return row === undefined ? undefined : { version: String(row["version"]), seq: Number(row["seq"]) }
+  }
+
+  const countWritten = (by: number) => {
+    const before = Math.floor(written / markersKept)
+    written += by
+    if (Math.floor(written / markersKept) > before) forget.run(markersKept)
+  }
+
+  const create = (names: ReadonlyArray<string>, newVersion: () => string): Markers =>
+    atomically(database, () => {
+      const seq = Number(counter.get()?.["value"])
+      for (const tag of names) insert.run(toColumn(tag), newVersion(), seq)
+      const markers = names.map((tag) => read(tag)!)
+      countWritten(names.length)
+      return { seq, markers }
+    })
+
+  return {
+    version: (tag) => read(tag)?.version,
+    // The counter first: a marker written since then is newer than it, and says so.
+    markers(names, newVersion) {
+      const seq = Number(counter.get()?.["value"])
+      const markers = names.map(read)
+      return markers.every((marker) => marker !== undefined) ? { seq, markers } : create(names, newVersion)
+    },
+    invalidate: (names, newVersion) =>
+      atomically(database, () => {
+        const seq = Number(count.get()?.["value"])
+        for (const tag of names) replace.run(toColumn(tag), newVersion(), seq)
+        changes.tagsChanged(names)
+        countWritten(names.length)
+      })
+  }
+}
+
+/** So many additions between two looks at the numbers that have expired. */
+const tidyEvery = 1024
+
+export const increment = (database: DatabaseSync): NonNullable<SyncStorage["increment"]> => {
+  const add = database.prepare(`
+    INSERT INTO number VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+      value = CASE WHEN expires_at <= ?4 THEN ?2 ELSE value + ?2 END,
+      expires_at = CASE WHEN expires_at <= ?4 THEN ?3 ELSE expires_at END
+    RETURNING value`)
+  const dropExpired = database.prepare("DELETE FROM number WHERE expires_at <= ?")
+  let additions = 0
+  return (name, by, now, expiresAt = Infinity) => {
+    if (++additions % tidyEvery === 0) dropExpired.run(now)
+    return Number(add.get(toColumn(name), by, expiresAt, now)?.["value"])
+  }
+}

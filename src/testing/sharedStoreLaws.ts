@@ -1,0 +1,168 @@
+/**
+ * What a store promises that several processes use at once.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Change, Store } from "../Store.ts"
+import { asking, entry, excused, lead, stores, writeId } from "./internal/storeFixtures.ts"
+import { type Law, same } from "./law.ts"
+
+/**
+ * The laws of a store whose `capabilities.shared` holds, beside `storeLaws`: `make` opens two stores that use one fresh
+ * storage, as two processes would. They sleep for up to some seconds of Effect's `Clock`.
+ *
+ * What changes is checked where `capabilities.changes` holds: the other store has to report it within a second.
+ *
+ * @category laws
+ * @since 0.1.0
+ */
+export const sharedStoreLaws = <E>(
+  make: Effect.Effect<readonly [Store, Store], E, Scope.Scope>
+): ReadonlyArray<Law> =>
+  Object.entries({ ...sharedLaws, ...reportLaws })
+    .map(([name, check]) => ({
+      name,
+      run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, ([a, b]) => check(a, b))))
+    }))
+
+type Check = (a: Store, b: Store) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const sharedLaws: Record<string, Check> = {
+  "what one sets, invalidates and removes the other sees": Effect.fnUntraced(function*(a, b) {
+    yield* a.set("id", entry(1))
+    yield* stores(b, "id", entry(1), "set by the other")
+    const { markers } = yield* a.markers(["tag"])
+    yield* same((yield* b.markers(["tag"])).markers, markers, "one marker")
+    yield* b.invalidateTags(["tag"])
+    yield* same((yield* a.get("id", ["tag"])).versions[0] === markers[0]!.version, false, "invalidated by the other")
+    yield* same(yield* b.remove("id"), true, "there was one")
+    yield* stores(a, "id", undefined, "removed by the other")
+  }),
+
+  "one of the two leads": Effect.fnUntraced(function*(a, b) {
+    yield* lead(a, "id", asking("a"))
+    const taken = yield* b.take("id", asking("b"))
+    yield* same(taken._tag, "Wait", "the other waits")
+    if (taken._tag === "Wait") yield* same(taken.leftMillis > 0 && taken.leftMillis <= 2000, true, "within the lease")
+    yield* lead(b, "other", asking("b"))
+  }),
+
+  "of many in both who ask at once one leads": Effect.fnUntraced(function*(a, b) {
+    const takes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).take("id", asking(`owner ${i}`)))
+    const taken = yield* Effect.all(takes, { concurrency: "unbounded" })
+    yield* same(taken.filter(({ _tag }) => _tag === "Lead").length, 1, "one")
+  }),
+
+  "one takes over where the other stalls, and the first to finish is stored": Effect.fnUntraced(function*(a, b) {
+    const generation = yield* lead(a, "id", asking("a"))
+    yield* Effect.sleep("3 seconds")
+    yield* same(yield* lead(b, "id", asking("b")), generation, "the same generation")
+    yield* same(yield* a.keep("id", "a", 2000), false, "the former no longer holds it")
+    yield* same((yield* a.take("id", asking("a")))._tag, "Wait", "and would have to wait")
+    yield* same(yield* a.put("id", generation, entry(1)), true, "the first")
+    yield* same(yield* b.put("id", generation, entry(2)), false, "the second")
+    yield* stores(b, "id", entry(1), "the first one's")
+  }),
+
+  "keep and release are for the owner, whichever store is asked": Effect.fnUntraced(function*(a, b) {
+    const generation = yield* lead(a, "id", asking("a"))
+    yield* same(yield* b.keep("id", "b", 9000), false, "another cannot keep")
+    yield* same(yield* b.release("id", "b"), false, "nor release")
+    yield* same(yield* a.keep("id", "a", 5000), true, "the owner can")
+    yield* Effect.sleep("3 seconds")
+    yield* same((yield* b.take("id", asking("b")))._tag, "Wait", "still exclusive")
+    yield* same(yield* lead(b, "id", asking("b", { join: true })), generation, "one may join")
+    yield* same(yield* a.release("id", "a"), true, "given back")
+    yield* same(yield* lead(b, "id", asking("b")), generation, "free at once")
+  }),
+
+  "what the one does to an id ends the load of the other": Effect.fnUntraced(function*(a, b) {
+    const endings = [b.drop("id"), b.remove("id"), b.set("id", entry(2))]
+    for (const ending of endings) {
+      const generation = yield* lead(a, "id", asking("a"))
+      yield* ending
+      yield* same(yield* a.put("id", generation, entry(1)), false, "refused")
+    }
+    yield* stores(a, "id", entry(2), "what was set")
+    const generation = yield* lead(a, "id", asking("a", { seen: writeId(2) }))
+    yield* excused(Effect.gen(function*() {
+      yield* b.clear
+      yield* same(yield* a.put("id", generation, entry(3)), false, "refused after clear")
+    }))
+  }),
+
+  "of both who set if absent one does": Effect.fnUntraced(function*(a, b) {
+    const sets = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).set("id", entry(i), { _tag: "IfAbsent" }))
+    const answers = yield* Effect.all(sets, { concurrency: "unbounded" })
+    yield* same(answers.filter((done) => done).length, 1, "one")
+    yield* stores(a, "id", entry(answers.indexOf(true)), "that one's")
+  }),
+
+  "nothing is lost when both increment": (a, b) =>
+    excused(Effect.gen(function*() {
+      const adding = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? a : b).increment("n", 1))
+      yield* Effect.all(adding, { concurrency: "unbounded" })
+      yield* same(yield* a.increment("n", 0), 100, "100")
+    }))
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// changes
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What a store reports within a second of something that is done. */
+const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
+  Effect.gen(function*() {
+    const heard: Array<Change> = []
+    const listening = Stream.runForEach(store.changes, (change) => Effect.sync(() => heard.push(change)))
+    yield* Effect.forkScoped(listening, { startImmediately: true })
+    // A store may have to open a connection first.
+    yield* Effect.sleep("1 second")
+    store.changesUnsafe?.()
+    heard.length = 0
+    yield* action
+    const atOnce = store.changesUnsafe?.()
+    yield* Effect.sleep("1 second")
+    if (atOnce !== undefined) yield* same(atOnce, heard, "changesUnsafe reports what changes does")
+    return heard
+  })
+
+const reports = (change: Change, act: (other: Store) => Effect.Effect<unknown, unknown>): Check => (a, b) =>
+  excused(Effect.scoped(Effect.gen(function*() {
+    if (!a.capabilities.changes) return
+    const heard = yield* reported(a, act(b))
+    yield* same(heard.filter(({ _tag }) => _tag === change._tag), [change], "what the other did, once")
+  })))
+
+const id = "an id: {} é\u0000\ud83d"
+
+const reportLaws: Record<string, Check> = {
+  "a set is reported to the other": reports({ _tag: "Changed", id }, (other) => other.set(id, entry(1))),
+  "a put is reported to the other": reports(
+    { _tag: "Changed", id },
+    (other) => Effect.flatMap(lead(other, id, asking("b")), (generation) => other.put(id, generation, entry(1)))
+  ),
+  "the removal of what is not there is reported to the other (F26)": reports(
+    { _tag: "Changed", id },
+    (other) => other.drop(id)
+  ),
+  "a tag that is invalidated is reported to the other": reports(
+    { _tag: "TagChanged", tag: id },
+    (other) => other.invalidateTags([id])
+  ),
+  "a clear is reported to the other": reports({ _tag: "AllChanged" }, (other) => other.clear),
+
+  "a write that did not happen is not reported": Effect.fnUntraced(function*(a, b) {
+    if (!a.capabilities.changes) return
+    yield* b.set("id", entry(1))
+    const refused = Effect.all([
+      b.set("id", entry(2), { _tag: "IfAbsent" }),
+      b.put("id", writeId(7), entry(2)),
+      b.take("id", asking("b", { seen: writeId(1) }))
+    ])
+    yield* same(yield* reported(a, refused), [], "nothing")
+  })
+}

@@ -1,0 +1,170 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { TestClock } from "effect/testing"
+import { connection, entry, heard, read } from "../support/sqlite.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+const asking = (owner: string) => ({ owner, leaseMillis: 1000, seen: undefined, join: false })
+
+/** Two stores on one directory, as two processes would have them. */
+const twoStores = (options?: Partial<SqliteStore.Options>) =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    const a = yield* SqliteStore.make({ directory, ...options })
+    const b = yield* SqliteStore.make({ directory, ...options })
+    return { a, b, directory }
+  })
+
+describe("a lease between processes", () => {
+  it.effect("is not frozen by a clock that was set back", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      yield* TestClock.setTime(10_000_000)
+      yield* a.take("id", asking("a"))
+      yield* TestClock.setTime(1000)
+      expect(yield* b.take("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 1000 })
+      yield* TestClock.adjust("400 millis")
+      expect(yield* b.take("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 600 })
+      yield* TestClock.adjust("600 millis")
+      expect(yield* b.take("id", asking("b"))).toMatchObject({ _tag: "Lead" })
+    }))
+
+  it.effect("dies with its generation: what was loaded too long is refused, and the row goes", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores()
+      const first = yield* a.take("id", asking("a"))
+      for (let i = 0; i < 500; i++) yield* a.take(`id ${i}`, asking("a"))
+      yield* TestClock.adjust("1 hour")
+      expect(yield* a.put("id", (first as { generation: string }).generation, entry(1))).toBe(false)
+      const next = yield* b.take("id", asking("b"))
+      expect(next).toMatchObject({ _tag: "Lead" })
+      expect(next).not.toEqual(first)
+      for (let i = 0; i < 1024; i++) yield* a.take("same", asking("a"))
+      const database = yield* connection(directory)
+      expect(database.prepare("SELECT id FROM lease ORDER BY id").all()).toEqual([{ id: "id" }, { id: "same" }])
+    }))
+
+  it.effect("a hit, and having to wait, ask for no lock: another may be writing", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores()
+      yield* a.set("hit", entry(1))
+      yield* a.take("taken", asking("a"))
+      const database = yield* connection(directory)
+      database.exec("BEGIN IMMEDIATE")
+      expect(yield* b.take("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
+      expect(yield* b.take("taken", asking("b"))).toMatchObject({ _tag: "Wait" })
+      const leading = yield* Effect.forkChild(Effect.flip(b.take("free", asking("b"))), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(leading)).toMatchObject({ reason: "Timeout", operation: "take" })
+    }))
+})
+
+describe("changes", () => {
+  it.effect("are told once, in order, to the others alone", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      yield* a.set("before", entry(1))
+      expect(heard(b)).toEqual([{ _tag: "Changed", id: "before" }])
+      yield* a.set("1", entry(1))
+      yield* b.set("own", entry(1))
+      yield* a.drop("2")
+      yield* a.invalidateTags(["3", "4"])
+      yield* a.clear
+      expect(heard(b)).toEqual([
+        { _tag: "Changed", id: "1" },
+        { _tag: "Changed", id: "2" },
+        { _tag: "TagChanged", tag: "3" },
+        { _tag: "TagChanged", tag: "4" },
+        { _tag: "AllChanged" }
+      ])
+      expect(heard(b)).toEqual([])
+      expect(heard(a)).toEqual([{ _tag: "Changed", id: "own" }])
+    }))
+
+  it.effect("arrive within 100 ms where they are listened to", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const listening = yield* Effect.forkChild(Stream.runCollect(Stream.take(b.changes, 2)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("10 seconds")
+      yield* a.set("1", entry(1))
+      // Who asks at once takes nothing away from who listens.
+      expect(heard(b)).toHaveLength(1)
+      yield* TestClock.adjust("100 millis")
+      yield* a.set("2", entry(1))
+      yield* TestClock.adjust("100 millis")
+      expect(listening.pollUnsafe()).toBeDefined()
+      expect(yield* Fiber.join(listening)).toEqual([{ _tag: "Changed", id: "1" }, { _tag: "Changed", id: "2" }])
+    }))
+
+  it.effect("that are no longer kept are a gap, and what came after them is told", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores({ maxSize: "1 MiB" })
+      for (let i = 0; i < 2000; i++) yield* a.drop(`id ${i}`)
+      const changes = heard(b)
+      expect(changes[0]).toEqual({ _tag: "Gap" })
+      expect(changes.at(-1)).toEqual({ _tag: "Changed", id: "id 1999" })
+      yield* a.drop("next")
+      expect(heard(b)).toEqual([{ _tag: "Changed", id: "next" }])
+      const database = yield* connection(directory)
+      expect(database.prepare("SELECT count(*) AS n FROM change").get()!["n"]).toBeLessThanOrEqual(256 + 256)
+    }))
+
+  it.effect("of ten thousand are kept", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const tags = Array.from({ length: 9000 }, (_, i) => `tag ${i}`)
+      yield* a.invalidateTags(tags)
+      for (let i = 0; i < 900; i++) yield* a.drop(`id ${i}`)
+      const changes = heard(b)
+      expect(changes).toHaveLength(9900)
+      expect(changes).not.toContainEqual({ _tag: "Gap" })
+      yield* a.invalidateTags([...tags, ...tags])
+      expect(heard(b)).toEqual([{ _tag: "Gap" }])
+    }))
+
+  it.effect("of a very long id are a gap", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      yield* a.drop("x".repeat(100_000))
+      expect(heard(b)).toEqual([{ _tag: "Gap" }])
+    }))
+
+  it.effect("are not told of what failed", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores({ maxSize: "256 KiB" })
+      yield* a.set("id", entry(1))
+      expect(heard(b)).toHaveLength(1)
+      yield* Effect.flip(a.set("id", entry(2, 1_000_000)))
+      expect(heard(b)).toEqual([])
+      expect(read(b, "id")).toEqual(entry(1))
+    }))
+})
+
+describe("a lock that another process holds", () => {
+  it.effect("blocks the event loop for some 5 ms at a time", () =>
+    Effect.gen(function*() {
+      const { a, directory } = yield* twoStores()
+      const database = yield* connection(directory)
+      database.exec("BEGIN IMMEDIATE")
+      const first: Array<number> = []
+      const later: Array<number> = []
+      // The shortest of many: other programs use the processor too.
+      for (let i = 0; i < 20; i++) {
+        const start = performance.now()
+        const set = yield* Effect.forkChild(a.set("id", entry(1)), { startImmediately: true })
+        first.push(performance.now() - start)
+        yield* TestClock.adjust("1 millis")
+        const again = performance.now()
+        yield* TestClock.adjust("2 millis")
+        later.push(performance.now() - again)
+        yield* Fiber.interrupt(set)
+      }
+      for (const millis of [Math.min(...first), Math.min(...later)]) {
+        expect(millis).toBeGreaterThan(4)
+        expect(millis).toBeLessThan(9)
+      }
+    }))
+})
