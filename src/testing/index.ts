@@ -1,9 +1,15 @@
 /**
- * For those who write an adapter of their own: the laws that every adapter of this library keeps, as values that any
- * test framework can run.
+ * For those who test a program that caches, and for those who write an adapter of their own: a cache that records, a
+ * store that goes wrong, a scheduler with a seed, and the laws that every adapter of this library keeps, as values that
+ * any test framework can run.
  *
  * @since 0.1.0
  */
+export * as ChaosStore from "./ChaosStore.ts"
 export { isSame, type Law, LawBroken, same } from "./law.ts"
+export { lockLaws } from "./lockLaws.ts"
+export * as RecordingCache from "./RecordingCache.ts"
+export * as SeededScheduler from "./SeededScheduler.ts"
 export { serializerLaws } from "./serializerLaws.ts"
+export { sharedStoreLaws } from "./sharedStoreLaws.ts"
 export { storeLaws } from "./storeLaws.ts"

@@ -34,14 +34,17 @@ export const follow = (self: Engine): void => {
 const awaken = (self: Engine, backend: Backend, everyMillis: number, look: () => void): void => {
   let seen = readsOf(self)
   look()
+  // of its own: the loop begins before its fiber is known
+  let isAwake = true
   backend.follower = Effect.runForkWith(self.context)(
     Effect.whileLoop({
-      while: () => backend.follower !== undefined,
+      while: () => isAwake,
       body: () => Effect.sleep(everyMillis),
       step: () => {
         look()
         const reads = readsOf(self)
         if (reads === seen) {
+          isAwake = false
           backend.follower = undefined
           self.tags.epoch++
         }

@@ -1,0 +1,41 @@
+/**
+ * Locks inside this process: the default one, and one of your own for a test.
+ *
+ * They exclude only who uses the same `Lock` value. A holder lives as long as its scope is open, so a lease hardly ever
+ * runs out: the event loop would have to stand still for longer than it.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import * as processLocks from "../internal/lock/process.ts"
+import * as Lock from "../Lock.ts"
+
+/**
+ * A lock that shares nothing with another.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as ProcessLock from "effect-cached/locks/ProcessLock"
+ *
+ * const lock = ProcessLock.make()
+ *
+ * const both = Effect.gen(function*() {
+ *   yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
+ *   return yield* Effect.flip(lock.acquire("door", { lease: "10 seconds", wait: 0 }))
+ * })
+ * const error = await Effect.runPromise(Effect.scoped(both))
+ * error.message // => 'The lock "door" could not be held: Timeout'
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Lock.Lock => Lock.make(processLocks.make())
+
+/**
+ * A layer with a lock of its own.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<never> = Layer.sync(Lock.Lock, make)

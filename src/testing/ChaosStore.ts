@@ -1,0 +1,324 @@
+/**
+ * A store that goes wrong: it fails, is slow, loses what it was given, answers late or not at all. The dice are seeded,
+ * and the time is Effect's `Clock`: the same seed is the same trouble.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import type * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import { CacheConfigError, StoreError } from "../CacheError.ts"
+import { refuseUnknown } from "../internal/options.ts"
+import type { Store } from "../Store.ts"
+import { toMillis } from "../Ttl.ts"
+import { dice } from "./SeededScheduler.ts"
+
+/**
+ * What goes wrong; nothing by default. Rates are shares of the operations, 0 to 1.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Faults {
+  /** fails with reason `Unavailable`, and does nothing */
+  readonly failRate?: number | undefined
+  /** of the writes: does nothing, and answers as if it had */
+  readonly dropRate?: number | undefined
+  /** does what it was asked, and answers later by `late` */
+  readonly lateRate?: number | undefined
+  /** 1 second by default, which is past the store budget */
+  readonly late?: Duration.Input | undefined
+  /** how long an operation is on its way to the store, or between which two it is drawn */
+  readonly delay?: Duration.Input | readonly [least: Duration.Input, most: Duration.Input] | undefined
+  /** what gets to the store gets lost, and what is on its way back */
+  readonly silent?: boolean | undefined
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends Faults {
+  /** a whole number */
+  readonly seed: number
+}
+
+/**
+ * How often what went wrong, since the store was made.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Counts {
+  /** operations in all */
+  readonly asked: number
+  readonly failed: number
+  readonly dropped: number
+  readonly late: number
+  /** never to be answered */
+  readonly unanswered: number
+}
+
+/**
+ * A store and what goes wrong with it, which a test changes while it runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChaosStore {
+  readonly store: Store
+  /** changes what goes wrong; what is not named stays as it is */
+  readonly set: (faults: Faults) => Effect.Effect<void>
+  /** from now on nothing is answered: as `set({ silent: true })` */
+  readonly silence: Effect.Effect<void>
+  /** from now on nothing goes wrong; what was lost stays lost */
+  readonly heal: Effect.Effect<void>
+  readonly counts: Effect.Effect<Counts>
+}
+
+/**
+ * Wraps a store.
+ *
+ * An operation that has been asked is on its way: it gets to the store also if its caller has given up. Explicit writes
+ * of one id (`set`, `remove`, `drop`, `clear`) get there in the order they were asked; everything else may overtake, a
+ * `put` too. Nothing is answered at once: the store is not `synchronous`.
+ *
+ * Throws a `CacheConfigError` for a rate that is none, or an option that it does not know.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ChaosStore } from "effect-cached/testing"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const chaos = ChaosStore.make(MemoryStore.make(), { seed: 1, failRate: 1 })
+ * const program = Effect.gen(function*() {
+ *   const { reason } = yield* Effect.flip(chaos.store.size)
+ *   yield* chaos.heal
+ *   return [reason, yield* chaos.store.size]
+ * })
+ * await Effect.runPromise(program) // => ["Unavailable", 0]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (store: Store, { seed, ...faults }: Options): ChaosStore => {
+  const self: Self = {
+    store,
+    dice: dice(seed),
+    faults: check(faults),
+    speaking: Latch.makeUnsafe(true),
+    counts: { asked: 0, failed: 0, dropped: 0, late: 0, unanswered: 0 },
+    order: makeOrder()
+  }
+  const change = (faults: Checked) =>
+    Effect.sync(() => {
+      self.faults = faults
+      if (faults.silent) self.speaking.closeUnsafe()
+      else self.speaking.openUnsafe()
+    })
+  if (self.faults.silent) self.speaking.closeUnsafe()
+  const set = (faults: Faults) => Effect.suspend(() => change({ ...self.faults, ...check(faults) }))
+  return {
+    store: over(self),
+    set,
+    silence: set({ silent: true }),
+    heal: change({}),
+    counts: Effect.sync(() => ({ ...self.counts }))
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// faults
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Self {
+  readonly store: Store
+  readonly dice: Random.Random
+  readonly speaking: Latch.Latch
+  readonly counts: { -readonly [K in keyof Counts]: Counts[K] }
+  readonly order: Order
+  faults: Checked
+}
+
+/** durations in milliseconds */
+interface Checked extends Pick<Faults, "failRate" | "dropRate" | "lateRate" | "silent"> {
+  readonly late?: number | undefined
+  readonly delay?: readonly [least: number, most: number] | undefined
+}
+
+const rates = ["failRate", "dropRate", "lateRate"] as const
+
+const check = (faults: Faults): Checked => {
+  refuseUnknown("ChaosStore", faults, [...rates, "late", "delay", "silent"])
+  for (const name of rates) {
+    const rate = faults[name] ?? 0
+    if (rate >= 0 && rate <= 1) continue
+    throw new CacheConfigError({ message: `${name} of ChaosStore is between 0 and 1, not ${rate}` })
+  }
+  const { delay, late, ...rest } = faults
+  return {
+    ...rest,
+    ...late === undefined ? {} : { late: toMillis(late, "late") },
+    ...delay === undefined ? {} : { delay: range(delay) }
+  }
+}
+
+const range = (delay: NonNullable<Faults["delay"]>): readonly [number, number] => {
+  // A pair of numbers is a `Duration.Input` too, of seconds and nanoseconds: here it is a range.
+  const [least, most] = Array.isArray(delay) ? delay : [delay, delay]
+  return [toMillis(least, "delay"), toMillis(most, "delay")]
+}
+
+/** What will become of an operation; the same number of dice whatever the faults are. */
+const draw = ({ dice, faults }: Self) => {
+  const [fails, drops, late, slow] = [0, 0, 0, 0].map(() => dice.nextDoubleUnsafe()) as [number, number, number, number]
+  const [least, most] = faults.delay ?? [0, 0]
+  return {
+    fails: fails < (faults.failRate ?? 0),
+    drops: drops < (faults.dropRate ?? 0),
+    lateMillis: late < (faults.lateRate ?? 0) ? faults.late ?? 1000 : 0,
+    delayMillis: least + slow * (most - least)
+  }
+}
+
+interface Asked<A> {
+  readonly operation: string
+  readonly apply: Effect.Effect<A, StoreError>
+  /** of a write: what it answers when it is lost */
+  readonly lost?: { readonly answer: A } | undefined
+  /** of an explicit write: its place among the others */
+  readonly turn?: (() => Turn) | undefined
+}
+
+const ask = <A>(self: Self, asked: Asked<A>): Effect.Effect<A, StoreError> =>
+  Effect.suspend(() => {
+    self.counts.asked++
+    const fate = draw(self)
+    const turn = asked.turn?.()
+    const answer = Deferred.makeUnsafe<A, StoreError>()
+    const carryOut = Effect.gen(function*() {
+      yield* Effect.sleep(fate.delayMillis)
+      if (turn !== undefined) yield* turn.comes
+      const exit = self.faults.silent ? undefined : yield* arrive(self, asked, fate)
+      turn?.passes()
+      if (fate.lateMillis > 0) yield* Effect.sleep(fate.lateMillis)
+      if (exit === undefined || self.faults.silent) self.counts.unanswered++
+      else Deferred.doneUnsafe(answer, exit)
+    })
+    // It is on its way: no interruption calls it back.
+    return Effect.andThen(Effect.forkDetach(carryOut), Deferred.await(answer))
+  })
+
+const arrive = <A>(
+  { counts, store }: Self,
+  { apply, lost, operation }: Asked<A>,
+  fate: ReturnType<typeof draw>
+): Effect.Effect<Exit.Exit<A, StoreError>> => {
+  if (fate.lateMillis > 0) counts.late++
+  if (fate.fails) {
+    counts.failed++
+    return Effect.succeed(Exit.fail(new StoreError({ store: store.name, operation, reason: "Unavailable" })))
+  }
+  if (lost === undefined || !fate.drops) return Effect.exit(apply)
+  counts.dropped++
+  return Effect.succeed(Exit.succeed(lost.answer))
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the order of explicit writes
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Turn {
+  readonly comes: Effect.Effect<void>
+  readonly passes: () => void
+}
+
+interface Order {
+  readonly one: (id: string) => Turn
+  readonly all: () => Turn
+}
+
+/** Who is last in line for an id, or for all, is whom the next one waits for. */
+const makeOrder = (): Order => {
+  const last = new Map<string, Latch.Latch>()
+  let lastForAll: Latch.Latch | undefined
+  return {
+    one: (id) => {
+      const mine = Latch.makeUnsafe()
+      const before = last.get(id) ?? lastForAll
+      last.set(id, mine)
+      return {
+        comes: before?.await ?? Effect.void,
+        passes: () => {
+          mine.openUnsafe()
+          if (last.get(id) === mine) last.delete(id)
+        }
+      }
+    },
+    all: () => {
+      const mine = Latch.makeUnsafe()
+      const before = [...last.values(), ...lastForAll === undefined ? [] : [lastForAll]]
+      last.clear()
+      lastForAll = mine
+      return {
+        comes: Effect.forEach(before, (latch) => latch.await, { discard: true }),
+        passes: () => {
+          mine.openUnsafe()
+          if (lastForAll === mine) lastForAll = undefined
+        }
+      }
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the store
+// ---------------------------------------------------------------------------------------------------------------------
+
+const done = { answer: true }
+const doneSilently = { answer: undefined }
+
+const over = (self: Self): Store => {
+  const { order, store } = self
+  const answered = <A>(operation: string, apply: Effect.Effect<A, StoreError>) => ask(self, { operation, apply })
+  const { changesUnsafe } = store
+  return {
+    name: store.name,
+    capabilities: { ...store.capabilities, synchronous: false },
+    get: (id, tags) => answered("get", store.get(id, tags)),
+    getUnsafe: undefined,
+    getMany: (ids) => answered("getMany", store.getMany(ids)),
+    set: (id, entry, condition) =>
+      ask(self, {
+        operation: "set",
+        apply: store.set(id, entry, condition),
+        lost: done,
+        turn: () => order.one(id)
+      }),
+    remove: (id) => ask(self, { operation: "remove", apply: store.remove(id), lost: done, turn: () => order.one(id) }),
+    take: (id, options) => answered("take", store.take(id, options)),
+    put: (id, generation, entry) =>
+      ask(self, { operation: "put", apply: store.put(id, generation, entry), lost: done }),
+    keep: (id, owner, leaseMillis) => answered("keep", store.keep(id, owner, leaseMillis)),
+    release: (id, owner) => answered("release", store.release(id, owner)),
+    drop: (id) =>
+      ask(self, { operation: "drop", apply: store.drop(id), lost: doneSilently, turn: () => order.one(id) }),
+    markers: (tags) => answered("markers", store.markers(tags)),
+    invalidateTags: (tags) =>
+      ask(self, { operation: "invalidateTags", apply: store.invalidateTags(tags), lost: doneSilently }),
+    scan: (options) => Stream.unwrap(answered("scan", Effect.succeed(store.scan(options)))),
+    size: answered("size", store.size),
+    clear: ask(self, { operation: "clear", apply: store.clear, lost: doneSilently, turn: order.all }),
+    increment: (name, by, options) => answered("increment", store.increment(name, by, options)),
+    changes: Stream.tap(store.changes, () => self.speaking.await),
+    changesUnsafe: changesUnsafe && (() => {
+      if (!self.faults.silent) return changesUnsafe()
+      throw new StoreError({ store: store.name, operation: "changes", reason: "Timeout" })
+    })
+  }
+}

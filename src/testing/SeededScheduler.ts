@@ -1,0 +1,243 @@
+/**
+ * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and dice: the same seed is the
+ * same run, another seed another interleaving.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** a whole number */
+  readonly seed: number
+  /** how likely a fiber is made to yield before each of its steps, 0 to 1; 0.1 by default */
+  readonly yieldChance?: number | undefined
+  /** after so many tasks a run is given up: it has no end; 1,000,000 by default */
+  readonly maxTasks?: number | undefined
+}
+
+/**
+ * One schedule: what is ready runs in drawn order, and when nothing is, time jumps to the next deadline and all that is
+ * due races. Priorities are kept.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SeededScheduler {
+  /** scheduler, clock, dice and fiber count, for what is to run under this schedule */
+  readonly context: Context.Context<never>
+  /** epoch milliseconds on the virtual clock, which starts at 0 */
+  readonly now: () => number
+  /** fibers that have not ended */
+  readonly fibers: () => number
+  /** sleeps and timers that are not due */
+  readonly timers: () => number
+  /** runs something at a later time, outside of any fiber; answers how to call it off */
+  readonly after: (millis: number, run: () => void) => () => void
+  /** runs until nothing is left to run and no deadline to wait for; `false` if it was given up */
+  readonly settle: () => boolean
+}
+
+/**
+ * Dice from a seed (Mulberry32): good enough to draw schedules and programs, not for secrets.
+ *
+ * ```ts
+ * import { SeededScheduler } from "effect-cached/testing"
+ *
+ * const [one, other] = [SeededScheduler.dice(7), SeededScheduler.dice(7)]
+ * one.nextDoubleUnsafe() === other.nextDoubleUnsafe() // => true
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dice = (seed: number): Random.Random => {
+  let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b)
+  const nextDoubleUnsafe = (): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000
+  }
+  return {
+    nextDoubleUnsafe,
+    nextIntUnsafe: () => Math.floor((nextDoubleUnsafe() - 0.5) * 2 * Number.MAX_SAFE_INTEGER)
+  }
+}
+
+interface Timer {
+  readonly at: number
+  readonly run: () => void
+}
+
+interface Ready {
+  readonly priority: number
+  readonly run: () => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): SeededScheduler => {
+  const order = dice(options.seed)
+  const yieldChance = options.yieldChance ?? 0.1
+  const maxTasks = options.maxTasks ?? 1_000_000
+  const ready: Array<Ready> = []
+  const timers = new Set<Timer>()
+  let now = 0
+  let fibers = 0
+  let tasks = 0
+
+  const after = (millis: number, run: () => void): () => void => {
+    const timer: Timer = { at: now + Math.max(0, millis), run }
+    if (timer.at < Infinity) timers.add(timer)
+    return () => {
+      timers.delete(timer)
+    }
+  }
+
+  /** one of the most urgent tasks */
+  const draw = (): Ready => {
+    let urgent = Infinity
+    let count = 0
+    for (const { priority } of ready) {
+      if (priority > urgent) continue
+      count = priority < urgent ? 1 : count + 1
+      urgent = priority
+    }
+    let nth = Math.floor(order.nextDoubleUnsafe() * count)
+    const index = ready.findIndex((task) => task.priority === urgent && nth-- === 0)
+    const drawn = ready[index]!
+    const last = ready.pop()!
+    if (last !== drawn) ready[index] = last
+    return drawn
+  }
+
+  const advance = (): void => {
+    let next = Infinity
+    for (const timer of timers) next = Math.min(next, timer.at)
+    now = next
+    for (const timer of timers) {
+      if (timer.at > now) continue
+      ready.push({
+        priority: 0,
+        // called off while it raced with others that are due
+        run: () => {
+          if (timers.delete(timer)) timer.run()
+        }
+      })
+    }
+  }
+
+  const settle = (): boolean => {
+    while (ready.length > 0 || timers.size > 0) {
+      if (ready.length === 0) advance()
+      else if (++tasks > maxTasks) return false
+      else draw().run()
+    }
+    return true
+  }
+
+  const dispatcher: Scheduler.SchedulerDispatcher = {
+    scheduleTask: (run, priority) => void ready.push({ priority, run }),
+    flush: () => {
+      while (ready.length > 0) draw().run()
+    }
+  }
+  const scheduler: Scheduler.Scheduler = {
+    executionMode: "async",
+    shouldYield: () => yieldChance > 0 && order.nextDoubleUnsafe() < yieldChance,
+    makeDispatcher: () => dispatcher
+  }
+  const counting: Metric.FiberRuntimeMetricsService = {
+    recordFiberStart: () => {
+      fibers++
+    },
+    recordFiberEnd: () => {
+      fibers--
+    }
+  }
+  return {
+    context: Context.empty().pipe(
+      Context.add(Scheduler.Scheduler, scheduler),
+      Context.add(Clock.Clock, makeClock(() => now, after)),
+      Context.add(Random.Random, dice(options.seed ^ 0x5eed)),
+      Context.add(Metric.FiberRuntimeMetrics, counting)
+    ) as Context.Context<never>,
+    now: () => now,
+    fibers: () => fibers,
+    timers: () => timers.size,
+    after,
+    settle
+  }
+}
+
+const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Clock => {
+  const nanos = (): bigint => BigInt(Math.round(now() * 1_000_000))
+  return {
+    currentTimeMillisUnsafe: now,
+    currentTimeMillis: Effect.sync(now),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: (duration) =>
+      Effect.callback<void>((resume) => {
+        const callOff = after(Duration.toMillis(duration), () => resume(Effect.void))
+        return Effect.sync(callOff)
+      })
+  }
+}
+
+/**
+ * What came of a run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outcome<out A, out E> {
+  /** `undefined`: it never ended; it waits for something that nobody does, or runs for ever */
+  readonly exit: Exit.Exit<A, E> | undefined
+  /** fibers that were left */
+  readonly fibers: number
+  /** milliseconds it took on the virtual clock */
+  readonly millis: number
+}
+
+/**
+ * Runs an effect to its end under one schedule, at once: no promise, no waiting. What it does may wait for fibers and
+ * the clock only, not for the outer world.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SeededScheduler } from "effect-cached/testing"
+ *
+ * const race = (seed: number) => {
+ *   const order: Array<string> = []
+ *   const say = (word: string) => Effect.andThen(Effect.sleep("1 hour"), Effect.sync(() => order.push(word)))
+ *   SeededScheduler.run(Effect.all([say("a"), say("b")], { concurrency: 2 }), { seed })
+ *   return order.join("")
+ * }
+ * new Set(Array.from({ length: 20 }, (_, seed) => race(seed))).size // => 2
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcome<A, E> => {
+  const schedule = make(options)
+  const fiber = Effect.runForkWith(schedule.context)(effect)
+  schedule.settle()
+  return { exit: fiber.pollUnsafe(), fibers: schedule.fibers(), millis: schedule.now() }
+}

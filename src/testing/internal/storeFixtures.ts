@@ -1,0 +1,96 @@
+/** What the laws of stores are made of. */
+import * as Effect from "effect/Effect"
+import type { Meta, Stored } from "../../CacheEntry.ts"
+import type { StoreError } from "../../CacheError.ts"
+import type { Store, TakeOptions } from "../../Store.ts"
+import { same } from "../law.ts"
+
+export type Check = (store: Store) => Effect.Effect<unknown, unknown>
+
+export const writeId = (n: number) => n.toString(16).padStart(32, "0")
+
+export const version = (n: number) => n.toString(16).padStart(24, "0")
+
+export const meta: Meta = {
+  createdAt: 1_700_000_000_000.5,
+  softExpiresAt: 4_000_000_000_000,
+  expiresAt: Infinity,
+  loadMillis: 12,
+  outcome: "success",
+  tags: [],
+  writeId: writeId(0),
+  serializer: 1
+}
+
+export const entry = (n: number, more?: Partial<Meta>): Stored => ({
+  meta: { ...meta, writeId: writeId(n), ...more },
+  payload: new TextEncoder().encode(`value ${n}`)
+})
+
+export const read = (store: Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => entry)
+
+export const stores = (store: Store, id: string, expected: Stored | undefined, message: string) =>
+  Effect.flatMap(read(store, id), (stored) => same(plain(stored), expected, message))
+
+/** Whatever class of bytes a store answers with is fine. */
+export const plain = (stored: Stored | undefined): Stored | undefined =>
+  stored === undefined ? undefined : { meta: stored.meta, payload: Uint8Array.from(stored.payload) }
+
+export const asking = (owner: string, more?: Partial<TakeOptions>): TakeOptions => ({
+  owner,
+  leaseMillis: 2000,
+  seen: undefined,
+  join: false,
+  ...more
+})
+
+export const lead = (store: Store, id: string, options: TakeOptions) =>
+  Effect.flatMap(store.take(id, options), (taken) =>
+    taken._tag === "Lead"
+      ? Effect.succeed(taken.generation)
+      : Effect.as(same(taken._tag, "Lead", `${options.owner} may load`), ""))
+
+export const excused = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A | void, unknown> =>
+  Effect.catch(effect, (error) => (error as StoreError).reason === "Unsupported" ? Effect.void : Effect.fail(error))
+
+/** Traps of encodings, separators, glob patterns and SQL. */
+export const oddTexts: ReadonlyArray<string> = [
+  ...[
+    "",
+    " ",
+    "a",
+    "A",
+    "a\u0000",
+    "a\u0000b",
+    "\u0000",
+    "\r\n",
+    "a\r\nb",
+    "}",
+    "{}",
+    "{a}",
+    "%7B",
+    ":",
+    "~",
+    "*",
+    "?",
+    "'",
+    "\"",
+    "\\"
+  ],
+  ...[
+    "é",
+    "e\u0301",
+    "\u{1f600}",
+    "\ud83d",
+    "\ude00",
+    "\ud800a",
+    "\udc00a",
+    "\ufffd",
+    "\ufffda",
+    "\ufeff",
+    "\ufeffa",
+    "../a",
+    "a/b"
+  ],
+  ...["1", "1.0", "null", "__proto__", "x".repeat(100_000), `${"x".repeat(100_000)}y`]
+]

@@ -1,0 +1,251 @@
+/**
+ * What every lock promises.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Scope from "effect/Scope"
+import type { Lease, Lock } from "../Lock.ts"
+import { oddTexts } from "./internal/storeFixtures.ts"
+import { type Law, same } from "./law.ts"
+
+/**
+ * The laws of a lock, each run on two fresh ones that `make` opens over one place, as two processes would; for a lock of
+ * one process they are the same. They sleep for up to some seconds of Effect's `Clock` and expect an answer of the lock
+ * within one.
+ *
+ * @category laws
+ * @since 0.1.0
+ */
+export const lockLaws = <E>(make: Effect.Effect<readonly [Lock, Lock], E, Scope.Scope>): ReadonlyArray<Law> =>
+  Object.entries({ ...exclusionLaws, ...waitingLaws, ...leaseLaws }).map(([name, check]) => ({
+    name,
+    run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, ([one, other]) => check(one, other))))
+  }))
+
+type Check = (one: Lock, other: Lock) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const once = { lease: "3 seconds", wait: 0 } as const
+const patient = { lease: "3 seconds", wait: "20 seconds" } as const
+
+/** holds a lock until it is let go */
+const hold = Effect.fnUntraced(function*(lock: Lock, name: string, options: Parameters<Lock["acquire"]>[1] = once) {
+  const scope = yield* Scope.make()
+  const lease = yield* Scope.provide(lock.acquire(name, options), scope)
+  return { ...lease, letGo: Scope.close(scope, Exit.void) }
+})
+
+const isTaken = (lock: Lock, name: string, message: string) =>
+  Effect.scoped(Effect.exit(lock.acquire(name, once))).pipe(
+    Effect.flatMap((exit) => same(reasonOf(exit), "Timeout", message))
+  )
+
+const isFree = (lock: Lock, name: string, message: string) =>
+  Effect.scoped(Effect.exit(lock.acquire(name, once))).pipe(
+    Effect.flatMap((exit) => same(reasonOf(exit), "held", message))
+  )
+
+const reasonOf = (exit: Exit.Exit<Lease, { readonly reason: string }>): string =>
+  Exit.match(exit, {
+    onSuccess: () => "held",
+    onFailure: (cause) =>
+      cause.reasons.map((reason) => reason._tag === "Fail" ? reason.error.reason : reason._tag).join()
+  })
+
+const isBetween = (actual: number, least: number, most: number, message: string) =>
+  same(actual >= least && actual <= most, true, `${message}, between ${least} and ${most} ms: ${actual}`)
+
+const elapsed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.clockWith((clock) => {
+    const start = clock.currentTimeMillisUnsafe()
+    return Effect.map(effect, (result) => [clock.currentTimeMillisUnsafe() - start, result] as const)
+  })
+
+// Timers of real clocks may fire a little early.
+const early = 5
+
+// ---------------------------------------------------------------------------------------------------------------------
+// exclusion
+// ---------------------------------------------------------------------------------------------------------------------
+
+const exclusionLaws: Record<string, Check> = {
+  "a lock has one holder, and is free when its scope is closed": Effect.fnUntraced(function*(one, other) {
+    const holder = yield* hold(one, "name")
+    yield* isTaken(one, "name", "held by this one")
+    yield* isTaken(other, "name", "held by the other")
+    yield* holder.letGo
+    yield* isFree(other, "name", "let go")
+  }),
+
+  "a holder that fails or is interrupted lets go": Effect.fnUntraced(function*(one, other) {
+    yield* Effect.exit(Effect.scoped(Effect.andThen(one.acquire("name", once), Effect.die("a bug of the holder"))))
+    yield* isFree(other, "name", "its holder died")
+    const holder = yield* Effect.forkChild(Effect.scoped(Effect.andThen(one.acquire("name", patient), Effect.never)))
+    yield* Effect.sleep("1 second")
+    yield* isTaken(other, "name", "its holder lives")
+    yield* Fiber.interrupt(holder)
+    yield* isFree(other, "name", "its holder was interrupted")
+  }),
+
+  "names are locks of their own, odd ones too": Effect.fnUntraced(function*(one, other) {
+    for (const name of oddTexts) yield* one.acquire(name, once)
+    for (const [i, name] of oddTexts.entries()) yield* isTaken(other, name, `odd name ${i}`)
+  }),
+
+  "two are never inside": Effect.fnUntraced(function*(one, other) {
+    let inside = 0
+    let most = 0
+    const enter = Effect.fnUntraced(function*(n: number) {
+      yield* (n % 2 === 0 ? one : other).acquire("name", patient)
+      most = Math.max(most, ++inside)
+      yield* Effect.sleep("10 millis")
+      inside--
+    }, Effect.scoped)
+    yield* Effect.all(Array.from({ length: 10 }, (_, n) => enter(n)), { concurrency: "unbounded" })
+    yield* same(most, 1, "at most so many at once")
+  }),
+
+  "tokens grow from holder to holder": Effect.fnUntraced(function*(one, other) {
+    let last = -1n
+    for (let i = 0; i < 20; i++) {
+      const { letGo, token } = yield* hold(i % 3 === 0 ? one : other, "name")
+      yield* same(token > last, true, `${token} is larger than ${last}`)
+      last = token
+      yield* letGo
+    }
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// waiting
+// ---------------------------------------------------------------------------------------------------------------------
+
+const waitingLaws: Record<string, Check> = {
+  "who waits gets the lock when it is let go": Effect.fnUntraced(function*(one, other) {
+    for (const lock of [one, other]) {
+      const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
+      const waiter = yield* Effect.forkChild(elapsed(hold(lock, "name", patient)))
+      yield* Effect.sleep("2 seconds")
+      yield* holder.letGo
+      const [millis, next] = yield* Fiber.join(waiter)
+      yield* isBetween(millis, 1000, 3000, "it is let go after 2000 ms")
+      yield* next.letGo
+    }
+  }),
+
+  "who waits too long fails, not before": Effect.fnUntraced(function*(one, other) {
+    yield* one.acquire("name", { ...once, lease: "1 minute" })
+    for (const lock of [one, other]) {
+      const waiting = Effect.exit(Effect.scoped(lock.acquire("name", { ...patient, wait: "500 millis" })))
+      const [millis, exit] = yield* elapsed(waiting)
+      yield* same(reasonOf(exit), "Timeout", "it fails")
+      yield* isBetween(millis, 500 - early, 1500, "it waits")
+    }
+  }),
+
+  "who waits behind one that gave up is served all the same": Effect.fnUntraced(function*(one, other) {
+    const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
+    const wait = (wait: Duration.Input) =>
+      Effect.forkChild(elapsed(Effect.exit(hold(other, "name", { ...once, wait }))), { startImmediately: true })
+    const impatient = yield* wait("300 millis")
+    const next = yield* wait("20 seconds")
+    yield* Fiber.join(impatient)
+    yield* Effect.sleep("700 millis")
+    yield* holder.letGo
+    const [millis] = yield* Fiber.join(next)
+    yield* isBetween(millis, 1000 - early, 2000, "it is let go after 1000 ms")
+  }),
+
+  "who is interrupted while waiting leaves nothing behind": Effect.fnUntraced(function*(one, other) {
+    const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
+    const waiters = yield* Effect.forEach(
+      [one, other, other, one],
+      (lock) => Effect.forkChild(Effect.scoped(Effect.andThen(lock.acquire("name", patient), Effect.never)))
+    )
+    yield* Effect.sleep("200 millis")
+    yield* Fiber.interruptAll(waiters)
+    yield* holder.letGo
+    yield* isFree(one, "name", "nobody holds it, nobody waits")
+    yield* isFree(other, "name", "nobody holds it, nobody waits")
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// leases
+// ---------------------------------------------------------------------------------------------------------------------
+
+const leaseLaws: Record<string, Check> = {
+  "a holder that lives keeps the lock longer than its lease": Effect.fnUntraced(function*(one, other) {
+    const lease = yield* one.acquire("name", { ...once, lease: "600 millis" })
+    const lost = yield* Effect.forkChild(lease.lost)
+    for (let i = 0; i < 10; i++) {
+      yield* Effect.sleep("200 millis")
+      yield* isTaken(other, "name", `${(i + 1) * 200} ms into a lease of 600`)
+    }
+    yield* same(lost.pollUnsafe(), undefined, "it is not lost")
+  }),
+
+  "a holder that is stopped loses the lock at the end of its lease, and to one": Effect.fnUntraced(
+    function*(one, other) {
+      const stopped = stoppable(yield* Clock.Clock)
+      const late = yield* hold(one, "name", { ...once, lease: "1 second" }).pipe(
+        Effect.provideService(Clock.Clock, stopped.clock)
+      )
+      stopped.stop()
+      const [millis, next] = yield* elapsed(hold(other, "name", patient))
+      yield* isBetween(millis, 500, 2000, "the lease has 1000 ms left at most")
+      yield* isTaken(one, "name", "the next one holds it")
+      yield* same(next.token > late.token, true, "the next one's token is larger")
+
+      const lost = yield* Effect.forkChild(Effect.exit(late.lost))
+      stopped.go()
+      yield* Effect.sleep("1 second")
+      yield* same(lost.pollUnsafe() && reasonOf(yield* Fiber.join(lost)), "Lost", "the late one is told")
+      yield* late.letGo
+      yield* isTaken(one, "name", "the late one lets go of nothing")
+      yield* isTaken(other, "name", "the late one lets go of nothing")
+      yield* next.letGo
+      yield* isFree(one, "name", "the next one has let go")
+    }
+  ),
+
+  "a holder that was stopped while nobody wanted the lock has it still, or is told": Effect.fnUntraced(
+    function*(one, other) {
+      const stopped = stoppable(yield* Clock.Clock)
+      const late = yield* hold(one, "name", { ...once, lease: "1 second" }).pipe(
+        Effect.provideService(Clock.Clock, stopped.clock)
+      )
+      stopped.stop()
+      yield* Effect.sleep("2 seconds")
+      stopped.go()
+      const lost = yield* Effect.forkChild(Effect.exit(late.lost))
+      yield* Effect.sleep("100 millis")
+      yield* lost.pollUnsafe() === undefined
+        ? isTaken(other, "name", "the late one has it still")
+        : isFree(other, "name", "the late one has lost it")
+    }
+  )
+}
+
+/** The clock of a process that can be stopped and continued, as by signals: meanwhile no sleep of it ends. */
+const stoppable = (clock: Clock.Clock) => {
+  const running = Latch.makeUnsafe(true)
+  return {
+    stop: () => running.closeUnsafe(),
+    go: () => running.openUnsafe(),
+    clock: {
+      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+      currentTimeMillis: clock.currentTimeMillis,
+      currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+      currentTimeNanos: clock.currentTimeNanos,
+      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+      monotonicTimeNanos: clock.monotonicTimeNanos,
+      sleep: (duration) => Effect.andThen(clock.sleep(duration), running.await)
+    } satisfies Clock.Clock
+  }
+}

@@ -1,0 +1,301 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
+import { Cached, type CacheEntry, CacheError, CacheLayer, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { ChaosStore, SeededScheduler, storeLaws } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+
+const entry = (n: number): CacheEntry.Stored => ({
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    tags: [],
+    writeId: n.toString(16).padStart(32, "0"),
+    serializer: 1
+  },
+  payload: Uint8Array.of(n)
+})
+
+const chaosOf = (options: ChaosStore.Options) => {
+  const inner = MemoryStore.make()
+  return { ...ChaosStore.make(inner, options), inner }
+}
+
+const read = (store: Store.Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => entry?.payload[0])
+
+/** who asks, and has not been answered */
+const asking = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+
+describe("without faults", () => {
+  const laws = storeLaws(Effect.sync(() => ChaosStore.make(MemoryStore.make(), { seed: 1 }).store))
+  for (const { name, run } of laws) {
+    it.effect(`the laws of stores hold: ${name}`, () =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(run)
+        while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("500 millis")
+        yield* Fiber.join(fiber)
+      }))
+  }
+
+  it("it says what it can do", () => {
+    const { inner, store } = chaosOf({ seed: 1 })
+    expect(store.name).toBe(inner.name)
+    expect(store.capabilities).toEqual({ ...inner.capabilities, synchronous: false })
+    expect(store.getUnsafe).toBeUndefined()
+  })
+})
+
+describe("options", () => {
+  it.effect("that make no sense are refused", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      expect(() => ChaosStore.make(store, { seed: 1, failRate: 2 })).toThrow(
+        "failRate of ChaosStore is between 0 and 1"
+      )
+      expect(() => ChaosStore.make(store, { seed: 1, lateRate: Number.NaN })).toThrow(CacheError.CacheConfigError)
+      expect(() => ChaosStore.make(store, { seed: 1, delay: "soon" as never })).toThrow("delay is not a duration")
+      expect(() => ChaosStore.make(store, { seed: 1, rate: 1 } as never)).toThrow("no option \"rate\"")
+      const exit = yield* Effect.exit(chaosOf({ seed: 1 }).set({ dropRate: -1 }))
+      expect(Exit.hasDies(exit)).toBe(true)
+    }))
+})
+
+describe("failing", () => {
+  it.effect("operations do nothing, and say so", () =>
+    Effect.gen(function*() {
+      const { counts, inner, store } = chaosOf({ seed: 1, failRate: 1 })
+      const error = yield* Effect.flip(store.set("id", entry(1)))
+      expect(error).toEqual(new CacheError.StoreError({ store: "memory", operation: "set", reason: "Unavailable" }))
+      const all: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
+        store.get("id", []),
+        store.getMany(["id"]),
+        store.remove("id"),
+        store.take("id", { owner: "a", leaseMillis: 1, seen: undefined, join: false }),
+        store.put("id", "generation", entry(1)),
+        store.keep("id", "a", 1),
+        store.release("id", "a"),
+        store.drop("id"),
+        store.markers(["tag"]),
+        store.invalidateTags(["tag"]),
+        Stream.runDrain(store.scan()),
+        store.size,
+        store.clear,
+        store.increment("n", 1)
+      ]
+      for (const operation of all) expect((yield* Effect.flip(operation)).reason).toBe("Unavailable")
+      expect(yield* read(inner, "id")).toBeUndefined()
+      expect(yield* counts).toEqual({ asked: 15, failed: 15, dropped: 0, late: 0, unanswered: 0 })
+    }))
+
+  it.effect("as often as the rate says, in an order that the seed decides", () =>
+    Effect.gen(function*() {
+      const failures = (seed: number) => {
+        const { store } = chaosOf({ seed, failRate: 0.3 })
+        return Effect.forEach(Array.from({ length: 1000 }), () => Effect.map(Effect.exit(store.size), Exit.isFailure))
+      }
+      const first = yield* failures(7)
+      expect(first.filter(Boolean).length).toBeGreaterThan(250)
+      expect(first.filter(Boolean).length).toBeLessThan(350)
+      expect(yield* failures(7)).toEqual(first)
+      expect(yield* failures(8)).not.toEqual(first)
+    }))
+})
+
+describe("dropping", () => {
+  it.effect("writes are lost, and answered as if they were not", () =>
+    Effect.gen(function*() {
+      const { heal, inner, store, ...chaos } = chaosOf({ seed: 1 })
+      yield* store.set("id", entry(1))
+      yield* chaos.set({ dropRate: 1 })
+      expect(yield* store.set("id", entry(2))).toBe(true)
+      expect(yield* store.remove("id")).toBe(true)
+      yield* store.drop("id")
+      yield* store.clear
+      const lead = yield* store.take("other", { owner: "a", leaseMillis: 1000, seen: undefined, join: false })
+      expect(yield* store.put("other", lead._tag === "Lead" ? lead.generation : "", entry(3))).toBe(true)
+      expect(yield* store.increment("n", 2)).toBe(2)
+      expect(yield* chaos.counts).toMatchObject({ dropped: 5, failed: 0 })
+      yield* heal
+      expect(yield* read(inner, "id")).toBe(1)
+      expect(yield* read(inner, "other")).toBeUndefined()
+    }))
+})
+
+describe("being late", () => {
+  it.effect("a write is done though its caller has given up", () =>
+    Effect.gen(function*() {
+      const { inner, store } = chaosOf({ seed: 1, lateRate: 1, late: "1 minute" })
+      const fiber = yield* asking(Effect.timeoutOption(store.set("id", entry(1)), "1 second"))
+      yield* TestClock.adjust("1 second")
+      expect(Option.isNone(yield* Fiber.join(fiber))).toBe(true)
+      expect(yield* read(inner, "id")).toBe(1)
+    }))
+
+  it.effect("the answer comes in the end", () =>
+    Effect.gen(function*() {
+      const { store } = chaosOf({ seed: 1, lateRate: 1 })
+      const fiber = yield* asking(store.size)
+      yield* TestClock.adjust("999 millis")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 millis")
+      expect(yield* Fiber.join(fiber)).toBe(0)
+    }))
+})
+
+describe("delaying", () => {
+  it.effect("an operation gets there later, also if its caller has given up", () =>
+    Effect.gen(function*() {
+      const { inner, store } = chaosOf({ seed: 1, delay: "2 seconds" })
+      const fiber = yield* asking(store.set("id", entry(1)))
+      yield* TestClock.adjust("1999 millis")
+      expect(yield* read(inner, "id")).toBeUndefined()
+      yield* Fiber.interrupt(fiber)
+      yield* TestClock.adjust("1 millis")
+      expect(yield* read(inner, "id")).toBe(1)
+    }))
+
+  const delayed = { delay: [0, 1000] as const }
+
+  it.effect("explicit writes of an id keep their order", () =>
+    Effect.gen(function*() {
+      for (let seed = 0; seed < 50; seed++) {
+        const { inner, store } = chaosOf({ seed, ...delayed })
+        yield* asking(store.set("other", entry(9)))
+        for (const n of [1, 2, 3]) yield* asking(store.set("id", entry(n)))
+        yield* asking(seed % 2 === 0 ? store.drop("id") : store.clear)
+        yield* asking(store.set("id", entry(4)))
+        yield* TestClock.adjust("5 seconds")
+        expect([seed, yield* read(inner, "id")]).toEqual([seed, 4])
+        expect([seed, yield* read(inner, "other")]).toEqual([seed, seed % 2 === 0 ? 9 : undefined])
+      }
+    }))
+
+  it.effect("the result of a load may overtake what was asked before, or be overtaken", () =>
+    Effect.gen(function*() {
+      const results = new Set<number | undefined>()
+      for (let seed = 0; seed < 50; seed++) {
+        const { inner, store } = chaosOf({ seed, ...delayed })
+        const options = { owner: "a", leaseMillis: 10_000, seen: undefined, join: false }
+        const taken = yield* inner.take("id", options)
+        yield* asking(store.put("id", taken._tag === "Lead" ? taken.generation : "", entry(1)))
+        yield* asking(store.drop("id"))
+        yield* TestClock.adjust("2 seconds")
+        // After a drop it is refused, before it is dropped: never stored.
+        expect([seed, yield* read(inner, "id")]).toEqual([seed, undefined])
+        const order: Array<string> = []
+        for (const n of [1, 2]) {
+          yield* asking(Effect.tap(read(store, "id"), () => Effect.sync(() => order.push(`${n}`))))
+        }
+        yield* TestClock.adjust("2 seconds")
+        results.add(Number(order.join("")))
+      }
+      expect(results).toEqual(new Set([12, 21]))
+    }))
+
+  it("the same seed is the same run", () => {
+    const run = (seed: number) => {
+      const { counts, store } = chaosOf({ seed, ...delayed, failRate: 0.2, dropRate: 0.2, lateRate: 0.2 })
+      const order: Array<string> = []
+      const writes = Array.from(
+        { length: 20 },
+        (_, n) =>
+          Effect.tap(
+            Effect.exit(store.set(`${n % 3}`, entry(n))),
+            (exit) => Effect.sync(() => order.push(`${n} ${exit._tag}`))
+          )
+      )
+      const all = Effect.all(writes, { concurrency: "unbounded" })
+      SeededScheduler.run(all, { seed: 1 })
+      return [order, Effect.runSync(counts)]
+    }
+    expect(run(3)).toEqual(run(3))
+    expect(run(3)).not.toEqual(run(4))
+  })
+})
+
+describe("silence", () => {
+  it.effect("swallows what is asked in it and what is on its way, for ever", () =>
+    Effect.gen(function*() {
+      const { counts, heal, inner, silence, store } = chaosOf({ seed: 1, delay: "1 second" })
+      const before = yield* asking(store.set("before", entry(1)))
+      yield* silence
+      const during = yield* asking(store.set("during", entry(2)))
+      yield* TestClock.adjust("1 minute")
+      yield* heal
+      const after = yield* asking(store.set("after", entry(3)))
+      yield* TestClock.adjust("1 minute")
+      expect([before, during].map((fiber) => fiber.pollUnsafe())).toEqual([undefined, undefined])
+      expect(yield* Fiber.join(after)).toBe(true)
+      expect(yield* inner.size).toBe(1)
+      expect(yield* counts).toMatchObject({ asked: 3, unanswered: 2 })
+    }))
+
+  it.effect("swallows the answer to what was done before it", () =>
+    Effect.gen(function*() {
+      const { inner, silence, store } = chaosOf({ seed: 1, lateRate: 1 })
+      const fiber = yield* asking(store.set("id", entry(1)))
+      yield* TestClock.adjust("1 millis")
+      yield* silence
+      yield* TestClock.adjust("1 minute")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      expect(yield* read(inner, "id")).toBe(1)
+    }))
+
+  it.effect("does not hold up later writes of the same id", () =>
+    Effect.gen(function*() {
+      const { heal, inner, store } = chaosOf({ seed: 1, silent: true })
+      yield* asking(store.set("id", entry(1)))
+      yield* TestClock.adjust("1 millis")
+      yield* heal
+      expect(yield* store.set("id", entry(2))).toBe(true)
+      expect(yield* read(inner, "id")).toBe(2)
+    }))
+
+  it.effect("keeps changes back until it ends", () =>
+    Effect.gen(function*() {
+      const inner = {
+        ...MemoryStore.make(),
+        changes: Stream.make<ReadonlyArray<Store.Change>>({ _tag: "AllChanged" }),
+        changesUnsafe: (): ReadonlyArray<Store.Change> => [{ _tag: "AllChanged" }]
+      }
+      const { heal, silence, store } = ChaosStore.make(inner, { seed: 1 })
+      yield* silence
+      const fiber = yield* asking(Stream.runCollect(store.changes))
+      yield* TestClock.adjust("1 minute")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      expect(() => store.changesUnsafe!()).toThrow("Timeout")
+      yield* heal
+      expect([...yield* Fiber.join(fiber)]).toEqual([{ _tag: "AllChanged" }])
+      expect(store.changesUnsafe!()).toEqual([{ _tag: "AllChanged" }])
+    }))
+})
+
+describe("a program over a store that goes wrong", () => {
+  it.effect("is never failed, and answered by its load", () =>
+    Effect.gen(function*() {
+      const { silence, store, ...chaos } = chaosOf({ seed: 1, failRate: 1 })
+      let loads = 0
+      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 minute" }))
+      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
+      yield* Effect.gen(function*() {
+        expect(yield* load("a")).toBe(1)
+        yield* chaos.set({ failRate: 0 })
+        yield* silence
+        const fiber = yield* asking(load("b"))
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* Fiber.join(fiber)).toBe(2)
+      }).pipe(
+        Effect.provide(layer),
+        Effect.forkChild,
+        Effect.flatMap((fiber) =>
+          Effect.gen(function*() {
+            while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+            return yield* Fiber.join(fiber)
+          })
+        )
+      )
+    }))
+})

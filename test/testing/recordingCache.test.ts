@@ -1,0 +1,247 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { ChaosStore, RecordingCache } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+
+class Weather extends CacheKey.Class<Weather>()("Weather", {
+  payload: { city: Schema.String },
+  success: Schema.String
+}) {}
+
+const berlin = new Weather({ city: "Berlin" })
+const fetched = Effect.delay(Effect.succeed("sunny"), "100 millis")
+const cached = fetched.pipe(Cached.ttl({ key: berlin, ttl: "1 minute" }))
+
+/** Runs something that sleeps. */
+const done = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
+    return yield* Fiber.join(fiber)
+  })
+
+const memory = RecordingCache.layer(CacheLayer.memory())
+
+const test = <E>(
+  program: (recording: RecordingCache.Shape) => Effect.Effect<void, E, Caching.Caching>,
+  layer: Layer.Layer<Caching.Caching | RecordingCache.RecordingCache> = memory
+) =>
+() => Effect.flatMap(RecordingCache.RecordingCache, program).pipe(Effect.provide(layer))
+
+describe("a read is recorded", () => {
+  it.effect(
+    "as load, then as hit, then as load again",
+    test(Effect.fnUntraced(function*(recording) {
+      yield* done(cached)
+      yield* cached
+      yield* TestClock.adjust("1 minute")
+      expect(yield* done(cached)).toBe("sunny")
+      expect(yield* recording.reads(berlin)).toEqual(["load", "hit", "load"])
+      expect(yield* recording.reads("Berlin")).toEqual([])
+    }))
+  )
+
+  it.effect(
+    "as joined, where another had started the load",
+    test(Effect.fnUntraced(function*(recording) {
+      yield* done(Effect.all([cached, cached, cached], { concurrency: 3 }))
+      expect((yield* recording.reads(berlin)).toSorted()).toEqual(["joined", "joined", "load"])
+    }))
+  )
+
+  it.effect(
+    "as stale, where the load failed or took too long",
+    test(Effect.fnUntraced(function*(recording) {
+      const options = {
+        key: "key",
+        ttl: "1 hour",
+        softTtl: "1 minute",
+        softTimeout: "1 second",
+        retryAfter: 0
+      } as const
+      let load: Effect.Effect<number, string> = Effect.succeed(1)
+      const read = Effect.suspend(() => load).pipe(Cached.softTtl(options))
+      yield* read
+      yield* TestClock.adjust("2 minutes")
+      load = Effect.delay(Effect.fail("down"), "10 millis")
+      expect(yield* done(read)).toBe(1)
+      load = Effect.delay(Effect.succeed(2), "10 seconds")
+      expect(yield* done(Effect.all([read, read], { concurrency: 2 }))).toEqual([1, 1])
+      expect(yield* recording.reads("key")).toEqual(["load", "stale", "stale", "stale"])
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* read).toBe(2)
+      expect((yield* recording.reads("key")).at(-1)).toBe("hit")
+    }))
+  )
+
+  it.effect(
+    "as load where it fails, and not at all where it is interrupted",
+    test(Effect.fnUntraced(function*(recording) {
+      const failing = Effect.delay(Effect.fail("down"), "1 second").pipe(Cached.ttl({ key: "key", ttl: "1 minute" }))
+      yield* done(Effect.exit(failing))
+      expect(yield* recording.reads("key")).toEqual(["load"])
+      const fiber = yield* Effect.forkChild(failing, { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      expect(yield* recording.reads("key")).toEqual(["load"])
+    }))
+  )
+
+  it.effect(
+    "as miss or hit where nothing is to be loaded",
+    test(Effect.fnUntraced(function*(recording) {
+      yield* Cached.getOption(berlin)
+      yield* Cached.set(berlin, "rain", { ttl: "1 minute" })
+      yield* Cached.getOption(berlin)
+      expect(yield* cached).toBe("rain")
+      expect(yield* recording.reads(berlin)).toEqual(["miss", "hit", "hit"])
+    }))
+  )
+
+  it.effect(
+    "as load under a policy that does not look",
+    test(Effect.fnUntraced(function*(recording) {
+      yield* done(cached)
+      yield* done(CachePolicy.bypass(cached))
+      yield* done(CachePolicy.refresh(cached))
+      expect(yield* recording.reads(berlin)).toEqual(["load", "load", "load"])
+    }))
+  )
+})
+
+describe("a refresh in the background", () => {
+  it.effect(
+    "is recorded when it begins, once however often it is tried",
+    test(Effect.fnUntraced(function*(recording) {
+      let loads = 0
+      const load = Effect.suspend(() => ++loads === 1 ? Effect.succeed(1) : Effect.fail("down"))
+      const read = load.pipe(Cached.refreshAhead({ key: "key", ttl: "1 hour", refreshAfter: "1 minute" }))
+      yield* read
+      yield* TestClock.adjust("2 minutes")
+      yield* recording.forget
+      expect(yield* read).toBe(1)
+      yield* TestClock.adjust("10 seconds")
+      expect(loads).toBe(4)
+      expect((yield* recording.log).toSorted((a, b) => a._tag < b._tag ? -1 : 1)).toEqual([
+        { _tag: "Read", id: "key", outcome: "hit" },
+        { _tag: "Refresh", id: "key" }
+      ])
+    }))
+  )
+})
+
+describe("over a store", () => {
+  for (
+    const [kind, wrap] of [
+      ["synchronous", (store: Store.Store) => store],
+      ["asynchronous", (store: Store.Store) => ChaosStore.make(store, { seed: 1, delay: "5 millis" }).store]
+    ] as const
+  ) {
+    it.effect(`what a ${kind} one has is a hit`, () =>
+      Effect.gen(function*() {
+        const inner = MemoryStore.make()
+        const store = Layer.succeed(Store.Store, wrap(inner))
+        const restarted = RecordingCache.layer(Layer.provide(CacheLayer.layer, store))
+        const reads = Effect.gen(function*() {
+          yield* cached
+          yield* cached
+          return yield* (yield* RecordingCache.RecordingCache).reads(berlin)
+        })
+        expect(yield* done(Effect.provide(reads, restarted))).toEqual(["load", "hit"])
+        expect(yield* done(Effect.provide(reads, restarted))).toEqual(["hit", "hit"])
+      }))
+  }
+
+  for (const loadTakes of [0, 10_000]) {
+    it.effect(`a read beside a refresh that takes ${loadTakes} ms is a hit, with no memory in front`, () =>
+      Effect.gen(function*() {
+        const { store } = ChaosStore.make(MemoryStore.make(), { seed: 1, delay: "5 millis" })
+        const cache = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store))
+        let takes = 0
+        let loads = 0
+        const load = Effect.suspend(() =>
+          takes === 0 ? Effect.sync(() => ++loads) : Effect.delay(Effect.sync(() => ++loads), takes)
+        )
+        const read = load.pipe(Cached.refreshAhead({ key: "key", ttl: "1 hour", refreshAfter: "1 minute" }))
+        const test = Effect.gen(function*() {
+          const recording = yield* RecordingCache.RecordingCache
+          yield* read
+          yield* read
+          expect(yield* recording.reads("key")).toEqual(["load", "hit"])
+          yield* Effect.sleep("2 minutes")
+          takes = loadTakes
+          yield* read
+          yield* read
+          yield* Effect.sleep("1 second")
+          expect(yield* recording.reads("key")).toEqual(["load", "hit", "hit", "hit"])
+          expect((yield* recording.log).filter(({ _tag }) => _tag === "Refresh").length).toBe(1)
+        })
+        yield* done(Effect.provide(test, RecordingCache.layer(cache)))
+      }))
+  }
+
+  it.effect("a read is a hit though the refresh that it started has ended before it", () =>
+    Effect.gen(function*() {
+      const { store } = ChaosStore.make(MemoryStore.make(), { seed: 1, delay: "5 millis" })
+      // The load runs at once, where nothing has to be asked before it.
+      const failing = (operation: string) =>
+        Effect.fail(new CacheError.StoreError({ store: store.name, operation, reason: "Unavailable" }))
+      let isFailing = false
+      const cache = Layer.provide(
+        CacheLayer.layerWith({ memory: false }),
+        Layer.succeed(Store.Store, {
+          ...store,
+          take: (...input) => isFailing ? failing("take") : store.take(...input)
+        })
+      )
+      let loads = 0
+      const options = { key: "key", ttl: "1 hour", refreshAfter: "1 minute" } as const
+      const read = Effect.sync(() => ++loads).pipe(Cached.refreshAhead(options))
+      const test = Effect.gen(function*() {
+        yield* read
+        yield* Effect.sleep("2 minutes")
+        isFailing = true
+        expect(yield* read).toBe(1)
+        expect(loads).toBe(2)
+        expect(yield* (yield* RecordingCache.RecordingCache).reads("key")).toEqual(["load", "hit"])
+      })
+      yield* done(Effect.provide(test, RecordingCache.layer(cache)))
+    }))
+})
+
+describe("everything else", () => {
+  it.effect(
+    "is in the log, in order, until it is forgotten",
+    test(Effect.fnUntraced(function*(recording) {
+      const id = CacheKey.id(berlin)
+      yield* done(cached)
+      yield* Cached.set(berlin, "rain", { ttl: "1 minute" })
+      yield* Cached.invalidate(berlin)
+      yield* Cached.invalidateTag("tag")
+      yield* Cached.clear
+      expect(yield* recording.log).toEqual([
+        { _tag: "Read", id, outcome: "load" },
+        { _tag: "Set", id },
+        { _tag: "Invalidate", ids: [id] },
+        { _tag: "InvalidateTags", tags: ["tag"] },
+        { _tag: "Clear" }
+      ])
+      yield* recording.forget
+      expect(yield* recording.log).toEqual([])
+      expect(yield* recording.reads(berlin)).toEqual([])
+      yield* done(cached)
+      expect(yield* recording.reads(berlin)).toEqual(["load"])
+    }))
+  )
+
+  it.effect(
+    "works as it does without being recorded",
+    test(Effect.fnUntraced(function*() {
+      yield* done(cached)
+      yield* cached
+      const { hits, loads, size } = yield* Cached.stats
+      expect({ hits, loads, size }).toEqual({ hits: 1, loads: 1, size: 1 })
+    }))
+  )
+})
