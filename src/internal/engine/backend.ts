@@ -14,6 +14,7 @@ import * as Journal from "./journal.ts"
 import { idOf, infoOf, type Key } from "./keys.ts"
 import * as Log from "./log.ts"
 import type { Backend, Codecs, Engine } from "./model.ts"
+import * as Tags from "./tags.ts"
 
 /** What is left of the time that all store steps of one read may take together. */
 export interface Budget {
@@ -41,11 +42,11 @@ export const ask = <A>(
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
       new StoreError({ store: backend.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
-    if (!Circuit.admits(backend.circuit, startedAt)) return Effect.succeed(fail("Unavailable"))
-    const asked = within(effect, budget.leftMillis)
-    return Effect.map(
-      Effect.onInterrupt(asked, () => Effect.sync(() => Circuit.gaveUp(backend.circuit))),
-      (exit): A | StoreError => {
+    let asking = false
+    const asked = Effect.suspend(() => {
+      if (!Circuit.admits(backend.circuit, startedAt)) return Effect.succeed(fail("Unavailable"))
+      asking = true
+      return Effect.map(within(effect, budget.leftMillis), (exit): A | StoreError => {
         const now = clock.currentTimeMillisUnsafe()
         budget.leftMillis -= now - startedAt
         if (exit === undefined) {
@@ -59,8 +60,13 @@ export const ask = <A>(
         }
         const error = Cause.squash(exit.cause)
         return noteFault(self, error instanceof StoreError ? error : fail("Unavailable", error))
-      }
-    )
+      })
+    })
+    // around all of it: a probe that is interrupted before its first step, or after its last, must not stay one for ever
+    return Effect.onInterrupt(asked, () =>
+      Effect.sync(() => {
+        if (asking) Circuit.gaveUp(backend.circuit)
+      }))
   })
 
 /** `undefined` where it took longer; what still runs then is interrupted and left to itself */
@@ -247,7 +253,11 @@ export const fetch = Effect.fnUntraced(function*(
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   if (stored.meta.expiresAt <= now) return stored.meta.writeId
   const { versions } = answer
-  if (!isValid(self, stored, stored.meta.tags.map((tag) => versions[tags.indexOf(tag.tag)]))) {
+  // distrust may have ended since the store was asked, with an answer from before the tag's invalidation
+  if (
+    !isValid(self, stored, stored.meta.tags.map((tag) => versions[tags.indexOf(tag.tag)])) ||
+    Tags.changedSince(self.tags, tagNames(stored.meta.tags), bornAt)
+  ) {
     return stored.meta.writeId
   }
   const codec = codecFor(codecsOf(backend, key), stored)

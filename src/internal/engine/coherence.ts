@@ -82,11 +82,14 @@ const listen = (self: Engine, backend: Backend): void => {
 const hear = (self: Engine, change: Change): void => {
   self.mutations++
   switch (change._tag) {
-    case "Changed":
+    case "Changed": {
       Memory.remove(self.memory, change.id)
+      const flight = self.flights.get(change.id)
       // one that waits for that very change goes on
-      if (self.flights.get(change.id)?.isLoading === true) detach(self, change.id)
+      if (flight?.isLoading === true) detach(self, change.id)
+      else if (flight !== undefined) flight.outdated = true
       break
+    }
     case "TagChanged":
       Tags.invalidate(self.tags, [change.tag])
       break

@@ -69,6 +69,8 @@ export interface Flight {
   /** its load has begun: it fetches and waits no more */
   isLoading: boolean
   lease: Lease | undefined
+  /** another process has changed it since the store was last asked: an answer that is on its way may be older */
+  outdated: boolean
   /** interrupted, perhaps before its fiber was known */
   abandoned: boolean
   /** the `expiresAt` of a value in the store that was only asked about to be replaced */

@@ -84,11 +84,13 @@ const hasGoodValue = (self: Engine, flight: Flight, now: number): boolean =>
 const publish = (self: Engine, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
+  if (flight.served && flight.outdated) return
   if (!flight.publishes || Tags.changedSince(self.tags, entry.tags, entry.bornAt)) {
     self.stats.refused++
     return
   }
-  self.retryAt.delete(flight.id)
+  // what the store had proves nothing about loads
+  if (!flight.served) self.retryAt.delete(flight.id)
   Memory.put(self.memory, entry)
 }
 

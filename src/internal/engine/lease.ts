@@ -77,8 +77,10 @@ export const lead = Effect.fnUntraced(function*(
       continue
     }
     // not the one that was seen: it may be of use
+    flight.outdated = false
     const found = yield* fetch(self, budget, request.key, id, declared)
     if (isFault(found)) return suffer(found)
+    if (flight.outdated) continue
     if (found instanceof Entry && serves(found)) return found
     flight.seen = found instanceof Entry ? found.writeId : found ?? taken.entry.meta.writeId
   }

@@ -41,6 +41,7 @@ export const make = (self: Engine, options: FlightOptions): Flight => ({
   publishes: true,
   isLoading: false,
   lease: undefined,
+  outdated: false,
   abandoned: false,
   goodUntil: 0,
   entry: undefined,
@@ -112,8 +113,10 @@ const throughStore = Effect.fnUntraced(function*(
   const random = yield* Random.Random
   const budget: Budget = { leftMillis: flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
   if (flight.fetches) {
+    flight.outdated = false
     const found = yield* fetch(self, budget, flight.request.key, flight.id, declaredTags(flight.request))
     if (isFault(found)) failStrict(self, flight, found)
+    else if (flight.outdated) flight.seen = undefined
     else if (typeof found === "string") flight.seen = found
     else if (found !== undefined && serves(self, flight, found, clock.currentTimeMillisUnsafe(), random)) {
       return yield* found.exit

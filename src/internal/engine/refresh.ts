@@ -85,10 +85,13 @@ const retried = (
 export const isThrottled = (self: Engine, request: Request, id: string, now: number): boolean => {
   const retryAt = self.retryAt.get(id)
   if (retryAt === undefined) return false
+  if (now >= retryAt) {
+    self.retryAt.delete(id)
+    return false
+  }
+  // who does not want to wait does not end the waiting of the others
   const input = request.options.retryAfter ?? request.strategy.retryAfter
-  if (now < retryAt && (input === undefined || toMillis(input, "retryAfter") > 0)) return true
-  self.retryAt.delete(id)
-  return false
+  return input === undefined || toMillis(input, "retryAfter") > 0
 }
 
 /** Its result is stored nowhere and nobody joins it any more; those who wait get it still. */

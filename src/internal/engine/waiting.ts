@@ -229,7 +229,8 @@ export const answer = (self: Engine, waiter: Waiter, now: number): void => {
 }
 
 /** what the store had is enough for who started the flight, but this caller's own strategy would have loaded */
-const wantsLoad = ({ flight, request }: Waiter, now: number): boolean => {
+const wantsLoad = ({ flight, policy, request }: Waiter, now: number): boolean => {
+  if (!policy.readsStore) return true
   const decision = request.strategy.decide(flight.entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }

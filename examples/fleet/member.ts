@@ -1,0 +1,52 @@
+/** One process of the fleet: reads what it is told to, over and over, and tells what it gets. */
+import { Effect, Option, Queue } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { readFileSync, writeFileSync } from "node:fs"
+import * as path from "node:path"
+import { lease, loadTime, type News, type Order } from "./fleet.ts"
+
+const [directory, number] = process.argv.slice(2) as [string, string]
+
+type Has = Extract<News, { _tag: "Has" }>
+
+const tell = (news: News) => Effect.sync(() => void process.send?.(news))
+
+/** The slow thing that all want: what it holds is in a file. */
+const origin = (subject: string) => path.join(directory, `${subject}.txt`)
+
+const load = (subject: string) =>
+  Effect.gen(function*() {
+    yield* tell({ _tag: "Loads" })
+    const content = readFileSync(origin(subject), "utf8")
+    yield* Effect.sleep(loadTime)
+    return { content, loadedBy: number }
+  })
+
+const read = (subject: string) => load(subject).pipe(Cached.ttl({ key: subject, ttl: "1 hour" }))
+
+const change = (subject: string, content: string) =>
+  Effect.sync(() => writeFileSync(origin(subject), content)).pipe(Cached.invalidateAfter(subject))
+
+const orders = Queue.unbounded<Order>().pipe(
+  Effect.tap((queue) => Effect.sync(() => process.on("message", (order: Order) => Queue.offerUnsafe(queue, order))))
+)
+
+const program = Effect.gen(function*() {
+  const queue = yield* orders
+  let last: Has | undefined
+  yield* tell({ _tag: "Waits" })
+  for (let subject: string | undefined;; yield* Effect.sleep("50 millis")) {
+    const order = Option.getOrUndefined(yield* Queue.poll(queue))
+    if (order?.content !== undefined) yield* change(order.subject, order.content)
+    subject = order?.subject ?? subject
+    if (subject === undefined) continue
+    const has: Has = { _tag: "Has", ...yield* read(subject) }
+    if (has.content !== last?.content || has.loadedBy !== last.loadedBy) yield* tell(has)
+    last = has
+  }
+})
+
+process.on("disconnect", () => process.exit())
+await Effect.runPromise(
+  program.pipe(Effect.provide(CacheLayer.disk({ directory: path.join(directory, "cache"), lease })))
+)

@@ -1,0 +1,224 @@
+/** Proves P1 and P2 from what the processes have written. Pure: the same lines give the same verdict. */
+import type { Line } from "../processes/recording.ts"
+import { heardWithin, ids } from "./plan.ts"
+
+export interface Verdict {
+  readonly violations: ReadonlyArray<string>
+  readonly reads: number
+  readonly values: number
+  readonly changes: number
+  readonly leads: number
+  readonly stored: number
+  readonly refused: number
+  readonly faults: number
+  /** the oldest value that was served after an invalidation elsewhere, less the time in which its reader could not run */
+  readonly latestMillis: number
+}
+
+/** clocks are read before and after what they time, and the store's counts in whole milliseconds */
+const tolerance = 5
+
+export const check = (lines: ReadonlyArray<Line>): Verdict => {
+  const of = (what: string) => lines.filter((line) => line.what === what)
+  const reads = checkReads(of)
+  const violations = [
+    ...of("died").map((line) => `${line.process} died: ${String(line["cause"])}`),
+    ...reads.violations,
+    ...Object.keys(ids).flatMap((id) => [...checkLeads(id, lines), ...checkPuts(id, lines)])
+  ]
+  const puts = of("put").map((line) => line["answer"])
+  return {
+    violations,
+    reads: of("read").length,
+    values: of("value").length,
+    changes: of("changed").length,
+    leads: of("take").filter((line) => line["answer"] === "Lead").length,
+    stored: puts.filter((answer) => answer === true).length,
+    refused: puts.filter((answer) => answer === false).length,
+    faults: lines.filter((line) => line["fault"] === true).length,
+    latestMillis: reads.latestMillis
+  }
+}
+
+const groupBy = (lines: ReadonlyArray<Line>, by: (line: Line) => string): ReadonlyMap<string, ReadonlyArray<Line>> => {
+  const groups = new Map<string, Array<Line>>()
+  for (const line of lines) {
+    const group = groups.get(by(line))
+    if (group === undefined) groups.set(by(line), [line])
+    else group.push(line)
+  }
+  return groups
+}
+
+type Of = (what: string) => ReadonlyArray<Line>
+
+const show = (line: Line): string =>
+  `${line.process} ${line.what} ${line.id ?? String(line["tag"] ?? "all")}${
+    line["value"] === undefined ? "" : ` = "${String(line["value"])}"`
+  } [${line.at.toFixed(1)}, ${line.until.toFixed(1)}]`
+
+// ---------------------------------------------------------------------------------------------------------------------
+// P2: no read that starts after an invalidation sees what was loaded before it
+// ---------------------------------------------------------------------------------------------------------------------
+
+const concerns = (change: Line, id: string): boolean =>
+  change["all"] === true || change.id === id || ids[id]!.includes(String(change["tag"]))
+
+/** Changes in the order in which they were completed, and the latest beginning among the first n of them. */
+interface Completed {
+  readonly changes: ReadonlyArray<Line>
+  readonly latest: ReadonlyArray<number>
+}
+
+const completed = (changes: ReadonlyArray<Line>): Completed => {
+  const sorted = changes.toSorted((a, b) => a.until - b.until)
+  let last = -Infinity
+  return { changes: sorted, latest: sorted.map(({ at }) => last = Math.max(last, at)) }
+}
+
+/** how many were completed before a time */
+const countBefore = ({ changes }: Completed, time: number): number => {
+  let [low, high] = [0, changes.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (changes[middle]!.until < time) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+const nameOf = (line: Line): string => `${line.id} ${String(line["value"])}`
+
+/** A load's value is as old as the beginning of the load. A value that is set comes in when the set is carried out: at its end at the latest. */
+const birthsOf = (of: Of): ReadonlyMap<string, number> => {
+  const sets = new Map(of("changed").map((line) => [nameOf(line), line.until]))
+  const begun = new Set(of("changed begins").map(nameOf))
+  return new Map(
+    of("value").map((line) => {
+      const name = nameOf(line)
+      return [name, sets.get(name) ?? (begun.has(name) ? Infinity : line.at)]
+    })
+  )
+}
+
+const checkReads = (of: Of) => {
+  const bornAt = birthsOf(of)
+  const lags = groupBy(of("lag"), (line) => line.process)
+  const missed = (process: string, from: number, to: number): number =>
+    (lags.get(process) ?? []).reduce(
+      (sum, lag) => sum + Math.max(0, Math.min(to, lag.until) - Math.max(from, lag.at)),
+      0
+    )
+  const violations: Array<string> = []
+  let latestMillis = 0
+  for (const [id, reads] of groupBy(of("read"), (line) => line.id!)) {
+    const changes = of("changed").filter((line) => concerns(line, id))
+    const own = new Map(
+      Array.from(groupBy(changes, (line) => line.process), ([process, changes]) => [process, completed(changes)])
+    )
+    const reached = completed(changes.filter((line) => line["reached"] === true))
+    for (const read of reads) {
+      const born = bornAt.get(nameOf(read))
+      if (born === undefined) {
+        violations.push(`a value that nobody made: ${show(read)}`)
+        continue
+      }
+      const mine = own.get(read.process)
+      const before = mine === undefined ? 0 : countBefore(mine, read.at)
+      if (before > 0 && mine!.latest[before - 1]! > born) {
+        const change = mine!.changes.slice(0, before).find(({ at }) => at > born)!
+        violations.push(`P2, in one process: ${show(read)} after ${show(change)}, made at ${born.toFixed(1)}`)
+      }
+      const known = countBefore(reached, read.at)
+      if (known === 0 || reached.latest[known - 1]! <= born) continue
+      for (let i = known - 1; i >= 0 && reached.latest[i]! > born; i--) {
+        const change = reached.changes[i]!
+        if (change.at <= born) continue
+        const late = read.at - change.until - missed(read.process, change.until, read.at)
+        latestMillis = Math.max(latestMillis, late)
+        if (late <= heardWithin) continue
+        violations.push(
+          `P2, of another process: ${show(read)} ${late.toFixed(0)} ms after ${show(change)}, made at ${
+            born.toFixed(1)
+          }`
+        )
+        break
+      }
+    }
+  }
+  return { violations, latestMillis }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// P1: while one leads, nobody else does
+// ---------------------------------------------------------------------------------------------------------------------
+
+const enders = new Set(["put", "release", "set", "remove", "drop", "changed"])
+
+/** What may end a lease or a generation; for who was killed in between it has no end. */
+const endings = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<Line> =>
+  lines.flatMap((line): ReadonlyArray<Line> => {
+    const begins = line.what.endsWith(" begins")
+    const what = begins ? line.what.slice(0, -" begins".length) : line.what
+    if (!enders.has(what) || (line.id !== id && line["all"] !== true)) return []
+    if (what === "changed" && line["all"] !== true) return []
+    return [begins ? { ...line, what, until: Infinity, unfinished: true } : line]
+  })
+
+/** Without the beginnings of what is known to have ended. */
+const settled = (endings: ReadonlyArray<Line>): ReadonlyArray<Line> => {
+  const ended = new Set(endings.filter((line) => line["unfinished"] !== true).map(keyOf))
+  return endings.filter((line) => line["unfinished"] !== true || !ended.has(keyOf(line)))
+}
+
+const keyOf = (line: Line): string => `${line.process} ${line.what} ${line.at}`
+
+const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
+  const ends = settled(endings(id, lines)).filter((line) => line.what !== "put" || line["answer"] !== false)
+  const leads = lines.filter((line) =>
+    line.what === "take" && line.id === id && line["answer"] === "Lead" && line["join"] === false
+  ).toSorted((a, b) => a.until - b.until)
+  const keeps = groupBy(
+    lines.filter((line) => line.what === "keep" && line.id === id && line["answer"] === true),
+    (line) => String(line["owner"])
+  )
+  return leads.flatMap((second, i) => {
+    const first = leads[i - 1]
+    if (first === undefined || first["owner"] === second["owner"]) return []
+    const proofs = [first, ...(keeps.get(String(first["owner"])) ?? []).filter(({ until }) => until < second.at)]
+    const exclusiveUntil = Math.max(...proofs.map((line) => line.at + (line["leaseMillis"] as number)))
+    if (second.until > exclusiveUntil - tolerance) return []
+    const isEnded = ends.some((end) =>
+      end.at < second.until && end.until > first.at &&
+      (end.what !== "release" || end["owner"] === first["owner"])
+    )
+    return isEnded
+      ? []
+      : [`P1, two lead: ${show(first)} is exclusive until ${exclusiveUntil.toFixed(1)}, ${show(second)}`]
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// no value of a generation that has ended is stored
+// ---------------------------------------------------------------------------------------------------------------------
+
+const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
+  const given = new Map<string, number>()
+  for (const line of lines) {
+    if (line.what !== "take" || line.id !== id || line["answer"] !== "Lead") continue
+    const generation = String(line["generation"])
+    given.set(generation, Math.min(given.get(generation) ?? Infinity, line.until))
+  }
+  const ends = settled(endings(id, lines)).filter((line) =>
+    line.what !== "release" && line["fault"] !== true && line["answer"] !== false || line.what === "remove"
+  ).filter((line) => line["fault"] !== true && Number.isFinite(line.until))
+    .toSorted((a, b) => a.at - b.at)
+  return ends.flatMap((put) => {
+    if (put.what !== "put" || put["answer"] !== true) return []
+    const givenAt = given.get(String(put["generation"])) ?? Infinity
+    const end = ends.find((end) => end !== put && end.at > givenAt && end.until < put.at && end["reached"] !== false)
+    return end === undefined
+      ? []
+      : [`an ended generation is stored: ${show(put)}, given at ${givenAt.toFixed(1)}, after ${show(end)}`]
+  })
+}

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "@effect/vitest"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { linesOf } from "../processes/recording.ts"
+import type { Line } from "../processes/recording.ts"
+import { check } from "./check.ts"
+import { findMutant, mutants } from "./mutants.ts"
+import { run } from "./run.ts"
+
+describe("processes that are killed, stopped and robbed", () => {
+  it("keep P1 and P2, and store nothing of an ended generation", { timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
+    try {
+      const { file, kills, stops } = await run({ seed: 1, seconds: 12, processes: 4, folder })
+      const verdict = check(linesOf(file))
+      expect(verdict.violations).toEqual([])
+      expect(kills).toBeGreaterThan(0)
+      expect(stops).toBeGreaterThan(0)
+      expect(verdict.reads).toBeGreaterThan(500)
+      expect(verdict.stored).toBeGreaterThan(50)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
+
+describe("deliberate faults", async () => {
+  const names = await mutants()
+
+  it("are kept in sufficient number", () => expect(names.length).toBeGreaterThanOrEqual(10))
+
+  // two at a time would find less: each waits for the other
+  it.each(names)("%s is found", { timeout: 120_000 }, async (name) => {
+    expect(await findMutant(name)).toBeDefined()
+  })
+})
+
+describe("the checker", () => {
+  const line = (what: string, at: number, until: number, fields: Readonly<Record<string, unknown>> = {}): Line => ({
+    what,
+    process: "p1",
+    id: "plain",
+    at,
+    until,
+    ...fields
+  })
+  const value = (at: number, name = "p1 1") => line("value", at, at, { value: name })
+  const read = (at: number, fields = {}) => line("read", at, at + 1, { value: "p1 1", ...fields })
+  const changed = (at: number, until: number, fields = {}) => line("changed", at, until, { reached: true, ...fields })
+  const lead = (at: number, fields = {}) =>
+    line("take", at, at + 1, { answer: "Lead", join: false, owner: "a", leaseMillis: 400, generation: "g", ...fields })
+  const put = (at: number, fields = {}) => line("put", at, at + 1, { answer: true, generation: "g", ...fields })
+
+  const cases: ReadonlyArray<readonly [name: string, violation: RegExp | undefined, lines: ReadonlyArray<Line>]> = [
+    ["a hit", undefined, [value(1), read(5)]],
+    ["a value nobody made", /nobody made/, [read(5)]],
+    ["an own read after an own invalidation", /in one process/, [value(1), changed(2, 3), read(4)]],
+    ["an own read during an own invalidation", undefined, [value(1), changed(2, 9), read(4)]],
+    ["a value loaded during the invalidation", undefined, [changed(2, 9), value(3), read(10)]],
+    ["another's read in time", undefined, [value(1), changed(2, 3, { process: "p2" }), read(102)]],
+    ["another's read too late", /of another process/, [value(1), changed(2, 3, { process: "p2" }), read(105)]],
+    ["another's read too late, after it was stopped", undefined, [
+      value(1),
+      changed(2, 3, { process: "p2" }),
+      line("lag", 10, 60),
+      read(140)
+    ]],
+    ["another's invalidation that has not reached the store", undefined, [
+      value(1),
+      changed(2, 3, { process: "p2", reached: false }),
+      read(500)
+    ]],
+    ["a tag of another id", undefined, [
+      value(1),
+      { ...changed(2, 3, { tag: "a" }), id: undefined as unknown as string },
+      read(9)
+    ]],
+    ["an older value after a set", /in one process/, [
+      value(1),
+      value(2, "p1 2"),
+      changed(2, 3, { value: "p1 2" }),
+      read(9)
+    ]],
+    ["a value set after an invalidation began", undefined, [
+      line("changed begins", 1, 1, { value: "p1 1" }),
+      value(1),
+      changed(2, 3, { process: "p2" }),
+      changed(1, 4, { value: "p1 1" }),
+      read(200)
+    ]],
+    ["two leads at once", /two lead/, [lead(1), lead(100, { owner: "b" })]],
+    ["two leads, one after the end of the other's lease", undefined, [lead(1), lead(401, { owner: "b" })]],
+    ["two leads, the first kept its lease", /two lead/, [
+      lead(1),
+      line("keep", 200, 201, { owner: "a", leaseMillis: 400, answer: true }),
+      lead(401, { owner: "b" })
+    ]],
+    ["two leads, the first gave its lease back", undefined, [
+      lead(1),
+      line("release", 50, 51, { owner: "a", answer: true }),
+      lead(100, { owner: "b" })
+    ]],
+    ["two leads, who was killed may have removed it", undefined, [
+      lead(1),
+      line("remove begins", 50, 50),
+      lead(100, { owner: "b" })
+    ]],
+    ["a put", undefined, [lead(1), put(10)]],
+    ["a put after a removal", /ended generation/, [lead(1), line("remove", 5, 6), put(10)]],
+    ["a put while a removal runs", undefined, [lead(1), line("remove", 5, 12), put(10)]],
+    ["a second put", /ended generation/, [lead(1), put(10), put(20)]],
+    ["a second put that was refused", undefined, [lead(1), put(10), put(20, { answer: false })]]
+  ]
+
+  it.each(cases)("%s", (_, violation, lines) => {
+    const { violations } = check(lines)
+    if (violation === undefined) expect(violations).toEqual([])
+    else expect(violations.join("\n")).toMatch(violation)
+  })
+})

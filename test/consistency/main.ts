@@ -1,0 +1,74 @@
+/**
+ * Processes read, write and invalidate at random on one folder, while they are killed and stopped and while what the
+ * store may lose is taken from it; what they wrote down is checked against P1 and P2.
+ *
+ *     npm run consistency                        20 seconds
+ *     npm run consistency -- --minutes 10        longer
+ *     npm run consistency -- --seed 7            other dice
+ *     npm run consistency -- --mutants           every deliberate fault of test/consistency/mutants must be found
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { linesOf } from "../processes/recording.ts"
+import { check } from "./check.ts"
+import { findMutant, mutants } from "./mutants.ts"
+import { run } from "./run.ts"
+
+const { values: args } = parseArgs({
+  options: {
+    minutes: { type: "string" },
+    seconds: { type: "string", default: "20" },
+    seed: { type: "string", default: "1" },
+    processes: { type: "string", default: "4" },
+    stop: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
+    mutants: { type: "boolean", default: false },
+    json: { type: "boolean", default: false }
+  }
+})
+
+/** what is checked at once: the lines of a round are kept in memory */
+const roundSeconds = 60
+
+const isEnough = (file: string): boolean => args.stop && check(linesOf(file)).violations.length > 0
+
+const round = async (seed: number, seconds: number) => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
+  try {
+    const { file, ...ran } = await run({ seed, seconds, processes: Number(args.processes), folder, isEnough })
+    return { seed, ...ran, ...check(linesOf(file)) }
+  } finally {
+    if (args.keep) console.error(`kept: ${folder}`)
+    else rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const all = async (seconds: number): Promise<void> => {
+  for (let seed = Number(args.seed), left = seconds; left > 0; seed++, left -= roundSeconds) {
+    const { violations, ...numbers } = await round(seed, Math.min(left, roundSeconds))
+    if (args.json) console.log(JSON.stringify({ violations, ...numbers }))
+    else {
+      console.log(
+        `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.leads} leases, ` +
+          `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ${numbers.kills} killed, ` +
+          `${numbers.stops} stopped, ${numbers.thefts} thefts; heard within ${numbers.latestMillis.toFixed(0)} ms; ` +
+          `${violations.length} violations`
+      )
+      for (const violation of violations.slice(0, 10)) console.log(`  ${violation}`)
+    }
+    if (violations.length > 0) process.exitCode = 1
+  }
+}
+
+const allMutants = async (): Promise<void> => {
+  for (const name of await mutants()) {
+    const found = await findMutant(name)
+    if (found === undefined) process.exitCode = 1
+    console.log(`${name.padEnd(45)} ${found ?? "NOT FOUND"}`)
+  }
+}
+
+if (args.mutants) await allMutants()
+else await all(args.minutes === undefined ? Number(args.seconds) : 60 * Number(args.minutes))

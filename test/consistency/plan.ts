@@ -1,0 +1,29 @@
+/** The ids of the check and their tags, and what a process of it is told. */
+
+/** what every id is tagged with; those of "late" are known only when its load has ended */
+export const ids: Readonly<Record<string, ReadonlyArray<string>>> = {
+  plain: [],
+  other: [],
+  one: ["a"],
+  both: ["a", "b"],
+  late: ["b"],
+  refreshed: ["b"],
+  // changed more seldom, so that what is old is not soon replaced by chance
+  ...Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`n${i}`, i % 3 === 0 ? ["a"] : []]))
+}
+
+export const tags: ReadonlyArray<string> = ["a", "b"]
+
+export const leaseMillis = 400
+
+/** what others do must be known within so much, P2 */
+export const heardWithin = 100
+
+export interface Plan {
+  readonly name: string
+  readonly directory: string
+  readonly file: string
+  readonly seed: number
+  /** the store answers late: otherwise it answers at once */
+  readonly delays: boolean
+}

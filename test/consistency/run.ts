@@ -1,0 +1,131 @@
+/** Runs processes on one folder for a while, and kills, stops and robs them. */
+import { type ChildProcess, fork } from "node:child_process"
+import { mkdirSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
+import type { Plan } from "./plan.ts"
+import { type Dice, dice } from "./random.ts"
+
+export interface RunOptions {
+  readonly seed: number
+  readonly seconds: number
+  readonly processes: number
+  /** a folder of its own, for the cache and the log */
+  readonly folder: string
+  /** asked every two seconds with the log so far: no more is needed */
+  readonly isEnough?: ((file: string) => boolean) | undefined
+}
+
+export interface Ran {
+  /** where all has written what it did */
+  readonly file: string
+  readonly kills: number
+  readonly stops: number
+  readonly thefts: number
+}
+
+const program = fileURLToPath(new URL("worker.ts", import.meta.url))
+
+const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** What a store may lose at any time: what is lost must cost a load, and never a stale read. */
+const thefts: ReadonlyArray<string> = [
+  "DELETE FROM marker",
+  "DELETE FROM marker WHERE tag = 'a'",
+  "DELETE FROM entry",
+  "DELETE FROM entry WHERE id IN ('plain', 'both')",
+  "DELETE FROM change WHERE seq < (SELECT max(seq) FROM change)"
+]
+
+const rob = (directory: string, { pick }: Dice): number => {
+  const name = readdirSync(directory).filter((name) => name.endsWith(".db")).toSorted().at(-1)
+  if (name === undefined) return 0
+  const database = new DatabaseSync(join(directory, name), { timeout: 50 })
+  try {
+    database.exec(pick(thefts))
+    return 1
+  } catch {
+    // another was writing for too long, or the tables are not there yet
+    return 0
+  } finally {
+    database.close()
+  }
+}
+
+export const run = async ({ folder, isEnough = () => false, processes, seconds, seed }: RunOptions): Promise<Ran> => {
+  const { below, next, pick, ...rest } = dice(seed)
+  const directory = join(folder, "cache")
+  mkdirSync(directory, { recursive: true })
+  const file = join(folder, "log.jsonl")
+  const children = new Map<number, ChildProcess>()
+  const stopped = new Set<number>()
+  let started = 0
+  let [kills, stops, robbed] = [0, 0, 0]
+
+  const start = (place: number): Promise<void> =>
+    new Promise((resolve) => {
+      const plan: Plan = {
+        name: `p${++started}`,
+        directory,
+        file,
+        seed: seed * 1000 + started,
+        delays: place % 2 === 1
+      }
+      const child = fork(program, [JSON.stringify(plan)], {
+        execArgv: ["--conditions=effect-cached-source"],
+        stdio: ["ignore", "ignore", "inherit", "ipc"]
+      })
+      children.set(place, child)
+      child.once("message", () => resolve())
+      child.once("exit", () => resolve())
+    })
+
+  const kill = async (place: number): Promise<void> => {
+    kills++
+    stopped.delete(place)
+    children.get(place)!.kill("SIGKILL")
+    await start(place)
+  }
+
+  const stop = async (place: number, millis: number): Promise<void> => {
+    stops++
+    const child = children.get(place)!
+    stopped.add(place)
+    child.kill("SIGSTOP")
+    await sleep(millis)
+    child.kill("SIGCONT")
+    stopped.delete(place)
+  }
+
+  await Promise.all(Array.from({ length: processes }, (_, place) => start(place)))
+  const end = performance.now() + seconds * 1000
+  let lookAt = performance.now() + 2000
+  const under: Array<Promise<void>> = []
+  while (performance.now() < end) {
+    await sleep(50 + below(300))
+    if (performance.now() > lookAt) {
+      if (isEnough(file)) break
+      lookAt = performance.now() + 2000
+    }
+    const place = below(processes)
+    const roll = next()
+    if (roll < 0.5) robbed += rob(directory, { below, next, pick, ...rest })
+    else if (stopped.has(place)) continue
+    else if (roll < 0.65) await kill(place)
+    else under.push(stop(place, 50 + below(next() < 0.3 ? 2000 : 400)))
+  }
+  await Promise.all(under)
+  await Promise.all(Array.from(children.values(), (child) =>
+    new Promise<void>((resolve) => {
+      if (child.exitCode !== null || !child.connected) return resolve()
+      // who does not end by itself is seen: it leaves no statistics
+      const timer = setTimeout(() => child.kill("SIGKILL"), 15_000)
+      child.once("exit", () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      child.send("end")
+    })))
+  return { file, kills, stops, thefts: robbed }
+}

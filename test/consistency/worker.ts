@@ -1,0 +1,189 @@
+/** A process that reads, writes and invalidates at random until it is told to end, or killed. */
+import { Cause, Effect, Layer } from "effect"
+import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { clock, recorded, recorder } from "../processes/recording.ts"
+import { ids, leaseMillis, type Plan, tags } from "./plan.ts"
+import { dice } from "./random.ts"
+
+const { delays, directory, file, name, seed } = JSON.parse(process.argv[2]!) as Plan
+const { write } = recorder(file, name)
+const { below, next, pick } = dice(seed)
+
+const state = { isEnding: false }
+let made = 0
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the store
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Before and after the store has done it, so that what it answers may be old. */
+const late = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() =>
+    Effect.flatMap(
+      Effect.delay(effect, next() < 0.1 ? below(30) : below(3)),
+      (answer) => Effect.delay(Effect.succeed(answer), next() < 0.2 ? below(60) : below(3))
+    )
+  )
+
+const delayed = (store: Store.Store): Store.Store => ({
+  ...store,
+  capabilities: { ...store.capabilities, synchronous: false },
+  getUnsafe: undefined,
+  get: (...asked) => late(store.get(...asked)),
+  set: (...asked) => late(store.set(...asked)),
+  remove: (...asked) => late(store.remove(...asked)),
+  take: (...asked) => late(store.take(...asked)),
+  put: (...asked) => late(store.put(...asked)),
+  keep: (...asked) => late(store.keep(...asked)),
+  release: (...asked) => late(store.release(...asked)),
+  drop: (...asked) => late(store.drop(...asked)),
+  markers: (...asked) => late(store.markers(...asked)),
+  invalidateTags: (...asked) => late(store.invalidateTags(...asked)),
+  clear: late(store.clear)
+})
+
+/** While it cannot tell what others did, the bound counts, not the 100 ms. */
+const telling = (store: Store.Store): Store.Store => {
+  const changesUnsafe = store.changesUnsafe!
+  let deafSince: number | undefined
+  return {
+    ...store,
+    changesUnsafe() {
+      try {
+        const changes = changesUnsafe()
+        if (deafSince !== undefined) write("lag", { at: deafSince })
+        deafSince = undefined
+        return changes
+      } catch (error) {
+        deafSince ??= clock()
+        throw error
+      }
+    }
+  }
+}
+
+const store = Effect.map(SqliteStore.make({ directory, maxSize: "4 MiB" }), (store) => {
+  const told = telling(recorded(store, { write }))
+  return delays ? delayed(told) : told
+})
+
+const layer = Layer.provide(
+  CacheLayer.layerWith({ lease: leaseMillis, wait: "20 seconds" }),
+  Layer.effect(Store.Store, store)
+)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what is done at random
+// ---------------------------------------------------------------------------------------------------------------------
+
+const block = (millis: number): void => {
+  const end = clock() + millis
+  while (clock() < end);
+}
+
+const newValue = (id: string): string => {
+  const value = `${name} ${++made}`
+  write("value", { id, value })
+  return value
+}
+
+/** Its value tells when it began. */
+const load = (id: string) =>
+  Effect.gen(function*() {
+    const value = newValue(id)
+    if (next() < 0.9) yield* Effect.sleep(below(next() < 0.05 ? 300 : 20))
+    // beyond its lease, and nothing can prolong it
+    else if (next() < 0.1) block(leaseMillis + below(200))
+    return next() < 0.1 ? yield* Effect.fail("failed") : value
+  })
+
+const cached = (id: string) => {
+  const options = { key: id, ttl: "1 hour" } as const
+  switch (id) {
+    case "late":
+      return Cached.ttl(load(id), { ...options, tags: () => ids[id]! })
+    case "refreshed":
+      return Cached.refreshAhead(load(id), { ...options, tags: ids[id]!, refreshAfter: 100 })
+    default:
+      return Cached.ttl(load(id), { ...options, tags: ids[id]! })
+  }
+}
+
+const read = (id: string) =>
+  Effect.suspend(() => {
+    const at = clock()
+    return Effect.match(cached(id), {
+      onSuccess: (value) => write("read", { id, value, at }),
+      onFailure: () => {}
+    })
+  })
+
+/** What is to hold for all that is read after it; whether the store knows is known only under `strict`. */
+const change = (
+  what: string,
+  fields: Readonly<Record<string, unknown>>,
+  effect: Effect.Effect<void, never, Caching.Caching>
+) =>
+  Effect.suspend(() => {
+    const at = clock()
+    write(`${what} begins`, { ...fields, at })
+    return Effect.match(CachePolicy.strict(effect), {
+      onSuccess: () => write(what, { ...fields, at, reached: true }),
+      onFailure: () => write(what, { ...fields, at, reached: false })
+    })
+  })
+
+const set = (id: string) =>
+  Effect.suspend(() => {
+    const value = newValue(id)
+    return change("changed", { id, value }, Cached.set(id, value, { ttl: "1 hour", tags: ids[id]! }))
+  })
+
+const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
+  const id = pick(Object.keys(ids))
+  const tag = pick(tags)
+  const roll = next()
+  if (roll < 0.92) return read(id)
+  if (roll < 0.95) return change("changed", { id }, Cached.invalidate(id))
+  if (roll < 0.97) return change("changed", { tag }, Cached.invalidateTag(tag))
+  if (roll < 0.998) return set(id)
+  return change("changed", { all: true }, Cached.clear)
+})
+
+/** Now and then all pause: then nobody listens to what others do. */
+let pausedUntil = 0
+
+const reader = Effect.gen(function*() {
+  while (!state.isEnding) {
+    yield* step
+    if (next() < 0.004) pausedUntil = clock() + 150 + below(500)
+    yield* Effect.sleep(Math.max(below(8), pausedUntil - clock()))
+  }
+})
+
+/** The time in which a process could do nothing, because it was stopped, or others had the processor. */
+const watchLag = (): NodeJS.Timeout => {
+  let last = clock()
+  return setInterval(() => {
+    const now = clock()
+    if (now - last > 25) write("lag", { at: last })
+    last = now
+  }, 10)
+}
+
+process.on("message", () => state.isEnding = true)
+process.on("disconnect", () => process.exit())
+const lagWatch = watchLag()
+process.send!("ready")
+await Effect.runPromise(
+  Effect.gen(function*() {
+    yield* Effect.all(Array.from({ length: 8 }, () => reader), { concurrency: "unbounded" })
+    write("stats", { ...yield* Cached.stats })
+  }).pipe(
+    Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: Cause.pretty(cause) }))),
+    Effect.provide(layer)
+  )
+)
+clearInterval(lagWatch)
+process.disconnect()

@@ -1,0 +1,87 @@
+/**
+ * What a process did, as lines in a file: written at once, so that nothing is lost with a process that is killed, and
+ * timed by a clock that all processes of the machine share.
+ */
+import { Effect, Exit } from "effect"
+import type { Store } from "effect-cached"
+import { openSync, readFileSync, writeSync } from "node:fs"
+
+/** Milliseconds of the machine's monotonic clock. */
+export const clock = (): number => Number(process.hrtime.bigint()) / 1e6
+
+export interface Line {
+  readonly what: string
+  readonly process: string
+  /** when it began */
+  readonly at: number
+  /** when it had ended; as `at` for what takes no time */
+  readonly until: number
+  readonly id?: string
+  readonly [field: string]: unknown
+}
+
+export interface Recorder {
+  /** Something that happened now, or began at `at` and ends now. */
+  readonly write: (what: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+export const recorder = (file: string, name: string): Recorder => {
+  const descriptor = openSync(file, "a")
+  return {
+    write(what, fields) {
+      const until = clock()
+      writeSync(descriptor, `${JSON.stringify({ what, process: name, at: until, until, ...fields })}\n`)
+    }
+  }
+}
+
+/** All that was written, without the last line of one who was killed while writing it. */
+export const linesOf = (file: string): ReadonlyArray<Line> =>
+  readFileSync(file, "utf8").split("\n").flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Line]
+    } catch {
+      return []
+    }
+  })
+
+type Operation = "take" | "put" | "keep" | "release" | "set" | "remove" | "drop"
+
+/** A store that records what concerns leases, and how it was answered. */
+export const recorded = (store: Store.Store, { write }: Recorder): Store.Store => {
+  const record = <A, E>(
+    what: Operation,
+    fields: Readonly<Record<string, unknown>>,
+    effect: Effect.Effect<A, E>,
+    of: (answer: A) => Readonly<Record<string, unknown>>
+  ): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      const at = clock()
+      const all = { ...fields, at }
+      // who is killed in between may have done it
+      if (what !== "keep" && what !== "take") write(`${what} begins`, all)
+      return Effect.onExit(effect, (exit) =>
+        Effect.sync(() => write(what, { ...all, ...Exit.isSuccess(exit) ? of(exit.value) : { fault: true } })))
+    })
+  const answered = (answer: unknown) => ({ answer })
+  return {
+    ...store,
+    take: (id, options) =>
+      record(
+        "take",
+        { id, owner: options.owner, leaseMillis: options.leaseMillis, join: options.join },
+        store.take(id, options),
+        (taken) => ({
+          answer: taken._tag,
+          ...taken._tag === "Lead" ? { generation: taken.generation } : {}
+        })
+      ),
+    put: (id, generation, entry) => record("put", { id, generation }, store.put(id, generation, entry), answered),
+    keep: (id, owner, leaseMillis) =>
+      record("keep", { id, owner, leaseMillis }, store.keep(id, owner, leaseMillis), answered),
+    release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
+    set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
+    remove: (id) => record("remove", { id }, store.remove(id), answered),
+    drop: (id) => record("drop", { id }, store.drop(id), () => ({}))
+  }
+}

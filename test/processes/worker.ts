@@ -1,0 +1,95 @@
+/** A process that uses a cache as it is told by its parent: see `processes.ts`. */
+import { Cause, Effect, Layer, ManagedRuntime } from "effect"
+import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import type { Answers, Load, Message, OpenOptions } from "./processes.ts"
+import { clock, recorded, type Recorder, recorder } from "./recording.ts"
+
+const name = process.argv[2]!
+let runtime: ManagedRuntime.ManagedRuntime<Caching.Caching, unknown> | undefined
+let log: Recorder
+let loads = 0
+
+const open = async (
+  { options: { directory, file, maxSize, ...options } }: { readonly options: OpenOptions }
+): Promise<void> => {
+  log = recorder(file, name)
+  const store = SqliteStore.make({ directory, ...maxSize === undefined ? {} : { maxSize } })
+  const stores = Layer.effect(Store.Store, Effect.map(store, (store) => recorded(store, log)))
+  runtime = ManagedRuntime.make(Layer.provide(CacheLayer.layerWith(options), stores))
+  await runtime.context()
+}
+
+/** Keeps the event loop from everything else. */
+const block = (millis: number): void => {
+  const end = clock() + millis
+  while (clock() < end);
+}
+
+const load = (id: string, { blockMillis = 0, outcome = "value", sleepMillis = 0, size = 0 }: Load) =>
+  Effect.gen(function*() {
+    const value = `${name} ${++loads}${"x".repeat(size)}`
+    log.write("load", { id, value: value.slice(0, 40) })
+    yield* Effect.sleep(sleepMillis)
+    block(blockMillis)
+    log.write("loaded", { id, value: value.slice(0, 40) })
+    if (outcome === "defect") return yield* Effect.die(new Error("a defect"))
+    return outcome === "failure" ? yield* Effect.fail("failed") : value
+  })
+
+const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do: K }>) => Promise<Answers[K]> } = {
+  open,
+  read: async ({ callers = 1, key, load: how = {}, options }) => {
+    const one = load(key, how).pipe(
+      Cached.softTtl({ key, ttl: "1 hour", softTtl: "1 hour", ...options }),
+      Effect.catchCause((cause) => Effect.succeed(`no value: ${String(Cause.squash(cause))}`))
+    )
+    const at = clock()
+    const all = Effect.all(Array<typeof one>(callers).fill(one), { concurrency: "unbounded" })
+    // closing the cache interrupts who uses it
+    const values = await runtime!.runPromise(all).catch(() => ["no value: interrupted"])
+    return { served: values.length, values: Array.from(new Set(values)), millis: clock() - at }
+  },
+  watch: async ({ everyMillis = 5, key, millis }) => {
+    const seen: Array<readonly [at: number, value: string]> = []
+    const end = clock() + millis
+    const one = load(key, {}).pipe(Cached.ttl({ key, ttl: "1 hour" }), Effect.orDie)
+    await runtime!.runPromise(
+      Effect.gen(function*() {
+        while (clock() < end) {
+          const at = clock()
+          seen.push([at, yield* one])
+          yield* Effect.sleep(everyMillis)
+        }
+      })
+    )
+    return seen
+  },
+  set: ({ key, value }) => runtime!.runPromise(Cached.set(key, value)),
+  invalidate: async ({ key }) => {
+    await runtime!.runPromise(Cached.invalidate(key))
+    return clock()
+  },
+  invalidateTag: async ({ tag }) => {
+    await runtime!.runPromise(Cached.invalidateTag(tag))
+    return clock()
+  },
+  stats: () => runtime!.runPromise(Cached.stats),
+  block: async ({ millis }) => block(millis),
+  close: async () => {
+    await runtime?.dispose()
+    runtime = undefined
+  }
+}
+
+process.on("message", async (message: Message & { readonly number: number }) => {
+  const command = commands[message.do] as (message: Message) => Promise<unknown>
+  const answer = await command(message).then(
+    (answer) => ({ answer }),
+    (error) => ({ error: String(error?.stack ?? error) })
+  )
+  process.send?.({ number: message.number, ...answer })
+})
+// with nothing left to do it ends by itself
+process.on("disconnect", () => void runtime?.dispose())
+process.send!({ number: 0 })

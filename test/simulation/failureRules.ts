@@ -1,0 +1,73 @@
+/** Whether a failure may reach a reader. */
+import { Cause, Exit } from "effect"
+import { isHeld } from "./held.ts"
+import { Down, type Load, type Read } from "./model.ts"
+import { checkOrigin } from "./originRules.ts"
+import { describe, interruptedItself, readsNothing, tagOf, violate, type World } from "./state.ts"
+
+/** P3, P5 */
+export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown>): void => {
+  const { spec } = read
+  const what = `read ${read.id} @${read.begun} got ${describe(Exit.failCause(cause))}`
+  for (const load of self.loads) {
+    if (load.id !== read.id || !(load.n > read.begun || read.live.includes(load))) continue
+    if (load.exit === undefined || Exit.isSuccess(load.exit) || !sameCause(load.exit.cause, cause)) continue
+    if (Cause.hasInterrupts(cause) && !interruptedItself.has(load)) continue
+    checkFallback(self, read, load, what)
+    return
+  }
+  if (cause.reasons.length !== 1) return violate(self, `P3: ${what}, which no load has failed with`)
+  const reason = cause.reasons[0]!
+  if (Cause.isDieReason(reason)) {
+    const tag = tagOf(reason.defect)
+    if (tag === "CacheClosed" && self.closeAskedAt !== undefined) return
+    if (tag === "CacheCycle" && self.config.cyclic && read.patience?.over === true) return
+    return violate(self, `P5: ${what}, which no load has died of`)
+  }
+  if (Cause.isInterruptReason(reason)) return violate(self, `P3: ${what}, but nobody interrupted it`)
+  const { error } = reason
+  const tag = tagOf(error)
+  if (tag === "LoadTimeout") {
+    if (spec?.timeout === undefined || self.now() - read.begunAt < spec.timeout) {
+      violate(self, `timeout: ${what} too early`)
+    }
+    return
+  }
+  if (tag === "StoreError" || tag === "SerializerError") {
+    const cannot = self.config.faults === 0 && (self.config.store === "none" || self.config.store === "sync")
+    if (spec?.policy !== "strict" || cannot) violate(self, `P4: ${what}`)
+    return
+  }
+  const origin = error instanceof Down ? self.origins.get(error.n) : undefined
+  if (origin?._tag !== "Load") return violate(self, `P3: ${what}`)
+  if (
+    !origin.spec.failuresToo || origin.exit === undefined || Exit.isSuccess(origin.exit) ||
+    !sameCause(origin.exit.cause, cause)
+  ) {
+    return violate(self, `P5: ${what}, which must not be stored`)
+  }
+  checkOrigin(self, read, origin, what)
+}
+
+/** P6: a typed failure is answered with the stale value where there is one */
+const checkFallback = (self: World, read: Read, load: Load, what: string): void => {
+  const { held, spec } = read
+  if (spec === undefined || (spec.kind !== "softTtl" && spec.kind !== "failover") || readsNothing(spec)) return
+  if (load.exit === undefined || Exit.isSuccess(load.exit) || held === undefined || !isHeld(self, read)) return
+  const { cause } = load.exit
+  if (!Cause.hasFails(cause) || cause.reasons.some((reason) => !Cause.isFailReason(reason))) return
+  if (load.spec.failuresToo) return
+  violate(self, `P6: ${what}, though #${held.n} was there to fall back on`)
+}
+
+const sameCause = (a: Cause.Cause<unknown>, b: Cause.Cause<unknown>): boolean =>
+  a.reasons.length === b.reasons.length && a.reasons.every((reason, i) => sameReason(reason, b.reasons[i]!))
+
+const sameReason = (a: Cause.Reason<unknown>, b: Cause.Reason<unknown>): boolean => {
+  if (Cause.isFailReason(a) && Cause.isFailReason(b)) return sameThing(a.error, b.error)
+  if (Cause.isDieReason(a) && Cause.isDieReason(b)) return sameThing(a.defect, b.defect)
+  return a._tag === b._tag
+}
+
+const sameThing = (a: unknown, b: unknown): boolean =>
+  a === b || (a instanceof Down && b instanceof Down && a.n === b.n)

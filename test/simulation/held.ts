@@ -1,0 +1,35 @@
+/** What must be in memory: it was stored, and nothing can have taken it out. */
+import { Exit } from "effect"
+import type { Load, Read } from "./model.ts"
+import { covers, landed, type World } from "./state.ts"
+
+export const heldOf = (self: World, id: string): Load | undefined => {
+  const { capacity, ids, memory } = self.config
+  if (!memory || capacity < ids.length || self.closeAskedAt !== undefined) return undefined
+  return self.loads.findLast((load) => load.id === id && landed(load) && isStored(self, load))
+}
+
+/** it was put into memory, and nothing can have taken it out */
+const isStored = (self: World, load: Load): boolean => {
+  const { exit, flight } = load
+  if (flight?.exit === undefined || exit === undefined || Exit.isFailure(exit)) return false
+  if (!flight.publishes || !flight.policy.writes || flight.served || flight.entry === undefined) return false
+  if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
+  const born = self.born.get(load)!
+  for (const write of self.writes) {
+    // what a store has missed is told it later, and kills here too what was loaded meanwhile
+    const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
+    if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
+  }
+  for (const other of self.loads) {
+    if (other.id !== load.id || other === load || other.ended < load.n) continue
+    if (other.exit === undefined || Exit.isFailure(other.exit)) continue
+    const entry = other.flight?.entry
+    if (entry !== undefined && (entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, other)))) {
+      return false
+    }
+  }
+  return true
+}
+
+export const isHeld = (self: World, read: Read): boolean => read.held !== undefined && isStored(self, read.held)

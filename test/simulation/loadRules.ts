@@ -1,0 +1,78 @@
+/** What must hold when a load begins or ends. */
+import { Cause, Exit } from "effect"
+import type { Flight } from "../../src/internal/engine/flight.ts"
+import type { Load } from "./model.ts"
+import { covers, interruptedItself, readerOf, retryAfterOf, uninterruptible, violate, type World } from "./state.ts"
+
+/** a refresh, and what went on after a soft timeout, ends by itself or at its limit */
+export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, unknown>): void => {
+  const { flight, id, n } = load
+  if (flight === undefined || self.closeAskedAt !== undefined) return
+  const what = `the load #${n} of ${id}`
+  const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !interruptedItself.has(load)
+  if (interrupted && flight.pinned && !flight.overdue) {
+    violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
+  }
+  if (uninterruptible.has(load) || [...self.reading].some((read) => read.id === id)) return
+  const unattended = self.now() - Math.max(load.begunAt, self.lastRead.get(id) ?? 0)
+  // a finalizer takes its time
+  if (unattended > self.config.refreshTimeout + 100) {
+    violate(self, `P7: ${what} ran for ${unattended} ms with nobody waiting`)
+  }
+}
+
+const canBeUsed = (flight: Flight): boolean => flight.publishes && flight.policy.writes && flight.exit === undefined
+
+/** P1 */
+export const checkAlone = (self: World, load: Load, flight: Flight): void => {
+  if (!canBeUsed(flight)) return
+  for (const other of self.open) {
+    if (other.id !== load.id || other.flight === flight || other.flight === undefined || other.exit !== undefined) {
+      continue
+    }
+    if (canBeUsed(other.flight)) {
+      violate(self, `P1: load #${load.n} of ${load.id} while #${other.n} can still be stored or joined`)
+    }
+  }
+}
+
+/** P6: after a failure the stale value is served for a while without another try */
+export const checkThrottle = (self: World, load: Load, flight: Flight): void => {
+  if (!self.config.memory || flight.policy.joins !== "any" || !flight.policy.readsMemory) return
+  if (retryAfterOf(load.spec) === 0 || load.spec.kind === "ttl" || load.spec.kind === "untilInvalidated") return
+  // a refresh that had to wait for room was asked for earlier
+  if (flight.refresh ? self.config.refreshConcurrency < 16 : flight.stale === undefined) return
+  for (const failed of self.loads) {
+    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(failed)) continue
+    if (failed.endedAt! + retryAfterOf(failed.spec) <= load.begunAt || isDisturbed(self, load, failed)) continue
+    violate(
+      self,
+      `P6: load #${load.n} of ${load.id} although #${failed.n} failed ${load.begunAt - failed.endedAt!} ms ago`
+    )
+  }
+}
+
+const setsThrottle = ({ exit, flight }: Load): boolean => {
+  if (flight?.exit === undefined || exit === undefined || Exit.isSuccess(exit) || Exit.isSuccess(flight.exit)) {
+    return false
+  }
+  return flight.publishes && (flight.refresh || flight.stale !== undefined) && !Cause.hasInterrupts(flight.exit.cause)
+}
+
+/** something happened to the id since, or somebody was about to load then already */
+const isDisturbed = (self: World, load: Load, failed: Load): boolean =>
+  self.writes.some((write) => write.kind !== "tag" && write.done > failed.n && covers(write, load)) ||
+  self.loads.some(({ ended, flight, id }) =>
+    id === load.id && flight !== failed.flight && flight !== load.flight && flight?.policy.writes === true &&
+    ended > failed.n
+  ) ||
+  [...self.reading].some((read) => read.id === load.id && read.begun < failed.ended)
+
+/** P7: nothing starts after close; who waited when it began may be served still */
+export const checkClosed = (self: World, load: Load): void => {
+  if (self.closedAt !== undefined) return violate(self, `P7: load #${load.n} of ${load.id} after the layer was closed`)
+  if (self.closeAskedAt === undefined || load.begunAt === self.closeAskedAt) return
+  const reader = readerOf(self, load.flight!)
+  if (reader !== undefined && reader.begunAt <= self.closeAskedAt) return
+  violate(self, `P7: load #${load.n} of ${load.id} begun while the layer closes`)
+}

@@ -1,0 +1,116 @@
+/**
+ * Runs random programs against the cache, each under a schedule drawn from its seed, and checks what must always hold.
+ *
+ *     npm run simulate                            2,000 seeds
+ *     npm run simulate -- --seeds 1000000         more, over all processors
+ *     npm run simulate -- --seed 123              one again, with its log
+ *     npm run simulate -- --store async           over this store only: none, sync, async, derived
+ *     npm run simulate -- --mutants               every deliberate fault of test/mutants must be found
+ */
+import { fork } from "node:child_process"
+import { availableParallelism } from "node:os"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import type { Config } from "./model.ts"
+import { findMutant, mutants } from "./mutants.ts"
+import { simulate } from "./simulate.ts"
+import { add, type Failure, nothing, type Range, sweep, type Swept } from "./sweep.ts"
+
+const { values: args } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "2000" },
+    seed: { type: "string" },
+    from: { type: "string", default: "1" },
+    store: { type: "string" },
+    workers: { type: "string", default: String(availableParallelism()) },
+    stop: { type: "boolean", default: false },
+    mutants: { type: "boolean", default: false },
+    json: { type: "boolean", default: false }
+  }
+})
+
+const store = args.store as Config["store"] | undefined
+const blockSize = 500
+
+const one = (seed: number): void => {
+  const log: Array<string> = []
+  const { violations } = simulate({ seed, store, log })
+  for (const line of log) console.log(line)
+  console.log(violations.length === 0 ? "nothing violated" : `first violated: ${violations[0]!}`)
+  process.exitCode = violations.length === 0 ? 0 : 1
+}
+
+/** blocks of seeds to several processes, to each as it is done with the one before */
+const inProcesses = (range: Range, count: number): Promise<Swept> =>
+  new Promise((resolve, reject) => {
+    let total = nothing
+    let next = range.from
+    let running = 0
+    for (let i = 0; i < count; i++) {
+      const child = fork(fileURLToPath(import.meta.url))
+      running++
+      const give = () => {
+        if (next >= range.to || (range.stopAtFirst === true && total.failures.length > 0)) return child.disconnect()
+        const from = next
+        next = Math.min(range.to, next + blockSize)
+        child.send({ ...range, from, to: next })
+      }
+      child.on("message", (swept: Swept) => {
+        total = add(total, swept)
+        give()
+      })
+      child.on("exit", (code) => {
+        if (code !== 0) return reject(new Error(`a process of the simulation ended with ${code}`))
+        if (--running === 0) resolve(total)
+      })
+      give()
+    }
+  })
+
+const many = async (): Promise<void> => {
+  const from = Number(args.from)
+  const range: Range = { from, to: from + Number(args.seeds), store, stopAtFirst: args.stop }
+  const workers = Math.min(Number(args.workers), Math.ceil(Number(args.seeds) / blockSize))
+  const startedAt = performance.now()
+  const swept = workers > 1 ? await inProcesses(range, workers) : sweep(range)
+  const seconds = (performance.now() - startedAt) / 1000
+  process.exitCode = swept.failures.length === 0 ? 0 : 1
+  if (args.json) return console.log(JSON.stringify(swept))
+  console.log(
+    `${swept.seeds} schedules in ${seconds.toFixed(1)} s (${(swept.seeds / seconds).toFixed(0)} a second), ` +
+      `${(swept.reads / swept.seeds).toFixed(1)} reads and ${(swept.loads / swept.seeds).toFixed(1)} loads each, ` +
+      `${swept.failures.length} failed`
+  )
+  report(swept)
+}
+
+/** the rules violated, each with its first seeds */
+const report = (swept: Swept): void => {
+  const byRule = new Map<string, Array<Failure>>()
+  for (const failure of swept.failures.toSorted((a, b) => a.seed - b.seed)) {
+    const rule = failure.rule.replaceAll(/[#@]?\d+/g, "N").replaceAll(/\b[abc]\b/g, "x")
+    byRule.set(rule, [...byRule.get(rule) ?? [], failure])
+  }
+  for (const failures of [...byRule.values()].sort((a, b) => b.length - a.length)) {
+    const { rule, seed } = failures[0]!
+    console.log(`${String(failures.length).padStart(7)}  seed ${seed}: ${rule}`)
+    console.log(`         again: npm run simulate -- --seed ${seed}${store === undefined ? "" : ` --store ${store}`}`)
+  }
+}
+
+const all = async (): Promise<void> => {
+  const names = [...await mutants()]
+  const next = async (): Promise<void> => {
+    for (let name = names.shift(); name !== undefined; name = names.shift()) {
+      const found = await findMutant(name, Number(args.seeds))
+      if (found === undefined) process.exitCode = 1
+      console.log(`${name.padEnd(45)} ${found === undefined ? "NOT FOUND" : `seed ${found.seed}: ${found.rule}`}`)
+    }
+  }
+  await Promise.all(Array.from({ length: Number(args.workers) }, next))
+}
+
+if (process.send !== undefined) process.on("message", (range: Range) => void process.send!(sweep(range)))
+else if (args.mutants) await all()
+else if (args.seed !== undefined) one(Number(args.seed))
+else await many()

@@ -1,0 +1,130 @@
+/** What a simulated program is made of, and what is remembered of its run. */
+import type { Exit } from "effect"
+import type { Flight } from "../../src/internal/engine/flight.ts"
+
+export const kinds = ["ttl", "softTtl", "refreshAhead", "probabilistic", "failover", "untilInvalidated"] as const
+export type Kind = (typeof kinds)[number]
+
+export const policies = ["normal", "refresh", "readOnly", "writeOnly", "bypass", "strict"] as const
+export type PolicyName = (typeof policies)[number]
+
+/** Drawn once for each seed. */
+export interface Config {
+  readonly store: "none" | "sync" | "async" | "derived"
+  readonly memory: boolean
+  readonly capacity: number
+  readonly ids: ReadonlyArray<string>
+  readonly workers: number
+  readonly steps: number
+  readonly storeTimeout: number
+  readonly shutdown: number
+  readonly refreshConcurrency: number
+  readonly refreshTimeout: number
+  readonly retries: number
+  readonly yieldChance: number
+  /** loads may need each other in a circle */
+  readonly cyclic: boolean
+  /** the share of store operations that go wrong */
+  readonly faults: number
+  /** how many loads need each other in the end */
+  readonly deep: number
+  /** when the layer is closed while the program runs on */
+  readonly closesAt: number | undefined
+}
+
+/** One call of a combinator. */
+export interface Spec {
+  readonly id: string
+  readonly kind: Kind
+  readonly policy: PolicyName
+  readonly viaStrategy: boolean
+  readonly ttl: number
+  readonly soft: number
+  readonly ttlFunction: "none" | "value" | "throws" | "NaN"
+  readonly jitter: number | undefined
+  readonly tags: ReadonlyArray<string>
+  /** the tags are a function's, known only after the load */
+  readonly late: "no" | "yes" | "throws"
+  readonly timeout: number | undefined
+  readonly softTimeout: number | undefined
+  readonly retryAfter: number | undefined
+  readonly failuresToo: boolean
+}
+
+/** What readers get: it says where it comes from. */
+export interface Value {
+  readonly id: string
+  readonly n: number
+}
+
+export class Down {
+  readonly _tag = "Down"
+  readonly id: string
+  readonly n: number
+  constructor(id: string, n: number) {
+    this.id = id
+    this.n = n
+  }
+}
+
+export class Bug {
+  readonly id: string
+  readonly n: number
+  constructor(id: string, n: number) {
+    this.id = id
+    this.n = n
+  }
+}
+
+/** One run of a load: where values come from. */
+export interface Load {
+  readonly _tag: "Load"
+  readonly n: number
+  readonly id: string
+  readonly spec: Spec
+  readonly begunAt: number
+  /** `undefined` for a load under `bypass` */
+  readonly flight: Flight | undefined
+  /** the first of its flight: a refresh may try again */
+  readonly first: boolean
+  tags: ReadonlyArray<string>
+  endedAt: number | undefined
+  ended: number
+  exit: Exit.Exit<unknown, unknown> | undefined
+}
+
+/** An explicit write: the other origin of values. */
+export interface SetOrigin {
+  readonly _tag: "Set"
+  readonly n: number
+  readonly id: string
+  readonly ttl: number
+  readonly tags: ReadonlyArray<string>
+  readonly askedAt: number
+  readonly write: Write
+}
+
+export type Origin = Load | SetOrigin
+
+/** An invalidation, or a `set`. */
+export interface Write {
+  readonly kind: "id" | "tag" | "all"
+  readonly target: string
+  readonly asked: number
+  done: number
+  readonly set: number | undefined
+}
+
+export interface Read {
+  readonly n: number
+  readonly id: string
+  readonly begun: number
+  readonly begunAt: number
+  readonly spec: Spec | undefined
+  /** loads of the id whose flights had not landed when it began */
+  readonly live: ReadonlyArray<Load>
+  /** something was in memory when it began, and nothing can have removed it since */
+  readonly held: Load | undefined
+  /** whether whoever started it has lost interest; readers inside loads may at any time */
+  readonly patience: { readonly over: boolean } | undefined
+}

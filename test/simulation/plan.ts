@@ -1,0 +1,117 @@
+/** Draws programs from dice. */
+import type { Config, Kind, PolicyName, Spec } from "./model.ts"
+import { kinds } from "./model.ts"
+
+export interface Dice {
+  readonly chance: (share: number) => boolean
+  /** a whole number below `n` */
+  readonly below: (n: number) => number
+  readonly pick: <A>(choices: ReadonlyArray<A>) => A
+}
+
+export const diceOf = (next: () => number): Dice => {
+  const below = (n: number) => Math.floor(next() * n)
+  return {
+    chance: (share) => next() < share,
+    below,
+    pick: (choices) => choices[below(choices.length)]!
+  }
+}
+
+export interface Fixed {
+  readonly store?: Config["store"] | undefined
+}
+
+export const drawConfig = (dice: Dice, fixed: Fixed): Config => {
+  const store = fixed.store ??
+    dice.pick(["none", "none", "sync", "sync", "async", "async", "async", "derived"] as const)
+  const ids = ["a", "b", "c"].slice(0, 1 + dice.below(3))
+  const yieldChance = dice.pick([0, 0.02, 0.1, 0.3])
+  const memory = store === "none" || dice.chance(0.6)
+  return {
+    store,
+    memory,
+    capacity: dice.chance(0.4) ? 1 + dice.below(2) : 1000,
+    ids,
+    workers: 2 + dice.below(4),
+    steps: 4 + dice.below(8),
+    storeTimeout: dice.pick([20, 50]),
+    shutdown: dice.pick([10, 100]),
+    refreshConcurrency: dice.pick([1, 2, 16]),
+    refreshTimeout: dice.pick([30, 100, 400]),
+    retries: dice.below(3),
+    yieldChance,
+    cyclic: dice.chance(0.2),
+    faults: store === "none" ? 0 : dice.pick([0, 0, 0.1, 0.3]),
+    // where nothing yields the stack grows
+    deep: yieldChance === 0 && dice.chance(0.03) ? 3000 : 0,
+    closesAt: dice.chance(0.12) ? dice.below(150) : undefined
+  }
+}
+
+const policyOf = (dice: Dice): PolicyName =>
+  dice.chance(0.75) ? "normal" : dice.pick(["refresh", "readOnly", "writeOnly", "bypass", "strict"] as const)
+
+const ttls = [1, 10, 30, 80, 300, 300]
+
+export const drawSpec = (dice: Dice, id: string): Spec => {
+  const kind: Kind = dice.pick(kinds)
+  const ttl = dice.chance(0.03) ? 0 : dice.pick(ttls)
+  const late = dice.chance(0.2)
+  return {
+    id,
+    kind,
+    policy: policyOf(dice),
+    viaStrategy: dice.chance(0.3),
+    ttl: kind === "untilInvalidated" ? Infinity : ttl,
+    soft: Math.floor(ttl * dice.pick([0, 0.2, 0.5])),
+    ttlFunction: dice.chance(0.9) ? "none" : dice.pick(["value", "value", "throws", "NaN"] as const),
+    jitter: dice.chance(0.1) ? 0.5 : undefined,
+    tags: dice.chance(0.7) ? dice.pick([["T"], ["T"], ["U"], ["T", "U"]]) : [],
+    late: !late ? "no" : dice.chance(0.9) ? "yes" : "throws",
+    timeout: dice.chance(0.15) ? 1 + dice.below(25) : undefined,
+    softTimeout: (kind === "softTtl" || kind === "failover") && dice.chance(0.3) ? 1 + dice.below(15) : undefined,
+    retryAfter: dice.chance(0.3) ? undefined : dice.pick([0, 10, 40, 200]),
+    failuresToo: dice.chance(0.15)
+  }
+}
+
+/** what reads at the end need: nothing that may be refused */
+export const plainSpec = (id: string): Spec => ({
+  id,
+  kind: "ttl",
+  policy: "normal",
+  viaStrategy: false,
+  ttl: 1000,
+  soft: 0,
+  ttlFunction: "none",
+  jitter: undefined,
+  tags: [],
+  late: "no",
+  timeout: undefined,
+  softTimeout: undefined,
+  retryAfter: undefined,
+  failuresToo: false
+})
+
+export interface LoadPlan {
+  readonly yields: number
+  readonly sleep: number
+  readonly needs: string | undefined
+  readonly finalizer: "none" | "yields" | "sleeps" | "rings"
+  readonly uninterruptible: boolean
+  readonly end: "succeed" | "fail" | "die" | "both" | "interrupt"
+}
+
+export const drawLoad = (dice: Dice, config: Config, id: string, depth: number): LoadPlan => {
+  const others = config.cyclic ? config.ids : config.ids.filter((other) => other > id)
+  const uninterruptible = dice.chance(0.05)
+  return {
+    yields: dice.below(4),
+    sleep: !uninterruptible && dice.chance(0.02) ? 20_000 : dice.chance(0.6) ? dice.below(25) : 0,
+    needs: !uninterruptible && others.length > 0 && depth < 4 && dice.chance(0.15) ? dice.pick(others) : undefined,
+    finalizer: dice.pick(["none", "rings", "yields", "sleeps"] as const),
+    uninterruptible,
+    end: dice.chance(0.7) ? "succeed" : dice.pick(["fail", "fail", "fail", "die", "both", "interrupt"] as const)
+  }
+}

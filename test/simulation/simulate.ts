@@ -1,0 +1,149 @@
+/** One seed: one configuration, one program, one schedule. */
+import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
+import { Cached, CacheLayer, Serializer, Store } from "effect-cached"
+import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import type { Config } from "./model.ts"
+import { type Dice, diceOf, drawConfig } from "./plan.ts"
+import * as Program from "./program.ts"
+import * as State from "./state.ts"
+import * as Stores from "./stores.ts"
+import * as Time from "./timeRules.ts"
+import * as World from "./world.ts"
+
+export interface Options {
+  readonly seed: number
+  readonly store?: Config["store"] | undefined
+  /** what happened, line by line */
+  readonly log?: Array<string> | undefined
+}
+
+export interface Result {
+  readonly violations: ReadonlyArray<string>
+  readonly loads: number
+  readonly reads: number
+  readonly config: Config
+}
+
+const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
+
+const layerOf = (surroundings: Stores.Surroundings, simulated: Stores.Simulated | undefined) => {
+  const { config } = surroundings
+  const options = {
+    capacity: config.capacity,
+    shutdownTimeout: config.shutdown,
+    refresh: {
+      concurrency: config.refreshConcurrency,
+      timeout: config.refreshTimeout,
+      retry: Schedule.spaced(3).pipe(Schedule.upTo({ times: config.retries }))
+    }
+  }
+  if (simulated === undefined) return CacheLayer.memory(options)
+  return CacheLayer.layerWith({ ...options, memory: config.memory, storeTimeout: config.storeTimeout }).pipe(
+    Layer.provide(Layer.succeed(Store.Store, simulated.store)),
+    Layer.provide(Layer.succeed(Serializer.Serializer, Stores.serializer(surroundings)))
+  )
+}
+
+const checkStats = (world: State.World) =>
+  Effect.gen(function*() {
+    const stats = yield* Cached.stats
+    const flights = new Set(world.loads.flatMap((load) => load.flight ?? []))
+    const { config, counts } = world
+    // a load may be interrupted before its first step
+    if (stats.loads < flights.size || stats.loads > stats.misses + stats.refreshes) {
+      State.violate(world, `stats: ${stats.loads} loads for ${stats.misses} misses, ${flights.size} seen`)
+    }
+    if (stats.size > config.capacity || (!config.memory && stats.size > 0)) {
+      State.violate(world, `P7: ${stats.size} entries`)
+    }
+    const reads = counts.reads - counts.bypassed
+    const answered = stats.hits + stats.misses
+    // a reader that met a result it must not see asks again, and counts again
+    const again = world.writes.some((write) => write.kind === "tag")
+    if (
+      config.store === "none" && config.deep === 0 &&
+      ((!again && answered > reads) || answered + stats.stale < reads - counts.interrupted)
+    ) {
+      State.violate(
+        world,
+        `stats: ${stats.hits} hits, ${stats.misses} misses and ${stats.stale} stale of ${reads} reads`
+      )
+    }
+    if (stats.joined > stats.misses) State.violate(world, `stats: ${stats.joined} joined of ${stats.misses} misses`)
+  })
+
+const scenario = (world: State.World, schedule: SeededScheduler.SeededScheduler, dice: Dice) =>
+  Effect.gen(function*() {
+    const { config, say } = world
+    const scope = yield* Scope.make()
+    const surroundings = { config, schedule, dice, healthy: false, say }
+    const simulated = config.store === "none" ? undefined : makeStore[config.store](surroundings)
+    const context = yield* Layer.buildWithScope(layerOf(surroundings, simulated), scope)
+    const drop = (id: string) =>
+      Effect.sync(() => {
+        if (simulated === undefined) return
+        World.foreignDrop(world, id)
+        simulated.drop(id)
+      })
+    const close = Effect.gen(function*() {
+      if (world.closeAskedAt !== undefined) return
+      const askedAt = schedule.now()
+      world.closeAskedAt = askedAt
+      world.say(() => "close")
+      Time.noteTimers(world)
+      yield* Scope.close(scope, Exit.void)
+      yield* Effect.sleep(0)
+      Time.checkTimers(world)
+      const closedAt = schedule.now()
+      world.closedAt = closedAt
+      world.say(() => "closed")
+      const took = closedAt - askedAt
+      const allowed = config.shutdown + 100 * config.storeTimeout
+      if (took > allowed) State.violate(world, `P7: closing took ${took} ms`)
+    })
+    const heal = Effect.sync(() => {
+      surroundings.healthy = true
+    })
+    const self: Program.Simulation = { config, world, dice, close, heal, drop, bells: [] }
+    yield* Effect.provideContext(Program.program(self), context)
+    if (schedule.fibers() !== 1) State.violate(world, `P7: ${schedule.fibers() - 1} fibers left`)
+    if (schedule.timers() !== 0) State.violate(world, `P7: ${schedule.timers()} timers left`)
+    if (world.closedAt === undefined) yield* Effect.provideContext(Program.epilogue(self), context)
+    yield* close
+    // a load that cannot be interrupted outlives the layer
+    yield* Effect.sleep(300_000)
+    yield* Effect.sleep(1)
+    yield* Effect.provideContext(checkStats(world), context)
+    World.checkFlights(world)
+    if (schedule.fibers() !== 1) State.violate(world, `P7: ${schedule.fibers() - 1} fibers left after close`)
+  })
+
+const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
+
+export const simulate = (options: Options): Result => {
+  const dice = diceOf(SeededScheduler.dice(options.seed * 2 + 1).nextDoubleUnsafe)
+  const config = drawConfig(dice, { store: options.store })
+  const schedule = SeededScheduler.make({ seed: options.seed * 2, yieldChance: config.yieldChance })
+  const world = State.makeWorld(config, schedule.now, options.log)
+  world.say(() => JSON.stringify(config))
+  const runToEnd = () => {
+    try {
+      const fiber = Effect.runForkWith(Context.merge(schedule.context, quiet))(scenario(world, schedule, dice))
+      return { settled: schedule.settle(), exit: fiber.pollUnsafe(), crash: undefined }
+    } catch (crash) {
+      return { settled: false, exit: undefined, crash }
+    }
+  }
+  const { crash, exit, settled } = runToEnd()
+  if (crash !== undefined) {
+    State.violate(world, `crash: ${String(crash)}`)
+  } else if (exit === undefined) {
+    World.checkFlights(world)
+    State.violate(world, settled ? "hang: nothing runs, and the program has not ended" : "hang: it runs for ever")
+  } else if (Exit.isFailure(exit)) {
+    State.violate(world, `the simulation itself failed: ${String(exit.cause)}`)
+  } else if (schedule.fibers() !== 0) {
+    State.violate(world, `P7: ${schedule.fibers()} fibers left at the end`)
+  }
+  return { violations: world.violations, loads: world.loads.length, reads: world.counts.reads, config }
+}

@@ -1,0 +1,111 @@
+/** What is known of a run so far, and what follows from it. */
+import { Cause, Exit, type Fiber } from "effect"
+import type { Flight, Waiter } from "../../src/internal/engine/flight.ts"
+import { Bug, type Config, Down, type Load, type Origin, type Read, type Spec, type Write } from "./model.ts"
+
+export interface World {
+  readonly config: Config
+  readonly now: () => number
+  readonly say: (text: () => string) => void
+  readonly violations: Array<string>
+  readonly loads: Array<Load>
+  readonly origins: Map<number, Origin>
+  readonly writes: Array<Write>
+  /** reads that have not ended */
+  readonly reading: Set<Read>
+  /** loads whose flight has not landed, as far as was looked */
+  readonly open: Set<Load>
+  /** earliest possible beginning of a load's flight */
+  readonly born: Map<Load, number>
+  readonly counts: { reads: number; bypassed: number; interrupted: number }
+  /** by what it gave to the engine */
+  readonly readers: WeakMap<object, Read>
+  /** ids that a reader may have refreshed in the background */
+  readonly refreshed: Set<string>
+  readonly lastRead: Map<string, number>
+  /** when another process removed something from the store, and the loads that ran then */
+  readonly foreign: Map<number, ReadonlySet<Load>>
+  /** callers' timers, and the flight they waited for */
+  readonly timers: Map<Fiber.Fiber<unknown>, Waiter>
+  closeAskedAt: number | undefined
+  closedAt: number | undefined
+  /** the program has ended: loads need no others */
+  resting: boolean
+  seq: number
+}
+
+export const makeWorld = (config: Config, now: () => number, log: Array<string> | undefined): World => ({
+  config,
+  now,
+  say: log === undefined ? () => {} : (text) => void log.push(`${String(now()).padStart(6)} ${text()}`),
+  violations: [],
+  loads: [],
+  origins: new Map(),
+  writes: [],
+  reading: new Set(),
+  open: new Set(),
+  born: new Map(),
+  counts: { reads: 0, bypassed: 0, interrupted: 0 },
+  readers: new WeakMap(),
+  refreshed: new Set(),
+  lastRead: new Map(),
+  foreign: new Map(),
+  timers: new Map(),
+  closeAskedAt: undefined,
+  closedAt: undefined,
+  resting: false,
+  seq: 0
+})
+
+export const violate = (self: World, rule: string): void => {
+  self.say(() => `VIOLATION ${rule}`)
+  self.violations.push(rule)
+}
+
+export const ttlOf = ({ n, spec }: Load): number =>
+  spec.kind === "untilInvalidated" || spec.ttlFunction === "none" ? spec.ttl : 5 + n % 40
+
+export const softOf = (load: Load): number => {
+  const { kind, soft } = load.spec
+  return kind === "softTtl" || kind === "refreshAhead" ? Math.min(soft, ttlOf(load)) : Infinity
+}
+
+export const landed = (load: Load): boolean =>
+  load.flight === undefined ? load.exit !== undefined : load.flight.exit !== undefined
+
+export const describe = (exit: Exit.Exit<unknown, unknown> | undefined): string => {
+  if (exit === undefined) return "nothing"
+  if (Exit.isSuccess(exit)) return valueText(exit.value)
+  return exit.cause.reasons.map((reason) => {
+    if (Cause.isInterruptReason(reason)) return "Interrupt"
+    const thing = Cause.isFailReason(reason) ? reason.error : reason.defect
+    return `${reason._tag} ${thing instanceof Down || thing instanceof Bug ? `#${thing.n}` : tagOf(thing)}`
+  }).join(" + ")
+}
+
+const valueText = (value: unknown): string =>
+  typeof value === "object" && value !== null && "n" in value ? `#${String(value.n)}` : String(value)
+
+export const tagOf = (thing: unknown): string =>
+  typeof thing === "object" && thing !== null && "_tag" in thing
+    ? String(thing._tag)
+    : thing instanceof Object
+    ? thing.constructor.name
+    : String(thing)
+
+/** loads that ended with an interruption of their own making */
+export const interruptedItself = new WeakSet<Load>()
+
+export const uninterruptible = new WeakSet<Load>()
+
+/** who started a flight; a request that was asked again is another object over the same */
+export const readerOf = (self: World, flight: Flight): Read | undefined =>
+  self.readers.get(flight.request) ?? self.readers.get(Object.getPrototypeOf(flight.request) as object)
+
+export const covers = (write: Write, origin: Origin): boolean =>
+  write.kind === "all" || (write.kind === "id" ? write.target === origin.id : origin.tags.includes(write.target))
+
+export const readsNothing = (spec: Spec): boolean =>
+  spec.policy === "refresh" || spec.policy === "writeOnly" || spec.policy === "bypass"
+
+export const retryAfterOf = (spec: Spec): number => spec.retryAfter ?? (spec.kind === "failover" ? 0 : 5000)

@@ -1,0 +1,198 @@
+/** Stores that go wrong: they fail, hang, answer late, lose what they were given, and apply in another order than asked. */
+import { Effect, Exit } from "effect"
+import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
+import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
+import type { Config } from "./model.ts"
+import type { Dice } from "./plan.ts"
+
+export interface Surroundings {
+  readonly config: Config
+  readonly schedule: SeededScheduler
+  readonly dice: Dice
+  /** from here on nothing goes wrong */
+  healthy: boolean
+  readonly say: (text: () => string) => void
+}
+
+/** a store, and how another process removes something from it: at once */
+export interface Simulated {
+  readonly store: StoreShape
+  readonly drop: (id: string) => void
+}
+
+type StoreShape = Store.Store
+type Answer<A> = Effect.Effect<A, CacheError.StoreError>
+
+const unavailable = (operation: string) =>
+  new CacheError.StoreError({ store: "simulated", operation, reason: "Unavailable" })
+
+const goesWrong = (self: Surroundings): boolean => !self.healthy && self.dice.chance(self.config.faults)
+
+/** what there is, in one process, without faults but for forgetting */
+const core = (self: Surroundings) => {
+  const entries = new Map<string, CacheEntry.Stored>()
+  const markers = new Map<string, Store.Marker>()
+  let seq = 7
+  const forget = () => {
+    if (!goesWrong(self) || !self.dice.chance(0.3)) return
+    if (self.dice.chance(0.5)) { for (const id of entries.keys()) return void entries.delete(id) }
+    for (const tag of markers.keys()) return void markers.delete(tag)
+  }
+  const write = (tag: string, marker: Store.Marker) => {
+    markers.set(tag, marker)
+    return marker
+  }
+  return Store.makeSync({
+    name: "simulated",
+    get: (id) => {
+      forget()
+      return entries.get(id)
+    },
+    set: (id, entry) => void entries.set(id, entry),
+    remove: (id) => entries.delete(id),
+    clear: () => entries.clear(),
+    tags: {
+      version: (tag) => markers.get(tag)?.version,
+      markers: (tags, newVersion) => ({
+        seq,
+        markers: tags.map((tag) => markers.get(tag) ?? write(tag, { version: newVersion(), seq }))
+      }),
+      invalidate: (tags, newVersion) => {
+        seq++
+        for (const tag of tags) write(tag, { version: newVersion(), seq })
+      }
+    }
+  })
+}
+
+/** answers at once, or fails: before it has done anything, or after */
+export const synchronous = (self: Surroundings): Simulated => {
+  const store = core(self)
+  const faulty = <A>(operation: string, answer: Answer<A>): Answer<A> =>
+    Effect.suspend(() => {
+      if (!goesWrong(self)) return answer
+      self.say(() => `store fails to ${operation}`)
+      if (self.dice.chance(0.2)) return Effect.die("a bug in the store")
+      const failure = Effect.fail(unavailable(operation))
+      return self.dice.chance(0.5) ? failure : Effect.andThen(answer, failure)
+    })
+  const getUnsafe = (id: string, tags: ReadonlyArray<string>) => {
+    if (goesWrong(self)) throw unavailable("get")
+    return store.getUnsafe(id, tags)
+  }
+  return { store: { ...over(store, faulty), getUnsafe }, drop: dropIn(self, store) }
+}
+
+const dropIn = (self: Surroundings, store: StoreShape) => (id: string): void =>
+  void Effect.runSyncExitWith(self.schedule.context)(store.drop(id))
+
+type Wrap = <A>(operation: string, answer: Answer<A>, id: string) => Answer<A>
+
+const over = (store: StoreShape, wrap: Wrap): StoreShape => ({
+  ...store,
+  get: (id, tags) => wrap("get", store.get(id, tags), id),
+  set: (id, entry, condition) => wrap("set", store.set(id, entry, condition), id),
+  remove: (id) => wrap("remove", store.remove(id), id),
+  drop: (id) => wrap("drop", store.drop(id), id),
+  take: (id, options) => wrap("take", store.take(id, options), id),
+  put: (id, generation, entry) => wrap("put", store.put(id, generation, entry), id),
+  markers: (tags) => wrap("markers", store.markers(tags), tags.join()),
+  invalidateTags: (tags) => wrap("invalidateTags", store.invalidateTags(tags), tags.join()),
+  clear: wrap("clear", store.clear, "")
+})
+
+const delayOf = (self: Surroundings): number => {
+  if (self.healthy) return 0
+  if (self.dice.chance(self.config.faults / 2)) return self.config.storeTimeout + self.dice.below(200)
+  return self.dice.chance(0.3) ? 0 : self.dice.below(self.dice.chance(0.3) ? 15 : 4)
+}
+
+/** explicit writes, in the order they were asked, as on one connection */
+const written = new Set(["set", "remove", "drop", "invalidateTags", "clear"])
+
+/** what was asked is done even if nobody waits for the answer any more */
+export const asynchronous = (self: Surroundings): Simulated => {
+  const { schedule } = self
+  const store = core(self)
+  const line: Array<() => void> = []
+  const next = () => {
+    const apply = line[0]
+    if (apply === undefined) return
+    schedule.after(delayOf(self), () => {
+      apply()
+      line.shift()
+      next()
+    })
+  }
+  const inLine = (apply: () => void) => {
+    line.push(apply)
+    if (line.length === 1) next()
+  }
+  const asked: Wrap = <A>(operation: string, answer: Answer<A>, id: string) =>
+    Effect.suspend(() => {
+      const [lost, unanswered, fails, stubborn] = Array.from({ length: 4 }, () => goesWrong(self))
+      const waiting = Effect.callback<A, CacheError.StoreError>((resume) => {
+        const apply = () => {
+          if (lost && unanswered) return self.say(() => `store never hears of ${operation} ${id}`)
+          if (lost) return resume(Effect.fail(unavailable(operation)))
+          const exit = Effect.runSyncExitWith(schedule.context)(answer)
+          const how = unanswered ? ", and does not answer" : fails ? ", and says it failed" : ""
+          self.say(() => `store applies ${operation} ${id}${how}`)
+          if (unanswered) return
+          schedule.after(delayOf(self), () => resume(fails ? Effect.fail(unavailable(operation)) : exit))
+        }
+        if (written.has(operation)) inLine(apply)
+        else schedule.after(delayOf(self), apply)
+      })
+      return stubborn && !unanswered ? Effect.uninterruptible(waiting) : waiting
+    })
+  const capabilities = { synchronous: false, shared: false, changes: false }
+  return { store: { ...over(store, asked), capabilities, getUnsafe: undefined }, drop: dropIn(self, store) }
+}
+
+/** what `Store.make` derives from a storage that is slow and fails */
+export const derived = (self: Surroundings): Simulated => {
+  const entries = new Map<string, CacheEntry.Stored>()
+  const slow = <A>(operation: string, apply: () => A): Answer<A> =>
+    Effect.suspend(() => {
+      const early = goesWrong(self) && self.dice.chance(0.5)
+      const late = goesWrong(self)
+      return Effect.sleep(delayOf(self)).pipe(
+        Effect.andThen(early ? Effect.fail(unavailable(operation)) : Effect.sync(apply)),
+        Effect.tap(Effect.sleep(delayOf(self))),
+        Effect.tap(late ? Effect.fail(unavailable(operation)) : Effect.void)
+      )
+    })
+  const store = Store.make({
+    name: "simulated",
+    get: (id) => slow("get", () => entries.get(id)),
+    set: (id, entry) => slow("set", () => void entries.set(id, entry)),
+    remove: (id) => slow("remove", () => entries.delete(id)),
+    clear: slow("clear", () => entries.clear())
+  })
+  return { store, drop: (id) => void entries.delete(id) }
+}
+
+const text = new TextEncoder()
+const read = new TextDecoder()
+
+/** JSON that sometimes cannot be written or read, or takes its time */
+export const serializer = (self: Surroundings): Serializer.Serializer => ({
+  name: "simulated",
+  contentType: "application/json",
+  extension: ".json",
+  make: () => {
+    const wrong = (operation: "encode" | "decode") =>
+      Exit.fail(new CacheError.SerializerError({ serializer: "simulated", operation, reason: "simulated" }))
+    const faulty = <A>(operation: "encode" | "decode", run: () => A): Effect.Effect<A, CacheError.SerializerError> => {
+      if (goesWrong(self) && self.dice.chance(0.3)) return wrong(operation)
+      const exit = Exit.succeed(run())
+      return self.dice.chance(0.1) ? Effect.andThen(Effect.yieldNow, exit) : exit
+    }
+    return {
+      id: 1,
+      encode: (value) => faulty("encode", () => text.encode(JSON.stringify(value))),
+      decode: (bytes) => faulty("decode", () => JSON.parse(read.decode(bytes)) as never)
+    }
+  }
+})

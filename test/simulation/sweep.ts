@@ -1,0 +1,49 @@
+/** Many seeds, one after another. */
+import type { Config } from "./model.ts"
+import { simulate } from "./simulate.ts"
+
+export interface Range {
+  readonly from: number
+  /** not included */
+  readonly to: number
+  readonly store?: Config["store"] | undefined
+  readonly stopAtFirst?: boolean | undefined
+}
+
+export interface Failure {
+  readonly seed: number
+  /** the first rule that was violated */
+  readonly rule: string
+}
+
+export interface Swept {
+  readonly seeds: number
+  readonly loads: number
+  readonly reads: number
+  readonly failures: ReadonlyArray<Failure>
+}
+
+export const nothing: Swept = { seeds: 0, loads: 0, reads: 0, failures: [] }
+
+export const add = (a: Swept, b: Swept): Swept => ({
+  seeds: a.seeds + b.seeds,
+  loads: a.loads + b.loads,
+  reads: a.reads + b.reads,
+  failures: [...a.failures, ...b.failures]
+})
+
+export const sweep = ({ from, stopAtFirst, store, to }: Range): Swept => {
+  let [loads, reads] = [0, 0]
+  const failures: Array<Failure> = []
+  let seed = from
+  for (; seed < to; seed++) {
+    const result = simulate({ seed, store })
+    loads += result.loads
+    reads += result.reads
+    const rule = result.violations[0]
+    if (rule === undefined) continue
+    failures.push({ seed, rule })
+    if (stopAtFirst === true) break
+  }
+  return { seeds: Math.min(seed + 1, to) - from, loads, reads, failures }
+}

@@ -1,0 +1,64 @@
+/** Callers' limits, the store's budget, and timers that are left. */
+import { isHeld } from "./held.ts"
+import type { Read } from "./model.ts"
+import { readsNothing, violate, type World } from "./state.ts"
+
+/** a caller's limits, and P4: the store delays a read by no more than its budget */
+export const checkDelay = (self: World, read: Read): void => {
+  const { spec } = read
+  const elapsed = self.now() - read.begunAt
+  const what = `read ${read.id} @${read.begun} took ${elapsed} ms`
+  if (spec?.policy !== "bypass" && spec?.timeout !== undefined && elapsed > spec.timeout) {
+    violate(self, `timeout: ${what}, not ${spec.timeout}`)
+  }
+  if (
+    spec?.softTimeout !== undefined && !readsNothing(spec) && elapsed > spec.softTimeout && isHeld(self, read)
+  ) violate(self, `softTimeout: ${what}, not ${spec.softTimeout}`)
+  const loading = loadingTime(self, read)
+  // who joined a flight whose result turns out not to be for it asks again
+  const invalidated = self.writes.filter((write) => write.kind === "tag").length
+  // and who joins a load that has not looked into the store looks there first
+  const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0)
+  const { storeTimeout, store } = self.config
+  const budget = store === "none" || store === "sync" ? 0 : storeTimeout * (1 + reruns)
+  if (elapsed - loading > budget) violate(self, `P4: ${what}, ${loading} of them loading, with a budget of ${budget}`)
+}
+
+/** how long flights it may have waited for were loading, the pauses between tries included */
+const loadingTime = (self: World, read: Read): number => {
+  const now = self.now()
+  const spans = new Map<unknown, [number, number]>()
+  for (const load of self.loads) {
+    if (load.id !== read.id) continue
+    const key = load.flight ?? load
+    const [from, to] = spans.get(key) ?? [Infinity, 0]
+    // a refresh that failed may be about to try again
+    const end = load.flight?.refresh === true && load.flight.exit === undefined ? now : load.endedAt ?? now
+    spans.set(key, [Math.min(from, load.begunAt), Math.max(to, end)])
+  }
+  const sorted = [...spans.values()].sort((a, b) => a[0] - b[0])
+  let total = 0
+  let until = read.begunAt
+  for (const [from, to] of sorted) {
+    if (to <= until) continue
+    total += to - Math.max(from, until)
+    until = to
+  }
+  return total
+}
+
+export const noteTimers = (self: World): void => {
+  for (const { flight } of self.open) {
+    if (flight === undefined) continue
+    for (const waiter of flight.waiters) for (const timer of waiter.timers) self.timers.set(timer, waiter)
+  }
+}
+
+/** P7: a caller's timers end with its waiting */
+export const checkTimers = (self: World): void => {
+  for (const [timer, { flight }] of self.timers) {
+    const waits = [...flight.waiters].some((waiter) => waiter.timers.includes(timer))
+    if (!waits && timer.pollUnsafe() === undefined) violate(self, `P7: a timer of a caller of ${flight.id} runs on`)
+  }
+  self.timers.clear()
+}
