@@ -151,7 +151,12 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
         try: () => import("./stores/SqliteStore.ts"),
         catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
       }),
-      (SqliteStore) => SqliteStore.layer({ directory, ...maxSize === undefined ? {} : { maxSize } })
+      (SqliteStore) =>
+        SqliteStore.layer({
+          directory,
+          ...maxSize === undefined ? {} : { maxSize },
+          ...rest.storeTimeout === undefined ? {} : { storeTimeout: rest.storeTimeout }
+        })
     )
   )
   return Layer.provide(layerWith(rest), store)

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Meta, Stored } from "./CacheEntry.ts"
 import type { StoreError, StoreErrorReason } from "./CacheError.ts"
+import * as Damage from "./internal/store/damaged.ts"
 import * as fromStorage from "./internal/store/fromStorage.ts"
 import * as fromSync from "./internal/store/fromSync.ts"
 
@@ -23,7 +24,17 @@ import * as fromSync from "./internal/store/fromSync.ts"
 export interface Answer {
   readonly entry: Stored | undefined
   readonly versions: ReadonlyArray<string | undefined>
+  /** there is something under the id, and it cannot be read */
+  readonly isDamaged?: boolean | undefined
 }
+
+/**
+ * What a storage answers for an entry that is there and cannot be read: a miss, of which the cache warns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Damaged: typeof Damage.Damaged = Damage.Damaged
 
 /**
  * The marker of a tag: `version` changes with every invalidation; `seq` is the store's invalidation counter at the
@@ -246,7 +257,7 @@ export interface SyncStorage {
   readonly name: string
   /** `shared`: other processes may use the same storage (default false) */
   readonly capabilities?: { readonly shared?: boolean } | undefined
-  readonly get: (id: string) => Stored | undefined
+  readonly get: (id: string) => Stored | typeof Damaged | undefined
   /** `now` in epoch milliseconds */
   readonly set: (id: string, entry: Stored, now: number) => void
   /** says whether there was an entry */

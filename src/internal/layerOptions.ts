@@ -17,6 +17,8 @@ export const check = (name: string, options: LayerOptions, known: ReadonlySet<st
   refuseUnless("memory is true or false", typeof (options.memory ?? true) === "boolean")
   refuseUnless("refresh.retry is a Schedule", Schedule.isSchedule(options.refresh?.retry ?? defaults.refresh.retry))
   const leaseMillis = positive("lease", options.lease, defaults.leaseMillis)
+  // nobody would take over from a process that died
+  refuseUnless("lease is finite", leaseMillis !== Infinity)
   return {
     capacity: options.memory === false ? 0 : wholeNumber("capacity", options.capacity ?? defaults.capacity),
     eviction: options.eviction ?? defaults.eviction,

@@ -152,17 +152,23 @@ const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
 const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }: FolderConfig) => {
   const tidy = tidying(folder)
 
-  const readMetadata = (stem: string): Metadata.Metadata | undefined => {
-    const text = folder.read(Name.metadataOf(stem))?.toString()
+  const parse = (stem: string, text: string | undefined): Metadata.Metadata | undefined => {
     const metadata = text === undefined ? undefined : Metadata.parse(text)
     return metadata !== undefined && isPayloadOf(stem, metadata.file) ? metadata : undefined
   }
 
-  const get = (id: string): Stored | undefined => {
+  const readText = (stem: string): string | undefined => folder.read(Name.metadataOf(stem))?.toString()
+
+  const readMetadata = (stem: string): Metadata.Metadata | undefined => parse(stem, readText(stem))
+
+  const get = (id: string): Stored | typeof Store.Damaged | undefined => {
     const stem = Name.stemOf(id)
     // Another process may be writing this very entry: what it has done in between shows at the second look.
     for (let look = 0, seen = ""; look < 2; look++) {
-      const metadata = readMetadata(stem)
+      const text = readText(stem)
+      const metadata = parse(stem, text)
+      // metadata come in one piece: what cannot be read has been changed by somebody
+      if (text !== undefined && metadata === undefined) return Store.Damaged
       if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
       const payload = folder.read(metadata.file)
       if (payload !== undefined && Metadata.fits(metadata, payload)) {

@@ -11,16 +11,22 @@ const results: Report.Results = {
   hit: Run.hit(runs),
   bytes: Run.bytesOfHit(),
   cold: Run.cold(runs),
+  coherence: Run.coherence(runs),
   disk: Run.disk(runs),
+  write: Run.write(runs),
+  sizes: Run.sizes(),
+  ...Run.herd(runs),
   memory: Run.memory(),
   imports: Run.imports(runs)
 }
 
-for (const name of ["hit", "cold", "disk", "imports"] as const) {
+for (const name of ["hit", "cold", "coherence", "disk", "write", "imports"] as const) {
   console.log(`${name}\n${Report.nanoseconds(results[name])}\n`)
 }
 console.log(`bytes per hit\n${Report.bytes(results.bytes)}\n`)
 console.log(`bytes an entry\n${Report.bytes(results.memory)}\n`)
+console.log(`bytes of ten thousand records\n${Report.bytes(results.sizes)}\n`)
+console.log(`eight processes, one cold key\n${Report.herd(results)}\n`)
 console.log(Report.ratios(results))
 
 if (!quick) writeFileSync(join(import.meta.dirname, "../../docs/benchmarks.md"), Report.document(results))

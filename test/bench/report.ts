@@ -2,7 +2,18 @@
 import { median } from "./measure.ts"
 import type { Values } from "./run.ts"
 
-export type Case = "hit" | "bytes" | "cold" | "disk" | "memory" | "imports"
+export type Case =
+  | "hit"
+  | "bytes"
+  | "cold"
+  | "coherence"
+  | "disk"
+  | "write"
+  | "sizes"
+  | "loads"
+  | "served"
+  | "memory"
+  | "imports"
 
 export type Results = { readonly [name in Case]: ReadonlyArray<Values> }
 
@@ -17,6 +28,8 @@ interface Check {
 const strings = { case: "hit", peer: "Effect Cache.get, string", atMost: 0.85, goal: 0.7 } as const
 const objects = { case: "hit", peer: "Effect Cache.get, fresh object", atMost: 0.12, goal: 0.08 } as const
 const onDisk = { case: "disk", peer: "node:sqlite and JSON.parse", atMost: 2, goal: 1.5 } as const
+const records = { case: "sizes", peer: "raw JSON" } as const
+const alone = { subject: "CacheLayer.disk", peer: "no cache" } as const
 
 const checks: ReadonlyArray<Check & { readonly title: string }> = [
   { ...strings, title: "Hit in memory, string key", subject: "Cached.softTtl(effect, …), string" },
@@ -25,8 +38,26 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   { ...objects, title: "The same in a pipe", subject: "effect.pipe(Cached.softTtl(…)), fresh object" },
   { ...objects, title: "The same through `Cached.fn`", subject: "Cached.fn, fresh object" },
   { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },
+  {
+    case: "coherence",
+    title: "Hit in memory, in front of a shared folder",
+    subject: "CacheLayer.disk",
+    peer: "CacheLayer.memory",
+    atMost: 1.1
+  },
   { ...onDisk, title: "Hit on disk, string key", subject: "string key (MessagePack)" },
   { ...onDisk, title: "Hit on disk, key class", subject: "key class (JSON, checked by its schema)" },
+  {
+    case: "write",
+    title: "Write on disk: `take` and `put`",
+    subject: "take and put",
+    peer: "node:sqlite, INSERT OR REPLACE",
+    atMost: 4
+  },
+  { ...records, title: "Size on disk", subject: "CacheLayer.disk", atMost: 2 },
+  { ...records, title: "Size in files", subject: "CacheLayer.files", atMost: 4 },
+  { ...alone, case: "loads", title: "Eight processes, one cold key: loads", atMost: 0.125 },
+  { ...alone, case: "served", title: "Eight processes, one cold key: time", atMost: 1.5 },
   { case: "memory", title: "Bytes an entry", subject: "effect-cached", peer: "Effect Cache", atMost: 0.8 },
   { case: "imports", title: "Importing the root", subject: "effect-cached", peer: "its effect modules", atMost: 1.3 }
 ]
@@ -66,6 +97,22 @@ const subjects = (values: ReadonlyArray<Values>): ReadonlyArray<readonly [string
 export const bytes = (values: ReadonlyArray<Values>): string =>
   table([["subject", "bytes"], ...subjects(values).map(([name, value]) => [name, value.toFixed(0)])])
 
+/** How often eight processes load, and when all of them are served. */
+export const herd = ({ loads, served }: Results): string => {
+  const times = new Map(subjects(served))
+  return table([
+    ["cache", "loads", "ms until all are served"],
+    ...subjects(loads).map(([name, value]) => [name, value.toFixed(0), (times.get(name)! / 1e6).toFixed(0)])
+  ])
+}
+
+const peersOfHerd = ["bentocache", "cacheable", "async-cache-dedupe"]
+
+const leftOut = ({ loads }: Results): string =>
+  peersOfHerd.every((name) => loads.every((values) => name in values))
+    ? ""
+    : `\n**Left out, because there was no Redis: ${peersOfHerd.join(", ")}.**\n`
+
 /** Nanoseconds say something on one machine only: they are printed and not written down. */
 export const nanoseconds = (values: ReadonlyArray<Values>): string =>
   table([["subject", "ns"], ...subjects(values).map(([name, value]) => [name, value.toFixed(0)])])
@@ -93,10 +140,30 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
 - **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and
   \`JSON.parse\`, both of the same record of about 300 bytes. The disk store also checks a checksum and the deadlines, and
   a key class what its schema says. Both databases fit into the page cache.
+- **In front of a shared folder.** The same hit in memory under \`CacheLayer.disk\`, which follows what other processes
+  do to the folder, beside \`CacheLayer.memory\`.
+- **Write on disk.** \`take\` and \`put\` of \`SqliteStore\`, each a transaction, beside one \`INSERT OR REPLACE\` of
+  \`node:sqlite\` in a transaction of its own, with the same pragmas; the record is replaced in both.
+- **Size.** The files of ten thousand such records, after closing, beside the length of their JSON.
+- **Eight processes** are connected and warm, then ask at once for a key that nobody has. Its load takes 200 ms and notes
+  itself in a file; the time ends when the last is served.
 - **Bytes an entry.** A million entries of a short string and a number, one subject a process: the growth of the heap
   after full collections.
 - **Importing.** The compiled root beside a file that imports those modules of \`effect\` that it uses, each in fresh
   processes, in turn.
+
+## Eight processes, one cold key
+
+\`CacheLayer.disk\` shares a folder. The others share a Redis on the same machine, and each has a memory of its own
+(async-cache-dedupe has none).
+${leftOut(results)}
+${herd(results)}
+
+## Ten thousand records
+
+In bytes: the length of the files, and the blocks of the file system that they fill.
+
+${bytes(results.sizes)}
 
 ## Bytes allocated per hit
 

@@ -17,7 +17,11 @@ export interface Runs {
 const here = import.meta.dirname
 const root = join(here, "../..")
 
-const start = (file: string, args: ReadonlyArray<string>, flags: ReadonlyArray<string> = []): ReadonlyArray<Row> =>
+const start = <A = ReadonlyArray<Row>>(
+  file: string,
+  args: ReadonlyArray<string>,
+  flags: ReadonlyArray<string> = []
+): A =>
   JSON.parse(execFileSync(
     process.execPath,
     ["--conditions=effect-cached-source", "--expose-gc", ...flags, join(here, "cases", file), ...args],
@@ -36,6 +40,23 @@ export const cold = ({ processes }: Runs): ReadonlyArray<Values> =>
 
 export const disk = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("disk.ts", [])))
+
+export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("coherence.ts", [])))
+
+export const write = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("write.ts", [])))
+
+/** each run starts the processes of every cache anew */
+export const herd = ({ processes }: Runs): { readonly [name in "loads" | "served"]: ReadonlyArray<Values> } => {
+  const runs = times(
+    processes,
+    () => start<{ readonly [name in "loads" | "served"]: ReadonlyArray<Row> }>("herd.ts", [])
+  )
+  return { loads: runs.map(({ loads }) => toValues(loads)), served: runs.map(({ served }) => toValues(served)) }
+}
+
+export const sizes = (): ReadonlyArray<Values> => [toValues(start("sizes.ts", []))]
 
 /** bytes do not depend on what else the machine does: one run is enough */
 export const bytesOfHit = (): ReadonlyArray<Values> => [

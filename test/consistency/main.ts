@@ -6,6 +6,7 @@
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
  *     npm run consistency -- --mutants           every deliberate fault of test/consistency/mutants must be found
+ *     npm run consistency -- --mutants --only x  this one
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -25,6 +26,7 @@ const { values: args } = parseArgs({
     stop: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
+    only: { type: "string" },
     json: { type: "boolean", default: false }
   }
 })
@@ -63,7 +65,7 @@ const all = async (seconds: number): Promise<void> => {
 }
 
 const allMutants = async (): Promise<void> => {
-  for (const name of await mutants()) {
+  for (const name of (await mutants()).filter((name) => args.only === undefined || name === args.only)) {
     const found = await findMutant(name)
     if (found === undefined) process.exitCode = 1
     console.log(`${name.padEnd(45)} ${found ?? "NOT FOUND"}`)

@@ -32,14 +32,15 @@ const delayed = (store: Store.Store): Store.Store => ({
   getUnsafe: undefined,
   get: (...asked) => late(store.get(...asked)),
   set: (...asked) => late(store.set(...asked)),
-  remove: (...asked) => late(store.remove(...asked)),
+  remove: (...asked) => late(Effect.delay(store.remove(...asked), below(20))),
   take: (...asked) => late(store.take(...asked)),
   put: (...asked) => late(store.put(...asked)),
   keep: (...asked) => late(store.keep(...asked)),
   release: (...asked) => late(store.release(...asked)),
   drop: (...asked) => late(store.drop(...asked)),
   markers: (...asked) => late(store.markers(...asked)),
-  invalidateTags: (...asked) => late(store.invalidateTags(...asked)),
+  // carried out later than what is asked after it
+  invalidateTags: (...asked) => late(Effect.delay(store.invalidateTags(...asked), below(20))),
   clear: late(store.clear)
 })
 
@@ -140,13 +141,25 @@ const set = (id: string) =>
     return change("changed", { id, value }, Cached.set(id, value, { ttl: "1 hour", tags: ids[id]! }))
   })
 
+/** A change, and reads of what it concerns while the store is asked to carry it out. */
+const besieged = <A, R>(change: Effect.Effect<A, never, R>, concerned: ReadonlyArray<string>) =>
+  Effect.asVoid(Effect.all(
+    [change, ...concerned.map((id) => Effect.delay(read(id), below(20)))],
+    { concurrency: "unbounded" }
+  ))
+
 const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   const id = pick(Object.keys(ids))
   const tag = pick(tags)
   const roll = next()
-  if (roll < 0.92) return read(id)
-  if (roll < 0.95) return change("changed", { id }, Cached.invalidate(id))
-  if (roll < 0.97) return change("changed", { tag }, Cached.invalidateTag(tag))
+  if (roll < 0.91) return read(id)
+  if (roll < 0.94) return besieged(change("changed", { id }, Cached.invalidate(id)), [id])
+  if (roll < 0.98) {
+    return besieged(
+      change("changed", { tag }, Cached.invalidateTag(tag)),
+      Object.keys(ids).filter((id) => ids[id]!.includes(tag))
+    )
+  }
   if (roll < 0.998) return set(id)
   return change("changed", { all: true }, Cached.clear)
 })

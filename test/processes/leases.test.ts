@@ -69,7 +69,7 @@ describe("P1 · F17 · one load across processes", () => {
     "who has waited for as long as it would loads by itself, and the first to end is stored",
     { timeout },
     async () => {
-      const { lines, loads, workers } = await open(2, { lease, wait: 500 })
+      const { lines, loads, workers } = await open(2, { lease, wait: 500, deaf: true })
       const [a, b] = workers as [Worker, Worker]
       const slow = read(a, "k", { load: { sleepMillis: 2500 } })
       await until("a's load", () => loads().length === 1)
@@ -120,7 +120,7 @@ describe("P1 · a leader that is killed", () => {
 
 describe("P1 · a leader that is stopped beyond its lease and continued", () => {
   const stopLeader = async (meanwhile: (others: ReadonlyArray<Worker>) => Promise<unknown>) => {
-    const { lines, loads, workers } = await open(2, { lease, wait: 30_000 })
+    const { lines, loads, workers } = await open(2, { lease, wait: 30_000, deaf: true })
     const [leader, other] = workers as [Worker, Worker]
     const first = read(leader, "k", { load: { sleepMillis: 300 } })
     await until("its load", () => loads().length === 1)

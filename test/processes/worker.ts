@@ -11,11 +11,17 @@ let log: Recorder
 let loads = 0
 
 const open = async (
-  { options: { directory, file, maxSize, ...options } }: { readonly options: OpenOptions }
+  { options: { deaf = false, directory, file, maxSize, ...options } }: { readonly options: OpenOptions }
 ): Promise<void> => {
   log = recorder(file, name)
   const store = SqliteStore.make({ directory, ...maxSize === undefined ? {} : { maxSize } })
-  const stores = Layer.effect(Store.Store, Effect.map(store, (store) => recorded(store, log)))
+  const stores = Layer.effect(
+    Store.Store,
+    Effect.map(store, (store) => {
+      const told = recorded(store, log)
+      return deaf ? { ...told, changesUnsafe: () => [] } : told
+    })
+  )
   runtime = ManagedRuntime.make(Layer.provide(CacheLayer.layerWith(options), stores))
   await runtime.context()
 }

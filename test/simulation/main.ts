@@ -102,9 +102,10 @@ const all = async (): Promise<void> => {
   const names = [...await mutants()]
   const next = async (): Promise<void> => {
     for (let name = names.shift(); name !== undefined; name = names.shift()) {
-      const found = await findMutant(name, Number(args.seeds))
-      if (found === undefined) process.exitCode = 1
-      console.log(`${name.padEnd(45)} ${found === undefined ? "NOT FOUND" : `seed ${found.seed}: ${found.rule}`}`)
+      const found = await findMutant(name, Number(args.seeds)).catch((error: unknown) => String(error))
+      const isFound = typeof found === "object"
+      if (!isFound) process.exitCode = 1
+      console.log(`${name.padEnd(45)} ${isFound ? `seed ${found.seed}: ${found.rule}` : found ?? "NOT FOUND"}`)
     }
   }
   await Promise.all(Array.from({ length: Number(args.workers) }, next))

@@ -69,7 +69,7 @@ export const checkStale = (self: World, read: Read, origin: Origin, what: string
   if (spec.timeout !== undefined && elapsed >= spec.timeout) return
   // a refresh that hung in the store is a failure too, and no load was seen of it
   const slow = self.config.store === "async" || self.config.store === "derived"
-  if (slow && self.refreshed.has(read.id)) return
+  if (slow && self.now() >= (self.refreshed.get(read.id) ?? Infinity) + self.config.refreshTimeout) return
   const excused = self.loads.some((load) =>
     load.id === read.id && load.exit !== undefined && Exit.isFailure(load.exit) && load.flight !== undefined &&
     (load.ended > read.begun || read.live.includes(load) || read.begunAt < load.endedAt! + 5000)

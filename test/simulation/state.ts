@@ -20,8 +20,8 @@ export interface World {
   readonly counts: { reads: number; bypassed: number; interrupted: number }
   /** by what it gave to the engine */
   readonly readers: WeakMap<object, Read>
-  /** ids that a reader may have refreshed in the background */
-  readonly refreshed: Set<string>
+  /** since when a reader may have refreshed an id in the background */
+  readonly refreshed: Map<string, number>
   readonly lastRead: Map<string, number>
   /** when another process removed something from the store, and the loads that ran then */
   readonly foreign: Map<number, ReadonlySet<Load>>
@@ -47,7 +47,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   born: new Map(),
   counts: { reads: 0, bypassed: 0, interrupted: 0 },
   readers: new WeakMap(),
-  refreshed: new Set(),
+  refreshed: new Map(),
   lastRead: new Map(),
   foreign: new Map(),
   timers: new Map(),

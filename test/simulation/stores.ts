@@ -139,7 +139,9 @@ export const asynchronous = (self: Surroundings): Simulated => {
           const how = unanswered ? ", and does not answer" : fails ? ", and says it failed" : ""
           self.say(() => `store applies ${operation} ${id}${how}`)
           if (unanswered) return
-          schedule.after(delayOf(self), () => resume(fails ? Effect.fail(unavailable(operation)) : exit))
+          // answers to reads come later than what was done meanwhile
+          const late = operation === "get" && !self.healthy ? self.dice.below(12) : 0
+          schedule.after(delayOf(self) + late, () => resume(fails ? Effect.fail(unavailable(operation)) : exit))
         }
         if (written.has(operation)) inLine(apply)
         else schedule.after(delayOf(self), apply)

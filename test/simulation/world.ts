@@ -93,7 +93,9 @@ export const beginRead = (
   }
   const held = heldOf(self, id)
   if (spec !== undefined) self.counts.reads++
-  if (spec?.kind === "refreshAhead" || spec?.kind === "probabilistic") self.refreshed.add(id)
+  if ((spec?.kind === "refreshAhead" || spec?.kind === "probabilistic") && !self.refreshed.has(id)) {
+    self.refreshed.set(id, self.now())
+  }
   if (spec?.policy === "bypass") self.counts.bypassed++
   self.reading.add(read)
   self.say(() => `read ${id} @${read.begun} ${spec === undefined ? "option" : specText(spec)}`)

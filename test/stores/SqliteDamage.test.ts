@@ -178,7 +178,7 @@ describe("a connection whose disk failed", () => {
         if (connection.tables() === failed) throw Object.assign(new Error("disk I/O error"), { errcode: 10 | 3 << 8 })
         return connection.tables().entries.get("id 1")
       })
-      expect(answer?.meta).toEqual(entry(1).meta)
+      expect(answer).toMatchObject({ meta: entry(1).meta })
       expect(heard()).toEqual(gap)
       expect(files(directory)).toContain("cache.v1.1.db")
       expect(files(directory)).not.toContain("cache.v1.2.db")

@@ -38,36 +38,44 @@ export const ask = <A>(
     const backend = self.backend!
     self.tags.onDoubt?.()
     const clock = fiber.getRef(Clock.Clock)
-    const startedAt = clock.currentTimeMillisUnsafe()
+    const startedAt = monotonicMillis(clock)
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
       new StoreError({ store: backend.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
-    let asking = false
+    let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      if (!Circuit.admits(backend.circuit, startedAt)) return Effect.succeed(fail("Unavailable"))
-      asking = true
+      permit = Circuit.admit(backend.circuit, clock.currentTimeMillisUnsafe())
+      if (permit === undefined) return Effect.succeed(fail("Unavailable"))
       return Effect.map(within(effect, budget.leftMillis), (exit): A | StoreError => {
-        const now = clock.currentTimeMillisUnsafe()
-        budget.leftMillis -= now - startedAt
-        if (exit === undefined) {
-          Circuit.timedOut(backend.circuit, now)
-          return noteFault(self, fail("Timeout"))
-        }
-        Circuit.answered(backend.circuit)
-        if (Exit.isSuccess(exit)) {
-          recovered(self)
+        budget.leftMillis -= monotonicMillis(clock) - startedAt
+        if (exit !== undefined && Exit.isSuccess(exit)) {
+          Circuit.answered(backend.circuit)
+          recovered(self, operation)
           return exit.value
         }
-        const error = Cause.squash(exit.cause)
-        return noteFault(self, error instanceof StoreError ? error : fail("Unavailable", error))
+        const fault = exit === undefined ? fail("Timeout") : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
+        if (fault.reason === "Timeout") {
+          Circuit.timedOut(backend.circuit, permit!, clock.currentTimeMillisUnsafe())
+        } else {
+          Circuit.answered(backend.circuit)
+        }
+        return noteFault(self, operation, fault)
       })
     })
     // around all of it: a probe that is interrupted before its first step, or after its last, must not stay one for ever
     return Effect.onInterrupt(asked, () =>
       Effect.sync(() => {
-        if (asking) Circuit.gaveUp(backend.circuit)
+        if (permit !== undefined) Circuit.gaveUp(backend.circuit, permit)
       }))
   })
+
+const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
+  const error = Cause.squash(cause)
+  return error instanceof StoreError ? error : orElse(error)
+}
+
+/** for durations: a wall clock can be set while something runs */
+export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** `undefined` where it took longer; what still runs then is interrupted and left to itself */
 const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>
@@ -96,20 +104,33 @@ const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effec
     })
   )
 
-/** counts it, and logs the first of an incident */
-const noteFault = (self: Engine, fault: StoreError): StoreError => {
+/** counts it, and logs the first of an incident, which lasts until all that failed has succeeded again */
+const noteFault = (self: Engine, operation: string, fault: StoreError): StoreError => {
+  const { failing } = self.backend!
   self.stats.storeFailures++
-  if (!self.backend!.failing) {
-    self.backend!.failing = true
-    Log.warning(self, `${fault.message}; going on without it`)
-  }
+  if (failing.size === 0) Log.warning(self, `${fault.message}; going on without it`)
+  failing.add(operation)
   return fault
 }
 
-const recovered = (self: Engine): void => {
-  if (!self.backend!.failing) return
-  self.backend!.failing = false
-  Log.info(self, `The store "${self.backend!.store.name}" answers again`)
+const recovered = (self: Engine, operation: string): void => {
+  const { failing, store } = self.backend!
+  if (failing.delete(operation) && failing.size === 0) Log.info(self, `The store "${store.name}" answers again`)
+}
+
+/** something is stored there and cannot be read: a miss, and said */
+const damaged = (self: Engine, id: string): undefined => {
+  self.stats.storeFailures++
+  warnOnce(self, `damage ${id}`, `What the store "${self.backend!.store.name}" has under "${id}" is damaged: it counts as missing`)
+  return undefined
+}
+
+const warnOnce = (self: Engine, about: string, message: string): void => {
+  const { warned } = self.backend!
+  if (warned.has(about)) return
+  if (warned.size >= 1000) warned.clear()
+  warned.add(about)
+  Log.warning(self, message)
 }
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
@@ -168,12 +189,7 @@ const undecodable = (self: Engine, key: Key, id: string, stored: Stored, cause: 
 /** counts it, and logs the first for a key class (or string key): what does not fit once will not fit again */
 const noteMisfit = (self: Engine, key: Key, fault: SerializerError): SerializerError => {
   self.stats.storeFailures++
-  const { warned } = self.backend!
-  const about = `${fault.operation} ${infoOf(key)?.name ?? idOf(key)}`
-  if (warned.has(about)) return fault
-  if (warned.size >= 1000) warned.clear()
-  warned.add(about)
-  Log.warning(self, fault.message)
+  warnOnce(self, `${fault.operation} ${infoOf(key)?.name ?? idOf(key)}`, fault.message)
   return fault
 }
 
@@ -191,11 +207,14 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
   const backend = self.backend!
   const get = backend.store.getUnsafe!
   self.tags.onDoubt?.()
-  if (Journal.distrustsId(backend.journal, id) || !Circuit.admits(backend.circuit, now)) return undefined
+  if (Journal.distrustsId(backend.journal, id)) return undefined
+  // whether it is to be asked, and as a probe, is for an effect to find out
+  if (Circuit.isOpen(backend.circuit)) return Later
   let stored: Stored | undefined
   try {
-    stored = get(id, none).entry
-    if (stored === undefined) return undefined
+    const answer = get(id, none)
+    stored = answer.entry
+    if (stored === undefined) return answer.isDamaged === true ? damaged(self, id) : undefined
     if (stored.meta.expiresAt <= now) return stored.meta.writeId
     if (stored.meta.tags.length > 0) {
       const answer = get(id, tagNames(stored.meta.tags))
@@ -206,7 +225,7 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
     // asked once more as an effect, which knows what to do with a fault
     return Later
   }
-  if (backend.failing) recovered(self)
+  if (backend.failing.size > 0) recovered(self, "get")
   const codec = codecFor(codecsOf(backend, key), stored)
   if (codec === undefined) return stored.meta.writeId
   const exit = decodeNow(codec, stored.payload)
@@ -249,7 +268,7 @@ export const fetch = Effect.fnUntraced(function*(
     if (answer instanceof StoreError) return answer
   }
   const stored = answer.entry
-  if (stored === undefined) return undefined
+  if (stored === undefined) return answer.isDamaged === true ? damaged(self, id) : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   if (stored.meta.expiresAt <= now) return stored.meta.writeId
   const { versions } = answer

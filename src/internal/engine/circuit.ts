@@ -1,6 +1,6 @@
 /**
  * Keeps a store that does not answer from being asked: after three timeouts in a row it is skipped, first for a
- * second, then for twice as long each time; after that one operation at a time tries it.
+ * second, then for twice as long each time a probe fails; after that one operation at a time tries it.
  */
 export interface Circuit {
   timeouts: number
@@ -9,18 +9,24 @@ export interface Circuit {
   probing: boolean
 }
 
+/** The right to ask: as everybody, or as the one probe of an open circuit. */
+export type Permit = "normal" | "probe"
+
+const enough = 3
 const first = 1000
 const longest = 30_000
 
 export const make = (): Circuit => ({ timeouts: 0, openUntil: 0, pauseMillis: first, probing: false })
 
-/** whether the store may be asked now; the one that may in an open circuit is its probe */
-export const admits = (self: Circuit, now: number): boolean => {
-  if (self.timeouts < 3) return true
+export const isOpen = (self: Circuit): boolean => self.timeouts >= enough
+
+/** `undefined`: the store is not to be asked now. Who gets a probe says how it went, or that it gave up. */
+export const admit = (self: Circuit, now: number): Permit | undefined => {
+  if (!isOpen(self)) return "normal"
   // a wall clock that was set back must not keep it open for ever
-  if ((now < self.openUntil && self.openUntil - now <= longest) || self.probing) return false
+  if ((now < self.openUntil && self.openUntil - now <= longest) || self.probing) return undefined
   self.probing = true
-  return true
+  return "probe"
 }
 
 export const answered = (self: Circuit): void => {
@@ -29,15 +35,19 @@ export const answered = (self: Circuit): void => {
   self.probing = false
 }
 
-export const timedOut = (self: Circuit, now: number): void => {
+export const timedOut = (self: Circuit, permit: Permit, now: number): void => {
+  if (permit === "probe") {
+    self.probing = false
+    self.pauseMillis = Math.min(longest, self.pauseMillis * 2)
+  } else if (isOpen(self)) {
+    // asked before it opened: it says nothing new
+    return
+  }
   self.timeouts++
-  self.probing = false
-  if (self.timeouts < 3) return
-  if (self.timeouts > 3) self.pauseMillis = Math.min(longest, self.pauseMillis * 2)
-  self.openUntil = now + self.pauseMillis
+  if (isOpen(self)) self.openUntil = now + self.pauseMillis
 }
 
-/** the probe was interrupted: the next one may try */
-export const gaveUp = (self: Circuit): void => {
-  self.probing = false
+/** it was interrupted before it could tell: the next may try */
+export const gaveUp = (self: Circuit, permit: Permit): void => {
+  if (permit === "probe") self.probing = false
 }

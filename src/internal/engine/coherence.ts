@@ -60,7 +60,9 @@ const nowOf = (self: Engine): number => Context.get(self.context, Clock.Clock).c
 
 /** every entry is read from the store again, once in a bound */
 const forgetOld = (self: Engine, backend: Backend): void => {
-  if (nowOf(self) - backend.heardAt < backend.boundMillis) return
+  const ageMillis = nowOf(self) - backend.heardAt
+  // less than nothing: the clock was set back. A timer may fire a millisecond early
+  if (ageMillis >= 0 && ageMillis < backend.boundMillis - 1) return
   backend.heardAt = nowOf(self)
   self.mutations++
   Memory.clear(self.memory)

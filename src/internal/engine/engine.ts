@@ -9,6 +9,7 @@ import type { Store } from "../../Store.ts"
 import { checked } from "./checked.ts"
 import * as Circuit from "./circuit.ts"
 import { abandon, makeLoops } from "./flight.ts"
+import { giveBack } from "./giveBack.ts"
 import { replay } from "./invalidate.ts"
 import * as Journal from "./journal.ts"
 import * as Log from "./log.ts"
@@ -79,7 +80,7 @@ const makeBackend = (options: BackendOptions): Backend => ({
   plain: { success: options.serializer.make(undefined), failure: undefined },
   journal: Journal.make(),
   circuit: Circuit.make(),
-  failing: false,
+  failing: new Set(),
   warned: new Set(),
   releasing: new Set(),
   follower: undefined,
@@ -118,7 +119,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   for (const releasing of self.backend.releasing) yield* Fiber.await(releasing)
   self.backend.replay?.interruptUnsafe()
   Journal.loseAll(self.backend.journal)
-  if (Journal.isEmpty(self.backend.journal) || (yield* replay(self))) return
+  if (Journal.isEmpty(self.backend.journal) || (yield* replay(self, { leftMillis: self.backend.budgetMillis }))) return
   self.stats.lostInvalidations = Journal.size(self.backend.journal)
   Log.warning(
     self,
@@ -129,7 +130,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
 
 const end = (self: Engine, flight: Parameters<typeof retire>[1]): void => {
   flight.publishes = false
-  flight.lease?.keeper.interruptUnsafe()
+  giveBack(self, flight)
   flight.limit?.interruptUnsafe()
   retire(self, flight)
   abandon(self.loops, flight)

@@ -6,6 +6,7 @@ import type { SerializerError, StoreError } from "../../CacheError.ts"
 import type { Entry } from "./entry.ts"
 import type { Policy } from "./policy.ts"
 import type { Request } from "./request.ts"
+import type { Waiters } from "./waiters.ts"
 
 /** What went wrong with the store while a flight used it: only strict callers hear of it. */
 export type Fault = StoreError | SerializerError
@@ -29,6 +30,8 @@ export interface Waiter {
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   /** takes a stale value as soon as there is one */
   impatient: boolean
+  /** among those who wait */
+  place: number
 }
 
 /** The exclusive right of a flight's load, across processes. */
@@ -55,7 +58,7 @@ export interface Flight {
   /** the flight whose load started this one; nobody waits for a refresh, so it has none */
   readonly parent: Flight | undefined
   readonly depth: number
-  readonly waiters: Set<Waiter>
+  readonly waiters: Waiters
   /** the flights this load waits for now, and how many times: the edges of the wait graph that finds cycles */
   readonly waitsOn: Map<Flight, number>
   /** runs when there is room, or somebody waits for it */
@@ -113,7 +116,7 @@ export const land = (self: Loops, flight: Flight, answer: (waiter: Waiter) => vo
   self.landing = true
   try {
     for (let next = self.landed.pop(); next !== undefined; next = self.landed.pop()) {
-      for (const waiter of next.waiters) answer(waiter)
+      next.waiters.forEach(answer)
       next.waiters.clear()
     }
   } finally {

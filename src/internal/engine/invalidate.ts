@@ -156,11 +156,11 @@ const replayUntilDone = Effect.fnUntraced(function*(self: Engine) {
   self.backend!.replay = undefined
 })
 
-/** Asks once about each lost item, as a removal; answers whether all were acknowledged. */
-export const replay = Effect.fnUntraced(function*(self: Engine) {
+/** Asks once about each lost item, as a removal, within a budget each or for all; answers whether all were acknowledged. */
+export const replay = Effect.fnUntraced(function*(self: Engine, all?: Budget) {
   const { budgetMillis, journal, store } = self.backend!
   for (const item of Journal.lost(journal)) {
-    const budget: Budget = { leftMillis: budgetMillis }
+    const budget: Budget = all ?? { leftMillis: budgetMillis }
     const { target } = item
     const answer = target._tag === "Id"
       ? yield* ask(self, budget, "remove", store.drop(target.id))

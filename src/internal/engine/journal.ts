@@ -53,7 +53,7 @@ export const add = (self: Journal, target: Target): Item => {
 export const lose = (self: Journal, item: Item): void => {
   item.lost = true
   // what is only being asked about does not count: many keys invalidated at once are no incident
-  if (self.ids.size + self.tags.size <= limit) return
+  if (self.ids.size + self.tags.size <= limit || lost(self).length <= limit) return
   self.ids.clear()
   self.tags.clear()
   self.all = { target: { _tag: "All" }, lost: true }

@@ -4,7 +4,7 @@ import * as Random from "effect/Random"
 import type { Markers } from "../../Store.ts"
 import { toMillis } from "../../Ttl.ts"
 import { tokenUnsafe } from "../token.ts"
-import { ask, type Budget, fetch, isFault } from "./backend.ts"
+import { ask, type Budget, fetch, isFault, monotonicMillis } from "./backend.ts"
 import { Entry } from "./entry.ts"
 import type { Fault, Flight, Lease } from "./flight.ts"
 import * as Journal from "./journal.ts"
@@ -52,10 +52,10 @@ export const lead = Effect.fnUntraced(function*(
   const owner = tokenUnsafe(yield* Random.Random, 8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
   const patience = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
-  const startedAt = clock.currentTimeMillisUnsafe()
+  const startedAt = monotonicMillis(clock)
   let rejected = 0
   while (rejected < 3) {
-    const leftMillis = startedAt + patience - clock.currentTimeMillisUnsafe()
+    const leftMillis = startedAt + patience - monotonicMillis(clock)
     const join = !isExclusive || leftMillis <= 0
     const taken = yield* ask(self, budget, "take", store.take(id, { owner, leaseMillis, seen: flight.seen, join }))
     if (isFault(taken)) return suffer(taken)
@@ -66,6 +66,8 @@ export const lead = Effect.fnUntraced(function*(
     if (taken._tag === "Wait") {
       if (flight.refresh && flight.waiters.size === 0) return Elsewhere
       yield* Effect.sleep(Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis)))
+      // waiting for another process is not the store's slowness
+      budget.leftMillis = flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis
       continue
     }
     rejected++
@@ -96,18 +98,4 @@ const keeping = (self: Engine, flight: Flight, owner: string): Lease => {
   )
   const later = Effect.andThen(Effect.sleep(leaseMillis / 3), again)
   return { owner, keeper: Effect.runForkWith(flight.context)(later), isStored: false }
-}
-
-/** The load has ended. What was not stored leaves its id to the next, at once. */
-export const giveBack = (self: Engine, flight: Flight): void => {
-  const { lease } = flight
-  if (lease === undefined) return
-  lease.keeper.interruptUnsafe()
-  if (lease.isStored) return
-  const { budgetMillis, releasing, store } = self.backend!
-  const release = ask(self, { leftMillis: budgetMillis }, "release", store.release(flight.id, lease.owner))
-  const fiber = Effect.runForkWith(flight.context)(release)
-  if (fiber.pollUnsafe() !== undefined) return
-  releasing.add(fiber)
-  fiber.addObserver(() => releasing.delete(fiber))
 }

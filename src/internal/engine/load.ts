@@ -9,11 +9,12 @@ import { Entry } from "./entry.ts"
 import { type Flight, Within } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
-import { Elsewhere, type Guard, lead } from "./lease.ts"
 import { arrive, settle } from "./landing.ts"
+import { Elsewhere, type Guard, lead } from "./lease.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
 import { isThrottled } from "./refresh.ts"
+import { Waiters } from "./waiters.ts"
 import { failStrict, satisfyImpatient } from "./waiting.ts"
 
 export interface FlightOptions {
@@ -32,7 +33,7 @@ export const make = (self: Engine, options: FlightOptions): Flight => ({
   ...options,
   bornAt: self.tags.epoch,
   depth: options.parent === undefined ? 1 : options.parent.depth + 1,
-  waiters: new Set(),
+  waiters: new Waiters(),
   waitsOn: new Map(),
   queued: false,
   fiber: undefined,

@@ -59,8 +59,8 @@ export interface Backend {
   readonly waitMillis: number
   readonly journal: Journal
   readonly circuit: Circuit
-  /** an incident is under way: it has been logged */
-  failing: boolean
+  /** the operations that failed and have not succeeded since: an incident, which has been logged */
+  readonly failing: Set<string>
   /** what was said already about values that do not fit the serializer */
   readonly warned: Set<string>
   /** leases on their way back */

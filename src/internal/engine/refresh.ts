@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import { toMillis } from "../../Ttl.ts"
 import type { Entry } from "./entry.ts"
 import type { Flight } from "./flight.ts"
+import { giveBack } from "./giveBack.ts"
 import * as Load from "./load.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
@@ -100,6 +101,8 @@ export const detach = (self: Engine, id: string): void => {
   if (flight === undefined) return
   flight.publishes = false
   self.flights.delete(id)
+  // who comes now must not wait for what nobody will get
+  giveBack(self, flight)
   // a refresh that has not begun, for what is no longer there
   if (flight.queued && flight.waiters.size === 0) self.refreshing.queue.delete(flight)
 }

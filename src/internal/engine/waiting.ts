@@ -11,8 +11,10 @@ import { Load, LoadOrStale } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import type { Entry } from "./entry.ts"
 import { abandon, addEdge, type Fault, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
+import { giveBack } from "./giveBack.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
+import { drain } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
@@ -59,6 +61,7 @@ class Caller extends Effectable.Class<void> implements Waiter {
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   impatient: boolean
+  place: number
 
   constructor(engine: Engine, surroundings: Surroundings, waiting: Waiting) {
     super()
@@ -73,6 +76,7 @@ class Caller extends Effectable.Class<void> implements Waiter {
     this.resume = waiting.resume
     this.timers = noTimers
     this.impatient = false
+    this.place = 0
   }
 
   override asEffect(): Effect.Effect<void> {
@@ -133,6 +137,8 @@ const release = (self: Engine, flight: Flight): void => {
   // retired before it is interrupted, and both in this step: a new reader must not join a load that is ending
   retire(self, flight)
   abandon(self.loops, flight)
+  // it may take its time to end, or never do so
+  giveBack(self, flight)
 }
 
 /** What nobody waits for any more may run on, but not for ever: past the limit its id is free for another load. */
@@ -148,7 +154,7 @@ export const limitUnattended = (self: Engine, flight: Flight): void => {
         if (flight.waiters.size > 0 || flight.exit !== undefined) return
         flight.overdue = true
         release(self, flight)
-        self.refreshing.running.delete(flight)
+        if (self.refreshing.running.delete(flight)) drain(self)
       })
     )
   )

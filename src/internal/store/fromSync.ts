@@ -6,10 +6,12 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import type { Answer, Change, Store, SyncStorage, Taken } from "../../Store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
 import { holds, isNews } from "./condition.ts"
+import { Damaged } from "./damaged.ts"
 import * as Generations from "./generations.ts"
 import * as Tags from "./markers.ts"
 import * as Numbers from "./numbers.ts"
@@ -84,15 +86,21 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         }))
     )
 
-  const read = (id: string, names: ReadonlyArray<string>): Answer => ({
-    entry: storage.get(id),
-    versions: Tags.versionsOf(tags, names)
-  })
+  const stored = (id: string): Stored | undefined => {
+    const entry = storage.get(id)
+    return entry === Damaged ? undefined : entry
+  }
+
+  const read = (id: string, names: ReadonlyArray<string>): Answer => {
+    const entry = storage.get(id)
+    const versions = Tags.versionsOf(tags, names)
+    return entry === Damaged ? { entry: undefined, versions, isDamaged: true } : { entry, versions }
+  }
 
   const set: Store["set"] = (id, entry, condition) =>
     attemptWith("set", ({ now }) =>
       atomic(() => {
-        if (condition !== undefined && !holds(condition, storage.get(id), now(), tags)) return false
+        if (condition !== undefined && !holds(condition, stored(id), now(), tags)) return false
         leases.end(id)
         storage.set(id, entry, now())
         return true
@@ -102,7 +110,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const take: Store["take"] = (id, options) =>
     attemptWith("take", ({ now, random }): Taken => {
       const look = (orElse: () => Taken): Taken => {
-        const entry = storage.get(id)
+        const entry = stored(id)
         return isNews(entry, options.seen) ? { _tag: "Hit", entry } : orElse()
       }
       const lead = () => leases.take(id, options, now(), () => Generations.newGeneration(random))
@@ -157,7 +165,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     capabilities: { synchronous: true, shared: storage.capabilities?.shared ?? false, changes: listen !== undefined },
     get: (id, names) => attempt("get", () => read(id, names)),
     getUnsafe: (id, names) => orThrow("get", () => read(id, names)),
-    getMany: (ids) => attempt("getMany", () => ids.map((id) => storage.get(id))),
+    getMany: (ids) => attempt("getMany", () => ids.map(stored)),
     set,
     remove: (id) => remove("remove", id),
     take,

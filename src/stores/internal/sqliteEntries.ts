@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib"
 import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import * as Frame from "../../internal/frame.ts"
-import type { Scanned } from "../../Store.ts"
+import { Damaged, type Scanned } from "../../Store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
 import { atomically, pragma } from "./sqliteFile.ts"
@@ -32,9 +32,9 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
   let writes = 0
   let isSparse = false
 
-  const get = (id: string): Stored | undefined => {
+  const get = (id: string): Stored | typeof Damaged | undefined => {
     const frame = select.get(toColumn(id))?.["frame"]
-    return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) : undefined
+    return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) ?? Damaged : undefined
   }
 
   const isFree = (share: number) => pragma(database, "freelist_count") > pragma(database, "page_count") * share
@@ -73,7 +73,7 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
         for (const { id: column } of rows) {
           const id = fromColumn(column)
           const entry = id.startsWith(prefix) ? get(id) : undefined
-          if (entry !== undefined) yield { id, meta: entry.meta }
+          if (entry !== undefined && entry !== Damaged) yield { id, meta: entry.meta }
         }
         if (rows.length === 0) return
         after = Number(rows[rows.length - 1]!["seq"])

@@ -6,35 +6,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type Body, print, timeCalls } from "../measure.ts"
+import { User, user } from "../record.ts"
 
 const keys = 1000
 const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 const idOf = (i: number): string => ids[i % keys]!
 
-const User = Schema.Struct({
-  id: Schema.String,
-  name: Schema.String,
-  email: Schema.String,
-  age: Schema.Number,
-  active: Schema.Boolean,
-  roles: Schema.Array(Schema.String),
-  about: Schema.String
-})
-
 class UserKey extends CacheKey.Class<UserKey>()("User", { payload: { id: Schema.String }, success: User }) {}
-
-const user = (id: string): typeof User.Type => ({
-  id,
-  name: "Ada Lovelace",
-  email: `${id}@example.com`,
-  age: 36,
-  active: true,
-  roles: ["reader", "writer", "admin"],
-  about: "x".repeat(170 - 2 * id.length)
-})
-
-const size = JSON.stringify(user("user:1")).length
-if (size < 290 || size > 310) throw new Error(`the record has ${size} bytes`)
 
 const calls = 1000
 const warmup = 20

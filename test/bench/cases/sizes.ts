@@ -1,0 +1,48 @@
+/** What ten thousand records take in a folder, beside the records: the length of the files, and the blocks they fill. */
+import { Effect, type Layer } from "effect"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { print, type Row } from "../measure.ts"
+import { type User, user } from "../record.ts"
+
+const ids = Array.from({ length: 10_000 }, (_, i) => `user:${i}`)
+
+type Load = (id: string) => Effect.Effect<typeof User.Type>
+
+const readAll = (load: Load) =>
+  Effect.forEach(ids, (id) => Cached.ttl(load(id), { key: id, ttl: "1 hour" }), { concurrency: 16, discard: true })
+
+/** what is not there any more is a load, which fails the run */
+const fill = async (layer: () => Layer.Layer<Caching.Caching, unknown>) => {
+  const loads: ReadonlyArray<Load> = [(id) => Effect.succeed(user(id)), (id) => Effect.die(`${id} is not stored`)]
+  for (const load of loads) await Effect.runPromise(Effect.provide(readAll(load), layer()))
+}
+
+/** of the folder when it is closed */
+const sizesOf = (name: string, directory: string): ReadonlyArray<Row> => {
+  const stats = readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .map((file) => statSync(join(directory, file)))
+    .filter((stat) => stat.isFile())
+  return [
+    { name, value: stats.reduce((sum, { size }) => sum + size, 0) },
+    { name: `${name}, in blocks`, value: stats.reduce((sum, { blocks }) => sum + blocks * 512, 0) }
+  ]
+}
+
+const root = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+const disk = join(root, "disk")
+const files = join(root, "files")
+
+try {
+  await fill(() => CacheLayer.disk({ directory: disk }))
+  await fill(() => CacheLayer.files({ directory: files }))
+  print([
+    { name: "raw JSON", value: ids.reduce((sum, id) => sum + JSON.stringify(user(id)).length, 0) },
+    ...sizesOf("CacheLayer.disk", disk),
+    ...sizesOf("CacheLayer.files", files)
+  ])
+} finally {
+  rmSync(root, { recursive: true, force: true })
+}

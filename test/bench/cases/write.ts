@@ -1,0 +1,76 @@
+/** What a load costs in the store: `take` and `put` of `SqliteStore`, beside one write of `node:sqlite`. */
+import { Effect } from "effect"
+import type { CacheEntry } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { inTurn, nanos, print } from "../measure.ts"
+import { user } from "../record.ts"
+
+const keys = 1000
+const calls = 500
+const idOf = (i: number): string => `user:${i % keys}`
+
+const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+
+/** as the store opens it; every statement is a transaction of its own */
+const openRaw = () => {
+  const database = new DatabaseSync(join(directory, "raw.db"))
+  database.exec("PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
+  database.exec("PRAGMA journal_size_limit = 4194304")
+  database.exec("CREATE TABLE record (id TEXT PRIMARY KEY, value BLOB NOT NULL)")
+  return database
+}
+
+const payload = Buffer.from(JSON.stringify(user("user:1")))
+
+const entry: CacheEntry.Stored = {
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 1,
+    outcome: "success",
+    tags: [],
+    writeId: "0".repeat(32),
+    serializer: 1
+  },
+  payload
+}
+
+// the entry of the last round is the one that is to be replaced
+const asked = { owner: "bench", leaseMillis: 5000, seen: entry.meta.writeId, join: false }
+
+const program = Effect.gen(function*() {
+  const raw = openRaw()
+  const replace = raw.prepare("INSERT OR REPLACE INTO record VALUES (?, ?)")
+  const store = yield* SqliteStore.make({ directory: join(directory, "cache") })
+  const subjects: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown> } = {
+    "node:sqlite, INSERT OR REPLACE": (id) => Effect.sync(() => replace.run(id, payload)),
+    "take and put": (id) =>
+      Effect.flatMap(
+        store.take(id, asked),
+        (taken) => taken._tag === "Lead" ? store.put(id, taken.generation, entry) : Effect.die(`answered ${taken._tag}`)
+      )
+  }
+  const rows = yield* inTurn(
+    { subjects: Object.keys(subjects), warmup: 4, rounds: 40 },
+    (name, round) =>
+      Effect.gen(function*() {
+        const start = nanos()
+        for (let i = 0; i < calls; i++) yield* subjects[name]!(idOf(round * calls + i))
+        return (nanos() - start) / calls
+      })
+  )
+  if ((yield* store.size) !== keys) throw new Error("not all are stored")
+  raw.close()
+  return rows
+})
+
+try {
+  print(await Effect.runPromise(Effect.scoped(program)))
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}

@@ -1,0 +1,81 @@
+/** How each library reads through a cache that several processes share. What a process does not use is not imported. */
+import { join } from "node:path"
+
+export interface User {
+  readonly id: string
+  readonly name: string
+}
+
+export interface Cache {
+  readonly get: (key: string, load: () => Promise<User>) => Promise<User>
+  readonly close: () => Promise<unknown>
+}
+
+/** What the processes share: a folder, or a Redis. */
+export interface Shared {
+  readonly directory: string
+  readonly port: number
+}
+
+const hour = 3_600_000
+
+const disk = async ({ directory }: Shared): Promise<Cache> => {
+  const { Effect, ManagedRuntime } = await import("effect")
+  const { Cached, CacheLayer } = await import("effect-cached")
+  const runtime = ManagedRuntime.make(CacheLayer.disk({ directory: join(directory, "cache") }))
+  return {
+    get: (key, load) => runtime.runPromise(Cached.ttl(Effect.promise(load), { key, ttl: "1 hour" })),
+    close: () => runtime.dispose()
+  }
+}
+
+const bentocache = async ({ port }: Shared): Promise<Cache> => {
+  const { BentoCache, bentostore } = await import("bentocache")
+  const { memoryDriver } = await import("bentocache/drivers/memory")
+  const { redisDriver } = await import("bentocache/drivers/redis")
+  const connection = { host: "127.0.0.1", port }
+  const store = bentostore().useL1Layer(memoryDriver()).useL2Layer(redisDriver({ connection }))
+  const cache = new BentoCache({ default: "shared", stores: { shared: store } })
+  return {
+    get: (key, load) => cache.getOrSet({ key, ttl: hour, factory: load }),
+    close: () => cache.disconnectAll()
+  }
+}
+
+const cacheable = async ({ port }: Shared): Promise<Cache> => {
+  const { Cacheable } = await import("cacheable")
+  const { createKeyv } = await import("@keyv/redis")
+  const cache = new Cacheable({ secondary: createKeyv(`redis://127.0.0.1:${port}`) })
+  return {
+    get: async (key, load) => (await cache.getOrSet(key, load, { ttl: hour, throwErrors: true }))!,
+    close: () => cache.disconnect()
+  }
+}
+
+const asyncCacheDedupe = async ({ port }: Shared): Promise<Cache> => {
+  const { createCache } = await import("async-cache-dedupe")
+  const { Redis } = await import("ioredis")
+  const client = new Redis(port, "127.0.0.1")
+  const loads = new Map<string, () => Promise<User>>()
+  const cache = createCache({ ttl: hour / 1000, storage: { type: "redis", options: { client } } })
+    .define("user", (key: string) => loads.get(key)!())
+  return {
+    get: (key, load) => {
+      loads.set(key, load)
+      return cache.user(key)
+    },
+    close: () => client.quit()
+  }
+}
+
+const none = (): Promise<Cache> => Promise.resolve({ get: (_, load) => load(), close: () => Promise.resolve() })
+
+export const caches: { readonly [name: string]: (shared: Shared) => Promise<Cache> } = {
+  "no cache": none,
+  "CacheLayer.disk": disk,
+  bentocache,
+  cacheable,
+  "async-cache-dedupe": asyncCacheDedupe
+}
+
+export const usesRedis = (name: string): boolean => name !== "no cache" && name !== "CacheLayer.disk"

@@ -1,0 +1,69 @@
+/** What another process changes while the store's answer is on its way. In virtual time, with the news told by hand. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { Cached, CacheLayer, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+
+/** Shared with others, whose changes are told when they are asked for; `get` looks at once and answers late. */
+const slowlyAnswering = (base: Store.Store) => {
+  let news: ReadonlyArray<Store.Change> = []
+  const store: Store.Store = {
+    ...base,
+    capabilities: { synchronous: false, shared: true, changes: true },
+    getUnsafe: undefined,
+    get: (id, tags) => Effect.tap(base.get(id, tags), () => Effect.sleep("200 millis")),
+    changesUnsafe() {
+      const told = news
+      news = []
+      return told
+    }
+  }
+  return { store, tell: (changes: ReadonlyArray<Store.Change>) => void (news = changes) }
+}
+
+const over = (store: Store.Store, options: CacheLayer.LayerOptions = {}) =>
+  Layer.build(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store)))
+
+describe("P2 · an answer that is older than what another process has changed meanwhile", () => {
+  it.effect("is served to nobody who comes later, and not kept", () =>
+    Effect.gen(function*() {
+      const base = MemoryStore.make()
+      const { store, tell } = slowlyAnswering(base)
+      let loads = 0
+      const get = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const others = yield* over(base)
+      yield* Effect.provide(get, others)
+      const here = yield* over(store)
+      const early = yield* Effect.forkChild(Effect.provide(get, here), { startImmediately: true })
+      yield* TestClock.adjust("20 millis")
+      yield* Effect.provide(Cached.invalidate("k"), others)
+      tell([{ _tag: "Changed", id: "k" }])
+      yield* TestClock.adjust("100 millis")
+      const later = yield* Effect.forkChild(Effect.provide(get, here), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(early)
+      expect(yield* Fiber.join(later)).toBe("load 2")
+      expect(yield* Effect.provide(get, here)).toBe("load 2")
+    }))
+})
+
+describe("P2 · what others change in a pause", () => {
+  it.effect("is heard before the first read after it, however many pauses there are", () =>
+    Effect.gen(function*() {
+      const base = MemoryStore.make()
+      const { store, tell } = slowlyAnswering(base)
+      let loads = 0
+      const get = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const here = yield* over(store)
+      for (let round = 1; round <= 3; round++) {
+        const reading = yield* Effect.forkChild(Effect.provide(get, here), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(reading)).toBe(`load ${round}`)
+        expect(yield* Effect.provide(get, here)).toBe(`load ${round}`)
+        yield* TestClock.adjust("10 seconds")
+        yield* base.drop("k")
+        tell([{ _tag: "Changed", id: "k" }])
+      }
+    }))
+})
