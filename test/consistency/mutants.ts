@@ -18,6 +18,10 @@ export const mutants = async (): Promise<ReadonlyArray<string>> =>
 const tries = 3
 const seconds = 20
 
+/** Whether a patch fits the tree, at one place each. */
+export const applies = (name: string): Promise<boolean> =>
+  execute("git", ["apply", "--check", join(folder, `${name}.patch`)], { cwd: root }).then(() => true, () => false)
+
 /** The first violation that a fault leads to; fails if the patch does not apply. */
 export const findMutant = async (name: string): Promise<string | undefined> => {
   const copy = await mkdtemp(join(tmpdir(), "effect-cached-"))
