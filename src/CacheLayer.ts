@@ -109,7 +109,7 @@ export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> =>
 }
 
 /**
- * A cache over any `Store`, with a memory tier in front of it. Serializer and lock are taken from their references.
+ * A cache over any `Store`, with a memory tier in front of it. The serializer is taken from its reference.
  *
  * @category layers
  * @since 0.1.0
@@ -179,6 +179,9 @@ const checkFolder = (name: string, directory: string, maxSize: ByteSize.Input | 
  *
  * By default a file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
  * `Serializer`: then it is that one's.
+ *
+ * For one process at a time: what another process loads or invalidates meanwhile is not kept apart. Where processes
+ * share a cache use `disk`.
  *
  * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
  * the layer's `StoreError`.

@@ -88,6 +88,7 @@ const shifted = (trouble: Trouble): Clock.Clock => {
     ...real,
     currentTimeMillisUnsafe,
     currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
+    monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe(),
     sleep: (duration) => real.sleep(duration)
   }
 }
