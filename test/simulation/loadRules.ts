@@ -42,8 +42,10 @@ export const checkThrottle = (self: World, load: Load, flight: Flight): void => 
   if (retryAfterOf(load.spec) === 0 || load.spec.kind === "ttl" || load.spec.kind === "untilInvalidated") return
   // a refresh that had to wait for room was asked for earlier
   if (flight.refresh ? self.config.refreshConcurrency < 16 : flight.stale === undefined) return
+  // a flight may have begun long before its load, where the store is slow
+  const asked = readerOf(self, flight)?.begun ?? 0
   for (const failed of self.loads) {
-    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(failed)) continue
+    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(failed) || asked < failed.ended) continue
     if (failed.endedAt! + retryAfterOf(failed.spec) <= load.begunAt || isDisturbed(self, load, failed)) continue
     violate(
       self,

@@ -69,7 +69,13 @@ const due = <A, E>(
   if (decision === Load) return absent(self, fiber, request, id, policy)
   if (decision === LoadOrStale && !isThrottled(self, request, id, nowOf(fiber))) {
     self.stats.misses++
-    return join(self, fiber, request, id, { policy, fetches: false, stale: entry, seen: entry.writeId })
+    return join(self, fiber, request, id, {
+      policy,
+      fetches: false,
+      stale: entry,
+      seen: entry.writeId,
+      mutations: self.mutations
+    })
   }
   if (
     decision === ServeAndRefresh && policy.writes && invalidity(self, request) === undefined &&
@@ -111,7 +117,7 @@ const absent = <A, E>(
     fetches = found === Later
   }
   self.stats.misses++
-  return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen })
+  return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
 }
 
 /** Reads under a policy that does not look at what is stored, or does nothing at all. */
@@ -128,7 +134,8 @@ const readUnder = <A, E>(
     policy,
     fetches: false,
     stale: undefined,
-    seen: Memory.peek(self.memory, self.tags, id)?.writeId
+    seen: Memory.peek(self.memory, self.tags, id)?.writeId,
+    mutations: self.mutations
   })
 }
 
@@ -149,6 +156,8 @@ interface Joining {
   readonly fetches: boolean
   readonly stale: Entry | undefined
   readonly seen: string | undefined
+  /** the engine's count of them when it was decided to join */
+  readonly mutations: number
 }
 
 /** Everything between finding a flight and being counted in it happens in one step: no yield can fall in between. */
@@ -194,6 +203,8 @@ const enter = (
   if (refused !== undefined) return resume(Effect.die(refused))
   const flight = Flights.make(self, {
     ...joining,
+    // a yield has passed since it was looked at: after an invalidation others must not fall back on it
+    stale: joining.mutations === self.mutations ? stale : undefined,
     id,
     request,
     context: fiber.context as Context.Context<never>,
@@ -218,13 +229,15 @@ const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request)
 const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: Joining): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     const { policy } = joining
+    const { mutations } = self
     const budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
     const fetched = fetch(self, budget, request.key, id, declaredTags(request))
     const since = nowOf(fiber)
     // the caller's own limit runs already: where the store takes longer, joining ends it
     return Effect.flatMap(limited(fetched as Effect.Effect<Found | Fault>, request), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
-      const entry = found instanceof Entry ? found : undefined
+      // what was invalidated while the store was asked is nothing to fall back on, for those who join
+      const entry = found instanceof Entry && self.mutations === mutations ? found : undefined
       const rest = shortened(request, nowOf(fiber) - since) as Request<A, E>
       const decision = entry === undefined ? Load : decide(self, fiber, request, entry)
       if (decision === Load) {
