@@ -76,8 +76,9 @@ export const imports = (runs: Runs): ReadonlyArray<Values> => {
   const built = join(root, ".cache/bench")
   rmSync(built, { recursive: true, force: true })
   mkdirSync(built, { recursive: true })
-  const tsc = join(root, "node_modules/typescript/bin/tsc")
-  execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", built], {
+  const rolldown = join(root, "node_modules/rolldown/bin/cli.mjs")
+  execFileSync(process.execPath, [rolldown, "-c", "--dir", built, "--logLevel", "warn"], {
+    cwd: root,
     stdio: "inherit"
   })
   const ours = join(built, "index.js")

@@ -60,6 +60,26 @@ describe("the circuit", () => {
     }))
 })
 
+it.effect("a probe that is interrupted leaves the circuit to the next", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    fake.behave = () => ({ before: Effect.never })
+    yield* Effect.gen(function*() {
+      const get = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      for (const key of ["a", "b", "c"]) {
+        const reader = yield* start(get(key))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(reader)
+      }
+      yield* TestClock.adjust("2 seconds")
+      const probing = yield* start(get("probe"))
+      yield* Fiber.interrupt(probing)
+      fake.behave = () => ({})
+      yield* get("d")
+      expect(fake.entries.size).toBe(1)
+    }).pipe(Effect.provide(over(fake)))
+  }))
+
 describe("an exclusive load whose result nobody will get", () => {
   const shared = Effect.sync(() => {
     const memory = new Map<string, Parameters<Store.SyncStorage["set"]>[1]>()

@@ -121,7 +121,11 @@ const recovered = (self: Engine, operation: string): void => {
 /** something is stored there and cannot be read: a miss, and said */
 const damaged = (self: Engine, id: string): undefined => {
   self.stats.storeFailures++
-  warnOnce(self, `damage ${id}`, `What the store "${self.backend!.store.name}" has under "${id}" is damaged: it counts as missing`)
+  warnOnce(
+    self,
+    `damage ${id}`,
+    `What the store "${self.backend!.store.name}" has under "${id}" is damaged: it counts as missing`
+  )
   return undefined
 }
 
