@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
+import { refuseUnknown } from "./internal/options.ts"
 import { toMillis } from "./Ttl.ts"
 
 /**
@@ -260,15 +261,11 @@ export const lifetimeOf = (
  *
  * @internal
  */
-export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, extra?: ReadonlySet<string>): void => {
+export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = kind.options): void => {
   if (typeof options !== "object" || options === null) {
     throw new CacheConfigError({ message: `${kind.name} needs an object of options` })
   }
-  for (const name of Object.keys(options)) {
-    if (!kind.options.has(name) && extra?.has(name) !== true) {
-      throw new CacheConfigError({ message: `${kind.name} has no option "${name}"` })
-    }
-  }
+  refuseUnknown(kind.name, options, known)
   if (options.jitter !== undefined && !(options.jitter >= 0 && options.jitter <= 1)) {
     throw new CacheConfigError({ message: `jitter is a share from 0 to 1, not ${options.jitter}` })
   }

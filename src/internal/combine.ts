@@ -8,6 +8,7 @@ import { type Kind, lifetimeOf, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import * as Policy from "./engine/policy.ts"
 import type { ReadOptions, Request } from "./engine/request.ts"
+import { refuseUnknown } from "./options.ts"
 
 // In here types end: what `Cached` promises to users is written there, and what the engine needs is a `Request`.
 
@@ -120,7 +121,8 @@ type TimedEffect = CachedEffect & { readonly combinator: Combinator }
 
 export const combinator = (kind: Kind<any>): never => {
   const fallsBack = kind.name === "softTtl" || kind.name === "failover"
-  return dual(Timed, { kind, known: new Set(fallsBack ? [...readOptions, ...fallbackOptions] : readOptions) })
+  const known = new Set([...kind.options, ...readOptions, ...fallsBack ? fallbackOptions : []])
+  return dual(Timed, { kind, known })
 }
 
 const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy"])
@@ -139,7 +141,7 @@ export const withStrategy: never = dual(effectClass({
   validate: {
     value(this: CachedEffect) {
       validateStrategy("withStrategy", this.options.strategy)
-      validateKnown("withStrategy", this.options, knownWithStrategy)
+      refuseUnknown("withStrategy", this.options, knownWithStrategy)
       validateRead("withStrategy", this.options)
     }
   }
@@ -174,12 +176,6 @@ const validateTags = (name: string, tags: unknown): void => {
   }
 }
 
-const validateKnown = (name: string, options: object, known: ReadonlySet<string>): void => {
-  for (const option of Object.keys(options)) {
-    if (!known.has(option)) throw new CacheConfigError({ message: `${name} has no option "${option}"` })
-  }
-}
-
 const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
     throw new CacheConfigError({ message: `The strategy of ${name} is a Strategy: it decides, and gives lifetimes` })
@@ -200,7 +196,7 @@ export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): voi
     throw new CacheConfigError({ message: "A cached function is one of a CacheKey class" })
   }
   validateStrategy(name, options.strategy)
-  validateKnown(name, options, knownOfFn)
+  refuseUnknown(name, options, knownOfFn)
   validateTags(name, options.tags)
   validateFallback(name, options.fallbackWhen)
   validateDurations(options)

@@ -4,6 +4,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import type { LayerOptions } from "../CacheLayer.ts"
 import * as Caching from "../Caching.ts"
 import { toMillis } from "../Ttl.ts"
+import { refuseUnknown } from "./options.ts"
 
 export const memoryOptions = new Set(["capacity", "eviction", "refresh", "shutdownTimeout"])
 export const layerOptions = new Set([...memoryOptions, "memory", "storeTimeout", "lease", "wait", "bound"])
@@ -38,12 +39,6 @@ export const check = (name: string, options: LayerOptions, known: ReadonlySet<st
 
 const refuseUnless = (rule: string, holds: boolean): void => {
   if (!holds) throw new CacheConfigError({ message: rule })
-}
-
-const refuseUnknown = (what: string, options: object, known: ReadonlySet<string>): void => {
-  for (const option of Object.keys(options)) {
-    if (!known.has(option)) throw new CacheConfigError({ message: `${what} has no option "${option}"` })
-  }
 }
 
 const wholeNumber = (name: string, value: number): number => {

@@ -1,10 +1,16 @@
 import { CacheConfigError } from "../CacheError.ts"
 
 /** Throws for the first option that `known` does not name: a misspelt option must not be silently without effect. */
-export const refuseUnknown = (what: string, options: object, known: ReadonlyArray<string>): void => {
+export const refuseUnknown = (
+  what: string,
+  options: object,
+  known: ReadonlySet<string> | ReadonlyArray<string>
+): void => {
   for (const option of Object.keys(options)) {
-    if (known.includes(option)) continue
-    throw new CacheConfigError({ message: `${what} has no option "${option}": it knows ${known.join(", ")}` })
+    if (known instanceof Set ? known.has(option) : Array.from(known).includes(option)) continue
+    throw new CacheConfigError({
+      message: `${what} has no option "${option}": it knows ${Array.from(known).join(", ")}`
+    })
   }
 }
 
