@@ -43,6 +43,11 @@ export interface ReadOptions<in A, in E, in K> {
    * the same. True by default
    */
   readonly lease?: boolean | undefined
+  /**
+   * past it this caller gets the stale value, where its strategy would fall back on one, and the load goes on in the
+   * background
+   */
+  readonly softTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -72,8 +77,6 @@ export interface TtlOptions<in A, in E, in K> extends StoreOptions<A, E, K> {
  * @since 0.1.0
  */
 export interface FallbackOptions {
-  /** past it this caller gets the stale value, and the load goes on in the background */
-  readonly softTimeout?: Duration.Input | undefined
   /** whether a failure is answered with the stale value: by default typed failures and timeouts. Never asked about interruption */
   // the effect may fail with more than its key says, and what that is shows only in the pipe
   readonly fallbackWhen?: ((cause: Cause.Cause<any>) => boolean) | undefined
@@ -133,6 +136,7 @@ type Outcome<Kind, A, E, K> =
 interface Fixed {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly lease?: boolean | undefined
+  readonly softTimeout?: Duration.Input | undefined
   readonly retryAfter?: Duration.Input | undefined
 }
 

@@ -32,8 +32,8 @@ const EffectPrototype = Effectable.Prototype<CachedEffect>({
   }
 })
 
-const readOptions = ["key", "tags", "timeout", "retryAfter", "lease"]
-const fallbackOptions = ["softTimeout", "fallbackWhen"]
+const readOptions = ["key", "tags", "timeout", "retryAfter", "lease", "softTimeout"]
+const fallbackOptions = ["fallbackWhen"]
 
 /** What all effects of one combinator share. */
 interface Combinator {
