@@ -5,12 +5,15 @@
  *     npm run simulate -- --seeds 1000000         more, over all processors
  *     npm run simulate -- --seed 123              one again, with its log
  *     npm run simulate -- --store async           over this store only: none, sync, async, derived
+ *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
  *     npm run simulate -- --mutants               every deliberate fault of test/mutants must be found
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { simulateFleet } from "./fleet.ts"
+import { sweepFleet } from "./fleetSweep.ts"
 import type { Config } from "./model.ts"
 import { findMutant, mutants } from "./mutants.ts"
 import { simulate } from "./simulate.ts"
@@ -25,6 +28,7 @@ const { values: args } = parseArgs({
     workers: { type: "string", default: String(availableParallelism()) },
     stop: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
+    fleet: { type: "boolean", default: false },
     json: { type: "boolean", default: false }
   }
 })
@@ -34,7 +38,7 @@ const blockSize = 500
 
 const one = (seed: number): void => {
   const log: Array<string> = []
-  const { violations } = simulate({ seed, store, log })
+  const { violations } = args.fleet ? simulateFleet({ seed, log }) : simulate({ seed, store, log })
   for (const line of log) console.log(line)
   console.log(violations.length === 0 ? "nothing violated" : `first violated: ${violations[0]!}`)
   process.exitCode = violations.length === 0 ? 0 : 1
@@ -84,6 +88,18 @@ const many = async (): Promise<void> => {
   report(swept)
 }
 
+const fleet = (): void => {
+  const from = Number(args.from)
+  const startedAt = performance.now()
+  const { counts, failures } = sweepFleet({ from, to: from + Number(args.seeds) })
+  const seconds = (performance.now() - startedAt) / 1000
+  process.exitCode = failures.length === 0 ? 0 : 1
+  if (args.json) return console.log(JSON.stringify({ counts, failures }))
+  console.log(`${args.seeds} schedules in ${seconds.toFixed(1)} s, ${failures.length} failed`)
+  console.log(Object.entries(counts).map(([what, count]) => `${count} ${what}`).join(", "))
+  for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
+}
+
 /** the rules violated, each with its first seeds */
 const report = (swept: Swept): void => {
   const byRule = new Map<string, Array<Failure>>()
@@ -114,4 +130,5 @@ const all = async (): Promise<void> => {
 if (process.send !== undefined) process.on("message", (range: Range) => void process.send!(sweep(range)))
 else if (args.mutants) await all()
 else if (args.seed !== undefined) one(Number(args.seed))
+else if (args.fleet) fleet()
 else await many()

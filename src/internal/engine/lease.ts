@@ -40,6 +40,8 @@ export const lead = Effect.fnUntraced(function*(
   const { journal, leaseMillis, store, waitMillis } = self.backend!
   const { id, request } = flight
   const suffer = (fault: Fault): undefined => void failStrict(self, flight, fault)
+  // what is loaded without asking the store goes into memory all the same: others must be heard from here on
+  self.tags.onDoubt?.()
   if (Journal.distrustsId(journal, id)) return undefined
   const declared = declaredTags(request)
   let markers: Markers | undefined

@@ -1,0 +1,315 @@
+/** One seed: several processes with a cache each, one store, one schedule. */
+import { Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope } from "effect"
+import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+import type { Caching } from "effect-cached/Caching"
+import { type Flight, Within } from "../../src/internal/engine/flight.ts"
+import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { drawFleet, drawLoadMillis, type FleetOrigin, type FleetRead, type FleetWrite, tagsOf } from "./fleetModel.ts"
+import { makeProcess, type Process } from "./fleetProcess.ts"
+import * as Rules from "./fleetRules.ts"
+import { makeStorage } from "./fleetStorage.ts"
+import { Down } from "./model.ts"
+import { type Dice, diceOf } from "./plan.ts"
+
+export interface FleetOptions {
+  readonly seed: number
+  readonly log?: Array<string> | undefined
+}
+
+export interface FleetResult {
+  readonly violations: ReadonlyArray<string>
+  readonly counts: Rules.Counts
+}
+
+interface Worker {
+  readonly world: Rules.Fleet
+  readonly process: Process
+  readonly dice: Dice
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the program
+// ---------------------------------------------------------------------------------------------------------------------
+
+const load = (self: Worker, id: string, lease: boolean): Effect.Effect<string, Down> =>
+  Effect.suspend(() => {
+    const { process, world } = self
+    let origin: FleetOrigin | undefined
+    const steps = Effect.withFiber<string, Down>((fiber) => {
+      origin = beginLoad(self, id, fiber.getRef(Within), lease)
+      return body(self, id, origin.n)
+    })
+    return Effect.onExit(steps, () =>
+      Effect.sync(() => {
+        if (origin === undefined) return
+        world.loading.delete(origin)
+        origin.endedAt = world.now()
+        world.say(() => `[${process.index}] end  ${id} #${origin!.n}`)
+      }))
+  })
+
+const beginLoad = ({ process, world }: Worker, id: string, flight: Flight | undefined, lease: boolean): FleetOrigin => {
+  const n = ++world.seq
+  const origin: FleetOrigin = {
+    _tag: "Load",
+    n,
+    id,
+    process: process.index,
+    latest: n,
+    endedAt: Infinity,
+    owner: flight?.lease?.owner
+  }
+  world.origins.set(n, origin)
+  world.counts.loads++
+  world.say(() => `[${process.index}] load ${id} #${n}`)
+  // what nobody joins any more has given its lease back
+  Rules.checkExclusive(world, origin, lease && flight?.publishes === true)
+  world.loading.add(origin)
+  return origin
+}
+
+const body = ({ dice }: Worker, id: string, n: number) =>
+  Effect.gen(function*() {
+    const millis = drawLoadMillis(dice)
+    const fails = dice.chance(0.15)
+    for (let i = dice.below(3); i > 0; i--) yield* Effect.yieldNow
+    if (millis > 0) yield* Effect.sleep(millis)
+    if (fails) return yield* Effect.fail(new Down(id, n))
+    return `${id}#${n}#`
+  })
+
+const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching> => {
+  const { dice, world } = self
+  const ttl = dice.pick([30, 200, 2000, 7_200_000])
+  const lease = !(world.config.beside && dice.chance(0.3))
+  const base = { key: id, tags: tagsOf[id]!, ttl, ...lease ? {} : { lease } }
+  const effect = load(self, id, lease)
+  switch (dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh"] as const)) {
+    case "ttl":
+      return Cached.ttl(effect, base)
+    case "softTtl":
+      return Cached.softTtl(effect, { ...base, softTtl: ttl / 4, retryAfter: 10 })
+    case "refreshAhead":
+      return Cached.refreshAhead(effect, { ...base, refreshAfter: ttl / 4 })
+    case "failover":
+      return Cached.failover(effect, base)
+    case "refresh":
+      return CachePolicy.refresh(Cached.ttl(effect, base))
+  }
+}
+
+const read = (self: Worker, id: string, patience?: { over: boolean }): Effect.Effect<void, never, Caching> =>
+  Effect.suspend(() => {
+    const { process, world } = self
+    world.counts.reads++
+    const begun = ++world.seq
+    const record: FleetRead = {
+      id,
+      process: process.index,
+      begun,
+      begunAt: world.now(),
+      stopped: process.stoppedMillis()
+    }
+    world.say(() => `[${process.index}] read ${id} @${begun}`)
+    const watched = Effect.onExit(
+      request(self, id),
+      (exit) => Effect.sync(() => Rules.endRead(world, record, exit, patience?.over === true))
+    )
+    return Effect.asVoid(Effect.exit(watched))
+  })
+
+const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Caching> =>
+  Effect.gen(function*() {
+    const patience = { over: false }
+    const fiber = yield* Effect.forkChild(read(self, id, patience))
+    yield* Effect.sleep(self.dice.below(40))
+    patience.over = true
+    yield* Fiber.interrupt(fiber)
+  })
+
+const written = <E, R>(
+  { process, world }: Worker,
+  kind: FleetWrite["kind"],
+  target: string,
+  effect: (asked: number) => Effect.Effect<void, E, R>
+) =>
+  Effect.suspend(() => {
+    const asked = ++world.seq
+    const { index } = process
+    const write: FleetWrite = { kind, target, process: index, asked, done: Infinity, doneAt: Infinity, told: false }
+    world.writes.push(write)
+    world.say(() => `[${index}] write ${kind} ${target} @${asked}`)
+    const before = world.faults[index]
+    return Effect.map(effect(asked), () => {
+      write.done = ++world.seq
+      write.doneAt = world.now()
+      // after timeouts the cache does not even ask
+      const applied = world.applied.get(`${index} ${kind} ${target}`) ?? 0
+      write.told = world.faults[index] === before && applied > asked
+      world.say(() => `[${index}] done @${asked}${write.told ? "" : ", perhaps"}`)
+      return write.done
+    })
+  })
+
+const set = (self: Worker, id: string) =>
+  Effect.suspend(() => {
+    let origin: FleetOrigin | undefined
+    const { process, world } = self
+    const effect = (n: number) => {
+      origin = { _tag: "Set", n, id, process: process.index, latest: Infinity, endedAt: Infinity, owner: undefined }
+      world.origins.set(n, origin)
+      return Cached.set(id, `${id}#${n}#`, { ttl: 2000, tags: tagsOf[id]! })
+    }
+    return Effect.map(written(self, "id", id, effect), (done) => {
+      origin!.latest = done
+    })
+  })
+
+const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
+  const { dice, world } = self
+  const id = dice.pick(world.config.ids)
+  const tag = dice.pick(["T", "U"])
+  const dart = dice.below(100)
+  if (dart < 65) return read(self, id)
+  if (dart < 75) return readAndLeave(self, id)
+  if (dart < 85) return written(self, "id", id, () => Cached.invalidate(id))
+  if (dart < 93) return written(self, "tag", tag, () => Cached.invalidateTag(tag))
+  return set(self, id)
+}
+
+const worker = (self: Worker) =>
+  Effect.gen(function*() {
+    const { config } = self.world
+    for (let i = 0; i < config.steps; i++) {
+      yield* Effect.sleep(self.dice.below(self.dice.chance(0.2) ? 300 : 60))
+      yield* step(self)
+    }
+  })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the run
+// ---------------------------------------------------------------------------------------------------------------------
+
+const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
+
+/** a process that leads somewhere is killed where there is one to be had */
+const killLater = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler): void => {
+  const { kill } = world.config
+  if (kill === undefined) return
+  const process = world.processes[kill.process]!
+  const tryIt = (left: number) => () => {
+    const leads = [...world.loading].some((load) => load.process === kill.process && load.owner !== undefined)
+    if (!leads && left > 0) return void schedule.after(5, tryIt(left - 1))
+    world.say(() => `[${kill.process}] is killed`)
+    if (leads) world.counts.killedLeaders++
+    process.kill()
+    for (const load of world.loading) if (load.process === kill.process) world.loading.delete(load)
+  }
+  schedule.after(kill.at, tryIt(200))
+}
+
+const stopLater = ({ config, processes, say }: Rules.Fleet, schedule: SeededScheduler.SeededScheduler): void => {
+  const { stop } = config
+  if (stop === undefined) return
+  schedule.after(stop.at, () => {
+    say(() => `[${stop.process}] is stopped`)
+    processes[stop.process]!.stop()
+    schedule.after(stop.millis, () => {
+      say(() => `[${stop.process}] goes on`)
+      processes[stop.process]!.goOn()
+    })
+  })
+}
+
+/** what remains to be seen when all is well again: what was lost has been repaired by then */
+const epilogue = (self: Worker) =>
+  Effect.gen(function*() {
+    yield* Effect.sleep(200)
+    for (const id of self.world.config.ids) yield* read(self, id)
+  })
+
+const run = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler, dice: Dice, seed: number): void => {
+  const { config, now, processes } = world
+  const viewOf = makeStorage(world, dice)
+  const { bound, lease, memory, storeTimeout, wait } = config
+  const programs = config.clocks.map((clock, index) => {
+    const process = makeProcess(schedule, { index, seed: seed * 31 + index, clock })
+    processes.push(process)
+    const self: Worker = { world, process, dice }
+    const fork = Effect.runForkWith(Context.merge(process.context, quiet))
+    const scope = Scope.makeUnsafe()
+    const layer = Layer.provide(
+      CacheLayer.layerWith({ bound, lease, memory, storeTimeout, wait, shutdownTimeout: 100 }),
+      Layer.succeed(Store.Store, viewOf(index))
+    )
+    let caching: Context.Context<Caching> | undefined
+    const main = Effect.gen(function*() {
+      caching = yield* Layer.buildWithScope(layer, scope)
+      const all = Array.from({ length: config.workers }, () => worker(self))
+      yield* Effect.provideContext(Effect.all(all, { concurrency: "unbounded", discard: true }), caching)
+    })
+    return { process, self, fork, scope, main, caching: () => caching! }
+  })
+  const phase = (name: string, start: (program: typeof programs[number]) => Effect.Effect<unknown>): void => {
+    const fibers = programs.filter(({ process }) => process.isAlive())
+      .map((program) => ({ process: program.process, fiber: program.fork(start(program)) }))
+    if (!schedule.settle()) return Rules.violate(world, `hang: ${name} runs for ever`)
+    for (const { fiber, process } of fibers) {
+      if (!process.isAlive()) continue
+      const exit = fiber.pollUnsafe()
+      if (exit === undefined) Rules.violate(world, `hang: ${name} of ${process.index} has not ended`)
+      else if (Exit.isFailure(exit)) Rules.violate(world, `${name} of ${process.index} failed: ${String(exit.cause)}`)
+      if (process.fibers() !== 0) Rules.violate(world, `P7: ${process.fibers()} fibers left after ${name}`)
+    }
+  }
+  killLater(world, schedule)
+  stopLater(world, schedule)
+  phase("program", ({ main }) => main)
+  world.healthy = true
+  for (const write of world.writes) {
+    // what was interrupted or failed has been replayed; what a killed process knew is lost with it
+    if (write.told || !processes[write.process]!.isAlive()) continue
+    write.told = true
+    write.done = ++world.seq
+    write.doneAt = now()
+  }
+  phase("epilogue", ({ caching, self }) => Effect.provideContext(epilogue(self), caching()))
+  phase("close", ({ scope }) => Scope.close(scope, Exit.void))
+  for (const { index, isAlive } of processes) {
+    if (isAlive() && [...world.loading].some((load) => load.process === index)) {
+      Rules.violate(world, `P7: a load of ${index} is left`)
+    }
+  }
+  if (schedule.timers() !== 0) Rules.violate(world, `P7: ${schedule.timers()} timers left`)
+}
+
+export const simulateFleet = ({ log, seed }: FleetOptions): FleetResult => {
+  const dice = diceOf(SeededScheduler.dice(seed * 2 + 1).nextDoubleUnsafe)
+  const config = drawFleet(dice)
+  const schedule = SeededScheduler.make({ seed: seed * 2, yieldChance: config.yieldChance })
+  const world: Rules.Fleet = {
+    config,
+    now: schedule.now,
+    say: log === undefined ? () => {} : (text) => void log.push(`${String(schedule.now()).padStart(6)} ${text()}`),
+    violations: [],
+    processes: [],
+    origins: new Map(),
+    loading: new Set(),
+    writes: [],
+    holders: new Map(),
+    endedAt: new Map(),
+    applied: new Map(),
+    givenUp: new Set(),
+    faults: config.clocks.map(() => 0),
+    counts: Rules.noCounts(),
+    healthy: false,
+    seq: 0
+  }
+  world.say(() => JSON.stringify(config))
+  try {
+    run(world, schedule, dice, seed)
+  } catch (crash) {
+    Rules.violate(world, `crash: ${crash instanceof Error ? crash.stack : String(crash)}`)
+  }
+  return { violations: world.violations, counts: world.counts }
+}

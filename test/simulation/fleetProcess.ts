@@ -1,0 +1,96 @@
+/** A process under the common schedule: with a wall clock and dice of its own, it can be stopped and killed. */
+import { Clock, Context, Duration, Effect, Metric, Random, Scheduler } from "effect"
+import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+
+export interface Process {
+  readonly index: number
+  readonly context: Context.Context<never>
+  readonly fibers: () => number
+  readonly isAlive: () => boolean
+  /** nothing of it runs any more */
+  readonly kill: () => void
+  readonly stop: () => void
+  readonly goOn: () => void
+  /** how long it has been stopped in all */
+  readonly stoppedMillis: () => number
+  /** when it last went on */
+  readonly wokenAt: () => number
+}
+
+export const makeProcess = (
+  schedule: SeededScheduler.SeededScheduler,
+  options: { readonly index: number; readonly seed: number; readonly clock: number }
+): Process => {
+  const scheduler = Context.get(schedule.context, Scheduler.Scheduler)
+  const held: Array<() => void> = []
+  let state: "runs" | "stopped" | "dead" = "runs"
+  let fibers = 0
+  let [stoppedAt, stoppedMillis, wokenAt] = [0, 0, -1]
+  const gated = (run: () => void) => () => {
+    if (state === "runs") run()
+    else if (state === "stopped") held.push(run)
+  }
+  const ownScheduler: Scheduler.Scheduler = {
+    executionMode: "async",
+    shouldYield: (fiber) => scheduler.shouldYield(fiber),
+    makeDispatcher: () => {
+      const dispatcher = scheduler.makeDispatcher()
+      return {
+        scheduleTask: (run, priority) => dispatcher.scheduleTask(gated(run), priority),
+        flush: () => dispatcher.flush()
+      }
+    }
+  }
+  const wall = () => schedule.now() + options.clock
+  const nanosOf = (millis: number) => BigInt(Math.round(millis * 1_000_000))
+  const clock: Clock.Clock = {
+    currentTimeMillisUnsafe: wall,
+    currentTimeMillis: Effect.sync(wall),
+    currentTimeNanosUnsafe: () => nanosOf(wall()),
+    currentTimeNanos: Effect.sync(() => nanosOf(wall())),
+    monotonicTimeNanosUnsafe: () => nanosOf(schedule.now()),
+    monotonicTimeNanos: Effect.sync(() => nanosOf(schedule.now())),
+    sleep: (duration) =>
+      Effect.callback<void>((resume) => {
+        const callOff = schedule.after(Duration.toMillis(duration), gated(() => resume(Effect.void)))
+        return Effect.sync(callOff)
+      })
+  }
+  return {
+    index: options.index,
+    context: Context.empty().pipe(
+      Context.add(Scheduler.Scheduler, ownScheduler),
+      Context.add(Clock.Clock, clock),
+      Context.add(Random.Random, SeededScheduler.dice(options.seed)),
+      Context.add(Metric.FiberRuntimeMetrics, {
+        recordFiberStart: () => {
+          fibers++
+        },
+        recordFiberEnd: () => {
+          fibers--
+        }
+      })
+    ) as Context.Context<never>,
+    fibers: () => fibers,
+    isAlive: () => state !== "dead",
+    kill: () => {
+      state = "dead"
+      held.length = 0
+    },
+    stop: () => {
+      if (state !== "runs") return
+      state = "stopped"
+      stoppedAt = schedule.now()
+    },
+    goOn: () => {
+      if (state !== "stopped") return
+      state = "runs"
+      wokenAt = schedule.now()
+      stoppedMillis += wokenAt - stoppedAt
+      // all that came due meanwhile races
+      for (const run of held.splice(0)) schedule.after(0, gated(run))
+    },
+    stoppedMillis: () => stoppedMillis,
+    wokenAt: () => wokenAt
+  }
+}

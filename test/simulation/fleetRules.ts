@@ -1,0 +1,175 @@
+/** What is known of a run of several processes, and the promises it is checked against. */
+import { Cause, Exit } from "effect"
+import {
+  type FleetConfig,
+  type FleetOrigin,
+  type FleetRead,
+  type FleetWrite,
+  longestLoad,
+  tagsOf
+} from "./fleetModel.ts"
+import type { Process } from "./fleetProcess.ts"
+import { Down } from "./model.ts"
+import { describe } from "./state.ts"
+
+/** who may load an id alone, as far as the storage was asked: kept apart from the leases under test */
+export interface Holder {
+  readonly process: number
+  readonly joined: boolean
+  until: number
+}
+
+export interface Fleet {
+  readonly config: FleetConfig
+  readonly now: () => number
+  readonly say: (text: () => string) => void
+  readonly violations: Array<string>
+  readonly processes: Array<Process>
+  readonly origins: Map<number, FleetOrigin>
+  readonly loading: Set<FleetOrigin>
+  readonly writes: Array<FleetWrite>
+  /** by id, then by owner */
+  readonly holders: Map<string, Map<string, Holder>>
+  /** when the storage last ended an id's generation by a write */
+  readonly endedAt: Map<string, number>
+  /** by process, kind and target: when the storage last carried out an explicit write of it */
+  readonly applied: Map<string, number>
+  /** process and id of who has tried in vain to lead */
+  readonly givenUp: Set<string>
+  /** how often the store went wrong for a process */
+  readonly faults: Array<number>
+  readonly counts: Counts
+  /** from here on nothing goes wrong, and everything is told */
+  healthy: boolean
+  seq: number
+}
+
+export interface Counts {
+  reads: number
+  loads: number
+  waits: number
+  joins: number
+  gaps: number
+  killedLeaders: number
+  takenOver: number
+  /** reads after another process's invalidation of what is read */
+  afterOthers: number
+  refused: number
+}
+
+export const noCounts = (): Counts => ({
+  reads: 0,
+  loads: 0,
+  waits: 0,
+  joins: 0,
+  gaps: 0,
+  killedLeaders: 0,
+  takenOver: 0,
+  afterOthers: 0,
+  refused: 0
+})
+
+export const violate = (self: Fleet, rule: string): void => {
+  self.say(() => `VIOLATION ${rule}`)
+  self.violations.push(rule)
+}
+
+export const holdersOf = (self: Fleet, id: string): Map<string, Holder> => {
+  const holders = self.holders.get(id) ?? new Map<string, Holder>()
+  self.holders.set(id, holders)
+  return holders
+}
+
+/** P1: a load begins while another's exclusive time is not over */
+export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): void => {
+  const { config } = self
+  const what = `load #${load.n} of ${load.id} in ${load.process}`
+  const own = load.owner === undefined ? undefined : holdersOf(self, load.id).get(load.owner)
+  if (load.owner === undefined && lease && config.faults === 0 && !config.asynchronous && config.evictions === 0) {
+    // its own `set` or interrupted invalidation may not have been acknowledged
+    const open = self.writes.some((write) =>
+      write.process === load.process && (!write.told || write.doneAt === self.now())
+    )
+    if (!open && !self.givenUp.delete(`${load.process} ${load.id}`)) violate(self, `P1: ${what} has no lease`)
+  }
+  if (own === undefined || own.joined) return
+  for (const other of self.loading) {
+    if (other.id !== load.id || other.owner === undefined || other.owner === load.owner) continue
+    const holder = holdersOf(self, load.id).get(other.owner)
+    if (holder !== undefined && !holder.joined && holder.until > self.now()) {
+      violate(self, `P1: ${what} while #${other.n} in ${other.process} is exclusive`)
+    }
+  }
+}
+
+export const covers = (write: FleetWrite, id: string): boolean =>
+  write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
+
+/**
+ * From when on a process must not serve what another has invalidated. What it was loading then, and could not be told
+ * of, is new to it when the load ends: the bound counts from there.
+ */
+const heardBy = ({ config }: Fleet, write: FleetWrite, process: number, origin: FleetOrigin): number => {
+  const { deaf } = config
+  const at = write.doneAt
+  if (deaf === undefined || deaf.process !== process || deaf.at > at + 100 || deaf.at + deaf.millis < at) {
+    return at + 100
+  }
+  const seenAt = origin._tag === "Load" && origin.process === process ? Math.max(at, origin.endedAt) : at
+  return Math.min(deaf.at + deaf.millis, seenAt + config.bound) + 100
+}
+
+/** P2 */
+const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => {
+  for (const write of self.writes) {
+    if (!covers(write, read.id)) continue
+    const isOwn = write.process === read.process
+    if (isOwn ? write.done >= read.begun : !write.told || heardBy(self, write, read.process, origin) > read.begunAt) {
+      continue
+    }
+    if (!isOwn && self.processes[read.process]!.wokenAt() === read.begunAt) continue
+    if (!isOwn) self.counts.afterOthers++
+    if (origin.latest >= write.asked) continue
+    violate(
+      self,
+      `P2: read @${read.begun} of ${read.id} in ${read.process} got #${origin.n} of ${origin.process}, invalidated by ` +
+        `${isOwn ? "itself" : `${write.process}, ${read.begunAt - write.doneAt} ms before`}`
+    )
+  }
+}
+
+export const endRead = (
+  self: Fleet,
+  read: FleetRead,
+  exit: Exit.Exit<string, unknown>,
+  left: boolean
+): void => {
+  self.say(() => `[${read.process}] got ${read.id} @${read.begun} ${describe(exit)}`)
+  checkPatience(self, read)
+  if (Exit.isSuccess(exit)) {
+    const origin = self.origins.get(originOf(exit.value) ?? -1)
+    if (origin === undefined || origin.id !== read.id) {
+      return violate(self, `P2: read of ${read.id} got ${exit.value}, which is not its own`)
+    }
+    return checkFresh(self, read, origin)
+  }
+  if (left && Cause.hasInterrupts(exit.cause)) return
+  if (exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error instanceof Down)) return
+  violate(self, `P4: read @${read.begun} of ${read.id} failed with ${describe(exit)}`)
+}
+
+/** P4: at most the wait for another process, the load, and the budget of the store; all that twice if it is outdated */
+const checkPatience = (self: Fleet, read: FleetRead): void => {
+  const { storeTimeout, wait } = self.config
+  const stopped = self.processes[read.process]!.stoppedMillis() - read.stopped
+  const took = self.now() - read.begunAt - stopped
+  if (took > 2 * (wait + longestLoad + 4 * storeTimeout)) {
+    violate(self, `P4: read @${read.begun} of ${read.id} in ${read.process} took ${took} ms`)
+  }
+}
+
+/** a value says where it comes from */
+export const originOf = (text: string): number | undefined => {
+  const found = /#(\d+)#/.exec(text)?.[1]
+  return found === undefined ? undefined : Number(found)
+}
