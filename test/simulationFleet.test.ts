@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { simulateFleet } from "./simulation/fleet.ts"
 import { sweepFleet } from "./simulation/fleetSweep.ts"
+import { findMutant, mutants } from "./simulation/mutants.ts"
 
 describe("several processes on one store, under seeded schedules", () => {
   it("load alone, hear of invalidations in time, wait for nobody too long, and leave nothing behind", async () => {
@@ -27,4 +28,10 @@ describe("several processes on one store, under seeded schedules", () => {
     }
     assert.strictEqual(logs.size, 30)
   })
+})
+
+describe("deliberate faults between processes", async () => {
+  it.each(await mutants("mutants-fleet"))("%s is found", async (name) => {
+    assert.isDefined(await findMutant(name, 500, "mutants-fleet"))
+  }, 120_000)
 })
