@@ -153,9 +153,9 @@ const checkReads = (of: Of) => {
 // P1: while one leads, nobody else does
 // ---------------------------------------------------------------------------------------------------------------------
 
-const enders = new Set(["put", "release", "set", "remove", "drop", "changed"])
+const enders = new Set(["put", "release", "set", "remove", "drop", "clear", "changed"])
 
-/** What may end a lease or a generation; for who was killed in between it has no end. */
+/** What may end a lease or a generation (a lost `clear` is replayed long after the program has changed all); for who was killed in between it has no end. */
 const endings = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<Line> =>
   lines.flatMap((line): ReadonlyArray<Line> => {
     const begins = line.what.endsWith(" begins")

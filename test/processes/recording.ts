@@ -45,7 +45,7 @@ export const linesOf = (file: string): ReadonlyArray<Line> =>
     }
   })
 
-type Operation = "take" | "put" | "keep" | "release" | "set" | "remove" | "drop"
+type Operation = "take" | "put" | "keep" | "release" | "set" | "remove" | "drop" | "clear"
 
 /** A store that records what concerns leases, and how it was answered. */
 export const recorded = (store: Store.Store, { write }: Recorder): Store.Store => {
@@ -82,6 +82,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
     set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
     remove: (id) => record("remove", { id }, store.remove(id), answered),
-    drop: (id) => record("drop", { id }, store.drop(id), () => ({}))
+    drop: (id) => record("drop", { id }, store.drop(id), () => ({})),
+    clear: record("clear", { all: true }, store.clear, () => ({}))
   }
 }
