@@ -6,27 +6,13 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import type { Meta, Stored } from "../../src/CacheEntry.ts"
+import type { Stored } from "../../src/CacheEntry.ts"
 import { CacheConfigError } from "../../src/CacheError.ts"
 import { Serializer } from "../../src/Serializer.ts"
 import * as Metadata from "../../src/stores/internal/filesMetadata.ts"
 import { failing, writing } from "../support/failingDisk.ts"
+import { entry } from "../support/stored.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-
-const entry = (n: number, size = 8, more?: Partial<Meta>): Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
-    serializer: 1,
-    ...more
-  },
-  payload: new Uint8Array(size).fill(n)
-})
 
 const plain = (stored: Stored | undefined) => stored && { ...stored, payload: Uint8Array.from(stored.payload) }
 

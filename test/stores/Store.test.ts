@@ -2,24 +2,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Layer, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { entry } from "../support/stored.ts"
 
 type Stored = CacheEntry.Stored
 
 const { CacheConfigError, StoreError } = CacheError
-
-const entry = (n: number): Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
-    serializer: 1
-  },
-  payload: Uint8Array.of(n)
-})
 
 const asking = (owner: string, seen?: string): Store.TakeOptions => ({ owner, leaseMillis: 1000, seen, join: false })
 

@@ -6,20 +6,7 @@ import { DatabaseSync } from "node:sqlite"
 
 export type SqliteStoreType = Effect.Success<ReturnType<typeof SqliteStore.make>>
 
-export const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
-    serializer: 1,
-    ...more
-  },
-  payload: new Uint8Array(size).fill(n)
-})
+export { entry } from "./stored.ts"
 
 export const read = (store: SqliteStoreType, id: string): CacheEntry.Stored | undefined => {
   const { entry } = store.getUnsafe(id, [])

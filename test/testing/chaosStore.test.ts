@@ -1,23 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { ChaosStore, SeededScheduler, storeLaws } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-
-const entry = (n: number): CacheEntry.Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
-    serializer: 1
-  },
-  payload: Uint8Array.of(n)
-})
+import { entry } from "../support/stored.ts"
 
 const chaosOf = (options: ChaosStore.Options) => {
   const inner = MemoryStore.make()

@@ -58,7 +58,6 @@ export const set = Effect.fnUntraced(function*(
   options: SetOptions
 ): Effect.fn.Return<void, never, any> {
   const policy = yield* Policy.Current
-  if (!policy.writes || policy.disabled.has("set")) return
   const id = idOf(key)
   if (options.ttlMillis <= 0) return void (yield* invalidateIds(self, [id]))
   // a part of the write, whatever the policy says about reads

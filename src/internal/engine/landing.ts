@@ -12,7 +12,7 @@ import { tagsOfResult } from "./keys.ts"
 import * as Log from "./log.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { drain, refresh } from "./refresh.ts"
+import { drain, holdOff, refresh } from "./refresh.ts"
 import * as Tags from "./tags.ts"
 import { answer, retire } from "./waiting.ts"
 
@@ -107,11 +107,7 @@ const note = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, n
     ? `The refresh of "${flight.id}" ${flight.overdue ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${flight.id}" failed; a stale value may be served`
   if (pauseMillis > 0) {
-    self.retryAt.set(flight.id, now + pauseMillis)
-    for (const id of self.retryAt.keys()) {
-      if (self.retryAt.size <= 10_000) break
-      self.retryAt.delete(id)
-    }
+    holdOff(self, flight.id, now + pauseMillis)
     Log.warning(self, what, exit.cause)
   } else {
     Log.debug(self, what, exit.cause)

@@ -13,7 +13,7 @@ import { arrive, settle } from "./landing.ts"
 import { Elsewhere, type Guard, lead } from "./lease.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
-import { isThrottled } from "./refresh.ts"
+import { holdOff, isThrottled } from "./refresh.ts"
 import { Waiters } from "./waiters.ts"
 import { failStrict, satisfyImpatient } from "./waiting.ts"
 
@@ -145,7 +145,7 @@ const throughStore = Effect.fnUntraced(function*(
 /** the stale value stays for a moment: then the other process has stored a new one, or this one tries again */
 const leaveToOthers = (self: Engine, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   flight.served = true
-  self.retryAt.set(flight.id, now + 250)
+  holdOff(self, flight.id, now + 250)
   return flight.stale!.exit
 }
 

@@ -82,6 +82,15 @@ const retried = (
     return Effect.flatMap(Effect.exit(Effect.retry(once, schedule)), () => last)
   })
 
+/** No other try before then. What is not read again is never looked at again: the table is bounded. */
+export const holdOff = (self: Engine, id: string, until: number): void => {
+  self.retryAt.set(id, until)
+  for (const oldest of self.retryAt.keys()) {
+    if (self.retryAt.size <= 10_000) break
+    self.retryAt.delete(oldest)
+  }
+}
+
 /** A load failed a moment ago: what is stale is served for a while without another try. */
 export const isThrottled = (self: Engine, request: Request, id: string, now: number): boolean => {
   const retryAt = self.retryAt.get(id)
