@@ -122,7 +122,8 @@ describe("P1 · a leader that is stopped beyond its lease and continued", () => 
   const stopLeader = async (meanwhile: (others: ReadonlyArray<Worker>) => Promise<unknown>) => {
     const { lines, loads, workers } = await open(2, { lease, wait: 30_000, deaf: true })
     const [leader, other] = workers as [Worker, Worker]
-    const first = read(leader, "k", { load: { sleepMillis: 300 } })
+    // long enough to be stopped in, however late the signal comes
+    const first = read(leader, "k", { load: { sleepMillis: 2000 } })
     await until("its load", () => loads().length === 1)
     leader.signal("SIGSTOP")
     await sleep(lease + 300)
