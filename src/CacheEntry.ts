@@ -58,6 +58,8 @@ export interface Meta extends Timing {
   readonly writeId: string
   /** which serializer wrote the payload (1 to 255): an entry of another one is a miss */
   readonly serializer: number
+  /** what the origin calls this version of the value (an HTTP ETag): any text */
+  readonly etag?: string | undefined
 }
 
 /**

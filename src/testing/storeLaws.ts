@@ -74,6 +74,16 @@ const entryLaws: Record<string, Check> = {
     yield* stores(store, "full", full, "the entry that was set")
   }),
 
+  "what the origin calls a version comes back, also where it calls it nothing": Effect.fnUntraced(function*(store) {
+    for (const [i, etag] of oddTexts.entries()) {
+      const tags = i % 2 === 0 ? [] : [{ tag: "tag", version: version(i) }]
+      yield* store.set("id", entry(i, { etag, tags }))
+      yield* stores(store, "id", entry(i, { etag, tags }), `odd etag ${i}`)
+    }
+    yield* store.set("id", entry(1))
+    yield* stores(store, "id", entry(1), "no etag")
+  }),
+
   "an empty and a large payload come back": Effect.fnUntraced(function*(store) {
     for (const size of [0, 1_000_000]) {
       const stored = { meta, payload: new Uint8Array(size).fill(7) }

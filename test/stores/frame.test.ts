@@ -20,10 +20,11 @@ const stored = Arbitrary.map(
     times: Arbitrary.schema(Schema.Tuple([Millis, Millis, Millis])),
     words: Arbitrary.schema(Schema.Tuple([Word, Word])),
     failure: Arbitrary.schema(Schema.Boolean),
+    etag: Arbitrary.array(text, { maxLength: 1 }),
     tags: Arbitrary.array(Arbitrary.all({ tag: text, version: Arbitrary.map(Arbitrary.schema(Word), hexOf(12)) })),
     payload: Arbitrary.schema(Schema.Uint8Array)
   }),
-  ({ failure, payload, tags, times, words }): Stored => ({
+  ({ etag: [etag], failure, payload, tags, times, words }): Stored => ({
     meta: {
       createdAt: times[0] ?? 0,
       softExpiresAt: times[1] ?? Infinity,
@@ -32,7 +33,8 @@ const stored = Arbitrary.map(
       outcome: failure ? "failure" : "success",
       tags,
       writeId: hexOf(16)(words[1]),
-      serializer: 1 + (words[1] % 255)
+      serializer: 1 + (words[1] % 255),
+      ...etag === undefined ? {} : { etag }
     },
     payload
   })
@@ -84,6 +86,30 @@ describe("frame", () => {
       const end = other.length - 4
       new DataView(other.buffer).setUint32(end, crc32(other.subarray(0, end), crc32("id")), true)
       expect(Frame.decode("id", other, crc32)).toBeUndefined()
+    }
+  })
+
+  it("without an etag has the bytes that it always had", () => {
+    expect(Buffer.from(Frame.encode("id", example, crc32)).toString("hex")).toBe(
+      [
+        "65630100" + "00112233445566778899aabbccddeeff" + "01",
+        "4278bcfe56800000" + "7ff0000000000000" + "7ff0000000000000" + "00000003" + "0002",
+        "00000003" + "0123456789abcdef01234567" + "746167",
+        "80000002" + "76543210fedcba9876543210" + "d800",
+        "0102030405" + "7dd08541"
+      ].join("")
+    )
+  })
+
+  it("has its etag between the tags and the payload", () => {
+    const encode = (etag: string) =>
+      Buffer.from(Frame.encode("id", { ...example, meta: { ...example.meta, etag } }, crc32)).toString("hex")
+    const plain = Buffer.from(Frame.encode("id", example, crc32)).toString("hex")
+    const tagsEnd = 2 * (51 + 19 + 18)
+    for (const [etag, bytes] of [["", "00000000"], ["\"é\"", "00000004" + "22c3a922"], ["\udfff", "80000002dfff"]]) {
+      expect(encode(etag!).slice(0, -8)).toBe(
+        "65630108" + plain.slice(8, tagsEnd) + bytes! + "0102030405"
+      )
     }
   })
 

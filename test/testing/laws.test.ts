@@ -58,6 +58,9 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["loses tags", "an entry comes back with every field and byte", ({ set }) => ({
     set: (id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition)
   })],
+  ["loses etags", "what the origin calls a version comes back, also where it calls it nothing", ({ set }) => ({
+    set: (id, { meta: { etag: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
+  })],
   [
     "answers in its own order",
     "getMany answers in the order asked, with what is missing and what is asked twice",

@@ -61,9 +61,9 @@ const isMarkers = (markers: Effect.Success<ReturnType<Store["markers"]>>, tags: 
 
 const isStored = (entry: Stored): boolean => {
   if (!isObject(entry) || !isObject(entry.meta) || !(entry.payload instanceof Uint8Array)) return false
-  const { createdAt, expiresAt, loadMillis, softExpiresAt, tags, writeId } = entry.meta
+  const { createdAt, etag, expiresAt, loadMillis, softExpiresAt, tags, writeId } = entry.meta
   return isNumber(createdAt) && isNumber(softExpiresAt) && isNumber(expiresAt) && isNumber(loadMillis) &&
-    typeof writeId === "string" && Array.isArray(tags) &&
+    typeof writeId === "string" && (etag === undefined || typeof etag === "string") && Array.isArray(tags) &&
     tags.every((tag: TagVersion) => isObject(tag) && typeof tag.tag === "string" && typeof tag.version === "string")
 }
 

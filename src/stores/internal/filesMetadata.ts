@@ -18,13 +18,14 @@ const format = 1
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
 
 export const make = (id: string, file: string, { meta, payload }: Stored): Metadata => {
-  const { createdAt, expiresAt, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
+  const { createdAt, etag, expiresAt, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
+  const known = { createdAt, softExpiresAt, expiresAt, loadMillis, outcome, serializer, writeId, tags }
   return {
     id,
     file,
     bytes: payload.length,
     sha256: sha256(payload),
-    meta: { createdAt, softExpiresAt, expiresAt, loadMillis, outcome, serializer, writeId, tags }
+    meta: etag === undefined ? known : { ...known, etag }
   }
 }
 
