@@ -118,6 +118,19 @@ export type SetCondition =
   | { readonly _tag: "IfUnchanged"; readonly writeId: string }
 
 /**
+ * The deadlines that `touch` gives an entry, in epoch milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TouchOptions {
+  /** only where this is still the entry's */
+  readonly writeId?: string | undefined
+  readonly softExpiresAt: number
+  readonly expiresAt: number
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -168,6 +181,11 @@ export interface Store {
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
   /** as `drop`, and says whether there was an entry */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
+  /**
+   * Gives an entry other deadlines and nothing else: no generation ends, and others are told, whose copies have the old
+   * ones. `false`: there is no entry, it has expired, or it is of another write
+   */
+  readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
   /** the right to store what a load will bring, and one more look at what is stored, in one atomic step */
   readonly take: (id: string, options: TakeOptions) => Effect.Effect<Taken, StoreError>
   /** stores a load's result and ends the generation; `false`: the generation has ended, nothing was stored */

@@ -46,7 +46,7 @@ export interface Options {
  * file that is not of this library is ever changed or removed.
  *
  * Several processes may use one folder: each finds entries and tag invalidations of the others, and never half a file.
- * Leases, conditional sets and increments are atomic inside one process only: where that matters use
+ * Leases, conditional sets, touches and increments are atomic inside one process only: where that matters use
  * `effect-cached/stores/SqliteStore`.
  *
  * @category constructors

@@ -84,7 +84,7 @@ export interface ChaosStore {
  * Wraps a store.
  *
  * An operation that has been asked is on its way: it gets to the store also if its caller has given up. Explicit writes
- * of one id (`set`, `remove`, `drop`, `clear`) get there in the order they were asked; everything else may overtake, a
+ * of one id (`set`, `remove`, `touch`, `drop`, `clear`) get there in the order they were asked; everything else may overtake, a
  * `put` too. Nothing is answered at once: the store is not `synchronous`.
  *
  * Throws a `CacheConfigError` for a rate that is none, or an option that it does not know.
@@ -301,6 +301,8 @@ const over = (self: Self): Store => {
         turn: () => order.one(id)
       }),
     remove: (id) => ask(self, { operation: "remove", apply: store.remove(id), lost: done, turn: () => order.one(id) }),
+    touch: (id, options) =>
+      ask(self, { operation: "touch", apply: store.touch(id, options), lost: done, turn: () => order.one(id) }),
     take: (id, options) => answered("take", store.take(id, options)),
     put: (id, generation, entry) =>
       ask(self, { operation: "put", apply: store.put(id, generation, entry), lost: done }),

@@ -101,6 +101,26 @@ const sharedLaws: Record<string, Check> = {
     yield* stores(a, "id", entry(answers.indexOf(true)), "that one's")
   }),
 
+  "what the one touches the other sees, and loads on": Effect.fnUntraced(function*(a, b) {
+    yield* a.set("id", entry(1))
+    const generation = yield* lead(a, "id", asking("a", { seen: writeId(1) }))
+    const deadlines = { softExpiresAt: 5_000_000_000_000, expiresAt: 6_000_000_000_000 }
+    yield* same(yield* b.touch("id", { writeId: writeId(1), ...deadlines }), true, "touched")
+    yield* stores(a, "id", entry(1, deadlines), "the other's deadlines")
+    yield* same(yield* a.put("id", generation, entry(2)), true, "the load is stored")
+    yield* same(yield* b.touch("id", { writeId: writeId(1), ...deadlines }), false, "it is another by now")
+    yield* stores(b, "id", entry(2), "as it was loaded")
+  }),
+
+  "a touch that races a removal leaves nothing": Effect.fnUntraced(function*(a, b) {
+    for (let round = 0; round < 20; round++) {
+      yield* a.set("id", entry(1))
+      const touch = a.touch("id", { softExpiresAt: 5_000_000_000_000, expiresAt: 6_000_000_000_000 })
+      yield* Effect.all(round % 2 === 0 ? [touch, b.drop("id")] : [b.drop("id"), touch], { concurrency: 2 })
+      yield* stores(a, "id", undefined, "nothing")
+    }
+  }),
+
   "nothing is lost when both increment": (a, b) =>
     excused(Effect.gen(function*() {
       const adding = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? a : b).increment("n", 1))
@@ -130,9 +150,12 @@ const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
     return heard
   })
 
-const reports = (change: Change, act: (other: Store) => Effect.Effect<unknown, unknown>): Check => (a, b) =>
+type Act = (other: Store) => Effect.Effect<unknown, unknown>
+
+const reports = (change: Change, act: Act, before: Act = () => Effect.void): Check => (a, b) =>
   excused(Effect.scoped(Effect.gen(function*() {
     if (!a.capabilities.changes) return
+    yield* before(b)
     const heard = yield* reported(a, act(b))
     yield* same(heard.filter(({ _tag }) => _tag === change._tag), [change], "what the other did, once")
   })))
@@ -144,6 +167,11 @@ const reportLaws: Record<string, Check> = {
   "a put is reported to the other": reports(
     { _tag: "Changed", id },
     (other) => Effect.flatMap(lead(other, id, asking("b")), (generation) => other.put(id, generation, entry(1)))
+  ),
+  "a touch is reported to the other": reports(
+    { _tag: "Changed", id },
+    (other) => other.touch(id, { softExpiresAt: 1, expiresAt: Infinity }),
+    (other) => other.set(id, entry(1))
   ),
   "the removal of what is not there is reported to the other (F26)": reports(
     { _tag: "Changed", id },
@@ -161,6 +189,7 @@ const reportLaws: Record<string, Check> = {
     const refused = Effect.all([
       b.set("id", entry(2), { _tag: "IfAbsent" }),
       b.put("id", writeId(7), entry(2)),
+      b.touch("id", { writeId: writeId(7), softExpiresAt: 1, expiresAt: 2 }),
       b.take("id", asking("b", { seen: writeId(1) }))
     ])
     yield* same(yield* reported(a, refused), [], "nothing")

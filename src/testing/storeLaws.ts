@@ -24,6 +24,7 @@ import {
   writeId
 } from "./internal/storeFixtures.ts"
 import { generationLaws, leaseLaws, raceLaws } from "./internal/storeLeaseLaws.ts"
+import { touchLaws } from "./internal/storeTouchLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
@@ -39,6 +40,7 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
   Object.entries({
     ...entryLaws,
     ...conditionLaws,
+    ...touchLaws,
     ...leaseLaws,
     ...generationLaws,
     ...raceLaws,

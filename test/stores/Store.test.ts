@@ -139,6 +139,34 @@ describe("Store.make", () => {
       expect(entries.size).toBe(0)
     }))
 
+  it.effect("a touch while clear runs finds nothing, and brings nothing back", () =>
+    Effect.gen(function*() {
+      const { entries, log, open, store } = gated()
+      entries.set("id", entry(1))
+      const deadlines = { softExpiresAt: 1, expiresAt: 2 }
+      const clear = yield* begin(store.clear)
+      const touch = yield* begin(store.touch("id", deadlines))
+      yield* settle
+      expect(yield* Fiber.join(touch)).toBe(false)
+      expect(log).toEqual(["remove"])
+      yield* open(0)
+      yield* Fiber.join(clear)
+      entries.set("id", entry(1))
+      const earlier = yield* begin(store.touch("id", deadlines))
+      yield* settle
+      const second = yield* begin(store.clear)
+      yield* settle
+      yield* open(2)
+      yield* settle
+      yield* open(1)
+      expect(yield* Fiber.join(earlier)).toBe(true)
+      yield* settle
+      yield* open(3)
+      yield* Fiber.join(second)
+      expect(log).toEqual(["remove", "set 1", "remove", "remove"])
+      expect(entries.size).toBe(0)
+    }))
+
   it.effect("a read that never answers keeps nobody behind it once its caller has gone (F6)", () =>
     Effect.gen(function*() {
       const entries = new Map<string, Stored>()

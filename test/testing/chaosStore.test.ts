@@ -60,6 +60,7 @@ describe("failing", () => {
         store.get("id", []),
         store.getMany(["id"]),
         store.remove("id"),
+        store.touch("id", { softExpiresAt: 1, expiresAt: 2 }),
         store.take("id", { owner: "a", leaseMillis: 1, seen: undefined, join: false }),
         store.put("id", "generation", entry(1)),
         store.keep("id", "a", 1),
@@ -74,7 +75,7 @@ describe("failing", () => {
       ]
       for (const operation of all) expect((yield* Effect.flip(operation)).reason).toBe("Unavailable")
       expect(yield* read(inner, "id")).toBeUndefined()
-      expect(yield* counts).toEqual({ asked: 15, failed: 15, dropped: 0, late: 0, unanswered: 0 })
+      expect(yield* counts).toEqual({ asked: 16, failed: 16, dropped: 0, late: 0, unanswered: 0 })
     }))
 
   it.effect("as often as the rate says, in an order that the seed decides", () =>
@@ -99,12 +100,13 @@ describe("dropping", () => {
       yield* chaos.set({ dropRate: 1 })
       expect(yield* store.set("id", entry(2))).toBe(true)
       expect(yield* store.remove("id")).toBe(true)
+      expect(yield* store.touch("id", { softExpiresAt: 1, expiresAt: 2 })).toBe(true)
       yield* store.drop("id")
       yield* store.clear
       const lead = yield* store.take("other", { owner: "a", leaseMillis: 1000, seen: undefined, join: false })
       expect(yield* store.put("other", lead._tag === "Lead" ? lead.generation : "", entry(3))).toBe(true)
       expect(yield* store.increment("n", 2)).toBe(2)
-      expect(yield* chaos.counts).toMatchObject({ dropped: 5, failed: 0 })
+      expect(yield* chaos.counts).toMatchObject({ dropped: 6, failed: 0 })
       yield* heal
       expect(yield* read(inner, "id")).toBe(1)
       expect(yield* read(inner, "other")).toBeUndefined()

@@ -61,6 +61,19 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["loses etags", "what the origin calls a version comes back, also where it calls it nothing", ({ set }) => ({
     set: (id, { meta: { etag: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
   })],
+  ["touches whatever there is", "touch finds what is there and has not expired, of the write that was meant", (
+    { touch }
+  ) => ({ touch: (id, { writeId: _, ...deadlines }) => touch(id, deadlines) })],
+  ["touches by setting", "a touch leaves a load its right", ({ get, set }) => ({
+    touch: (id, { softExpiresAt, expiresAt }) =>
+      Effect.flatMap(get(id, []), ({ entry }) =>
+        entry === undefined
+          ? Effect.succeed(false)
+          : set(id, { ...entry, meta: { ...entry.meta, softExpiresAt, expiresAt } }))
+  })],
+  ["forgets the deadline that matters", "touch changes the deadlines of an entry and nothing else", ({ touch }) => ({
+    touch: (id, { writeId, softExpiresAt }) => touch(id, { writeId, softExpiresAt, expiresAt: softExpiresAt })
+  })],
   [
     "answers in its own order",
     "getMany answers in the order asked, with what is missing and what is asked twice",

@@ -29,6 +29,7 @@ export const checked = (store: Store): Store => {
     }),
     set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isAnything),
     remove: (id) => ask("remove", () => store.remove(id), isAnything),
+    touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),
     take: (id, options) => ask("take", () => store.take(id, options), isTaken),
     put: (id, generation, entry) => ask("put", () => store.put(id, generation, entry), isBoolean),
     drop: (id) => ask("remove", () => store.drop(id), isAnything),

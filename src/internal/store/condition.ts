@@ -1,5 +1,5 @@
 import type { Stored } from "../../CacheEntry.ts"
-import type { SetCondition } from "../../Store.ts"
+import type { SetCondition, TouchOptions } from "../../Store.ts"
 import { allCurrent, type TagTable } from "./markers.ts"
 
 /** An entry that has expired, or was invalidated by a tag, is as good as none. */
@@ -20,6 +20,17 @@ export const holds = (
     case "IfUnchanged":
       return entry?.meta.writeId === condition.writeId
   }
+}
+
+/** The entry with other deadlines, where there is one that they can be given. */
+export const touched = (
+  entry: Stored | undefined,
+  { expiresAt, softExpiresAt, writeId }: TouchOptions,
+  now: number
+): Stored | undefined => {
+  if (entry === undefined || entry.meta.expiresAt <= now) return undefined
+  if (writeId !== undefined && entry.meta.writeId !== writeId) return undefined
+  return { meta: { ...entry.meta, softExpiresAt, expiresAt }, payload: entry.payload }
 }
 
 /** The entry is another one than the reader has rejected. */

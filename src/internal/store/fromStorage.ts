@@ -6,9 +6,9 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
-import type { SetCondition, Storage, Store, Taken, TakeOptions } from "../../Store.ts"
+import type { SetCondition, Storage, Store, Taken, TakeOptions, TouchOptions } from "../../Store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
-import { holds, isNews } from "./condition.ts"
+import { holds, isNews, touched } from "./condition.ts"
 import * as Generations from "./generations.ts"
 import * as Lines from "./lines.ts"
 import * as Tags from "./markers.ts"
@@ -71,6 +71,19 @@ export const make = (storage: Storage): Store => {
         : Exit.succeed(false)
     )
 
+  // A `clear` that runs has taken the entry already, whether it is still there or not; one that is asked from here on
+  // finds the id busy, and removes it behind this.
+  const touch = (id: string, options: TouchOptions) =>
+    Effect.suspend(() =>
+      clearing.busy().length > 0
+        ? Exit.succeed(false)
+        : Effect.flatMap(storage.get(id), (stored) =>
+          Effect.clockWith((clock) => {
+            const entry = touched(stored, options, clock.currentTimeMillisUnsafe())
+            return entry === undefined ? Exit.succeed(false) : Effect.as(storage.set(id, entry), true)
+          }))
+    )
+
   // Ended at once, so that no waiting `put` begins, and again in its turn, for what was taken while it waited.
   const remove = (id: string) =>
     Effect.suspend(() => {
@@ -112,6 +125,7 @@ export const make = (storage: Storage): Store => {
     getMany: storage.getMany ?? ((ids) => Effect.forEach(ids, storage.get, { concurrency })),
     set: (id, entry, condition) => lines.run(id, "write", set(id, entry, condition)),
     remove,
+    touch: (id, options) => lines.run(id, "write", touch(id, options)),
     take: (id, options) => lines.run(id, "read", take(id, options)),
     put: (id, generation, entry) => lines.run(id, "write", put(id, generation, entry)),
     keep: (id, owner, leaseMillis) =>

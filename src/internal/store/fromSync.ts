@@ -10,7 +10,7 @@ import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import type { Answer, Change, Store, SyncStorage, Taken } from "../../Store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
-import { holds, isNews } from "./condition.ts"
+import { holds, isNews, touched } from "./condition.ts"
 import { Damaged } from "./damaged.ts"
 import * as Generations from "./generations.ts"
 import * as Tags from "./markers.ts"
@@ -106,6 +106,15 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         return true
       }))
 
+  const touch: Store["touch"] = (id, options) =>
+    attemptWith("touch", ({ now }) =>
+      atomic(() => {
+        const entry = touched(stored(id), options, now())
+        if (entry === undefined) return false
+        storage.set(id, entry, now())
+        return true
+      }))
+
   // First without `atomic`: a hit, and waiting for another, must not have to wait for who writes.
   const take: Store["take"] = (id, options) =>
     attemptWith("take", ({ now, random }): Taken => {
@@ -168,6 +177,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     getMany: (ids) => attempt("getMany", () => ids.map(stored)),
     set,
     remove: (id) => remove("remove", id),
+    touch,
     take,
     put,
     keep: (id, owner, leaseMillis) =>

@@ -1,0 +1,94 @@
+/** Other deadlines for what is stored, and nothing else. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { TouchOptions } from "../../Store.ts"
+import { same } from "../law.ts"
+import { asking, type Check, entry, excused, lead, read, stores, version, writeId } from "./storeFixtures.ts"
+
+const deadlines = { softExpiresAt: 5_000_000_000_000.5, expiresAt: 6_000_000_000_000 }
+
+const races = (other: Check, left: Check): Check =>
+  Effect.fnUntraced(function*(store) {
+    for (let round = 0; round < 20; round++) {
+      yield* store.set("id", entry(1))
+      const touch = store.touch("id", deadlines)
+      const both = [touch, other(store)]
+      yield* Effect.all(round % 2 === 0 ? both : both.toReversed(), { concurrency: 2 })
+      yield* left(store)
+    }
+  })
+
+export const touchLaws: Record<string, Check> = {
+  "touch changes the deadlines of an entry and nothing else": Effect.fnUntraced(function*(store) {
+    const more = { etag: "\"1\"", tags: [{ tag: "tag", version: version(1) }], outcome: "failure" } as const
+    yield* store.set("id", entry(1, more))
+    yield* same(yield* store.touch("id", deadlines), true, "touched")
+    yield* stores(store, "id", entry(1, { ...more, ...deadlines }), "other deadlines")
+    const forever = { softExpiresAt: Infinity, expiresAt: Infinity }
+    yield* same(yield* store.touch("id", { writeId: writeId(1), ...forever }), true, "touched, being that one")
+    yield* stores(store, "id", entry(1, { ...more, ...forever }), "no deadlines")
+  }),
+
+  "touch finds what is there and has not expired, of the write that was meant": Effect.fnUntraced(function*(store) {
+    const refuses = (options: TouchOptions, message: string) =>
+      Effect.flatMap(store.touch("id", options), (done) => same(done, false, message))
+    yield* refuses(deadlines, "nothing is there")
+    yield* stores(store, "id", undefined, "nothing was made")
+    yield* store.set("id", entry(1, { expiresAt: (yield* Clock.currentTimeMillis) + 2000 }))
+    const before = yield* read(store, "id")
+    yield* refuses({ writeId: writeId(2), ...deadlines }, "it is of another write")
+    yield* same((yield* read(store, "id"))?.meta, before?.meta, "as it was")
+    yield* Effect.sleep("3 seconds")
+    yield* refuses(deadlines, "it has expired")
+    yield* same((yield* read(store, "id"))?.meta.expiresAt === deadlines.expiresAt, false, "it does not come back")
+    yield* store.set("id", entry(3))
+    yield* store.remove("id")
+    yield* refuses(deadlines, "it was removed")
+    yield* stores(store, "id", undefined, "removed")
+  }),
+
+  "touch shortens a life too": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1))
+    const now = yield* Clock.currentTimeMillis
+    yield* same(yield* store.touch("id", { softExpiresAt: now, expiresAt: now + 2000 }), true, "touched")
+    yield* Effect.sleep("3 seconds")
+    yield* same(yield* store.touch("id", deadlines), false, "it has expired")
+    yield* same(yield* store.set("id", entry(2), { _tag: "IfPresent" }), false, "it is absent")
+  }),
+
+  "a touch leaves a load its right": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1))
+    const generation = yield* lead(store, "id", asking("a", { seen: writeId(1) }))
+    yield* same(yield* store.touch("id", deadlines), true, "touched")
+    yield* same((yield* store.take("id", asking("b", { seen: writeId(1) })))._tag, "Wait", "it is exclusive still")
+    yield* same(yield* store.put("id", generation, entry(2)), true, "stored")
+    yield* stores(store, "id", entry(2), "what was loaded")
+  }),
+
+  "a touch that races a drop leaves nothing": races(
+    (store) => store.drop("id"),
+    (store) => stores(store, "id", undefined, "nothing")
+  ),
+
+  "a touch that races a clear leaves nothing": (store) =>
+    excused(races((store) => store.clear, (store) => stores(store, "id", undefined, "nothing"))(store)),
+
+  "a touch of one write that races a set leaves what was set": Effect.fnUntraced(function*(store) {
+    for (let round = 0; round < 20; round++) {
+      yield* store.set("id", entry(1))
+      const both = [store.touch("id", { writeId: writeId(1), ...deadlines }), store.set("id", entry(2))]
+      yield* Effect.all(round % 2 === 0 ? both : both.toReversed(), { concurrency: 2 })
+      yield* stores(store, "id", entry(2), "what was set, with its own deadlines")
+    }
+  }),
+
+  "a touch whose caller was interrupted is undone by a later drop": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1))
+    const touch = yield* Effect.forkChild(store.touch("id", deadlines), { startImmediately: true })
+    yield* Fiber.interrupt(touch)
+    yield* store.drop("id")
+    yield* Effect.sleep("3 seconds")
+    yield* stores(store, "id", undefined, "nothing, also later on")
+  })
+}
