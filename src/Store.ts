@@ -40,6 +40,10 @@ export const Damaged: typeof Damage.Damaged = Damage.Damaged
  * The marker of a tag: `version` changes with every invalidation; `seq` is the store's invalidation counter at the
  * marker's writing.
  *
+ * A version is 24 hexadecimal digits: a hard half and a soft one. A hard invalidation changes both, a soft one the soft
+ * half alone. So an entry whose versions are all the markers' is as it was; where all hard halves still are the markers'
+ * and a soft one is not, it is stale; otherwise, and where a marker is missing, it is gone.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -47,6 +51,14 @@ export interface Marker {
   readonly version: string
   readonly seq: number
 }
+
+/**
+ * What an invalidation does to the entries of a tag: `hard` makes them gone, `soft` stale. See `Marker`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type InvalidationMode = "hard" | "soft"
 
 /**
  * The answer to `markers`: one for each tag asked, created where there was none, and the store's invalidation counter
@@ -91,7 +103,7 @@ export interface TakeOptions {
  * What others did to a store that reports it. Where a store cannot tell others from itself, it reports both.
  *
  * - `Changed`: the entry of an id was written or removed, or its removal was asked for though there was none
- * - `TagChanged`: a tag was invalidated
+ * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
  * - `Gap`: something happened that cannot be told any more (what one held to be true has to be asked again)
  * - `Coherent`: from here on nothing is missed, where a store reports that at times it cannot listen
@@ -107,7 +119,8 @@ export type Change =
   | { readonly _tag: "Coherent" }
 
 /**
- * Only where it holds is an explicit `set` carried out.
+ * Only where it holds is an explicit `set` carried out. What has expired or is gone by a tag is absent; what is stale is
+ * present.
  *
  * @category models
  * @since 0.1.0
@@ -198,8 +211,8 @@ export interface Store {
   readonly drop: (id: string) => Effect.Effect<void, StoreError>
   /** the tags' markers, created where there are none */
   readonly markers: (tags: ReadonlyArray<string>) => Effect.Effect<Markers, StoreError>
-  /** a new marker for each tag */
-  readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void, StoreError>
+  /** a new marker for each tag, or with `soft` a new soft half of each (default `hard`) */
+  readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: InvalidationMode) => Effect.Effect<void, StoreError>
   /** ids with their metadata, in no particular order */
   readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
   /** how many entries */
@@ -309,7 +322,8 @@ export interface SyncTags {
   readonly version: (tag: string) => string | undefined
   /** `newVersion` gives the version of a marker that has to be made */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
-  readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string) => void
+  /** `soft`: what a marker's version begins with stays (12 digits), the rest is of a new version; default `hard` */
+  readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
 }
 
 /**

@@ -46,8 +46,8 @@ export interface Options {
  * file that is not of this library is ever changed or removed.
  *
  * Several processes may use one folder: each finds entries and tag invalidations of the others, and never half a file.
- * Leases, conditional sets, touches and increments are atomic inside one process only: where that matters use
- * `effect-cached/stores/SqliteStore`.
+ * Leases, conditional sets, touches, soft invalidations and increments are atomic inside one process only: where that
+ * matters use `effect-cached/stores/SqliteStore`.
  *
  * @category constructors
  * @since 0.1.0
@@ -131,7 +131,7 @@ const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
     tags: {
       version: tags.version,
       markers: (names, newVersion) => withRoom(room, 0, () => tags.markers(names, newVersion)),
-      invalidate: (names, newVersion) => withRoom(room, 0, () => tags.invalidate(names, newVersion))
+      invalidate: (...arguments_) => withRoom(room, 0, () => tags.invalidate(...arguments_))
     },
     increment: (...arguments_) => withRoom(room, 0, () => increment(...arguments_)),
     reasonOf

@@ -311,8 +311,8 @@ const over = (self: Self): Store => {
     drop: (id) =>
       ask(self, { operation: "drop", apply: store.drop(id), lost: doneSilently, turn: () => order.one(id) }),
     markers: (tags) => answered("markers", store.markers(tags)),
-    invalidateTags: (tags) =>
-      ask(self, { operation: "invalidateTags", apply: store.invalidateTags(tags), lost: doneSilently }),
+    invalidateTags: (tags, mode) =>
+      ask(self, { operation: "invalidateTags", apply: store.invalidateTags(tags, mode), lost: doneSilently }),
     scan: (options) => Stream.unwrap(answered("scan", Effect.succeed(store.scan(options)))),
     size: answered("size", store.size),
     clear: ask(self, { operation: "clear", apply: store.clear, lost: doneSilently, turn: order.all }),

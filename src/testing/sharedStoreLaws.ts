@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Change, Store } from "../Store.ts"
-import { asking, entry, excused, lead, stores, writeId } from "./internal/storeFixtures.ts"
+import { asking, entry, excused, hardHalf, lead, stores, writeId } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
@@ -40,6 +40,29 @@ const sharedLaws: Record<string, Check> = {
     yield* same((yield* a.get("id", ["tag"])).versions[0] === markers[0]!.version, false, "invalidated by the other")
     yield* same(yield* b.remove("id"), true, "there was one")
     yield* stores(a, "id", undefined, "removed by the other")
+  }),
+
+  "a soft invalidation by one is a soft one for the other, and a hard one a hard one": Effect.fnUntraced(
+    function*(a, b) {
+      const versions = (store: Store) => Effect.map(store.get("id", ["tag"]), ({ versions }) => versions[0]!)
+      const first = (yield* a.markers(["tag"])).markers[0]!.version
+      yield* b.invalidateTags(["tag"], "soft")
+      const softened = yield* versions(a)
+      yield* same(softened, yield* versions(b), "one version")
+      yield* same([softened === first, hardHalf(softened)], [false, hardHalf(first)], "softened by the other")
+      yield* a.invalidateTags(["tag"], "hard")
+      yield* same(hardHalf(yield* versions(b)) === hardHalf(softened), false, "gone by the other")
+    }
+  ),
+
+  "a hard invalidation is not undone by a soft one at the same time": Effect.fnUntraced(function*(a, b) {
+    for (let round = 0; round < 20; round++) {
+      const { markers } = yield* a.markers(["tag"])
+      const both = [a.invalidateTags(["tag"], "hard"), b.invalidateTags(["tag"], "soft")]
+      yield* Effect.all(round % 2 === 0 ? both : both.toReversed(), { concurrency: 2 })
+      const after = yield* a.markers(["tag"])
+      yield* same(hardHalf(after.markers[0]!.version) === hardHalf(markers[0]!.version), false, "gone")
+    }
   }),
 
   "one of the two leads": Effect.fnUntraced(function*(a, b) {
@@ -180,6 +203,11 @@ const reportLaws: Record<string, Check> = {
   "a tag that is invalidated is reported to the other": reports(
     { _tag: "TagChanged", tag: id },
     (other) => other.invalidateTags([id])
+  ),
+  "a tag that is invalidated softly is reported to the other": reports(
+    { _tag: "TagChanged", tag: id },
+    (other) => other.invalidateTags([id], "soft"),
+    (other) => other.markers([id])
   ),
   "a clear is reported to the other": reports({ _tag: "AllChanged" }, (other) => other.clear),
 

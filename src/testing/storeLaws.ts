@@ -24,6 +24,7 @@ import {
   writeId
 } from "./internal/storeFixtures.ts"
 import { generationLaws, leaseLaws, raceLaws } from "./internal/storeLeaseLaws.ts"
+import { tagLaws } from "./internal/storeTagLaws.ts"
 import { touchLaws } from "./internal/storeTouchLaws.ts"
 import { type Law, same } from "./law.ts"
 
@@ -180,6 +181,19 @@ const conditionLaws: Record<string, Check> = {
     yield* same(yield* store.set("id", entry(3), { _tag: "IfAbsent" }), true, "absent")
   }),
 
+  "what a tag has made stale is present": Effect.fnUntraced(function*(store) {
+    const { markers } = yield* store.markers(["tag", "other"])
+    const tags = ["tag", "other"].map((tag, i) => ({ tag, version: markers[i]!.version }))
+    yield* store.set("id", entry(1, { tags }))
+    yield* store.invalidateTags(["tag"], "soft")
+    yield* same(yield* store.set("id", entry(2), { _tag: "IfAbsent" }), false, "not absent")
+    yield* same(yield* store.set("id", entry(3, { tags }), { _tag: "IfPresent" }), true, "present")
+    yield* store.invalidateTags(["tag"], "soft")
+    yield* store.invalidateTags(["other"], "hard")
+    yield* same(yield* store.set("id", entry(4), { _tag: "IfPresent" }), false, "not present")
+    yield* same(yield* store.set("id", entry(5), { _tag: "IfAbsent" }), true, "absent")
+  }),
+
   "of many who set if absent one does": Effect.fnUntraced(function*(store) {
     const sets = Array.from({ length: 20 }, (_, i) => store.set("id", entry(i), { _tag: "IfAbsent" }))
     const answers = yield* Effect.all(sets, { concurrency: "unbounded" })
@@ -247,52 +261,8 @@ const listingLaws: Record<string, Check> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// tags and numbers
+// numbers and changes
 // ---------------------------------------------------------------------------------------------------------------------
-
-const tagLaws: Record<string, Check> = {
-  "a tag has no version before its marker is made": Effect.fnUntraced(function*(store) {
-    yield* same((yield* store.get("id", ["tag"])).versions, [undefined], "none")
-    yield* same((yield* store.get("id", [])).versions, [], "none asked")
-  }),
-
-  "a marker stays until it is invalidated": Effect.fnUntraced(function*(store) {
-    const first = yield* store.markers(["a", "b"])
-    const [a, b] = first.markers
-    yield* same(a!.version === b!.version, false, "versions are random")
-    yield* same(/^[0-9a-f]{24}$/.test(a!.version), true, "12 bytes")
-    yield* same((yield* store.markers(["b", "a"])).markers, [b, a], "the same, in the order asked")
-    yield* store.invalidateTags(["a"])
-    const after = yield* store.markers(["a", "b"])
-    yield* same(after.markers[0]!.version === a!.version, false, "another version")
-    yield* same(after.markers[1], b, "the other tag's is the same")
-    yield* same(
-      (yield* store.get("id", ["b", "c", "a"])).versions,
-      [b!.version, undefined, after.markers[0]!.version],
-      "get"
-    )
-  }),
-
-  "the counter of invalidations tells what came later": Effect.fnUntraced(function*(store) {
-    const { seq } = yield* store.markers(["old"])
-    yield* store.invalidateTags(["new"])
-    const after = yield* store.markers(["old", "new"])
-    yield* same(after.seq > seq, true, "it grows")
-    yield* same(after.markers[0]!.seq <= seq, true, "an older marker")
-    yield* same(after.markers[1]!.seq > seq, true, "a newer marker")
-    const made = yield* store.markers(["made"])
-    yield* same(made.markers[0]!.seq <= made.seq, true, "making a marker invalidates nothing")
-    yield* same((yield* store.markers([])).seq, made.seq, "making a marker counts nothing")
-  }),
-
-  "odd tags are all different": Effect.fnUntraced(function*(store) {
-    const { markers } = yield* store.markers(oddTexts)
-    yield* same(new Set(markers.map(({ version }) => version)).size, oddTexts.length, "all different")
-    yield* store.invalidateTags([oddTexts[0]!])
-    const after = yield* store.markers(oddTexts)
-    yield* same(after.markers.slice(1), markers.slice(1), "one invalidates itself alone")
-  })
-}
 
 const numberLaws: Record<string, Check> = {
   "increment adds to a number that starts at 0": (store) =>

@@ -63,6 +63,28 @@ describe("lines", () => {
 })
 
 describe("markers", () => {
+  it("are softened where the hard half is the same and the soft one is not", () => {
+    const [first, softened, hardened] = ["aaaaaaaaaaaa1", "aaaaaaaaaaaa2", "baaaaaaaaaaa1"].map((start) =>
+      start.padEnd(24, "0")
+    ) as [string, string, string]
+    expect(Markers.isSoftened(first, softened)).toBe(true)
+    expect(Markers.isSoftened(first, first)).toBe(false)
+    expect(Markers.isSoftened(first, hardened)).toBe(false)
+  })
+
+  it("that were forgotten come back as others, also from a soft invalidation", () => {
+    const markers = Markers.make(1)
+    let next = 1
+    const newVersion = () => String(next++).repeat(24).slice(0, 24)
+    const [first] = markers.markers(["first"], newVersion).markers
+    markers.markers(["second"], newVersion)
+    markers.invalidate(["first"], newVersion, "soft")
+    expect(Markers.isSoftened(first!.version, markers.version("first")!)).toBe(false)
+    expect(markers.version("first")).toBe("3".repeat(24))
+    markers.invalidate(["first"], newVersion, "soft")
+    expect(markers.version("first")).toBe("3".repeat(12) + "4".repeat(12))
+  })
+
   it("are so many at most, and a forgotten one is another when it comes back", () => {
     const markers = Markers.make(10)
     let next = 0

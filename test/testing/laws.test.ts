@@ -52,6 +52,22 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     ({ set }) => ({ set: (id, entry) => set(id, entry) })
   ],
   ["never changes a version", "a marker stays until it is invalidated", () => ({ invalidateTags: () => Effect.void })],
+  [
+    "takes soft for hard",
+    "a soft invalidation leaves the hard half of a version, a hard one leaves neither",
+    ({ invalidateTags }) => ({ invalidateTags: (tags) => invalidateTags(tags) })
+  ],
+  [
+    "takes hard for soft",
+    "a soft invalidation leaves the hard half of a version, a hard one leaves neither",
+    ({ invalidateTags }) => ({ invalidateTags: (tags) => invalidateTags(tags, "soft") })
+  ],
+  ["takes what is stale for gone", "what a tag has made stale is present", ({ invalidateTags }) => ({
+    invalidateTags: (tags) => invalidateTags(tags)
+  })],
+  ["does not count what is soft", "soft and hard invalidations count", ({ markers }) => ({
+    markers: (tags) => Effect.map(markers(tags), (answer) => ({ ...answer, seq: 0 }))
+  })],
   ["has versions for tags it never saw", "a tag has no version before its marker is made", ({ get }) => ({
     get: (id, tags) => Effect.map(get(id, tags), ({ entry }) => ({ entry, versions: tags.map(() => "0".repeat(24)) }))
   })],

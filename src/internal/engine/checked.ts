@@ -34,7 +34,7 @@ export const checked = (store: Store): Store => {
     put: (id, generation, entry) => ask("put", () => store.put(id, generation, entry), isBoolean),
     drop: (id) => ask("remove", () => store.drop(id), isAnything),
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
-    invalidateTags: (tags) => ask("invalidate tags", () => store.invalidateTags(tags), isAnything)
+    invalidateTags: (tags, mode) => ask("invalidate tags", () => store.invalidateTags(tags, mode), isAnything)
   }
 }
 

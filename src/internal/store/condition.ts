@@ -1,10 +1,10 @@
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetCondition, TouchOptions } from "../../Store.ts"
-import { allCurrent, type TagTable } from "./markers.ts"
+import { noneIsGone, type TagTable } from "./markers.ts"
 
-/** An entry that has expired, or was invalidated by a tag, is as good as none. */
+/** An entry that has expired, or is gone by a tag, is as good as none. One that a tag has made stale is there. */
 const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): boolean =>
-  entry !== undefined && entry.meta.expiresAt > now && allCurrent(tags, entry.meta.tags)
+  entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
 
 export const holds = (
   condition: SetCondition,

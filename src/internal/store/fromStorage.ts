@@ -139,9 +139,9 @@ export const make = (storage: Storage): Store => {
       Effect.withFiber((fiber) =>
         Exit.succeed(tags.markers(names, () => Tags.newVersion(fiber.getRef(Random.Random))))
       ),
-    invalidateTags: (names) =>
+    invalidateTags: (names, mode) =>
       Effect.withFiber((fiber) =>
-        Exit.succeed(tags.invalidate(names, () => Tags.newVersion(fiber.getRef(Random.Random))))
+        Exit.succeed(tags.invalidate(names, () => Tags.newVersion(fiber.getRef(Random.Random)), mode))
       ),
     scan: scan ?? (() => Stream.fromEffect(unsupported("scan"))),
     size: storage.size ?? (scan === undefined ? unsupported("size") : Stream.runCount(scan())),

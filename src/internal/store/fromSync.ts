@@ -185,8 +185,8 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     release: (id, owner) => attemptWith("release", ({ now }) => atomic(() => leases.release(id, owner, now()))),
     drop: (id) => Effect.asVoid(remove("drop", id)),
     markers: (names) => attemptWith("markers", ({ random }) => tags.markers(names, () => Tags.newVersion(random))),
-    invalidateTags: (names) =>
-      attemptWith("invalidateTags", ({ random }) => tags.invalidate(names, () => Tags.newVersion(random))),
+    invalidateTags: (names, mode) =>
+      attemptWith("invalidateTags", ({ random }) => tags.invalidate(names, () => Tags.newVersion(random), mode)),
     scan: (options) =>
       scan === undefined
         ? Stream.fromEffect(unsupported("scan"))

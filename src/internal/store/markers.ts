@@ -4,7 +4,7 @@
  */
 import type * as Random from "effect/Random"
 import type { TagVersion } from "../../CacheEntry.ts"
-import type { Marker, SyncTags } from "../../Store.ts"
+import type { InvalidationMode, Marker, SyncTags } from "../../Store.ts"
 import { tokenUnsafe } from "../token.ts"
 
 export type TagTable = SyncTags
@@ -16,10 +16,29 @@ export const versionsOf = (
   tags: ReadonlyArray<string>
 ): ReadonlyArray<string | undefined> => tags.length === 0 ? noVersions : tags.map(table.version)
 
-export const allCurrent = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
-  tags.every(({ tag, version }) => table.version(tag) === version)
+/** Where the soft half of a version begins: see `Marker`. */
+const softAt = 12
+
+const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)
+
+/** None of the tags was invalidated hard: at worst the entry is stale. */
+export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
+  tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
+
+/** Between the two versions of a marker there were soft invalidations, and no hard one. */
+export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
 
 export const newVersion = (random: Random.Random): string => tokenUnsafe(random, 12)
+
+/** The version after an invalidation. A marker that is missing comes back as another, whatever the mode. */
+export const nextVersion = (
+  before: string | undefined,
+  mode: InvalidationMode | undefined,
+  newVersion: () => string
+): string => {
+  const fresh = newVersion()
+  return mode === "soft" && before !== undefined ? before.slice(0, softAt) + fresh.slice(softAt) : fresh
+}
 
 export const make = (capacity = 100_000): TagTable => {
   const table = new Map<string, Marker>()
@@ -38,9 +57,9 @@ export const make = (capacity = 100_000): TagTable => {
       seq,
       markers: tags.map((tag) => write(tag, table.get(tag) ?? { version: newVersion(), seq }))
     }),
-    invalidate(tags, newVersion) {
+    invalidate(tags, newVersion, mode) {
       seq++
-      for (const tag of tags) write(tag, { version: newVersion(), seq })
+      for (const tag of tags) write(tag, { version: nextVersion(table.get(tag)?.version, mode, newVersion), seq })
     }
   }
 }

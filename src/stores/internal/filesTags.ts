@@ -1,4 +1,5 @@
 /** Tag markers and numbers, one small file each, so that they outlive the process. */
+import { nextVersion } from "../../internal/store/markers.ts"
 import type { Marker, Markers, SyncStorage, SyncTags } from "../../Store.ts"
 import type { Folder } from "./filesFolder.ts"
 import { showTime } from "./filesMetadata.ts"
@@ -63,10 +64,13 @@ export const tags = (folder: Folder): SyncTags => {
       const seq = readCounter()
       return { seq, markers: tags.map((tag) => read(tag) ?? create(tag, { version: newVersion(), seq })) }
     },
-    invalidate(tags, newVersion) {
+    invalidate(tags, newVersion, mode) {
       try {
         counted = folder.append(counter, counted + 1)
-        for (const tag of tags) folder.write([fileOf(tag, { version: newVersion(), seq: counted })])
+        for (const tag of tags) {
+          const before = mode === "soft" ? read(tag)?.version : undefined
+          folder.write([fileOf(tag, { version: nextVersion(before, mode, newVersion), seq: counted })])
+        }
       } catch (thrown) {
         // A marker that is missing invalidates too, and to remove it needs no room.
         for (const tag of tags) folder.remove(tagFile(tag))

@@ -1,5 +1,6 @@
 /** The tag markers and the numbers of a database. */
 import type { DatabaseSync } from "node:sqlite"
+import { nextVersion } from "../../internal/store/markers.ts"
 import type { Marker, Markers, SyncStorage, SyncTags } from "../../Store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { toColumn } from "./sqliteColumn.ts"
@@ -47,10 +48,13 @@ export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
       const markers = names.map(read)
       return markers.every((marker) => marker !== undefined) ? { seq, markers } : create(names, newVersion)
     },
-    invalidate: (names, newVersion) =>
+    invalidate: (names, newVersion, mode) =>
       atomically(database, () => {
         const seq = Number(count.get()?.["value"])
-        for (const tag of names) replace.run(toColumn(tag), newVersion(), seq)
+        for (const tag of names) {
+          const before = mode === "soft" ? read(tag)?.version : undefined
+          replace.run(toColumn(tag), nextVersion(before, mode, newVersion), seq)
+        }
         changes.tagsChanged(names)
         countWritten(names.length)
       })

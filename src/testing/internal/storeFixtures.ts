@@ -11,6 +11,9 @@ export const writeId = (n: number) => n.toString(16).padStart(32, "0")
 
 export const version = (n: number) => n.toString(16).padStart(24, "0")
 
+/** What a soft invalidation leaves of a version. */
+export const hardHalf = (version: string) => version.slice(0, 12)
+
 export const meta: Meta = {
   createdAt: 1_700_000_000_000.5,
   softExpiresAt: 4_000_000_000_000,
