@@ -73,6 +73,18 @@ export interface Markers {
 }
 
 /**
+ * How many leaders of an id in a row have failed with a note, and the last one's note. The last failed less than a second
+ * ago: later it is forgotten.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Failures {
+  readonly count: number
+  readonly note: Uint8Array
+}
+
+/**
  * The answer to `take`: an entry that is not the one `seen`, or the right to load under a generation, or how long
  * another holder is exclusive still.
  *
@@ -81,7 +93,7 @@ export interface Markers {
  */
 export type Taken =
   | { readonly _tag: "Hit"; readonly entry: Stored }
-  | { readonly _tag: "Lead"; readonly generation: string }
+  | { readonly _tag: "Lead"; readonly generation: string; readonly failures?: Failures | undefined }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
@@ -205,8 +217,11 @@ export interface Store {
   readonly put: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
   /** prolongs the owner's exclusive time; `false`: it is no longer the owner */
   readonly keep: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
-  /** gives the exclusive time back without a result; `false`: it is no longer the owner */
-  readonly release: (id: string, owner: string) => Effect.Effect<boolean, StoreError>
+  /**
+   * Gives the exclusive time back without a result; `false`: it is no longer the owner. With a note it is a failure, which
+   * those who lead within a second are told of; without one, and by every `put`, `set` and `drop`, failures are forgotten.
+   */
+  readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** removes the entry and ends the generation */
   readonly drop: (id: string) => Effect.Effect<void, StoreError>
   /** the tags' markers, created where there are none */
@@ -347,7 +362,7 @@ export interface SyncLeases {
   readonly end: (id: string) => void
   readonly endAll: () => void
   readonly keep: (id: string, owner: string, leaseMillis: number, now: number) => boolean
-  readonly release: (id: string, owner: string, now: number) => boolean
+  readonly release: (id: string, owner: string, now: number, note?: Uint8Array) => boolean
 }
 
 /**

@@ -307,7 +307,7 @@ const over = (self: Self): Store => {
     put: (id, generation, entry) =>
       ask(self, { operation: "put", apply: store.put(id, generation, entry), lost: done }),
     keep: (id, owner, leaseMillis) => answered("keep", store.keep(id, owner, leaseMillis)),
-    release: (id, owner) => answered("release", store.release(id, owner)),
+    release: (id, owner, note) => answered("release", store.release(id, owner, note)),
     drop: (id) =>
       ask(self, { operation: "drop", apply: store.drop(id), lost: doneSilently, turn: () => order.one(id) }),
     markers: (tags) => answered("markers", store.markers(tags)),

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Change, Store } from "../Store.ts"
-import { asking, entry, excused, hardHalf, lead, stores, writeId } from "./internal/storeFixtures.ts"
+import { asking, entry, excused, failuresOf, hardHalf, lead, stores, writeId } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
@@ -100,6 +100,17 @@ const sharedLaws: Record<string, Check> = {
     yield* same(yield* lead(b, "id", asking("b", { join: true })), generation, "one may join")
     yield* same(yield* a.release("id", "a"), true, "given back")
     yield* same(yield* lead(b, "id", asking("b")), generation, "free at once")
+  }),
+
+  "the failures of both are counted together": Effect.fnUntraced(function*(a, b) {
+    yield* lead(a, "id", asking("a"))
+    yield* a.release("id", "a", Uint8Array.of(1))
+    yield* same(failuresOf(yield* b.take("id", asking("b"))), [1, [1]], "the other's")
+    yield* b.release("id", "b", Uint8Array.of(2))
+    yield* same(failuresOf(yield* a.take("id", asking("a"))), [2, [2]], "both")
+    yield* same(failuresOf(yield* b.take("id", asking("b", { join: true }))), [2, [2]], "who joins is told too")
+    yield* b.drop("id")
+    yield* same(failuresOf(yield* a.take("id", asking("a"))), undefined, "forgotten")
   }),
 
   "what the one does to an id ends the load of the other": Effect.fnUntraced(function*(a, b) {

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { Store } from "../Store.ts"
+import { failureLaws } from "./internal/storeFailureLaws.ts"
 import {
   asking,
   type Check,
@@ -44,6 +45,7 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...touchLaws,
     ...leaseLaws,
     ...generationLaws,
+    ...failureLaws,
     ...raceLaws,
     ...listingLaws,
     ...tagLaws,

@@ -30,6 +30,23 @@ describe("a lease between processes", () => {
       expect(yield* b.take("id", asking("b"))).toMatchObject({ _tag: "Lead" })
     }))
 
+  it.effect("remembers a failure for 999 milliseconds, and none from a future", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const fail = Effect.andThen(a.take("id", asking("a")), a.release("id", "a", Uint8Array.of(1)))
+      yield* fail
+      yield* TestClock.adjust("999 millis")
+      yield* fail
+      yield* TestClock.adjust("999 millis")
+      expect(yield* b.take("id", asking("b"))).toMatchObject({ failures: { count: 2, note: Uint8Array.of(1) } })
+      yield* TestClock.adjust("1 millis")
+      expect(yield* b.take("id", asking("b"))).not.toHaveProperty("failures")
+      yield* b.release("id", "b", Uint8Array.of(2))
+      expect(yield* a.take("id", asking("a"))).toMatchObject({ failures: { count: 1 } })
+      yield* TestClock.setTime(0)
+      expect(yield* a.take("id", asking("a"))).not.toHaveProperty("failures")
+    }))
+
   it.effect("dies with its generation: what was loaded too long is refused, and the row goes", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()

@@ -65,6 +65,11 @@ describe("a file that cannot be used", () => {
       database.exec("CREATE TABLE invoices (x)")
       database.close()
     },
+    "lacks a column": (file) => {
+      const database = new DatabaseSync(file)
+      database.exec("ALTER TABLE lease DROP COLUMN failures")
+      database.close()
+    },
     "has noise in its pages": (file) => {
       const bytes = fs.readFileSync(file)
       fs.writeFileSync(file, bytes.fill(0xa5, 4096))

@@ -34,6 +34,27 @@ describe("generations", () => {
     expect(generations.take("id", asking("b"), 1000, newGeneration)._tag).toBe("Lead")
   })
 
+  it("a clock set back forgets a failure", () => {
+    const generations = Generations.make()
+    generations.take("id", asking("a"), 1_000_000, newGeneration)
+    generations.release("id", "a", 1_000_000, Uint8Array.of(1))
+    expect(generations.take("id", asking("b"), 0, newGeneration)).toEqual({ _tag: "Lead", generation: "generation" })
+  })
+
+  it("remember a failure for 999 milliseconds", () => {
+    const generations = Generations.make()
+    const fail = (now: number) => {
+      generations.take("id", asking("a"), now, newGeneration)
+      generations.release("id", "a", now, Uint8Array.of(now & 255))
+    }
+    fail(0)
+    fail(999)
+    expect(generations.take("id", asking("b"), 1998, newGeneration)).toMatchObject({ failures: { count: 2 } })
+    expect(generations.take("id", asking("b"), 1999, newGeneration)).not.toHaveProperty("failures")
+    fail(3000)
+    expect(generations.take("id", asking("b"), 3000, newGeneration)).toMatchObject({ failures: { count: 1 } })
+  })
+
   it("that have died refuse, also before they are forgotten", () => {
     const generations = Generations.make()
     generations.take("id", asking("a"), 0, newGeneration)

@@ -68,6 +68,23 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["does not count what is soft", "soft and hard invalidations count", ({ markers }) => ({
     markers: (tags) => Effect.map(markers(tags), (answer) => ({ ...answer, seq: 0 }))
   })],
+  ["forgets notes", "who leads is told how many before it have failed, and the last one's note", ({ release }) => ({
+    release: (id, owner) => release(id, owner)
+  })],
+  ["takes every release for a failure", "a failure is forgotten after a release without a note", ({ release }) => ({
+    release: (id, owner, note = Uint8Array.of()) => release(id, owner, note)
+  })],
+  ["never forgets a failure", "a failure is forgotten a second after the last", ({ release, take }) => {
+    let failures: Store.Failures | undefined
+    return {
+      release: (id, owner, note) => {
+        failures = note && { count: 1 + (failures?.count ?? 0), note }
+        return release(id, owner, note)
+      },
+      take: (id, options) =>
+        Effect.map(take(id, options), (taken) => taken._tag === "Lead" ? { ...taken, failures } : taken)
+    }
+  }],
   ["has versions for tags it never saw", "a tag has no version before its marker is made", ({ get }) => ({
     get: (id, tags) => Effect.map(get(id, tags), ({ entry }) => ({ entry, versions: tags.map(() => "0".repeat(24)) }))
   })],

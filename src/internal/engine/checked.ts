@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
-import type { Marker, Store } from "../../Store.ts"
+import type { Marker, Store, Taken } from "../../Store.ts"
 
 export const checked = (store: Store): Store => {
   const corrupt = (operation: string) => new StoreError({ store: store.name, operation, reason: "Corrupt" })
@@ -51,8 +51,12 @@ const isAnswer = (answer: Effect.Success<ReturnType<Store["get"]>>, tags: number
   Array.isArray(answer.versions) && answer.versions.length === tags
 
 const isTaken = (taken: Effect.Success<ReturnType<Store["take"]>>): boolean =>
-  isObject(taken) &&
-  (taken._tag === "Hit" ? isStored(taken.entry) : taken._tag === "Lead" ? typeof taken.generation === "string" : true)
+  isObject(taken) && (taken._tag === "Hit" ? isStored(taken.entry) : taken._tag === "Lead" ? isLead(taken) : true)
+
+const isLead = ({ failures, generation }: Taken & { readonly _tag: "Lead" }): boolean =>
+  typeof generation === "string" &&
+  (failures === undefined ||
+    (isObject(failures) && isNumber(failures.count) && failures.note instanceof Uint8Array))
 
 const isMarkers = (markers: Effect.Success<ReturnType<Store["markers"]>>, tags: number): boolean =>
   isObject(markers) && isNumber(markers.seq) && Array.isArray(markers.markers) && markers.markers.length === tags &&

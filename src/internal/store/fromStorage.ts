@@ -132,8 +132,8 @@ export const make = (storage: Storage): Store => {
       Effect.clockWith((clock) =>
         Exit.succeed(generations.keep(id, owner, leaseMillis, clock.currentTimeMillisUnsafe()))
       ),
-    release: (id, owner) =>
-      Effect.clockWith((clock) => Exit.succeed(generations.release(id, owner, clock.currentTimeMillisUnsafe()))),
+    release: (id, owner, note) =>
+      Effect.clockWith((clock) => Exit.succeed(generations.release(id, owner, clock.currentTimeMillisUnsafe(), note))),
     drop: (id) => Effect.asVoid(remove(id)),
     markers: (names) =>
       Effect.withFiber((fiber) =>

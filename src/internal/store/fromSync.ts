@@ -182,7 +182,8 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     put,
     keep: (id, owner, leaseMillis) =>
       attemptWith("keep", ({ now }) => atomic(() => leases.keep(id, owner, leaseMillis, now()))),
-    release: (id, owner) => attemptWith("release", ({ now }) => atomic(() => leases.release(id, owner, now()))),
+    release: (id, owner, note) =>
+      attemptWith("release", ({ now }) => atomic(() => leases.release(id, owner, now(), note))),
     drop: (id) => Effect.asVoid(remove("drop", id)),
     markers: (names) => attemptWith("markers", ({ random }) => tags.markers(names, () => Tags.newVersion(random))),
     invalidateTags: (names, mode) =>

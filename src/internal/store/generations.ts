@@ -3,7 +3,7 @@
  * ran out ends nothing, so a slow leader can still store, as long as nobody invalidated what it loads.
  */
 import type * as Random from "effect/Random"
-import type { SyncLeases, TakeOptions } from "../../Store.ts"
+import type { Failures, SyncLeases, Taken, TakeOptions } from "../../Store.ts"
 import { tokenUnsafe } from "../token.ts"
 
 /** What has to be known about a lease to decide on it. */
@@ -21,6 +21,11 @@ interface Lease extends Held {
   until: number
   /** may be forgotten from here on */
   dies: number
+  failed: Failed | undefined
+}
+
+interface Failed extends Failures {
+  readonly at: number
 }
 
 export interface Generations extends SyncLeases {
@@ -31,6 +36,9 @@ export const newGeneration = (random: Random.Random): string => tokenUnsafe(rand
 
 /** Longer than any load one would wait for: a load that outlives it is not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(10 * leaseMillis, 3_600_000)
+
+/** How long a failure is remembered. */
+export const noteMillis = 1000
 
 /**
  * How long it is exclusive still. Never longer than the lease itself: where the clock was set back, the lease begins
@@ -65,6 +73,18 @@ export const make = (): Generations => {
     lease.dies = now + lifeMillis(leaseMillis)
   }
 
+  /** What a clock that was set back has put into the future is forgotten too. */
+  const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
+    failed !== undefined && Math.abs(now - failed.at) < noteMillis ? failed : undefined
+
+  const lead = (lease: Lease, now: number): Taken & { readonly _tag: "Lead" } => {
+    const { generation } = lease
+    lease.failed = remembered(lease, now)
+    if (lease.failed === undefined) return { _tag: "Lead", generation }
+    const { count, note } = lease.failed
+    return { _tag: "Lead", generation, failures: { count, note: note.slice() } }
+  }
+
   const owned = (id: string, owner: string): Lease | undefined => {
     const lease = leases.get(id)
     return lease !== undefined && lease.owner === owner ? lease : undefined
@@ -76,18 +96,25 @@ export const make = (): Generations => {
       const lease = leases.get(id)
       if (lease === undefined || lease.dies <= now) {
         if (leases.size >= sweepAt) sweep(now)
-        const fresh: Lease = { generation: newGeneration(), owner: nobody, leaseMillis: 0, until: 0, dies: 0 }
+        const fresh: Lease = {
+          generation: newGeneration(),
+          owner: nobody,
+          leaseMillis: 0,
+          until: 0,
+          dies: 0,
+          failed: undefined
+        }
         occupy(fresh, options.owner, options.leaseMillis, now)
         leases.set(id, fresh)
-        return { _tag: "Lead", generation: fresh.generation }
+        return lead(fresh, now)
       }
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) {
         occupy(lease, options.owner, options.leaseMillis, now)
-        return { _tag: "Lead", generation: lease.generation }
+        return lead(lease, now)
       }
       lease.until = now + left
-      return options.join ? { _tag: "Lead", generation: lease.generation } : { _tag: "Wait", leftMillis: left }
+      return options.join ? lead(lease, now) : { _tag: "Wait", leftMillis: left }
     },
     isCurrent(id, generation, now) {
       const lease = leases.get(id)
@@ -105,12 +132,13 @@ export const make = (): Generations => {
       if (lease !== undefined) occupy(lease, owner, leaseMillis, now)
       return lease !== undefined
     },
-    release(id, owner, now) {
+    release(id, owner, now, note) {
       const lease = owned(id, owner)
       if (lease === undefined) return false
       lease.owner = nobody
       lease.until = 0
-      lease.dies = now + 10 * lease.leaseMillis
+      lease.dies = now + Math.max(10 * lease.leaseMillis, noteMillis)
+      lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }
       return true
     },
     size: () => leases.size

@@ -57,7 +57,7 @@ export const make = (directory: string, maxSize: number): Connection => {
     try {
       return current = prepare(opened.database, maxSize)
     } catch (thrown) {
-      leave()
+      if (!leaveFaulty(thrown)) leave()
       throw thrown
     }
   }
@@ -115,6 +115,6 @@ export const make = (directory: string, maxSize: number): Connection => {
     leave()
   }
 
-  tables()
+  run(tables)
   return { tables, run, listen, close }
 }

@@ -1,7 +1,7 @@
 /** Leases between processes: see `internal/store/generations.ts`, which keeps them inside one. */
 import type { DatabaseSync } from "node:sqlite"
-import { type Held, leftOf, lifeMillis, nobody, waitOf } from "../../internal/store/generations.ts"
-import type { SyncLeases, TakeOptions } from "../../Store.ts"
+import { type Held, leftOf, lifeMillis, nobody, noteMillis, waitOf } from "../../internal/store/generations.ts"
+import type { SyncLeases, Taken, TakeOptions } from "../../Store.ts"
 import { toColumn } from "./sqliteColumn.ts"
 
 interface Lease extends Held {
@@ -13,12 +13,20 @@ const pruneEvery = 1024
 
 export const make = (database: DatabaseSync): SyncLeases => {
   const select = database.prepare("SELECT generation, owner, millis, until FROM lease WHERE id = ? AND dies > ?")
-  const replace = database.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)")
+  const occupy = database.prepare(`
+    INSERT INTO lease (id, generation, owner, millis, until, dies) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+      generation = excluded.generation, owner = excluded.owner, millis = excluded.millis, until = excluded.until,
+      dies = excluded.dies`)
+  // What a clock that was set back has put into the future is forgotten too: hence abs().
+  const selectFailures = database.prepare(
+    `SELECT failures, note FROM lease WHERE id = ? AND failures > 0 AND abs(? - failed_at) < ${noteMillis}`
+  )
   const shorten = database.prepare("UPDATE lease SET until = ? WHERE id = ?")
   const prolong = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
-  const giveBack = database.prepare(
-    "UPDATE lease SET owner = ?, until = 0, dies = ? + 10 * millis WHERE id = ? AND owner = ?"
-  )
+  const giveBack = database.prepare(`
+    UPDATE lease SET owner = '${nobody}', until = 0, dies = ?3 + max(10 * millis, ${noteMillis}), failed_at = ?3, note = ?5,
+      failures = CASE WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${noteMillis} THEN failures + 1 ELSE 1 END
+    WHERE id = ?1 AND owner = ?2`)
   const end = database.prepare("DELETE FROM lease WHERE id = ?")
   const endAll = database.prepare("DELETE FROM lease")
   const prune = database.prepare("DELETE FROM lease WHERE dies <= ?")
@@ -36,8 +44,15 @@ export const make = (database: DatabaseSync): SyncLeases => {
 
   const lead = (id: string, generation: string, { leaseMillis, owner }: TakeOptions, now: number) => {
     if (++taken % pruneEvery === 0) prune.run(now)
-    replace.run(toColumn(id), generation, owner, leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis))
-    return { _tag: "Lead", generation } as const
+    occupy.run(toColumn(id), generation, owner, leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis))
+    return leading(id, generation, now)
+  }
+
+  const leading = (id: string, generation: string, now: number): Taken & { readonly _tag: "Lead" } => {
+    const row = selectFailures.get(toColumn(id), now)
+    if (row === undefined) return { _tag: "Lead", generation }
+    const note = row["note"] instanceof Uint8Array ? row["note"] : new Uint8Array(0)
+    return { _tag: "Lead", generation, failures: { count: Number(row["failures"]), note } }
   }
 
   return {
@@ -48,7 +63,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) return lead(id, lease.generation, options, now)
       if (lease.until > now + left) shorten.run(now + left, toColumn(id))
-      return options.join ? { _tag: "Lead", generation: lease.generation } : { _tag: "Wait", leftMillis: left }
+      return options.join ? leading(id, lease.generation, now) : { _tag: "Wait", leftMillis: left }
     },
     isCurrent: (id, generation, now) => find(id, now)?.generation === generation,
     end: (id) => void end.run(toColumn(id)),
@@ -57,6 +72,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
       Number(
         prolong.run(leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis), toColumn(id), owner).changes
       ) > 0,
-    release: (id, owner, now) => Number(giveBack.run(nobody, now, toColumn(id), owner).changes) > 0
+    release: (id, owner, now, note) =>
+      Number(giveBack.run(toColumn(id), owner, now, note === undefined ? 0 : 1, note ?? null).changes) > 0
   }
 }

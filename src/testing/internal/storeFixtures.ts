@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Store, TakeOptions } from "../../Store.ts"
+import type { Store, Taken, TakeOptions } from "../../Store.ts"
 import { same } from "../law.ts"
 
 export type Check = (store: Store) => Effect.Effect<unknown, unknown>
@@ -52,6 +52,10 @@ export const lead = (store: Store, id: string, options: TakeOptions) =>
     taken._tag === "Lead"
       ? Effect.succeed(taken.generation)
       : Effect.as(same(taken._tag, "Lead", `${options.owner} may load`), ""))
+
+/** How many leaders have failed, and the bytes of the last one's note, as who may load is told. */
+export const failuresOf = (taken: Taken): unknown =>
+  taken._tag === "Lead" ? taken.failures && [taken.failures.count, Array.from(taken.failures.note)] : taken._tag
 
 export const excused = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A | void, unknown> =>
   Effect.catch(effect, (error) => (error as StoreError).reason === "Unsupported" ? Effect.void : Effect.fail(error))
