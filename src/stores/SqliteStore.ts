@@ -31,7 +31,8 @@ export interface Options {
   readonly directory: string
   /**
    * how large the database may become (default 1 GiB); where there is no room, what has expired goes first, then what
-   * was written longest ago
+   * was used least recently, as far as this process knows: what was written longest ago, but what this process has read
+   * since then is spared once (it remembers the reads of some 10 000 entries)
    */
   readonly maxSize?: ByteSize.Input | undefined
   /** how long to try again while another process writes (default 500 ms) */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { CacheError } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
@@ -153,6 +153,10 @@ describe("a damaged frame", () => {
 })
 
 describe("maxSize", () => {
+  /** How many entries have ids that begin so and end there, without reading them. */
+  const sizeIn = (store: SqliteStoreType, id: string) =>
+    Effect.map(Stream.runCollect(store.scan({ prefix: id })), (all) => all.filter((found) => found.id === id).length)
+
   const sizeOf = (directory: string) => fs.statSync(fileOf(directory)).size
 
   it.effect("measures the content: the file stays within it, whatever is written (F21)", () =>
@@ -186,6 +190,87 @@ describe("maxSize", () => {
           expect(read(store, "first")).toEqual(entry(5, 1000))
           expect(read(store, "last 19")).toBeDefined()
         }), { maxSize: "1 MiB" })
+    }))
+
+  const range = (n: number) => Array.from({ length: n }, (_, i) => i)
+
+  it.effect("what is read goes after what is not, however long ago it was written (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("read", entry(1, 10_000))
+          yield* store.set("unread", entry(2, 10_000))
+          yield* store.set("looked at by a scan", entry(3, 10_000))
+          for (const i of range(300)) {
+            yield* store.set(`id ${i}`, entry(i & 255, 10_000))
+            expect(read(store, "read")).toEqual(entry(1, 10_000))
+            if (i < 50) yield* Stream.runDrain(store.scan())
+          }
+          for (const id of ["unread", "looked at by a scan", "id 200"]) expect(read(store, id)).toBeUndefined()
+          expect(read(store, "id 299")).toBeDefined()
+          expect(read(store, "id 280")).toBeDefined()
+        }), { maxSize: "512 KiB" })
+    }))
+
+  it.effect("what is no longer read goes when it has had its chance (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1, 10_000))
+          expect(read(store, "id")).toBeDefined()
+          for (const i of range(60)) yield* store.set(`id ${i}`, entry(2, 10_000))
+          expect(yield* sizeIn(store, "id 0")).toBe(0)
+          expect(yield* sizeIn(store, "id")).toBe(1)
+          for (const i of range(120)) yield* store.set(`later ${i}`, entry(3, 10_000))
+          expect(yield* sizeIn(store, "id")).toBe(0)
+        }), { maxSize: "512 KiB" })
+    }))
+
+  it.effect("what is written anew has to be read anew (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          yield* store.set("id", entry(1, 10_000))
+          expect(read(store, "id")).toBeDefined()
+          yield* store.set("id", entry(2, 10_000))
+          for (const i of range(60)) yield* store.set(`id ${i}`, entry(3, 10_000))
+          expect(yield* sizeIn(store, "id")).toBe(0)
+        }), { maxSize: "512 KiB" })
+    }))
+
+  it.effect("room is made also where everything was read, and the oldest goes (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          const ids = range(30).map((i) => `id ${i}`)
+          for (const id of ids) yield* store.set(id, entry(1, 10_000))
+          for (const i of range(100)) {
+            for (const id of ids) read(store, id)
+            for (const n of range(100)) read(store, `later ${n}`)
+            expect(yield* store.set(`later ${i}`, entry(2, 10_000))).toBe(true)
+          }
+          expect(yield* sizeIn(store, "later 99")).toBe(1)
+          expect(yield* sizeIn(store, "id 0")).toBe(0)
+          expect(yield* store.size).toBeGreaterThan(20)
+        }), { maxSize: "512 KiB" })
+    }))
+
+  it.effect("small entries that were all read make room too (PE-12)", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          for (const i of range(5000)) {
+            expect(yield* store.set(`id ${i}`, entry(i & 255, 20))).toBe(true)
+            expect(read(store, `id ${i}`)).toBeDefined()
+          }
+          expect(yield* store.size).toBeGreaterThan(200)
+        }), { maxSize: "256 KiB" })
+      expect(sizeOf(directory)).toBeLessThanOrEqual(256 * 1024)
     }))
 
   it.effect("a value larger than all of it is refused, and nothing is dropped for it", () =>

@@ -7,7 +7,8 @@ import * as Frame from "../../internal/frame.ts"
 import { Damaged, type Scanned } from "../../Store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
-import { atomically, pragma } from "./sqliteFile.ts"
+import { pragma } from "./sqliteFile.ts"
+import * as Room from "./sqliteRoom.ts"
 
 /** So many writes between two looks at what has expired. */
 const tidyEvery = 64
@@ -21,18 +22,12 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
   const remove = database.prepare("DELETE FROM entry WHERE id = ?")
   const count = database.prepare("SELECT count(*) AS size FROM entry")
   const page = database.prepare("SELECT seq, id FROM entry WHERE seq > ? ORDER BY seq LIMIT 256")
-  const dropExpired = database.prepare(
-    `DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at < 9e999 AND expires_at <= ? LIMIT ?)
-     RETURNING length(frame) AS size`
-  )
-  const dropOldest = database.prepare(
-    "DELETE FROM entry WHERE seq IN (SELECT seq FROM entry ORDER BY seq LIMIT 16) RETURNING length(frame) AS size"
-  )
+  const room = Room.make(database, maxSize)
   let last = { now: 0, size: 0 }
   let writes = 0
   let isSparse = false
 
-  const get = (id: string): Stored | typeof Damaged | undefined => {
+  const find = (id: string): Stored | typeof Damaged | undefined => {
     const frame = select.get(toColumn(id))?.["frame"]
     return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) ?? Damaged : undefined
   }
@@ -40,16 +35,21 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
   const isFree = (share: number) => pragma(database, "freelist_count") > pragma(database, "page_count") * share
 
   return {
-    get,
+    get(id: string): Stored | typeof Damaged | undefined {
+      const entry = find(id)
+      if (entry !== undefined && entry !== Damaged) room.used(id)
+      return entry
+    },
 
     set(id: string, entry: Stored, now: number) {
       const frame = Frame.encode(id, entry, crc32)
       if (frame.length > maxSize) throw new StoreError({ store: "sqlite", operation: "set", reason: "TooLarge" })
       last = { now, size: frame.length }
       write.run(toColumn(id), frame, entry.meta.expiresAt)
+      room.written(id)
       changes.changed(id)
       if (++writes % tidyEvery === 0) {
-        dropExpired.all(now, 2 * tidyEvery)
+        room.dropExpired(now, 2 * tidyEvery)
         isSparse = isFree(1 / 2)
       }
     },
@@ -57,6 +57,7 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
     // The others are told also where there was nothing: they may have a copy of what this database has lost.
     remove(id: string): boolean {
       const { changes: removed } = remove.run(toColumn(id))
+      room.written(id)
       changes.changed(id)
       return Number(removed) > 0
     },
@@ -72,7 +73,7 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
         const rows = page.all(after)
         for (const { id: column } of rows) {
           const id = fromColumn(column)
-          const entry = id.startsWith(prefix) ? get(id) : undefined
+          const entry = id.startsWith(prefix) ? find(id) : undefined
           if (entry !== undefined && entry !== Damaged) yield { id, meta: entry.meta }
         }
         if (rows.length === 0) return
@@ -82,17 +83,7 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
 
     size: () => Number(count.get()?.["size"]),
 
-    /** A little more than is needed, so that a full database does not do this at every write. */
-    makeRoom: () =>
-      atomically(database, () => {
-        const wanted = last.size + maxSize / 1024
-        let freed = totalSize(dropExpired.all(last.now, 1024))
-        while (freed < wanted) {
-          const dropped = totalSize(dropOldest.all())
-          if (dropped === 0) return
-          freed += dropped
-        }
-      }),
+    makeRoom: () => room.make(last.size, last.now),
 
     /** More of the file is free than is used. */
     isSparse: () => isSparse,
@@ -104,6 +95,3 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
     }
   }
 }
-
-const totalSize = (rows: ReadonlyArray<Record<string, unknown>>): number =>
-  rows.reduce((total, { size }) => total + Number(size), 0)
