@@ -486,6 +486,42 @@ describe("options", () => {
     expect(berlin()["~tags"]).toEqual([])
   })
 
+  it("a key has the tag of its class and those of its indexes apart from the class's own", () => {
+    const payload = { city: Schema.String, days: Schema.Number, toString: Schema.optionalKey(Schema.String) }
+    const tags = (key: { readonly city: string }) => [key.city, "~mine", "x".repeat(300)]
+    const Key = define({ payload, indexes: ["days", "toString"], tags })
+    const { ownTags, structuralTags } = new Key({ city: "Berlin", days: 3 })["~class"]
+    const key = new Key({ city: "Rome", days: 1 })
+    expect(structuralTags(key)).toEqual(["~Key", "~Key:days=1,", "~Key:toString=!"])
+    expect(ownTags(key)).toEqual(["Rome", "~~mine", expect.stringMatching(/^~#/)])
+    expect(CacheKey.tags(key)).toEqual([...structuralTags(key).slice(1), ...ownTags(key)])
+  })
+
+  it("every version of a class has its tag, so that an invalidation reaches them all", () => {
+    const structural = ["1", "2"].map((version) => {
+      const key = new (define({ version, payload: { city: Schema.String }, indexes: ["city"] }))({ city: "Berlin" })
+      return key["~class"].structuralTags(key)
+    })
+    expect(structural).toEqual([["~Key", "~Key:city=6:Berlin"], ["~Key", "~Key:city=6:Berlin"]])
+  })
+
+  it("tags that do not depend on the payload are one frozen list", () => {
+    const info = berlin()["~class"]
+    const rome = new Weather({ city: "Rome", days: 1 })
+    expect(info.structuralTags(berlin())).toEqual(["~Weather"])
+    expect(info.structuralTags(berlin())).toBe(info.structuralTags(rome))
+    expect(info.ownTags(berlin())).toEqual([])
+    expect(info.ownTags(berlin())).toBe(info.ownTags(rome))
+    for (const tags of [info.structuralTags(rome), info.ownTags(rome)]) expect(Object.isFrozen(tags)).toBe(true)
+
+    const given = ["a", "~b"]
+    const Tagged = define({ tags: given })
+    given.push("later")
+    expect(CacheKey.tags(new Tagged())).toEqual(["a", "~~b"])
+    expect(CacheKey.tags(new Tagged())).toBe(CacheKey.tags(new Tagged()))
+    expect(Object.isFrozen(given)).toBe(false)
+  })
+
   it.each<[string, object, RegExp]>([
     ["an unknown option", { tag: [] }, /no option "tag"/],
     ["`ignore` of no field", { payload: { a: Schema.String }, ignore: ["b"] }, /`ignore` names "b"/],

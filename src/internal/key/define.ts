@@ -9,13 +9,13 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import { CacheConfigError } from "../../CacheError.ts"
-import { byName, type Fields, has, join, makeCompile, type Property, property } from "./canonical.ts"
+import { type Fields, has } from "./canonical.ts"
 import { isClass } from "./declaration.ts"
-import { byteLength, idOfString, limit } from "./id.ts"
+import { byteLength, limit } from "./id.ts"
 import type { AnyCodec, KeyInfo } from "./info.ts"
+import { compileFields, configError, encoder } from "./payload.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
-import { Mismatch, Refused } from "./text.ts"
+import { keyTags } from "./tags.ts"
 
 /** What makes an object a key. */
 export const keyTypeId = "~effect-cached/CacheKey"
@@ -55,8 +55,8 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   let prefix: string | undefined
   const encode = encoder(name, properties)
   const codecs = { success: success as AnyCodec, error: error as AnyCodec }
-  const info = keyInfo({ name, payload, ...codecs, hasError: options.error !== undefined }, options, properties)
-  const tags = tagger(info, options)
+  const tags = keyTags(name, options, properties)
+  const info: KeyInfo = { name, payload, ...codecs, hasError: options.error !== undefined, ...tags.info }
   const assign = assigner(name, fields)
   const decode = Schema.decodeUnknownEffect(payload)
 
@@ -79,7 +79,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
       return limit(prefix ??= prefixOf(), encode(this as unknown as Fields))
     }
     get "~tags"(): ReadonlyArray<string> {
-      return tags(this as unknown as Fields)
+      return tags.declared(this)
     }
     get "~class"(): KeyInfo {
       return info
@@ -110,9 +110,6 @@ const variance = { _A: (_: never) => _, _E: (_: never) => _, _R: (_: never) => _
 
 const requestTypeId = "~effect/Request"
 const requestVariance = (Request.RequestPrototype as unknown as Record<string, unknown>)[requestTypeId]
-
-const configError = (name: string, problem: string): CacheConfigError =>
-  new CacheConfigError({ message: `The key class "${name}": ${problem}` })
 
 // ---- what can be wrong with a definition
 
@@ -153,18 +150,6 @@ const checkField = (name: string, field: PropertyKey, schema: unknown): void => 
   if (!Schema.isSchema(schema)) throw configError(name, `the field "${text}" is not a schema`)
 }
 
-const compileFields = (name: string, fields: Schema.Struct.Fields): ReadonlyArray<Property> => {
-  const compile = makeCompile()
-  const compileField = ([field, schema]: [string, Schema.Constraint]): Property => {
-    try {
-      return property(field, schema.ast, compile)
-    } catch (error) {
-      throw located(name, field, error)
-    }
-  }
-  return Object.entries(fields).map(compileField).sort(byName)
-}
-
 const refuseOpaque = (
   name: string,
   parts: ReadonlyArray<readonly [part: string, schema: Schema.Constraint]>,
@@ -182,38 +167,6 @@ const refuseOpaque = (
 }
 
 // ---- payloads
-
-const encoder = (name: string, properties: ReadonlyArray<Property>): (fields: Fields) => string => {
-  const encode = join(properties)
-  return (fields) => {
-    try {
-      return encode(fields)
-    } catch (error) {
-      throw locate(name, properties, fields, error)
-    }
-  }
-}
-
-/** Finds the field that failed by encoding them one by one: the fast way does not know where it was. */
-const locate = (name: string, properties: ReadonlyArray<Property>, fields: Fields, error: unknown): unknown => {
-  for (const property of properties) {
-    try {
-      property.encode(fields)
-    } catch (cause) {
-      return located(name, property.name, cause)
-    }
-  }
-  return error
-}
-
-const located = (name: string, field: string, cause: unknown): unknown => {
-  if (cause instanceof Mismatch) return configError(name, `in the field "${field}" ${cause.message}`)
-  if (cause instanceof Refused) return configError(name, `the field "${field}" cannot be in an id: ${cause.message}`)
-  if (cause instanceof RangeError) {
-    return configError(name, `the field "${field}" is nested too deeply, or contains itself`)
-  }
-  return cause
-}
 
 /** Copies the declared fields of a constructor's input, applying defaults and constructing classes. */
 const assigner = (
@@ -288,37 +241,4 @@ const construction = (ast: SchemaAST.AST): "defaults" | "classes" | "none" => {
   }
   walk(SchemaAST.toType(ast), { suspended: "follow", visit })
   return defaults ? "defaults" : classes ? "classes" : "none"
-}
-
-// ---- tags
-
-const noTags: ReadonlyArray<string> = Object.freeze([])
-
-const keyInfo = (
-  base: Omit<KeyInfo, "tag" | "indexTag">,
-  options: Options,
-  properties: ReadonlyArray<Property>
-): KeyInfo => ({
-  ...base,
-  // Without fingerprint: what is invalidated is invalidated in every version of the class.
-  tag: `~${base.name}`,
-  indexTag: (field, value) => {
-    const index = options.indexes?.includes(field) ? properties.find((property) => property.name === field) : undefined
-    if (index === undefined) throw configError(base.name, `"${field}" is not one of its \`indexes\``)
-    const fields = value === undefined && index.optional ? {} : { [field]: value }
-    return limit(`~${base.name}:${field}=`, encoder(base.name, [index])(fields))
-  }
-})
-
-const tagger = (info: KeyInfo, options: Options): (fields: Fields) => ReadonlyArray<string> => {
-  const indexes = options.indexes ?? []
-  const given = options.tags
-  if (indexes.length === 0 && (given === undefined || given.length === 0 && Array.isArray(given))) return () => noTags
-  const ownTags = (typeof given === "function" ? given : () => given ?? noTags) as (
-    fields: Fields
-  ) => ReadonlyArray<string>
-  return (fields) => [
-    ...indexes.map((field) => info.indexTag(String(field), fields[String(field)])),
-    ...ownTags(fields).map(idOfString)
-  ]
 }

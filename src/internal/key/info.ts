@@ -13,6 +13,10 @@ export interface KeyInfo {
   readonly hasError: boolean
   /** the tag of every key of this class, in all its versions; it is not among a key's `~tags` */
   readonly tag: string
+  /** what an entry of the key carries whatever tags its user gives: the class's tag, then those of its indexes */
+  readonly structuralTags: (key: object) => ReadonlyArray<string>
+  /** the tags that the class declares, as the cache stores them */
+  readonly ownTags: (key: object) => ReadonlyArray<string>
   /** the tag of all keys with this value in a declared index; throws `CacheConfigError` for a field that is none */
   readonly indexTag: (field: string, value: unknown) => string
 }
