@@ -170,8 +170,8 @@ export interface Options<
     | ReadonlyArray<string>
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
     | undefined
-  /** fields by whose value keys of this class can be invalidated together */
-  readonly indexes?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
+  /** fields, and combinations of fields, by whose values keys of this class can be invalidated together */
+  readonly indexes?: ReadonlyArray<keyof NoInfer<Fields> | ReadonlyArray<keyof NoInfer<Fields>>> | undefined
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -200,11 +200,11 @@ export interface Options<
  * class Weather extends CacheKey.Class<Weather>()("Weather", {
  *   payload: { city: Schema.String, days: Schema.Int },
  *   success: Schema.Struct({ celsius: Schema.Number }),
- *   indexes: ["city"]
+ *   indexes: ["city", ["city", "days"]]
  * }) {}
  *
  * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@gzqw-M-u:6:Berlin3,"
- * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin"]
+ * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin", "~Weather:~4:city4:days=6:Berlin3,"]
  * ```
  *
  * @category constructors

@@ -472,11 +472,6 @@ describe("options", () => {
     })
     const key = new Key({ city: "Berlin", days: 3 })
     expect(CacheKey.tags(key)).toEqual(["~Key:days=3,", "~Key:note=!", "Berlin", "~~mine"])
-    expect(key["~class"].indexTag("days", 3)).toBe("~Key:days=3,")
-    expect(key["~class"].indexTag("note", undefined)).toBe("~Key:note=!")
-    expect(key["~class"].indexTag("note", "x".repeat(300))).toMatch(/^~Key:note=#/)
-    expect(messageOf(() => key["~class"].indexTag("city", "x"))).toMatch(/"city" is not one of its `indexes`/)
-    expect(messageOf(() => key["~class"].indexTag("days", "x"))).toMatch(/the field "days"/)
     expect(CacheKey.tags(new (define({ tags: ["a"] }))())).toEqual(["a"])
   })
 
@@ -527,6 +522,21 @@ describe("options", () => {
     ["`ignore` of no field", { payload: { a: Schema.String }, ignore: ["b"] }, /`ignore` names "b"/],
     ["`indexes` of no field", { payload: { a: Schema.String }, indexes: ["b"] }, /`indexes` names "b"/],
     ["an ignored index", { payload: { a: Schema.String }, ignore: ["a"], indexes: ["a"] }, /"a" cannot be both/],
+    ["`indexes` that is no list", { payload: { a: Schema.String }, indexes: "a" }, /`indexes` is not a list/],
+    ["a combination of no fields", { payload: { a: Schema.String }, indexes: [[]] }, /a combination of no fields/],
+    ["a combination with no field", { payload: { a: Schema.String }, indexes: [["a", "b"]] }, /`indexes` names "b"/],
+    [
+      "an ignored field in a combination",
+      { payload: { a: Schema.String, b: Schema.String }, ignore: ["b"], indexes: [["a", "b"]] },
+      /"b" cannot be both/
+    ],
+    ["a field twice in a combination", { payload: { a: Schema.String }, indexes: [["a", "a"]] }, /names "a" twice/],
+    ["an index twice", { payload: { a: Schema.String }, indexes: ["a", ["a"]] }, /declares "a" twice/],
+    [
+      "a combination twice",
+      { payload: { a: Schema.String, b: Schema.String }, indexes: [["a", "b"], ["b", "a"]] },
+      /declares \["a","b"\] twice/
+    ],
     ["a schema as payload", { payload: Schema.Struct({ a: Schema.String }) }, /`payload` takes the fields/],
     ["a success that is no schema", { success: "x" }, /`success` is not a schema/],
     ["an error that is no schema", { error: "x" }, /`error` is not a schema/],

@@ -24,6 +24,11 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 }
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.String }) {}
 class Today extends CacheKey.Class<Today>()("Today", { payload: { id: Schema.FiniteFromString }, success: Local }) {}
+class Indexed extends CacheKey.Class<Indexed>()("Indexed", {
+  payload: { city: Schema.String, days: Schema.Number, 1: Schema.String },
+  success: Schema.Number,
+  indexes: ["city", 1, ["city", "days"]]
+}) {}
 class Free extends CacheKey.Class<Free>()("Free", {
   payload: { id: Schema.String, tags: Schema.Number, pipe: Schema.Boolean, _tag: Schema.String },
   success: Schema.Void
@@ -44,6 +49,9 @@ same<typeof Weather.keyName, "Weather">(true)
 same<typeof Weather.payload.fields.city, Schema.String>(true)
 same<typeof Weather.success, Schema.Number>(true)
 same<typeof Weather.error, typeof Down>(true)
+
+same<Indexed extends CacheKey.CacheKey<number> ? true : false, true>(true)
+same<CacheKey.Input<typeof Indexed>, { readonly city: string; readonly days: number; readonly 1: string }>(true)
 
 export const nothing = new Settings()
 export const free: string = new Free({ id: "a", tags: 1, pipe: true, _tag: "x" }).id
@@ -87,6 +95,10 @@ fn(Weather, { lookup: () => Effect.succeed("x") })
 CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.Number, ignore: ["b"] })
 // @ts-expect-error `indexes` names no field
 CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.Number, indexes: ["b"] })
+// @ts-expect-error a combination names no field
+CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.Number, indexes: [["a", "b"]] })
+// @ts-expect-error a combination of combinations
+CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.Number, indexes: [[["a"]]] })
 // @ts-expect-error an unknown option
 CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.Number, tag: [] })
 // @ts-expect-error without `Self`

@@ -15,19 +15,17 @@ import { byteLength, limit } from "./id.ts"
 import type { AnyCodec, KeyInfo } from "./info.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
-import { keyTags } from "./tags.ts"
+import { checkIndexes, keyTags, type TagOptions } from "./tags.ts"
 
 /** What makes an object a key. */
 export const keyTypeId = "~effect-cached/CacheKey"
 
-export interface Options {
+export interface Options extends TagOptions {
   readonly payload?: Schema.Struct.Fields | undefined
   readonly success: Schema.Constraint
   readonly error?: Schema.Constraint | undefined
   readonly ignore?: ReadonlyArray<PropertyKey> | undefined
-  readonly indexes?: ReadonlyArray<PropertyKey> | undefined
   readonly version?: string | undefined
-  readonly tags?: ReadonlyArray<string> | ((payload: never) => ReadonlyArray<string>) | undefined
 }
 
 export interface Key {
@@ -135,12 +133,9 @@ const checkOptions = (name: string, options: Options): void => {
   if (options.error !== undefined && !Schema.isSchema(options.error)) {
     throw configError(name, "`error` is not a schema")
   }
-  for (const option of ["ignore", "indexes"] as const) {
-    const stranger = options[option]?.find((field) => !Object.hasOwn(fields, field))
-    if (stranger !== undefined) throw configError(name, `\`${option}\` names "${String(stranger)}", which is no field`)
-  }
-  const both = options.indexes?.find((field) => options.ignore?.includes(field))
-  if (both !== undefined) throw configError(name, `the field "${String(both)}" cannot be both ignored and an index`)
+  const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
+  if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is no field`)
+  checkIndexes(name, options, fields)
 }
 
 const checkField = (name: string, field: PropertyKey, schema: unknown): void => {

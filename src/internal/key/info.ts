@@ -17,8 +17,11 @@ export interface KeyInfo {
   readonly structuralTags: (key: object) => ReadonlyArray<string>
   /** the tags that the class declares, as the cache stores them */
   readonly ownTags: (key: object) => ReadonlyArray<string>
-  /** the tag of all keys with this value in a declared index; throws `CacheConfigError` for a field that is none */
-  readonly indexTag: (field: string, value: unknown) => string
+  /**
+   * the tag of all keys with these values, in whatever order, of exactly the fields of a declared index; throws
+   * `CacheConfigError` where there is no such index
+   */
+  readonly indexTagOf: (where: { readonly [field: string]: unknown }) => string
 }
 
 /** A codec of anything; `any` because what is encoded is the serializer's business. */

@@ -3,14 +3,15 @@ import { type Fields, has, type Property } from "./canonical.ts"
 import { idOfString, limit } from "./id.ts"
 import type { KeyInfo } from "./info.ts"
 import { configError, encoder } from "./payload.ts"
+import { string } from "./text.ts"
 
 export interface TagOptions {
-  readonly indexes?: ReadonlyArray<PropertyKey> | undefined
+  readonly indexes?: ReadonlyArray<PropertyKey | ReadonlyArray<PropertyKey>> | undefined
   readonly tags?: ReadonlyArray<string> | ((payload: never) => ReadonlyArray<string>) | undefined
 }
 
 export interface KeyTags {
-  readonly info: Pick<KeyInfo, "tag" | "structuralTags" | "ownTags" | "indexTag">
+  readonly info: Pick<KeyInfo, "tag" | "structuralTags" | "ownTags" | "indexTagOf">
   /** the tags of its indexes, then the class's own */
   readonly declared: TagsOf
 }
@@ -25,21 +26,15 @@ const always = (tags: ReadonlyArray<string>): TagsOf => {
 export const keyTags = (name: string, options: TagOptions, properties: ReadonlyArray<Property>): KeyTags => {
   // Without fingerprint: what is invalidated is invalidated in every version of the class.
   const tag = `~${name}`
-  const indexes = options.indexes?.map(String) ?? []
-  const indexTag = (field: string, value: unknown): string => {
-    const index = indexes.includes(field) ? properties.find((property) => property.name === field) : undefined
-    if (index === undefined) throw configError(name, `"${field}" is not one of its \`indexes\``)
-    const fields = value === undefined && index.optional ? {} : { [field]: value }
-    return limit(`~${name}:${field}=`, encoder(name, [index])(fields))
-  }
+  const indexes = (options.indexes ?? []).map((index) => makeIndex(name, fieldsOf(index), properties))
   const ownTags = own(options)
-  const indexTags: TagsOf = (key) => indexes.map((field) => indexTag(field, valueOf(key as Fields, field)))
+  const indexTags: TagsOf = (key) => indexes.map((index) => index.tag(key as Fields))
   return {
     info: {
       tag,
       structuralTags: indexes.length === 0 ? always([tag]) : (key) => [tag, ...indexTags(key)],
       ownTags,
-      indexTag
+      indexTagOf: tagOfWhere(name, indexes)
     },
     declared: indexes.length === 0 ? ownTags : (key) => [...indexTags(key), ...ownTags(key)]
   }
@@ -50,5 +45,78 @@ const own = ({ tags }: TagOptions): TagsOf =>
     ? (key) => tags(key as never).map(idOfString)
     : always((tags ?? []).map(idOfString))
 
-/** What every object inherits is no value of a field. */
-const valueOf = (fields: Fields, name: string): unknown => has(fields, name) ? fields[name] : undefined
+// ---- indexes
+
+interface Index {
+  readonly fields: ReadonlyArray<string>
+  readonly tag: (values: Fields) => string
+}
+
+/** the fields of an index, in the one order in which they are written */
+const fieldsOf = (index: PropertyKey | ReadonlyArray<PropertyKey>): ReadonlyArray<string> =>
+  (Array.isArray(index) ? index : [index]).map(String).sort()
+
+/** A set of fields as text, one text a set: it has the length before each name, which may have any character. */
+const setText = (fields: ReadonlyArray<string>): string => fields.map(string).join("")
+
+const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: ReadonlyArray<Property>): Index => {
+  const texts = fields.map((field) => valueText(name, properties.find((property) => property.name === field)!))
+  const [first, ...others] = texts
+  // No field begins with `~`, so a combination never meets a single field.
+  if (others.length === 0) return { fields, tag: (values) => limit(`~${name}:${fields[0]}=`, first!(values)) }
+  const set = setText(fields)
+  return { fields, tag: (values) => limit(`~${name}:~`, `${set}=${texts.map((text) => text(values)).join("")}`) }
+}
+
+const valueText = (name: string, property: Property): (values: Fields) => string => {
+  const encode = encoder(name, [property])
+  return (values) => {
+    // What every object inherits is no value of a field.
+    const value = has(values, property.name) ? values[property.name] : undefined
+    return encode(value === undefined && property.optional ? {} : { [property.name]: value })
+  }
+}
+
+const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>): KeyInfo["indexTagOf"] => {
+  const bySet = new Map(indexes.map((index) => [setText(index.fields), index]))
+  return (where) => {
+    const fields = Object.keys(where).sort()
+    if (fields.length === 0) {
+      throw configError(name, "no field is given, which would be every key of the class: use invalidateAll for that")
+    }
+    const index = bySet.get(setText(fields))
+    if (index !== undefined) return index.tag(where)
+    const declared = indexes.map((index) => listed(index.fields)).join(", ")
+    throw configError(
+      name,
+      `there is no index over exactly ${listed(fields)}, it declares ${declared || "none"}: ` +
+        `add ${JSON.stringify(fields)} to its \`indexes\`, or ask for one that it has`
+    )
+  }
+}
+
+const listed = (fields: ReadonlyArray<string>): string => JSON.stringify(fields.length === 1 ? fields[0] : fields)
+
+/** What is wrong with the indexes of a definition. */
+export const checkIndexes = (
+  name: string,
+  options: TagOptions & { readonly ignore?: ReadonlyArray<PropertyKey> | undefined },
+  fields: object
+): void => {
+  const indexes: unknown = options.indexes ?? []
+  if (!Array.isArray(indexes)) throw configError(name, "`indexes` is not a list of fields")
+  const ignored = options.ignore?.map(String) ?? []
+  const seen = new Set<string>()
+  for (const index of indexes.map(fieldsOf)) {
+    const stranger = index.find((field) => !Object.hasOwn(fields, field))
+    const both = index.find((field) => ignored.includes(field))
+    const twice = index.find((field, i) => index.indexOf(field) !== i)
+    const set = setText(index)
+    if (index.length === 0) throw configError(name, "`indexes` has a combination of no fields")
+    if (stranger !== undefined) throw configError(name, `\`indexes\` names "${stranger}", which is no field`)
+    if (both !== undefined) throw configError(name, `the field "${both}" cannot be both ignored and an index`)
+    if (twice !== undefined) throw configError(name, `\`indexes\` names "${twice}" twice in one combination`)
+    if (seen.has(set)) throw configError(name, `\`indexes\` declares ${listed(index)} twice (the order is no matter)`)
+    seen.add(set)
+  }
+}
