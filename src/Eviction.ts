@@ -25,6 +25,8 @@ export interface Node {
 export interface Policy {
   /** an entry came in, or took the place of one with the same id that was `removed` before */
   readonly added: (node: Node) => void
+  /** an entry took the place of another with the same id; without this method `old` is `removed` and `node` `added` */
+  readonly replaced?: ((old: Node, node: Node) => void) | undefined
   /** an entry was served */
   readonly read: (node: Node) => void
   /** an entry left, for whatever reason */
@@ -45,7 +47,23 @@ export interface Eviction {
 }
 
 /**
- * Evicts the entry that was not read or written for the longest time.
+ * Evicts the entry that was not read or written for the longest time. The default: it keeps what is in use.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("a", 1)
+ *   yield* Cached.set("b", 2)
+ *   yield* Cached.getOption("a")
+ *   yield* Cached.set("c", 3)
+ *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
+ * })
+ * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.lru })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
+ * ```
  *
  * @category policies
  * @since 0.1.0
@@ -53,34 +71,126 @@ export interface Eviction {
 export const lru: Eviction = {
   name: "lru",
   make: () => {
-    // a ring around a sentinel: `next` is the oldest, `previous` the newest, and no case for an empty list
-    const ring: Node = { id: "", previous: undefined, next: undefined }
-    ring.previous = ring
-    ring.next = ring
-    const unlink = (node: Node): void => {
-      node.previous!.next = node.next
-      node.next!.previous = node.previous
-    }
-    const append = (node: Node): void => {
-      const newest = ring.previous!
-      node.previous = newest
-      node.next = ring
-      newest.next = node
-      ring.previous = node
-    }
-    return {
-      added: append,
-      read: (node) => {
-        if (ring.previous === node) return
-        unlink(node)
-        append(node)
-      },
-      removed: (node) => {
-        unlink(node)
-        node.previous = undefined
-        node.next = undefined
-      },
-      victim: () => ring.next === ring ? undefined : ring.next
-    }
+    const ring = makeRing()
+    return { ...byAge(ring), read: ring.toEnd }
   }
 }
+
+/**
+ * Evicts the entry that came in first. Neither a read nor a new value under its id gives it another place; one that
+ * left and comes back is new. Use it where all entries should get the same chance, however often they are read.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("a", 1)
+ *   yield* Cached.set("b", 2)
+ *   yield* Cached.set("a", 10)
+ *   yield* Cached.set("c", 3)
+ *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
+ * })
+ * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.fifo })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["b", "c"]
+ * ```
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const fifo: Eviction = {
+  name: "fifo",
+  make: () => {
+    const ring = makeRing()
+    return { ...byAge(ring), replaced: ring.replace }
+  }
+}
+
+/**
+ * Evicts the entry whose value is the oldest: a new value under an id is a new place, reads do not count. Use it where
+ * old values are worth less however often they are read, as of prices or positions.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("a", 1)
+ *   yield* Cached.set("b", 2)
+ *   yield* Cached.set("a", 10)
+ *   yield* Cached.getOption("b")
+ *   yield* Cached.set("c", 3)
+ *   return yield* Effect.filter(["a", "b", "c"], Cached.has)
+ * })
+ * const cache = CacheLayer.memory({ capacity: 2, eviction: Eviction.leastRecentlyUpdated })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
+ * ```
+ *
+ * @category policies
+ * @since 0.1.0
+ */
+export const leastRecentlyUpdated: Eviction = {
+  name: "leastRecentlyUpdated",
+  make: () => byAge(makeRing())
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// internals
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Nodes in an order, in a ring around a sentinel: so the first and the last are no special cases. */
+interface Ring {
+  readonly append: (node: Node) => void
+  readonly remove: (node: Node) => void
+  readonly toEnd: (node: Node) => void
+  /** the new node takes the place of the old one */
+  readonly replace: (old: Node, node: Node) => void
+  readonly first: () => Node | undefined
+}
+
+const makeRing = (): Ring => {
+  const sentinel: Node = { id: "", previous: undefined, next: undefined }
+  sentinel.previous = sentinel
+  sentinel.next = sentinel
+  const insertAfter = (previous: Node, node: Node): void => {
+    const next = previous.next!
+    node.previous = previous
+    node.next = next
+    previous.next = node
+    next.previous = node
+  }
+  const unlink = (node: Node): void => {
+    node.previous!.next = node.next
+    node.next!.previous = node.previous
+  }
+  const remove = (node: Node): void => {
+    unlink(node)
+    node.previous = undefined
+    node.next = undefined
+  }
+  return {
+    append: (node) => insertAfter(sentinel.previous!, node),
+    remove,
+    toEnd: (node) => {
+      if (sentinel.previous === node) return
+      unlink(node)
+      insertAfter(sentinel.previous!, node)
+    },
+    replace: (old, node) => {
+      const previous = old.previous!
+      remove(old)
+      insertAfter(previous, node)
+    },
+    first: () => sentinel.next === sentinel ? undefined : sentinel.next
+  }
+}
+
+/** Evicts what stands in the ring the longest. */
+const byAge = (ring: Ring): Policy => ({
+  added: ring.append,
+  read: () => {},
+  removed: ring.remove,
+  victim: ring.first
+})

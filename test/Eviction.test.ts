@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Cached, CacheLayer, Eviction } from "effect-cached"
 
 const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: undefined })
@@ -21,10 +21,14 @@ const drive = (eviction: Eviction.Eviction, capacity: number) => {
     held,
     remove,
     write(id: string) {
-      remove(id)
       const fresh = node(id)
+      const old = held.get(id)
+      if (old !== undefined && policy.replaced !== undefined) policy.replaced(old, fresh)
+      else {
+        remove(id)
+        policy.added(fresh)
+      }
       held.set(id, fresh)
-      policy.added(fresh)
       while (held.size > capacity) {
         const victim = policy.victim()!
         evicted.push(victim.id)
@@ -57,25 +61,88 @@ describe("lru", () => {
     tier.remove("a")
     expect(tier.policy.victim()).toBe(undefined)
   })
+})
 
-  const Step = Schema.Struct({
-    kind: Schema.Literals(["write", "read", "remove"]),
-    id: Schema.Literals(["a", "b", "c", "d", "e", "f"])
+describe("fifo", () => {
+  it("evicts what came in first: neither reads nor new values count", () => {
+    const tier = drive(Eviction.fifo, 3)
+    for (const id of ["a", "b", "c"]) tier.write(id)
+    tier.read("a")
+    tier.write("a")
+    tier.write("b")
+    tier.write("d")
+    tier.write("e")
+    expect(tier.evicted).toEqual(["a", "b"])
   })
 
-  it.prop("does what a list in order of use does", [Schema.Array(Step)], ([steps]) => {
-    const tier = drive(Eviction.lru, 3)
+  it("an entry that left and comes back is new", () => {
+    const tier = drive(Eviction.fifo, 2)
+    for (const id of ["a", "b"]) tier.write(id)
+    tier.remove("a")
+    tier.write("a")
+    tier.write("c")
+    expect(tier.evicted).toEqual(["b"])
+  })
+})
+
+describe("leastRecentlyUpdated", () => {
+  it("ME-15: evicts the oldest write: a new value counts, a read does not", () => {
+    const tier = drive(Eviction.leastRecentlyUpdated, 3)
+    for (const id of ["a", "b", "c"]) tier.write(id)
+    tier.write("a")
+    tier.read("b")
+    tier.write("d")
+    tier.write("e")
+    expect(tier.evicted).toEqual(["b", "c"])
+  })
+})
+
+type Kind = "write" | "read" | "remove"
+
+/** the order of the entries after a step, first the one to evict, kept in an array */
+const models: ReadonlyArray<{
+  readonly eviction: Eviction.Eviction
+  readonly moves: (kind: Kind) => boolean
+}> = [
+  { eviction: Eviction.lru, moves: () => true },
+  { eviction: Eviction.fifo, moves: () => false },
+  { eviction: Eviction.leastRecentlyUpdated, moves: (kind) => kind === "write" }
+]
+
+describe.each(models)("$eviction.name against a list", ({ eviction, moves }) => {
+  const Step = Schema.Struct({
+    kind: Schema.Literals(["write", "write", "read", "remove"]),
+    id: Schema.Literals(["a", "b", "c", "d", "e", "f"])
+  })
+  const Steps = Schema.Array(Step).check(Schema.isMaxLength(60))
+
+  it.prop("evicts what the list does", [Steps], ([steps]) => {
+    const tier = drive(eviction, 3)
     const evicted: Array<string> = []
     let order: Array<string> = []
     for (const { id, kind } of steps) {
       tier[kind](id)
       const there = order.includes(id)
-      order = order.filter((other) => other !== id)
-      if (kind === "write" || (kind === "read" && there)) order.push(id)
+      const stays = there && kind !== "remove" && !moves(kind)
+      if (!stays) order = order.filter((other) => other !== id)
+      if (!stays && (kind === "write" || (kind === "read" && there))) order.push(id)
       if (order.length > 3) evicted.push(order.shift()!)
+      expect(tier.policy.victim()?.id).toBe(order[0])
+      expect(tier.policy.victim()).toBe(tier.held.get(order[0]!))
     }
     expect(tier.evicted).toEqual(evicted)
     expect(Array.from(tier.held.keys()).sort()).toEqual([...order].sort())
+  }, { arbitrary: { runs: 500 } })
+
+  it.prop("leaves no link to or from what left", [Steps], ([steps]) => {
+    const tier = drive(eviction, 3)
+    const all = new Set<Eviction.Node>()
+    for (const { id, kind } of steps) {
+      tier[kind](id)
+      for (const node of tier.held.values()) all.add(node)
+    }
+    const linked = Array.from(all).filter((node) => node.previous !== undefined || node.next !== undefined)
+    expect(new Set(linked)).toEqual(new Set(tier.held.values()))
   })
 })
 
@@ -95,6 +162,55 @@ describe("a full memory tier", () => {
       expect(left).toEqual(["b", "c", "e", "f"])
       expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 4 })
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 4 }))))
+
+  it.effect.each<[string, Eviction.Eviction, ReadonlyArray<string>]>([
+    ["lru", Eviction.lru, ["a", "b", "e", "f"]],
+    ["fifo", Eviction.fifo, ["c", "d", "e", "f"]],
+    ["leastRecentlyUpdated (ME-15)", Eviction.leastRecentlyUpdated, ["a", "d", "e", "f"]]
+  ])("under %s keeps what that policy keeps", ([, eviction, kept]) =>
+    Effect.gen(function*() {
+      yield* Effect.forEach(["a", "b", "c", "d"], get)
+      yield* Cached.set("a", "new")
+      expect(yield* get("b")).toBe("b")
+      yield* get("e")
+      yield* get("f")
+      expect(yield* Effect.filter(["a", "b", "c", "d", "e", "f"], Cached.has)).toEqual(kept)
+      expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 4 })
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 4, eviction }))))
+
+  it.effect("tells a policy that asks for it of a new value in the place of an old one, once", () => {
+    const told: Array<string> = []
+    const nodes: Array<Eviction.Node> = []
+    const eviction: Eviction.Eviction = {
+      name: "told",
+      make: () => ({
+        added: (node) => {
+          told.push(`added ${node.id}`)
+          nodes.push(node)
+        },
+        replaced: (old, node) => {
+          told.push(`replaced ${node.id}`)
+          expect(old).toBe(nodes.at(-1))
+          expect(node).not.toBe(old)
+          nodes.push(node)
+        },
+        read: () => {},
+        removed: (node) => {
+          told.push(`removed ${node.id}`)
+          expect(node).toBe(nodes.at(-1))
+        },
+        victim: () => undefined
+      })
+    }
+    return Effect.gen(function*() {
+      yield* Cached.set("a", 1)
+      yield* Cached.set("a", 2)
+      expect(yield* Cached.getOption("a")).toEqual(Option.some(2))
+      yield* Cached.invalidate("a")
+      yield* Cached.set("a", 3)
+      expect(told).toEqual(["added a", "replaced a", "removed a", "added a"])
+    }).pipe(Effect.provide(CacheLayer.memory({ eviction })))
+  })
 
   it.effect("asks the policy it was given", () => {
     const asked: Array<string> = []

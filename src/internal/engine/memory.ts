@@ -43,7 +43,7 @@ export const touch = (self: Memory, entry: Entry): void => {
 }
 
 export const put = (self: Memory, entry: Entry): void => {
-  if (self.capacity === 0) return
+  if (self.capacity === 0 || replace(self, entry)) return
   remove(self, entry.id)
   self.entries.set(entry.id, entry)
   self.policy.added(entry)
@@ -53,6 +53,17 @@ export const put = (self: Memory, entry: Entry): void => {
     remove(self, victim.id)
     self.evictions++
   }
+}
+
+/** whether it took the place of another, for a policy that tells this from coming new */
+const replace = (self: Memory, entry: Entry): boolean => {
+  const { entries, policy } = self
+  if (policy.replaced === undefined) return false
+  const old = entries.get(entry.id)
+  if (old === undefined) return false
+  entries.set(entry.id, entry)
+  policy.replaced(old, entry)
+  return true
 }
 
 export const remove = (self: Memory, id: string): boolean => {
