@@ -658,3 +658,5 @@ export const invalidateAfter: {
       return Effect.all([invalidateMany(keys), invalidateTags(tags)], { concurrency: "unbounded" })
     })
   ))
+
+export { type StoreCall, tapStore, type TapStoreOptions } from "./internal/language/tapStore.ts"
