@@ -1,0 +1,159 @@
+/**
+ * A bridge between tags and Effect's `Reactivity`, both ways.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Caching from "./Caching.ts"
+import { escapeTag } from "./internal/engine/keys.ts"
+import * as Policy from "./internal/engine/policy.ts"
+
+/**
+ * Connects a cache layer with `Reactivity`: provide it instead of that one, and instead of `Reactivity.layer`.
+ *
+ * - What is invalidated through `Reactivity` (`invalidate`, `mutation`, also after an SQL transaction has committed)
+ *   invalidates the tags of the same name first, so that no query that runs again is answered with an old value.
+ * - What is invalidated by tag (`Cached.invalidateTag`, `Cached.invalidateAfter`) runs the queries of that name again,
+ *   once the cache no longer has it. Other processes' queries are not run; they see a new value when they next run.
+ *
+ * A list of keys are the tags of these names, numbers and booleans as text. A record names its keys and each id:
+ * `{ users: [1, 2] }` are the tags `users`, `users:1` and `users:2`, as it is for `Reactivity` itself; an entry that is
+ * to live on when another user changes has the tag `users:1` alone, and is invalidated by `["users:1"]`. Objects have
+ * no tag in a list, and in a record that of their hash.
+ *
+ * Within `Reactivity.withBatch` the cache is invalidated at once, and again at the end of the batch, before the queries
+ * run: what was loaded in between may be older than what the batch has written.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Reactivity } from "effect/reactivity"
+ * import { Cached, CacheLayer, CacheReactivity } from "effect-cached"
+ *
+ * let names = ["Ada"]
+ * const all = Effect.sync(() => names).pipe(Cached.ttl({ key: "all", ttl: "1 hour", tags: ["users"] }))
+ * const add = (name: string) => Effect.sync(() => names = [...names, name]).pipe(Reactivity.mutation(["users"]))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* all
+ *   yield* add("Grace")
+ *   return yield* all
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheReactivity.layer(CacheLayer.memory())))) // => ["Ada", "Grace"]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <E, R>(
+  cache: Layer.Layer<Caching.Caching, E, R>
+): Layer.Layer<Caching.Caching | Reactivity.Reactivity, E, R> =>
+  Layer.provide(
+    Layer.effectContext(Effect.contextWith((context: Context.Context<Caching.Caching | Reactivity.Reactivity>) => {
+      const bridge: Bridge = {
+        caching: Context.get(context, Caching.Caching),
+        reactivity: Context.get(context, Reactivity.Reactivity),
+        fork: Effect.runForkWith(context)
+      }
+      return Effect.succeed(
+        Context.make(Caching.Caching, cachingOf(bridge)).pipe(Context.add(Reactivity.Reactivity, reactivityOf(bridge)))
+      )
+    })),
+    [cache, Reactivity.layer]
+  )
+
+type Keys = Parameters<Reactivity.Reactivity["invalidate"]>[0]
+
+/** What is below: neither of the two knows of the other, so nothing comes back to where it began. */
+interface Bridge {
+  readonly caching: Caching.Shape
+  readonly reactivity: Reactivity.Reactivity
+  readonly fork: (effect: Effect.Effect<void>) => unknown
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// names
+// ---------------------------------------------------------------------------------------------------------------------
+
+const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
+
+/** As `Reactivity` itself names them, in one list. */
+const listOf = (keys: Keys): ReadonlyArray<unknown> =>
+  Array.isArray(keys)
+    ? keys
+    : Object.entries(keys as Exclude<Keys, ReadonlyArray<unknown>>).flatMap(([key, ids]) => [
+      key,
+      ...ids.map((id) => `${key}:${isName(id) ? id : Hash.hash(id)}`)
+    ])
+
+const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName).map((key) => escapeTag(String(key)))
+
+/** The cache tells tags as it writes them, which is how it writes most keys, but not all. */
+const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
+
+// ---------------------------------------------------------------------------------------------------------------------
+// both ways
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Tags that are invalidated once more when the batch ends. */
+const Batch = Context.Reference<Set<string> | undefined>("effect-cached/CacheReactivity/Batch", {
+  defaultValue: () => undefined
+})
+
+const cachingOf = ({ caching, reactivity }: Bridge): Caching.Shape => ({
+  ...caching,
+  invalidateTags: (tags, ...rest) => both(tags, caching.invalidateTags(tags, ...rest), reactivity.invalidate(tags))
+})
+
+/** The queries run whatever becomes of the cache's part: that was invalid in this process before it could fail. */
+const both = (
+  tags: ReadonlyArray<string>,
+  ofCache: Effect.Effect<void>,
+  ofQueries: Effect.Effect<void>
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const batch = fiber.getRef(Batch)
+    for (const tag of tags) batch?.add(tag)
+    return Effect.ensuring(ofCache, ofQueries)
+  })
+
+const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactivity => {
+  const invalidateTags = (tags: ReadonlyArray<string>): Effect.Effect<void> =>
+    Effect.withFiber((fiber) =>
+      fiber.getRef(Policy.Current).disabled.has("invalidate") ? Effect.void : caching.invalidateTags(tags)
+    )
+
+  const invalidate = (keys: Keys): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const tags = tagsOf(keys)
+      return both(tags, invalidateTags(tags), reactivity.invalidate(withTags(keys)))
+    })
+
+  return {
+    ...reactivity,
+    registerUnsafe: (keys, handler) => reactivity.registerUnsafe(withTags(keys), handler),
+    query: (keys, effect) => reactivity.query(withTags(keys), effect),
+    stream: (keys, effect) => reactivity.stream(withTags(keys), effect),
+    invalidate,
+    invalidateUnsafe: (keys) => {
+      // What it does in this process it does before it first waits: here, before the queries run.
+      fork(invalidateTags(tagsOf(keys)))
+      reactivity.invalidateUnsafe(withTags(keys))
+    },
+    // What has happened is followed by its invalidation, whoever is interrupted then.
+    mutation: (keys, effect) => Effect.onExit(effect, (exit) => Exit.isSuccess(exit) ? invalidate(keys) : Effect.void),
+    withBatch: (effect) =>
+      Effect.suspend(() => {
+        const batch = new Set<string>()
+        return effect.pipe(
+          Effect.provideService(Batch, batch),
+          Effect.onExit(() => Effect.suspend(() => invalidateTags(Array.from(batch)))),
+          reactivity.withBatch
+        )
+      })
+  }
+}

@@ -1,0 +1,306 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer, Queue, type Scope, Stream } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, CacheReactivity, type Caching, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { Reactivity } from "effect/reactivity"
+import { TestClock } from "effect/testing"
+
+/** A source and what is cached of it, in two calls that can be told apart. */
+const source = (tags: ReadonlyArray<string>, key = "value") => {
+  let value = 1
+  let loads = 0
+  return {
+    write: (next: number) => Effect.sync(() => (value = next)),
+    loads: () => loads,
+    cached: Effect.sync(() => {
+      loads++
+      return value
+    }).pipe(Cached.ttl({ key, ttl: "1 hour", tags }))
+  }
+}
+
+/** Lets virtual time pass for as long as the effect needs it. */
+const withTimePassing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
+    return yield* Fiber.join(fiber)
+  })
+
+type Services = Caching.Caching | Reactivity.Reactivity | Scope.Scope
+
+const memory = CacheReactivity.layer(CacheLayer.memory())
+
+const onStore = (store: Store.Store) =>
+  CacheReactivity.layer(CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store))))
+
+const caches = {
+  "in memory": () => memory,
+  "on a store": () => onStore(MemoryStore.make())
+}
+
+/** All that has been answered so far, once everything that can run has run. */
+const answers = <A>(queue: Queue.Dequeue<A>) =>
+  Effect.andThen(Effect.yieldNow, Effect.map(Queue.clear(queue), Array.from))
+
+for (const [name, layer] of Object.entries(caches)) {
+  const test = <E>(program: () => Effect.Effect<void, E, Services>) => () =>
+    Effect.scoped(program()).pipe(Effect.provide(layer()))
+
+  describe(`Reactivity and a cache ${name}`, () => {
+    it.effect(
+      "what is invalidated through Reactivity is loaded anew",
+      test(Effect.fnUntraced(function*() {
+        const users = source(["users"])
+        yield* users.cached
+        yield* users.write(2)
+        expect(yield* users.cached).toBe(1)
+        yield* Reactivity.invalidate(["others"])
+        expect(yield* users.cached).toBe(1)
+        yield* Reactivity.invalidate(["users"])
+        expect(yield* users.cached).toBe(2)
+        expect(users.loads()).toBe(2)
+      }))
+    )
+
+    it.effect(
+      "a query runs again after an invalidation by tag, once, and sees the new value",
+      test(Effect.fnUntraced(function*() {
+        const users = source(["users"])
+        const queue = yield* Reactivity.query(users.cached, ["users"])
+        expect(yield* answers(queue)).toEqual([1])
+        yield* users.write(2)
+        yield* Cached.invalidateTag("others")
+        expect(yield* answers(queue)).toEqual([])
+        yield* Cached.invalidateTag("users")
+        expect(yield* answers(queue)).toEqual([2])
+        yield* users.write(3)
+        yield* Effect.succeed("saved").pipe(Cached.invalidateAfter({ tag: "users" }))
+        expect(yield* answers(queue)).toEqual([3])
+        expect(users.loads()).toBe(3)
+      }))
+    )
+
+    it.effect(
+      "a query that runs again after an invalidation through Reactivity is never answered with the old value",
+      test(Effect.fnUntraced(function*() {
+        const users = source(["users"])
+        const queue = yield* Reactivity.query(users.cached, ["users"])
+        expect(yield* answers(queue)).toEqual([1])
+        const reactivity = yield* Reactivity.Reactivity
+        const ways = [
+          Reactivity.invalidate(["users"]),
+          Effect.sync(() => reactivity.invalidateUnsafe(["users"])),
+          Effect.void.pipe(Reactivity.mutation(["users"])),
+          reactivity.withBatch(Reactivity.invalidate(["users"]))
+        ]
+        for (const [i, way] of ways.entries()) {
+          yield* users.write(10 + i)
+          yield* way
+          expect(yield* answers(queue)).toEqual([10 + i])
+          expect(users.loads()).toBe(2 + i)
+        }
+      }))
+    )
+
+    it.effect(
+      "a stream goes on with what is new",
+      test(Effect.fnUntraced(function*() {
+        const users = source(["users"])
+        const seen: Array<number> = []
+        const listening = Reactivity.stream(users.cached, { users: [1] }).pipe(
+          Stream.runForEach((value) => Effect.sync(() => seen.push(value)))
+        )
+        yield* Effect.forkScoped(listening, { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* users.write(2)
+        yield* Cached.invalidateTag("users")
+        yield* Effect.yieldNow
+        yield* users.write(3)
+        yield* Reactivity.invalidate({ users: [1] })
+        yield* Effect.yieldNow
+        expect(seen).toEqual([1, 2, 3])
+      }))
+    )
+
+    it.effect(
+      "a mutation invalidates when it has succeeded, and leaves the cache alone when it fails",
+      test(Effect.fnUntraced(function*() {
+        const users = source(["users"])
+        yield* users.cached
+        yield* Effect.flip(users.write(2).pipe(Effect.andThen(Effect.fail("no")), Reactivity.mutation(["users"])))
+        expect(yield* users.cached).toBe(1)
+        expect(yield* users.write(3).pipe(Reactivity.mutation(["users"]))).toBe(3)
+        expect(yield* users.cached).toBe(3)
+      }))
+    )
+
+    it.effect(
+      "a record names its keys and each of their ids",
+      test(Effect.fnUntraced(function*() {
+        const [all, one, two, three] = [["users"], ["users:1"], ["users:2"], ["users:3"]].map((tags) =>
+          source(tags, tags[0]!)
+        )
+        const loads = () => [all, one, two, three].map((source) => source!.loads())
+        const readAll = Effect.all([all, one, two, three].map((source) => source!.cached))
+        yield* readAll
+        yield* Reactivity.invalidate({ users: [1, "2"] })
+        yield* readAll
+        expect(loads()).toEqual([2, 2, 2, 1])
+        yield* Reactivity.invalidate(["users:3"])
+        yield* readAll
+        expect(loads()).toEqual([2, 2, 2, 2])
+      }))
+    )
+
+    it.effect(
+      "odd names are the tags of the same name, both ways",
+      test(Effect.fnUntraced(function*() {
+        const names = ["~Own", "x".repeat(500), "", 7, true, 7n]
+        for (const name of names) {
+          const odd = source([String(name)], `key of ${typeof name} ${name}`)
+          const queue = yield* Reactivity.query(odd.cached, [name])
+          yield* answers(queue)
+          yield* odd.write(2)
+          yield* Cached.invalidateTag(String(name))
+          expect(yield* answers(queue)).toEqual([2])
+          yield* odd.write(3)
+          yield* Reactivity.invalidate([name])
+          expect(yield* answers(queue)).toEqual([3])
+          expect(odd.loads()).toBe(3)
+        }
+      }))
+    )
+
+    it.effect(
+      "an object names queries alone",
+      test(Effect.fnUntraced(function*() {
+        const key = { users: 1 }
+        let runs = 0
+        yield* Reactivity.query(Effect.sync(() => ++runs), [key])
+        yield* Reactivity.query(Effect.sync(() => ++runs), { users: [key] })
+        yield* Reactivity.invalidate([key])
+        yield* Reactivity.invalidate({ users: [key] })
+        yield* Effect.yieldNow
+        expect(runs).toBe(4)
+      }))
+    )
+
+    it.effect(
+      "what a batch loads in between is loaded once more at its end, before the queries run",
+      test(Effect.fnUntraced(function*() {
+        const users = source(["users"])
+        const queue = yield* Reactivity.query(users.cached, ["users"])
+        yield* answers(queue)
+        const { withBatch } = yield* Reactivity.Reactivity
+        const invalidations = [Reactivity.invalidate(["users"]), Cached.invalidateTag("users")]
+        for (const [i, invalidate] of invalidations.entries()) {
+          yield* withBatch(Effect.gen(function*() {
+            yield* invalidate
+            // another reader, before the batch has written
+            yield* users.cached
+            yield* users.write(10 + i)
+            expect(yield* answers(queue)).toEqual([])
+          }))
+          expect(yield* answers(queue)).toEqual([10 + i])
+        }
+      }))
+    )
+  })
+}
+
+describe("Reactivity and a cache", () => {
+  it.effect("a query that somebody registered with the Reactivity below runs too", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const other = Layer.effectDiscard(Effect.map(Reactivity.Reactivity, ({ registerUnsafe }) => {
+        registerUnsafe(["users"], () => runs++)
+      })).pipe(Layer.provide(Reactivity.layer))
+      yield* Effect.andThen(Cached.invalidateTag("users"), Reactivity.invalidate(["users"])).pipe(
+        Effect.provide(Layer.merge(memory, other))
+      )
+      expect(runs).toBe(2)
+    }))
+
+  it.effect("the registration of a handler ends", () =>
+    Effect.gen(function*() {
+      const { registerUnsafe } = yield* Reactivity.Reactivity
+      let runs = 0
+      const end = registerUnsafe({ users: [1] }, () => runs++)
+      yield* Cached.invalidateTag("users:1")
+      end()
+      yield* Cached.invalidateTag("users:1")
+      expect(runs).toBe(1)
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("an invalidation that the policy disables leaves the cache alone, and runs the queries", () =>
+    Effect.gen(function*() {
+      const users = source(["users"])
+      const queue = yield* Reactivity.query(users.cached, ["users"])
+      yield* answers(queue)
+      yield* users.write(2)
+      yield* Reactivity.invalidate(["users"]).pipe(CachePolicy.disable("invalidate"))
+      expect(yield* answers(queue)).toEqual([1])
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  const down = new CacheError.StoreError({ store: "memory", operation: "invalidateTags", reason: "Unavailable" })
+
+  it.effect("a store that fails or hangs does not keep queries from running, nor answers them (P4)", () =>
+    Effect.gen(function*() {
+      for (const broken of [Effect.fail(down), Effect.die("a mistake")]) {
+        yield* Effect.gen(function*() {
+          const users = source(["users"])
+          const queue = yield* Reactivity.query(users.cached, ["users"])
+          yield* answers(queue)
+          const reactivity = yield* Reactivity.Reactivity
+          const ways = [
+            Reactivity.invalidate(["users"]),
+            Effect.sync(() => reactivity.invalidateUnsafe(["users"])),
+            Cached.invalidateTag("users"),
+            Effect.exit(Cached.invalidateTag("users").pipe(CachePolicy.strict))
+          ]
+          for (const [i, way] of ways.entries()) {
+            yield* users.write(10 + i)
+            yield* way
+            expect(yield* answers(queue)).toEqual([10 + i])
+          }
+        }).pipe(Effect.scoped, Effect.provide(onStore({ ...MemoryStore.make(), invalidateTags: () => broken })))
+      }
+    }))
+
+  it.effect("who is interrupted while the store is asked has run the queries", () =>
+    Effect.gen(function*() {
+      const users = source(["users"])
+      const queue = yield* Reactivity.query(users.cached, ["users"])
+      yield* answers(queue)
+      for (const [i, way] of [Reactivity.invalidate(["users"]), Cached.invalidateTag("users")].entries()) {
+        yield* users.write(10 + i)
+        const fiber = yield* Effect.forkChild(way, { startImmediately: true })
+        expect(yield* answers(queue)).toEqual([])
+        yield* Fiber.interrupt(fiber)
+        expect(yield* answers(queue)).toEqual([10 + i])
+      }
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(onStore({ ...MemoryStore.make(), invalidateTags: () => Effect.never })),
+      // the cache tries once more when it closes
+      withTimePassing
+    ))
+
+  it.effect("parameters of an invalidation that are not known here are passed on", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const inner = yield* Effect.map(Layer.build(CacheLayer.memory()), (context) =>
+        [...context.mapUnsafe.entries()].find(([key]) => key === "effect-cached/Caching")!)
+      const shape = {
+        ...inner[1] as Caching.Shape,
+        invalidateTags: (...call: ReadonlyArray<unknown>) =>
+          Effect.sync(() => void asked.push(call))
+      }
+      const layer = CacheReactivity.layer(Layer.succeedContext(Context.makeUnsafe(new Map([[inner[0], shape]]))))
+      const built = yield* Layer.build(layer as Layer.Layer<Caching.Caching | Reactivity.Reactivity>)
+      const wrapped = built.mapUnsafe.get("effect-cached/Caching") as typeof shape
+      yield* wrapped.invalidateTags(["users"], { mode: "soft" })
+      expect(asked).toEqual([[["users"], { mode: "soft" }]])
+    }).pipe(Effect.scoped))
+})
