@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Queue, type Scope, Stream } from "effect"
+import { Context, Effect, Fiber, Hash, Layer, Queue, type Scope, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, CacheReactivity, type Caching, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { Reactivity } from "effect/reactivity"
@@ -173,6 +173,23 @@ for (const [name, layer] of Object.entries(caches)) {
     )
 
     it.effect(
+      "odd names run handlers and streams too",
+      test(Effect.fnUntraced(function*() {
+        const { registerUnsafe, stream } = yield* Reactivity.Reactivity
+        let handled = 0
+        let streamed = 0
+        registerUnsafe({ "~Own": ["x"] }, () => handled++)
+        yield* Effect.forkScoped(Stream.runDrain(stream({ "~Own": ["x"] }, Effect.sync(() => ++streamed))), {
+          startImmediately: true
+        })
+        yield* Effect.yieldNow
+        for (const tag of ["~Own", "~Own:x"]) yield* Cached.invalidateTag(tag)
+        yield* Effect.yieldNow
+        expect([handled, streamed]).toEqual([2, 3])
+      }))
+    )
+
+    it.effect(
       "an object names queries alone",
       test(Effect.fnUntraced(function*() {
         const key = { users: 1 }
@@ -213,13 +230,15 @@ describe("Reactivity and a cache", () => {
   it.effect("a query that somebody registered with the Reactivity below runs too", () =>
     Effect.gen(function*() {
       let runs = 0
+      const object = { id: 1 }
       const other = Layer.effectDiscard(Effect.map(Reactivity.Reactivity, ({ registerUnsafe }) => {
         registerUnsafe(["users"], () => runs++)
+        registerUnsafe([`users:${Hash.hash(object)}`], () => runs++)
       })).pipe(Layer.provide(Reactivity.layer))
-      yield* Effect.andThen(Cached.invalidateTag("users"), Reactivity.invalidate(["users"])).pipe(
+      yield* Effect.andThen(Cached.invalidateTag("users"), Reactivity.invalidate({ users: [object] })).pipe(
         Effect.provide(Layer.merge(memory, other))
       )
-      expect(runs).toBe(2)
+      expect(runs).toBe(3)
     }))
 
   it.effect("the registration of a handler ends", () =>
