@@ -364,6 +364,32 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       expect(new Set(seen)).toEqual(new Set(["scan"]))
     }))
 
+  it("needs its services of the layer, and none where it needs none", () => {
+    const services: Layer.Layer<Store.Store, never, Tally> = MemoryStore.layer.pipe(tallied)
+    // @ts-expect-error a Tally is needed
+    const noServices: StoreLayer = MemoryStore.layer.pipe(tallied)
+    const fromLayer: Layer.Layer<Store.Store, "failed", Tally> = identity(
+      Layer.effect(Store.Store, Effect.andThen(Tally, Effect.fail("failed" as const)))
+    )
+    expect([services, noServices, fromLayer].every(Layer.isLayer)).toBe(true)
+  })
+
+  it.effect("leaves alone what is no operation, and what leads are told beside their generation", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      const path: Store.Store & { readonly path: string } = {
+        ...inner,
+        path: "/tmp",
+        take: (...call) => Effect.map(inner.take(...call), (taken) => ({ ...taken, failures: 3 }))
+      }
+      for (const tap of Object.values(taps)) {
+        const store = yield* over(path, tap)
+        expect(store).toMatchObject({ path: "/tmp" })
+        expect(yield* store.take("id", asking("me"))).toMatchObject({ _tag: "Lead", failures: 3 })
+        yield* store.drop("id")
+      }
+    }).pipe(Effect.scoped))
+
   it.effect("an operation that it refuses, or that it dies of, does not fail a program (P4)", () =>
     Effect.gen(function*() {
       const refusals = [
@@ -451,6 +477,25 @@ describe("payloads out of range (CA-21)", () => {
 })
 
 describe("two caches on one store", () => {
+  it.effect("of one part, in two processes: what the one clears or invalidates the other forgets", () =>
+    withTimePassing(Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const process = Effect.map(
+        Layer.build(cache(SqliteStore.layer({ directory }).pipe(Layer.orDie, Cached.tapStore({ prefix: "a" })))),
+        (context) => Effect.provideContext(context)
+      )
+      const [one, two] = [yield* process, yield* process]
+      let loads = 0
+      const n = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "n", ttl: "1 hour", tags: ["t"] }))
+      const ways = [Cached.clear, Cached.invalidateTag("t"), Cached.invalidate("n")]
+      for (const [i, way] of ways.entries()) {
+        expect([yield* one(n), yield* two(n)]).toEqual([i + 1, i + 1])
+        yield* one(way)
+        yield* Effect.sleep("100 millis")
+        expect([yield* two(n), yield* one(n)]).toEqual([i + 2, i + 2])
+      }
+    })))
+
   it.effect("share nothing, and one is cleared without the other", () =>
     Effect.gen(function*() {
       const store = Layer.succeed(Store.Store, MemoryStore.make())

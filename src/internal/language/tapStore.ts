@@ -47,10 +47,10 @@ export interface TapStoreOptions<R> {
  * that are too large or too small.
  *
  * `prefix` lets several caches share one store. What is written is the prefix, a slash, and the id (`%` and `/` in the
- * prefix are percent-encoded), so `"a"` and `"a:v"` never meet. `clear` empties its own part alone: in one step, in all
- * processes, loads that run included; then it frees room for up to 100 ms, and the rest goes as it expires. That costs
- * a look at one more tag with every operation on entries, for a write or a lease a question of its own; `size` reads
- * the whole part.
+ * prefix are percent-encoded), so `"a"` and `"a:v"` never meet. `clear` empties its own part alone, in one step and in
+ * all processes: a load that runs elsewhere is waited for still, and not stored. Then it frees room for up to 100 ms;
+ * what is left cannot be read any more, and goes as it expires. That costs a look at one more tag with every operation
+ * on entries, for a write or a lease a question of its own; `size` reads the whole part.
  *
  * What is not written because of `maxSize` or `minSize` stays in memory, fails with reason `TooLarge` where somebody
  * asks (`CachePolicy.strict`), and counts among `storeFailures`. An explicit `set` of it removes what was stored.

@@ -69,7 +69,7 @@ export const part = (store: Store, prefix: string): Store => {
     versions: versions.slice(0, -1)
   })
 
-  const version = Effect.map(store.markers([everything]), ({ markers }) => markers[0]!.version)
+  const version = Effect.map(Effect.suspend(() => store.markers([everything])), ({ markers }) => markers[0]!.version)
   const withVersion = <A>(use: (version: string) => Effect.Effect<A, StoreError>) => Effect.flatMap(version, use)
 
   const mine = (change: Change): ReadonlyArray<Change> => {
@@ -100,12 +100,12 @@ export const part = (store: Store, prefix: string): Store => {
         if (taken._tag === "Wait") return Effect.succeed(taken)
         if (taken._tag === "Lead") {
           noteLease(id, options)
-          return Effect.succeed({ _tag: "Lead", generation: `${taken.generation}${mark}${version}` })
+          return Effect.succeed({ ...taken, generation: `${taken.generation}${mark}${version}` })
         }
         const entry = open(taken.entry, version)
         return entry === undefined
           ? take(id, { ...options, seen: taken.entry.meta.writeId }, ...rest)
-          : Effect.succeed({ _tag: "Hit", entry })
+          : Effect.succeed({ ...taken, entry })
       })
     )
 
@@ -124,7 +124,11 @@ export const part = (store: Store, prefix: string): Store => {
     Stream.unwrap(Effect.map(version, (version) =>
       listed(options).pipe(
         Stream.filter(({ meta }) => isCurrent(meta, version)),
-        Stream.map(({ id, meta }) => ({ id: strip(id), meta: { ...meta, tags: openTags(meta.tags) } }))
+        Stream.map(({ id, meta, ...more }) => ({
+          ...more,
+          id: strip(id),
+          meta: { ...meta, tags: openTags(meta.tags) }
+        }))
       )))
 
   // Whose lease is of a load that is not stored any more need not be waited for, where that is known.
@@ -166,7 +170,7 @@ export const part = (store: Store, prefix: string): Store => {
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),
     scan,
     size: Stream.runCount(Stream.suspend(() => scan())),
-    clear: Effect.andThen(store.invalidateTags([everything]), sweep),
+    clear: Effect.andThen(Effect.suspend(() => store.invalidateTags([everything])), sweep),
     increment: (name, ...rest) => store.increment(add(name), ...rest),
     changes: Stream.flatMap(store.changes, (change) => Stream.fromIterable(mine(change))),
     changesUnsafe: changesUnsafe && (() => {
@@ -229,12 +233,16 @@ export const watched = (store: Store, watch: Watch): Store => {
     Effect.suspend(() => watch(operation, textsOf(ids), effect()))
   const mapped = Object.entries(store).map(([name, value]) => {
     if (noOperations.has(name)) return [name, value]
+    if (Effect.isEffect(value)) {
+      return [
+        name,
+        around(name, undefined, () => value as Effect.Effect<unknown, StoreError>)
+      ]
+    }
+    if (typeof value !== "function") return [name, value]
     return [
       name,
-      typeof value === "function"
-        ? (...arguments_: ReadonlyArray<unknown>) =>
-          around(name, arguments_[0], () => (value as Operation)(...arguments_))
-        : around(name, undefined, () => value as Effect.Effect<unknown, StoreError>)
+      (...arguments_: ReadonlyArray<unknown>) => around(name, arguments_[0], () => (value as Operation)(...arguments_))
     ]
   })
   return {
