@@ -380,12 +380,12 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const path: Store.Store & { readonly path: string } = {
         ...inner,
         path: "/tmp",
-        take: (...call) => Effect.map(inner.take(...call), (taken) => ({ ...taken, failures: 3 }))
+        take: (...call) => Effect.map(inner.take(...call), (taken) => ({ ...taken, more: 3 }))
       }
       for (const tap of Object.values(taps)) {
         const store = yield* over(path, tap)
         expect(store).toMatchObject({ path: "/tmp" })
-        expect(yield* store.take("id", asking("me"))).toMatchObject({ _tag: "Lead", failures: 3 })
+        expect(yield* store.take("id", asking("me"))).toMatchObject({ _tag: "Lead", more: 3 })
         yield* store.drop("id")
       }
     }).pipe(Effect.scoped))

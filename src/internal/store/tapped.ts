@@ -164,7 +164,8 @@ export const part = (store: Store, prefix: string): Store => {
     take,
     put,
     keep: (id, ...rest) => store.keep(add(id), ...rest),
-    release: (id, ...rest) => ended(id, store.release(add(id), ...rest), (released) => released),
+    // noted still: what is known of its failure is cleared too
+    release: (id, ...rest) => store.release(add(id), ...rest),
     drop: (id, ...rest) => ended(id, store.drop(add(id), ...rest)),
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),
