@@ -99,26 +99,42 @@ const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...ta
 // both ways
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Tags that are invalidated once more when the batch ends. */
-const Batch = Context.Reference<Set<string> | undefined>("effect-cached/CacheReactivity/Batch", {
+/** What is invalidated once more when the batch ends, by the way it was invalidated. */
+const Batch = Context.Reference<Map<string, Again> | undefined>("effect-cached/CacheReactivity/Batch", {
   defaultValue: () => undefined
 })
 
+interface Again {
+  readonly tags: Set<string>
+  readonly invalidate: Invalidate
+}
+
+type Invalidate = (tags: ReadonlyArray<string>) => Effect.Effect<void>
+
 const cachingOf = ({ caching, reactivity }: Bridge): Caching.Shape => ({
   ...caching,
-  invalidateTags: (tags, ...rest) => both(tags, caching.invalidateTags(tags, ...rest), reactivity.invalidate(tags))
+  invalidateTags: (tags, ...rest) =>
+    both(tags, {
+      way: JSON.stringify(rest),
+      ofCache: (tags) => caching.invalidateTags(tags, ...rest),
+      ofQueries: reactivity.invalidate(tags)
+    })
 })
 
 /** The queries run whatever becomes of the cache's part: that was invalid in this process before it could fail. */
-const both = (
-  tags: ReadonlyArray<string>,
-  ofCache: Effect.Effect<void>,
-  ofQueries: Effect.Effect<void>
-): Effect.Effect<void> =>
+const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
+  readonly way: string
+  readonly ofCache: Invalidate
+  readonly ofQueries: Effect.Effect<void>
+}): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const batch = fiber.getRef(Batch)
-    for (const tag of tags) batch?.add(tag)
-    return Effect.ensuring(ofCache, ofQueries)
+    if (batch !== undefined) {
+      const again = batch.get(way) ?? { tags: new Set(), invalidate: ofCache }
+      batch.set(way, again)
+      for (const tag of tags) again.tags.add(tag)
+    }
+    return Effect.ensuring(ofCache(tags), ofQueries)
   })
 
 const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactivity => {
@@ -129,8 +145,8 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
 
   const invalidate = (keys: Keys): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const tags = tagsOf(keys)
-      return both(tags, invalidateTags(tags), reactivity.invalidate(withTags(keys)))
+      const ofQueries = reactivity.invalidate(withTags(keys))
+      return both(tagsOf(keys), { way: "Reactivity", ofCache: invalidateTags, ofQueries })
     })
 
   return {
@@ -148,10 +164,13 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
     mutation: (keys, effect) => Effect.onExit(effect, (exit) => Exit.isSuccess(exit) ? invalidate(keys) : Effect.void),
     withBatch: (effect) =>
       Effect.suspend(() => {
-        const batch = new Set<string>()
+        const batch = new Map<string, Again>()
+        const again = Effect.suspend(() =>
+          Effect.forEach(batch.values(), ({ invalidate, tags }) => invalidate(Array.from(tags)), { discard: true })
+        )
         return effect.pipe(
           Effect.provideService(Batch, batch),
-          Effect.onExit(() => Effect.suspend(() => invalidateTags(Array.from(batch)))),
+          Effect.onExit(() => again),
           reactivity.withBatch
         )
       })

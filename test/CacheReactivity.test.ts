@@ -321,5 +321,13 @@ describe("Reactivity and a cache", () => {
       const wrapped = built.mapUnsafe.get("effect-cached/Caching") as typeof shape
       yield* wrapped.invalidateTags(["users"], { mode: "soft" })
       expect(asked).toEqual([[["users"], { mode: "soft" }]])
+      asked.length = 0
+      const { withBatch } = Context.get(built, Reactivity.Reactivity)
+      yield* withBatch(Effect.all([
+        wrapped.invalidateTags(["a"], "soft"),
+        wrapped.invalidateTags(["b"], "soft"),
+        wrapped.invalidateTags(["b"])
+      ]))
+      expect(asked).toEqual([[["a"], "soft"], [["b"], "soft"], [["b"]], [["a", "b"], "soft"], [["b"]]])
     }).pipe(Effect.scoped))
 })
