@@ -24,6 +24,8 @@ export interface Timing {
   readonly loadMillis: number
   /** whether a value or a typed failure is stored */
   readonly outcome: Outcome
+  /** how many reads of this process it has served from memory; a store does not know */
+  readonly reads?: number | undefined
 }
 
 /**

@@ -9,7 +9,9 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { Timing } from "./CacheEntry.ts"
+import * as Stream from "effect/Stream"
+import type { StoreError } from "./CacheError.ts"
+import type { CacheEvent, Removal } from "./CacheEvent.ts"
 import type { Eviction } from "./Eviction.ts"
 import * as Eviction_ from "./Eviction.ts"
 import * as Coherence from "./internal/engine/coherence.ts"
@@ -17,9 +19,14 @@ import * as Engine from "./internal/engine/engine.ts"
 import * as Entries from "./internal/engine/entries.ts"
 import * as Invalidate from "./internal/engine/invalidate.ts"
 import type { Key } from "./internal/engine/keys.ts"
-import type { Counters } from "./internal/engine/model.ts"
+import type { ManyRequest } from "./internal/engine/many.ts"
+import * as Many from "./internal/engine/many.ts"
+import type { Counters, Engine as Model } from "./internal/engine/model.ts"
+import * as Observe from "./internal/engine/observe.ts"
 import * as Read from "./internal/engine/read.ts"
 import type { Request } from "./internal/engine/request.ts"
+import * as Whole from "./internal/engine/whole.ts"
+import type { Glob } from "./internal/glob.ts"
 import type { Serializer } from "./Serializer.ts"
 import type { Store } from "./Store.ts"
 
@@ -34,6 +41,34 @@ export interface Stats extends Readonly<Counters> {
   readonly evictions: number
   /** entries in the memory tier now */
   readonly size: number
+  /** the part of each key class, by its name; string keys and what concerns no key are in the totals alone */
+  readonly classes: { readonly [keyClass: string]: Readonly<Counters> }
+}
+
+/**
+ * What is known of a cached result beside the result.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Known = Whole.Known
+
+/**
+ * How far an invalidation by pattern has come.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Progress = Whole.Progress
+
+/**
+ * A cached result, and what is known of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Found extends Known {
+  readonly exit: Exit.Exit<unknown, unknown>
 }
 
 /**
@@ -44,14 +79,29 @@ export interface Stats extends Readonly<Counters> {
  */
 export interface Shape {
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
-  readonly lookup: (
-    key: Key
-  ) => Effect.Effect<(Timing & { readonly exit: Exit.Exit<unknown, unknown> }) | undefined, never, any>
-  readonly set: (key: Key, value: unknown, options: Entries.SetOptions) => Effect.Effect<void, never, any>
+  readonly readMany: (
+    fiber: Fiber.Fiber<any, any>,
+    many: ManyRequest
+  ) => Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
+  readonly lookup: (key: Key) => Effect.Effect<Found | undefined, never, any>
+  /** as `lookup`, and what it finds has a `writeId` */
+  readonly find: (key: Key) => Effect.Effect<Found | undefined, never, any>
+  readonly lookupMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Found | undefined>, never, any>
+  readonly set: (key: Key, value: unknown, options: Entries.SetOptions) => Effect.Effect<boolean, StoreError, any>
+  readonly touch: (key: Key, ttlMillis: number) => Effect.Effect<boolean>
+  readonly increment: (name: string, by: number, ttlMillis: number) => Effect.Effect<number, StoreError>
   readonly invalidate: (ids: ReadonlyArray<string>) => Effect.Effect<number>
-  readonly invalidateTags: (tags: ReadonlyArray<string>) => Effect.Effect<void>
+  readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: "hard" | "soft") => Effect.Effect<void>
+  readonly invalidateMatching: (glob: Glob) => Stream.Stream<Progress, StoreError>
   readonly clear: Effect.Effect<void>
+  readonly entries: (prefix: string) => Stream.Stream<Known, StoreError>
+  readonly size: Effect.Effect<number, StoreError>
+  readonly ping: Effect.Effect<void, StoreError>
   readonly stats: Effect.Effect<Stats>
+  /** calls the listener for all that happens from now on, until the answer is called */
+  readonly listen: (listener: (event: CacheEvent) => void) => () => void
+  /** calls the listener for every entry that leaves memory from now on, until the answer is called */
+  readonly onRemoval: (listener: (removal: Removal) => void) => () => void
 }
 
 /**
@@ -121,20 +171,37 @@ export const make = (options: MakeOptions): Effect.Effect<Shape, never, Scope.Sc
     yield* Effect.addFinalizer(() => Engine.close(engine, options.shutdownMillis))
     Coherence.follow(engine)
     const shape: Shape = {
-      read: (fiber, request) => Read.read(engine, fiber, request),
+      read: (fiber, request) =>
+        request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request),
+      readMany: (fiber, many) => Many.readMany(engine, fiber, many),
       lookup: (key) => Entries.lookup(engine, key),
+      find: (key) => Entries.find(engine, key),
+      lookupMany: (keys) => Entries.lookupMany(engine, keys),
       set: (key, value, options) => Entries.set(engine, key, value, options),
+      touch: (key, ttlMillis) => Entries.touch(engine, key, ttlMillis),
+      increment: (name, by, ttlMillis) => Whole.increment(engine, name, by, ttlMillis),
       invalidate: (ids) => Invalidate.invalidateIds(engine, ids),
-      invalidateTags: (tags) => Invalidate.invalidateTags(engine, tags),
+      invalidateTags: (tags, mode) => Invalidate.invalidateTags(engine, tags, mode),
+      invalidateMatching: (glob) => Whole.invalidateMatching(engine, glob),
       clear: Invalidate.clear(engine),
-      stats: Effect.sync(() => ({
-        ...engine.stats,
-        evictions: engine.memory.evictions,
-        size: engine.memory.entries.size
-      }))
+      entries: (prefix) => Whole.entries(engine, prefix),
+      size: Whole.size(engine),
+      ping: Whole.ping(engine),
+      stats: Effect.sync(() => statsOf(engine)),
+      listen: (listener) => Observe.listen(engine, listener),
+      onRemoval: (listener) => Observe.onRemoval(engine, listener)
     }
     return shape
   })
+
+const statsOf = (engine: Model): Stats => ({
+  ...Observe.total(engine),
+  evictions: engine.memory.evictions,
+  size: engine.memory.entries.size,
+  classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, { ...counters }]))
+})
+
+const deaf = (): () => void => () => {}
 
 /**
  * A cache that caches nothing: every effect runs as if it were not wrapped.
@@ -144,14 +211,21 @@ export const make = (options: MakeOptions): Effect.Effect<Shape, never, Scope.Sc
  */
 export const disabled: Shape = {
   read: (_, request) => request.load as Effect.Effect<any, any>,
+  readMany: (_, many) => Many.unwrapped(many),
   lookup: () => Effect.undefined,
-  set: () => Effect.void,
+  find: () => Effect.undefined,
+  lookupMany: (keys) => Effect.succeed(keys.map(() => undefined)),
+  set: () => Effect.succeed(false),
+  touch: () => Effect.succeed(false),
+  increment: (_, by) => Effect.succeed(by),
   invalidate: () => Effect.succeed(0),
   invalidateTags: () => Effect.void,
+  invalidateMatching: () => Stream.empty,
   clear: Effect.void,
-  stats: Effect.sync(() => ({
-    ...Engine.noStats,
-    evictions: 0,
-    size: 0
-  }))
+  entries: () => Stream.empty,
+  size: Effect.succeed(0),
+  ping: Effect.void,
+  stats: Effect.sync(() => ({ ...Observe.noCounters, evictions: 0, size: 0, classes: {} })),
+  listen: deaf,
+  onRemoval: deaf
 }

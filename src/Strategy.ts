@@ -88,6 +88,10 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
   /** how long to keep what a load brought, or not at all */
   readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
+  /** where reads move the end of an entry: its new `expiresAt` when it is read at `now` */
+  readonly touch?: ((entry: Timing, now: number) => number) | undefined
+  /** it decides by `entry.reads`, which only a memory tier counts */
+  readonly countsReads?: boolean | undefined
   /** the share of the lifetime that is taken off at random, 0 to 1 */
   readonly jitter?: number | undefined
   /** after a load failed where a stale value was at hand, serve that for so long before another try */
@@ -148,6 +152,28 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
  * @category options
  * @since 0.1.0
  */
+export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
+  /** it expires when it was not read for so long */
+  readonly idle: Duration.Input
+  /** and after so long in any case; never by default */
+  readonly ttl?: Duration.Input | Of<A, E, K, Duration.Input> | undefined
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
+  /** it expires after so many reads of this process, the load that brought it not counted */
+  readonly hits: number
+  /** from this read on each read also refreshes in the background, one refresh at a time; a new value counts from 0 */
+  readonly refreshAfter?: number | undefined
+}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
 export interface UntilInvalidatedOptions<in A, in E, in K> {
   readonly when?: Of<A, E, K, boolean> | undefined
 }
@@ -165,16 +191,24 @@ export interface Kind<O> {
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
   /** the decision rests on nothing but the entry's deadlines: no dice, and no clock where it has none */
   readonly deadlinesOnly: boolean
-  readonly softTtl: (options: O, ttl: number) => number
+  readonly lifetime: (options: O, ttl: number) => Lifetime
   readonly ttl: (options: O) => unknown
+  readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
+  readonly countsReads: boolean
 }
 
-type AnyOptions = Partial<
-  & Options<any, any, any>
-  & SoftTtlOptions<any, any, any>
-  & RefreshAheadOptions<any, any, any>
-  & ProbabilisticOptions<any, any, any>
->
+/** the options of all strategies */
+interface AnyOptions {
+  readonly ttl?: Duration.Input | Of<any, any, any, Duration.Input> | undefined
+  readonly when?: Of<any, any, any, boolean> | undefined
+  readonly jitter?: number | undefined
+  readonly softTtl?: Duration.Input | undefined
+  /** a time, or (for `maxHits`) a number of reads */
+  readonly refreshAfter?: Duration.Input | undefined
+  readonly beta?: number | undefined
+  readonly idle?: Duration.Input | undefined
+  readonly hits?: number | undefined
+}
 
 const common = ["ttl", "when", "jitter"]
 
@@ -187,8 +221,10 @@ const kind = (
   options: new Set([...common, ...own]),
   retryAfter: undefined,
   deadlinesOnly: true,
-  softTtl: (_, ttl) => ttl,
+  lifetime: (_, ttl) => ({ softTtl: ttl, ttl }),
   ttl: (options) => options.ttl,
+  touch: undefined,
+  countsReads: false,
   ...parts
 })
 
@@ -202,12 +238,12 @@ export const kinds = {
   }),
   softTtl: kind("softTtl", ["softTtl"], {
     decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
-    softTtl: (options, ttl) => within("softTtl", options.softTtl!, options, ttl)
+    lifetime: (options, ttl) => ({ softTtl: within("softTtl", options.softTtl!, options, ttl), ttl })
   }),
   refreshAhead: kind("refreshAhead", ["refreshAfter"], {
     decide: (_, entry, now) =>
       isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
-    softTtl: (options, ttl) => within("refreshAfter", options.refreshAfter!, options, ttl)
+    lifetime: (options, ttl) => ({ softTtl: within("refreshAfter", options.refreshAfter!, options, ttl), ttl })
   }),
   probabilistic: kind("probabilistic", ["beta"], {
     deadlinesOnly: false,
@@ -216,6 +252,27 @@ export const kinds = {
       // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
       const ahead = (entry as Timing).loadMillis * (options.beta ?? 1)
       return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
+    }
+  }),
+  // reads move `expiresAt`; what they cannot move it past is in `softExpiresAt`
+  sliding: kind("sliding", ["idle"], {
+    decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+    ttl: (options) => options.ttl ?? Infinity,
+    lifetime: (options, ttl) => {
+      const idle = within("idle", options.idle!, options, ttl)
+      if (idle <= 0) throw new CacheConfigError({ message: `idle is longer than nothing, not ${idle} ms` })
+      return { softTtl: ttl, ttl: idle }
+    },
+    touch: (options, entry, now) => Math.min(now + toMillis(options.idle!), entry.softExpiresAt)
+  }),
+  maxHits: kind("maxHits", ["hits", "refreshAfter"], {
+    countsReads: true,
+    decide: (options, entry, now) => {
+      if (isGone(entry, now)) return Load
+      const { reads = 0 } = entry as Timing
+      if (reads >= options.hits!) return Load
+      const { refreshAfter } = options
+      return refreshAfter !== undefined && reads + 1 >= (refreshAfter as number) ? ServeAndRefresh : Serve
     }
   }),
   failover: kind("failover", [], {
@@ -252,8 +309,7 @@ export const lifetimeOf = (
   if (options.when === undefined ? Exit.isFailure(exit) : !options.when(exit, key)) return "skip"
   const input = kind.ttl(options) as Duration.Input | Of<unknown, unknown, unknown, Duration.Input>
   const ttl = toMillis(typeof input === "function" ? input(exit, key) : input)
-  if (ttl <= 0) return "skip"
-  return { ttl, softTtl: kind.softTtl(options, ttl) }
+  return ttl <= 0 ? "skip" : kind.lifetime(options, ttl)
 }
 
 /**
@@ -275,8 +331,21 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
   if (options.when !== undefined && typeof options.when !== "function") {
     throw new CacheConfigError({ message: `when of ${kind.name} is a function` })
   }
+  if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
-  kind.softTtl(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Duration.Input))
+  kind.lifetime(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Duration.Input))
+}
+
+const validateHits = ({ hits, refreshAfter }: MaxHitsOptions<unknown, unknown, unknown>): void => {
+  if (!(Number.isInteger(hits) && hits >= 1)) {
+    throw new CacheConfigError({ message: `hits is a whole number of at least 1, not ${hits}` })
+  }
+  if (refreshAfter === undefined) return
+  if (!(Number.isInteger(refreshAfter) && refreshAfter >= 1 && refreshAfter <= hits)) {
+    throw new CacheConfigError({
+      message: `refreshAfter of maxHits is a number of reads from 1 to its hits (${hits}), not ${String(refreshAfter)}`
+    })
+  }
 }
 
 const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strategy<any, any, any> => {
@@ -285,6 +354,8 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
     name: kind.name,
     jitter: options.jitter,
     retryAfter: kind.retryAfter,
+    countsReads: kind.countsReads,
+    touch: kind.touch && ((entry, now) => kind.touch!(options, entry, now)),
     decide: (entry, now, random) => kind.decide(options, entry, now, random),
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
@@ -329,6 +400,34 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
 export const probabilistic = <A = unknown, E = unknown, K = unknown>(
   options: ProbabilisticOptions<A, E, K>
 ): Strategy<A, E, K> => make(kinds.probabilistic, options)
+
+/**
+ * Serve until it was not read for `idle`, or until `ttl` in any case. Where there is a store, it hears of reads at most
+ * ten times in an `idle`, so that what is read in one process lives on for the others and for the next start.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingOptions<A, E, K>): Strategy<A, E, K> =>
+  make(kinds.sliding, options)
+
+/**
+ * Serve `hits` reads of this process, then load again; from the read `refreshAfter` on also refresh in the background.
+ * Needs a memory tier, which counts the reads: an entry that was evicted from it counts from 0.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsOptions<A, E, K>): Strategy<A, E, K> =>
+  make(kinds.maxHits, options)
+
+/**
+ * `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and refreshes behind it.
+ *
+ * @category strategies
+ * @since 0.1.0
+ */
+export const dynamic: Strategy = maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
 
 /**
  * Always load; where that fails serve the last good value while it is younger than `ttl`.

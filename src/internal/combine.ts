@@ -6,6 +6,7 @@ import * as CacheKey from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
 import { type Kind, lifetimeOf, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
+import type { Batch, LoadAll } from "./engine/batch.ts"
 import * as Policy from "./engine/policy.ts"
 import type { ReadOptions, Request } from "./engine/request.ts"
 import { refuseUnknown } from "./options.ts"
@@ -32,7 +33,17 @@ const EffectPrototype = Effectable.Prototype<CachedEffect>({
   }
 })
 
-const readOptions = ["key", "tags", "timeout", "retryAfter", "lease", "softTimeout"]
+const readOptions = [
+  "key",
+  "tags",
+  "timeout",
+  "retryAfter",
+  "lease",
+  "softTimeout",
+  "copy",
+  "memoryTtl",
+  "minLoad"
+]
 const fallbackOptions = ["fallbackWhen"]
 
 /** What all effects of one combinator share. */
@@ -83,6 +94,21 @@ const Timed = effectClass({
       return this.combinator.kind.deadlinesOnly
     }
   },
+  slides: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.touch !== undefined
+    }
+  },
+  countsReads: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.countsReads
+    }
+  },
+  touch: {
+    value(this: TimedEffect, entry: never, now: number) {
+      return this.combinator.kind.touch!(this.options, entry, now)
+    }
+  },
   retryAfter: {
     get(this: TimedEffect) {
       return this.combinator.kind.retryAfter
@@ -129,6 +155,11 @@ const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy
 
 const delegating: PropertyDescriptorMap = {
   deadlinesOnly: { value: false },
+  slides: {
+    get(this: CachedEffect) {
+      return this.strategy.touch !== undefined
+    }
+  },
   strategy: {
     get(this: CachedEffect) {
       return this.options.strategy
@@ -154,7 +185,7 @@ const validateRead = (name: string, options: CombinatorOptions): void => {
   }
   validateTags(name, tags)
   validateFallback(name, fallbackWhen)
-  validateDurations(options)
+  validateRest(name, options)
 }
 
 const validateFallback = (name: string, fallbackWhen: unknown): void => {
@@ -162,10 +193,14 @@ const validateFallback = (name: string, fallbackWhen: unknown): void => {
   throw new CacheConfigError({ message: `fallbackWhen of ${name} is a function` })
 }
 
-const validateDurations = (options: ReadOptions): void => {
-  for (const name of ["timeout", "softTimeout", "retryAfter"] as const) {
+const validateRest = (name: string, options: ReadOptions): void => {
+  for (const name of ["timeout", "softTimeout", "retryAfter", "memoryTtl", "minLoad"] as const) {
     const input = options[name]
     if (input !== undefined) toMillis(input, name)
+  }
+  const { copy } = options
+  if (copy !== undefined && copy !== "structured" && typeof copy !== "function") {
+    throw new CacheConfigError({ message: `copy of ${name} is "structured", or a function that copies a value` })
   }
 }
 
@@ -199,7 +234,7 @@ export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): voi
   refuseUnknown(name, options, knownOfFn)
   validateTags(name, options.tags)
   validateFallback(name, options.fallbackWhen)
-  validateDurations(options)
+  validateRest(name, options)
   if (typeof options.lookup !== "function") {
     throw new CacheConfigError({ message: `The lookup of ${name} is a function` })
   }
@@ -226,6 +261,47 @@ Object.defineProperty(Call, "prototype", {
     validate: { value: () => {} }
   })
 })
+
+/** What `Cached.many` takes, without its types. */
+export interface ManyOptions extends ReadOptions {
+  readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
+  readonly strategy: Strategy<any, any, any>
+}
+
+/** one key of many: its load is a part of a batch's */
+const BatchCall = function(
+  this: { key: unknown; options: unknown; batch: unknown },
+  key: unknown,
+  options: unknown,
+  batch: unknown
+) {
+  this.key = key
+  this.options = options
+  this.batch = batch
+} as unknown as new(key: unknown, options: ManyOptions, batch: Batch | undefined) => Request
+Object.defineProperty(BatchCall, "prototype", {
+  value: Object.create(EffectPrototype, {
+    ...delegating,
+    load: {
+      get(this: Request) {
+        return this.batch!.load(this.key)
+      }
+    },
+    validate: { value: () => {} }
+  })
+})
+
+/** A read of many keys, each once. */
+export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
+  const template = new BatchCall(undefined, options, undefined)
+  const requestOf = (key: unknown, batch: Batch) => new BatchCall(key, options, batch)
+  const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
+  return (keys) =>
+    Effect.withFiber((fiber) =>
+      Context.get(fiber.context as Context.Context<Caching>, Caching)
+        .readMany(fiber, { keys, template, requestOf, loadAll }) as Effect.Effect<never>
+    )
+}
 
 export const call = (key: CacheKey.Any, options: FnOptions): Effect.Effect<unknown, unknown, any> =>
   new Call(key, options)

@@ -7,13 +7,15 @@ import type { Stored, TagVersion } from "../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../CacheError.ts"
 import type { Codec } from "../../Serializer.ts"
 import type { Markers } from "../../Store.ts"
+import { isSoftened } from "../store/markers.ts"
 import * as Circuit from "./circuit.ts"
 import { Entry } from "./entry.ts"
 import type { Fault } from "./flight.ts"
 import * as Journal from "./journal.ts"
-import { idOf, infoOf, type Key } from "./keys.ts"
+import { idOf, infoOf, type Key, tagsOf } from "./keys.ts"
 import * as Log from "./log.ts"
 import type { Backend, Codecs, Engine } from "./model.ts"
+import { countersOf, emit } from "./observe.ts"
 import * as Tags from "./tags.ts"
 
 /** What is left of the time that all store steps of one read may take together. */
@@ -110,6 +112,7 @@ const noteFault = (self: Engine, operation: string, fault: StoreError): StoreErr
   self.stats.storeFailures++
   if (failing.size === 0) Log.warning(self, `${fault.message}; going on without it`)
   failing.add(operation)
+  if (self.watchers.events !== undefined) emit(self, { _tag: "StoreFailure", operation, reason: fault.reason })
   return fault
 }
 
@@ -158,18 +161,28 @@ const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefin
   return codec?.id === stored.meta.serializer ? codec : undefined
 }
 
-const revive = (id: string, stored: Stored, value: unknown, bornAt: number): Entry =>
+interface Revived {
+  readonly key: Key
+  readonly id: string
+  readonly stored: Stored
+  readonly value: unknown
+  readonly bornAt: number
+  readonly softened: boolean
+}
+
+const revive = (self: Engine, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry =>
   new Entry({
     id,
-    exit: stored.meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
-    createdAt: stored.meta.createdAt,
-    // nothing is fresh for longer than it lives, whatever was written: a fresh entry's end is not looked at
-    softExpiresAt: Math.min(stored.meta.softExpiresAt, stored.meta.expiresAt),
-    expiresAt: stored.meta.expiresAt,
-    loadMillis: stored.meta.loadMillis,
-    tags: tagNames(stored.meta.tags),
+    exit: meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
+    createdAt: meta.createdAt,
+    softExpiresAt: softened ? -Infinity : meta.softExpiresAt,
+    expiresAt: meta.expiresAt,
+    loadMillis: meta.loadMillis,
+    tags: tagNames(meta.tags),
     bornAt,
-    writeId: stored.meta.writeId
+    writeId: meta.writeId,
+    etag: meta.etag,
+    counters: countersOf(self, key)
   })
 
 const none: ReadonlyArray<string> = []
@@ -215,16 +228,20 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
   // whether it is to be asked, and as a probe, is for an effect to find out
   if (Circuit.isOpen(backend.circuit)) return Later
   let stored: Stored | undefined
+  let validity: Validity = "valid"
   try {
-    const answer = get(id, none)
+    let tags = tagsOf(key)
+    let answer = get(id, tags)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(self, id) : undefined
     if (stored.meta.expiresAt <= now) return stored.meta.writeId
-    if (stored.meta.tags.length > 0) {
-      const answer = get(id, tagNames(stored.meta.tags))
+    if (!stored.meta.tags.every((tag) => tags.includes(tag.tag))) {
+      tags = tagNames(stored.meta.tags)
+      answer = get(id, tags)
       if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
-      if (!isValid(self, stored, answer.versions)) return stored.meta.writeId
     }
+    validity = validityOf(self, stored, tags, answer.versions)
+    if (validity === "gone") return stored.meta.writeId
   } catch {
     // asked once more as an effect, which knows what to do with a fault
     return Later
@@ -235,7 +252,7 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
   const exit = decodeNow(codec, stored.payload)
   if (!Exit.isExit(exit)) return Later
   return Exit.isSuccess(exit)
-    ? revive(id, stored, exit.value, self.tags.epoch)
+    ? revive(self, { key, id, stored, value: exit.value, bornAt: self.tags.epoch, softened: validity === "soft" })
     : undecodable(self, key, id, stored, exit.cause)
 }
 
@@ -247,9 +264,26 @@ const decodeNow = (codec: Codec<unknown, any>, payload: Uint8Array): Effect.Effe
   }
 }
 
-const isValid = (self: Engine, stored: Stored, versions: ReadonlyArray<string | undefined>): boolean =>
-  stored.meta.tags.every((tag, i) => tag.version === versions[i]) &&
-  !Journal.distrustsTags(self.backend!.journal, tagNames(stored.meta.tags))
+/** By the tags of an entry: as good as ever, stale by a soft invalidation, or gone. */
+type Validity = "valid" | "soft" | "gone"
+
+const validityOf = (
+  self: Engine,
+  { meta }: Stored,
+  asked: ReadonlyArray<string>,
+  versions: ReadonlyArray<string | undefined>
+): Validity => {
+  if (meta.tags.length === 0) return "valid"
+  if (Journal.distrustsTags(self.backend!.journal, tagNames(meta.tags))) return "gone"
+  let validity: Validity = "valid"
+  for (const { tag, version } of meta.tags) {
+    const now = versions[asked.indexOf(tag)]
+    if (now === version) continue
+    if (now === undefined || !isSoftened(version, now)) return "gone"
+    validity = "soft"
+  }
+  return validity
+}
 
 /** Reads any store, within the budget. */
 export const fetch = Effect.fnUntraced(function*(
@@ -274,22 +308,37 @@ export const fetch = Effect.fnUntraced(function*(
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(self, id) : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
-  if (stored.meta.expiresAt <= now) return stored.meta.writeId
-  const { versions } = answer
-  // distrust may have ended since the store was asked, with an answer from before the tag's invalidation
-  if (
-    !isValid(self, stored, stored.meta.tags.map((tag) => versions[tags.indexOf(tag.tag)])) ||
-    Tags.changedSince(self.tags, tagNames(stored.meta.tags), bornAt)
-  ) {
-    return stored.meta.writeId
-  }
-  const codec = codecFor(codecsOf(backend, key), stored)
-  if (codec === undefined) return stored.meta.writeId
-  const exit = yield* Effect.exit(Effect.suspend(() => codec.decode(stored.payload)))
-  return Exit.isSuccess(exit)
-    ? revive(id, stored, exit.value, bornAt)
-    : undecodable(self, key, id, stored, exit.cause)
+  return yield* reviveNow(self, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })
+
+interface Reviving {
+  readonly key: Key
+  readonly id: string
+  readonly stored: Stored
+  readonly bornAt: number
+  readonly now: number
+  readonly tags: ReadonlyArray<string>
+  /** of the tags, as the store has answered */
+  readonly versions: ReadonlyArray<string | undefined>
+}
+
+/** What a store has answered, decoded, where it still is of use. */
+export const reviveNow = (self: Engine, reviving: Reviving): Effect.Effect<Found, never, any> => {
+  const { bornAt, id, key, now, stored, tags, versions } = reviving
+  const { writeId } = stored.meta
+  if (stored.meta.expiresAt <= now) return Effect.succeed(writeId)
+  const names = tagNames(stored.meta.tags)
+  const validity = validityOf(self, stored, tags, versions)
+  // distrust may have ended since the store was asked, with an answer from before the tag's invalidation
+  if (validity === "gone" || Tags.changedSince(self.tags, names, bornAt)) return Effect.succeed(writeId)
+  const softened = validity === "soft" || Tags.softenedSince(self.tags, names, bornAt)
+  const codec = codecFor(codecsOf(self.backend!, key), stored)
+  if (codec === undefined) return Effect.succeed(writeId)
+  return Effect.map(Effect.exit(Effect.suspend(() => codec.decode(stored.payload))), (exit) =>
+    Exit.isSuccess(exit)
+      ? revive(self, { key, id, stored, value: exit.value, bornAt, softened })
+      : undecodable(self, key, id, stored, exit.cause))
+}
 
 /** Encodes an entry for the store. */
 export const encode = Effect.fnUntraced(function*(
@@ -326,7 +375,8 @@ export const encode = Effect.fnUntraced(function*(
       outcome: entry.outcome,
       tags,
       writeId: entry.writeId!,
-      serializer: codec.id
+      serializer: codec.id,
+      ...entry.etag === undefined ? {} : { etag: entry.etag }
     }
   }
 })
@@ -340,10 +390,9 @@ export const versionsOf = Effect.fnUntraced(function*(
   budget: Budget,
   tags: ReadonlyArray<string>,
   declared: ReadonlyArray<string>,
-  before: Markers | undefined
+  before: Markers
 ): Effect.fn.Return<ReadonlyArray<TagVersion> | undefined | StoreError> {
   if (tags.length === 0) return []
-  if (before === undefined) return undefined
   const late = tags.filter((tag) => !declared.includes(tag))
   const after = late.length === 0 ? undefined : yield* ask(self, budget, "markers", self.backend!.store.markers(late))
   if (after instanceof StoreError) return after

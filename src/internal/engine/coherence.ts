@@ -5,6 +5,7 @@ import type { Change } from "../../Store.ts"
 import { forgetAll } from "./invalidate.ts"
 import * as Memory from "./memory.ts"
 import type { Backend, Engine } from "./model.ts"
+import { total } from "./observe.ts"
 import { detach } from "./refresh.ts"
 import * as Tags from "./tags.ts"
 
@@ -22,6 +23,7 @@ export const follow = (self: Engine): void => {
   const { backend } = self
   if (backend === undefined || !backend.store.capabilities.shared) return
   const tells = backend.store.changesUnsafe !== undefined
+  backend.deaf = !tells
   const everyMillis = tells ? pollMillis : backend.boundMillis
   const look = tells ? () => listen(self, backend) : () => forgetOld(self, backend)
   self.tags.onDoubt = () => {
@@ -54,7 +56,10 @@ const awaken = (self: Engine, backend: Backend, everyMillis: number, look: () =>
   )
 }
 
-const readsOf = ({ stats }: Engine): number => stats.hits + stats.storeHits + stats.misses + stats.stale
+const readsOf = (self: Engine): number => {
+  const { hits, misses, stale, storeHits } = total(self)
+  return hits + storeHits + misses + stale
+}
 
 const nowOf = (self: Engine): number => Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
 
@@ -65,7 +70,8 @@ const forgetOld = (self: Engine, backend: Backend): void => {
   if (ageMillis >= 0 && ageMillis < backend.boundMillis - 1) return
   backend.heardAt = nowOf(self)
   self.mutations++
-  Memory.clear(self.memory)
+  backend.wipedAt = backend.heardAt
+  Memory.clear(self.memory, "doubted")
 }
 
 const listen = (self: Engine, backend: Backend): void => {
@@ -73,9 +79,11 @@ const listen = (self: Engine, backend: Backend): void => {
   try {
     changes = backend.store.changesUnsafe!()
   } catch {
+    backend.deaf = true
     // it cannot tell now. What is in memory is believed for the bound, then loaded once more: no stampede
     return forgetOld(self, backend)
   }
+  backend.deaf = false
   backend.heardAt = nowOf(self)
   for (const change of changes) hear(self, change)
 }
@@ -85,7 +93,7 @@ const hear = (self: Engine, change: Change): void => {
   self.mutations++
   switch (change._tag) {
     case "Changed": {
-      Memory.remove(self.memory, change.id)
+      Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
       // one that waits for that very change goes on
       if (flight?.isLoading === true) detach(self, change.id)

@@ -6,6 +6,7 @@ import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../Serializer.ts"
 import type { Store } from "../../Store.ts"
+import * as Numbers from "../store/numbers.ts"
 import { checked } from "./checked.ts"
 import * as Circuit from "./circuit.ts"
 import { abandon, makeLoops } from "./flight.ts"
@@ -14,7 +15,8 @@ import { replay } from "./invalidate.ts"
 import * as Journal from "./journal.ts"
 import * as Log from "./log.ts"
 import * as Memory from "./memory.ts"
-import type { Backend, Counters, Engine } from "./model.ts"
+import type { Backend, Engine } from "./model.ts"
+import * as Observe from "./observe.ts"
 import { detach } from "./refresh.ts"
 import * as Tags from "./tags.ts"
 import { depart, retire } from "./waiting.ts"
@@ -40,22 +42,6 @@ export interface EngineOptions {
   }
 }
 
-export const noStats: Readonly<Counters> = {
-  hits: 0,
-  storeHits: 0,
-  misses: 0,
-  joined: 0,
-  stale: 0,
-  loads: 0,
-  loadFailures: 0,
-  refreshes: 0,
-  invalidations: 0,
-  storeFailures: 0,
-  refused: 0,
-  notStored: 0,
-  lostInvalidations: 0
-}
-
 export const make = (options: EngineOptions): Engine => ({
   memory: Memory.make(options),
   tags: Tags.make(),
@@ -65,7 +51,10 @@ export const make = (options: EngineOptions): Engine => ({
   refreshing: { ...options.refresh, running: new Set(), queue: new Set(), draining: false },
   retryAt: new Map(),
   backend: options.store === undefined ? undefined : makeBackend(options.store),
-  stats: { ...noStats },
+  stats: { ...Observe.noCounters },
+  classes: new Map(),
+  watchers: Observe.make(),
+  numbers: Numbers.make(),
   surroundings: undefined,
   context: options.context,
   mutations: 0,
@@ -85,6 +74,8 @@ const makeBackend = (options: BackendOptions): Backend => ({
   releasing: new Set(),
   follower: undefined,
   heardAt: 0,
+  deaf: false,
+  wipedAt: 0,
   replay: undefined
 })
 

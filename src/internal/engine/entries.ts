@@ -1,17 +1,23 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { Stored } from "../../CacheEntry.ts"
+import { StoreError } from "../../CacheError.ts"
+import type { SetCondition } from "../../Store.ts"
 import { tokenUnsafe } from "../token.ts"
-import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
+import { ask, type Budget, encode, fetch, type Found, isFault, versionsOf } from "./backend.ts"
 import { Entry } from "./entry.ts"
+import { fetchMany } from "./fetchMany.ts"
 import type { Fault } from "./flight.ts"
-import { invalidateIds, replaceInStore } from "./invalidate.ts"
-import { idOf, type Key, tagsOf } from "./keys.ts"
+import { forget, invalidateIds, replaceInStore } from "./invalidate.ts"
+import { idOf, type Key, tagsOf, tagsWith } from "./keys.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
+import { countersOf, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
+import { believesMemory } from "./read.ts"
 import { detach } from "./refresh.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
@@ -21,49 +27,101 @@ const budgetOf = (self: Engine, policy: Policy.Policy): Budget => ({
   leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis
 })
 
-/** What is cached under a key and within its ttl, without loading: the way of `getOption`, `has`, `expiresIn`. */
-export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+/**
+ * What is cached under keys and within its ttl, without loading: the way of `getOption`, `getMany`, `has`, `expiresIn`.
+ * What memory does not have the store is asked for, all of it at once.
+ */
+export const lookupMany = (
+  self: Engine,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
-    const id = idOf(key)
-    if (policy.readsMemory) {
-      const entry = Memory.peek(self.memory, self.tags, id)
-      if (entry !== undefined && nowOf(fiber) < entry.expiresAt) {
-        self.memory.policy.read(entry)
-        return Effect.succeed(entry)
-      }
-    }
-    if (self.backend === undefined || !policy.readsStore) return Effect.undefined
+    if (policy.invalidates) return Effect.as(invalidateIds(self, keys.map(idOf)), keys.map(() => undefined))
+    const entries = keys.map((key) => inMemory(self, fiber, policy, key))
+    const missing = keys.filter((_, i) => entries[i] === undefined)
+    if (missing.length === 0 || self.backend === undefined || !policy.readsStore) return Effect.succeed(entries)
     const { mutations } = self
-    return Effect.flatMap(fetch(self, budgetOf(self, policy), key, id, tagsOf(key)), (found) => {
-      if (isFault(found)) return policy.strict ? strictly(found) : Effect.undefined
-      if (!(found instanceof Entry)) return Effect.undefined
-      // what was written or invalidated meanwhile is newer than this answer
-      if (policy.writes && self.mutations === mutations && !self.flights.has(id)) Memory.put(self.memory, found)
-      return Effect.succeed(found)
+    const budget = budgetOf(self, policy)
+    const fetched: Effect.Effect<ReadonlyArray<Found | Fault>, never, any> = missing.length === 1
+      ? Effect.map(fetch(self, budget, missing[0]!, idOf(missing[0]!), tagsOf(missing[0]!)), (found) => [found])
+      : fetchMany(self, budget, missing, missing.map(idOf))
+    return Effect.flatMap(fetched, (found) => {
+      const fault = found.find(isFault)
+      if (fault !== undefined && policy.strict) return strictly(fault)
+      let next = 0
+      for (const [i, key] of keys.entries()) {
+        if (entries[i] !== undefined) continue
+        const answer = found[next++]
+        if (!(answer instanceof Entry)) continue
+        entries[i] = answer
+        // what was written or invalidated meanwhile is newer than this answer
+        if (policy.writes && self.mutations === mutations && !self.flights.has(idOf(key))) {
+          Memory.put(self.memory, answer)
+        }
+      }
+      return Effect.succeed(entries)
     })
   })
 
-export interface SetOptions {
-  readonly ttlMillis: number
-  readonly tags: ReadonlyArray<string>
-  readonly keepTtl: boolean
+export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.map(lookupMany(self, [key]), ([entry]) => entry)
+
+/** As `lookup`, and what it finds has a `writeId`: in memory alone an entry is given one when somebody asks. */
+export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.flatMap(lookup(self, key), (entry) =>
+    entry === undefined || entry.writeId !== undefined
+      ? Effect.succeed(entry)
+      : Effect.map(Random.Random, (random) => {
+        entry.writeId ??= tokenUnsafe(random, 16)
+        return entry
+      }))
+
+const inMemory = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  policy: Policy.Policy,
+  key: Key
+): Entry | undefined => {
+  if (!policy.readsMemory || !believesMemory(self, policy)) return undefined
+  const entry = Memory.peek(self.memory, self.tags, idOf(key))
+  if (entry === undefined || nowOf(fiber) >= entry.expiresAt) return undefined
+  self.memory.policy.read(entry)
+  return entry
 }
 
-/** Puts a value in, in place of what is there and of what is being loaded. */
+export interface SetOptions {
+  readonly ttlMillis: number
+  /** in place of the key's own */
+  readonly tags: ReadonlyArray<string> | undefined
+  readonly keepTtl: boolean
+  readonly etag: string | undefined
+  /** only where it holds */
+  readonly condition: SetCondition | undefined
+}
+
+/**
+ * Puts a value in, in place of what is there and of what is being loaded; `false`: the condition does not hold. Whether
+ * it does only the store knows, where there is one: then its failure is the caller's.
+ */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
   value: unknown,
   options: SetOptions
-): Effect.fn.Return<void, never, any> {
+): Effect.fn.Return<boolean, StoreError, any> {
   const policy = yield* Policy.Current
   const id = idOf(key)
-  if (options.ttlMillis <= 0) return void (yield* invalidateIds(self, [id]))
+  const { condition } = options
+  if (options.ttlMillis <= 0 && condition === undefined) {
+    yield* invalidateIds(self, [id])
+    return true
+  }
   // a part of the write, whatever the policy says about reads
-  const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true }
+  const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidates: false }
   const kept = options.keepTtl ? yield* Effect.provideService(lookup(self, key), Policy.Current, reading) : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const { mutations } = self
   const entry = new Entry({
     id,
     exit: Exit.succeed(value),
@@ -71,15 +129,98 @@ export const set = Effect.fnUntraced(function*(
     softExpiresAt: kept?.softExpiresAt ?? now + options.ttlMillis,
     expiresAt: kept?.expiresAt ?? now + options.ttlMillis,
     loadMillis: 0,
-    tags: options.tags,
+    tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
     bornAt: self.tags.epoch,
-    writeId: tokenUnsafe(yield* Random.Random, 16)
+    writeId: tokenUnsafe(yield* Random.Random, 16),
+    etag: options.etag,
+    counters: countersOf(self, key)
   })
+  const told = Effect.sync(() => {
+    if (self.watchers.events !== undefined) tell(self, key, id, { _tag: "Set" })
+  })
+  if (condition !== undefined) {
+    if (self.backend === undefined) {
+      if (!holdsInMemory(self, id, condition, now)) return false
+    } else if (!(yield* setIf(self, key, entry, condition, budgetOf(self, policy)))) return false
+    // what came in between is newer than this: then it is left to the store
+    if (self.backend !== undefined && self.mutations !== mutations) {
+      forget(self, id)
+      yield* told
+      return true
+    }
+  }
   put(self, entry)
-  if (self.backend === undefined) return
+  yield* told
+  if (self.backend === undefined || condition !== undefined) return true
   const stored = yield* replaceInStore(self, id, toStored(self, key, entry, budgetOf(self, policy)))
   if (isFault(stored) && policy.strict) yield* strictly(stored)
+  return true
 })
+
+const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
+  const entry = Memory.peek(self.memory, self.tags, id)
+  const isLive = entry !== undefined && now < entry.expiresAt
+  switch (condition._tag) {
+    case "IfAbsent":
+      return !isLive
+    case "IfPresent":
+      return isLive
+    case "IfUnchanged":
+      return isLive && entry.writeId === condition.writeId
+  }
+}
+
+/** in one step with its condition; what cannot be known is the caller's to know */
+const setIf = Effect.fnUntraced(function*(
+  self: Engine,
+  key: Key,
+  entry: Entry,
+  condition: SetCondition,
+  budget: Budget
+): Effect.fn.Return<boolean, StoreError, any> {
+  const { store } = self.backend!
+  const stored = yield* toStored(self, key, entry, budget)
+  if (isFault(stored) || stored === undefined) {
+    const cause = isFault(stored) ? { cause: stored } : {}
+    return yield* stored instanceof StoreError
+      ? stored
+      : new StoreError({ store: store.name, operation: "set", reason: "Unavailable", ...cause })
+  }
+  const answer = yield* ask(self, budget, "set", store.set(entry.id, stored, condition))
+  if (!isFault(answer)) return answer
+  // it may have been carried out all the same
+  forget(self, entry.id)
+  return yield* answer
+})
+
+/** Gives what is there another lifetime from now on; `false` where there is nothing. */
+export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
+  Effect.withFiber((fiber) => {
+    const policy = fiber.getRef(Policy.Current)
+    const id = idOf(key)
+    if (ttlMillis <= 0) return Effect.map(invalidateIds(self, [id]), (removed) => removed > 0)
+    const now = nowOf(fiber)
+    const expiresAt = now + ttlMillis
+    const entry = Memory.peek(self.memory, self.tags, id)
+    const wasThere = entry !== undefined && now < entry.expiresAt
+    if (wasThere) {
+      entry.expiresAt = expiresAt
+      if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
+    }
+    // what was read from the store before has the old deadlines
+    self.mutations++
+    if (self.backend === undefined) return Effect.succeed(wasThere)
+    const { store } = self.backend
+    return Effect.map(
+      ask(self, budgetOf(self, policy), "touch", store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
+      (answer) => {
+        self.mutations++
+        return isFault(answer)
+          ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)
+          : Effect.succeed(answer || wasThere)
+      }
+    ).pipe(Effect.flatten)
+  })
 
 /** An explicit value as the store takes it, `undefined` or a fault where it cannot be stored. */
 const toStored = Effect.fnUntraced(function*(

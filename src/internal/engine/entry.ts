@@ -1,6 +1,7 @@
 import * as Exit from "effect/Exit"
 import type { Outcome, Timing } from "../../CacheEntry.ts"
 import type { Node } from "../../Eviction.ts"
+import type { Counters } from "./model.ts"
 
 export interface EntryOptions {
   readonly id: string
@@ -12,6 +13,8 @@ export interface EntryOptions {
   readonly tags: ReadonlyArray<string>
   readonly bornAt: number
   readonly writeId: string | undefined
+  readonly etag: string | undefined
+  readonly counters: Counters
 }
 
 /** A decoded result in the memory tier. Flat, and a node of the eviction list itself, because there are many. */
@@ -19,15 +22,23 @@ export class Entry implements Timing, Node {
   readonly id: string
   readonly exit: Exit.Exit<unknown, unknown>
   readonly createdAt: number
-  readonly softExpiresAt: number
-  readonly expiresAt: number
+  /** `-Infinity`: marked as stale by a soft invalidation */
+  softExpiresAt: number
+  /** a strategy may let reads move it */
+  expiresAt: number
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
   /** the tag epoch when its load (or its reading from the store) began: a tag invalidated later kills it */
   readonly bornAt: number
   /** the last epoch in which its tags were found unchanged */
   checkedAt: number
-  readonly writeId: string | undefined
+  /** in memory alone it is given one when somebody asks */
+  writeId: string | undefined
+  readonly etag: string | undefined
+  /** how many reads of this process it has served */
+  reads: number
+  /** those of its key's class: a hit is counted without looking for them */
+  readonly counters: Counters
   previous: Node | undefined
   next: Node | undefined
 
@@ -42,6 +53,9 @@ export class Entry implements Timing, Node {
     this.bornAt = options.bornAt
     this.checkedAt = options.bornAt
     this.writeId = options.writeId
+    this.etag = options.etag
+    this.reads = 0
+    this.counters = options.counters
     this.previous = undefined
     this.next = undefined
   }

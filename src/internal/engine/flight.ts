@@ -1,9 +1,12 @@
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
 import type { SerializerError, StoreError } from "../../CacheError.ts"
 import type { Entry } from "./entry.ts"
+import type { Counters, Engine } from "./model.ts"
 import type { Policy } from "./policy.ts"
 import type { Request } from "./request.ts"
 import type { Waiters } from "./waiters.ts"
@@ -34,6 +37,13 @@ export interface Waiter {
   place: number
 }
 
+/** What a load knows about its result beside the result. */
+export interface Annotations {
+  readonly tags?: ReadonlyArray<string> | undefined
+  readonly ttl?: Duration.Input | undefined
+  readonly etag?: string | undefined
+}
+
 /** The exclusive right of a flight's load, across processes. */
 export interface Lease {
   readonly owner: string
@@ -44,6 +54,7 @@ export interface Lease {
 
 /** One load of one id, shared by all who wait for it. */
 export interface Flight {
+  readonly engine: Engine
   readonly id: string
   readonly request: Request
   readonly policy: Policy
@@ -88,6 +99,19 @@ export interface Flight {
   due: boolean
   fault: Fault | undefined
   startedAt: number
+  readonly counters: Counters
+  /** its load was given a stale value by another cached effect: what it makes of it is not stored */
+  tainted: boolean
+  /** its load has said that the stale value is still right */
+  renewed: boolean
+  /** what its load was told to be there already */
+  previous: Entry | undefined
+  /** what its load has said about its result */
+  annotations: Annotations | undefined
+  /** the span of its load, once that has begun */
+  span: Tracer.Span | undefined
+  /** the spans of those who wait for it */
+  links: Array<Tracer.SpanLink> | undefined
   /** what its fiber runs in */
   readonly context: Context.Context<never>
   /** it was ended because it ran on for too long */
@@ -98,6 +122,12 @@ export interface Flight {
 
 /** The flight in whose load the present fiber runs. */
 export const Within = Context.Reference<Flight | undefined>("effect-cached/Within", { defaultValue: () => undefined })
+
+/**
+ * The flight whose load the present fiber runs: as `Within`, but for what runs past the cache, which has no load of its
+ * own.
+ */
+export const Loading = Context.Reference<Flight | undefined>("effect-cached/Loading", { defaultValue: () => undefined })
 
 /** Flights that ended and interruptions to be made, each worked off by one loop: see `land` and `abandon`. */
 export interface Loops {

@@ -2,28 +2,31 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
+import type { CacheEvent } from "../../CacheEvent.ts"
 import { ask, type Budget, isFault } from "./backend.ts"
 import type { Fault } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
+import { emit } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach } from "./refresh.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
 
 /** What this process knows of the id is gone, at once. */
-const forget = (self: Engine, id: string): boolean => {
+export const forget = (self: Engine, id: string): boolean => {
   self.mutations++
   detach(self, id)
   self.retryAt.delete(id)
-  return Memory.remove(self.memory, id)
+  return Memory.remove(self.memory, id, "invalidated")
 }
 
 /** Removes entries everywhere; answers how many were there, as far as this process or the store knew. */
 export const invalidateIds = (self: Engine, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.suspend(() => {
     self.stats.invalidations += ids.length
+    if (self.watchers.events !== undefined) told(self, { ids })
     const present = ids.map((id) => forget(self, id))
     const inMemory = present.filter((was) => was).length
     if (self.backend === undefined) return Effect.succeed(inMemory)
@@ -45,30 +48,40 @@ export const invalidateIds = (self: Engine, ids: ReadonlyArray<string>): Effect.
     )
   })
 
-/** Kills all that has one of the tags. */
-export const invalidateTags = (self: Engine, tags: ReadonlyArray<string>): Effect.Effect<void> =>
+/** Kills all that has one of the tags, or (soft) marks it as stale. */
+export const invalidateTags = (
+  self: Engine,
+  tags: ReadonlyArray<string>,
+  mode: Tags.Mode = "hard"
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (tags.length === 0) return Effect.void
     self.stats.invalidations += tags.length
     self.mutations++
-    Tags.invalidate(self.tags, tags)
+    Tags.invalidate(self.tags, tags, mode)
+    if (self.watchers.events !== undefined) told(self, { tags, mode })
     if (self.backend === undefined) return Effect.void
-    const item = Journal.add(self.backend.journal, { _tag: "Tags", tags })
+    const target = Journal.tagsTarget(self.backend.journal, tags, mode)
+    const item = Journal.add(self.backend.journal, target)
     return Effect.flatMap(
-      acknowledged(self, item, "invalidate tags", self.backend.store.invalidateTags(tags)),
+      acknowledged(self, item, "invalidate tags", self.backend.store.invalidateTags(tags, target.mode)),
       () => {
         // what was read from the store between the first step and its answer may be older, and was not yet distrusted
         self.mutations++
-        Tags.invalidate(self.tags, tags)
+        Tags.invalidate(self.tags, tags, mode)
         return Effect.void
       }
     )
   })
 
+const told = (self: Engine, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void =>
+  emit(self, { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what })
+
 /** Empties the cache, here and in the store. */
 export const clear = (self: Engine): Effect.Effect<void> =>
   Effect.suspend(() => {
     forgetAll(self)
+    if (self.watchers.events !== undefined) told(self, { all: true })
     if (self.backend === undefined) return Effect.void
     const item = Journal.add(self.backend.journal, { _tag: "All" })
     return Effect.flatMap(acknowledged(self, item, "clear", self.backend.store.clear), () => {
@@ -82,7 +95,7 @@ export const forgetAll = (self: Engine): void => {
   self.mutations++
   for (const id of self.flights.keys()) detach(self, id)
   self.retryAt.clear()
-  Memory.clear(self.memory)
+  Memory.clear(self.memory, "invalidated")
 }
 
 /**
@@ -165,11 +178,11 @@ export const replay = Effect.fnUntraced(function*(self: Engine, all?: Budget) {
     const answer = target._tag === "Id"
       ? yield* ask(self, budget, "remove", store.drop(target.id))
       : target._tag === "Tags"
-      ? yield* ask(self, budget, "invalidate tags", store.invalidateTags(target.tags))
+      ? yield* ask(self, budget, "invalidate tags", store.invalidateTags(target.tags, target.mode))
       : yield* ask(self, budget, "clear", store.clear)
     if (isFault(answer)) return false
     Journal.acknowledge(journal, item)
-    if (target._tag === "Tags") Tags.invalidate(self.tags, target.tags)
+    if (target._tag === "Tags") Tags.invalidate(self.tags, target.tags, target.mode)
   }
   return true
 })

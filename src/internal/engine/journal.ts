@@ -1,3 +1,5 @@
+import type { Mode } from "./tags.ts"
+
 /**
  * Invalidations that the store has not acknowledged. An item is there from before the store is asked until it has
  * answered, so it is there whatever happens in between: a failure, a timeout, an interruption. As long as it is there,
@@ -21,7 +23,7 @@ export interface Item {
 
 export type Target =
   | { readonly _tag: "Id"; readonly id: string }
-  | { readonly _tag: "Tags"; readonly tags: ReadonlyArray<string> }
+  | { readonly _tag: "Tags"; readonly tags: ReadonlyArray<string>; readonly mode: Mode }
   | { readonly _tag: "All" }
 
 /** above it one `clear` is cheaper than the rest */
@@ -47,6 +49,19 @@ export const add = (self: Journal, target: Target): Item => {
       self.clears++
   }
   return item
+}
+
+/** What of these tags is not acknowledged as gone must not become merely stale: then all of them go. */
+export const tagsTarget = (
+  self: Journal,
+  tags: ReadonlyArray<string>,
+  mode: Mode
+): Extract<Target, { readonly _tag: "Tags" }> => {
+  const isHard = tags.some((tag) => {
+    const target = self.tags.get(tag)?.target
+    return target?._tag === "Tags" && target.mode === "hard"
+  })
+  return { _tag: "Tags", tags, mode: isHard ? "hard" : mode }
 }
 
 /** The store was asked about it in vain. */

@@ -19,11 +19,23 @@ const none: ReadonlyArray<string> = []
 export const idOf = (key: Key): string =>
   typeof key === "string" ? idOfString(key) : (key as unknown as Own | undefined)?.["~id"] as string
 
+/** what every entry of a key is tagged with, whatever its reader says: its class, and its indexes */
+const structuralTags = (key: Key): ReadonlyArray<string> =>
+  typeof key === "string" ? none : (key as unknown as Own)["~class"].structuralTags(key)
+
+/** the tags of a key where its reader gives none */
 export const tagsOf = (key: Key): ReadonlyArray<string> =>
-  typeof key === "string" ? none : (key as unknown as Own)["~tags"]
+  typeof key === "string" ? none : join(structuralTags(key), (key as unknown as Own)["~class"].ownTags(key))
+
+/** the tags of a key with those given in place of its own */
+export const tagsWith = (key: Key, given: ReadonlyArray<string>): ReadonlyArray<string> =>
+  join(structuralTags(key), given)
+
+const join = (first: ReadonlyArray<string>, second: ReadonlyArray<string>): ReadonlyArray<string> =>
+  second.length === 0 ? first : first.length === 0 ? second : [...first, ...second]
 
 export const infoOf = (key: Key): KeyInfo | undefined =>
-  typeof key === "string" ? undefined : (key as unknown as Own)["~class"]
+  typeof key === "string" ? undefined : (key as unknown as Own | undefined)?.["~class"]
 
 /** tags are written as string keys are: those of the library begin with `~`, and none is longer than an id */
 export const escapeTag = idOfString
@@ -31,11 +43,15 @@ export const escapeTag = idOfString
 /** the tags that are known before a load */
 export const declaredTags = (request: Request): ReadonlyArray<string> => {
   const { tags } = request.options
-  return tags === undefined || typeof tags === "function" ? tagsOf(request.key) : tags.map(escapeTag)
+  return tags === undefined || typeof tags === "function"
+    ? tagsOf(request.key)
+    : tagsWith(request.key, tags.map(escapeTag))
 }
 
 /** the tags of what a load brought */
 export const tagsOfResult = (request: Request, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
   const { tags } = request.options
-  return typeof tags === "function" ? tags(exit, request.key).map(escapeTag) : declaredTags(request)
+  return typeof tags === "function"
+    ? tagsWith(request.key, tags(exit, request.key).map(escapeTag))
+    : declaredTags(request)
 }

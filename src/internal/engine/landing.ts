@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
+import type { Lifetime } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import { tokenUnsafe } from "../token.ts"
 import { Entry } from "./entry.ts"
@@ -12,22 +13,30 @@ import { tagsOfResult } from "./keys.ts"
 import * as Log from "./log.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { drain, holdOff, refresh } from "./refresh.ts"
+import { outcomeOf as wordOf, tell } from "./observe.ts"
+import { holdOff, makeRoom, refresh } from "./refresh.ts"
+import type { Request } from "./request.ts"
 import * as Tags from "./tags.ts"
 import { answer, retire } from "./waiting.ts"
+
+/** What a load has brought: the value it was to replace, where it has found that to be still right. */
+export const outcomeOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+  flight.renewed && !Exit.hasInterrupts(exit) ? flight.previous!.exit : exit
 
 /** A flight's fiber has ended: its result goes into memory if it may, and to all who wait. */
 export const arrive = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
   const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
-  flight.exit = exit
+  flight.exit = outcomeOf(flight, exit)
   flight.limit?.interruptUnsafe()
   self.running.delete(flight)
+  flight.request.batch?.leave(flight)
   retire(self, flight)
   giveBack(self, flight)
-  if (self.backend === undefined) flight.entry = settle(self, flight, exit, now)
+  if (self.backend === undefined) flight.entry = settle(self, flight, flight.exit, now)
   publish(self, flight)
-  if (!flight.served) note(self, flight, exit, now)
-  if (self.refreshing.running.delete(flight)) drain(self)
+  if (!flight.served) note(self, flight, flight.exit, now)
+  if (self.watchers.events !== undefined && flight.isLoading) tellLoad(self, flight, exit, now)
+  makeRoom(self, flight)
   if (flight.due && flight.publishes && flight.policy.writes) {
     refresh(self, { context: flight.context, request: flight.request, id: flight.id, entry: flight.entry!, now })
   }
@@ -48,27 +57,55 @@ export const settle = (
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
   const { key, strategy } = flight.request
   try {
-    const lifetime = strategy.lifetime(exit, key)
-    if (lifetime === "skip" || lifetime.ttl <= 0) return undefined
+    const lifetime = annotated(flight, strategy.lifetime(exit, key))
+    if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
     if (Number.isNaN(lifetime.ttl) || Number.isNaN(lifetime.softTtl)) throw new Error("the lifetime is NaN")
+    if (flight.tainted) return refuse(self, flight)
     const random = Context.get(flight.context, Random.Random)
     const share = strategy.jitter === undefined ? 1 : 1 - strategy.jitter * random.nextDoubleUnsafe()
     return new Entry({
       id: flight.id,
       exit,
       createdAt: now,
-      softExpiresAt: now + Math.min(lifetime.softTtl, lifetime.ttl) * share,
+      softExpiresAt: now + lifetime.softTtl * share,
       expiresAt: now + lifetime.ttl * share,
       loadMillis: now - flight.startedAt,
-      tags: tagsOfResult(flight.request, exit),
+      tags: tagsOf(flight, exit),
       bornAt: flight.bornAt,
-      writeId: self.backend === undefined ? undefined : tokenUnsafe(random, 16)
+      writeId: self.backend === undefined ? undefined : tokenUnsafe(random, 16),
+      etag: flight.annotations?.etag ?? (flight.renewed ? flight.previous!.etag : undefined),
+      counters: flight.counters
     })
   } catch (error) {
-    self.stats.notStored++
+    flight.counters.notStored++
     Log.warning(self, `The result for "${flight.id}" is not cached: its strategy or tags failed`, Cause.die(error))
     return undefined
   }
+}
+
+/** what a load has said of its lifetime goes before what its strategy says, where that stores it at all */
+const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
+  const input = flight.annotations?.ttl
+  if (lifetime === "skip" || input === undefined) return lifetime
+  const ttl = toMillis(input)
+  return flight.request.slides
+    ? { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
+    : { softTtl: Math.min(lifetime.softTtl, ttl), ttl }
+}
+
+const isTooQuick = ({ renewed, request, startedAt }: Flight, now: number): boolean =>
+  request.options.minLoad !== undefined && !renewed && now - startedAt <= toMillis(request.options.minLoad)
+
+/** a value that is still right keeps the tags it has */
+const tagsOf = ({ annotations, previous, renewed, request }: Flight, exit: Exit.Exit<unknown, unknown>) => {
+  const tags = tagsOfResult(request, exit)
+  const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)
+  return more === undefined ? tags : Array.from(new Set([...tags, ...more]))
+}
+
+const refuse = (self: Engine, flight: Flight): undefined => {
+  flight.counters.refused++
+  if (self.watchers.events !== undefined) tell(self, flight.request.key, flight.id, { _tag: "Refused" })
 }
 
 const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)
@@ -86,20 +123,39 @@ const publish = (self: Engine, flight: Flight): void => {
   if (entry === undefined || !flight.policy.writes || self.closed) return
   if (flight.served && flight.outdated) return
   if (!flight.publishes || Tags.changedSince(self.tags, entry.tags, entry.bornAt)) {
-    self.stats.refused++
-    return
+    return refuse(self, flight)
   }
+  // what is in memory since before all there was given up would stay for longer than the bound
+  if (self.backend?.deaf === true && !flight.served && flight.startedAt < self.backend.wipedAt) return
+  if (Tags.softenedSince(self.tags, entry.tags, entry.bornAt)) entry.softExpiresAt = -Infinity
   // what the store had proves nothing about loads
   if (!flight.served) self.retryAt.delete(flight.id)
-  Memory.put(self.memory, entry)
+  keep(self, flight.request, entry, Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe())
 }
+
+/** Into memory, where it may have another lifetime than in the store beneath. */
+export const keep = (self: Engine, request: Request, entry: Entry, now: number): void => {
+  const { memoryTtl } = request.options
+  if (memoryTtl === undefined || self.backend === undefined) return Memory.put(self.memory, entry)
+  const expiresAt = now + toMillis(memoryTtl)
+  if (expiresAt <= now) return void Memory.remove(self.memory, entry.id, "replaced")
+  Memory.put(self.memory, expiresAt < entry.expiresAt ? new Entry({ ...entry, expiresAt }) : entry)
+}
+
+const tellLoad = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
+  tell(self, flight.request.key, flight.id, {
+    _tag: "Load",
+    outcome: flight.renewed ? "notModified" : wordOf(exit),
+    refresh: flight.refresh,
+    millis: now - flight.startedAt
+  })
 
 /** a failure where a stale value was at hand: counted, said, and not tried again for a while */
 const note = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   if (Exit.isSuccess(exit)) return
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.overdue) return
-  self.stats.loadFailures++
+  flight.counters.loadFailures++
   if ((flight.stale === undefined && !flight.refresh) || !flight.publishes && !flight.overdue) return
   const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? 5000
   const pauseMillis = toMillis(input, "retryAfter")

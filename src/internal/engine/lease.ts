@@ -15,7 +15,7 @@ import { failStrict } from "./waiting.ts"
 /** The right to store what a load will bring, and the versions of its tags from before the load. */
 export interface Guard {
   readonly generation: string
-  readonly markers: Markers | undefined
+  readonly markers: Markers
 }
 
 /** Another process refreshes it: nobody here needs to. */
@@ -44,12 +44,9 @@ export const lead = Effect.fnUntraced(function*(
   self.tags.onDoubt?.()
   if (Journal.distrustsId(journal, id)) return undefined
   const declared = declaredTags(request)
-  let markers: Markers | undefined
-  if (declared.length > 0 || typeof request.options.tags === "function") {
-    const answer = yield* ask(self, budget, "markers", store.markers(declared))
-    if (isFault(answer)) return suffer(answer)
-    markers = answer
-  }
+  // also where no tag is declared: a load may name some, and then it counts what was invalidated since
+  const markers = yield* ask(self, budget, "markers", store.markers(declared))
+  if (isFault(markers)) return suffer(markers)
   const clock = yield* Clock.Clock
   const owner = tokenUnsafe(yield* Random.Random, 8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
@@ -67,6 +64,7 @@ export const lead = Effect.fnUntraced(function*(
     }
     if (taken._tag === "Wait") {
       if (flight.refresh && flight.waiters.size === 0) return Elsewhere
+      request.batch?.leave(flight)
       yield* Effect.sleep(Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis)))
       // waiting for another process is not the store's slowness
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis

@@ -2,18 +2,20 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import * as Tracer from "effect/Tracer"
 import { Load, LoadOrStale, ServeAndRefresh } from "../../Strategy.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
 import { Entry } from "./entry.ts"
-import { type Flight, Within } from "./flight.ts"
+import { type Flight, Loading, Within } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
-import { arrive, settle } from "./landing.ts"
+import { arrive, outcomeOf, settle } from "./landing.ts"
 import { Elsewhere, type Guard, lead } from "./lease.ts"
 import type { Engine } from "./model.ts"
+import { countersOf } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { holdOff, isThrottled } from "./refresh.ts"
+import { decideAt } from "./serve.ts"
+import { traced } from "./spans.ts"
 import { Waiters } from "./waiters.ts"
 import { failStrict, satisfyImpatient } from "./waiting.ts"
 
@@ -29,8 +31,15 @@ export interface FlightOptions {
   readonly context: Context.Context<never>
 }
 
-export const make = (self: Engine, options: FlightOptions): Flight => ({
+export const make = (self: Engine, options: FlightOptions): Flight => {
+  const flight = start(self, options)
+  options.request.batch?.enter(flight)
+  return flight
+}
+
+const start = (self: Engine, options: FlightOptions): Flight => ({
   ...options,
+  engine: self,
   bornAt: self.tags.epoch,
   depth: options.parent === undefined ? 1 : options.parent.depth + 1,
   waiters: new Waiters(),
@@ -51,7 +60,14 @@ export const make = (self: Engine, options: FlightOptions): Flight => ({
   fault: undefined,
   startedAt: 0,
   overdue: false,
-  limit: undefined
+  limit: undefined,
+  counters: countersOf(self, options.request.key),
+  tainted: false,
+  renewed: false,
+  previous: undefined,
+  annotations: undefined,
+  span: undefined,
+  links: undefined
 })
 
 /** Starts a flight's fiber in the engine's care, with the starter's context but for what is the starter's own. */
@@ -61,7 +77,7 @@ export const launch = (self: Engine, flight: Flight, load: Effect.Effect<unknown
   const inside = loadContext(flight) as Context.Context<any>
   const guarded = Effect.scoped(traced(flight, load))
   const body = self.backend === undefined || !usesStore(flight)
-    ? counted(self, flight, guarded)
+    ? counted(flight, guarded)
     : throughStore(self, flight, guarded)
   // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
   const child = Effect.runForkWith(inside)(flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
@@ -74,31 +90,20 @@ export const launch = (self: Engine, flight: Flight, load: Effect.Effect<unknown
 const usesStore = (flight: Flight): boolean => flight.fetches || flight.policy.writes
 
 const loadContext = (flight: Flight): Context.Context<never> => {
-  const inside = Context.add(flight.context, Within, flight)
+  const inside = Context.add(Context.add(flight.context, Within, flight), Loading, flight)
   // the starter's, which is not the flight's where that is a refresh
-  return Context.get(inside, Policy.Current) === Policy.standard
+  const policy = Context.get(inside, Policy.Current)
+  return policy === Policy.standard
     ? inside
-    : Context.add(inside, Policy.Current, Policy.standard)
-}
-
-/** the load may outlive the span it was started in: a span of its own, linked to that */
-const traced = (flight: Flight, load: Effect.Effect<unknown, unknown, any>): Effect.Effect<unknown, unknown, any> => {
-  const span = Context.getOrUndefined(flight.context, Tracer.ParentSpan)
-  if (span === undefined) return load
-  return Effect.withSpan(load, "effect-cached.load", {
-    root: true,
-    links: [{ span, attributes: {} }],
-    attributes: { "cache.key": flight.id, "cache.refresh": flight.refresh }
-  })
+    : Context.add(inside, Policy.Current, policy.detector === undefined ? Policy.standard : Policy.detecting(policy))
 }
 
 const counted = (
-  self: Engine,
   flight: Flight,
   load: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
-    self.stats.loads++
+    flight.counters.loads++
     flight.isLoading = true
     flight.startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     return load
@@ -114,16 +119,20 @@ const throughStore = Effect.fnUntraced(function*(
   const random = yield* Random.Random
   const budget: Budget = { leftMillis: flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
   if (flight.fetches) {
+    const rejected = flight.seen
     flight.outdated = false
     const found = yield* fetch(self, budget, flight.request.key, flight.id, declaredTags(flight.request))
     if (isFault(found)) failStrict(self, flight, found)
     else if (flight.outdated) flight.seen = undefined
     else if (typeof found === "string") flight.seen = found
-    else if (found !== undefined && serves(self, flight, found, clock.currentTimeMillisUnsafe(), random)) {
+    else if (
+      found !== undefined && found.writeId !== rejected &&
+      serves(self, flight, found, clock.currentTimeMillisUnsafe(), random)
+    ) {
       return yield* found.exit
     }
   }
-  if (!flight.policy.writes) return yield* counted(self, flight, load)
+  if (!flight.policy.writes) return yield* counted(flight, load)
   const guard = yield* lead(
     self,
     flight,
@@ -132,14 +141,14 @@ const throughStore = Effect.fnUntraced(function*(
   )
   if (guard instanceof Entry) return yield* guard.exit
   if (guard === Elsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
-  const exit = yield* Effect.exit(counted(self, flight, load))
+  const exit = yield* Effect.exit(counted(flight, load))
   // it is loaded and worth storing, even when the last who waited leaves now
   flight.pinned = true
-  flight.entry = settle(self, flight, exit, clock.currentTimeMillisUnsafe())
+  flight.entry = settle(self, flight, outcomeOf(flight, exit), clock.currentTimeMillisUnsafe())
   if (flight.entry !== undefined && guard !== undefined) {
     yield* write(self, flight, budget, flight.entry, guard)
   }
-  return yield* exit
+  return yield* outcomeOf(flight, exit)
 })
 
 /** the stale value stays for a moment: then the other process has stored a new one, or this one tries again */
@@ -152,7 +161,7 @@ const leaveToOthers = (self: Engine, flight: Flight, now: number): Effect.Effect
 /** Whether what the store had ends the flight; if not it may be something to fall back on. */
 const serves = (self: Engine, flight: Flight, found: Entry, now: number, random: Random.Random): boolean => {
   const { request } = flight
-  const decision = request.strategy.decide(found, now, () => random.nextDoubleUnsafe())
+  const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
   flight.seen = found.writeId
   if (decision === Load) return false
   if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
@@ -163,8 +172,8 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   flight.entry = found
   flight.served = true
   flight.due = decision === ServeAndRefresh
-  if (decision === LoadOrStale) self.stats.stale++
-  else self.stats.storeHits++
+  if (decision === LoadOrStale) flight.counters.stale++
+  else flight.counters.storeHits++
   return true
 }
 

@@ -1,3 +1,4 @@
+import type { Removal, RemovalCause } from "../../CacheEvent.ts"
 import type { Eviction, Policy } from "../../Eviction.ts"
 import type { Entry } from "./entry.ts"
 import * as Tags from "./tags.ts"
@@ -9,13 +10,16 @@ export interface Memory {
   /** 0 where there is no memory tier */
   readonly capacity: number
   evictions: number
+  /** told of every entry that leaves */
+  onRemoval: ReadonlySet<(removal: Removal) => void> | undefined
 }
 
 export const make = (options: { readonly capacity: number; readonly eviction: Eviction }): Memory => ({
   entries: new Map(),
   policy: options.eviction.make({ capacity: options.capacity }),
   capacity: options.capacity,
-  evictions: 0
+  evictions: 0,
+  onRemoval: undefined
 })
 
 /** the entry, unless a tag of it was invalidated; whether it is fresh is the strategy's to say */
@@ -30,9 +34,10 @@ const check = (self: Memory, tags: Tags.Tags, id: string): Entry | undefined => 
   const entry = self.entries.get(id)
   if (entry === undefined) return undefined
   if (Tags.changedSince(tags, entry.tags, entry.bornAt)) {
-    remove(self, id)
+    remove(self, id, "invalidated")
     return undefined
   }
+  if (Tags.softenedSince(tags, entry.tags, entry.bornAt)) entry.softExpiresAt = -Infinity
   entry.checkedAt = tags.epoch
   return entry
 }
@@ -43,38 +48,47 @@ export const touch = (self: Memory, entry: Entry): void => {
 }
 
 export const put = (self: Memory, entry: Entry): void => {
-  if (self.capacity === 0 || replace(self, entry)) return
-  remove(self, entry.id)
-  self.entries.set(entry.id, entry)
-  self.policy.added(entry)
+  if (self.capacity === 0) return
+  place(self, entry)
   while (self.entries.size > self.capacity) {
     const victim = self.policy.victim()
     if (victim === undefined) return
-    remove(self, victim.id)
+    remove(self, victim.id, "evicted")
     self.evictions++
   }
 }
 
-/** whether it took the place of another, for a policy that tells this from coming new */
-const replace = (self: Memory, entry: Entry): boolean => {
+const place = (self: Memory, entry: Entry): void => {
   const { entries, policy } = self
-  if (policy.replaced === undefined) return false
   const old = entries.get(entry.id)
-  if (old === undefined) return false
   entries.set(entry.id, entry)
-  policy.replaced(old, entry)
-  return true
+  if (old === undefined) return policy.added(entry)
+  if (policy.replaced !== undefined) policy.replaced(old, entry)
+  else {
+    policy.removed(old)
+    policy.added(entry)
+  }
+  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= entry.createdAt ? "expired" : "replaced")
 }
 
-export const remove = (self: Memory, id: string): boolean => {
+export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {
   const entry = self.entries.get(id)
   if (entry === undefined) return false
   self.entries.delete(id)
   self.policy.removed(entry)
+  if (self.onRemoval !== undefined) gone(self, entry, cause)
   return true
 }
 
-export const clear = (self: Memory): void => {
-  for (const entry of self.entries.values()) self.policy.removed(entry)
+export const clear = (self: Memory, cause: RemovalCause): void => {
+  const entries = Array.from(self.entries.values())
   self.entries.clear()
+  for (const entry of entries) {
+    self.policy.removed(entry)
+    if (self.onRemoval !== undefined) gone(self, entry, cause)
+  }
+}
+
+const gone = (self: Memory, { exit, id }: Entry, cause: RemovalCause): void => {
+  for (const listener of self.onRemoval!) listener({ id, cause, exit })
 }

@@ -3,10 +3,13 @@ import type * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import type { Codec, Serializer } from "../../Serializer.ts"
 import type { Store } from "../../Store.ts"
+import type { Numbers } from "../store/numbers.ts"
+import type { Batch } from "./batch.ts"
 import type { Circuit } from "./circuit.ts"
 import type { Flight, Loops } from "./flight.ts"
 import type { Journal } from "./journal.ts"
 import type { Memory } from "./memory.ts"
+import type { Watchers } from "./observe.ts"
 import type { Tags } from "./tags.ts"
 import type { Surroundings } from "./waiting.ts"
 
@@ -32,7 +35,7 @@ export interface Counters {
   invalidations: number
   /** operations that the store, the serializer or its codec failed */
   storeFailures: number
-  /** results that came too late: invalidated or set while they were loaded */
+  /** results that came too late (invalidated or set while they were loaded), or were made from a stale one */
   refused: number
   /** results not stored because the strategy's or an option's function threw or gave nonsense */
   notStored: number
@@ -71,6 +74,10 @@ export interface Backend {
   follower: Fiber.Fiber<unknown> | undefined
   /** when it was last told */
   heardAt: number
+  /** it cannot be told now, or never: what is in memory is believed for the bound at most */
+  deaf: boolean
+  /** when all that was in memory was last given up, for having been believed long enough */
+  wipedAt: number
   /** tries again what was lost */
   replay: Fiber.Fiber<unknown> | undefined
 }
@@ -79,7 +86,8 @@ export interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
   readonly retry: Schedule.Schedule<unknown, unknown>
-  readonly running: Set<Flight>
+  /** a batch is one */
+  readonly running: Set<Flight | Batch>
   readonly queue: Set<Flight>
   /** the queue is worked off by one loop, like landings */
   draining: boolean
@@ -98,7 +106,13 @@ export interface Engine {
   /** ids whose last load failed, with the time of the next try: a failing backend is not asked on every read */
   readonly retryAt: Map<string, number>
   readonly backend: Backend | undefined
+  /** what has no key class, and what concerns the whole cache */
   readonly stats: Counters
+  /** by the name of the key class */
+  readonly classes: Map<string, Counters>
+  readonly watchers: Watchers
+  /** of `increment`, where there is no store */
+  readonly numbers: Numbers
   /** of the last read */
   surroundings: Surroundings | undefined
   /** where the layer was built: logs and replays run here */

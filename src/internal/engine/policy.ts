@@ -1,4 +1,5 @@
 import * as Context from "effect/Context"
+import type { Detector } from "./observe.ts"
 
 /** What may be switched off by name, see `CachePolicy.disable`. */
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
@@ -16,6 +17,10 @@ export interface Policy {
   readonly strict: boolean
   readonly storeTimeoutMillis: number | undefined
   readonly disabled: ReadonlySet<Operation>
+  /** each read forgets what is stored first */
+  readonly invalidates: boolean
+  /** wants to know how reads are answered */
+  readonly detector: Detector | undefined
 }
 
 const nothing: ReadonlySet<Operation> = new Set()
@@ -28,7 +33,9 @@ export const standard: Policy = {
   bypass: false,
   strict: false,
   storeTimeoutMillis: undefined,
-  disabled: nothing
+  disabled: nothing,
+  invalidates: false,
+  detector: undefined
 }
 
 export const Current = Context.Reference<Policy>("effect-cached/CachePolicy", { defaultValue: () => standard })
@@ -40,5 +47,8 @@ export const refreshing = (self: Policy): Policy => ({
   joins: "refresh"
 })
 
+/** as standard, for one who wants to know how reads are answered */
+export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
+
 export const readsNormally = (self: Policy): boolean =>
-  self.readsMemory && self.readsStore && self.joins === "any" && !self.bypass
+  self.readsMemory && self.readsStore && self.joins === "any" && !self.bypass && !self.invalidates

@@ -3,20 +3,24 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.ts"
 import { Entry } from "./entry.ts"
-import { type Fault, type Flight, pathTo, reaches, type Resume } from "./flight.ts"
+import { type Fault, type Flight, Loading, pathTo, reaches, type Resume } from "./flight.ts"
+import { invalidateIds } from "./invalidate.ts"
 import { declaredTags, idOf } from "./keys.ts"
+import { keep } from "./landing.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
+import { countersOf, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
-import type { Request } from "./request.ts"
+import type { ReadOptions, Request } from "./request.ts"
+import { decide, noteServed, serve, slide } from "./serve.ts"
+import { linkTo } from "./spans.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
 import { isLimited, nowOf, shortened, surroundingsOf, untilAnswered, wait } from "./waiting.ts"
@@ -27,33 +31,44 @@ import { isLimited, nowOf, shortened, surroundingsOf, untilAnswered, wait } from
  */
 export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
   const { policy } = surroundingsOf(self, fiber)
-  if (policy !== Policy.standard && !Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
+  if (policy !== Policy.standard) {
+    if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
+    if (!believesMemory(self, policy)) return absent(self, fiber, request, idOf(request.key), policy)
+  }
   const { key } = request
   // a string under which there is an entry is an id, and its own unless it begins with "~"
   const entry = Memory.peek(self.memory, self.tags, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(self, fiber, request, idOf(key), policy)
   const decision = decide(self, fiber, request, entry)
-  if (decision !== Serve) return due(self, fiber, request, entry.id, entry, decision, policy)
-  self.stats.hits++
+  if (decision !== Serve) return due(self, fiber, request, entry, decision, policy)
+  entry.counters.hits++
+  entry.reads++
   self.memory.policy.read(entry)
+  if (request.slides) slide(self, request, entry, nowOf(fiber))
+  if (self.watchers.events !== undefined || policy !== Policy.standard) {
+    noteServed(self, fiber, request, entry, "memory")
+  }
   return entry.exit as Exit.Exit<A, E>
 }
 
-const decide = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
-  const { clock } = surroundingsOf(self, fiber)
-  return request.deadlinesOnly
-    ? request.strategy.decide(entry, entry.softExpiresAt === Infinity ? 0 : clock.currentTimeMillisUnsafe(), noDice)
-    : request.strategy.decide(entry, clock.currentTimeMillisUnsafe(), diceOf(fiber))
-}
+/** As `read`, with a copy of the value for the caller. */
+export const readCopy = <A, E>(
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>
+): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!))
 
-const noDice = (): number => 0
+export const copyOf = <A>(copy: NonNullable<ReadOptions["copy"]>): (value: A) => A =>
+  copy === "structured" ? structured : copy as (value: A) => A
 
-// one function for all reads: `decide` is synchronous, so it can ask for the fiber that reads now
-let player: Fiber.Fiber<any, any> | undefined
-const dice = (): number => player!.getRef(Random.Random).nextDoubleUnsafe()
-const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
-  player = fiber
-  return dice
+const structured = <A>(value: A): A => {
+  try {
+    return structuredClone(value)
+  } catch (cause) {
+    throw new CacheConfigError({
+      message: `copy: "structured" cannot copy this value (${String(cause)}): give a function that does`
+    })
+  }
 }
 
 /** There is an entry, but it is not simply to be served. */
@@ -61,14 +76,14 @@ const due = <A, E>(
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>,
-  id: string,
   entry: Entry,
   decision: Decision,
   policy: Policy.Policy
 ): Effect.Effect<A, E> => {
-  if (decision === Load) return absent(self, fiber, request, id, policy)
+  const { id } = entry
+  if (decision === Load) return absent(self, fiber, request, id, policy, entry)
   if (decision === LoadOrStale && !isThrottled(self, request, id, nowOf(fiber))) {
-    self.stats.misses++
+    noteMiss(self, request, id)
     return join(self, fiber, request, id, {
       policy,
       fetches: false,
@@ -84,10 +99,7 @@ const due = <A, E>(
   ) {
     refresh(self, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
   }
-  if (decision === LoadOrStale) self.stats.stale++
-  else self.stats.hits++
-  Memory.touch(self.memory, entry)
-  return entry.exit as Exit.Exit<A, E>
+  return serve(self, fiber, request, entry, decision === LoadOrStale ? "stale" : "memory") as Exit.Exit<A, E>
 }
 
 /** Memory has nothing of use: the store may, and at once if it is synchronous. */
@@ -96,29 +108,41 @@ const absent = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>,
   id: string,
-  policy: Policy.Policy
+  policy: Policy.Policy,
+  former?: Entry
 ): Effect.Effect<A, E> => {
-  let seen: string | undefined
+  // what has not expired was rejected for another reason: the store has nothing better under the same write
+  const rejected = former !== undefined && nowOf(fiber) < former.expiresAt ? former.writeId : undefined
+  let seen = rejected
   let fetches = self.backend !== undefined
   if (self.backend?.store.getUnsafe !== undefined && !self.closed) {
     const invalid = invalidity(self, request)
     if (invalid !== undefined) return Effect.die(invalid)
     const found = readNow(self, request.key, id, nowOf(fiber))
     if (found instanceof Entry) {
-      const decision = decide(self, fiber, request, found)
+      if (found.writeId === former?.writeId) found.reads = former!.reads
+      const decision = found.writeId === rejected ? Load : decide(self, fiber, request, found)
       if (decision !== Load) {
-        if (policy.writes) Memory.put(self.memory, found)
-        if (decision !== Serve) return due(self, fiber, request, id, found, decision, policy)
-        self.stats.storeHits++
-        return found.exit as Exit.Exit<A, E>
+        if (policy.writes) keep(self, request, found, nowOf(fiber))
+        if (decision !== Serve) return due(self, fiber, request, found, decision, policy)
+        return serve(self, fiber, request, found, "store") as Exit.Exit<A, E>
       }
       seen = found.writeId
     } else if (found !== Later) seen = found
     fetches = found === Later
   }
-  self.stats.misses++
+  noteMiss(self, request, id)
   return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
 }
+
+export const noteMiss = (self: Engine, request: Request, id: string): void => {
+  countersOf(self, request.key).misses++
+  if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Miss" })
+}
+
+/** who is strict does not believe a copy while what others do cannot be heard */
+export const believesMemory = (self: Engine, policy: Policy.Policy): boolean =>
+  !policy.strict || self.backend === undefined || !self.backend.deaf
 
 /** Reads under a policy that does not look at what is stored, or does nothing at all. */
 const readUnder = <A, E>(
@@ -127,9 +151,16 @@ const readUnder = <A, E>(
   request: Request<A, E>,
   policy: Policy.Policy
 ): Effect.Effect<A, E> => {
-  if (policy.bypass) return request.load as Effect.Effect<A, E>
   const id = idOf(request.key)
-  self.stats.misses++
+  if (policy.bypass) return unloading(fiber, request.load)
+  if (policy.invalidates) {
+    const rest = Effect.withFiber<A, E>((fiber) => read(self, fiber, request))
+    return Effect.flatMap(
+      invalidateIds(self, [id]),
+      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
+    )
+  }
+  noteMiss(self, request, id)
   return join(self, fiber, request, id, {
     policy,
     fetches: false,
@@ -139,10 +170,19 @@ const readUnder = <A, E>(
   })
 }
 
+/** past the cache: what runs in it is no load of the cached effect around it */
+const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E, any>): Effect.Effect<A, E> =>
+  (fiber.getRef(Loading) === undefined ? load : Effect.provideService(load, Loading, undefined)) as Effect.Effect<A, E>
+
 /** What can be seen to be wrong with a read before anything runs. */
-const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
+export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
   try {
     request.validate()
+    if (request.strategy.countsReads === true && self.memory.capacity === 0) {
+      throw new CacheConfigError({
+        message: `The strategy "${request.strategy.name}" counts the reads of memory, and this cache has no memory tier`
+      })
+    }
     if (self.backend !== undefined) codecsOf(self.backend, request.key)
     return undefined
   } catch (error) {
@@ -151,7 +191,7 @@ const invalidity = (self: Engine, request: Request): CacheConfigError | undefine
   }
 }
 
-interface Joining {
+export interface Joining {
   readonly policy: Policy.Policy
   readonly fetches: boolean
   readonly stale: Entry | undefined
@@ -169,7 +209,7 @@ const join = <A, E>(
   joining: Joining
 ): Effect.Effect<A, E> => Effect.callback<A, E>((resume) => enter(self, fiber, request, id, joining, resume as Resume))
 
-const enter = (
+export const enter = (
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
   request: Request,
@@ -178,7 +218,7 @@ const enter = (
   resume: Resume
 ): Effect.Effect<void> | void => {
   const { policy, stale } = joining
-  const { within } = surroundingsOf(self, fiber)
+  const { span, within } = surroundingsOf(self, fiber)
   const running = joinable(self, request, id, policy)
   if (running !== undefined) {
     // it may be a refresh, beside which the store still has what is served
@@ -189,15 +229,19 @@ const enter = (
     if (within !== undefined && reaches(running, within)) {
       return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))
     }
-    self.stats.joined++
+    running.counters.joined++
+    if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Joined" })
+    if (span !== undefined) linkTo(running, span)
     const waiter = wait(self, fiber, { flight: running, request, stale, resume })
     if (running.queued) promote(self, running)
     return untilAnswered(self, fiber, waiter)
   }
-  if (Policy.readsNormally(policy) && stale === undefined) {
+  if (Policy.readsNormally(policy) && stale === undefined && believesMemory(self, policy)) {
     // a yield may have passed since memory was looked at
     const entry = Memory.peek(self.memory, self.tags, id)
-    if (entry !== undefined && decide(self, fiber, request, entry) === Serve) return resume(entry.exit)
+    if (entry !== undefined && decide(self, fiber, request, entry) === Serve) {
+      return resume(serve(self, fiber, request, entry, "memory"))
+    }
   }
   const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)
   if (refused !== undefined) return resume(Effect.die(refused))
@@ -245,9 +289,8 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
         return join(self, fiber, rest, id, { ...joining, fetches: false, seen })
       }
       // memory is left to the load
-      if (decision !== Serve) return due(self, fiber, rest, id, entry!, decision, policy)
-      self.stats.storeHits++
-      return entry!.exit as Exit.Exit<A, E>
+      if (decision !== Serve) return due(self, fiber, rest, entry!, decision, policy)
+      return serve(self, fiber, rest, entry!, "store") as Exit.Exit<A, E>
     })
   })
 
@@ -273,7 +316,7 @@ const CurrentTransaction = Context.Reference<object | undefined>("effect/sql/Cur
 })
 
 /** a load shared with others must not see what one caller has not committed yet */
-const openTransaction = (fiber: Fiber.Fiber<any, any>, id: string): CacheConfigError | undefined =>
+export const openTransaction = (fiber: Fiber.Fiber<any, any>, id: string): CacheConfigError | undefined =>
   fiber.getRef(CurrentTransaction) === undefined
     ? undefined
     : new CacheConfigError({

@@ -8,6 +8,7 @@ import type { Flight } from "./flight.ts"
 import { giveBack } from "./giveBack.ts"
 import * as Load from "./load.ts"
 import type { Engine } from "./model.ts"
+import { tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import type { Request } from "./request.ts"
 import { failedTyped, limitUnattended } from "./waiting.ts"
@@ -36,7 +37,8 @@ export const refresh = (self: Engine, options: RefreshOptions): void => {
     seen: entry.writeId
   })
   self.flights.set(id, flight)
-  self.stats.refreshes++
+  flight.counters.refreshes++
+  if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Refresh" })
   flight.queued = true
   self.refreshing.queue.add(flight)
   drain(self)
@@ -49,8 +51,14 @@ export const drain = (self: Engine): void => {
   self.refreshing.draining = true
   try {
     for (const flight of queue) {
-      if (running.size >= concurrency) break
-      running.add(flight)
+      const { batch } = flight.request
+      const unit = batch ?? flight
+      // the flights of a batch begin together: it waits for all of them
+      if (running.size >= concurrency && !running.has(unit)) {
+        if (batch === undefined) break
+        continue
+      }
+      running.add(unit)
       begin(self, flight)
     }
   } finally {
@@ -58,23 +66,39 @@ export const drain = (self: Engine): void => {
   }
 }
 
+/** A refresh has ended, or a batch's last one. */
+export const makeRoom = (self: Engine, flight: Flight): void => {
+  const { batch } = flight.request
+  if (batch !== undefined) {
+    batch.flights.delete(flight)
+    if (batch.flights.size > 0) return
+  }
+  if (self.refreshing.running.delete(batch ?? flight)) drain(self)
+}
+
 /** Somebody waits for it now: it need not wait for room any more. */
-export const promote = (self: Engine, flight: Flight): void => begin(self, flight)
+export const promote = (self: Engine, flight: Flight): void => {
+  // nor need those of its batch, without which it does not load
+  const { batch } = flight.request
+  for (const one of batch?.flights ?? [flight]) if (one.queued) begin(self, one)
+}
 
 const begin = (self: Engine, flight: Flight): void => {
   self.refreshing.queue.delete(flight)
   flight.queued = false
-  Load.launch(self, flight, retried(flight.request.load, self.refreshing.retry))
+  const { batch, load } = flight.request
+  // a batch is tried again as a whole
+  Load.launch(self, flight, batch === undefined ? retried(load, self.refreshing.retry) : load)
   limitUnattended(self, flight)
 }
 
 /** As `Effect.retry`, which makes something else of a failure with more than one reason. Only what is typed is tried again. */
-const retried = (
-  load: Effect.Effect<unknown, unknown, any>,
+export const retried = <A>(
+  load: Effect.Effect<A, unknown, any>,
   schedule: Engine["refreshing"]["retry"]
-): Effect.Effect<unknown, unknown, any> =>
+): Effect.Effect<A, unknown, any> =>
   Effect.suspend(() => {
-    let last: Exit.Exit<unknown, unknown> = Exit.void
+    let last: Exit.Exit<A, unknown> = Exit.die("not tried")
     const once = Effect.flatMap(Effect.exit(Effect.scoped(load)), (exit) => {
       last = exit
       return Exit.isFailure(exit) && failedTyped(exit.cause) ? Effect.fail(Cause.squash(exit.cause)) : Effect.void
@@ -113,5 +137,9 @@ export const detach = (self: Engine, id: string): void => {
   // who comes now must not wait for what nobody will get
   giveBack(self, flight)
   // a refresh that has not begun, for what is no longer there
-  if (flight.queued && flight.waiters.size === 0) self.refreshing.queue.delete(flight)
+  if (flight.queued && flight.waiters.size === 0) {
+    self.refreshing.queue.delete(flight)
+    flight.request.batch?.leave(flight)
+    makeRoom(self, flight)
+  }
 }

@@ -4,6 +4,7 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { CacheKey } from "../../CacheKey.ts"
 import type { Strategy } from "../../Strategy.ts"
+import type { Batch } from "./batch.ts"
 
 /** What a read takes beside its key and its strategy. */
 export interface ReadOptions {
@@ -14,6 +15,9 @@ export interface ReadOptions {
   readonly softTimeout?: Duration.Input | undefined
   readonly fallbackWhen?: ((cause: Cause.Cause<any>) => boolean) | undefined
   readonly retryAfter?: Duration.Input | undefined
+  readonly copy?: "structured" | ((value: any) => unknown) | undefined
+  readonly memoryTtl?: Duration.Input | undefined
+  readonly minLoad?: Duration.Input | undefined
 }
 
 /** One read: what a combinator's effect is, as the engine sees it. */
@@ -24,6 +28,10 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly options: ReadOptions
   /** the strategy looks at deadlines only: no clock is read for an entry without one, and no dice are made */
   readonly deadlinesOnly: boolean
+  /** reads move the entry's deadline: the strategy has a `touch` */
+  readonly slides: boolean
+  /** the load of a batch, which is one for many keys */
+  readonly batch?: Batch | undefined
   /** throws a `CacheConfigError` for what is wrong with the options, before the first load */
   readonly validate: () => void
 }

@@ -5,35 +5,53 @@
 export interface Tags {
   /** moves with every invalidation of a tag: an entry checked in this epoch needs no second look */
   epoch: number
-  /** tags that were forgotten count as invalidated at this epoch */
-  floor: number
-  readonly invalidatedAt: Map<string, number>
+  /** gone, by a hard invalidation */
+  readonly hard: Table
+  /** stale, by a soft one */
+  readonly soft: Table
   /** called before an entry is believed that was not yet checked in this epoch */
   onDoubt: (() => void) | undefined
 }
 
+interface Table {
+  readonly invalidatedAt: Map<string, number>
+  /** tags that were forgotten count as invalidated at this epoch */
+  floor: number
+}
+
+export type Mode = "hard" | "soft"
+
 /** the table is bounded: what is forgotten errs to a miss */
 const limit = 10_000
 
-export const make = (): Tags => ({ epoch: 0, floor: 0, invalidatedAt: new Map(), onDoubt: undefined })
+const makeTable = (): Table => ({ invalidatedAt: new Map(), floor: 0 })
 
-export const invalidate = (self: Tags, tags: ReadonlyArray<string>): void => {
+export const make = (): Tags => ({ epoch: 0, hard: makeTable(), soft: makeTable(), onDoubt: undefined })
+
+export const invalidate = (self: Tags, tags: ReadonlyArray<string>, mode: Mode = "hard"): void => {
   self.epoch++
+  const table = self[mode]
   for (const tag of tags) {
-    self.invalidatedAt.delete(tag)
-    self.invalidatedAt.set(tag, self.epoch)
+    table.invalidatedAt.delete(tag)
+    table.invalidatedAt.set(tag, self.epoch)
   }
-  for (const [tag, at] of self.invalidatedAt) {
-    if (self.invalidatedAt.size <= limit) break
-    self.invalidatedAt.delete(tag)
-    self.floor = at
+  for (const [tag, at] of table.invalidatedAt) {
+    if (table.invalidatedAt.size <= limit) break
+    table.invalidatedAt.delete(tag)
+    table.floor = at
   }
 }
 
-export const changedSince = (self: Tags, tags: ReadonlyArray<string>, bornAt: number): boolean => {
+export const changedSince = (self: Tags, tags: ReadonlyArray<string>, bornAt: number): boolean =>
+  isSince(self.hard, tags, bornAt)
+
+export const softenedSince = (self: Tags, tags: ReadonlyArray<string>, bornAt: number): boolean =>
+  isSince(self.soft, tags, bornAt)
+
+const isSince = ({ floor, invalidatedAt }: Table, tags: ReadonlyArray<string>, bornAt: number): boolean => {
   for (let i = 0; i < tags.length; i++) {
-    const at = self.invalidatedAt.get(tags[i]!)
-    if (at === undefined ? bornAt < self.floor : bornAt < at) return true
+    const at = invalidatedAt.get(tags[i]!)
+    if (at === undefined ? bornAt < floor : bornAt < at) return true
   }
   return false
 }

@@ -1,21 +1,25 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
 import { LoadTimeout } from "../../CacheError.ts"
+import type { Source } from "../../CacheEvent.ts"
 import { Load, LoadOrStale } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import type { Entry } from "./entry.ts"
 import { abandon, addEdge, type Fault, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
 import { giveBack } from "./giveBack.ts"
 import type { Engine } from "./model.ts"
+import { detect, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
-import { drain } from "./refresh.ts"
+import { makeRoom } from "./refresh.ts"
 import type { Request } from "./request.ts"
+import { decideAt, slide } from "./serve.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
 
@@ -28,6 +32,7 @@ export interface Surroundings {
   readonly clock: Clock.Clock
   /** the flight that the fiber is a part of */
   readonly within: Flight | undefined
+  readonly span: Tracer.AnySpan | undefined
 }
 
 /** Kept for the next read: many come from one context, and to look up a reference that is not set costs as much as a hit. */
@@ -37,7 +42,8 @@ export const surroundingsOf = (self: Engine, fiber: Fiber.Fiber<any, any>): Surr
     context: fiber.context,
     policy: fiber.getRef(Policy.Current),
     clock: fiber.getRef(Clock.Clock),
-    within: fiber.getRef(Within)
+    within: fiber.getRef(Within),
+    span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan)
   }
 }
 
@@ -154,7 +160,7 @@ export const limitUnattended = (self: Engine, flight: Flight): void => {
         if (flight.waiters.size > 0 || flight.exit !== undefined) return
         flight.overdue = true
         release(self, flight)
-        if (self.refreshing.running.delete(flight)) drain(self)
+        makeRoom(self, flight)
       })
     )
   )
@@ -198,7 +204,7 @@ const serveStale = (self: Engine, waiter: Waiter, stale: Entry): void => {
   depart(waiter)
   waiter.flight.pinned = true
   release(self, waiter.flight)
-  self.stats.stale++
+  answered(self, waiter, stale, "stale")
   waiter.resume(stale.exit)
 }
 
@@ -231,13 +237,37 @@ export const answer = (self: Engine, waiter: Waiter, now: number): void => {
   if (flight.served && waiter.request !== flight.request && wantsLoad(waiter, now)) {
     return waiter.resume(again(waiter, now))
   }
+  if (flight.served) {
+    flight.entry!.reads++
+    if (waiter.request.slides) slide(self, waiter.request, flight.entry!, now)
+  }
+  if (flight.tainted && waiter.within !== undefined) waiter.within.tainted = true
+  if (waiter.policy.detector !== undefined) noteAnswer(waiter, now)
   waiter.resume(orStale(self, waiter, exit, now))
+}
+
+const noteAnswer = ({ flight, policy, request }: Waiter, now: number): void => {
+  // a failure that something stands in for is noted as that
+  if (flight.exit === undefined || Exit.isFailure(flight.exit) && !flight.served) return
+  const source = flight.served ? "store" : request === flight.request ? "load" : "joined"
+  detect(policy, request, flight.id, { source, entry: flight.entry, now })
+}
+
+/** A stale value stands in for what a caller waited for. */
+const answered = (self: Engine, { flight, policy, request, within }: Waiter, stale: Entry, source: Source): void => {
+  stale.counters.stale++
+  stale.reads++
+  if (within !== undefined) within.tainted = true
+  if (self.watchers.events !== undefined) tell(self, request.key, flight.id, { _tag: "Stale" })
+  if (policy.detector === undefined) return
+  const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
+  detect(policy, request, flight.id, { source, entry: stale, now })
 }
 
 /** what the store had is enough for who started the flight, but this caller's own strategy would have loaded */
 const wantsLoad = ({ flight, policy, request }: Waiter, now: number): boolean => {
   if (!policy.readsStore) return true
-  const decision = request.strategy.decide(flight.entry, now, () => 0)
+  const decision = decideAt(request, flight.entry!, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
 
@@ -259,7 +289,8 @@ export const shortened = (request: Request, millis: number): Request => {
 /** a tag that was known only after the load was invalidated meanwhile: who came after that must not see the result */
 const isOlder = (self: Engine, flight: Flight): boolean =>
   flight.entry === undefined
-    ? Exit.isSuccess(flight.exit!) && typeof flight.request.options.tags === "function"
+    ? Exit.isSuccess(flight.exit!) &&
+      (typeof flight.request.options.tags === "function" || flight.annotations?.tags !== undefined)
     : Tags.changedSince(self.tags, flight.entry.tags, flight.bornAt)
 
 /** the outcome of a load, or the stale value where that may stand in for it */
@@ -274,7 +305,7 @@ const orStale = (
   try {
     const stale = usableStale(self, waiter, now)
     if (stale === undefined || !fallbackWhen(exit.cause)) return exit
-    self.stats.stale++
+    answered(self, waiter, stale, "fallback")
     return stale.exit
   } catch (defect) {
     // a function of this caller's: the others are answered still
@@ -291,5 +322,5 @@ const usableStale = (self: Engine, waiter: Waiter, now: number): Entry | undefin
   const stale = waiter.stale ?? waiter.flight.stale
   if (stale === undefined || now >= stale.expiresAt) return undefined
   if (Tags.changedSince(self.tags, stale.tags, stale.bornAt)) return undefined
-  return waiter.request.strategy.decide(stale, now, () => 0) === LoadOrStale ? stale : undefined
+  return decideAt(waiter.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }

@@ -95,7 +95,8 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>): KeyInfo["index
   }
 }
 
-const listed = (fields: ReadonlyArray<string>): string => JSON.stringify(fields.length === 1 ? fields[0] : fields)
+const listed = (fields: ReadonlyArray<string>): string =>
+  fields.length === 1 ? JSON.stringify(fields[0]) : JSON.stringify(fields)
 
 /** What is wrong with the indexes of a definition. */
 export const checkIndexes = (

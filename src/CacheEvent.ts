@@ -1,0 +1,117 @@
+/**
+ * What a cache tells those who watch it: see `Cached.events`, `Cached.detect` and `Cached.onRemoval`. Ids are told,
+ * values never.
+ *
+ * @since 0.1.0
+ */
+import type * as Exit from "effect/Exit"
+import type { StoreErrorReason } from "./CacheError.ts"
+
+/**
+ * Where an answer came from.
+ *
+ * - `memory`: from memory, fresh
+ * - `store`: from the store, fresh
+ * - `load`: from a load that this read has started
+ * - `joined`: from a load that another read had started
+ * - `stale`: past its soft ttl, while it is loaded anew or because a load failed a moment ago
+ * - `fallback`: a stored value in place of a load that failed or took too long
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallback"
+
+/**
+ * Why an entry left the memory tier.
+ *
+ * - `evicted`: there was no room
+ * - `expired`: it was past its ttl when another took its place
+ * - `replaced`: a newer value took its place
+ * - `invalidated`: its key, a tag of it or the whole cache was invalidated, here or by another process
+ * - `doubted`: what other processes do could not be heard for too long
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | "doubted"
+
+/**
+ * An entry that has left the memory tier.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Removal {
+  readonly id: string
+  readonly cause: RemovalCause
+  /** what was cached */
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/**
+ * How a read was answered, for `Cached.detect`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Detected {
+  /** the id of the key: `CacheKey.id(key)` */
+  readonly key: string
+  readonly source: Source
+  /** how old the value is, in milliseconds; 0 where it was just loaded */
+  readonly ageMillis: number
+  /** how long it is served still at most, in milliseconds; 0 where it is not cached */
+  readonly ttlMillis: number
+  /** the name of the strategy that decided */
+  readonly strategy: string
+}
+
+/** What all events that concern one id have. */
+interface OfId {
+  readonly id: string
+  /** the name of the key's class, `undefined` for a string */
+  readonly keyClass: string | undefined
+}
+
+/**
+ * Something that a cache has done.
+ *
+ * - `Hit`: a read was answered with what is cached, from `memory` or from the `store`
+ * - `Miss`: a read found nothing that its strategy would serve
+ * - `Joined`: it waits for a load that another had started
+ * - `Load`: a load has ended; `refresh` where nobody waited for it when it began
+ * - `Refresh`: a load in the background was asked for
+ * - `Stale`: a read was answered with a stale value
+ * - `Set`: an explicit value was put in
+ * - `Refused`: a result came too late, or was made with what an inner cache served stale: it is not cached
+ * - `Evict`: an entry left the memory tier because there was no room
+ * - `Invalidate`: ids or tags were invalidated, or all
+ * - `StoreFailure`: the store has failed an operation
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CacheEvent =
+  | OfId & { readonly _tag: "Hit"; readonly source: "memory" | "store" }
+  | OfId & { readonly _tag: "Miss" }
+  | OfId & { readonly _tag: "Joined" }
+  | OfId & {
+    readonly _tag: "Load"
+    readonly outcome: "success" | "failure" | "interrupted" | "notModified"
+    readonly refresh: boolean
+    readonly millis: number
+  }
+  | OfId & { readonly _tag: "Refresh" }
+  | OfId & { readonly _tag: "Stale" }
+  | OfId & { readonly _tag: "Set" }
+  | OfId & { readonly _tag: "Refused" }
+  | { readonly _tag: "Evict"; readonly id: string }
+  | {
+    readonly _tag: "Invalidate"
+    readonly ids: ReadonlyArray<string>
+    readonly tags: ReadonlyArray<string>
+    readonly mode: "hard" | "soft"
+    readonly all: boolean
+  }
+  | { readonly _tag: "StoreFailure"; readonly operation: string; readonly reason: StoreErrorReason }

@@ -1,0 +1,147 @@
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { addEdge, type Flight, Loading, removeEdge, type Resume } from "./flight.ts"
+import { infoOf, type Key } from "./keys.ts"
+
+/**
+ * One load for many keys. Each key has a flight of its own, which others may join, which takes its own lease and is
+ * stored by itself; here their loads meet, and are one call.
+ *
+ * It is made when all that have entered have come to their loads, or have left: because the store had the value, or
+ * because another process is loading it. Who has left for that may come back, and is then called for by itself.
+ */
+export interface Batch {
+  /** a flight is made, whose load is a part of this */
+  readonly enter: (flight: Flight) => void
+  /** it will not come, or not soon */
+  readonly leave: (flight: Flight) => void
+  /** the load of one key */
+  readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
+  /** all have entered */
+  readonly close: () => void
+  /** why the call has failed as a whole */
+  failed: Cause.Cause<unknown> | undefined
+  /** those of its flights that run; a batch in the background counts as one refresh */
+  readonly flights: Set<Flight>
+}
+
+export type LoadAll = (
+  keys: ReadonlyArray<Key>
+) => Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
+
+interface Item {
+  readonly key: Key
+  readonly flight: Flight
+  readonly context: Context.Context<never>
+  readonly resume: Resume
+  call: Call | undefined
+}
+
+interface Call {
+  readonly waiting: Set<Item>
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+}
+
+export const make = (loadAll: LoadAll): Batch => {
+  const pending = new Set<Flight>()
+  const ready = new Set<Item>()
+  let isOpen = true
+
+  const fireIfComplete = (): void => {
+    if (isOpen || pending.size > 0 || ready.size === 0) return
+    const items = Array.from(ready)
+    ready.clear()
+    fire(items)
+  }
+
+  const fire = (items: ReadonlyArray<Item>): void => {
+    const call: Call = { waiting: new Set(items), fiber: undefined }
+    const [first] = items as [Item, ...Array<Item>]
+    for (const item of items) {
+      item.call = call
+      // the call runs in the name of the first: who needs another of its keys closes a cycle
+      if (item !== first) addEdge(item.flight, first.flight)
+    }
+    const keys = items.map((item) => item.key)
+    const context = Context.add(first.context, Loading, undefined)
+    const fiber = Effect.runForkWith(context as Context.Context<any>)(
+      checked(keys, Effect.scoped(Effect.suspend(() => loadAll(keys))))
+    )
+    call.fiber = fiber
+    fiber.addObserver((exits) => {
+      if (Exit.isFailure(exits)) batch.failed = exits.cause
+      for (const [i, item] of items.entries()) {
+        if (item !== first) removeEdge(item.flight, first.flight)
+        if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
+      }
+    })
+    if (call.waiting.size === 0) fiber.interruptUnsafe()
+  }
+
+  /** with the last who waits for it the call ends */
+  const withdraw = (item: Item): void => {
+    ready.delete(item)
+    const { call } = item
+    if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return
+    call.fiber?.interruptUnsafe()
+  }
+
+  const leave = (flight: Flight): void => {
+    if (pending.delete(flight)) fireIfComplete()
+  }
+
+  const batch: Batch = {
+    enter: (flight) => {
+      pending.add(flight)
+      batch.flights.add(flight)
+    },
+    leave,
+    load: (key) =>
+      Effect.withFiber((fiber) =>
+        Effect.callback((resume) => {
+          const flight = fiber.getRef(Loading)!
+          const item: Item = {
+            key,
+            flight,
+            context: fiber.context as Context.Context<never>,
+            resume: resume as Resume,
+            call: undefined
+          }
+          ready.add(item)
+          pending.delete(flight)
+          fireIfComplete()
+          return Effect.sync(() => withdraw(item))
+        })
+      ),
+    close: () => {
+      isOpen = false
+      fireIfComplete()
+    },
+    failed: undefined,
+    flights: new Set()
+  }
+  return batch
+}
+
+/** Dies where a lookup does not answer one `Exit` for each key, in their order. */
+export const checked = <E, R>(
+  keys: ReadonlyArray<Key>,
+  lookup: Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R>
+): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R> =>
+  Effect.flatMap(lookup, (exits) => {
+    const problem = !Array.isArray(exits)
+      ? "has answered no list"
+      : exits.length !== keys.length
+      ? `was asked for ${keys.length} keys and has answered ${exits.length}`
+      : exits.every(Exit.isExit)
+      ? undefined
+      : "has answered something that is no Exit"
+    return problem === undefined
+      ? Effect.succeed(exits)
+      : Effect.die(new Error(`The lookup of ${nameOf(keys)} ${problem}`))
+  })
+
+const nameOf = ([key]: ReadonlyArray<Key>): string => `many "${infoOf(key!)?.name ?? "strings"}"`

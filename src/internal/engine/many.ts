@@ -1,0 +1,293 @@
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
+import * as Batch from "./batch.ts"
+import { Entry } from "./entry.ts"
+import { fetchMany } from "./fetchMany.ts"
+import type { Resume } from "./flight.ts"
+import { invalidateIds } from "./invalidate.ts"
+import { idOf, type Key } from "./keys.ts"
+import { keep } from "./landing.ts"
+import * as Memory from "./memory.ts"
+import type { Engine } from "./model.ts"
+import * as Policy from "./policy.ts"
+import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction } from "./read.ts"
+import { isThrottled, refresh, retried } from "./refresh.ts"
+import type { Request } from "./request.ts"
+import { decide, noteServed, serve, slide } from "./serve.ts"
+import { nowOf, surroundingsOf } from "./waiting.ts"
+
+/** A read of many keys at once. */
+export interface ManyRequest {
+  readonly keys: ReadonlyArray<Key>
+  /** for what does not depend on the key */
+  readonly template: Request
+  /** the read of one of them, in a batch */
+  readonly requestOf: (key: Key, batch: Batch.Batch) => Request
+  readonly loadAll: Batch.LoadAll
+}
+
+type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
+
+/** One key that memory does not answer, and the places at which it was asked for. */
+interface Missing {
+  readonly key: Key
+  readonly id: string
+  readonly places: Array<number>
+  stale: Entry | undefined
+  seen: string | undefined
+  /** the store was asked already, or need not be */
+  asked: boolean
+}
+
+/** What is there is answered at once; of what is not each key has a flight of its own, and all their loads are one. */
+export const readMany = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  many: ManyRequest
+): Effect.Effect<Exits, unknown, any> => {
+  const { policy } = surroundingsOf(self, fiber)
+  const { copy } = many.template.options
+  if (policy.bypass) return unwrapped(many)
+  if (policy.invalidates) {
+    const rest = Effect.withFiber((fiber) => readMany(self, fiber, many))
+    return Effect.flatMap(
+      invalidateIds(self, Array.from(new Set(many.keys.map(idOf)))),
+      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
+    )
+  }
+  const exits = readTogether(self, fiber, many, policy)
+  return copy === undefined ? exits : Effect.map(exits, (exits) => exits.map(Exit.map(copyOf(copy))))
+}
+
+const readTogether = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  many: ManyRequest,
+  policy: Policy.Policy
+): Effect.Effect<Exits, unknown, any> => {
+  const { keys } = many
+  const exits = Array.from<Exit.Exit<unknown, unknown>>({ length: keys.length })
+  const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy }
+  const looks = Policy.readsNormally(policy) && believesMemory(self, policy)
+  const isSeen = self.watchers.events !== undefined || policy !== Policy.standard
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!
+    const id = idOf(key)
+    const entry = looks ? Memory.peek(self.memory, self.tags, id) : undefined
+    const decision = entry === undefined ? Load : decide(self, fiber, many.template, entry)
+    if (decision === Serve) {
+      entry!.counters.hits++
+      entry!.reads++
+      self.memory.policy.read(entry!)
+      if (many.template.slides) slide(self, many.template, entry!, nowOf(fiber))
+      if (isSeen) noteServed(self, fiber, requestOf(reading, key), entry!, "memory")
+      exits[i] = entry!.exit
+    } else if (!isServed(self, reading, i, key, entry, decision)) miss(reading, i, key, id, entry, decision)
+  }
+  refreshDue(self, reading)
+  if (reading.missing.size === 0) return Exit.succeed(exits)
+  const missing = Array.from(reading.missing.values())
+  if (self.backend === undefined || !Policy.readsNormally(policy)) return joinAll(self, reading, missing)
+  return Effect.andThen(
+    askStore(self, reading, missing),
+    Effect.suspend(() => {
+      refreshDue(self, reading)
+      const rest = missing.filter(({ places: [place] }) => exits[place!] === undefined)
+      return rest.length === 0 ? Exit.succeed(exits) : joinAll(self, reading, rest)
+    })
+  )
+}
+
+interface Reading {
+  readonly exits: Array<Exit.Exit<unknown, unknown>>
+  readonly missing: Map<string, Missing>
+  /** served, and to be refreshed behind it */
+  readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
+  readonly fiber: Fiber.Fiber<any, any>
+  readonly many: ManyRequest
+  readonly policy: Policy.Policy
+}
+
+/** for what is told of one key */
+const requestOf = ({ many }: Reading, key: Key): Request => many.requestOf(key, noBatch)
+const noBatch = Batch.make(() => Effect.succeed([]))
+
+/** An entry that is due for a refresh, or stale while nobody may try again. */
+const isServed = (
+  self: Engine,
+  reading: Reading,
+  place: number,
+  key: Key,
+  entry: Entry | undefined,
+  decision: Decision
+): boolean => {
+  const { fiber, many } = reading
+  const isDue = decision === ServeAndRefresh
+  if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
+  if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
+  reading.exits[place] = serve(self, fiber, requestOf(reading, key), entry!, isDue ? "memory" : "stale")
+  return true
+}
+
+const miss = (
+  reading: Reading,
+  place: number,
+  key: Key,
+  id: string,
+  entry: Entry | undefined,
+  decision: Decision
+): void => {
+  const known = reading.missing.get(id)
+  if (known !== undefined) return void known.places.push(place)
+  const isStale = decision === LoadOrStale
+  // what has not expired was rejected for another reason: the store has nothing better under the same write
+  const isRejected = entry !== undefined && nowOf(reading.fiber) < entry.expiresAt
+  reading.missing.set(id, {
+    key,
+    id,
+    places: [place],
+    stale: isStale ? entry : undefined,
+    seen: isRejected ? entry.writeId : undefined,
+    asked: isStale
+  })
+}
+
+/** All that is due is one refresh. */
+const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void => {
+  if (due.size === 0) return
+  const entries = Array.from(due.values())
+  due.clear()
+  if (!policy.writes) return
+  const context = fiber.context as Context.Context<never>
+  const batch = Batch.make((keys) => retried(many.loadAll(keys), self.refreshing.retry))
+  for (const { entry, key } of entries) {
+    if (openTransaction(fiber, entry.id) !== undefined) continue
+    refresh(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) })
+  }
+  batch.close()
+}
+
+/** One question for all of them. */
+const askStore = (
+  self: Engine,
+  reading: Reading,
+  missing: ReadonlyArray<Missing>
+): Effect.Effect<void, never, any> => {
+  const { fiber, policy } = reading
+  const toAsk = missing.filter(({ asked }) => !asked)
+  if (toAsk.length === 0) return Effect.void
+  const { mutations } = self
+  const budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
+  return Effect.map(fetchMany(self, budget, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id)), (found) => {
+    const now = nowOf(fiber)
+    for (const [i, one] of toAsk.entries()) {
+      const answer = found[i]
+      one.asked = !(answer instanceof Error)
+      if (answer instanceof Error) continue
+      if (!(answer instanceof Entry) || answer.writeId === one.seen) {
+        one.seen = answer instanceof Entry ? answer.writeId : answer ?? one.seen
+        continue
+      }
+      const decision = decide(self, fiber, reading.many.template, answer)
+      if (decision === Load) one.seen = answer.writeId
+      // what was invalidated while the store was asked may still be answered, but not be kept
+      else if (self.mutations === mutations && policy.writes) keep(self, reading.many.template, answer, now)
+      if (decision === Serve) {
+        const exit = serve(self, fiber, requestOf(reading, one.key), answer, "store")
+        for (const place of one.places) reading.exits[place] = exit
+      } else if (decision !== Load) {
+        for (const place of one.places) {
+          if (isServed(self, reading, place, one.key, answer, decision)) continue
+          one.stale = answer
+          one.seen = answer.writeId
+        }
+      }
+    }
+  })
+}
+
+/** Joins what runs, and loads the rest in one call. */
+const joinAll = (
+  self: Engine,
+  { exits, fiber, many, policy }: Reading,
+  missing: ReadonlyArray<Missing>
+): Effect.Effect<Exits, unknown, any> =>
+  Effect.callback<Exits, unknown>((resume) => {
+    const batch = Batch.make(many.loadAll)
+    // a call that failed as a whole is everybody's failure
+    const batches = new Set([batch])
+    const cleanups: Array<Effect.Effect<void>> = []
+    let left = missing.length
+    const finish = (): Effect.Effect<Exits, unknown> => {
+      for (const { failed } of batches) {
+        if (failed !== undefined && isShown(failed, exits)) return Effect.failCause(failed)
+      }
+      return Exit.succeed(exits)
+    }
+    const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
+      for (const place of places) exits[place] = exit
+      if (--left === 0) resume(finish())
+    }
+    for (const one of missing) {
+      const { asked, id, key, seen, stale } = one
+      noteMiss(self, many.requestOf(key, batch), id)
+      const running = self.flights.get(id)?.request.batch
+      if (running !== undefined) batches.add(running)
+      const joining: Joining = {
+        policy,
+        fetches: Policy.readsNormally(policy) && self.backend !== undefined && !asked,
+        stale,
+        seen: seen ?? stale?.writeId,
+        mutations: self.mutations
+      }
+      const resumeOne: Resume = (effect) => {
+        if (Exit.isExit(effect)) return answer(one, effect)
+        // it has to ask once more
+        const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
+        cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
+        asking.addObserver((exit) => answer(one, exit))
+      }
+      const cleanup = enter(self, fiber, many.requestOf(key, batch), id, joining, resumeOne)
+      if (cleanup !== undefined) cleanups.push(cleanup)
+    }
+    batch.close()
+    return Effect.suspend(() =>
+      Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
+    )
+  })
+
+/** a stale value may have stood in for it everywhere */
+const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
+  exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
+
+const sameReasons = (one: Cause.Cause<unknown>, other: Cause.Cause<unknown>): boolean =>
+  one.reasons.length === other.reasons.length &&
+  one.reasons.every((reason, i) => {
+    const against = other.reasons[i]!
+    return reason._tag === "Fail" && against._tag === "Fail"
+      ? reason.error === against.error
+      : reason._tag === "Die" && against._tag === "Die"
+      ? reason.defect === against.defect
+      : reason._tag === against._tag
+  })
+
+/** no cache: each key once, in one call */
+export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, unknown, any> => {
+  const places = new Map<string, number>()
+  const once: Array<Key> = []
+  for (const key of keys) {
+    const id = idOf(key)
+    if (places.has(id)) continue
+    places.set(id, once.length)
+    once.push(key)
+  }
+  if (once.length === 0) return Exit.succeed([])
+  return Effect.map(
+    Batch.checked(once, Effect.scoped(loadAll(once))),
+    (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
+  )
+}

@@ -1,0 +1,39 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Tracer from "effect/Tracer"
+import type { Flight } from "./flight.ts"
+
+/** as many as OpenTelemetry keeps by default */
+const maxLinks = 128
+
+/** One more caller waits for the load. */
+export const linkTo = (flight: Flight, span: Tracer.AnySpan): void => {
+  const link: Tracer.SpanLink = { span, attributes: {} }
+  const links = flight.links ??= []
+  if (links.length >= maxLinks) return
+  links.push(link)
+  flight.span?.addLinks([link])
+}
+
+/** The load may outlive the span it was started in: a span of its own, linked to those of all who wait for it. */
+export const traced = (
+  flight: Flight,
+  load: Effect.Effect<unknown, unknown, any>
+): Effect.Effect<unknown, unknown, any> => {
+  const starter = Context.getOrUndefined(flight.context, Tracer.ParentSpan)
+  if (starter !== undefined) linkTo(flight, starter)
+  if (flight.links === undefined) return load
+  const observed = Effect.withFiber((fiber) => {
+    const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
+    if (span?._tag === "Span") flight.span = span
+    return load
+  })
+  // suspended: others may join before it begins
+  return Effect.suspend(() =>
+    Effect.withSpan(observed, "effect-cached.load", {
+      root: true,
+      links: flight.links!,
+      attributes: { "cache.key": flight.id, "cache.refresh": flight.refresh }
+    })
+  )
+}
