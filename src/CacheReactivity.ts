@@ -32,7 +32,8 @@ import * as Policy from "./internal/engine/policy.ts"
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Reactivity } from "effect/reactivity"
- * import { Cached, CacheLayer, CacheReactivity } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as CacheReactivity from "effect-cached/CacheReactivity"
  *
  * let names = ["Ada"]
  * const all = Effect.sync(() => names).pipe(Cached.ttl({ key: "all", ttl: "1 hour", tags: ["users"] }))

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Hash, Layer, Queue, type Scope, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, CacheReactivity, type Caching, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import * as CacheReactivity from "effect-cached/CacheReactivity"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { Reactivity } from "effect/reactivity"
 import { TestClock } from "effect/testing"

@@ -253,7 +253,8 @@ describe.each(caches)("over $name", (cache) => {
         notStored: 1,
         lostInvalidations: 0,
         evictions: 0,
-        size: cache.memory ? 1 : 0
+        size: cache.memory ? 1 : 0,
+        classes: {}
       })
     }).pipe(provided))
 })

@@ -71,7 +71,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
     )
     return seen
   },
-  set: ({ key, value }) => runtime!.runPromise(Cached.set(key, value)),
+  set: ({ key, value }) => runtime!.runPromise(Effect.asVoid(Cached.set(key, value))),
   invalidate: async ({ key }) => {
     await runtime!.runPromise(Cached.invalidate(key))
     return clock()

@@ -301,7 +301,7 @@ same<typeof gotZoned, Effect.Effect<Option.Option<Date>, never, Zone | Cache>>(t
 const gotText = Cached.getOption("k")
 same<typeof gotText, Effect.Effect<Option.Option<unknown>, never, Cache>>(true)
 const set = Cached.set(key, 5, { ttl: "1 hour", tags: ["a"], keepTtl: true })
-same<typeof set, Effect.Effect<void, never, Cache>>(true)
+same<typeof set, Effect.Effect<boolean, never, Cache>>(true)
 const expires = Cached.expiresIn("k")
 same<typeof expires, Effect.Effect<Option.Option<Duration.Duration>, never, Cache>>(true)
 const removed = Cached.remove(key)
