@@ -155,7 +155,8 @@ const note = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, n
   if (Exit.isSuccess(exit)) return
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.overdue) return
-  flight.counters.loadFailures++
+  // another process's, of which this one was told, is counted there
+  if (flight.isLoading) flight.counters.loadFailures++
   if ((flight.stale === undefined && !flight.refresh) || !flight.publishes && !flight.overdue) return
   const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? 5000
   const pauseMillis = toMillis(input, "retryAfter")

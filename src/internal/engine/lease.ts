@@ -1,11 +1,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Markers } from "../../Store.ts"
 import { toMillis } from "../../Ttl.ts"
 import { tokenUnsafe } from "../token.ts"
 import { ask, type Budget, fetch, isFault, monotonicMillis } from "./backend.ts"
 import { Entry } from "./entry.ts"
+import { decode, enough } from "./failureNote.ts"
 import type { Fault, Flight, Lease } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
@@ -29,14 +31,15 @@ const pollMillis = 50
  * one waits, at most for its patience, then loads beside it, guarded all the same.
  *
  * `undefined`: the store cannot be asked, and what is loaded stays out of it. An entry: another has stored it
- * meanwhile, and `serves` says that it will do.
+ * meanwhile, and `serves` says that it will do. A failure: those who were waited for have failed with it, one after the
+ * other.
  */
 export const lead = Effect.fnUntraced(function*(
   self: Engine,
   flight: Flight,
   budget: Budget,
   serves: (entry: Entry) => boolean
-): Effect.fn.Return<Guard | Entry | typeof Elsewhere | undefined, never, any> {
+): Effect.fn.Return<Guard | Entry | Exit.Failure<unknown, unknown> | typeof Elsewhere | undefined, never, any> {
   const { journal, leaseMillis, store, waitMillis } = self.backend!
   const { id, request } = flight
   const suffer = (fault: Fault): undefined => void failStrict(self, flight, fault)
@@ -53,18 +56,29 @@ export const lead = Effect.fnUntraced(function*(
   const patience = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
   const startedAt = monotonicMillis(clock)
   let rejected = 0
+  let waited = false
   while (rejected < 3) {
     const leftMillis = startedAt + patience - monotonicMillis(clock)
     const join = !isExclusive || leftMillis <= 0
     const taken = yield* ask(self, budget, "take", store.take(id, { owner, leaseMillis, seen: flight.seen, join }))
     if (isFault(taken)) return suffer(taken)
     if (taken._tag === "Lead") {
+      if (waited && taken.failures !== undefined && taken.failures.count >= enough) {
+        const { note } = taken.failures
+        const failure = yield* decode(flight, note)
+        if (failure !== undefined) {
+          // for the next who waits
+          yield* ask(self, budget, "release", store.release(id, owner, note))
+          return failure
+        }
+      }
       if (isExclusive) flight.lease = keeping(self, flight, owner)
       return { generation: taken.generation, markers }
     }
     if (taken._tag === "Wait") {
       if (flight.refresh && flight.waiters.size === 0) return Elsewhere
       request.batch?.leave(flight)
+      waited = true
       yield* Effect.sleep(Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis)))
       // waiting for another process is not the store's slowness
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis

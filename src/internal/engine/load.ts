@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import { Load, LoadOrStale, ServeAndRefresh } from "../../Strategy.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
@@ -140,6 +141,7 @@ const throughStore = Effect.fnUntraced(function*(
     (found) => serves(self, flight, found, clock.currentTimeMillisUnsafe(), random)
   )
   if (guard instanceof Entry) return yield* guard.exit
+  if (Exit.isExit(guard)) return yield* guard
   if (guard === Elsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
   const exit = yield* Effect.exit(counted(flight, load))
   // it is loaded and worth storing, even when the last who waited leaves now

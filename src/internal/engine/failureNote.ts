@@ -1,0 +1,44 @@
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { codecsOf } from "./backend.ts"
+import type { Flight } from "./flight.ts"
+
+// A leader that fails leaves a note for the next: where one after the other fails, those who wait need not all try.
+
+/** so many in a row, and who waits fails with the last of them */
+export const enough = 3
+
+/**
+ * What a load's typed failure is as a note; none where the key has no error schema, or the failure does not fit it:
+ * others cannot be told of it then, and try for themselves.
+ */
+export const encode = (flight: Flight): Effect.Effect<Uint8Array | undefined, never, any> => {
+  const { engine, exit, isLoading, request } = flight
+  if (!isLoading || exit === undefined || Exit.isSuccess(exit)) return Effect.undefined
+  const { cause } = exit
+  const codec = codecsOf(engine.backend!, request.key).failure
+  if (codec === undefined || cause.reasons.length !== 1 || !Cause.hasFails(cause)) return Effect.undefined
+  return Effect.matchCause(Effect.suspend(() => codec.encode(Cause.squash(cause))), {
+    onFailure: () => undefined,
+    onSuccess: (payload) => {
+      const note = new Uint8Array(payload.length + 1)
+      note[0] = codec.id
+      note.set(payload, 1)
+      return note
+    }
+  })
+}
+
+/** The failure in a note, `undefined` where it cannot be read. */
+export const decode = (
+  { engine, request }: Flight,
+  note: Uint8Array
+): Effect.Effect<Exit.Failure<unknown, unknown> | undefined, never, any> => {
+  const codec = codecsOf(engine.backend!, request.key).failure
+  if (codec === undefined || codec.id !== note[0]) return Effect.undefined
+  return Effect.matchCause(Effect.suspend(() => codec.decode(note.subarray(1))), {
+    onFailure: () => undefined,
+    onSuccess: (error) => Exit.fail(error) as Exit.Failure<unknown, unknown>
+  })
+}
