@@ -93,7 +93,13 @@ export interface Failures {
  */
 export type Taken =
   | { readonly _tag: "Hit"; readonly entry: Stored }
-  | { readonly _tag: "Lead"; readonly generation: string; readonly failures?: Failures | undefined }
+  | {
+    readonly _tag: "Lead"
+    readonly generation: string
+    readonly failures?: Failures | undefined
+    /** the invalidation counter, as in `markers`: for tags that only the load will know */
+    readonly seq?: number | undefined
+  }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**

@@ -390,9 +390,10 @@ export const versionsOf = Effect.fnUntraced(function*(
   budget: Budget,
   tags: ReadonlyArray<string>,
   declared: ReadonlyArray<string>,
-  before: Markers
+  before: Markers | undefined
 ): Effect.fn.Return<ReadonlyArray<TagVersion> | undefined | StoreError> {
   if (tags.length === 0) return []
+  if (before === undefined) return undefined
   const late = tags.filter((tag) => !declared.includes(tag))
   const after = late.length === 0 ? undefined : yield* ask(self, budget, "markers", self.backend!.store.markers(late))
   if (after instanceof StoreError) return after

@@ -53,8 +53,8 @@ const isAnswer = (answer: Effect.Success<ReturnType<Store["get"]>>, tags: number
 const isTaken = (taken: Effect.Success<ReturnType<Store["take"]>>): boolean =>
   isObject(taken) && (taken._tag === "Hit" ? isStored(taken.entry) : taken._tag === "Lead" ? isLead(taken) : true)
 
-const isLead = ({ failures, generation }: Taken & { readonly _tag: "Lead" }): boolean =>
-  typeof generation === "string" &&
+const isLead = ({ failures, generation, seq }: Taken & { readonly _tag: "Lead" }): boolean =>
+  typeof generation === "string" && (seq === undefined || isNumber(seq)) &&
   (failures === undefined ||
     (isObject(failures) && isNumber(failures.count) && failures.note instanceof Uint8Array))
 

@@ -17,7 +17,7 @@ import { failStrict } from "./waiting.ts"
 /** The right to store what a load will bring, and the versions of its tags from before the load. */
 export interface Guard {
   readonly generation: string
-  readonly markers: Markers
+  readonly markers: Markers | undefined
 }
 
 /** Another process refreshes it: nobody here needs to. */
@@ -47,9 +47,12 @@ export const lead = Effect.fnUntraced(function*(
   self.tags.onDoubt?.()
   if (Journal.distrustsId(journal, id)) return undefined
   const declared = declaredTags(request)
-  // also where no tag is declared: a load may name some, and then it counts what was invalidated since
-  const markers = yield* ask(self, budget, "markers", store.markers(declared))
-  if (isFault(markers)) return suffer(markers)
+  let markers: Markers | undefined
+  if (declared.length > 0 || typeof request.options.tags === "function") {
+    const answer = yield* ask(self, budget, "markers", store.markers(declared))
+    if (isFault(answer)) return suffer(answer)
+    markers = answer
+  }
   const clock = yield* Clock.Clock
   const owner = tokenUnsafe(yield* Random.Random, 8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
@@ -73,7 +76,9 @@ export const lead = Effect.fnUntraced(function*(
         }
       }
       if (isExclusive) flight.lease = keeping(self, flight, owner)
-      return { generation: taken.generation, markers }
+      // where no tag is declared the load may name some all the same: then it counts what was invalidated since
+      const { generation, seq } = taken
+      return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
     if (taken._tag === "Wait") {
       if (flight.refresh && flight.waiters.size === 0) return Elsewhere

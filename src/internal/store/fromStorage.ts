@@ -50,14 +50,15 @@ export const make = (storage: Storage): Store => {
       isNews(entry, options.seen)
         ? Exit.succeed<Taken>({ _tag: "Hit", entry })
         : Effect.withFiber<Taken>((fiber) =>
-          Exit.succeed(
+          Exit.succeed(Tags.counted(
+            tags,
             generations.take(
               id,
               options,
               fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
               () => Generations.newGeneration(fiber.getRef(Random.Random))
             )
-          )
+          ))
         ))
 
   const put = (id: string, generation: string, entry: Stored) =>

@@ -4,7 +4,7 @@
  */
 import type * as Random from "effect/Random"
 import type { TagVersion } from "../../CacheEntry.ts"
-import type { InvalidationMode, Marker, SyncTags } from "../../Store.ts"
+import type { InvalidationMode, Marker, SyncTags, Taken } from "../../Store.ts"
 import { tokenUnsafe } from "../token.ts"
 
 export type TagTable = SyncTags
@@ -27,6 +27,12 @@ export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray
 
 /** Between the two versions of a marker there were soft invalidations, and no hard one. */
 export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
+
+const noTags: ReadonlyArray<string> = []
+
+/** The right to load, with the invalidation counter as it is now. */
+export const counted = <A extends Taken>(table: Pick<TagTable, "markers">, taken: A): A =>
+  taken._tag === "Lead" ? { ...taken, seq: table.markers(noTags, () => "").seq } : taken
 
 export const newVersion = (random: Random.Random): string => tokenUnsafe(random, 12)
 

@@ -31,6 +31,15 @@ export const tagLaws: Record<string, Check> = {
     )
   }),
 
+  "who leads is told the counter of invalidations": Effect.fnUntraced(function*(store) {
+    const options = { owner: "a", leaseMillis: 1000, seen: undefined, join: false }
+    yield* store.invalidateTags(["tag"])
+    const taken = yield* store.take("id", options)
+    yield* same(taken._tag, "Lead", "nobody else leads")
+    const { seq } = yield* store.markers([])
+    yield* same(taken._tag === "Lead" && (taken.seq ?? seq) === seq, true, "as it is now, where it is told")
+  }),
+
   "the counter of invalidations tells what came later": Effect.fnUntraced(function*(store) {
     const { seq } = yield* store.markers(["old"])
     yield* store.invalidateTags(["new"])
