@@ -46,7 +46,9 @@ describe("leaders that fail one after the other", () => {
       yield* TestClock.adjust("500 millis")
       expect(loads()).toBe(3)
       const exits = yield* Effect.forEach(fibers, Fiber.await)
-      const attempts = exits.map((exit) => Exit.isFailure(exit) ? (exit.cause.reasons[0] as { error: Down }).error : exit)
+      const attempts = exits.map((exit) =>
+        Exit.isFailure(exit) ? (exit.cause.reasons[0] as { error: Down }).error : exit
+      )
       expect(attempts.every((error) => error instanceof Down)).toBe(true)
       expect(attempts.map((error) => (error as Down).attempt).sort()).toEqual([1, 2, 3, 3, 3, 3])
     }))

@@ -457,7 +457,7 @@ describe("Store.makeSync", () => {
       const asks = (effect: Effect.Effect<unknown, CacheError.StoreError>) =>
         Effect.map(effect, (answer) => [answer, asked.splice(0).join(" ")])
       expect(yield* asks(store.take("id", options))).toEqual([
-        { _tag: "Lead", generation: "g" },
+        { _tag: "Lead", generation: "g", seq: 0 },
         "get [ get take ]"
       ])
       expect(yield* asks(store.take("id", { ...options, owner: "late" }))).toEqual([

@@ -110,9 +110,14 @@ const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effec
 const noteFault = (self: Engine, operation: string, fault: StoreError): StoreError => {
   const { failing } = self.backend!
   self.stats.storeFailures++
+  if (self.watchers.events !== undefined) emit(self, { _tag: "StoreFailure", operation, reason: fault.reason })
+  if (fault.reason === "TooLarge") {
+    // of this value: the store itself is well
+    warnOnce(self, "TooLarge", `${fault.message}; what is that large stays in memory (said once)`)
+    return fault
+  }
   if (failing.size === 0) Log.warning(self, `${fault.message}; going on without it`)
   failing.add(operation)
-  if (self.watchers.events !== undefined) emit(self, { _tag: "StoreFailure", operation, reason: fault.reason })
   return fault
 }
 

@@ -122,8 +122,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         const entry = stored(id)
         return isNews(entry, options.seen) ? { _tag: "Hit", entry } : orElse()
       }
-      const lead = () =>
-        Tags.counted(tags, leases.take(id, options, now(), () => Generations.newGeneration(random)))
+      const lead = () => Tags.counted(tags, leases.take(id, options, now(), () => Generations.newGeneration(random)))
       return look(() => {
         const leftMillis = leases.left(id, options, now())
         return leftMillis > 0 ? { _tag: "Wait", leftMillis } : atomic(() => look(lead))

@@ -1,0 +1,107 @@
+/** What a cache does while it cannot hear what other processes do to its store. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Exit, Layer } from "effect"
+import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+
+/** A store of several programs that tells nobody what the others do; it can go down. */
+const silent = () => {
+  const store = MemoryStore.make()
+  const state = { isDown: false, sizeLimit: Infinity }
+  const failing = (operation: string, reason: "Unavailable" | "TooLarge") =>
+    Effect.fail(new StoreError({ store: "silent", operation, reason }))
+  const guarded = <A>(operation: string, effect: Effect.Effect<A, StoreError>) =>
+    Effect.suspend(() => state.isDown ? failing(operation, "Unavailable") : effect)
+  const shared: Store.Store = {
+    ...store,
+    capabilities: { synchronous: false, shared: true, changes: false },
+    getUnsafe: undefined as never,
+    get: (...input) => guarded("get", store.get(...input)),
+    take: (...input) => guarded("take", store.take(...input)),
+    put: (id, generation, entry) =>
+      entry.payload.length > state.sizeLimit
+        ? failing("put", "TooLarge")
+        : guarded("put", store.put(id, generation, entry)),
+    set: (...input) => guarded("set", store.set(...input))
+  }
+  const program = Effect.map(
+    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))),
+    (context) => Context.get(context, Caching.Caching)
+  )
+  return { state, program }
+}
+
+describe("while others cannot be heard", () => {
+  it.effect("a strict reader does not believe memory (bound 0), all others do", () =>
+    Effect.gen(function*() {
+      const { program } = silent()
+      const [here, there] = [yield* program, yield* program]
+      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const within = Effect.provideService(Caching.Caching, here)
+      expect(yield* within(read)).toBe("loaded")
+      yield* Effect.provideService(Cached.set("k", "set by another"), Caching.Caching, there)
+      expect(yield* within(read)).toBe("loaded")
+      expect(yield* within(CachePolicy.strict(read))).toBe("set by another")
+      expect(yield* within(CachePolicy.strict(Cached.getOption("k")))).toMatchObject({ value: "set by another" })
+    }))
+
+  it.effect("a strict reader fails with the store, though memory has a value", () =>
+    Effect.gen(function*() {
+      const { program, state } = silent()
+      const within = Effect.provideService(Caching.Caching, yield* program)
+      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* within(read)
+      state.isDown = true
+      expect(yield* within(read)).toBe("loaded")
+      const exit = yield* Effect.exit(within(CachePolicy.strict(read)))
+      expect(Exit.isFailure(exit) && exit.cause.reasons[0]).toMatchObject({ error: { _tag: "StoreError" } })
+    }))
+
+  it.effect("what was being loaded when memory was given up is not believed for another bound", () =>
+    Effect.gen(function*() {
+      const { program, state } = silent()
+      const within = Effect.provideService(Caching.Caching, yield* program)
+      state.isDown = true
+      let loads = 0
+      const load = (millis: number) =>
+        within(
+          Effect.sync(() => ++loads).pipe(
+            Effect.delay(millis),
+            Cached.ttl({ key: "slow", ttl: "1 hour" }),
+            Effect.forkChild
+          )
+        )
+      // reads keep it listening; after the bound (10 seconds) it gives up what is in memory
+      const read = Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+      const reading = yield* within(Effect.forkChild(Effect.forever(Effect.delay(read, "1 second"))))
+      yield* TestClock.adjust("9 seconds")
+      const across = yield* load(5000)
+      yield* TestClock.adjust("5 seconds")
+      expect(across.pollUnsafe()).toEqual(Exit.succeed(1))
+      const anew = yield* load(1000)
+      yield* TestClock.adjust("1 second")
+      expect(anew.pollUnsafe()).toEqual(Exit.succeed(2))
+      const kept = yield* load(1000)
+      yield* TestClock.adjust("1 second")
+      expect(kept.pollUnsafe()).toEqual(Exit.succeed(2))
+      reading.interruptUnsafe()
+    }))
+})
+
+it.effect("a value that is too large is no incident of its store", () =>
+  Effect.gen(function*() {
+    const { program, state } = silent()
+    const within = Effect.provideService(Caching.Caching, yield* program)
+    state.sizeLimit = 10
+    let loads = 0
+    const read = (key: string, value: string) =>
+      within(Effect.sync(() => (loads++, value)).pipe(Cached.ttl({ key, ttl: "1 hour" })))
+    const large = "x".repeat(100)
+    for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
+    for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
+    expect(loads).toBe(2)
+    expect((yield* within(Cached.stats)).storeFailures).toBe(2)
+    expect(yield* within(read("small", "x"))).toBe("x")
+  }))
