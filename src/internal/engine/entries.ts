@@ -235,7 +235,7 @@ const toStored = Effect.fnUntraced(function*(
   const tags = isFault(markers) ? markers : yield* versionsOf(self, budget, entry.tags, entry.tags, markers)
   if (isFault(tags) || tags === undefined) return tags
   const stored = yield* encode(self, key, entry, tags)
-  return Tags.changedSince(self.tags, entry.tags, entry.bornAt) ? undefined : stored
+  return Tags.changedSince(self.tags, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
 const put = (self: Engine, entry: Entry): void => {

@@ -17,6 +17,9 @@ export interface EntryOptions {
   readonly counters: Counters
 }
 
+/** few entries have one: a field in each would cost more */
+const etags = new WeakMap<object, string>()
+
 /** A decoded result in the memory tier. Flat, and a node of the eviction list itself, because there are many. */
 export class Entry implements Timing, Node {
   readonly id: string
@@ -28,13 +31,13 @@ export class Entry implements Timing, Node {
   expiresAt: number
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
-  /** the tag epoch when its load (or its reading from the store) began: a tag invalidated later kills it */
-  readonly bornAt: number
-  /** the last epoch in which its tags were found unchanged */
+  /**
+   * the last tag epoch in which it was known to be unchanged, at first the one when its load (or its reading from the
+   * store) began: a tag invalidated later kills it
+   */
   checkedAt: number
   /** in memory alone it is given one when somebody asks */
   writeId: string | undefined
-  readonly etag: string | undefined
   /** how many reads of this process it has served */
   reads: number
   /** those of its key's class: a hit is counted without looking for them */
@@ -50,14 +53,17 @@ export class Entry implements Timing, Node {
     this.expiresAt = options.expiresAt
     this.loadMillis = options.loadMillis
     this.tags = options.tags
-    this.bornAt = options.bornAt
     this.checkedAt = options.bornAt
     this.writeId = options.writeId
-    this.etag = options.etag
     this.reads = 0
     this.counters = options.counters
     this.previous = undefined
     this.next = undefined
+    if (options.etag !== undefined) etags.set(this, options.etag)
+  }
+
+  get etag(): string | undefined {
+    return etags.get(this)
   }
 
   get outcome(): Outcome {

@@ -115,19 +115,19 @@ const hasGoodValue = (self: Engine, flight: Flight, now: number): boolean =>
   now < flight.goodUntil ||
   [flight.stale, Memory.peek(self.memory, self.tags, flight.id)].some((entry) =>
     entry?.outcome === "success" && now < entry.expiresAt &&
-    !Tags.changedSince(self.tags, entry.tags, entry.bornAt)
+    !Tags.changedSince(self.tags, entry.tags, entry.checkedAt)
   )
 
 const publish = (self: Engine, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
   if (flight.served && flight.outdated) return
-  if (!flight.publishes || Tags.changedSince(self.tags, entry.tags, entry.bornAt)) {
+  if (!flight.publishes || Tags.changedSince(self.tags, entry.tags, entry.checkedAt)) {
     return refuse(self, flight)
   }
   // what is in memory since before all there was given up would stay for longer than the bound
   if (self.backend?.deaf === true && !flight.served && flight.startedAt < self.backend.wipedAt) return
-  if (Tags.softenedSince(self.tags, entry.tags, entry.bornAt)) entry.softExpiresAt = -Infinity
+  if (Tags.softenedSince(self.tags, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   // what the store had proves nothing about loads
   if (!flight.served) self.retryAt.delete(flight.id)
   keep(self, flight.request, entry, Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe())
@@ -139,7 +139,7 @@ export const keep = (self: Engine, request: Request, entry: Entry, now: number):
   if (memoryTtl === undefined || self.backend === undefined) return Memory.put(self.memory, entry)
   const expiresAt = now + toMillis(memoryTtl)
   if (expiresAt <= now) return void Memory.remove(self.memory, entry.id, "replaced")
-  Memory.put(self.memory, expiresAt < entry.expiresAt ? new Entry({ ...entry, expiresAt }) : entry)
+  Memory.put(self.memory, expiresAt < entry.expiresAt ? new Entry({ ...entry, bornAt: entry.checkedAt, etag: entry.etag, expiresAt }) : entry)
 }
 
 const tellLoad = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>

@@ -33,11 +33,11 @@ const check = (self: Memory, tags: Tags.Tags, id: string): Entry | undefined => 
   tags.onDoubt?.()
   const entry = self.entries.get(id)
   if (entry === undefined) return undefined
-  if (Tags.changedSince(tags, entry.tags, entry.bornAt)) {
+  if (Tags.changedSince(tags, entry.tags, entry.checkedAt)) {
     remove(self, id, "invalidated")
     return undefined
   }
-  if (Tags.softenedSince(tags, entry.tags, entry.bornAt)) entry.softExpiresAt = -Infinity
+  if (Tags.softenedSince(tags, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   entry.checkedAt = tags.epoch
   return entry
 }

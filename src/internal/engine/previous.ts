@@ -17,7 +17,7 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
       entry !== undefined && entry.outcome === "success" && clock.currentTimeMillisUnsafe() < entry.expiresAt &&
-        !Tags.changedSince(engine.tags, entry.tags, entry.bornAt)
+        !Tags.changedSince(engine.tags, entry.tags, entry.checkedAt)
         ? flight.previous = entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tags, id))

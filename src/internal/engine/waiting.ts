@@ -321,6 +321,6 @@ const usableStale = (self: Engine, waiter: Waiter, now: number): Entry | undefin
   if (!waiter.policy.readsMemory) return undefined
   const stale = waiter.stale ?? waiter.flight.stale
   if (stale === undefined || now >= stale.expiresAt) return undefined
-  if (Tags.changedSince(self.tags, stale.tags, stale.bornAt)) return undefined
+  if (Tags.changedSince(self.tags, stale.tags, stale.checkedAt)) return undefined
   return decideAt(waiter.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }
