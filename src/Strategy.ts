@@ -191,6 +191,8 @@ export interface Kind<O> {
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
   /** the decision rests on nothing but the entry's deadlines: no dice, and no clock where it has none */
   readonly deadlinesOnly: boolean
+  /** it serves whatever is before both deadlines, and does nothing else about it: then a hit need not ask */
+  readonly servesFresh: boolean
   readonly lifetime: (options: O, ttl: number) => Lifetime
   readonly ttl: (options: O) => unknown
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
@@ -221,6 +223,7 @@ const kind = (
   options: new Set([...common, ...own]),
   retryAfter: undefined,
   deadlinesOnly: true,
+  servesFresh: true,
   lifetime: (_, ttl) => ({ softTtl: ttl, ttl }),
   ttl: (options) => options.ttl,
   touch: undefined,
@@ -247,6 +250,7 @@ export const kinds = {
   }),
   probabilistic: kind("probabilistic", ["beta"], {
     deadlinesOnly: false,
+    servesFresh: false,
     decide: (options, entry, now, random) => {
       if (isGone(entry, now)) return Load
       // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
@@ -256,6 +260,7 @@ export const kinds = {
   }),
   // reads move `expiresAt`; what they cannot move it past is in `softExpiresAt`
   sliding: kind("sliding", ["idle"], {
+    servesFresh: false,
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: (options) => options.ttl ?? Infinity,
     lifetime: (options, ttl) => {
@@ -267,6 +272,7 @@ export const kinds = {
   }),
   maxHits: kind("maxHits", ["hits", "refreshAfter"], {
     countsReads: true,
+    servesFresh: false,
     decide: (options, entry, now) => {
       if (isGone(entry, now)) return Load
       const { reads = 0 } = entry as Timing
@@ -277,6 +283,7 @@ export const kinds = {
   }),
   failover: kind("failover", [], {
     retryAfter: 0,
+    servesFresh: false,
     decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
   }),
   untilInvalidated: kind("untilInvalidated", [], {

@@ -94,6 +94,11 @@ const Timed = effectClass({
       return this.combinator.kind.deadlinesOnly
     }
   },
+  servesFresh: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.servesFresh
+    }
+  },
   slides: {
     get(this: TimedEffect) {
       return this.combinator.kind.touch !== undefined
@@ -155,6 +160,7 @@ const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy
 
 const delegating: PropertyDescriptorMap = {
   deadlinesOnly: { value: false },
+  servesFresh: { value: false },
   slides: {
     get(this: CachedEffect) {
       return this.strategy.touch !== undefined

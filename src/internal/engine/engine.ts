@@ -54,6 +54,7 @@ export const make = (options: EngineOptions): Engine => ({
   stats: { ...Observe.noCounters },
   classes: new Map(),
   watchers: Observe.make(),
+  isAttentive: false,
   numbers: Numbers.make(),
   surroundings: undefined,
   context: options.context,

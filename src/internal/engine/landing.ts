@@ -139,7 +139,10 @@ export const keep = (self: Engine, request: Request, entry: Entry, now: number):
   if (memoryTtl === undefined || self.backend === undefined) return Memory.put(self.memory, entry)
   const expiresAt = now + toMillis(memoryTtl)
   if (expiresAt <= now) return void Memory.remove(self.memory, entry.id, "replaced")
-  Memory.put(self.memory, expiresAt < entry.expiresAt ? new Entry({ ...entry, bornAt: entry.checkedAt, etag: entry.etag, expiresAt }) : entry)
+  Memory.put(
+    self.memory,
+    expiresAt < entry.expiresAt ? new Entry({ ...entry, bornAt: entry.checkedAt, etag: entry.etag, expiresAt }) : entry
+  )
 }
 
 const tellLoad = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>

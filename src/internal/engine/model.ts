@@ -111,6 +111,8 @@ export interface Engine {
   /** by the name of the key class */
   readonly classes: Map<string, Counters>
   readonly watchers: Watchers
+  /** a hit is more than to be counted: it is watched, or a strategy lets it move a deadline */
+  isAttentive: boolean
   /** of `increment`, where there is no store */
   readonly numbers: Numbers
   /** of the last read */

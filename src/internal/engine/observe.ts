@@ -16,6 +16,7 @@ export const make = (): Watchers => ({ events: undefined })
 /** Calls `listener` for every event from now on, until the answer is called. */
 export const listen = (self: Engine, listener: (event: CacheEvent) => void): () => void => {
   self.watchers.events = new Set(self.watchers.events).add(listener)
+  self.isAttentive = true
   const deafen = onRemoval(self, ({ cause, id }) => {
     if (cause === "evicted") listener({ _tag: "Evict", id })
   })

@@ -1,3 +1,4 @@
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -30,7 +31,7 @@ import { isLimited, nowOf, shortened, surroundingsOf, untilAnswered, wait } from
  * no clock where there is no deadline.
  */
 export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
-  const { policy } = surroundingsOf(self, fiber)
+  const { clock, policy } = surroundingsOf(self, fiber)
   if (policy !== Policy.standard) {
     if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
     if (!believesMemory(self, policy)) return absent(self, fiber, request, idOf(request.key), policy)
@@ -39,16 +40,29 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   // a string under which there is an entry is an id, and its own unless it begins with "~"
   const entry = Memory.peek(self.memory, self.tags, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(self, fiber, request, idOf(key), policy)
-  const decision = decide(self, fiber, request, entry)
-  if (decision !== Serve) return due(self, fiber, request, entry, decision, policy)
+  if (!(request.servesFresh && isFresh(entry, clock))) {
+    const decision = decide(self, fiber, request, entry)
+    if (decision !== Serve) return due(self, fiber, request, entry, decision, policy)
+  }
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
-  if (request.slides) slide(self, request, entry, nowOf(fiber))
-  if (self.watchers.events !== undefined || policy !== Policy.standard) {
-    noteServed(self, fiber, request, entry, "memory")
-  }
+  if (self.isAttentive || policy !== Policy.standard) attend(self, fiber, request, entry)
   return entry.exit as Exit.Exit<A, E>
+}
+
+/** before both its deadlines; what was marked as stale never is */
+const isFresh = (entry: Entry, clock: Clock.Clock): boolean => {
+  const { expiresAt, softExpiresAt } = entry
+  if (softExpiresAt === Infinity && expiresAt === Infinity) return true
+  const now = clock.currentTimeMillisUnsafe()
+  return now < softExpiresAt && now < expiresAt
+}
+
+/** What is to be done about a hit beside counting it, where anything is at all. */
+const attend = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void => {
+  if (request.slides) slide(self, request, entry, nowOf(fiber))
+  noteServed(self, fiber, request, entry, "memory")
 }
 
 /** As `read`, with a copy of the value for the caller. */
@@ -178,6 +192,7 @@ const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E,
 export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
   try {
     request.validate()
+    if (request.slides) self.isAttentive = true
     if (request.strategy.countsReads === true && self.memory.capacity === 0) {
       throw new CacheConfigError({
         message: `The strategy "${request.strategy.name}" counts the reads of memory, and this cache has no memory tier`
