@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as ByteSize from "effect/ByteSize"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -116,12 +117,22 @@ export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> =>
  */
 export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const checked = check("layer", options ?? {}, layerOptions)
-  return Layer.effect(
-    Caching.Caching,
-    Effect.gen(function*() {
-      const store = yield* Store
-      return yield* Caching.make({ ...checked, store: { store, serializer: yield* Serializer } })
-    })
+  const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
+  // what is built once is known by its layer alone: over another store it is another cache, and so another layer
+  const over = (store: Store): Layer.Layer<Caching.Caching> => {
+    const layer = layers.get(store) ?? Layer.effect(
+      Caching.Caching,
+      Effect.flatMap(Serializer, (serializer) => Caching.make({ ...checked, store: { store, serializer } }))
+    )
+    layers.set(store, layer)
+    return layer
+  }
+  return Layer.fromBuild((memoMap, scope) =>
+    Effect.flatMap(Store, (store) =>
+      Effect.map(
+        Layer.buildWithMemoMap(over(store), memoMap, scope),
+        (built) => Context.make(Caching.Caching, Context.get(built, Caching.Caching))
+      ))
   )
 }
 
@@ -218,3 +229,66 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
  * @since 0.1.0
  */
 export const disabled: Layer.Layer<Caching.Caching> = Layer.succeed(Caching.Caching, Caching.disabled)
+
+/** the names of caches, by what they name */
+const names = new WeakMap<Caching.Shape, string>()
+
+/**
+ * Gives a cache a name, a service of the program's own: for a second cache beside the first, with its own store, size
+ * and rules. `Cached.using` says what uses it.
+ *
+ * Each name has a cache, and each cache one name: a layer is built once, so that two names take two layers (call
+ * `CacheLayer.memory()` for each of them). The same layer under two names dies with a `CacheConfigError` when it is
+ * built, before one part of the program is served what another has put in.
+ *
+ * ```ts
+ * import { Context, Effect } from "effect"
+ * import { Cached, CacheLayer, type Caching } from "effect-cached"
+ *
+ * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
+ *
+ * let loads = 0
+ * const page = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.using(Pages))
+ *
+ * const program = Effect.all([page, page])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
+ * ```
+ *
+ * Throws a `CacheConfigError` at once for what is no service, or no layer.
+ *
+ * @category several caches
+ * @since 0.1.0
+ */
+export const named = <Self, E, R>(
+  name: Context.Key<Self, Caching.Shape>,
+  cache: Layer.Layer<Caching.Caching, E, R>
+): Layer.Layer<Self, E, R> => {
+  if (!Context.isKey(name)) {
+    throw new CacheConfigError({
+      message: "CacheLayer.named takes the service of a cache first: " +
+        "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
+    })
+  }
+  const isLayer: boolean = Layer.isLayer(cache)
+  if (!isLayer) {
+    throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
+  }
+  const naming = Layer.effect(name, Effect.flatMap(Caching.Caching, (shape) => give(name.key, shape)))
+  return Layer.provide(naming, cache)
+}
+
+const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> => {
+  const former = names.get(shape)
+  if (former !== undefined && former !== name) {
+    return Effect.die(
+      new CacheConfigError({
+        message:
+          `"${former}" and "${name}" were given the same cache: call CacheLayer.memory() (or disk, or layerWith) ` +
+          "once for each of them"
+      })
+    )
+  }
+  // what caches nothing is nobody's
+  if (shape !== Caching.disabled) names.set(shape, name)
+  return Effect.succeed(shape)
+}
