@@ -213,16 +213,19 @@ describe("one cache that reads another", () => {
             (self) => n % 2 === 0 ? Cached.using(self, A) : Cached.using(self, B)
           )
       const reader = yield* start(slow(5000))
+      yield* settle
       yield* TestClock.adjust(10)
       expect(ended(reader)).toEqual(Exit.succeed(5000))
-      const given = yield* start(slow(5000).pipe(CachePolicy.refresh))
-      yield* Fiber.interrupt(given)
     }).pipe(Effect.provide(memories)))
 
   it.effect("interrupted at its deepest it leaves no load in either", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(10)
-      const reader = yield* start(get(get(load).pipe(Cached.using(B)), "outer").pipe(Cached.using(A)))
+      const deep = (n: number): Effect.Effect<number, never, A | B> =>
+        get(n === 0 ? load : Effect.suspend(() => deep(n - 1)), `${n}`).pipe(Cached.using(B), (far) =>
+          Cached.using(get(far, `${n}`), A))
+      const reader = yield* start(deep(2000))
+      yield* settle
       yield* Fiber.interrupt(reader)
       expect(counts).toEqual({ started: 1, ended: 0, interrupted: 1 })
       expect(yield* Cached.size.pipe(Cached.using(B))).toBe(0)
