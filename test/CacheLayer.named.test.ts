@@ -407,6 +407,20 @@ describe("named", () => {
       expect(yield* reads.pipe(Effect.provide(disabled))).toEqual([1, 2])
     }))
 
+  it.effect("the program's cache can have a name too, and be come back to", () =>
+    Effect.gen(function*() {
+      const main = CacheLayer.memory()
+      const { counts, load } = counting()
+      const shared = get(load).pipe(Cached.using(B))
+      yield* Effect.gen(function*() {
+        yield* get(load)
+        expect(yield* get(shared, "outer").pipe(Cached.using(A))).toBe(1)
+        expect(counts.started).toBe(1)
+      }).pipe(
+        Effect.provide(Layer.mergeAll(main, CacheLayer.named(B, main), CacheLayer.named(A, CacheLayer.memory())))
+      )
+    }))
+
   it("what is no service and no layer is refused at once", () => {
     expect(() => CacheLayer.named("A" as never, CacheLayer.memory())).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.named(A, {} as never)).toThrow(CacheError.CacheConfigError)
@@ -457,6 +471,14 @@ describe("from plain async code", () => {
     const late = await Effect.runPromiseExit(get(load, "new").pipe(Effect.provideService(Caching.Caching, closed)))
     expect(Exit.isFailure(late) && Cause.squash(late.cause)).toBeInstanceOf(CacheError.CacheClosed)
     await expect(runtime.runPromise(read)).rejects.toThrow("ManagedRuntime disposed")
+  })
+
+  it("what is in memory is there at once", async () => {
+    const runtime = ManagedRuntime.make(CacheLayer.memory())
+    const read = get(counting(1).load)
+    expect(await runtime.runPromise(read)).toBe(1)
+    expect(runtime.runSync(read)).toBe(1)
+    await runtime.dispose()
   })
 
   it("a signal leaves a load that others wait for", async () => {
