@@ -254,15 +254,17 @@ const names = new WeakMap<Caching.Shape, string>()
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
  * ```
  *
+ * What a layer gives beside its cache (`CacheReactivity.layer`, a `RecordingCache`) it still gives.
+ *
  * Throws a `CacheConfigError` at once for what is no service, or no layer.
  *
  * @category several caches
  * @since 0.1.0
  */
-export const named = <Self, E, R>(
+export const named = <Self, E, R, Others = never>(
   name: Context.Key<Self, Caching.Shape>,
-  cache: Layer.Layer<Caching.Caching, E, R>
-): Layer.Layer<Self, E, R> => {
+  cache: Layer.Layer<Caching.Caching | Others, E, R>
+): Layer.Layer<Self | Others, E, R> => {
   if (!Context.isKey(name)) {
     throw new CacheConfigError({
       message: "CacheLayer.named takes the service of a cache first: " +
@@ -273,8 +275,11 @@ export const named = <Self, E, R>(
   if (!isLayer) {
     throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
   }
-  const naming = Layer.effect(name, Effect.flatMap(Caching.Caching, (shape) => give(name.key, shape)))
-  return Layer.provide(naming, cache)
+  return Layer.flatMap(cache, (built) =>
+    Layer.effectContext(Effect.map(
+      give(name.key, Context.get(built, Caching.Caching)),
+      (shape) => Context.add(Context.omit(Caching.Caching)(built), name, shape) as Context.Context<Self | Others>
+    )))
 }
 
 const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "./promises/caches.ts"
 
@@ -419,6 +420,19 @@ describe("named", () => {
       }).pipe(
         Effect.provide(Layer.mergeAll(main, CacheLayer.named(B, main), CacheLayer.named(A, CacheLayer.memory())))
       )
+    }))
+
+  it.effect("a name hides nothing that its layer gives beside the cache, nor the program's own cache", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const recorded = CacheLayer.named(A, RecordingCache.layer(CacheLayer.memory()))
+      yield* Effect.gen(function*() {
+        yield* get(load)
+        yield* get(load).pipe(Cached.using(A))
+        const { reads } = yield* RecordingCache.RecordingCache
+        expect(yield* reads("k")).toEqual(["load"])
+        expect((yield* Cached.stats).loads).toBe(1)
+      }).pipe(Effect.provide(Layer.provideMerge(recorded, CacheLayer.memory())))
     }))
 
   it("what is no service and no layer is refused at once", () => {
