@@ -261,10 +261,10 @@ const names = new WeakMap<Caching.Shape, string>()
  * @category several caches
  * @since 0.1.0
  */
-export const named = <Self, E, R, Others = never>(
+export const named = <Self, Out, E, R>(
   name: Context.Key<Self, Caching.Shape>,
-  cache: Layer.Layer<Caching.Caching | Others, E, R>
-): Layer.Layer<Self | Others, E, R> => {
+  cache: Layer.Layer<Out, E, R> & Layer.Layer<Caching.Caching, unknown, unknown>
+): Layer.Layer<Self | Exclude<Out, Caching.Caching>, E, R> => {
   if (!Context.isKey(name)) {
     throw new CacheConfigError({
       message: "CacheLayer.named takes the service of a cache first: " +
@@ -275,10 +275,11 @@ export const named = <Self, E, R, Others = never>(
   if (!isLayer) {
     throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
   }
-  return Layer.flatMap(cache, (built) =>
+  // a cache is among what it gives: so says the second of its types
+  return Layer.flatMap(cache as Layer.Layer<Out | Caching.Caching, E, R>, (built) =>
     Layer.effectContext(Effect.map(
       give(name.key, Context.get(built, Caching.Caching)),
-      (shape) => Context.add(Context.omit(Caching.Caching)(built), name, shape) as Context.Context<Self | Others>
+      (shape) => Context.add(Context.omit(Caching.Caching)(built), name, shape)
     )))
 }
 

@@ -165,6 +165,8 @@ export type Outcome<Kind, A, E, K> =
 /** @internal */
 export interface Fixed {
   readonly tags?: ReadonlyArray<string> | undefined
+  // named without its function: the parameter of that would be `any` before the overload for it is tried
+  readonly copy?: "structured" | undefined
   readonly lease?: boolean | undefined
   readonly softTimeout?: Duration.Input | undefined
   readonly retryAfter?: Duration.Input | undefined
