@@ -1,5 +1,5 @@
 /** What the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run. */
-import { Context, Effect, Layer, ManagedRuntime, Option, Schedule, Schema, Stream } from "effect"
+import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, type Stream } from "effect"
 import {
   Cached,
   type CacheError,
@@ -8,8 +8,8 @@ import {
   CachePolicy,
   Caching,
   Eviction,
-  Serializer,
-  Store,
+  type Serializer,
+  type Store,
   Strategy
 } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"

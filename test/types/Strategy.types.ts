@@ -1,5 +1,5 @@
 /** What the compiler must infer from strategies; checked by `tsc`, not run. */
-import { type Cause, Duration, Effect, Exit, Schema } from "effect"
+import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
 import { Cached, type CacheEntry, CacheKey, type Caching, Strategy, Ttl } from "effect-cached"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
