@@ -311,7 +311,20 @@ const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
 export * from "./internal/language/bulk.ts"
 export * from "./internal/language/inside.ts"
 export * from "./internal/language/invalidation.ts"
-export * from "./internal/language/operations.ts"
+export {
+  expiresIn,
+  type FoundEntry,
+  getEntry,
+  getOption,
+  has,
+  increment,
+  type IncrementOptions,
+  remove,
+  set,
+  type SetCondition,
+  type SetOptions,
+  touch
+} from "./internal/language/operations.ts"
 export * from "./internal/language/tapStore.ts"
 export * from "./internal/language/using.ts"
 export * from "./internal/language/watching.ts"

@@ -287,7 +287,8 @@ export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, 
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    Effect.provideService(Batch.checked(once, Effect.scoped(loadAll(once))), Loading, undefined),
+    // what runs in it is no load of the cached effect around it
+    Batch.checked(once, Effect.provideService(Effect.scoped(loadAll(once)), Loading, undefined)),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )
 }
