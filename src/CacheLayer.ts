@@ -19,6 +19,8 @@ import { Serializer } from "./Serializer.ts"
 import { Store } from "./Store.ts"
 
 /**
+ * What every ready-made layer takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -41,6 +43,8 @@ export interface MemoryOptions {
 }
 
 /**
+ * What every layer over a store takes beside that.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -64,6 +68,8 @@ export interface LayerOptions extends MemoryOptions {
 }
 
 /**
+ * What `disk` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -75,6 +81,8 @@ export interface DiskOptions extends LayerOptions {
 }
 
 /**
+ * What `files` takes.
+ *
  * @category options
  * @since 0.1.0
  */

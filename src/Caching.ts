@@ -136,6 +136,8 @@ export interface MakeOptions {
 }
 
 /**
+ * What a cache is made of where its layer says nothing else.
+ *
  * @category options
  * @since 0.1.0
  */

@@ -103,6 +103,8 @@ export type Taken =
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
+ * What `take` is asked with.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -162,6 +164,8 @@ export interface TouchOptions {
 }
 
 /**
+ * What a store can do that not every store can.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -175,6 +179,8 @@ export interface Capabilities {
 }
 
 /**
+ * What `scan` takes.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -122,6 +122,8 @@ export interface Options<in A, in E, in K> {
 }
 
 /**
+ * What `softTtl` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -131,6 +133,8 @@ export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
 }
 
 /**
+ * What `refreshAhead` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -140,6 +144,8 @@ export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> 
 }
 
 /**
+ * What `probabilistic` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -149,6 +155,8 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
 }
 
 /**
+ * What `sliding` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -160,6 +168,8 @@ export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>,
 }
 
 /**
+ * What `maxHits` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -171,6 +181,8 @@ export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
 }
 
 /**
+ * What `untilInvalidated` takes, as a combinator.
+ *
  * @category options
  * @since 0.1.0
  */

@@ -21,6 +21,8 @@ import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
 
 /**
+ * Where the locks are.
+ *
  * @category options
  * @since 0.1.0
  */

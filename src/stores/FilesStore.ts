@@ -25,6 +25,8 @@ import * as Room from "./internal/filesRoom.ts"
 import * as Tags from "./internal/filesTags.ts"
 
 /**
+ * Where the files are, and how much room they may take.
+ *
  * @category options
  * @since 0.1.0
  */

@@ -23,6 +23,8 @@ import { reasonOf } from "./internal/sqliteFault.ts"
 import { atomically } from "./internal/sqliteFile.ts"
 
 /**
+ * Where the database is, how much room it may take, and how long it may take to answer.
+ *
  * @category models
  * @since 0.1.0
  */
