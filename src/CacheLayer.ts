@@ -120,6 +120,17 @@ export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> =>
 /**
  * A cache over any `Store`, with a memory tier in front of it. The serializer is taken from its reference.
  *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -147,6 +158,15 @@ export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, 
 /**
  * A cache over any `Store`, with every option at its default.
  *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.has("answer"))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer), Effect.provide(MemoryStore.layer))) // => true
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -157,6 +177,23 @@ export const layer: Layer.Layer<Caching.Caching, never, Store> = layerWith()
  *
  * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
  * the layer's `StoreError`.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
+ *
+ * let loads = 0
+ * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *
+ * // as two processes would, one after the other
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -205,6 +242,21 @@ const checkFolder = (name: string, directory: string, maxSize: ByteSize.Input | 
  * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
  * the layer's `StoreError`.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { mkdtempSync, readdirSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
+ *
+ * const answer = Effect.succeed({ answer: 42 }).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.files({ directory })))) // => { answer: 42 }
+ *
+ * readdirSync(directory).some((name) => /^answer~\w+\.json$/.test(name)) // => true
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -232,6 +284,16 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
 
 /**
  * No cache: every effect runs as if it were not wrapped.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(CacheLayer.disabled))) // => [1, 2]
+ * ```
  *
  * @category layers
  * @since 0.1.0
