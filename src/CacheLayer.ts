@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as ByteSize from "effect/ByteSize"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -18,6 +19,8 @@ import { Serializer } from "./Serializer.ts"
 import { Store } from "./Store.ts"
 
 /**
+ * What every ready-made layer takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -40,6 +43,8 @@ export interface MemoryOptions {
 }
 
 /**
+ * What every layer over a store takes beside that.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -63,6 +68,8 @@ export interface LayerOptions extends MemoryOptions {
 }
 
 /**
+ * What `disk` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -74,6 +81,8 @@ export interface DiskOptions extends LayerOptions {
 }
 
 /**
+ * What `files` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -111,22 +120,52 @@ export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> =>
 /**
  * A cache over any `Store`, with a memory tier in front of it. The serializer is taken from its reference.
  *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
 export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const checked = check("layer", options ?? {}, layerOptions)
-  return Layer.effect(
-    Caching.Caching,
-    Effect.gen(function*() {
-      const store = yield* Store
-      return yield* Caching.make({ ...checked, store: { store, serializer: yield* Serializer } })
-    })
+  const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
+  // what is built once is known by its layer alone: over another store it is another cache, and so another layer
+  const over = (store: Store): Layer.Layer<Caching.Caching> => {
+    const layer = layers.get(store) ?? Layer.effect(
+      Caching.Caching,
+      Effect.flatMap(Serializer, (serializer) => Caching.make({ ...checked, store: { store, serializer } }))
+    )
+    layers.set(store, layer)
+    return layer
+  }
+  return Layer.fromBuild((memoMap, scope) =>
+    Effect.flatMap(Store, (store) =>
+      Effect.map(
+        Layer.buildWithMemoMap(over(store), memoMap, scope),
+        (built) => Context.make(Caching.Caching, Context.get(built, Caching.Caching))
+      ))
   )
 }
 
 /**
  * A cache over any `Store`, with every option at its default.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.has("answer"))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer), Effect.provide(MemoryStore.layer))) // => true
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -138,6 +177,23 @@ export const layer: Layer.Layer<Caching.Caching, never, Store> = layerWith()
  *
  * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
  * the layer's `StoreError`.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
+ *
+ * let loads = 0
+ * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *
+ * // as two processes would, one after the other
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -186,6 +242,21 @@ const checkFolder = (name: string, directory: string, maxSize: ByteSize.Input | 
  * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
  * the layer's `StoreError`.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { mkdtempSync, readdirSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "answers")
+ *
+ * const answer = Effect.succeed({ answer: 42 }).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.files({ directory })))) // => { answer: 42 }
+ *
+ * readdirSync(directory).some((name) => /^answer~\w+\.json$/.test(name)) // => true
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -214,7 +285,86 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
 /**
  * No cache: every effect runs as if it were not wrapped.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(CacheLayer.disabled))) // => [1, 2]
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
 export const disabled: Layer.Layer<Caching.Caching> = Layer.succeed(Caching.Caching, Caching.disabled)
+
+/** the names of caches, by what they name */
+const names = new WeakMap<Caching.Shape, string>()
+
+/**
+ * Gives a cache a name, a service of the program's own: for a second cache beside the first, with its own store, size
+ * and rules. `Cached.using` says what uses it.
+ *
+ * Each name has a cache, and each cache one name: a layer is built once, so that two names take two layers (call
+ * `CacheLayer.memory()` for each of them). The same layer under two names dies with a `CacheConfigError` when it is
+ * built, before one part of the program is served what another has put in.
+ *
+ * ```ts
+ * import { Context, Effect } from "effect"
+ * import { Cached, CacheLayer, type Caching } from "effect-cached"
+ *
+ * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
+ *
+ * let loads = 0
+ * const page = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.using(Pages))
+ *
+ * const program = Effect.all([page, page])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
+ * ```
+ *
+ * What a layer gives beside its cache (`CacheReactivity.layer`, a `RecordingCache`) it still gives.
+ *
+ * Throws a `CacheConfigError` at once for what is no service, or no layer.
+ *
+ * @category several caches
+ * @since 0.1.0
+ */
+export const named = <Self, Out, E, R>(
+  name: Context.Key<Self, Caching.Shape>,
+  cache: Layer.Layer<Out, E, R> & Layer.Layer<Caching.Caching, unknown, unknown>
+): Layer.Layer<Self | Exclude<Out, Caching.Caching>, E, R> => {
+  if (!Context.isKey(name)) {
+    throw new CacheConfigError({
+      message: "CacheLayer.named takes the service of a cache first: " +
+        "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
+    })
+  }
+  const isLayer: boolean = Layer.isLayer(cache)
+  if (!isLayer) {
+    throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
+  }
+  // a cache is among what it gives: so says the second of its types
+  return Layer.flatMap(cache as Layer.Layer<Out | Caching.Caching, E, R>, (built) =>
+    Layer.effectContext(Effect.map(
+      give(name.key, Context.get(built, Caching.Caching)),
+      (shape) => Context.add(Context.omit(Caching.Caching)(built), name, shape)
+    )))
+}
+
+const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> => {
+  const former = names.get(shape)
+  if (former !== undefined && former !== name) {
+    return Effect.die(
+      new CacheConfigError({
+        message:
+          `"${former}" and "${name}" were given the same cache: call CacheLayer.memory() (or disk, or layerWith) ` +
+          "once for each of them"
+      })
+    )
+  }
+  // what caches nothing is nobody's
+  if (shape !== Caching.disabled) names.set(shape, name)
+  return Effect.succeed(shape)
+}

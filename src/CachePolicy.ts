@@ -30,6 +30,17 @@ const under = <A, E, R>(
  * Loads anew, whatever is cached, and stores the result; merges with a refresh that is running. A failure is the
  * caller's and leaves the stored value as it is.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([count, count.pipe(CachePolicy.refresh), count])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
+ * ```
+ *
  * @category policies
  * @since 0.1.0
  */
@@ -37,6 +48,17 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
 
 /**
  * Serves what is cached or being loaded, loads what is not, and writes nothing.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([count.pipe(CachePolicy.readOnly), count, count.pipe(CachePolicy.readOnly)])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
+ * ```
  *
  * @category policies
  * @since 0.1.0
@@ -47,6 +69,17 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
 /**
  * Loads always, by itself, and stores the result.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([count, count.pipe(CachePolicy.writeOnly), count])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
+ * ```
+ *
  * @category policies
  * @since 0.1.0
  */
@@ -55,6 +88,17 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
 
 /**
  * Runs cached effects as if they were not wrapped.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([count, count.pipe(CachePolicy.bypass), count])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
+ * ```
  *
  * @category policies
  * @since 0.1.0
@@ -81,6 +125,20 @@ export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<
  * Makes the failures of store, serializer and lock failures of the effect. Without it the program goes on without the
  * cache; they are logged and counted.
  *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+ * import { StoreError } from "effect-cached/CacheError"
+ *
+ * const down = Effect.fail(new StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
+ * const store = Store.make({ name: "mine", get: () => down, set: () => down, remove: () => down })
+ * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const failure = answer.pipe(CachePolicy.strict, Effect.flip, Effect.map((error) => error._tag))
+ * await Effect.runPromise(failure.pipe(Effect.provide(cache))) // => "StoreError"
+ * ```
+ *
  * @category policies
  * @since 0.1.0
  */
@@ -91,6 +149,22 @@ export const strict = <A, E, R>(
 
 /**
  * Another budget for all store steps of one read.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+ *
+ * const store = Store.make({
+ *   name: "hangs",
+ *   get: () => Effect.never,
+ *   set: () => Effect.never,
+ *   remove: () => Effect.never
+ * })
+ * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
+ * ```
  *
  * @category policies
  * @since 0.1.0
@@ -115,6 +189,17 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
 /**
  * Switches single operations off: `get` reads nothing, `set` writes nothing, `remove`, `invalidate` and `clear` leave
  * what they would remove.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([count, count.pipe(CachePolicy.disable("get", "set")), count])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
+ * ```
  *
  * @category policies
  * @since 0.1.0

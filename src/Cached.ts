@@ -99,6 +99,26 @@ export const softTtl: Combinator<TimedKind, SoftTtlOptions> = Combine.combinator
  * After `refreshAfter` serves the stored value at once and refreshes it in the background: one refresh at a time, tried
  * again when it fails, ended when it hangs. A failed refresh leaves the value as it is.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const rate = Effect.sync(() => ++loads).pipe(
+ *   Cached.refreshAhead({ key: "rate", ttl: "1 hour", refreshAfter: "10 minutes" })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* rate
+ *   yield* TestClock.adjust("10 minutes")
+ *   const stale = yield* rate
+ *   const refreshed = yield* rate
+ *   return [first, stale, refreshed]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 2]
+ * ```
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -108,6 +128,25 @@ export const refreshAhead: Combinator<TimedKind, RefreshAheadOptions> = Combine.
  * Refreshes early with a probability that grows towards expiry and with the cost of the load (XFetch: Vattani,
  * Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const report = Effect.sync(() => ++loads).pipe(
+ *   Effect.delay("1 second"),
+ *   Cached.probabilistic({ key: "report", ttl: "1 hour", beta: 2 })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
+ *   // the load took a second: an hour before its end it is not worth another
+ *   return [first, yield* report]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
+ * ```
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -115,6 +154,26 @@ export const probabilistic: Combinator<TimedKind, ProbabilisticOptions> = Combin
 
 /**
  * Serves the stored value until it was not read for `idle`, or until `ttl` in any case.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const session = Effect.sync(() => ++loads).pipe(Cached.sliding({ key: "session", idle: "30 minutes" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* session
+ *   yield* TestClock.adjust("20 minutes")
+ *   const read = yield* session
+ *   yield* TestClock.adjust("20 minutes")
+ *   const again = yield* session
+ *   yield* TestClock.adjust("30 minutes")
+ *   return [first, read, again, yield* session]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -125,6 +184,17 @@ export const sliding: Combinator<MaybeTimedKind, SlidingOptions> = Combine.combi
  * Serves the stored value for so many reads, then runs again; from the read `refreshAfter` on it also refreshes in the
  * background. `Strategy.dynamic` is a ready-made one.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits({ key: "token", ttl: "1 hour", hits: 2 }))
+ *
+ * const program = Effect.all([token, token, token, token])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
+ * ```
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -133,6 +203,23 @@ export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator
 /**
  * Always runs the effect; where that fails, serves the last good value while it is younger than `ttl`.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let up = true
+ * const news = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
+ *   Cached.failover({ key: "news", ttl: "1 day" })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* news
+ *   up = false
+ *   return [first, yield* news]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["good", "good"]
+ * ```
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -140,6 +227,21 @@ export const failover: Combinator<TimedKind, FallbackOptions> = Combine.combinat
 
 /**
  * Runs the effect once, and serves its value until the key or one of its tags is invalidated.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated({ key: "config" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const before = [yield* config, yield* config]
+ *   yield* Cached.invalidate("config")
+ *   return [...before, yield* config]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 2]
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -150,6 +252,25 @@ type StrategyOptions<A, E, K> = FallbackOptions & ReadOptions<A, E, K> & { reado
 
 /**
  * Caches by any `Strategy`, your own among them.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ *
+ * // serves twice, then loads
+ * const twice: Strategy.Strategy = {
+ *   name: "twice",
+ *   countsReads: true,
+ *   decide: (entry) => entry === undefined || (entry.reads ?? 0) >= 2 ? Strategy.Load : Strategy.Serve,
+ *   lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+ * }
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy({ key: "count", strategy: twice }))
+ *
+ * const program = Effect.all([count, count, count, count])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -311,7 +432,21 @@ const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
 export * from "./internal/language/bulk.ts"
 export * from "./internal/language/inside.ts"
 export * from "./internal/language/invalidation.ts"
-export * from "./internal/language/operations.ts"
+export {
+  expiresIn,
+  type FoundEntry,
+  getEntry,
+  getOption,
+  has,
+  increment,
+  type IncrementOptions,
+  remove,
+  set,
+  type SetCondition,
+  type SetOptions,
+  touch
+} from "./internal/language/operations.ts"
 export * from "./internal/language/tapStore.ts"
+export * from "./internal/language/using.ts"
 export * from "./internal/language/watching.ts"
 export * from "./internal/language/whole.ts"

@@ -136,6 +136,8 @@ export interface MakeOptions {
 }
 
 /**
+ * What a cache is made of where its layer says nothing else.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -210,7 +212,7 @@ const deaf = (): () => void => () => {}
  * @since 0.1.0
  */
 export const disabled: Shape = {
-  read: (_, request) => request.load as Effect.Effect<any, any>,
+  read: (fiber, request) => Read.unloading(fiber, request.load),
   readMany: (_, many) => Many.unwrapped(many),
   lookup: () => Effect.undefined,
   find: () => Effect.undefined,

@@ -28,6 +28,8 @@ export interface Lease {
 }
 
 /**
+ * How a lock is held, and how long it is waited for.
+ *
  * @category options
  * @since 0.1.0
  */

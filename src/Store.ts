@@ -103,6 +103,8 @@ export type Taken =
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
+ * What `take` is asked with.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -162,6 +164,8 @@ export interface TouchOptions {
 }
 
 /**
+ * What a store can do that not every store can.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -175,6 +179,8 @@ export interface Capabilities {
 }
 
 /**
+ * What `scan` takes.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -405,6 +411,19 @@ export const make: (storage: Storage) => Store = fromStorage.make
 /**
  * A `Store` over a storage that answers at once: as `make`, without fibers and queues, and readable by `getUnsafe`.
  *
+ * ```ts
+ * import { type CacheEntry, Store } from "effect-cached"
+ *
+ * const entries = new Map<string, CacheEntry.Stored>()
+ * const store = Store.makeSync({
+ *   name: "map",
+ *   get: (id) => entries.get(id),
+ *   set: (id, entry) => void entries.set(id, entry),
+ *   remove: (id) => entries.delete(id)
+ * })
+ * store.getUnsafe("nothing", []).entry // => undefined
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -413,6 +432,18 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
 
 /**
  * The layer of a store that an effect makes.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer, Store } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * // what the store needs is opened, and closed with the layer
+ * const store = Store.layer(Effect.acquireRelease(Effect.sync(MemoryStore.make), () => Effect.log("closed")))
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 1
+ * ```
  *
  * @category layers
  * @since 0.1.0

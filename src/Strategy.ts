@@ -122,6 +122,8 @@ export interface Options<in A, in E, in K> {
 }
 
 /**
+ * What `softTtl` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -131,6 +133,8 @@ export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
 }
 
 /**
+ * What `refreshAhead` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -140,6 +144,8 @@ export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> 
 }
 
 /**
+ * What `probabilistic` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -149,6 +155,8 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
 }
 
 /**
+ * What `sliding` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -160,6 +168,8 @@ export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>,
 }
 
 /**
+ * What `maxHits` takes.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -171,6 +181,8 @@ export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
 }
 
 /**
+ * What `untilInvalidated` takes, as a combinator.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -371,6 +383,15 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
 /**
  * Serve until `ttl`, then load again.
  *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.ttl({ ttl: 100 })
+ * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 99, () => 0.5) // => "Serve"
+ * strategy.decide(entry, 100, () => 0.5) // => "Load"
+ * ```
+ *
  * @category strategies
  * @since 0.1.0
  */
@@ -380,6 +401,18 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
 /**
  * Serve until `softTtl`, then load again and fall back on what is stored until `ttl`.
  *
+ * ```ts
+ * import { Exit } from "effect"
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
+ * const lifetime = strategy.lifetime(Exit.succeed("sunny"), "report")
+ * lifetime // => { softTtl: 420_000, ttl: 600_000 }
+ *
+ * const entry = { createdAt: 0, softExpiresAt: 420_000, expiresAt: 600_000, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 500_000, () => 0.5) // => "LoadOrStale"
+ * ```
+ *
  * @category strategies
  * @since 0.1.0
  */
@@ -388,6 +421,14 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
 
 /**
  * Serve until `ttl`; from `refreshAfter` on each read also refreshes in the background, one refresh at a time.
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.refreshAhead({ ttl: 100, refreshAfter: 60 })
+ * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 60, () => 0.5) // => "ServeAndRefresh"
+ * ```
  *
  * @category strategies
  * @since 0.1.0
@@ -401,6 +442,15 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
  * background (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
  * Processes that share a store so refresh at different times without talking to each other.
  *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.probabilistic({ ttl: 100 })
+ * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 20, outcome: "success" } as const
+ * strategy.decide(entry, 90, () => 0.5) // => "ServeAndRefresh"
+ * strategy.decide(entry, 90, () => 0.9) // => "Serve"
+ * ```
+ *
  * @category strategies
  * @since 0.1.0
  */
@@ -412,6 +462,14 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
  * Serve until it was not read for `idle`, or until `ttl` in any case. Where there is a store, it hears of reads at most
  * ten times in an `idle`, so that what is read in one process lives on for the others and for the next start.
  *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.sliding({ idle: 30, ttl: 100 })
+ * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 30, loadMillis: 5, outcome: "success" } as const
+ * strategy.touch?.(entry, 20) // => 50
+ * ```
+ *
  * @category strategies
  * @since 0.1.0
  */
@@ -421,6 +479,15 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
 /**
  * Serve `hits` reads of this process, then load again; from the read `refreshAfter` on also refresh in the background.
  * Needs a memory tier, which counts the reads: an entry that was evicted from it counts from 0.
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.maxHits({ ttl: 100, hits: 3 })
+ * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide({ ...entry, reads: 2 }, 10, () => 0.5) // => "Serve"
+ * strategy.decide({ ...entry, reads: 3 }, 10, () => 0.5) // => "Load"
+ * ```
  *
  * @category strategies
  * @since 0.1.0
@@ -439,6 +506,14 @@ export const dynamic: Strategy = maxHits({ hits: 3, refreshAfter: 1, ttl: "24 ho
 /**
  * Always load; where that fails serve the last good value while it is younger than `ttl`.
  *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.failover({ ttl: 100 })
+ * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 1, () => 0.5) // => "LoadOrStale"
+ * ```
+ *
  * @category strategies
  * @since 0.1.0
  */
@@ -447,6 +522,14 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
 
 /**
  * Serve until invalidated.
+ *
+ * ```ts
+ * import { Exit } from "effect"
+ * import { Strategy } from "effect-cached"
+ *
+ * Strategy.untilInvalidated.lifetime(Exit.succeed(1), "key") // => { softTtl: Infinity, ttl: Infinity }
+ * Strategy.untilInvalidated.lifetime(Exit.fail("down"), "key") // => "skip"
+ * ```
  *
  * @category strategies
  * @since 0.1.0

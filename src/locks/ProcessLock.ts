@@ -35,6 +35,20 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
 /**
  * A layer with a lock of its own.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ * import * as ProcessLock from "effect-cached/locks/ProcessLock"
+ *
+ * const held = Effect.gen(function*() {
+ *   const lock = yield* Lock.Lock
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token
+ * })
+ * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
+ * await Effect.runPromise(program.pipe(Effect.provide(ProcessLock.layer))) // => true
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */

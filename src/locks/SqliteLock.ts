@@ -21,6 +21,8 @@ import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
 
 /**
+ * Where the locks are.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -54,6 +56,25 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
 
 /**
  * The layer of the lock in a directory: see `make`.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ * import * as SqliteLock from "effect-cached/locks/SqliteLock"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
+ *
+ * const held = Effect.gen(function*() {
+ *   const lock = yield* Lock.Lock
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token
+ * })
+ * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
+ * await Effect.runPromise(program.pipe(Effect.provide(SqliteLock.layer({ directory })))) // => true
+ * ```
  *
  * @category layers
  * @since 0.1.0

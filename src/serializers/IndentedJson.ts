@@ -30,6 +30,15 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
  * The JSON serializer with indentation: what `CacheLayer.files` writes. It reads what `Json` wrote, and `Json` reads what
  * it wrote.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { IndentedJson } from "effect-cached/serializers/IndentedJson"
+ *
+ * const codec = IndentedJson.make<unknown, never>(undefined)
+ * const bytes = await Effect.runPromise(codec.encode([42]))
+ * new TextDecoder().decode(bytes).includes("\n") // => true
+ * ```
+ *
  * @category serializers
  * @since 0.1.0
  */

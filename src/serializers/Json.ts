@@ -13,6 +13,15 @@ import type { Serializer } from "../Serializer.ts"
  * It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`. JSON has no -0: it comes
  * back as 0.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Json } from "effect-cached/serializers/Json"
+ *
+ * const codec = Json.make<unknown, never>(undefined)
+ * const bytes = await Effect.runPromise(codec.encode({ answer: 42 }))
+ * new TextDecoder().decode(bytes) // => '{"answer":42}'
+ * ```
+ *
  * @category serializers
  * @since 0.1.0
  */

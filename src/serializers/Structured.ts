@@ -16,6 +16,15 @@ import type { Serializer } from "../Serializer.ts"
  * Where a key has a schema, its values go through the schema's own JSON form, as with `Json`, and are checked when they
  * are read: instances of classes are fine then.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Structured } from "effect-cached/serializers/Structured"
+ *
+ * const codec = Structured.make<unknown, never>(undefined)
+ * const bytes = await Effect.runPromise(codec.encode(new Map([[1, "one"]])))
+ * await Effect.runPromise(codec.decode(bytes)) // => new Map([[1, "one"]])
+ * ```
+ *
  * @category serializers
  * @since 0.1.0
  */

@@ -25,6 +25,8 @@ import * as Room from "./internal/filesRoom.ts"
 import * as Tags from "./internal/filesTags.ts"
 
 /**
+ * Where the files are, and how much room they may take.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -67,6 +69,21 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
 
 /**
  * The layer of the store in a folder: see `make`.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as FilesStore from "effect-cached/stores/FilesStore"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
+ *
+ * const cache = CacheLayer.layer.pipe(Layer.provide(FilesStore.layer({ directory, maxSize: "100 MB" })))
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -51,6 +51,16 @@ export const make = () => {
 /**
  * A layer with an empty store of its own.
  *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const cache = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */

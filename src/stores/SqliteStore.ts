@@ -23,6 +23,8 @@ import { reasonOf } from "./internal/sqliteFault.ts"
 import { atomically } from "./internal/sqliteFile.ts"
 
 /**
+ * Where the database is, how much room it may take, and how long it may take to answer.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -67,6 +69,21 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
 
 /**
  * The layer of the store in a directory: see `make`.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as SqliteStore from "effect-cached/stores/SqliteStore"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
+ *
+ * const cache = CacheLayer.layer.pipe(Layer.provide(SqliteStore.layer({ directory, maxSize: "100 MB" })))
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
+ * ```
  *
  * @category layers
  * @since 0.1.0

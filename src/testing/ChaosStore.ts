@@ -39,6 +39,8 @@ export interface Faults {
 }
 
 /**
+ * The faults to begin with, and their seed.
+ *
  * @category options
  * @since 0.1.0
  */

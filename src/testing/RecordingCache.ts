@@ -43,6 +43,8 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
+ * What was recorded.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -14,6 +14,8 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 
 /**
+ * The seed of a schedule, and its limits.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -86,6 +88,8 @@ interface Ready {
 }
 
 /**
+ * Makes a schedule.
+ *
  * @category constructors
  * @since 0.1.0
  */

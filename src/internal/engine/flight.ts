@@ -196,11 +196,12 @@ export const reaches = (from: Flight, to: Flight): boolean => {
   return false
 }
 
-export const pathTo = (within: Flight, id: string): ReadonlyArray<string> => {
-  const path = [id]
+/** The way from a load to one that it needs and is a part of. Of several caches two may load one id at once. */
+export const pathTo = (within: Flight, to: Flight): ReadonlyArray<string> => {
+  const path = [to.id]
   for (let flight: Flight | undefined = within; flight !== undefined; flight = flight.parent) {
     path.push(flight.id)
-    if (flight.id === id) break
+    if (flight === to) break
   }
   return path.reverse()
 }

@@ -185,7 +185,10 @@ const readUnder = <A, E>(
 }
 
 /** past the cache: what runs in it is no load of the cached effect around it */
-const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E, any>): Effect.Effect<A, E> =>
+export const unloading = <A, E>(
+  fiber: Fiber.Fiber<any, any>,
+  load: Effect.Effect<A, E, any>
+): Effect.Effect<A, E> =>
   (fiber.getRef(Loading) === undefined ? load : Effect.provideService(load, Loading, undefined)) as Effect.Effect<A, E>
 
 /** What can be seen to be wrong with a read before anything runs. */
@@ -242,7 +245,7 @@ export const enter = (
     const invalid = isLimited(request) ? invalidity(self, request) : undefined
     if (invalid !== undefined) return resume(Effect.die(invalid))
     if (within !== undefined && reaches(running, within)) {
-      return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))
+      return resume(Effect.die(new CacheCycle({ path: pathTo(within, running) })))
     }
     running.counters.joined++
     if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Joined" })

@@ -12,6 +12,17 @@ import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, use, type ValueOf } 
 /**
  * The value stored under a key, if there is one within its ttl; nothing is loaded. A stored failure is no value.
  *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   return [yield* Cached.getOption("answer"), yield* Cached.getOption("question")]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some(42), Option.none()]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -142,6 +153,20 @@ export interface FoundEntry<A> extends Known {
  * As `getOption`, with what is known of the value: when it was loaded and how long it lives, its tags, its ETag, and the
  * `writeId` by which `set` can tell whether somebody else has written since (compare and set).
  *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 41, { tags: ["numbers"] })
+ *   const { tags, value, writeId } = Option.getOrThrow(yield* Cached.getEntry("answer"))
+ *   const first = yield* Cached.set("answer", 42, { ifUnchanged: writeId })
+ *   const late = yield* Cached.set("answer", 43, { ifUnchanged: writeId })
+ *   return { tags, value, first, late }
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { tags: ["numbers"], value: 41, first: true, late: false }
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -159,6 +184,19 @@ export const getEntry = <K extends AnyKey>(
 /**
  * Gives what is stored under a key another lifetime, from now on; `false` where nothing is. Zero or negative removes it,
  * `Infinity` lets it live until it is invalidated.
+ *
+ * ```ts
+ * import { Duration, Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   yield* Cached.touch("answer", Infinity) // => true
+ *   yield* Cached.touch("question", "1 hour") // => false
+ *   return yield* Cached.expiresIn("answer")
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -188,6 +226,14 @@ export interface IncrementOptions {
  * Numbers have names of their own, apart from keys. A number cannot be made up, so a store that fails is the caller's to
  * know (`StoreError`).
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.all([Cached.increment("visits"), Cached.increment("visits", { by: 10, ttl: "1 day" })])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 11]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -207,6 +253,14 @@ export const increment = (
 /**
  * Whether something is stored under a key, a failure included.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Effect.all([Cached.has("answer"), Cached.has("question")]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -216,6 +270,20 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
 /**
  * How long what is stored under a key is served still at most: none where nothing is stored, infinity where it does
  * not expire.
+ *
+ * ```ts
+ * import { Duration, Effect, Option } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42, { ttl: "1 hour" })
+ *   yield* TestClock.adjust("20 minutes")
+ *   return yield* Cached.expiresIn("answer")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -236,6 +304,14 @@ export const expiresIn = <K extends AnyKey>(
 
 /**
  * Removes what is stored under a key; `false` where nothing was. As `invalidate`, but says so.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Effect.all([Cached.remove("answer"), Cached.remove("answer")]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
+ * ```
  *
  * @category operations
  * @since 0.1.0

@@ -43,6 +43,8 @@ export interface ReadOptions<in out A, in E, in K> {
 }
 
 /**
+ * What is stored of what a load brings.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -52,6 +54,8 @@ export interface StoreOptions<in A, in E, in K> {
 }
 
 /**
+ * How long that is served.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -75,6 +79,8 @@ export interface FallbackOptions {
 }
 
 /**
+ * What `softTtl` takes beside that.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -84,6 +90,8 @@ export interface SoftTtlOptions extends FallbackOptions {
 }
 
 /**
+ * What `refreshAhead` takes beside that.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -93,6 +101,8 @@ export interface RefreshAheadOptions {
 }
 
 /**
+ * What `sliding` takes beside that.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -102,6 +112,8 @@ export interface SlidingOptions {
 }
 
 /**
+ * What `maxHits` takes beside that.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -113,6 +125,8 @@ export interface MaxHitsOptions {
 }
 
 /**
+ * What `probabilistic` takes beside that.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -165,6 +179,8 @@ export type Outcome<Kind, A, E, K> =
 /** @internal */
 export interface Fixed {
   readonly tags?: ReadonlyArray<string> | undefined
+  // named without its function: the parameter of that would be `any` before the overload for it is tried
+  readonly copy?: "structured" | undefined
   readonly lease?: boolean | undefined
   readonly softTimeout?: Duration.Input | undefined
   readonly retryAfter?: Duration.Input | undefined

@@ -23,6 +23,8 @@ export interface StoreCall {
 }
 
 /**
+ * What `tapStore` takes.
+ *
  * @category options
  * @since 0.1.0
  */

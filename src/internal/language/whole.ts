@@ -15,6 +15,18 @@ const stream = <A>(f: (caching: Caching["Service"]) => Stream.Stream<A, StoreErr
  * It looks at everything the store has, or at what begins with what the pattern begins with: a tool for people, not for
  * every request. What comes and goes meanwhile may be told or not.
  *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("user:1", "Ada", { tags: ["users"] })
+ *   yield* Cached.set("page:1", "<h1>")
+ *   return yield* Cached.entries("user:*").pipe(Stream.map(({ id, tags }) => [id, ...tags]), Stream.runCollect)
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["user:1", "users"]]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -26,6 +38,14 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
 /**
  * The ids of everything that is cached and may be served: see `entries`.
  *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("user:1", "Ada"), Stream.runCollect(Cached.scan("user:?")))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["user:1"]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -34,6 +54,14 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
 
 /**
  * How many entries there are: in the store, where there is one, which may count what has expired and is not cleaned up.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -51,6 +79,14 @@ export const ping: Effect.Effect<void, StoreError, Caching> = use((caching) => c
 /**
  * Empties the cache: memory and store, whoever wrote there.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Effect.andThen(Cached.clear, Cached.size))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -60,6 +96,21 @@ export const clear: Effect.Effect<void, never, Caching> = use((caching, policy) 
 
 /**
  * What the cache has done since its layer was built.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* answer
+ *   yield* answer
+ *   const { hits, loads, misses } = yield* Cached.stats
+ *   return { hits, loads, misses }
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { hits: 1, loads: 1, misses: 1 }
+ * ```
  *
  * @category operations
  * @since 0.1.0

@@ -1,0 +1,171 @@
+/** What the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run. */
+import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, type Stream } from "effect"
+import {
+  Cached,
+  type CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  Caching,
+  Eviction,
+  type Serializer,
+  type Store,
+  Strategy
+} from "effect-cached"
+import * as CacheReactivity from "effect-cached/CacheReactivity"
+import { RecordingCache } from "effect-cached/testing"
+import type { Reactivity } from "effect/reactivity"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+type Cache = Caching.Caching
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+class Client extends Context.Service<Client, { readonly url: string }>()("Client") {}
+class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
+class Users extends Context.Service<Users, Caching.Shape>()("Users") {}
+class Weather extends CacheKey.Class<Weather>()("Weather", {
+  payload: { id: Schema.String },
+  success: Schema.Number,
+  error: Down
+}) {}
+declare const load: Effect.Effect<number, Down, Client>
+declare const serializer: Serializer.Serializer
+declare const broken: Layer.Layer<Store.Store, CacheError.StoreError, Client>
+
+// ---------------------------------------------------------------------------------------------------------------------
+// every ready-made layer
+// ---------------------------------------------------------------------------------------------------------------------
+
+const files = CacheLayer.files({ directory: "x", serializer, maxSize: "1 MB", capacity: 1, eviction: Eviction.fifo })
+same<typeof files, Layer.Layer<Cache, CacheError.StoreError>>(true)
+const full = CacheLayer.disk({
+  directory: "x",
+  maxSize: 1_000_000n,
+  memory: true,
+  capacity: Infinity,
+  eviction: Eviction.leastRecentlyUpdated,
+  storeTimeout: "1 second",
+  lease: 5000,
+  wait: "10 seconds",
+  bound: "1 minute",
+  shutdownTimeout: "1 second",
+  refresh: { concurrency: 1, timeout: "1 minute", retry: Schedule.recurs(1) }
+})
+same<typeof full, Layer.Layer<Cache, CacheError.StoreError>>(true)
+const undefinedOptions = CacheLayer.layerWith({ capacity: undefined, refresh: undefined, lease: undefined })
+same<typeof undefinedOptions, Layer.Layer<Cache, never, Store.Store>>(true)
+const overBroken = CacheLayer.layer.pipe(Layer.provide(broken))
+same<typeof overBroken, Layer.Layer<Cache, CacheError.StoreError, Client>>(true)
+const made = Caching.make(Caching.defaults)
+export const shape: Effect.Effect<Caching.Shape, never, unknown> = made
+export const disabled: Caching.Shape = Caching.disabled
+
+// @ts-expect-error an unknown option
+CacheLayer.disk({ directory: "x", maxsize: 1 })
+// @ts-expect-error a number is no size of text
+CacheLayer.disk({ directory: "x", maxSize: true })
+// @ts-expect-error no directory
+CacheLayer.files({ serializer })
+// @ts-expect-error a serializer by name
+CacheLayer.files({ directory: "x", serializer: "json" })
+// @ts-expect-error the options of files are not those of disk
+CacheLayer.disk({ directory: "x", serializer })
+// @ts-expect-error a lease that is no duration
+CacheLayer.layerWith({ lease: "long" })
+// @ts-expect-error a folder's option
+CacheLayer.layerWith({ directory: "x" })
+// @ts-expect-error a retry that is no schedule
+CacheLayer.layerWith({ refresh: { retry: 3 } })
+// @ts-expect-error a store is needed
+export const alone: Layer.Layer<Cache> = CacheLayer.layer
+
+// ---------------------------------------------------------------------------------------------------------------------
+// a cache with a name
+// ---------------------------------------------------------------------------------------------------------------------
+
+const pages = CacheLayer.named(Pages, CacheLayer.memory())
+same<typeof pages, Layer.Layer<Pages>>(true)
+const onDisk = CacheLayer.named(Pages, CacheLayer.disk({ directory: "x" }))
+same<typeof onDisk, Layer.Layer<Pages, CacheError.StoreError>>(true)
+const overStore = CacheLayer.named(Users, CacheLayer.layer)
+same<typeof overStore, Layer.Layer<Users, never, Store.Store>>(true)
+const overFailing = CacheLayer.named(Users, overBroken)
+same<typeof overFailing, Layer.Layer<Users, CacheError.StoreError, Client>>(true)
+const bridged = CacheLayer.named(Pages, CacheReactivity.layer(CacheLayer.memory()))
+same<typeof bridged, Layer.Layer<Pages | Reactivity.Reactivity>>(true)
+const recorded = CacheLayer.named(Pages, RecordingCache.layer(CacheLayer.layer))
+same<typeof recorded, Layer.Layer<Pages | RecordingCache.RecordingCache, never, Store.Store>>(true)
+
+// @ts-expect-error a layer that gives no cache
+CacheLayer.named(Pages, Layer.succeed(Client, { url: "" }))
+// @ts-expect-error a service that is no cache
+CacheLayer.named(Client, CacheLayer.memory())
+// @ts-expect-error a text is no name
+CacheLayer.named("Pages", CacheLayer.memory())
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what uses it
+// ---------------------------------------------------------------------------------------------------------------------
+
+type OfPages = Effect.Effect<number, Down, Client | Pages>
+const cached = load.pipe(Cached.ttl({ key: "k", ttl: 1 }))
+const piped = cached.pipe(Cached.using(Pages))
+same<typeof piped, OfPages>(true)
+const inOnePipe = load.pipe(Cached.ttl({ key: new Weather({ id: "x" }), ttl: 1 }), Cached.using(Pages))
+same<typeof inOnePipe, OfPages>(true)
+const dataFirst = Cached.using(cached, Pages)
+same<typeof dataFirst, OfPages>(true)
+const usesPages = Cached.using(Pages)
+const reused = cached.pipe(usesPages)
+same<typeof reused, OfPages>(true)
+const nearest = cached.pipe(Cached.using(Pages), Cached.using(Users))
+same<typeof nearest, Effect.Effect<number, Down, Client | Pages | Users>>(true)
+const both = Effect.zip(piped, cached)
+same<typeof both, Effect.Effect<[number, number], Down, Client | Pages | Cache>>(true)
+const strict = cached.pipe(CachePolicy.strict, Cached.using(Pages))
+type Faults = CacheError.StoreError | CacheError.SerializerError | CacheError.LockError
+same<typeof strict, Effect.Effect<number, Down | Faults, Client | Pages>>(true)
+const got = Cached.getOption("k").pipe(Cached.using(Pages))
+same<typeof got, Effect.Effect<Option.Option<unknown>, never, Pages>>(true)
+const stats = Cached.stats.pipe(Cached.using(Pages))
+same<typeof stats, Effect.Effect<Caching.Stats, never, Pages>>(true)
+const ids = Cached.scan("a*").pipe(Cached.using(Pages))
+same<typeof ids, Stream.Stream<string, CacheError.StoreError, Pages>>(true)
+
+const weather = Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1 }) })
+const itsWeather = Cached.using(weather, Pages)
+const read = itsWeather({ id: "x" })
+same<typeof read, OfPages>(true)
+const refreshed = itsWeather.refresh({ id: "x" })
+same<typeof refreshed, OfPages>(true)
+const invalidated = itsWeather.invalidate({ id: "x" })
+same<typeof invalidated, Effect.Effect<void, never, Pages>>(true)
+const key = itsWeather.key({ id: "x" })
+same<typeof key, Weather>(true)
+const own = Cached.using((id: string, days?: number) => Effect.as(cached, [id, days] as const), Pages)
+const owned = own("x")
+same<typeof owned, Effect.Effect<readonly [string, number | undefined], Down, Client | Pages>>(true)
+
+// @ts-expect-error a payload of another type
+itsWeather({ id: 1 })
+// @ts-expect-error the cache with this name is needed
+export const needs: Effect.Effect<number, Down, Client> = piped
+// @ts-expect-error the program's own cache is not the one that is needed
+export const provided: Effect.Effect<number, Down, Client> = piped.pipe(Effect.provide(CacheLayer.memory()))
+// @ts-expect-error a service that is no cache
+cached.pipe(Cached.using(Client))
+// @ts-expect-error a value uses no cache
+Cached.using(5, Pages)
+export const run: Effect.Effect<number, Down, Client> = piped.pipe(Effect.provide(pages))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// from plain async code
+// ---------------------------------------------------------------------------------------------------------------------
+
+const runtime = ManagedRuntime.make(Layer.merge(CacheLayer.disk({ directory: "x" }), pages))
+same<typeof runtime, ManagedRuntime.ManagedRuntime<Cache | Pages, CacheError.StoreError>>(true)
+const promised = () => runtime.runPromise(Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: 1 })))
+same<typeof promised, () => Promise<number>>(true)
+// @ts-expect-error its layer does not give what the load needs
+export const missing = () => runtime.runPromise(cached)

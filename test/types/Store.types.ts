@@ -1,0 +1,174 @@
+/** What the compiler must infer from stores and what taps them; checked by `tsc`, not run. */
+import { Context, Effect, Layer, type Scope, Stream } from "effect"
+import { Cached, type CacheEntry, CacheError, Store } from "effect-cached"
+import * as FilesStore from "effect-cached/stores/FilesStore"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+type Failure = CacheError.StoreError
+type SyncStore = Store.Store & { readonly getUnsafe: NonNullable<Store.Store["getUnsafe"]> }
+class Client extends Context.Service<Client, { readonly url: string }>()("Client") {}
+class Failed extends Error {
+  readonly _tag = "Failed"
+}
+declare const entry: CacheEntry.Stored
+declare const store: Store.Store
+declare const down: Failure
+
+// ---------------------------------------------------------------------------------------------------------------------
+// stores of one's own
+// ---------------------------------------------------------------------------------------------------------------------
+
+const simple = Store.make({
+  name: "simple",
+  get: (id) => {
+    same<typeof id, string>(true)
+    return Effect.succeed(id === "" ? undefined : entry)
+  },
+  set: (_id, entry) => {
+    same<typeof entry, CacheEntry.Stored>(true)
+    return Effect.void
+  },
+  remove: () => Effect.succeed(true)
+})
+same<typeof simple, Store.Store>(true)
+export const whole: Store.Store = Store.make({
+  name: "whole",
+  capabilities: { shared: true },
+  get: () => Effect.fail(down),
+  set: () => Effect.fail(down),
+  remove: () => Effect.fail(down),
+  getMany: (ids) => Effect.succeed(ids.map(() => undefined)),
+  scan: (options) => Stream.succeed({ id: options?.prefix ?? "", meta: entry.meta }),
+  size: Effect.succeed(0),
+  clear: Effect.void,
+  increment: (_name, by, options) => Effect.succeed(by + (options?.expiresAt ?? 0)),
+  changes: Stream.make({ _tag: "AllChanged" }, { _tag: "Changed", id: "x" })
+})
+// what it can do better it does itself
+export const better: Store.Store = { ...simple, take: () => Effect.succeed({ _tag: "Hit", entry }) }
+
+const sync = Store.makeSync({
+  name: "sync",
+  get: (id) => id === "" ? Store.Damaged : entry,
+  set: (_id, _entry, now) => {
+    same<typeof now, number>(true)
+  },
+  remove: () => false,
+  scan: (prefix) => [{ id: prefix, meta: entry.meta }],
+  atomic: (steps) => steps(),
+  reasonOf: () => "Full",
+  attempt: (operation, run) =>
+    Effect.try({
+      try: run,
+      catch: (cause) => new CacheError.StoreError({ store: "sync", operation, reason: "Unavailable", cause })
+    })
+})
+same<typeof sync, SyncStore>(true)
+
+// @ts-expect-error no `remove`
+Store.make({ name: "x", get: () => Effect.undefined, set: () => Effect.void })
+const parts = { name: "x", set: () => Effect.void, remove: () => Effect.succeed(true) }
+// @ts-expect-error an unknown option
+Store.make({ ...parts, get: () => Effect.undefined, del: 1 })
+// @ts-expect-error a failure of another type
+Store.make({ ...parts, get: () => Effect.fail("x") })
+// @ts-expect-error services: a store has what it needs when it is made
+Store.make({ ...parts, get: () => Effect.as(Client, entry) })
+// @ts-expect-error an effect from a storage that answers at once
+Store.makeSync({ name: "x", get: () => Effect.undefined, set: () => {}, remove: () => true })
+// @ts-expect-error no such reason
+Store.makeSync({ name: "x", get: () => entry, set: () => {}, remove: () => true, reasonOf: () => "Tired" })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// operations
+// ---------------------------------------------------------------------------------------------------------------------
+
+const answer = store.get("id", ["tag"])
+same<typeof answer, Effect.Effect<Store.Answer, Failure>>(true)
+const set = store.set("id", entry, { _tag: "IfUnchanged", writeId: "x" })
+same<typeof set, Effect.Effect<boolean, Failure>>(true)
+const taken = store.take("id", { owner: "me", leaseMillis: 1, seen: undefined, join: false })
+same<typeof taken, Effect.Effect<Store.Taken, Failure>>(true)
+const touched = store.touch("id", { softExpiresAt: 1, expiresAt: Infinity })
+same<typeof touched, Effect.Effect<boolean, Failure>>(true)
+const markers = store.markers(["t"])
+same<typeof markers, Effect.Effect<Store.Markers, Failure>>(true)
+const soft = store.invalidateTags(["t"], "soft")
+same<typeof soft, Effect.Effect<void, Failure>>(true)
+const number = store.increment("n", 1, { expiresAt: undefined })
+same<typeof number, Effect.Effect<number, Failure>>(true)
+same<typeof store.changes, Stream.Stream<Store.Change, Failure>>(true)
+same<typeof store.getUnsafe, ((id: string, tags: ReadonlyArray<string>) => Store.Answer) | undefined>(true)
+
+// @ts-expect-error a condition without its `writeId`
+store.set("id", entry, { _tag: "IfUnchanged" })
+// @ts-expect-error no such mode
+store.invalidateTags(["t"], "gentle")
+// @ts-expect-error it says whom it is exclusive for
+store.take("id", { leaseMillis: 1, seen: undefined, join: false })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// layers
+// ---------------------------------------------------------------------------------------------------------------------
+
+const layer = Store.layer(Effect.as(Client, store))
+same<typeof layer, Layer.Layer<Store.Store, never, Client>>(true)
+declare const opened: Effect.Effect<Store.Store, Failed, Client | Scope.Scope>
+const scoped = Store.layer(opened)
+same<typeof scoped, Layer.Layer<Store.Store, Failed, Client>>(true)
+const ready = Layer.succeed(Store.Store, store)
+same<typeof ready, Layer.Layer<Store.Store>>(true)
+const asked = Effect.map(Store.Store, (store) => store.name)
+same<typeof asked, Effect.Effect<string, never, Store.Store>>(true)
+
+same<typeof MemoryStore.layer, Layer.Layer<Store.Store>>(true)
+const inMemory = MemoryStore.make()
+same<typeof inMemory, SyncStore>(true)
+const sqlite = SqliteStore.layer({ directory: "x", maxSize: "1 GB", storeTimeout: "1 second" })
+same<typeof sqlite, Layer.Layer<Store.Store, Failure>>(true)
+const sqliteMade = SqliteStore.make({ directory: "x" })
+same<typeof sqliteMade, Effect.Effect<SyncStore, Failure, Scope.Scope>>(true)
+const files = FilesStore.layer({ directory: "x", maxSize: 5 })
+same<typeof files, Layer.Layer<Store.Store, Failure>>(true)
+const filesMade = FilesStore.make({ directory: "x" })
+same<typeof filesMade, Effect.Effect<SyncStore, Failure>>(true)
+
+// @ts-expect-error no directory
+SqliteStore.layer({})
+// @ts-expect-error an unknown option
+SqliteStore.make({ directory: "x", size: 1 })
+// @ts-expect-error no directory
+FilesStore.make({ maxSize: 1 })
+// @ts-expect-error another store's option
+FilesStore.layer({ directory: "x", storeTimeout: 1 })
+// @ts-expect-error no store
+Store.layer(Effect.succeed({ name: "x" }))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// taps
+// ---------------------------------------------------------------------------------------------------------------------
+
+const tapped = MemoryStore.layer.pipe(Cached.tapStore({ prefix: "a:", maxSize: "1 MB", minSize: 1 }))
+same<typeof tapped, Layer.Layer<Store.Store>>(true)
+const watched = sqlite.pipe(Cached.tapStore({
+  around: (call, effect) => {
+    same<typeof call, Cached.StoreCall>(true)
+    return Effect.andThen(Effect.log(call.operation), effect)
+  }
+}))
+same<typeof watched, Layer.Layer<Store.Store, Failure>>(true)
+const serving = scoped.pipe(Cached.tapStore({ around: (_, effect) => Effect.andThen(Client, effect) }))
+same<typeof serving, Layer.Layer<Store.Store, Failed, Client>>(true)
+
+// @ts-expect-error an unknown option
+Cached.tapStore({ prefx: "a" })
+// @ts-expect-error an answer of another type
+Cached.tapStore({ around: (_, effect) => Effect.as(effect, 1) })
+// @ts-expect-error a failure of another type
+Cached.tapStore({ around: () => Effect.fail("x") })
+// @ts-expect-error a layer of something else
+Cached.tapStore({ prefix: "a" })(Layer.succeed(Client, { url: "" }))

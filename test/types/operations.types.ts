@@ -1,0 +1,153 @@
+/** What the compiler must infer from operations on what is cached, and from its models; checked by `tsc`, not run. */
+import { Context, type Duration, Effect, type Exit, Option, Schema, type Scope, Stream } from "effect"
+import {
+  Cached,
+  type CacheEntry,
+  CacheError,
+  type CacheEvent,
+  CacheKey,
+  type CachePolicy,
+  Caching,
+  type Strategy
+} from "effect-cached"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+type Cache = Caching.Caching
+type Failure = CacheError.StoreError
+class Zone extends Context.Service<Zone, { readonly name: string }>()("Zone") {}
+declare const Local: Schema.Codec<Date, string, Zone, Zone>
+class Weather extends CacheKey.Class<Weather>()("Weather", {
+  payload: { id: Schema.String },
+  success: Schema.Number
+}) {}
+class Today extends CacheKey.Class<Today>()("Today", { payload: { id: Schema.String }, success: Local }) {}
+const key = new Weather({ id: "a" })
+const zoned = new Today({ id: "a" })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// of one key: values and codecs are the key's
+// ---------------------------------------------------------------------------------------------------------------------
+
+const piped = Cached.getOption(key).pipe(Effect.map(Option.getOrElse(() => 0)))
+same<typeof piped, Effect.Effect<number, never, Cache>>(true)
+const found = Cached.getEntry(key)
+same<typeof found, Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>(true)
+const foundZoned = Cached.getEntry(zoned)
+same<typeof foundZoned, Effect.Effect<Option.Option<Cached.FoundEntry<Date>>, never, Zone | Cache>>(true)
+const foundText = Cached.getEntry("k")
+same<typeof foundText, Effect.Effect<Option.Option<Cached.FoundEntry<unknown>>, never, Cache>>(true)
+declare const entry: Cached.FoundEntry<number>
+same<typeof entry.value, number>(true)
+same<typeof entry.writeId, string>(true)
+same<typeof entry.etag, string | undefined>(true)
+same<typeof entry.outcome, CacheEntry.Outcome>(true)
+
+const hasZoned = Cached.has(zoned)
+same<typeof hasZoned, Effect.Effect<boolean, never, Zone | Cache>>(true)
+const expiresZoned = Cached.expiresIn(zoned)
+same<typeof expiresZoned, Effect.Effect<Option.Option<Duration.Duration>, never, Zone | Cache>>(true)
+const setZoned = Cached.set(zoned, new Date(0), { etag: "x" })
+same<typeof setZoned, Effect.Effect<boolean, never, Zone | Cache>>(true)
+// a condition is the store's to know, and so is its failure the caller's
+const conditions = [
+  Cached.set(key, 1, { ifAbsent: true }),
+  Cached.set(key, 1, { ifPresent: true, ttl: "1 hour" }),
+  Cached.set("k", "x", { ifUnchanged: entry.writeId, tags: ["t"] })
+] as const
+same<(typeof conditions)[number], Effect.Effect<boolean, Failure, Cache>>(true)
+const conditionZoned = Cached.set(zoned, new Date(0), { ifAbsent: true })
+same<typeof conditionZoned, Effect.Effect<boolean, Failure, Zone | Cache>>(true)
+const touched = Cached.touch(zoned, "1 hour")
+same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
+const sum = Cached.increment("visits", { by: -1, ttl: "1 day" })
+same<typeof sum, Effect.Effect<number, Failure, Cache>>(true)
+const next = Cached.increment("visits")
+same<typeof next, Effect.Effect<number, Failure, Cache>>(true)
+
+// @ts-expect-error a value of another type
+Cached.set(key, "x", { ifAbsent: true })
+// @ts-expect-error absent or not: there is no other way round
+Cached.set(key, 1, { ifAbsent: false })
+// @ts-expect-error a `writeId` is a text
+Cached.set(key, 1, { ifUnchanged: 1 })
+// @ts-expect-error a ttl that is no duration
+Cached.set(key, 1, { ttl: "soon" })
+// @ts-expect-error for how long
+Cached.touch(key)
+// @ts-expect-error an unknown option
+Cached.increment("visits", { to: 5 })
+// @ts-expect-error numbers have names, not keys
+Cached.increment(key)
+// @ts-expect-error a class is no key
+Cached.getOption(Weather)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// of the whole cache
+// ---------------------------------------------------------------------------------------------------------------------
+
+const entries = Cached.entries("Weather*")
+same<typeof entries, Stream.Stream<Caching.Known, Failure, Cache>>(true)
+const ids = Cached.scan()
+same<typeof ids, Stream.Stream<string, Failure, Cache>>(true)
+const collected = Cached.scan("a*").pipe(Stream.take(1), Stream.runCollect)
+same<typeof collected, Effect.Effect<Array<string>, Failure, Cache>>(true)
+same<typeof Cached.size, Effect.Effect<number, Failure, Cache>>(true)
+same<typeof Cached.ping, Effect.Effect<void, Failure, Cache>>(true)
+same<typeof Cached.clear, Effect.Effect<void, never, Cache>>(true)
+same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
+same<Caching.Stats["hits"], number>(true)
+
+// @ts-expect-error a pattern is a text
+Cached.entries(/a/)
+declare const stats: Caching.Stats
+// @ts-expect-error counters are the cache's to count
+stats.hits = 1
+
+// ---------------------------------------------------------------------------------------------------------------------
+// watching
+// ---------------------------------------------------------------------------------------------------------------------
+
+same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+const detected = Effect.fail("down").pipe(Cached.detect)
+same<typeof detected, Effect.Effect<readonly [result: never, reads: ReadonlyArray<CacheEvent.Detected>], string>>(true)
+const watching = Cached.onRemoval((removal) => Effect.andThen(Zone, Effect.log(removal.id)))
+same<typeof watching, Effect.Effect<void, never, Zone | Cache | Scope.Scope>>(true)
+const tag = (event: CacheEvent.CacheEvent): string =>
+  event._tag === "Hit" ? event.source : event._tag === "Load" ? event.outcome : event._tag
+export const tags: ReadonlyArray<string> = [tag({ _tag: "Miss" } as CacheEvent.CacheEvent)]
+same<CacheEvent.Removal["exit"], Exit.Exit<unknown, unknown>>(true)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// models
+// ---------------------------------------------------------------------------------------------------------------------
+
+export const policies: ReadonlyArray<CachePolicy.Operation> = ["get", "set", "remove", "invalidate", "clear"]
+export const timing: Strategy.Lifetime = { softTtl: 1, ttl: Infinity }
+export const service: Effect.Effect<Caching.Shape, never, Cache> = Caching.Caching
+declare const failing: Effect.Effect<number, Failure | CacheError.LoadTimeout>
+const handled = failing.pipe(
+  Effect.catchTag("StoreError", ({ reason }) => {
+    same<typeof reason, CacheError.StoreErrorReason>(true)
+    return Effect.succeed(0)
+  }),
+  Effect.catchTag("LoadTimeout", ({ timeoutMillis }) => Effect.succeed(timeoutMillis))
+)
+same<typeof handled, Effect.Effect<number>>(true)
+export const errors: ReadonlyArray<Error> = [
+  new CacheError.StoreError({ store: "x", operation: "get", reason: "Full", cause: "x" }),
+  new CacheError.SerializerError({ serializer: "x", operation: "encode", reason: "x" }),
+  new CacheError.LockError({ name: "x", reason: "Lost" }),
+  new CacheError.LoadTimeout({ key: "k", timeoutMillis: 1 }),
+  new CacheError.CacheCycle({ path: ["k"] }),
+  new CacheError.CacheClosed({ key: "k" }),
+  new CacheError.CacheConfigError({ message: "x" })
+]
+
+// @ts-expect-error no such reason
+new CacheError.StoreError({ store: "x", operation: "get", reason: "Tired" })
+// @ts-expect-error a serializer encodes or decodes
+new CacheError.SerializerError({ serializer: "x", operation: "copy", reason: "x" })
+// @ts-expect-error no such operation
+export const policy: CachePolicy.Operation = "read"

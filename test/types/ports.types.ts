@@ -1,0 +1,126 @@
+/** What the compiler must infer from serializers, locks and evictions; checked by `tsc`, not run. */
+import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { type CacheError, CacheLayer, Eviction, Lock, Serializer } from "effect-cached"
+import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import { Binary } from "effect-cached/serializers/Binary"
+import { IndentedJson } from "effect-cached/serializers/IndentedJson"
+import { Json } from "effect-cached/serializers/Json"
+import { Structured } from "effect-cached/serializers/Structured"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// serializers
+// ---------------------------------------------------------------------------------------------------------------------
+
+class Zone extends Context.Service<Zone, { readonly name: string }>()("Zone") {}
+declare const Local: Schema.Codec<Date, string, Zone, Zone>
+type Fault = CacheError.SerializerError
+
+export const ready: ReadonlyArray<Serializer.Serializer> = [Binary, Json, IndentedJson, Structured]
+const codec = Json.make(Schema.Date)
+same<typeof codec, Serializer.Codec<Date, never>>(true)
+const zoned = Binary.make(Local)
+same<typeof zoned, Serializer.Codec<Date, Zone>>(true)
+const plain = Structured.make<unknown, never>(undefined)
+same<typeof plain, Serializer.Codec<unknown, never>>(true)
+const encoded = zoned.encode(new Date(0))
+same<typeof encoded, Effect.Effect<Uint8Array, Fault, Zone>>(true)
+const decoded = codec.decode(new Uint8Array())
+same<typeof decoded, Effect.Effect<Date, Fault>>(true)
+const own = Serializer.make({
+  name: "own",
+  extension: ".txt",
+  contentType: "text/plain",
+  encode: (value) => {
+    same<typeof value, unknown>(true)
+    return String(value)
+  },
+  decode: (bytes) => {
+    same<typeof bytes, Uint8Array<ArrayBufferLike>>(true)
+    return bytes.length
+  }
+})
+same<typeof own, Serializer.Serializer>(true)
+const provided = Layer.succeed(Serializer.Serializer, own)
+same<typeof provided, Layer.Layer<never>>(true)
+const current = Effect.map(Serializer.Serializer, ({ extension }) => extension)
+same<typeof current, Effect.Effect<string>>(true)
+
+// @ts-expect-error a value of another type
+codec.encode("today")
+// @ts-expect-error no extension
+Serializer.make({ name: "own", encode: () => "", decode: () => 1 })
+// @ts-expect-error an unknown option
+Serializer.make({ name: "own", extension: ".x", encode: () => "", decode: () => 1, mime: "x" })
+// @ts-expect-error neither bytes nor a text
+Serializer.make({ name: "own", extension: ".x", encode: () => 1, decode: () => 1 })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// locks
+// ---------------------------------------------------------------------------------------------------------------------
+
+const held = Effect.flatMap(Lock.Lock, (lock) => lock.acquire("name", { lease: "5 seconds", wait: 0 }))
+same<typeof held, Effect.Effect<Lock.Lease, CacheError.LockError, Scope.Scope>>(true)
+const token = Effect.map(held, ({ lost, token }) => {
+  same<typeof lost, Effect.Effect<never, CacheError.LockError>>(true)
+  return token
+})
+same<typeof token, Effect.Effect<bigint, CacheError.LockError, Scope.Scope>>(true)
+const made = Lock.make({
+  name: "own",
+  pollMillis: 100,
+  take: (name, leaseMillis) => Effect.succeed({ _tag: "Held", token: BigInt(name.length + leaseMillis) }),
+  keep: (_name, token) => Effect.succeed(token > 0n),
+  release: () => Effect.void
+})
+same<typeof made, Lock.Lock>(true)
+same<typeof ProcessLock.layer, Layer.Layer<never>>(true)
+const processLock = ProcessLock.make()
+same<typeof processLock, Lock.Lock>(true)
+const sqlite = SqliteLock.layer({ directory: "x" })
+same<typeof sqlite, Layer.Layer<never, CacheError.LockError>>(true)
+const sqliteLock = SqliteLock.make({ directory: "x" })
+same<typeof sqliteLock, Effect.Effect<Lock.Lock, CacheError.LockError, Scope.Scope>>(true)
+
+// @ts-expect-error for how long
+made.acquire("name", { wait: 0 })
+// @ts-expect-error a lease that is no duration
+made.acquire("name", { lease: "long", wait: 0 })
+// @ts-expect-error no directory
+SqliteLock.layer({})
+// @ts-expect-error it does not give locks back
+Lock.make({
+  name: "own",
+  take: () => Effect.succeed({ _tag: "Wait", leftMillis: 1 }),
+  keep: () => Effect.succeed(true)
+})
+// @ts-expect-error a token is a bigint
+Lock.make({ ...made, take: () => Effect.succeed({ _tag: "Held", token: 1 }) })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// evictions
+// ---------------------------------------------------------------------------------------------------------------------
+
+export const evictions: ReadonlyArray<Eviction.Eviction> = [Eviction.lru, Eviction.fifo, Eviction.leastRecentlyUpdated]
+const newestFirst: Eviction.Eviction = {
+  name: "newestFirst",
+  make: ({ capacity }) => {
+    same<typeof capacity, number>(true)
+    const nodes: Array<Eviction.Node> = []
+    return {
+      added: (node) => void nodes.push(node),
+      read: () => {},
+      removed: (node) => void nodes.splice(nodes.indexOf(node), 1),
+      victim: () => nodes.at(-1)
+    }
+  }
+}
+export const cache = CacheLayer.memory({ eviction: newestFirst })
+
+// @ts-expect-error nothing says what goes
+export const endless: Eviction.Eviction = { name: "x", make: () => ({ added() {}, read() {}, removed() {} }) }
+// @ts-expect-error an eviction is made for each cache
+export const shared: Eviction.Eviction = { name: "x", make: newestFirst.make({ capacity: 1 }) }

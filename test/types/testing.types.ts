@@ -1,0 +1,80 @@
+/** What the compiler must infer from the helpers for tests and the bridge to Reactivity; checked by `tsc`, not run. */
+import { Context, Effect, type Exit, Layer, type Random, type Scope } from "effect"
+import { type CacheError, CacheLayer, type Caching, type Lock, type Serializer, Store } from "effect-cached"
+import * as CacheReactivity from "effect-cached/CacheReactivity"
+import * as Testing from "effect-cached/testing"
+import type { Reactivity } from "effect/reactivity"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+class Client extends Context.Service<Client, { readonly url: string }>()("Client") {}
+declare const store: Store.Store
+declare const lock: Lock.Lock
+declare const serializer: Serializer.Serializer
+declare const opened: Effect.Effect<Store.Store, CacheError.StoreError, Scope.Scope>
+declare const overClient: Layer.Layer<Caching.Caching, "down", Client>
+
+// a cache that records
+const recording = Testing.RecordingCache.layer(CacheLayer.memory())
+type Recording = Testing.RecordingCache.RecordingCache
+same<typeof recording, Layer.Layer<Caching.Caching | Recording>>(true)
+const recordingClient = Testing.RecordingCache.layer(overClient)
+same<typeof recordingClient, Layer.Layer<Caching.Caching | Recording, "down", Client>>(true)
+const reads = Effect.flatMap(Testing.RecordingCache.RecordingCache, ({ reads }) => reads("k"))
+same<typeof reads, Effect.Effect<ReadonlyArray<Testing.RecordingCache.Outcome>, never, Recording>>(true)
+// @ts-expect-error a store is no cache
+Testing.RecordingCache.layer(Store.layer(opened))
+
+// a store that goes wrong
+const chaos = Testing.ChaosStore.make(store, { seed: 1, failRate: 0.5, delay: ["1 milli", "1 second"], silent: false })
+same<typeof chaos, Testing.ChaosStore.ChaosStore>(true)
+const changed = chaos.set({ late: "1 minute", lateRate: 1, dropRate: 0.1 })
+same<typeof changed, Effect.Effect<void>>(true)
+same<typeof chaos.counts, Effect.Effect<Testing.ChaosStore.Counts>>(true)
+// @ts-expect-error no seed
+Testing.ChaosStore.make(store, { failRate: 0.5 })
+// @ts-expect-error an unknown fault
+chaos.set({ slow: true })
+
+// a scheduler with a seed
+const outcome = Testing.SeededScheduler.run(Effect.fail("down"), { seed: 1, yieldChance: 0.5, maxTasks: 10 })
+same<typeof outcome, Testing.SeededScheduler.Outcome<never, string>>(true)
+same<typeof outcome.exit, Exit.Exit<never, string> | undefined>(true)
+const scheduler = Testing.SeededScheduler.make({ seed: 1 })
+same<typeof scheduler.context, Context.Context<never>>(true)
+const dice = Testing.SeededScheduler.dice(1)
+same<typeof dice, Random.Random>(true)
+// @ts-expect-error services: it runs what has all it needs
+Testing.SeededScheduler.run(Client, { seed: 1 })
+// @ts-expect-error no seed
+Testing.SeededScheduler.make({})
+
+// laws
+type Laws = ReadonlyArray<Testing.Law>
+const laws = [
+  Testing.storeLaws(opened),
+  Testing.sharedStoreLaws(Effect.zip(opened, opened)),
+  Testing.lockLaws(Effect.succeed([lock, lock] as const)),
+  Testing.serializerLaws(serializer, [1, "a"]),
+  Testing.serializerLaws(serializer)
+] as const
+same<(typeof laws)[number], Laws>(true)
+same<Testing.Law["run"], Effect.Effect<void, unknown>>(true)
+const kept = Testing.same(1, 2, "one is one")
+same<typeof kept, Effect.Effect<void, Testing.LawBroken>>(true)
+export const isSame: boolean = Testing.isSame([1], [1])
+// @ts-expect-error one lock is not two
+Testing.lockLaws(Effect.succeed(lock))
+// @ts-expect-error a store, not what makes one
+Testing.storeLaws(store)
+// @ts-expect-error services: laws run by themselves
+Testing.storeLaws(Effect.as(Client, store))
+
+// the bridge
+const bridged = CacheReactivity.layer(CacheLayer.memory())
+same<typeof bridged, Layer.Layer<Caching.Caching | Reactivity.Reactivity>>(true)
+const bridgedClient = CacheReactivity.layer(overClient)
+same<typeof bridgedClient, Layer.Layer<Caching.Caching | Reactivity.Reactivity, "down", Client>>(true)
+// @ts-expect-error no cache
+CacheReactivity.layer(Layer.succeed(Client, { url: "" }))
