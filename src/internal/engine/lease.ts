@@ -15,7 +15,8 @@ import { failStrict } from "./waiting.ts"
 /** The right to store what a load will bring, and the versions of its tags from before the load. */
 export interface Guard {
   readonly generation: string
-  readonly markers: Markers
+  /** `undefined` where the store could not tell, and no tag was known before the load */
+  readonly markers: Markers | undefined
 }
 
 /** Another process refreshes it: nobody here needs to. */
@@ -45,8 +46,9 @@ export const lead = Effect.fnUntraced(function*(
   if (Journal.distrustsId(journal, id)) return undefined
   const declared = declaredTags(request)
   // also where no tag is declared: a load may name some, and then it counts what was invalidated since
-  const markers = yield* ask(self, budget, "markers", store.markers(declared))
-  if (isFault(markers)) return suffer(markers)
+  const told = yield* ask(self, budget, "markers", store.markers(declared))
+  if (isFault(told) && declared.length > 0) return suffer(told)
+  const markers = isFault(told) ? undefined : told
   const clock = yield* Clock.Clock
   const owner = tokenUnsafe(yield* Random.Random, 8)
   const isExclusive = request.options.lease ?? store.capabilities.shared

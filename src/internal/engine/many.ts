@@ -7,7 +7,7 @@ import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../
 import * as Batch from "./batch.ts"
 import { Entry } from "./entry.ts"
 import { fetchMany } from "./fetchMany.ts"
-import type { Resume } from "./flight.ts"
+import { Loading, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
 import { idOf, type Key } from "./keys.ts"
 import { keep } from "./landing.ts"
@@ -287,7 +287,8 @@ export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, 
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    Batch.checked(once, Effect.scoped(loadAll(once))),
+    // what runs in it is no load of the cached effect around it
+    Batch.checked(once, Effect.provideService(Effect.scoped(loadAll(once)), Loading, undefined)),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )
 }

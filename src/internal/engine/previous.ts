@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { fetch } from "./backend.ts"
 import { Entry } from "./entry.ts"
 import type { Flight } from "./flight.ts"
-import { tagsOf } from "./keys.ts"
+import { declaredTags } from "./keys.ts"
 import * as Memory from "./memory.ts"
 import * as Tags from "./tags.ts"
 
@@ -13,7 +13,9 @@ import * as Tags from "./tags.ts"
  */
 export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, never, any> => {
   const { engine, id, policy, request } = flight
-  if (flight.previous !== undefined || request.batch !== undefined) return Effect.succeed(flight.previous)
+  if (flight.previous !== undefined || request.batch !== undefined || policy.disabled.has("get")) {
+    return Effect.succeed(flight.previous)
+  }
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
       entry !== undefined && entry.outcome === "success" && clock.currentTimeMillisUnsafe() < entry.expiresAt &&
@@ -21,11 +23,12 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
         ? flight.previous = entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tags, id))
-    // whoever reads normally has looked there already
-    if (known !== undefined || engine.backend === undefined || policy.readsStore) return Effect.succeed(known)
-    const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend.budgetMillis }
+    // whoever reads normally has looked there already; what it has rejected may not have been too old
+    const isAbsent = engine.backend === undefined || policy.readsStore && flight.seen === undefined
+    if (known !== undefined || isAbsent) return Effect.succeed(known)
+    const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend!.budgetMillis }
     return Effect.map(
-      fetch(engine, budget, request.key, id, tagsOf(request.key)),
+      fetch(engine, budget, request.key, id, declaredTags(request)),
       (found) => found instanceof Entry ? usable(found) : undefined
     )
   })

@@ -171,7 +171,7 @@ const readUnder = <A, E>(
 }
 
 /** past the cache: what runs in it is no load of the cached effect around it */
-const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E, any>): Effect.Effect<A, E> =>
+export const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E, any>): Effect.Effect<A, E> =>
   (fiber.getRef(Loading) === undefined ? load : Effect.provideService(load, Loading, undefined)) as Effect.Effect<A, E>
 
 /** What can be seen to be wrong with a read before anything runs. */
