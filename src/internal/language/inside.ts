@@ -191,6 +191,9 @@ export interface Annotations {
  * @since 0.1.0
  */
 export const annotate = (annotations: Annotations): Effect.Effect<void> => {
+  if (typeof annotations !== "object" || annotations === null) {
+    throw new CacheConfigError({ message: "Cached.annotate takes an object of tags, ttl and etag" })
+  }
   refuseUnknown("Cached.annotate", annotations, ["tags", "ttl", "etag"])
   const { etag, tags, ttl } = annotations
   if (ttl !== undefined) toMillis(ttl)
