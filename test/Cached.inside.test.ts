@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Schema, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import {
   Cached,
   CacheError,
@@ -7,13 +7,11 @@ import {
   CacheKey,
   CacheLayer,
   CachePolicy,
-  type Caching,
+  Caching,
   Strategy
 } from "effect-cached"
-import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start, within } from "./promises/caches.ts"
-import { tempDirectory } from "./support/tempDirectory.ts"
+import { caches, settle, start, within } from "./promises/caches.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 class Other extends CacheKey.Class<Other>()("Other", { payload: { n: Schema.Int }, success: Schema.String }) {}
@@ -47,10 +45,9 @@ const origin = () => {
   return self
 }
 
-/** Something on the way of the test, without which it would wait for ever where time passes only when it says so. */
 const after = (millis: number) => TestClock.adjust(millis)
 
-/** Reads, and lets as much time pass as a store or a load may take. */
+/** What an effect gives that has to wait for no time to pass. */
 const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* start(effect)
@@ -264,6 +261,8 @@ const handlers: Record<
     Effect.catchCause(Effect.flatMap(start(self), Fiber.join), () => Effect.sync(handled)),
   "a detached fiber": (handled) => (self) =>
     Effect.catchCause(Effect.flatMap(Effect.forkDetach(self), Fiber.join), () => Effect.sync(handled)),
+  "a detached fiber, which handles itself": (handled) => (self) =>
+    Effect.flatMap(Effect.forkDetach(Effect.catchCause(self, () => Effect.sync(handled))), Fiber.join),
   "a value of its own": (handled) => (self) =>
     Effect.flatMap(Effect.catchCause(self, () => Effect.sync(handled)), () => Effect.succeed("mine"))
 }
@@ -373,6 +372,76 @@ for (const cache of caches) {
           }))
       )
     }
+
+    it.effect.each(
+      [
+        ["invalidate", Cached.invalidate(key)],
+        ["invalidateTag", Cached.invalidateTag("t")],
+        ["clear", Cached.clear]
+      ] as const
+    )("%s before the load asks: there is no previous to tell", ([, change]) =>
+      inCache(Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const told: Array<boolean> = []
+        const load = Effect.gen(function*() {
+          if (told.length > 0) yield* Deferred.await(gate)
+          told.push(Option.isSome(yield* Cached.previous(Page)))
+          return `value ${told.length}`
+        })
+        const page = Cached.softTtl(load, { key, ttl: "10 minutes", softTtl: "1 minute", tags: ["t"] })
+        yield* read(page)
+        yield* after(60_000)
+        const reader = yield* start(page)
+        yield* settle
+        yield* read(change)
+        yield* Deferred.succeed(gate, undefined)
+        yield* settle
+        expect(reader.pollUnsafe()).toEqual(Exit.succeed("value 2"))
+        expect(told).toEqual([false, false])
+      })))
+
+    it.effect("who comes after a tag of the kept value was invalidated gets a new one, stored or not", () =>
+      inCache(Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        let loads = 0
+        const load = Effect.gen(function*() {
+          if (++loads !== 2) return yield* Effect.as(Cached.annotate({ tags: ["late"] }), `value ${loads}`)
+          yield* Cached.previous(Page)
+          yield* Deferred.await(gate)
+          yield* Cached.annotate({ ttl: 0 })
+          return yield* Cached.notModified
+        })
+        const page = CachePolicy.refresh(Cached.ttl(load, { key, ttl: "1 hour" }))
+        yield* read(page)
+        const before = yield* start(page)
+        yield* settle
+        yield* read(Cached.invalidateTag("late"))
+        const late = yield* start(page)
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        yield* settle
+        expect(before.pollUnsafe()).toEqual(Exit.succeed("value 1"))
+        expect(late.pollUnsafe()).toEqual(Exit.succeed("value 3"))
+      })))
+
+    it.effect("a refresh whose finalizers do not end in time has failed, and keeps nothing", () =>
+      inCache(Effect.gen(function*() {
+        const source = origin()
+        const page = Cached.refreshAhead(source.load, { key, ttl: "1 hour", refreshAfter: "1 minute" })
+        yield* read(page)
+        yield* after(60_000)
+        const hanging = Cached.refreshAhead(Effect.ensuring(Cached.notModified, Effect.sleep("2 minutes")), {
+          key,
+          ttl: "1 hour",
+          refreshAfter: "1 minute"
+        })
+        yield* read(hanging)
+        yield* settle
+        yield* after(120_000)
+        yield* settle
+        expect(yield* entryOf(key)).toMatchObject({ value: "value a", createdAt: 0 })
+        expect(yield* Cached.stats).toMatchObject({ loads: 2, loadFailures: 1 })
+      })))
 
     it.effect("is a defect that says what to do where there is nothing to keep, and nothing is stored", () =>
       inCache(Effect.gen(function*() {
@@ -493,8 +562,7 @@ for (const cache of caches) {
 
     it.effect("events say so; a refresh in the background is not tried again, nor logged as failed", () =>
       inCache(Effect.gen(function*() {
-        const { Caching } = yield* Effect.promise(() => import("effect-cached/Caching"))
-        const caching = yield* Caching
+        const caching = yield* Caching.Caching
         const events: Array<CacheEvent.CacheEvent> = []
         caching.listen((event) => events.push(event))
         const source = origin()
@@ -578,5 +646,3 @@ for (const cache of caches) {
       }))
   })
 }
-
-void [Random, Schedule, MemoryStore, fakeStore, over, tempDirectory]

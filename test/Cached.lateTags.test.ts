@@ -235,6 +235,27 @@ for (const cache of caches) {
         }))
     )
 
+    it.effect("who comes after one was invalidated gets a new value, also where the first is not stored", () =>
+      inCache(Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        let loads = 0
+        const load = Effect.gen(function*() {
+          const n = ++loads
+          if (n === 1) yield* Deferred.await(gate)
+          yield* Cached.annotate({ tags: ["late"], ttl: 0 })
+          return n
+        })
+        const page = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+        const before = yield* start(page)
+        yield* settle
+        yield* Cached.invalidateTag("late")
+        const late = yield* start(page)
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        yield* settle
+        expect([before.pollUnsafe(), late.pollUnsafe()]).toEqual([Exit.succeed(1), Exit.succeed(2)])
+      })))
+
     it.effect("tags of a function are late too", () =>
       inCache(Effect.gen(function*() {
         let loads = 0
@@ -410,6 +431,16 @@ describe("on one folder", () => {
       expect(yield* inA(Cached.has(key))).toBe(false)
       expect(yield* inA(page)).toBe("old")
       expect(told[3]).toBe(undefined)
+    }).pipe(Effect.scoped))
+
+  it.effect("previous is what the other has set a moment ago, of which this one has not heard", () =>
+    Effect.gen(function*() {
+      const { inA, inB } = yield* two
+      const { page, told } = renewing()
+      yield* inA(page)
+      yield* inB(Cached.set(key, "set", { ttl: "1 hour", etag: "s" }))
+      expect(yield* inA(CachePolicy.refresh(page))).toBe("set")
+      expect(told[1]).toEqual({ value: "set", etag: "s", createdAt: 0 })
     }).pipe(Effect.scoped))
 
   it.effect.each(

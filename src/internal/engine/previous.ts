@@ -18,18 +18,20 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
   }
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
-      entry !== undefined && entry.outcome === "success" && clock.currentTimeMillisUnsafe() < entry.expiresAt &&
+      // unfit to be stored: it was invalidated or set by its id since the load began
+      flight.publishes && entry !== undefined && entry.outcome === "success" &&
+        clock.currentTimeMillisUnsafe() < entry.expiresAt &&
         !Tags.changedSince(engine.tags, entry.tags, entry.bornAt)
-        ? flight.previous = entry
+        ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tags, id))
-    // whoever reads normally has looked there already; what it has rejected may not have been too old
-    const isAbsent = engine.backend === undefined || policy.readsStore && flight.seen === undefined
-    if (known !== undefined || isAbsent) return Effect.succeed(known)
-    const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend!.budgetMillis }
+    // what was seen in the store may be another, or one that was not served though it is not too old
+    const isNewest = flight.seen === undefined ? policy.readsStore : known?.writeId === flight.seen
+    if (engine.backend === undefined || isNewest) return Effect.succeed(flight.previous = known)
+    const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend.budgetMillis }
     return Effect.map(
       fetch(engine, budget, request.key, id, declaredTags(request)),
-      (found) => found instanceof Entry ? usable(found) : undefined
+      (found) => flight.previous = found instanceof Entry ? usable(found) : undefined
     )
   })
 }

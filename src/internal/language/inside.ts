@@ -209,6 +209,6 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
     ...etag === undefined ? {} : { etag }
   }
   return Effect.map(Loading, (flight) => {
-    if (flight !== undefined && !flight.ended) flight.annotations = { ...flight.annotations, ...given }
+    if (flight !== undefined) flight.annotations = { ...flight.annotations, ...given }
   })
 }
