@@ -126,7 +126,7 @@ for (const cache of caches) {
       ["ttl", Strategy.ttl({ ttl: "1 hour" })],
       ["softTtl", Strategy.softTtl({ ttl: "1 hour", softTtl: "30 minutes" })],
       ["refreshAhead", Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "30 minutes" })]
-    ])(
+    ] as ReadonlyArray<[string, Strategy.Strategy]>)(
       "previous is what a soft invalidation has marked as stale, and notModified makes it fresh: %s",
       ([, strategy]) =>
         inCache(Effect.gen(function*() {
@@ -160,6 +160,21 @@ for (const cache of caches) {
         yield* read(page)
         expect(source.told).toEqual(Array(6).fill(undefined))
         expect(yield* read(page)).toBe("value a")
+      })))
+
+    it.effect("who asks for copies gets one of previous too: what a load does to it changes nothing that is cached", () =>
+      inCache(Effect.gen(function*() {
+        class List extends CacheKey.Class<List>()("List", { success: Schema.mutable(Schema.Array(Schema.Int)) }) {}
+        const load = Effect.gen(function*() {
+          const previous = yield* Cached.previous(List)
+          if (Option.isNone(previous)) return [1]
+          previous.value.value.push(2)
+          return yield* Effect.fail("down")
+        })
+        const list = Cached.softTtl(load, { key: new List(), ttl: "1 hour", softTtl: "1 minute", copy: "structured" })
+        yield* read(list)
+        yield* after(60_000)
+        expect(yield* read(list)).toEqual([1])
       })))
 
     it.effect("each of two loads, one in the other, has its own previous, and its own end", () =>

@@ -12,13 +12,8 @@ const entryOf = (k: Page) => Effect.map(Cached.getEntry(k), Option.getOrUndefine
 
 /** Loads that say something of their results, and are counted. */
 const saying = (annotations: Cached.Annotations) => {
-  const self = {
-    loads: 0,
-    load: Effect.andThen(Cached.annotate(annotations), Effect.sync(() => `value ${++self.loads}`)) as Effect.Effect<
-      string
-    >
-  }
-  return self
+  let loads = 0
+  return { load: Effect.andThen(Cached.annotate(annotations), Effect.sync(() => `value ${++loads}`)) }
 }
 
 for (const cache of caches) {

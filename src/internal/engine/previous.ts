@@ -27,11 +27,11 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tags, id))
     // what was seen in the store may be another, or one that was not served though it is not too old
     const isNewest = flight.seen === undefined ? policy.readsStore : known?.writeId === flight.seen
-    if (engine.backend === undefined || isNewest) return Effect.succeed(flight.previous = known)
+    if (engine.backend === undefined || isNewest) return Effect.succeed(flight.previous ??= known)
     const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend.budgetMillis }
     return Effect.map(
       fetch(engine, budget, request.key, id, declaredTags(request)),
-      (found) => flight.previous = found instanceof Entry ? usable(found) : undefined
+      (found) => flight.previous ??= found instanceof Entry ? usable(found) : undefined
     )
   })
 }
