@@ -106,6 +106,41 @@ for (const cache of caches) {
         })))
     }
 
+    if (cache.memory) {
+      it.effect.each([
+        ["maxHits", Strategy.maxHits({ hits: 1, ttl: "10 minutes" })],
+        ["maxHits with refreshAfter", Strategy.maxHits({ hits: 5, refreshAfter: 1, ttl: "10 minutes" })],
+        ["probabilistic", Strategy.probabilistic({ ttl: "10 minutes", beta: 1e9 })],
+        ["of the user's own", {
+          ...Strategy.ttl({ ttl: "10 minutes" }),
+          decide: (_, now) => now === 5000 ? Strategy.Load : Strategy.Serve
+        }]
+      ] as ReadonlyArray<[string, Strategy.Strategy]>)(
+        "previous is what a strategy does not serve any more, though it is within its ttl: %s",
+        ([, strategy]) =>
+          inCache(Effect.gen(function*() {
+            const source = origin()
+            source.inside = Effect.sleep(1000)
+            const page = Cached.withStrategy(source.load, { key, strategy })
+            const first = yield* start(page)
+            yield* settle
+            yield* after(1000)
+            yield* Fiber.join(first)
+            for (let i = 0; i < 2; i++) {
+              yield* after(2000)
+              const reader = yield* start(page)
+              yield* settle
+              if (reader.pollUnsafe() === undefined) yield* after(1000)
+              yield* settle
+              expect(reader.pollUnsafe()).toEqual(Exit.succeed("value a"))
+            }
+            yield* after(1000)
+            yield* settle
+            expect(source.told.slice(0, 2)).toEqual([undefined, "a"])
+          }))
+      )
+    }
+
     it.effect("previous is what a refresh by its caller replaces, also where only the store has it", () =>
       inCache(Effect.gen(function*() {
         const source = origin()
