@@ -388,7 +388,8 @@ export const encode = Effect.fnUntraced(function*(
 
 /**
  * The versions that an entry's tags had before its load began, `undefined` where one cannot be known or has changed:
- * the entry must not be stored. Tags known only now are safe if nothing was invalidated since.
+ * the entry must not be stored. A tag known only now is safe if it was not invalidated since; one without a marker, if
+ * nothing was.
  */
 export const versionsOf = Effect.fnUntraced(function*(
   self: Engine,
@@ -400,6 +401,7 @@ export const versionsOf = Effect.fnUntraced(function*(
   if (tags.length === 0) return []
   if (before === undefined) return undefined
   const late = tags.filter((tag) => !declared.includes(tag))
+  if (before === undefined) return undefined
   const after = late.length === 0 ? undefined : yield* ask(self, budget, "markers", self.backend!.store.markers(late))
   if (after instanceof StoreError) return after
   const versions: Array<TagVersion> = []

@@ -102,8 +102,12 @@ export interface Flight {
   readonly counters: Counters
   /** its load was given a stale value by another cached effect: what it makes of it is not stored */
   tainted: boolean
-  /** its load has said that the stale value is still right */
+  /** its load has said that the value it was to replace is still right, and is ended by that */
   renewed: boolean
+  /** its load has ended: what is said in its name from now on is too late */
+  ended: boolean
+  /** what is to be done with its load's outcome, where that may be stored: a load that has renewed is interrupted */
+  conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
   /** what its load was told to be there already */
   previous: Entry | undefined
   /** what its load has said about its result */

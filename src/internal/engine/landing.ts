@@ -19,14 +19,18 @@ import type { Request } from "./request.ts"
 import * as Tags from "./tags.ts"
 import { answer, retire } from "./waiting.ts"
 
+/** Its load has kept the value it was to replace. What ends such a load is an interruption of its own. */
+export const isRenewed = (flight: Flight): boolean => flight.renewed && !flight.abandoned
+
 /** What a load has brought: the value it was to replace, where it has found that to be still right. */
 export const outcomeOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
-  flight.renewed && !Exit.hasInterrupts(exit) ? flight.previous!.exit : exit
+  isRenewed(flight) ? flight.previous!.exit : exit
 
 /** A flight's fiber has ended: its result goes into memory if it may, and to all who wait. */
 export const arrive = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
   const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
   flight.exit = outcomeOf(flight, exit)
+  flight.ended = true
   flight.limit?.interruptUnsafe()
   self.running.delete(flight)
   flight.request.batch?.leave(flight)
@@ -88,9 +92,9 @@ const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "ski
   const input = flight.annotations?.ttl
   if (lifetime === "skip" || input === undefined) return lifetime
   const ttl = toMillis(input)
-  return flight.request.slides
-    ? { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
-    : { softTtl: Math.min(lifetime.softTtl, ttl), ttl }
+  if (flight.request.slides) return { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
+  // without a soft deadline of its own it has none before the new end either
+  return { softTtl: lifetime.softTtl < lifetime.ttl ? Math.min(lifetime.softTtl, ttl) : ttl, ttl }
 }
 
 const isTooQuick = ({ renewed, request, startedAt }: Flight, now: number): boolean =>
@@ -148,7 +152,7 @@ export const keep = (self: Engine, request: Request, entry: Entry, now: number):
 const tellLoad = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
   tell(self, flight.request.key, flight.id, {
     _tag: "Load",
-    outcome: flight.renewed ? "notModified" : wordOf(exit),
+    outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
     millis: now - flight.startedAt
   })

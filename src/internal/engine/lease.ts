@@ -17,6 +17,7 @@ import { failStrict } from "./waiting.ts"
 /** The right to store what a load will bring, and the versions of its tags from before the load. */
 export interface Guard {
   readonly generation: string
+  /** `undefined` where the store could not tell, and no tag was known before the load */
   readonly markers: Markers | undefined
 }
 
@@ -50,8 +51,9 @@ export const lead = Effect.fnUntraced(function*(
   let markers: Markers | undefined
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(self, budget, "markers", store.markers(declared))
-    if (isFault(answer)) return suffer(answer)
-    markers = answer
+    if (!isFault(answer)) markers = answer
+    // without it what is tagged by the load alone stays out of the store
+    else if (declared.length > 0) return suffer(answer)
   }
   const clock = yield* Clock.Clock
   const owner = tokenUnsafe(yield* Random.Random, 8)

@@ -9,7 +9,7 @@ import { Entry } from "./entry.ts"
 import { type Flight, Loading, Within } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
-import { arrive, outcomeOf, settle } from "./landing.ts"
+import { arrive, isRenewed, outcomeOf, settle } from "./landing.ts"
 import { Elsewhere, type Guard, lead } from "./lease.ts"
 import type { Engine } from "./model.ts"
 import { countersOf } from "./observe.ts"
@@ -65,6 +65,8 @@ const start = (self: Engine, options: FlightOptions): Flight => ({
   counters: countersOf(self, options.request.key),
   tainted: false,
   renewed: false,
+  ended: false,
+  conclude: undefined,
   previous: undefined,
   annotations: undefined,
   span: undefined,
@@ -81,9 +83,22 @@ export const launch = (self: Engine, flight: Flight, load: Effect.Effect<unknown
     ? counted(flight, guarded)
     : throughStore(self, flight, guarded)
   // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
-  const child = Effect.runForkWith(inside)(flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
+  run(flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body, (exit) => {
+    const { conclude } = flight
+    if (!isRenewed(flight) || conclude === undefined) return arrive(self, flight, exit)
+    run(flight, inside, conclude(exit), (exit) => arrive(self, flight, exit))
+  })
+}
+
+const run = (
+  flight: Flight,
+  context: Context.Context<any>,
+  body: Effect.Effect<unknown, unknown, any>,
+  then: (exit: Exit.Exit<unknown, unknown>) => void
+): void => {
+  const child = Effect.runForkWith(context)(body)
   flight.fiber = child
-  child.addObserver((exit) => arrive(self, flight, exit))
+  child.addObserver(then)
   // it was given up while it started
   if (flight.abandoned) child.interruptUnsafe()
 }
@@ -106,6 +121,8 @@ const counted = (
   Effect.withFiber((fiber) => {
     flight.counters.loads++
     flight.isLoading = true
+    // it may say that it has ended before `launch` comes to know its fiber
+    flight.fiber ??= fiber
     flight.startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     return load
   })
@@ -143,14 +160,27 @@ const throughStore = Effect.fnUntraced(function*(
   if (guard instanceof Entry) return yield* guard.exit
   if (Exit.isExit(guard)) return yield* guard
   if (guard === Elsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
-  const exit = yield* Effect.exit(counted(flight, load))
+  flight.conclude = (exit) => conclude(self, flight, budget, guard, exit)
+  return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
+})
+
+const conclude = Effect.fnUntraced(function*(
+  self: Engine,
+  flight: Flight,
+  budget: Budget,
+  guard: Guard | undefined,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.fn.Return<unknown, unknown, any> {
+  flight.ended = true
+  flight.conclude = undefined
   // it is loaded and worth storing, even when the last who waited leaves now
   flight.pinned = true
-  flight.entry = settle(self, flight, outcomeOf(flight, exit), clock.currentTimeMillisUnsafe())
+  const outcome = outcomeOf(flight, exit)
+  flight.entry = settle(self, flight, outcome, (yield* Clock.Clock).currentTimeMillisUnsafe())
   if (flight.entry !== undefined && guard !== undefined) {
     yield* write(self, flight, budget, flight.entry, guard)
   }
-  return yield* outcomeOf(flight, exit)
+  return yield* outcome
 })
 
 /** the stale value stays for a moment: then the other process has stored a new one, or this one tries again */
@@ -191,10 +221,8 @@ const write = Effect.fnUntraced(function*(
   if (!flight.publishes || Journal.distrustsId(journal, id) || Journal.distrustsTags(journal, entry.tags)) return
   const tags = yield* versionsOf(self, budget, entry.tags, declaredTags(request), guard.markers)
   if (isFault(tags)) return failStrict(self, flight, tags)
-  if (tags === undefined) {
-    flight.publishes = false
-    return
-  }
+  // memory has its own knowledge of them, which is as good as what it hears of other processes
+  if (tags === undefined) return
   const stored = yield* encode(self, request.key, entry, tags)
   if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.publishes) return

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { fetch } from "./backend.ts"
 import { Entry } from "./entry.ts"
 import type { Flight } from "./flight.ts"
-import { tagsOf } from "./keys.ts"
+import { declaredTags } from "./keys.ts"
 import * as Memory from "./memory.ts"
 import * as Tags from "./tags.ts"
 
@@ -13,20 +13,25 @@ import * as Tags from "./tags.ts"
  */
 export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, never, any> => {
   const { engine, id, policy, request } = flight
-  if (flight.previous !== undefined || request.batch !== undefined) return Effect.succeed(flight.previous)
+  if (flight.previous !== undefined || request.batch !== undefined || policy.disabled.has("get")) {
+    return Effect.succeed(flight.previous)
+  }
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
-      entry !== undefined && entry.outcome === "success" && clock.currentTimeMillisUnsafe() < entry.expiresAt &&
+      // unfit to be stored: it was invalidated or set by its id since the load began
+      flight.publishes && entry !== undefined && entry.outcome === "success" &&
+        clock.currentTimeMillisUnsafe() < entry.expiresAt &&
         !Tags.changedSince(engine.tags, entry.tags, entry.checkedAt)
-        ? flight.previous = entry
+        ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tags, id))
-    // whoever reads normally has looked there already
-    if (known !== undefined || engine.backend === undefined || policy.readsStore) return Effect.succeed(known)
+    // what was seen in the store may be another, or one that was not served though it is not too old
+    const isNewest = flight.seen === undefined ? policy.readsStore : known?.writeId === flight.seen
+    if (engine.backend === undefined || isNewest) return Effect.succeed(flight.previous ??= known)
     const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend.budgetMillis }
     return Effect.map(
-      fetch(engine, budget, request.key, id, tagsOf(request.key)),
-      (found) => found instanceof Entry ? usable(found) : undefined
+      fetch(engine, budget, request.key, id, declaredTags(request)),
+      (found) => flight.previous ??= found instanceof Entry ? usable(found) : undefined
     )
   })
 }

@@ -87,8 +87,13 @@ const begin = (self: Engine, flight: Flight): void => {
   self.refreshing.queue.delete(flight)
   flight.queued = false
   const { batch, load } = flight.request
+  // what one try has said of its result is nothing to the next
+  const anew = Effect.suspend(() => {
+    flight.annotations = undefined
+    return load
+  })
   // a batch is tried again as a whole
-  Load.launch(self, flight, batch === undefined ? retried(load, self.refreshing.retry) : load)
+  Load.launch(self, flight, batch === undefined ? retried(anew, self.refreshing.retry) : load)
   limitUnattended(self, flight)
 }
 

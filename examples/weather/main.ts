@@ -1,0 +1,56 @@
+/**
+ * An HTTP client behind a cache: `npm run example weather`.
+ *
+ * A report lives for as long as the API says, and from 40 minutes on it is served at once and refreshed in the
+ * background. The API stands here, on loopback. Watch the last column, what it was asked for and what it answered:
+ *
+ * - Lima says `no-store` and is asked for every time; Oslo says `max-age=300` and lives for five minutes
+ * - Berlin says `max-age=3600`. At 09:45 it is asked whether its report is still right (`If-None-Match`): it is, and the
+ *   answer (304) has no body. The report lives for another hour: at 10:20 nobody is asked
+ * - at 10:30 it is not right any more: the old one is served while the new one is fetched (200), which is there at 10:31
+ */
+import { Console, DateTime, Duration, Effect, Layer, Option } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { FetchHttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import { cities, startApi } from "./api.ts"
+import { makeWeather, type Weather } from "./weather.ts"
+
+const names = Object.keys(cities)
+
+const line = (cells: ReadonlyArray<string>) => cells.map((cell) => cell.padEnd(8)).join("").trimEnd()
+
+const program = Effect.gen(function*() {
+  const api = yield* startApi
+  const weather = makeWeather(api.url)
+
+  const look = Effect.gen(function*() {
+    const before = api.log.length
+    const reports = yield* Effect.forEach(names, (city) => weather({ city }))
+    yield* untilFresh(weather.key({ city: "Berlin" }))
+    const asked = api.log.slice(before).join(", ") || "nothing"
+    const time = DateTime.formatIso(yield* DateTime.now).slice(11, 16)
+    yield* Console.log(line([time, ...reports.map(({ celsius }) => `${celsius} °C`), asked]))
+  })
+
+  yield* Console.log(line(["", ...names, "the API was asked for"]))
+  yield* TestClock.adjust("9 hours")
+  for (const minutes of [0, 1, 5, 39, 35]) yield* Effect.andThen(TestClock.adjust(Duration.minutes(minutes)), look)
+  cities["Berlin"]!.celsius = 23
+  for (const minutes of [10, 1]) yield* Effect.andThen(TestClock.adjust(Duration.minutes(minutes)), look)
+})
+
+/** The cache's clock is virtual, the network's is not: waits for a refresh in the background to come home. */
+const untilFresh = (key: Weather) =>
+  Effect.repeat(
+    Effect.andThen(TestClock.withLive(Effect.sleep("5 millis")), Cached.expiresIn(key)),
+    { until: Option.exists(Duration.isGreaterThan(Duration.minutes(20))) }
+  )
+
+await Effect.runPromise(
+  program.pipe(
+    Effect.scoped,
+    Effect.provide(Layer.mergeAll(CacheLayer.memory(), FetchHttpClient.layer)),
+    Effect.provide(TestClock.layer())
+  )
+)

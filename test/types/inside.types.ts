@@ -1,0 +1,48 @@
+/** What the compiler must infer inside a load; checked by `tsc`, not run. */
+import { Effect, type Option, Schema } from "effect"
+import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+class Weather extends CacheKey.Class<Weather>()("Weather", {
+  payload: { city: Schema.String },
+  success: Schema.Struct({ celsius: Schema.Number })
+}) {}
+class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Date }) {}
+
+// previous has the value of the class, and needs and fails with nothing
+const previous = Cached.previous(Weather)
+same<typeof previous, Effect.Effect<Option.Option<Cached.Previous<{ readonly celsius: number }>>>>(true)
+const settings = Cached.previous(Settings)
+same<typeof settings, Effect.Effect<Option.Option<Cached.Previous<Date>>>>(true)
+// @ts-expect-error a string has no class
+Cached.previous("weather")
+// @ts-expect-error a key is no class
+Cached.previous(new Weather({ city: "Berlin" }))
+
+// notModified ends what it is in
+const ended = Cached.notModified
+same<typeof ended, Effect.Effect<never>>(true)
+
+const annotated = Cached.annotate({ tags: ["a"], ttl: "1 hour", etag: undefined })
+same<typeof annotated, Effect.Effect<void>>(true)
+// @ts-expect-error no such option
+Cached.annotate({ tag: "a" })
+// @ts-expect-error no duration
+Cached.annotate({ ttl: "soon" })
+// @ts-expect-error a list
+Cached.annotate({ tags: "a" })
+
+// none of them shows in the type of what is cached
+const weather = Cached.fn(Weather, {
+  lookup: Effect.fnUntraced(function*({ city }) {
+    const known = yield* Cached.previous(Weather)
+    if (known._tag === "Some" && known.value.etag === city) return yield* Cached.notModified
+    yield* Cached.annotate({ etag: city })
+    return { celsius: 1 }
+  }),
+  strategy: Strategy.ttl({ ttl: "1 hour" })
+})
+const report = weather({ city: "Berlin" })
+same<typeof report, Effect.Effect<{ readonly celsius: number }, never, Caching.Caching>>(true)
