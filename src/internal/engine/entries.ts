@@ -57,6 +57,7 @@ export const lookupMany = (
         entries[i] = answer
         // what was written or invalidated meanwhile is newer than this answer
         if (policy.writes && self.mutations === mutations && !self.flights.has(idOf(key))) {
+          answer.keptUntil = -Infinity
           Memory.put(self.memory, answer)
         }
       }
@@ -85,7 +86,10 @@ const inMemory = (
 ): Entry | undefined => {
   if (!policy.readsMemory || !believesMemory(self, policy)) return undefined
   const entry = Memory.peek(self.memory, self.tags, idOf(key))
-  if (entry === undefined || nowOf(fiber) >= entry.expiresAt) return undefined
+  if (entry === undefined) return undefined
+  const now = nowOf(fiber)
+  // what a look-up has brought no reader has limited
+  if (now >= entry.expiresAt || (now >= entry.keptUntil && entry.keptUntil !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   return entry
 }
@@ -240,6 +244,7 @@ const toStored = Effect.fnUntraced(function*(
 
 const put = (self: Engine, entry: Entry): void => {
   self.mutations++
+  if (self.backend !== undefined) entry.keptUntil = -Infinity
   detach(self, entry.id)
   self.retryAt.delete(entry.id)
   Memory.put(self.memory, entry)

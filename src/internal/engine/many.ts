@@ -14,10 +14,10 @@ import { keep } from "./landing.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
-import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction } from "./read.ts"
+import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction, rejectedOf } from "./read.ts"
 import { isThrottled, refresh, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
-import { decide, noteServed, serve, slide } from "./serve.ts"
+import { decide, decideKept, noteServed, serve, servedAs, slide } from "./serve.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
 /** A read of many keys at once. */
@@ -78,15 +78,15 @@ const readTogether = (
     const key = keys[i]!
     const id = idOf(key)
     const entry = looks ? Memory.peek(self.memory, self.tags, id) : undefined
-    const decision = entry === undefined ? Load : decide(self, fiber, many.template, entry)
+    const decision = entry === undefined ? Load : decideKept(self, fiber, many.template, entry)
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
       self.memory.policy.read(entry!)
-      if (many.template.slides) slide(self, many.template, entry!, nowOf(fiber))
+      if (many.template.slides && policy.writes) slide(self, many.template, entry!, nowOf(fiber))
       if (isSeen) noteServed(self, fiber, requestOf(reading, key), entry!, "memory")
       exits[i] = entry!.exit
-    } else if (!isServed(self, reading, i, key, entry, decision)) miss(reading, i, key, id, entry, decision)
+    } else if (!isServed(self, reading, i, key, entry, decision)) miss(self, reading, i, key, id, entry, decision)
   }
   refreshDue(self, reading)
   if (reading.missing.size === 0) return Exit.succeed(exits)
@@ -129,11 +129,18 @@ const isServed = (
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
   if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
-  reading.exits[place] = serve(self, fiber, requestOf(reading, key), entry!, isDue ? "memory" : "stale")
+  reading.exits[place] = serve(
+    self,
+    fiber,
+    requestOf(reading, key),
+    entry!,
+    servedAs(entry!, decision, nowOf(fiber))
+  )
   return true
 }
 
 const miss = (
+  self: Engine,
   reading: Reading,
   place: number,
   key: Key,
@@ -144,14 +151,12 @@ const miss = (
   const known = reading.missing.get(id)
   if (known !== undefined) return void known.places.push(place)
   const isStale = decision === LoadOrStale
-  // what has not expired was rejected for another reason: the store has nothing better under the same write
-  const isRejected = entry !== undefined && nowOf(reading.fiber) < entry.expiresAt
   reading.missing.set(id, {
     key,
     id,
     places: [place],
     stale: isStale ? entry : undefined,
-    seen: isRejected ? entry.writeId : undefined,
+    seen: entry === undefined ? undefined : rejectedOf(self, reading.fiber, reading.many.template, entry),
     asked: isStale
   })
 }

@@ -19,7 +19,7 @@ import { countersOf, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { ReadOptions, Request } from "./request.ts"
-import { decide, noteServed, serve, slide } from "./serve.ts"
+import { decide, decideKept, hasOutstayed, noteServed, serve, servedAs, slide } from "./serve.ts"
 import { linkTo } from "./spans.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
@@ -39,12 +39,12 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   // a string under which there is an entry is an id, and its own unless it begins with "~"
   const entry = Memory.peek(self.memory, self.tags, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(self, fiber, request, idOf(key), policy)
-  const decision = decide(self, fiber, request, entry)
+  const decision = decideKept(self, fiber, request, entry)
   if (decision !== Serve) return due(self, fiber, request, entry, decision, policy)
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
-  if (request.slides) slide(self, request, entry, nowOf(fiber))
+  if (request.slides && policy.writes) slide(self, request, entry, nowOf(fiber))
   if (self.watchers.events !== undefined || policy !== Policy.standard) {
     noteServed(self, fiber, request, entry, "memory")
   }
@@ -99,7 +99,7 @@ const due = <A, E>(
   ) {
     refresh(self, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
   }
-  return serve(self, fiber, request, entry, decision === LoadOrStale ? "stale" : "memory") as Exit.Exit<A, E>
+  return serve(self, fiber, request, entry, servedAs(entry, decision, nowOf(fiber))) as Exit.Exit<A, E>
 }
 
 /** Memory has nothing of use: the store may, and at once if it is synchronous. */
@@ -111,8 +111,7 @@ const absent = <A, E>(
   policy: Policy.Policy,
   former?: Entry
 ): Effect.Effect<A, E> => {
-  // what has not expired was rejected for another reason: the store has nothing better under the same write
-  const rejected = former !== undefined && nowOf(fiber) < former.expiresAt ? former.writeId : undefined
+  const rejected = former === undefined ? undefined : rejectedOf(self, fiber, request, former)
   let seen = rejected
   let fetches = self.backend !== undefined
   if (self.backend?.store.getUnsafe !== undefined && !self.closed) {
@@ -120,7 +119,6 @@ const absent = <A, E>(
     if (invalid !== undefined) return Effect.die(invalid)
     const found = readNow(self, request.key, id, nowOf(fiber))
     if (found instanceof Entry) {
-      if (found.writeId === former?.writeId) found.reads = former!.reads
       const decision = found.writeId === rejected ? Load : decide(self, fiber, request, found)
       if (decision !== Load) {
         if (policy.writes) keep(self, request, found, nowOf(fiber))
@@ -133,6 +131,20 @@ const absent = <A, E>(
   }
   noteMiss(self, request, id)
   return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
+}
+
+/** What was rejected before its end, other than for being in memory for too long: the store has nothing better under the same write. */
+export const rejectedOf = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request,
+  former: Entry
+): string | undefined => {
+  const now = nowOf(fiber)
+  if (now >= former.expiresAt) return undefined
+  return hasOutstayed(self, request, former, now) && decide(self, fiber, request, former) !== Load
+    ? undefined
+    : former.writeId
 }
 
 export const noteMiss = (self: Engine, request: Request, id: string): void => {
@@ -178,17 +190,22 @@ const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E,
 export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
   try {
     request.validate()
-    if (request.strategy.countsReads === true && self.memory.capacity === 0) {
-      throw new CacheConfigError({
-        message: `The strategy "${request.strategy.name}" counts the reads of memory, and this cache has no memory tier`
-      })
-    }
+    if (request.strategy.countsReads === true) validateCounting(self, request)
     if (self.backend !== undefined) codecsOf(self.backend, request.key)
     return undefined
   } catch (error) {
     if (error instanceof CacheConfigError) return error
     throw error
   }
+}
+
+const validateCounting = (self: Engine, { options: { memoryTtl }, strategy: { name } }: Request): void => {
+  const isNeverKept = self.backend !== undefined && memoryTtl !== undefined && toMillis(memoryTtl) <= 0
+  if (self.memory.capacity > 0 && !isNeverKept) return
+  throw new CacheConfigError({
+    message: `The strategy "${name}" counts the reads of memory, and ` +
+      (isNeverKept ? "memoryTtl keeps its entries out of it" : "this cache has no memory tier")
+  })
 }
 
 export interface Joining {
@@ -239,7 +256,7 @@ export const enter = (
   if (Policy.readsNormally(policy) && stale === undefined && believesMemory(self, policy)) {
     // a yield may have passed since memory was looked at
     const entry = Memory.peek(self.memory, self.tags, id)
-    if (entry !== undefined && decide(self, fiber, request, entry) === Serve) {
+    if (entry !== undefined && decideKept(self, fiber, request, entry) === Serve) {
       return resume(serve(self, fiber, request, entry, "memory"))
     }
   }
@@ -283,7 +300,7 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
       // what was invalidated while the store was asked is nothing to fall back on, for those who join
       const entry = found instanceof Entry && self.mutations === mutations ? found : undefined
       const rest = shortened(request, nowOf(fiber) - since) as Request<A, E>
-      const decision = entry === undefined ? Load : decide(self, fiber, request, entry)
+      const decision = entry === undefined || entry.writeId === joining.seen ? Load : decide(self, fiber, request, entry)
       if (decision === Load) {
         const seen = typeof found === "string" ? found : entry?.writeId
         return join(self, fiber, rest, id, { ...joining, fetches: false, seen })
