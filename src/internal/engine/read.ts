@@ -300,7 +300,9 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
       // what was invalidated while the store was asked is nothing to fall back on, for those who join
       const entry = found instanceof Entry && self.mutations === mutations ? found : undefined
       const rest = shortened(request, nowOf(fiber) - since) as Request<A, E>
-      const decision = entry === undefined || entry.writeId === joining.seen ? Load : decide(self, fiber, request, entry)
+      const decision = entry === undefined || entry.writeId === joining.seen
+        ? Load
+        : decide(self, fiber, request, entry)
       if (decision === Load) {
         const seen = typeof found === "string" ? found : entry?.writeId
         return join(self, fiber, rest, id, { ...joining, fetches: false, seen })
