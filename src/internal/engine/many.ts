@@ -60,7 +60,9 @@ export const readMany = (
     )
   }
   const exits = readTogether(self, fiber, many, policy)
-  return copy === undefined ? exits : Effect.map(exits, (exits) => exits.map(Exit.map(copyOf(copy))))
+  return copy === undefined
+    ? exits
+    : Effect.map(exits, (exits) => exits.map((exit, i) => Exit.map(exit, copyOf(copy, many.keys[i]!))))
 }
 
 const readTogether = (

@@ -10,7 +10,7 @@ import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.
 import { Entry } from "./entry.ts"
 import { type Fault, type Flight, Loading, pathTo, reaches, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
-import { declaredTags, idOf } from "./keys.ts"
+import { declaredTags, idOf, type Key } from "./keys.ts"
 import { keep } from "./landing.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
@@ -56,17 +56,20 @@ export const readCopy = <A, E>(
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>
-): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!))
+): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!, request.key))
 
-export const copyOf = <A>(copy: NonNullable<ReadOptions["copy"]>): (value: A) => A =>
-  copy === "structured" ? structured : copy as (value: A) => A
+export const copyOf = <A>(copy: NonNullable<ReadOptions["copy"]>, key: Key): (value: A) => A =>
+  copy === "structured" ? (value) => structured(value, key) : copy as (value: A) => A
 
-const structured = <A>(value: A): A => {
+const structured = <A>(value: A, key: Key): A => {
   try {
     return structuredClone(value)
-  } catch (cause) {
+  } catch {
+    // its reason quotes the value, and that is nobody's to see
     throw new CacheConfigError({
-      message: `copy: "structured" cannot copy this value (${String(cause)}): give a function that does`
+      message:
+        `copy: "structured" cannot copy the value of "${idOf(key)}", which is no plain data (it holds a function, ` +
+        "for example): give a function that copies it"
     })
   }
 }
