@@ -263,7 +263,9 @@ describe("memoryTtl", () => {
     const counted = {
       ...store,
       get: (id: string, tags: ReadonlyArray<string>) => Effect.suspend(() => (gets++, store.get(id, tags))),
-      ...getUnsafe === undefined ? {} : { getUnsafe: (id: string, tags: ReadonlyArray<string>) => (gets++, getUnsafe(id, tags)) }
+      ...getUnsafe === undefined
+        ? {}
+        : { getUnsafe: (id: string, tags: ReadonlyArray<string>) => (gets++, getUnsafe(id, tags)) }
     }
     const layer = Layer.succeed(Store.Store, counted)
     return Effect.map(Effect.all([Layer.build(over({ layer })), Layer.build(over({ layer }))]), ([a, b]) => ({

@@ -171,28 +171,33 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
 })
 
 describe("maxHits, where reads are not counted", () => {
-  it.effect.each([true, false])("without memory it is a CacheConfigError, before the first load", (synchronous) =>
-    Effect.gen(function*() {
-      const { counts, load } = counting()
-      const layer = synchronous ? MemoryStore.layer : fakeStore().layer
-      const item = Cached.fn(Item, { lookup: () => load, strategy: Strategy.dynamic })
-      for (const get of [hits(load, 3), item({ n: 1 })]) {
-        const exit = yield* Effect.exit(Effect.provide(get, over({ layer }, { memory: false })))
-        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-        expect(error).toBeInstanceOf(CacheError.CacheConfigError)
-        expect((error as Error).message).toContain(
-          "The strategy \"maxHits\" counts the reads of memory, and this cache has no memory tier"
-        )
-      }
-      expect(counts.started).toBe(0)
-    }))
+  it.effect.each([true, false])(
+    "without memory it is a CacheConfigError, before the first load",
+    (synchronous) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const layer = synchronous ? MemoryStore.layer : fakeStore().layer
+        const item = Cached.fn(Item, { lookup: () => load, strategy: Strategy.dynamic })
+        for (const get of [hits(load, 3), item({ n: 1 })]) {
+          const exit = yield* Effect.exit(Effect.provide(get, over({ layer }, { memory: false })))
+          const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+          expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+          expect((error as Error).message).toContain(
+            "The strategy \"maxHits\" counts the reads of memory, and this cache has no memory tier"
+          )
+        }
+        expect(counts.started).toBe(0)
+      })
+  )
 
   it.effect("memoryTtl zero over a store is a CacheConfigError, and means nothing without one", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
       const get = load.pipe(Cached.maxHits({ key: "k", hits: 1, ttl: "1 hour", memoryTtl: 0 }))
       const exit = yield* Effect.exit(Effect.provide(get, over({ layer: MemoryStore.layer })))
-      expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain("memoryTtl keeps its entries out of it")
+      expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
+        "memoryTtl keeps its entries out of it"
+      )
       expect(counts.started).toBe(0)
       yield* Effect.gen(function*() {
         expect(yield* times(3, get)).toEqual([1, 1, 2])
