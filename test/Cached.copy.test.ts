@@ -130,7 +130,7 @@ describe.each(caches)("copy, over $name", (cache) => {
         key: new Item({ n: 1 }),
         ttl: "1 hour",
         when: () => true,
-        copy: (value) => {
+        copy: <A>(value: A): A => {
           copies++
           return value
         }
@@ -171,7 +171,7 @@ describe("copy", () => {
         strategy,
         copy: "structured"
       })
-      for (const read of [get, get, many([{}])]) {
+      for (const read of [Effect.asVoid(get), Effect.asVoid(get), Effect.asVoid(many([{}]))]) {
         const exit = yield* Effect.exit(read)
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)

@@ -13,7 +13,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
 
 const left = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
 
-const slow = (millis: number) => (load: Effect.Effect<number>) =>
+const slow = (millis: number) => <A, E, R>(load: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const reading = yield* start(load)
     yield* TestClock.adjust(millis)

@@ -368,7 +368,7 @@ describe("what is wrong with sliding", () => {
       Effect.gen(function*() {
         expect(() => Strategy.sliding(options)).toThrow(message)
         const { counts, load } = counting()
-        const exit = yield* Effect.exit(load.pipe(Cached.sliding({ key: "k", ...options } as never)))
+        const exit = yield* Effect.exit(load.pipe(Cached.sliding({ key: "k", ...options } as { key: string; idle: number })))
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)
         expect((error as Error).message).toContain(message)

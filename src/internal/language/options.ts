@@ -170,6 +170,8 @@ export interface Fixed {
   readonly retryAfter?: Duration.Input | undefined
   readonly memoryTtl?: Duration.Input | undefined
   readonly minLoad?: Duration.Input | undefined
+  // named without the function for the same reason as `when` below
+  readonly copy?: "structured" | undefined
 }
 
 /** @internal */
