@@ -284,7 +284,9 @@ describe("what is wrong with maxHits", () => {
     Effect.gen(function*() {
       expect(() => Strategy.maxHits(options)).toThrow(CacheError.CacheConfigError)
       const { counts, load } = counting()
-      const exit = yield* Effect.exit(load.pipe(Cached.maxHits({ key: "k", ...options } as { key: string; ttl: number; hits: number })))
+      const exit = yield* Effect.exit(
+        load.pipe(Cached.maxHits({ key: "k", ...options } as { key: string; ttl: number; hits: number }))
+      )
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       expect(counts.started).toBe(0)
     }).pipe(Effect.provide(CacheLayer.memory())))

@@ -250,6 +250,35 @@ describe("what the store hears of reads", () => {
       expect(touches).toEqual([])
     }))
 
+  it.effect("is nothing of what was invalidated softly, though it is served still", () =>
+    Effect.gen(function*() {
+      const { layer, store, touches } = touching()
+      let up = true
+      const eager: Strategy.Strategy = {
+        name: "eager",
+        decide: (entry, now) =>
+          entry === undefined || now >= entry.expiresAt
+            ? Strategy.Load
+            : now >= entry.softExpiresAt
+            ? Strategy.ServeAndRefresh
+            : Strategy.Serve,
+        lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: idle, ttl: idle } : "skip",
+        touch: (_, now) => now + idle
+      }
+      const get = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
+        Cached.withStrategy({ key: "k", strategy: eager, tags: ["t"] })
+      )
+      yield* Effect.gen(function*() {
+        yield* get
+        yield* Cached.invalidateTag("t", { mode: "soft" })
+        up = false
+        yield* TestClock.adjust(idle / 2)
+        expect(yield* get).toBe(1)
+        expect((yield* store.get("k", [])).entry?.meta.expiresAt).toBe(idle)
+      }).pipe(Effect.provide(over({ layer })))
+      expect(touches).toEqual([])
+    }))
+
   it.effect("may fail, hang or die: reads go on, and the next touch makes it good", () =>
     Effect.gen(function*() {
       const { fake, layer, store } = touching()
@@ -368,7 +397,9 @@ describe("what is wrong with sliding", () => {
       Effect.gen(function*() {
         expect(() => Strategy.sliding(options)).toThrow(message)
         const { counts, load } = counting()
-        const exit = yield* Effect.exit(load.pipe(Cached.sliding({ key: "k", ...options } as { key: string; idle: number })))
+        const exit = yield* Effect.exit(
+          load.pipe(Cached.sliding({ key: "k", ...options } as { key: string; idle: number }))
+        )
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)
         expect((error as Error).message).toContain(message)

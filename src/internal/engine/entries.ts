@@ -88,8 +88,9 @@ const inMemory = (
   const entry = Memory.peek(self.memory, self.tags, idOf(key))
   if (entry === undefined) return undefined
   const now = nowOf(fiber)
+  const { keptUntil = Infinity } = entry
   // what a look-up has brought no reader has limited
-  if (now >= entry.expiresAt || (now >= entry.keptUntil && entry.keptUntil !== -Infinity)) return undefined
+  if (now >= entry.expiresAt || (now >= keptUntil && keptUntil !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   return entry
 }

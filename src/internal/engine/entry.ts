@@ -35,8 +35,8 @@ export class Entry implements Timing, Node {
   /** in memory alone it is given one when somebody asks */
   writeId: string | undefined
   readonly etag: string | undefined
-  /** until then memory answers for it, then the store is asked again; `-Infinity`: the next reader says */
-  keptUntil: number
+  /** until then memory answers for it, then the store is asked again; `-Infinity`: the next reader says how long */
+  keptUntil: number | undefined
   /** how many reads of this process it has served */
   reads: number
   /** those of its key's class: a hit is counted without looking for them */
@@ -56,7 +56,7 @@ export class Entry implements Timing, Node {
     this.checkedAt = options.bornAt
     this.writeId = options.writeId
     this.etag = options.etag
-    this.keptUntil = Infinity
+    this.keptUntil = undefined
     this.reads = 0
     this.counters = options.counters
     this.previous = undefined

@@ -88,7 +88,7 @@ const readTogether = (
       if (many.template.slides && policy.writes) slide(self, many.template, entry!, nowOf(fiber))
       if (isSeen) noteServed(self, fiber, requestOf(reading, key), entry!, "memory")
       exits[i] = entry!.exit
-    } else if (!isServed(self, reading, i, key, entry, decision)) miss(self, reading, i, key, id, entry, decision)
+    } else if (!isServed(self, reading, i, key, entry, decision)) miss(reading, i, key, id, entry, decision)
   }
   refreshDue(self, reading)
   if (reading.missing.size === 0) return Exit.succeed(exits)
@@ -142,7 +142,6 @@ const isServed = (
 }
 
 const miss = (
-  self: Engine,
   reading: Reading,
   place: number,
   key: Key,
@@ -158,7 +157,7 @@ const miss = (
     id,
     places: [place],
     stale: isStale ? entry : undefined,
-    seen: entry === undefined ? undefined : rejectedOf(self, reading.fiber, reading.many.template, entry),
+    seen: rejectedOf(reading.fiber, reading.many.template, entry),
     asked: isStale
   })
 }

@@ -114,7 +114,7 @@ const absent = <A, E>(
   policy: Policy.Policy,
   former?: Entry
 ): Effect.Effect<A, E> => {
-  const rejected = former === undefined ? undefined : rejectedOf(self, fiber, request, former)
+  const rejected = rejectedOf(fiber, request, former)
   let seen = rejected
   let fetches = self.backend !== undefined
   if (self.backend?.store.getUnsafe !== undefined && !self.closed) {
@@ -136,18 +136,18 @@ const absent = <A, E>(
   return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
 }
 
-/** What was rejected before its end, other than for being in memory for too long: the store has nothing better under the same write. */
+/**
+ * What was rejected, and neither for its end nor for being in memory for long: the store has nothing better under the
+ * same write.
+ */
 export const rejectedOf = (
-  self: Engine,
   fiber: Fiber.Fiber<any, any>,
   request: Request,
-  former: Entry
+  former: Entry | undefined
 ): string | undefined => {
+  if (former === undefined) return undefined
   const now = nowOf(fiber)
-  if (now >= former.expiresAt) return undefined
-  return hasOutstayed(self, request, former, now) && decide(self, fiber, request, former) !== Load
-    ? undefined
-    : former.writeId
+  return now >= former.expiresAt || hasOutstayed(request, former, now) ? undefined : former.writeId
 }
 
 export const noteMiss = (self: Engine, request: Request, id: string): void => {
@@ -303,9 +303,7 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
       // what was invalidated while the store was asked is nothing to fall back on, for those who join
       const entry = found instanceof Entry && self.mutations === mutations ? found : undefined
       const rest = shortened(request, nowOf(fiber) - since) as Request<A, E>
-      const decision = entry === undefined || entry.writeId === joining.seen
-        ? Load
-        : decide(self, fiber, request, entry)
+      const decision = entry === undefined ? Load : decide(self, fiber, request, entry)
       if (decision === Load) {
         const seen = typeof found === "string" ? found : entry?.writeId
         return join(self, fiber, rest, id, { ...joining, fetches: false, seen })

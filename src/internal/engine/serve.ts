@@ -35,16 +35,16 @@ export const decide = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Requ
 
 /** As `decide`, for an entry in memory: a reader may want the store asked again after a while. */
 export const decideKept = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
-  entry.keptUntil !== Infinity && hasOutstayed(self, request, entry, nowOf(fiber))
+  entry.keptUntil !== undefined && hasOutstayed(request, entry, nowOf(fiber))
     ? Load
     : decide(self, fiber, request, entry)
 
 /** It was in memory for as long as it may be without asking the store. */
-export const hasOutstayed = (self: Engine, request: Request, entry: Entry, now: number): boolean => {
-  if (self.backend === undefined) return false
+export const hasOutstayed = (request: Request, entry: Entry, now: number): boolean => {
+  if (entry.keptUntil === undefined) return false
   if (entry.keptUntil !== -Infinity) return now >= entry.keptUntil
   if (request.options.memoryTtl !== undefined) return true
-  entry.keptUntil = Infinity
+  entry.keptUntil = undefined
   return false
 }
 
