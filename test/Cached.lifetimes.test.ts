@@ -114,7 +114,7 @@ describe.each(caches)("what is stored, over $name", (cache) => {
       expect(counts.started).toBe(2)
     }).pipe(provided))
 
-  it.effect("CA-31 · a function that fails inside is called once, and its mistake is not taken for another arity", () =>
+  it.effect("CA-31 · a function that fails inside is called once: its mistake is no other arity", () =>
     Effect.gen(function*() {
       const { load } = counting()
       let asked = 0

@@ -214,7 +214,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect(yield* refused).toBe(0)
     }).pipe(provided))
 
-  it.effect("CA-40 · a read that serves past another's soft deadline is fresh by its own strategy, whoever listens", () =>
+  it.effect("CA-40 · what another calls stale is fresh for who serves it, whoever listens", () =>
     Effect.gen(function*() {
       const { load } = source()
       yield* load.pipe(Cached.softTtl({ key: "inner", ttl: "1 day", softTtl: "1 minute" }))
