@@ -154,6 +154,8 @@ export const set = Effect.fnUntraced(function*(
       return true
     }
   }
+  // how long memory answers for it is the next reader's to say
+  if (self.backend !== undefined) entry.keptUntil = -Infinity
   put(self, entry)
   yield* told
   if (self.backend === undefined || condition !== undefined) return true
@@ -245,7 +247,6 @@ const toStored = Effect.fnUntraced(function*(
 
 const put = (self: Engine, entry: Entry): void => {
   self.mutations++
-  if (self.backend !== undefined) entry.keptUntil = -Infinity
   detach(self, entry.id)
   self.retryAt.delete(entry.id)
   Memory.put(self.memory, entry)
