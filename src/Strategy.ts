@@ -276,11 +276,13 @@ export const kinds = {
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: (options) => options.ttl ?? Infinity,
     lifetime: (options, ttl) => {
-      const idle = within("idle", options.idle!, options, ttl)
+      const idle = toMillis(options.idle!, "idle")
       if (idle <= 0) throw new CacheConfigError({ message: `idle is longer than nothing, not ${idle} ms` })
-      return { softTtl: ttl, ttl: idle }
+      return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
     },
-    touch: (options, entry, now) => Math.min(now + toMillis(options.idle!), entry.softExpiresAt)
+    // never nearer: somebody else may have given it a longer life
+    touch: (options, entry, now) =>
+      Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
   }),
   maxHits: kind("maxHits", ["hits", "refreshAfter"], {
     countsReads: true,
@@ -462,12 +464,17 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
  * Serve until it was not read for `idle`, or until `ttl` in any case. Where there is a store, it hears of reads at most
  * ten times in an `idle`, so that what is read in one process lives on for the others and for the next start.
  *
+ * @example
  * ```ts
  * import { Strategy } from "effect-cached"
  *
- * const strategy = Strategy.sliding({ idle: 30, ttl: 100 })
- * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 30, loadMillis: 5, outcome: "success" } as const
- * strategy.touch?.(entry, 20) // => 50
+ * const session = Strategy.sliding({ idle: "20 minutes", ttl: "8 hours" })
+ * const minutes = (n: number) => n * 60_000
+ * const times = { createdAt: 0, softExpiresAt: minutes(480), expiresAt: minutes(20) }
+ * const entry = { ...times, loadMillis: 5, outcome: "success" } as const
+ *
+ * session.touch?.(entry, minutes(15)) // => 2100000
+ * session.decide(entry, minutes(20), () => 0.5) // => "Load"
  * ```
  *
  * @category strategies
@@ -480,13 +487,15 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * Serve `hits` reads of this process, then load again; from the read `refreshAfter` on also refresh in the background.
  * Needs a memory tier, which counts the reads: an entry that was evicted from it counts from 0.
  *
+ * @example
  * ```ts
  * import { Strategy } from "effect-cached"
  *
- * const strategy = Strategy.maxHits({ ttl: 100, hits: 3 })
- * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
- * strategy.decide({ ...entry, reads: 2 }, 10, () => 0.5) // => "Serve"
- * strategy.decide({ ...entry, reads: 3 }, 10, () => 0.5) // => "Load"
+ * const sample = Strategy.maxHits({ hits: 3, refreshAfter: 2, ttl: "1 hour" })
+ * const entry = { createdAt: 0, softExpiresAt: 9, expiresAt: 9, loadMillis: 1, outcome: "success" } as const
+ * const after = (reads: number) => sample.decide({ ...entry, reads }, 1, () => 0.5)
+ *
+ * Array.of(0, 1, 2, 3).map(after) // => ["Serve", "ServeAndRefresh", "ServeAndRefresh", "Load"]
  * ```
  *
  * @category strategies
@@ -497,6 +506,14 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
 
 /**
  * `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and refreshes behind it.
+ *
+ * @example
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const entry = { createdAt: 0, softExpiresAt: 9, expiresAt: 9, loadMillis: 1, outcome: "success", reads: 0 } as const
+ * Strategy.dynamic.decide(entry, 1, () => 0.5) // => "ServeAndRefresh"
+ * ```
  *
  * @category strategies
  * @since 0.1.0

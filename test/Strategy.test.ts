@@ -29,7 +29,9 @@ const strategies = {
   refreshAhead: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "7 minutes" }),
   probabilistic: Strategy.probabilistic({ ttl: "10 minutes" }),
   failover: Strategy.failover({ ttl: "10 minutes" }),
-  untilInvalidated: Strategy.untilInvalidated
+  untilInvalidated: Strategy.untilInvalidated,
+  sliding: Strategy.sliding({ idle: "10 minutes" }),
+  maxHits: Strategy.maxHits({ hits: 2, ttl: "10 minutes" })
 }
 
 /** by the time: when stored, a millisecond before stale, then, after it; a millisecond before gone, then, after it */
@@ -42,7 +44,9 @@ const table: Record<keyof typeof strategies, ReadonlyArray<Strategy.Decision>> =
   // with the dice at 0.5 a load of 100 ms is worth it from 70 ms before the end on
   probabilistic: [Serve, Serve, Serve, Serve, ServeAndRefresh, Load, Load],
   failover: [LoadOrStale, LoadOrStale, LoadOrStale, LoadOrStale, LoadOrStale, Load, Load],
-  untilInvalidated: [Serve, Serve, Serve, Serve, Serve, Load, Load]
+  untilInvalidated: [Serve, Serve, Serve, Serve, Serve, Load, Load],
+  sliding: [Serve, Serve, Serve, Serve, Serve, Load, Load],
+  maxHits: [Serve, Serve, Serve, Serve, Serve, Load, Load]
 }
 
 const names = Object.keys(strategies) as Array<keyof typeof strategies>
@@ -56,7 +60,7 @@ describe("decide", () => {
     expect(strategies[name].decide(undefined, at, half)).toBe(Load)
   })
 
-  it.each(["ttl", "softTtl", "refreshAhead", "probabilistic", "untilInvalidated"] as const)(
+  it.each(["ttl", "softTtl", "refreshAhead", "probabilistic", "untilInvalidated", "sliding", "maxHits"] as const)(
     "%s serves for ever what never expires",
     (name) => {
       expect(strategies[name].decide(forever, Number.MAX_SAFE_INTEGER, half)).toBe(Serve)
@@ -87,6 +91,66 @@ describe("decide", () => {
       })
       expect(thrown).toBe(name === "probabilistic" ? 1 : 0)
     }
+  })
+})
+
+describe("maxHits, by the reads there were", () => {
+  const after = (strategy: Strategy.Strategy, now = at) =>
+    [undefined, 0, 1, 2, 3, 4, 1000].map((reads) => strategy.decide({ ...entry, reads }, now, half))
+
+  it.each([
+    [{ hits: 1 }, [Serve, Serve, Load, Load, Load, Load, Load]],
+    [{ hits: 3 }, [Serve, Serve, Serve, Serve, Load, Load, Load]],
+    [{ hits: 3, refreshAfter: 1 }, [
+      ServeAndRefresh,
+      ServeAndRefresh,
+      ServeAndRefresh,
+      ServeAndRefresh,
+      Load,
+      Load,
+      Load
+    ]],
+    [{ hits: 3, refreshAfter: 3 }, [Serve, Serve, Serve, ServeAndRefresh, Load, Load, Load]]
+  ])("%j", (options, decisions) => {
+    const strategy = Strategy.maxHits({ ...options, ttl: "10 minutes" })
+    expect(after(strategy)).toEqual(decisions)
+    expect(after(strategy, hard)).toEqual(decisions.map(() => Load))
+    expect(strategy.countsReads).toBe(true)
+  })
+
+  it("CA-38 · dynamic is three hits in a day, with a refresh from the first on", () => {
+    expect(after(Strategy.dynamic)).toEqual(after(Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: 1 })))
+    expect(Strategy.dynamic.lifetime(Exit.succeed(1), "k")).toEqual({ softTtl: minutes(1440), ttl: minutes(1440) })
+  })
+})
+
+describe("sliding, by its reads", () => {
+  const strategy = Strategy.sliding({ idle: "1 minute", ttl: "10 minutes" })
+  const read = (options: Partial<CacheEntry.Timing>, now: number) =>
+    strategy.touch!({ ...entry, softExpiresAt: at + minutes(10), expiresAt: at + minutes(1), ...options }, now)
+
+  it("a read moves the end to idle from now, not past ttl, and never nearer", () => {
+    expect(read({}, at)).toBe(at + minutes(1))
+    expect(read({}, at + 1)).toBe(at + minutes(1) + 1)
+    expect(read({ expiresAt: at + minutes(9.5) }, at + minutes(9.4))).toBe(at + minutes(10))
+    expect(read({ expiresAt: at + minutes(9) }, at + minutes(2))).toBe(at + minutes(9))
+    // its clock was set back
+    expect(read({}, at - minutes(5))).toBe(at + minutes(1))
+  })
+
+  it("keeps ttl where reads cannot move it, and idle as the end", () => {
+    const good = Exit.succeed(1)
+    expect(strategy.lifetime(good, "k")).toEqual({ softTtl: minutes(10), ttl: minutes(1) })
+    expect(Strategy.sliding({ idle: 5 }).lifetime(good, "k")).toEqual({ softTtl: Infinity, ttl: 5 })
+    expect(Strategy.sliding({ idle: 5, ttl: () => 3 }).lifetime(good, "k")).toEqual({ softTtl: 3, ttl: 3 })
+    expect(Strategy.sliding({ idle: 5, ttl: 0 }).lifetime(good, "k")).toBe("skip")
+  })
+
+  it.prop("no read moves it past ttl, nor nearer", [Schema.Int, Schema.Int], ([passed, end]) => {
+    const expiresAt = at + Math.min(Math.abs(end), minutes(10))
+    const moved = read({ expiresAt }, at + Math.abs(passed))
+    expect(moved).toBeGreaterThanOrEqual(expiresAt)
+    expect(moved).toBeLessThanOrEqual(at + minutes(10))
   })
 })
 
@@ -129,7 +193,7 @@ describe("decide, by its properties", () => {
     )
   }
 
-  for (const name of ["ttl", "softTtl", "refreshAhead", "untilInvalidated"] as const) {
+  for (const name of ["ttl", "softTtl", "refreshAhead", "untilInvalidated", "sliding", "maxHits"] as const) {
     it.prop(`${name} never loads while fresh`, [Millis, Millis, Millis, Millis], ([c, s, h, now]) => {
       const stored = timing(c, s, h)
       if (c + now < stored.softExpiresAt) expect(strategies[name].decide(stored, c + now, half)).toBe(Serve)

@@ -175,8 +175,8 @@ interface Revived {
   readonly softened: boolean
 }
 
-const revive = (self: Engine, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry =>
-  new Entry({
+const revive = (self: Engine, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry => {
+  const entry = new Entry({
     id,
     exit: meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
     createdAt: meta.createdAt,
@@ -189,6 +189,11 @@ const revive = (self: Engine, { bornAt, id, key, softened, stored: { meta }, val
     etag: meta.etag,
     counters: countersOf(self, key)
   })
+  // it is the same write as the one in memory: its reads were counted there
+  const kept = self.memory.entries.get(id)
+  if (kept?.writeId === meta.writeId) entry.reads = kept.reads
+  return entry
+}
 
 const none: ReadonlyArray<string> = []
 const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> =>

@@ -74,7 +74,11 @@ export const make = (loadAll: LoadAll): Batch => {
     fiber.addObserver((exits) => {
       if (Exit.isFailure(exits)) batch.failed = exits.cause
       for (const [i, item] of items.entries()) {
-        if (item !== first) removeEdge(item.flight, first.flight)
+        if (item !== first) {
+          removeEdge(item.flight, first.flight)
+          // what the call was given of stale values is in what it has brought for all
+          if (first.flight.tainted) item.flight.tainted = true
+        }
         if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
       }
     })

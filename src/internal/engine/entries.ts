@@ -57,6 +57,7 @@ export const lookupMany = (
         entries[i] = answer
         // what was written or invalidated meanwhile is newer than this answer
         if (policy.writes && self.mutations === mutations && !self.flights.has(idOf(key))) {
+          answer.keptUntil = -Infinity
           Memory.put(self.memory, answer)
         }
       }
@@ -85,7 +86,11 @@ const inMemory = (
 ): Entry | undefined => {
   if (!policy.readsMemory || !believesMemory(self, policy)) return undefined
   const entry = Memory.peek(self.memory, self.tags, idOf(key))
-  if (entry === undefined || nowOf(fiber) >= entry.expiresAt) return undefined
+  if (entry === undefined) return undefined
+  const now = nowOf(fiber)
+  const { keptUntil = Infinity } = entry
+  // what a look-up has brought no reader has limited
+  if (now >= entry.expiresAt || (now >= keptUntil && keptUntil !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   return entry
 }
@@ -149,6 +154,8 @@ export const set = Effect.fnUntraced(function*(
       return true
     }
   }
+  // how long memory answers for it is the next reader's to say
+  if (self.backend !== undefined) entry.keptUntil = -Infinity
   put(self, entry)
   yield* told
   if (self.backend === undefined || condition !== undefined) return true

@@ -38,6 +38,8 @@ export class Entry implements Timing, Node {
   checkedAt: number
   /** in memory alone it is given one when somebody asks */
   writeId: string | undefined
+  /** until then memory answers for it, then the store is asked again; `-Infinity`: the next reader says how long */
+  keptUntil: number | undefined
   /** how many reads of this process it has served */
   reads: number
   /** those of its key's class: a hit is counted without looking for them */
@@ -55,6 +57,7 @@ export class Entry implements Timing, Node {
     this.tags = options.tags
     this.checkedAt = options.bornAt
     this.writeId = options.writeId
+    this.keptUntil = undefined
     this.reads = 0
     this.counters = options.counters
     this.previous = undefined

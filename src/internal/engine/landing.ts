@@ -137,16 +137,14 @@ const publish = (self: Engine, flight: Flight): void => {
   keep(self, flight.request, entry, Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe())
 }
 
-/** Into memory, where it may have another lifetime than in the store beneath. */
+/** Into memory, which may have to ask the store beneath again before the entry ends. */
 export const keep = (self: Engine, request: Request, entry: Entry, now: number): void => {
   const { memoryTtl } = request.options
   if (memoryTtl === undefined || self.backend === undefined) return Memory.put(self.memory, entry)
-  const expiresAt = now + toMillis(memoryTtl)
-  if (expiresAt <= now) return void Memory.remove(self.memory, entry.id, "replaced")
-  Memory.put(
-    self.memory,
-    expiresAt < entry.expiresAt ? new Entry({ ...entry, bornAt: entry.checkedAt, etag: entry.etag, expiresAt }) : entry
-  )
+  const millis = toMillis(memoryTtl)
+  if (millis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
+  entry.keptUntil = now + millis
+  Memory.put(self.memory, entry)
 }
 
 const tellLoad = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>

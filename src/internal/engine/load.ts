@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
-import { Load, LoadOrStale, ServeAndRefresh } from "../../Strategy.ts"
+import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
 import { Entry } from "./entry.ts"
 import { type Flight, Loading, Within } from "./flight.ts"
@@ -15,7 +15,7 @@ import type { Engine } from "./model.ts"
 import { countersOf } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { holdOff, isThrottled } from "./refresh.ts"
-import { decideAt } from "./serve.ts"
+import { decideAt, servedAs } from "./serve.ts"
 import { traced } from "./spans.ts"
 import { Waiters } from "./waiters.ts"
 import { failStrict, satisfyImpatient } from "./waiting.ts"
@@ -186,6 +186,7 @@ const conclude = Effect.fnUntraced(function*(
 /** the stale value stays for a moment: then the other process has stored a new one, or this one tries again */
 const leaveToOthers = (self: Engine, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   flight.served = true
+  flight.tainted = true
   holdOff(self, flight.id, now + 250)
   return flight.stale!.exit
 }
@@ -204,6 +205,8 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   flight.entry = found
   flight.served = true
   flight.due = decision === ServeAndRefresh
+  // a load around this one is given something stale
+  flight.tainted = servedAs(found, decision, now) !== "memory" && decision !== Serve
   if (decision === LoadOrStale) flight.counters.stale++
   else flight.counters.storeHits++
   return true

@@ -14,10 +14,10 @@ import { keep } from "./landing.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
-import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction } from "./read.ts"
+import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction, rejectedOf } from "./read.ts"
 import { isThrottled, refresh, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
-import { decide, noteServed, serve, slide } from "./serve.ts"
+import { decide, decideKept, noteServed, serve, servedAs, slide } from "./serve.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
 /** A read of many keys at once. */
@@ -60,7 +60,9 @@ export const readMany = (
     )
   }
   const exits = readTogether(self, fiber, many, policy)
-  return copy === undefined ? exits : Effect.map(exits, (exits) => exits.map(Exit.map(copyOf(copy))))
+  return copy === undefined
+    ? exits
+    : Effect.map(exits, (exits) => exits.map((exit, i) => Exit.map(exit, copyOf(copy, many.keys[i]!))))
 }
 
 const readTogether = (
@@ -78,12 +80,12 @@ const readTogether = (
     const key = keys[i]!
     const id = idOf(key)
     const entry = looks ? Memory.peek(self.memory, self.tags, id) : undefined
-    const decision = entry === undefined ? Load : decide(self, fiber, many.template, entry)
+    const decision = entry === undefined ? Load : decideKept(self, fiber, many.template, entry)
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
       self.memory.policy.read(entry!)
-      if (many.template.slides) slide(self, many.template, entry!, nowOf(fiber))
+      if (many.template.slides && policy.writes) slide(self, many.template, entry!, nowOf(fiber))
       if (isSeen) noteServed(self, fiber, requestOf(reading, key), entry!, "memory")
       exits[i] = entry!.exit
     } else if (!isServed(self, reading, i, key, entry, decision)) miss(reading, i, key, id, entry, decision)
@@ -129,7 +131,13 @@ const isServed = (
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
   if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
-  reading.exits[place] = serve(self, fiber, requestOf(reading, key), entry!, isDue ? "memory" : "stale")
+  reading.exits[place] = serve(
+    self,
+    fiber,
+    requestOf(reading, key),
+    entry!,
+    servedAs(entry!, decision, nowOf(fiber))
+  )
   return true
 }
 
@@ -144,14 +152,12 @@ const miss = (
   const known = reading.missing.get(id)
   if (known !== undefined) return void known.places.push(place)
   const isStale = decision === LoadOrStale
-  // what has not expired was rejected for another reason: the store has nothing better under the same write
-  const isRejected = entry !== undefined && nowOf(reading.fiber) < entry.expiresAt
   reading.missing.set(id, {
     key,
     id,
     places: [place],
     stale: isStale ? entry : undefined,
-    seen: isRejected ? entry.writeId : undefined,
+    seen: rejectedOf(reading.fiber, reading.many.template, entry),
     asked: isStale
   })
 }

@@ -11,7 +11,7 @@ import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.
 import { Entry } from "./entry.ts"
 import { type Fault, type Flight, Loading, pathTo, reaches, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
-import { declaredTags, idOf } from "./keys.ts"
+import { declaredTags, idOf, type Key } from "./keys.ts"
 import { keep } from "./landing.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
@@ -20,7 +20,7 @@ import { countersOf, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { ReadOptions, Request } from "./request.ts"
-import { decide, noteServed, serve, slide } from "./serve.ts"
+import { decide, decideKept, hasOutstayed, noteServed, serve, servedAs, slide } from "./serve.ts"
 import { linkTo } from "./spans.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
@@ -41,7 +41,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   const entry = Memory.peek(self.memory, self.tags, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(self, fiber, request, idOf(key), policy)
   if (!(request.servesFresh && isFresh(entry, clock))) {
-    const decision = decide(self, fiber, request, entry)
+    const decision = decideKept(self, fiber, request, entry)
     if (decision !== Serve) return due(self, fiber, request, entry, decision, policy)
   }
   entry.counters.hits++
@@ -54,6 +54,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
 /** before both its deadlines; what was marked as stale never is */
 const isFresh = (entry: Entry, clock: Clock.Clock): boolean => {
   const { expiresAt, softExpiresAt } = entry
+  if (entry.keptUntil !== undefined) return false
   if (softExpiresAt === Infinity && expiresAt === Infinity) return true
   const now = clock.currentTimeMillisUnsafe()
   return now < softExpiresAt && now < expiresAt
@@ -61,7 +62,7 @@ const isFresh = (entry: Entry, clock: Clock.Clock): boolean => {
 
 /** What is to be done about a hit beside counting it, where anything is at all. */
 const attend = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void => {
-  if (request.slides) slide(self, request, entry, nowOf(fiber))
+  if (request.slides && surroundingsOf(self, fiber).policy.writes) slide(self, request, entry, nowOf(fiber))
   noteServed(self, fiber, request, entry, "memory")
 }
 
@@ -70,17 +71,20 @@ export const readCopy = <A, E>(
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>
-): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!))
+): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!, request.key))
 
-export const copyOf = <A>(copy: NonNullable<ReadOptions["copy"]>): (value: A) => A =>
-  copy === "structured" ? structured : copy as (value: A) => A
+export const copyOf = <A>(copy: NonNullable<ReadOptions["copy"]>, key: Key): (value: A) => A =>
+  copy === "structured" ? (value) => structured(value, key) : copy as (value: A) => A
 
-const structured = <A>(value: A): A => {
+const structured = <A>(value: A, key: Key): A => {
   try {
     return structuredClone(value)
-  } catch (cause) {
+  } catch {
+    // its reason quotes the value, and that is nobody's to see
     throw new CacheConfigError({
-      message: `copy: "structured" cannot copy this value (${String(cause)}): give a function that does`
+      message:
+        `copy: "structured" cannot copy the value of "${idOf(key)}", which is no plain data (it holds a function, ` +
+        "for example): give a function that copies it"
     })
   }
 }
@@ -113,7 +117,7 @@ const due = <A, E>(
   ) {
     refresh(self, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
   }
-  return serve(self, fiber, request, entry, decision === LoadOrStale ? "stale" : "memory") as Exit.Exit<A, E>
+  return serve(self, fiber, request, entry, servedAs(entry, decision, nowOf(fiber))) as Exit.Exit<A, E>
 }
 
 /** Memory has nothing of use: the store may, and at once if it is synchronous. */
@@ -125,8 +129,7 @@ const absent = <A, E>(
   policy: Policy.Policy,
   former?: Entry
 ): Effect.Effect<A, E> => {
-  // what has not expired was rejected for another reason: the store has nothing better under the same write
-  const rejected = former !== undefined && nowOf(fiber) < former.expiresAt ? former.writeId : undefined
+  const rejected = rejectedOf(fiber, request, former)
   let seen = rejected
   let fetches = self.backend !== undefined
   if (self.backend?.store.getUnsafe !== undefined && !self.closed) {
@@ -134,7 +137,6 @@ const absent = <A, E>(
     if (invalid !== undefined) return Effect.die(invalid)
     const found = readNow(self, request.key, id, nowOf(fiber))
     if (found instanceof Entry) {
-      if (found.writeId === former?.writeId) found.reads = former!.reads
       const decision = found.writeId === rejected ? Load : decide(self, fiber, request, found)
       if (decision !== Load) {
         if (policy.writes) keep(self, request, found, nowOf(fiber))
@@ -147,6 +149,20 @@ const absent = <A, E>(
   }
   noteMiss(self, request, id)
   return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
+}
+
+/**
+ * What was rejected, and neither for its end nor for being in memory for long: the store has nothing better under the
+ * same write.
+ */
+export const rejectedOf = (
+  fiber: Fiber.Fiber<any, any>,
+  request: Request,
+  former: Entry | undefined
+): string | undefined => {
+  if (former === undefined) return undefined
+  const now = nowOf(fiber)
+  return now >= former.expiresAt || hasOutstayed(request, former, now) ? undefined : former.writeId
 }
 
 export const noteMiss = (self: Engine, request: Request, id: string): void => {
@@ -196,17 +212,22 @@ export const invalidity = (self: Engine, request: Request): CacheConfigError | u
   try {
     request.validate()
     if (request.slides) self.isAttentive = true
-    if (request.strategy.countsReads === true && self.memory.capacity === 0) {
-      throw new CacheConfigError({
-        message: `The strategy "${request.strategy.name}" counts the reads of memory, and this cache has no memory tier`
-      })
-    }
+    if (request.strategy.countsReads === true) validateCounting(self, request)
     if (self.backend !== undefined) codecsOf(self.backend, request.key)
     return undefined
   } catch (error) {
     if (error instanceof CacheConfigError) return error
     throw error
   }
+}
+
+const validateCounting = (self: Engine, { options: { memoryTtl }, strategy: { name } }: Request): void => {
+  const isNeverKept = self.backend !== undefined && memoryTtl !== undefined && toMillis(memoryTtl) <= 0
+  if (self.memory.capacity > 0 && !isNeverKept) return
+  throw new CacheConfigError({
+    message: `The strategy "${name}" counts the reads of memory, and ` +
+      (isNeverKept ? "memoryTtl keeps its entries out of it" : "this cache has no memory tier")
+  })
 }
 
 export interface Joining {
@@ -257,7 +278,7 @@ export const enter = (
   if (Policy.readsNormally(policy) && stale === undefined && believesMemory(self, policy)) {
     // a yield may have passed since memory was looked at
     const entry = Memory.peek(self.memory, self.tags, id)
-    if (entry !== undefined && decide(self, fiber, request, entry) === Serve) {
+    if (entry !== undefined && decideKept(self, fiber, request, entry) === Serve) {
       return resume(serve(self, fiber, request, entry, "memory"))
     }
   }

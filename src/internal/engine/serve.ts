@@ -3,7 +3,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { Source } from "../../CacheEvent.ts"
-import { type Decision, Load, Serve } from "../../Strategy.ts"
+import { type Decision, Load, LoadOrStale, Serve } from "../../Strategy.ts"
 import { ask } from "./backend.ts"
 import type { Entry } from "./entry.ts"
 import * as Memory from "./memory.ts"
@@ -33,6 +33,21 @@ export const decide = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Requ
     : decideAt(request, entry, clock.currentTimeMillisUnsafe(), diceOf(fiber))
 }
 
+/** As `decide`, for an entry in memory: a reader may want the store asked again after a while. */
+export const decideKept = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
+  entry.keptUntil !== undefined && hasOutstayed(request, entry, nowOf(fiber))
+    ? Load
+    : decide(self, fiber, request, entry)
+
+/** It was in memory for as long as it may be without asking the store. */
+export const hasOutstayed = (request: Request, entry: Entry, now: number): boolean => {
+  if (entry.keptUntil === undefined) return false
+  if (entry.keptUntil !== -Infinity) return now >= entry.keptUntil
+  if (request.options.memoryTtl !== undefined) return true
+  entry.keptUntil = undefined
+  return false
+}
+
 const noDice = (): number => 0
 
 // one function for all reads: `decide` is synchronous, so it can ask for the fiber that reads now
@@ -43,20 +58,27 @@ const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
   return dice
 }
 
+/** `due`: it is past its soft deadline, and served all the same while it is loaded anew. */
+export type Served = Source | "due"
+
+/** How an entry is served that is not simply fresh. */
+export const servedAs = (entry: Entry, decision: Decision, now: number): Served =>
+  decision === LoadOrStale ? "stale" : now >= entry.softExpiresAt ? "due" : "memory"
+
 /** Answers with what is cached, and says so to those who want to know. */
 export const serve = (
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
   request: Request,
   entry: Entry,
-  source: Source
+  source: Served
 ): Exit.Exit<unknown, unknown> => {
   entry.reads++
   Memory.touch(self.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (source === "store") entry.counters.storeHits++
   else entry.counters.hits++
-  if (request.slides) slide(self, request, entry, nowOf(fiber))
+  if (request.slides && surroundingsOf(self, fiber).policy.writes) slide(self, request, entry, nowOf(fiber))
   noteServed(self, fiber, request, entry, source)
   return entry.exit
 }
@@ -67,19 +89,18 @@ export const noteServed = (
   fiber: Fiber.Fiber<any, any>,
   request: Request,
   entry: Entry,
-  source: Source
+  source: Served
 ): void => {
   const { policy, within } = surroundingsOf(self, fiber)
   if (self.watchers.events !== undefined) {
-    if (source === "memory" || source === "store") tell(self, request.key, entry.id, { _tag: "Hit", source })
-    else tell(self, request.key, entry.id, { _tag: "Stale" })
+    if (source === "stale") tell(self, request.key, entry.id, { _tag: "Stale" })
+    else tell(self, request.key, entry.id, { _tag: "Hit", source: source === "store" ? "store" : "memory" })
   }
-  const now = policy.detector === undefined && within === undefined ? 0 : nowOf(fiber)
   // due for a refresh: fresh enough for a caller, but not for another cache to keep it
-  const isStale = source === "stale" || now >= entry.softExpiresAt
+  const isStale = source === "stale" || source === "due"
   if (within !== undefined && isStale) within.tainted = true
   if (policy.detector !== undefined) {
-    detect(policy, request, entry.id, { source: isStale ? "stale" : source, entry, now })
+    detect(policy, request, entry.id, { source: isStale ? "stale" : source, entry, now: nowOf(fiber) })
   }
 }
 
@@ -89,6 +110,8 @@ export const noteServed = (
  */
 export const slide = (self: Engine, request: Request, entry: Entry, now: number): void => {
   const { createdAt, expiresAt, softExpiresAt, writeId } = entry
+  // marked as stale: whoever serves it still, it is to end soon
+  if (softExpiresAt === -Infinity) return
   const moved = request.strategy.touch!(entry, now)
   if (Number.isNaN(moved) || moved === expiresAt) return
   entry.expiresAt = moved

@@ -239,7 +239,7 @@ export const answer = (self: Engine, waiter: Waiter, now: number): void => {
   }
   if (flight.served) {
     flight.entry!.reads++
-    if (waiter.request.slides) slide(self, waiter.request, flight.entry!, now)
+    if (waiter.request.slides && waiter.policy.writes) slide(self, waiter.request, flight.entry!, now)
   }
   if (flight.tainted && waiter.within !== undefined) waiter.within.tainted = true
   if (waiter.policy.detector !== undefined) noteAnswer(waiter, now)

@@ -77,9 +77,9 @@ export const previous = <C extends AnyClass>(
 }
 
 /** for a load as for any caller: its own copy, where the reader has asked for copies */
-const valueOf = ({ request: { options: { copy } } }: Flight, entry: Entry): unknown => {
+const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
-  return copy === undefined ? value : copyOf<unknown>(copy)(value)
+  return copy === undefined ? value : copyOf<unknown>(copy, key)(value)
 }
 
 /**
