@@ -1,8 +1,9 @@
 import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { addEdge, type Flight, Loading, removeEdge, type Resume } from "./flight.ts"
 import { infoOf, type Key } from "./keys.ts"
 
@@ -18,14 +19,27 @@ export interface Batch {
   readonly enter: (flight: Flight) => void
   /** it will not come, or not soon */
   readonly leave: (flight: Flight) => void
+  /** who has left asks whether it may load now: those who come back together are one call */
+  readonly comeBack: (flight: Flight) => void
   /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
   /** all have entered */
   readonly close: () => void
+  readonly options: Options
   /** why the call has failed as a whole */
   failed: Cause.Cause<unknown> | undefined
+  /** its failure has been said: once, not for each key */
+  isNoted: boolean
   /** those of its flights that run; a batch in the background counts as one refresh */
   readonly flights: Set<Flight>
+}
+
+export interface Options {
+  readonly loadAll: LoadAll
+  /** what the read has left of its store budget, where it has asked the store already */
+  readonly leftMillis?: number | undefined
+  /** its call is tried again by itself */
+  readonly retries?: boolean | undefined
 }
 
 export type LoadAll = (
@@ -45,7 +59,8 @@ interface Call {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-export const make = (loadAll: LoadAll): Batch => {
+export const make = (options: Options): Batch => {
+  const { loadAll } = options
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
   let isOpen = true
@@ -60,8 +75,11 @@ export const make = (loadAll: LoadAll): Batch => {
   const fire = (items: ReadonlyArray<Item>): void => {
     const call: Call = { waiting: new Set(items), fiber: undefined }
     const [first] = items as [Item, ...Array<Item>]
+    const now = Context.get(first.context, Clock.Clock).currentTimeMillisUnsafe()
     for (const item of items) {
       item.call = call
+      // waiting for the others' steps was no load
+      item.flight.startedAt = now
       // the call runs in the name of the first: who needs another of its keys closes a cycle
       if (item !== first) addEdge(item.flight, first.flight)
     }
@@ -75,18 +93,20 @@ export const make = (loadAll: LoadAll): Batch => {
       if (Exit.isFailure(exits)) batch.failed = exits.cause
       for (const [i, item] of items.entries()) {
         if (item !== first) removeEdge(item.flight, first.flight)
+        if (first.flight.tainted) item.flight.tainted = true
         if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
       }
     })
     if (call.waiting.size === 0) fiber.interruptUnsafe()
   }
 
-  /** with the last who waits for it the call ends */
-  const withdraw = (item: Item): void => {
+  /** with the last who waits for it the call ends, and that one waits for its finalizers */
+  const withdraw = (item: Item): Effect.Effect<unknown> => {
     ready.delete(item)
     const { call } = item
-    if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return
+    if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return Effect.void
     call.fiber?.interruptUnsafe()
+    return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
   }
 
   const leave = (flight: Flight): void => {
@@ -95,10 +115,12 @@ export const make = (loadAll: LoadAll): Batch => {
 
   const batch: Batch = {
     enter: (flight) => {
-      pending.add(flight)
       batch.flights.add(flight)
+      // who comes later is called for by itself, and nobody waits for it
+      if (isOpen) pending.add(flight)
     },
     leave,
+    comeBack: (flight) => void pending.add(flight),
     load: (key) =>
       Effect.withFiber((fiber) =>
         Effect.callback((resume) => {
@@ -113,14 +135,16 @@ export const make = (loadAll: LoadAll): Batch => {
           ready.add(item)
           pending.delete(flight)
           fireIfComplete()
-          return Effect.sync(() => withdraw(item))
+          return Effect.suspend(() => withdraw(item))
         })
       ),
     close: () => {
       isOpen = false
       fireIfComplete()
     },
+    options,
     failed: undefined,
+    isNoted: false,
     flights: new Set()
   }
   return batch

@@ -87,6 +87,11 @@ export const lead = Effect.fnUntraced(function*(
       yield* Effect.sleep(Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis)))
       // waiting for another process is not the store's slowness
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis
+      if (request.batch !== undefined) {
+        request.batch.comeBack(flight)
+        // others of its batch wake now too
+        yield* Effect.yieldNow
+      }
       continue
     }
     rejected++

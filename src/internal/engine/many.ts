@@ -1,13 +1,15 @@
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
+import { type Budget, isFault } from "./backend.ts"
 import * as Batch from "./batch.ts"
 import { Entry } from "./entry.ts"
 import { fetchMany } from "./fetchMany.ts"
-import type { Resume } from "./flight.ts"
+import { Loading, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
 import { idOf, type Key } from "./keys.ts"
 import { keep } from "./landing.ts"
@@ -15,9 +17,10 @@ import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
 import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction } from "./read.ts"
-import { isThrottled, refresh, retried } from "./refresh.ts"
+import { drain, enqueue, isThrottled, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { decide, noteServed, serve, slide } from "./serve.ts"
+import { StrictFault, strictly } from "./strict.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
 /** A read of many keys at once. */
@@ -37,6 +40,8 @@ interface Missing {
   readonly key: Key
   readonly id: string
   readonly places: Array<number>
+  /** what memory had */
+  readonly former: Entry | undefined
   stale: Entry | undefined
   seen: string | undefined
   /** the store was asked already, or need not be */
@@ -71,7 +76,9 @@ const readTogether = (
 ): Effect.Effect<Exits, unknown, any> => {
   const { keys } = many
   const exits = Array.from<Exit.Exit<unknown, unknown>>({ length: keys.length })
-  const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy }
+  const { mutations } = self
+  const budget = self.backend && { leftMillis: policy.storeTimeoutMillis ?? self.backend.budgetMillis }
+  const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy, mutations, budget }
   const looks = Policy.readsNormally(policy) && believesMemory(self, policy)
   const isSeen = self.watchers.events !== undefined || policy !== Policy.standard
   for (let i = 0; i < keys.length; i++) {
@@ -110,11 +117,15 @@ interface Reading {
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
   readonly policy: Policy.Policy
+  /** the engine's count of them when it began: what is stale was found before all that came after */
+  readonly mutations: number
+  /** for all store steps of this read together */
+  readonly budget: Budget | undefined
 }
 
 /** for what is told of one key */
 const requestOf = ({ many }: Reading, key: Key): Request => many.requestOf(key, noBatch)
-const noBatch = Batch.make(() => Effect.succeed([]))
+const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
 /** An entry that is due for a refresh, or stale while nobody may try again. */
 const isServed = (
@@ -150,6 +161,7 @@ const miss = (
     key,
     id,
     places: [place],
+    former: entry,
     stale: isStale ? entry : undefined,
     seen: isRejected ? entry.writeId : undefined,
     asked: isStale
@@ -163,11 +175,15 @@ const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void =
   due.clear()
   if (!policy.writes) return
   const context = fiber.context as Context.Context<never>
-  const batch = Batch.make((keys) => retried(many.loadAll(keys), self.refreshing.retry))
+  const batch = Batch.make({
+    loadAll: (keys) => retried(Effect.suspend(() => many.loadAll(keys)), self.refreshing.retry),
+    retries: true
+  })
   for (const { entry, key } of entries) {
     if (openTransaction(fiber, entry.id) !== undefined) continue
-    refresh(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) })
+    enqueue(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) })
   }
+  drain(self)
   batch.close()
 }
 
@@ -177,25 +193,35 @@ const askStore = (
   reading: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<void, never, any> => {
-  const { fiber, policy } = reading
+  const { budget, fiber, mutations, policy } = reading
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
-  const { mutations } = self
-  const budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
-  return Effect.map(fetchMany(self, budget, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id)), (found) => {
+  const asking = fetchMany(self, budget!, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id))
+  return Effect.flatMap(asking, (found) => {
     const now = nowOf(fiber)
     for (const [i, one] of toAsk.entries()) {
       const answer = found[i]
-      one.asked = !(answer instanceof Error)
-      if (answer instanceof Error) continue
+      // a store that has failed is not asked for each of them again
+      one.asked = true
+      if (isFault(answer)) {
+        if (policy.strict) return strictly(answer)
+        continue
+      }
       if (!(answer instanceof Entry) || answer.writeId === one.seen) {
         one.seen = answer instanceof Entry ? answer.writeId : answer ?? one.seen
         continue
       }
+      if (answer.writeId === one.former?.writeId) answer.reads = one.former!.reads
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.seen = answer.writeId
-      // what was invalidated while the store was asked may still be answered, but not be kept
-      else if (self.mutations === mutations && policy.writes) keep(self, reading.many.template, answer, now)
+      // what was invalidated while the store was asked may still be answered, but not be kept; nor in place of what has
+      // come into memory meanwhile, or is on its way
+      else if (
+        self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
+        self.memory.entries.get(one.id) === one.former
+      ) {
+        keep(self, reading.many.template, answer, now)
+      }
       if (decision === Serve) {
         const exit = serve(self, fiber, requestOf(reading, one.key), answer, "store")
         for (const place of one.places) reading.exits[place] = exit
@@ -207,22 +233,25 @@ const askStore = (
         }
       }
     }
+    return Effect.void
   })
 }
 
 /** Joins what runs, and loads the rest in one call. */
 const joinAll = (
   self: Engine,
-  { exits, fiber, many, policy }: Reading,
+  { budget, exits, fiber, many, mutations, policy }: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<Exits, unknown, any> =>
   Effect.callback<Exits, unknown>((resume) => {
-    const batch = Batch.make(many.loadAll)
+    const batch = Batch.make({ loadAll: many.loadAll, leftMillis: budget?.leftMillis })
     // a call that failed as a whole is everybody's failure
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
     const finish = (): Effect.Effect<Exits, unknown> => {
+      const refusal = exits.find(isRefusal)
+      if (refusal !== undefined) return refusal as Exit.Exit<never, unknown>
       for (const { failed } of batches) {
         if (failed !== undefined && isShown(failed, exits)) return Effect.failCause(failed)
       }
@@ -241,8 +270,8 @@ const joinAll = (
         policy,
         fetches: Policy.readsNormally(policy) && self.backend !== undefined && !asked,
         stale,
-        seen: seen ?? stale?.writeId,
-        mutations: self.mutations
+        seen: seen ?? stale?.writeId ?? toReplace(self, policy, id),
+        mutations
       }
       const resumeOne: Resume = (effect) => {
         if (Exit.isExit(effect)) return answer(one, effect)
@@ -259,6 +288,19 @@ const joinAll = (
       Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
     )
   })
+
+/** what is in memory is what a refresh is to replace */
+const toReplace = (self: Engine, policy: Policy.Policy, id: string): string | undefined =>
+  Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tags, id)?.writeId
+
+/** What is no answer of a key's load but wrong with the read itself: it must not hide among the answers. */
+const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) =>
+    Cause.isDieReason(reason) && refusals.some((refusal) => reason.defect instanceof refusal)
+  )
+
+const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
 
 /** a stale value may have stood in for it everywhere */
 const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
@@ -287,7 +329,8 @@ export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, 
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    Batch.checked(once, Effect.scoped(loadAll(once))),
+    // what runs in it is no load of a cached effect around it
+    Batch.checked(once, Effect.provideService(Effect.scoped(Effect.suspend(() => loadAll(once))), Loading, undefined)),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )
 }
