@@ -17,10 +17,10 @@ import { infoOf, type Key } from "./keys.ts"
 export interface Batch {
   /** a flight is made, whose load is a part of this */
   readonly enter: (flight: Flight) => void
-  /** it will not come, or not soon */
-  readonly leave: (flight: Flight) => void
-  /** who has left asks whether it may load now: those who come back together are one call */
-  readonly comeBack: (flight: Flight) => void
+  /** it will not come, or asks again when that time has come */
+  readonly leave: (flight: Flight, askingAt?: number) => void
+  /** who has left asks again whether it may load; so will those whose time has come too: they are one call */
+  readonly comeBack: (now: number) => void
   /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
   /** all have entered */
@@ -59,10 +59,14 @@ interface Call {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
+/** who asks again so soon after another is waited for */
+const togetherMillis = 5
+
 export const make = (options: Options): Batch => {
   const { loadAll } = options
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
+  const away = new Map<Flight, number>()
   let isOpen = true
 
   const fireIfComplete = (): void => {
@@ -109,7 +113,9 @@ export const make = (options: Options): Batch => {
     return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
   }
 
-  const leave = (flight: Flight): void => {
+  const leave = (flight: Flight, askingAt?: number): void => {
+    if (askingAt === undefined) away.delete(flight)
+    else away.set(flight, askingAt)
     if (pending.delete(flight)) fireIfComplete()
   }
 
@@ -120,7 +126,13 @@ export const make = (options: Options): Batch => {
       if (isOpen) pending.add(flight)
     },
     leave,
-    comeBack: (flight) => void pending.add(flight),
+    comeBack: (now) => {
+      for (const [flight, askingAt] of away) {
+        if (askingAt > now + togetherMillis) continue
+        away.delete(flight)
+        pending.add(flight)
+      }
+    },
     load: (key) =>
       Effect.withFiber((fiber) =>
         Effect.callback((resume) => {
