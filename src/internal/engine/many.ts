@@ -20,7 +20,7 @@ import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction 
 import { drain, enqueue, isThrottled, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { decide, noteServed, serve, slide } from "./serve.ts"
-import { StrictFault, strictly } from "./strict.ts"
+import { StrictFault } from "./strict.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
 /** A read of many keys at once. */
@@ -31,6 +31,8 @@ export interface ManyRequest {
   /** the read of one of them, in a batch */
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
+  /** the keys have readers of their own: what is wrong with one of them, or fails its call, is told to that one alone */
+  readonly isApart: boolean
 }
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
@@ -104,7 +106,7 @@ const readTogether = (
     Effect.suspend(() => {
       refreshDue(self, reading)
       const rest = missing.filter(({ places: [place] }) => exits[place!] === undefined)
-      return rest.length === 0 ? Exit.succeed(exits) : joinAll(self, reading, rest)
+      return rest.length === 0 ? conclude(reading, []) : joinAll(self, reading, rest)
     })
   )
 }
@@ -197,14 +199,14 @@ const askStore = (
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
   const asking = fetchMany(self, budget!, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id))
-  return Effect.flatMap(asking, (found) => {
+  return Effect.map(asking, (found) => {
     const now = nowOf(fiber)
     for (const [i, one] of toAsk.entries()) {
       const answer = found[i]
       // a store that has failed is not asked for each of them again
       one.asked = true
       if (isFault(answer)) {
-        if (policy.strict) return strictly(answer)
+        if (policy.strict) refuse(reading, one, new StrictFault(answer))
         continue
       }
       if (!(answer instanceof Entry) || answer.writeId === one.seen) {
@@ -233,33 +235,29 @@ const askStore = (
         }
       }
     }
-    return Effect.void
   })
+}
+
+const refuse = ({ exits }: Reading, { places }: Missing, fault: StrictFault): void => {
+  for (const place of places) exits[place] = Exit.die(fault)
 }
 
 /** Joins what runs, and loads the rest in one call. */
 const joinAll = (
   self: Engine,
-  { budget, exits, fiber, many, mutations, policy }: Reading,
+  reading: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<Exits, unknown, any> =>
   Effect.callback<Exits, unknown>((resume) => {
+    const { budget, exits, fiber, many, mutations, policy } = reading
     const batch = Batch.make({ loadAll: many.loadAll, leftMillis: budget?.leftMillis })
     // a call that failed as a whole is everybody's failure
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
-    const finish = (): Effect.Effect<Exits, unknown> => {
-      const refusal = exits.find(isRefusal)
-      if (refusal !== undefined) return refusal as Exit.Exit<never, unknown>
-      for (const { failed } of batches) {
-        if (failed !== undefined && isShown(failed, exits)) return Effect.failCause(failed)
-      }
-      return Exit.succeed(exits)
-    }
     const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
       for (const place of places) exits[place] = exit
-      if (--left === 0) resume(finish())
+      if (--left === 0) resume(conclude(reading, batches))
     }
     for (const one of missing) {
       const { asked, id, key, seen, stale } = one
@@ -289,11 +287,22 @@ const joinAll = (
     )
   })
 
+/** What failed the read as a whole is not for its reader to find among the answers. */
+const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> => {
+  if (many.isApart) return Exit.succeed(exits)
+  const refusal = exits.find(isRefusal)
+  if (refusal !== undefined) return refusal as Exit.Exit<never, unknown>
+  for (const { failed } of batches) {
+    if (failed !== undefined && isShown(failed, exits)) return Exit.failCause(failed)
+  }
+  return Exit.succeed(exits)
+}
+
 /** what is in memory is what a refresh is to replace */
 const toReplace = (self: Engine, policy: Policy.Policy, id: string): string | undefined =>
   Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tags, id)?.writeId
 
-/** What is no answer of a key's load but wrong with the read itself: it must not hide among the answers. */
+/** what is no answer of a key's load but wrong with the read itself */
 const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) &&
   exit.cause.reasons.some((reason) =>
