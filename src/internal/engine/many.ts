@@ -19,7 +19,7 @@ import * as Policy from "./policy.ts"
 import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction } from "./read.ts"
 import { drain, enqueue, isThrottled, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
-import { decide, noteServed, serve, slide } from "./serve.ts"
+import { decide, decideAt, diceOf, noteServed, serve, slide } from "./serve.ts"
 import { StrictFault } from "./strict.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
@@ -82,17 +82,20 @@ const readTogether = (
   const budget = self.backend && { leftMillis: policy.storeTimeoutMillis ?? self.backend.budgetMillis }
   const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy, mutations, budget }
   const looks = Policy.readsNormally(policy) && believesMemory(self, policy)
+  // all in this step: one time for all of them
+  const now = nowOf(fiber)
+  const dice = diceOf(fiber)
   const isSeen = self.watchers.events !== undefined || policy !== Policy.standard
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     const id = idOf(key)
     const entry = looks ? Memory.peek(self.memory, self.tags, id) : undefined
-    const decision = entry === undefined ? Load : decide(self, fiber, many.template, entry)
+    const decision = entry === undefined ? Load : decideAt(many.template, entry, now, dice)
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
       self.memory.policy.read(entry!)
-      if (many.template.slides) slide(self, many.template, entry!, nowOf(fiber))
+      if (many.template.slides) slide(self, many.template, entry!, now)
       if (isSeen) noteServed(self, fiber, requestOf(reading, key), entry!, "memory")
       exits[i] = entry!.exit
     } else if (!isServed(self, reading, i, key, entry, decision)) miss(reading, i, key, id, entry, decision)
