@@ -161,8 +161,8 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => Key
  *   yield* TestClock.adjust("3 minutes")
  *   return yield* rates()
  * })
- * const layers = [CacheLayer.memory(), TestClock.layer()] as const
- * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(layers))) // => 4
+ * const run = Effect.scoped(program).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))
+ * await Effect.runPromise(run) // => 4
  * ```
  *
  * @category bulk
