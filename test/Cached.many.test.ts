@@ -497,6 +497,23 @@ describe("CA-10 · Cached.many", () => {
       )
     })
 
+    it.effect("a store that fails at once is not asked for each key again", () => {
+      const asked: Array<string> = []
+      const { store } = fakeStore()
+      const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
+      const failing: Store.Store = {
+        ...store,
+        get: () => Effect.andThen(Effect.sync(() => asked.push("get")), Effect.fail(fault)),
+        getMany: () => Effect.andThen(Effect.sync(() => asked.push("getMany")), Effect.fail(fault))
+      }
+      return Effect.gen(function*() {
+        const { lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
+        expect(asked).toEqual(["getMany"])
+      }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, failing))))
+    })
+
     it.effect("under CachePolicy.strict a store that fails fails the read, and does not hide in an Exit", () => {
       const fake = fakeStore()
       const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
@@ -670,6 +687,48 @@ describe("CA-10 · Cached.many", () => {
         expect(values(yield* users(ids(1, 4, 6)))).toEqual(["1#2", "4#3", "6#4"])
       }).pipe(Effect.provide(CacheLayer.memory({ refresh: { concurrency: 1 } }))))
 
+    it.effect("a batch has its room until the last of its keys is stored", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy })
+        yield* users(ids(1, 2, 3))
+        yield* TestClock.adjust("1 minute")
+        const slow = CacheKey.id(new User({ id: 2 }))
+        fake.behave = (operation, id) => operation === "set" && id === slow ? { before: Effect.sleep(100) } : {}
+        yield* users(ids(1, 2))
+        yield* users(ids(3))
+        yield* settle
+        expect(calls.slice(1)).toEqual([[1, 2]])
+        yield* TestClock.adjust("100 millis")
+        yield* settle
+        expect(calls.slice(1)).toEqual([[1, 2], [3]])
+      }).pipe(Effect.provide(over(fake, { refresh: { concurrency: 1 } })))
+    })
+
+    it.effect("what was invalidated while the store was asked is refreshed for nobody to fall back on", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy })
+        yield* Effect.provide(users(ids(1)), over(fake))
+        yield* TestClock.adjust("1 minute")
+        yield* Effect.gen(function*() {
+          fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
+          const before = yield* start(users(ids(1)))
+          yield* settle
+          behaviour.fails = true
+          yield* users.invalidate(ids(1))
+          yield* TestClock.adjust("100 millis")
+          yield* settle
+          expect(values(yield* Fiber.join(before))).toEqual(["1#1"])
+          expect(calls.length).toBe(1)
+          fake.behave = () => ({})
+          expect(yield* Effect.flip(users(ids(1)))).toEqual(new Down())
+        }).pipe(Effect.provide(over(fake)))
+      })
+    })
+
     it.effect("its failure is logged once, not for each key", () => {
       const lines: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => {
@@ -724,6 +783,28 @@ describe("CA-10 · Cached.many", () => {
       expect(values(yield* Fiber.join(reader))).toEqual(["1#1", "2#1"])
       yield* Fiber.join(closing)
     }))
+
+  it.effect.prop(
+    "for any lists: the answers are those of single reads, and no call has what is there, or a key twice",
+    {
+      lists: Schema.Array(Schema.Array(Schema.Literals([0, 1, 2, 3, 4, 5]))),
+      bad: Schema.Array(Schema.Literals([0, 1, 2]))
+    },
+    ({ bad, lists }) =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting({ bad })
+        const users = Cached.many(User, { lookup, strategy: hour })
+        const there = new Map<number, string>()
+        for (const list of lists) {
+          const before = calls.length
+          const exits = yield* users(ids(...list))
+          const missing = Array.from(new Set(list)).filter((id) => !there.has(id))
+          expect(calls.slice(before)).toEqual(missing.length === 0 ? [] : [missing])
+          for (const id of missing) if (!bad.some((one) => one === id)) there.set(id, `${id}#${calls.length}`)
+          expect(values(exits)).toEqual(list.map((id) => there.get(id) ?? `bad ${id}`))
+        }
+      }).pipe(Effect.provide(CacheLayer.memory()))
+  )
 
   it.effect("maxHits counts the reads of many", () =>
     Effect.gen(function*() {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, settle, start } from "./promises/caches.ts"
+import { caches, fakeStore, over, settle, start } from "./promises/caches.ts"
 
 class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
@@ -116,6 +116,12 @@ describe("Cached.warm", () => {
       expect(yield* Stream.runLast(Cached.warm(down, ns(5), { chunk: 2 }))).toMatchObject({
         value: { done: 0, failed: 5 }
       })
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("a lookup that interrupts itself is one more failure", () =>
+    Effect.gen(function*() {
+      const leaving = Cached.fn(Square, { lookup: () => Effect.interrupt, strategy: hour })
+      expect(yield* Stream.runLast(Cached.warm(leaving, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("whoever stops reading stops the loads", () =>
@@ -237,6 +243,19 @@ describe("Cached.keepFresh", () => {
       yield* TestClock.adjust("10 minutes")
       expect(notes.calls).toEqual([3, 3, 3])
     }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+
+  it.effect("what can never work ends it, and is said", () => {
+    const { layer, lines } = logged()
+    return Effect.gen(function*() {
+      const counted = Cached.fn(Square, {
+        lookup: () => Effect.succeed(1),
+        strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 })
+      })
+      yield* Cached.keepFresh(counted, { n: 3 }, spaced)
+      yield* TestClock.adjust("10 minutes")
+      expect(lines.filter((line) => line.startsWith("Warn")).length).toBe(1)
+    }).pipe(Effect.scoped, Effect.provide([over(fakeStore(), { memory: false }), layer]))
+  })
 
   it.effect("some of many that fail are an incident too", () => {
     const { layer, lines } = logged()

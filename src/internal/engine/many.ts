@@ -144,7 +144,8 @@ const isServed = (
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
-  if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
+  // after an invalidation others must not fall back on it
+  if (isDue && reading.mutations === self.mutations) reading.due.set(entry!.id, { key, entry: entry! })
   reading.exits[place] = serve(self, fiber, requestOf(reading, key), entry!, isDue ? "memory" : "stale")
   return true
 }

@@ -125,7 +125,6 @@ const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyA
 
 /** the next one would end in the same way */
 const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
-  Cause.hasInterrupts(cause) ||
   cause.reasons.some((reason) =>
     Cause.isDieReason(reason) &&
     (reason.defect instanceof CacheConfigError || reason.defect instanceof CacheClosed)
@@ -175,17 +174,18 @@ export const keepFresh = <F extends AnyCached, X, R>(
 ): Effect.Effect<void, never, ServicesOf<F> | R | Scope.Scope> =>
   Effect.suspend(() => {
     let isFailing = false
+    const name = Effect.sync(() => nameOf(self, isMany(self) ? Array.from(payload as Iterable<unknown>) : [payload]))
+    const warn = (cause: Cause.Cause<unknown>) =>
+      Effect.flatMap(name, (name) => Effect.logWarning(`"${name}" cannot be kept fresh; what is stored stays`, cause))
     const keep = (read: () => Effect.Effect<unknown, unknown, ServicesOf<F>>) =>
       Effect.flatMap(Effect.exit(Effect.suspend(read)), (exit) => {
         const [cause] = causesOf(self, exit)
-        if (cause !== undefined && isHopeless(cause)) return Effect.failCause(cause as Cause.Cause<never>)
-        if (cause === undefined || isFailing) {
-          isFailing = cause !== undefined
-          return Effect.void
-        }
-        isFailing = true
-        const first = isMany(self) ? Array.from(payload as Iterable<unknown>) : [payload]
-        return Effect.logWarning(`"${nameOf(self, first)}" cannot be kept fresh; what is stored stays`, cause)
+        const wasFailing = isFailing
+        isFailing = cause !== undefined
+        const said = cause === undefined || wasFailing ? Effect.void : warn(cause)
+        return cause !== undefined && isHopeless(cause)
+          ? Effect.andThen(said, Effect.failCause(cause as Cause.Cause<never>))
+          : said
       })
     const refreshing = Effect.schedule(keep(() => self.refresh(payload)), schedule)
     return Effect.asVoid(Effect.forkScoped(Effect.andThen(keep(() => self(payload)), refreshing)))
