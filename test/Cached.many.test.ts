@@ -718,12 +718,13 @@ describe("CA-10 · Cached.many", () => {
           const before = yield* start(users(ids(1)))
           yield* settle
           behaviour.fails = true
-          yield* users.invalidate(ids(1))
+          fake.behave = () => ({})
+          const invalidating = yield* start(users.invalidate(ids(1)))
           yield* TestClock.adjust("100 millis")
           yield* settle
+          yield* Fiber.join(invalidating)
           expect(values(yield* Fiber.join(before))).toEqual(["1#1"])
           expect(calls.length).toBe(1)
-          fake.behave = () => ({})
           expect(yield* Effect.flip(users(ids(1)))).toEqual(new Down())
         }).pipe(Effect.provide(over(fake)))
       })
