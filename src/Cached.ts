@@ -446,7 +446,9 @@ export {
   type SetOptions,
   touch
 } from "./internal/language/operations.ts"
+export * from "./internal/language/resolver.ts"
 export * from "./internal/language/tapStore.ts"
 export * from "./internal/language/using.ts"
+export * from "./internal/language/warm.ts"
 export * from "./internal/language/watching.ts"
 export * from "./internal/language/whole.ts"

@@ -229,21 +229,34 @@ export interface FnOptions extends ReadOptions {
   readonly strategy: Strategy<any, any, any>
 }
 
-const knownOfFn = new Set([...readOptions.filter((name) => name !== "key"), ...fallbackOptions, "strategy", "lookup"])
+const sharedOptions = [...readOptions.filter((name) => name !== "key"), ...fallbackOptions, "strategy"]
+const knownOfFn = new Set([...sharedOptions, "lookup"])
+// the types of a request leave no room for a `LoadTimeout`
+const knownOfResolver = new Set(sharedOptions.filter((name) => name !== "timeout"))
 
 export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): void => {
   const name: string | undefined = keyClass?.keyName
   if (typeof keyClass !== "function" || name === undefined) {
     throw new CacheConfigError({ message: "A cached function is one of a CacheKey class" })
   }
-  validateStrategy(name, options.strategy)
-  refuseUnknown(name, options, knownOfFn)
-  validateTags(name, options.tags)
-  validateFallback(name, options.fallbackWhen)
-  validateRest(name, options)
+  validateShared(name, options, knownOfFn)
   if (typeof options.lookup !== "function") {
     throw new CacheConfigError({ message: `The lookup of ${name} is a function` })
   }
+}
+
+export const validateResolver = (options: ReadOptions): void => validateShared("resolver", options, knownOfResolver)
+
+const validateShared = (
+  name: string,
+  options: ReadOptions & { readonly strategy?: Strategy },
+  known: ReadonlySet<string>
+): void => {
+  validateStrategy(name, options?.strategy)
+  refuseUnknown(name, options, known)
+  validateTags(name, options.tags)
+  validateFallback(name, options.fallbackWhen)
+  validateRest(name, options)
 }
 
 interface Call extends Request {
@@ -272,7 +285,16 @@ Object.defineProperty(Call, "prototype", {
 export interface ManyOptions extends ReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
+  /** the keys have readers of their own */
+  readonly isApart?: boolean | undefined
 }
+
+const manies = new WeakSet<object>()
+
+export const markMany = (call: object): void => void manies.add(call)
+
+/** Whether a cached function takes many payloads at once. */
+export const isMany = (call: object): boolean => manies.has(call)
 
 /** one key of many: its load is a part of a batch's */
 const BatchCall = function(
@@ -301,11 +323,12 @@ Object.defineProperty(BatchCall, "prototype", {
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
   const template = new BatchCall(undefined, options, undefined)
   const requestOf = (key: unknown, batch: Batch) => new BatchCall(key, options, batch)
+  const { isApart = false } = options
   const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
   return (keys) =>
     Effect.withFiber((fiber) =>
       Context.get(fiber.context as Context.Context<Caching>, Caching)
-        .readMany(fiber, { keys, template, requestOf, loadAll }) as Effect.Effect<never>
+        .readMany(fiber, { keys, template, requestOf, loadAll, isApart }) as Effect.Effect<never>
     )
 }
 

@@ -5,6 +5,7 @@ import type { Values } from "./run.ts"
 export type Case =
   | "hit"
   | "bytes"
+  | "many"
   | "cold"
   | "coherence"
   | "disk"
@@ -37,6 +38,14 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   { ...objects, title: "Hit in memory, fresh key of three fields", subject: "Cached.softTtl(effect, …), fresh object" },
   { ...objects, title: "The same in a pipe", subject: "effect.pipe(Cached.softTtl(…)), fresh object" },
   { ...objects, title: "The same through `Cached.fn`", subject: "Cached.fn, fresh object" },
+  {
+    case: "many",
+    title: "Hit of `Cached.many`, 1,000 at once",
+    subject: "Cached.many",
+    peer: "Cached.fn, one by one",
+    atMost: 0.6,
+    goal: 0.5
+  },
   { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },
   {
     case: "coherence",
@@ -135,6 +144,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
 - **Hit in memory.** A thousand keys, all stored. Effect \`Cache\` has a time to live too; every combinator has been in
   use in the process, so that nothing is compiled for one of them only. A fresh key object is made for every read: a
   \`Data.Class\` for Effect \`Cache\`, an instance of a \`CacheKey.Class\` here.
+- **Many at once.** A thousand keys that are all stored, read by one \`Cached.many\` and one by one: the payloads are the
+  same, and a key and its id are made of each in both.
 - **10,000 callers** ask at once for a key that is not there; the load ends when the last has come. A second load fails
   the run.
 - **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and

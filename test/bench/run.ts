@@ -47,6 +47,9 @@ export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const write = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("write.ts", [])))
 
+export const many = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("many.ts", [])))
+
 /** each run starts the processes of every cache anew */
 export const herd = ({ processes }: Runs): { readonly [name in "loads" | "served"]: ReadonlyArray<Values> } => {
   const runs = times(

@@ -1,5 +1,17 @@
 /** What the compiler must infer from the language; checked by `tsc`, not run. */
-import { type Cause, Context, Duration, Effect, Exit, type Option, Schema, type Scope } from "effect"
+import {
+  type Cause,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  type Option,
+  type RequestResolver,
+  Schedule,
+  Schema,
+  type Scope,
+  type Stream
+} from "effect"
 import { Cached, type CacheError, CacheKey, type Caching, Strategy } from "effect-cached"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
@@ -334,3 +346,86 @@ Cached.set("k", 1, { tll: 1 })
 load.pipe(Cached.invalidateAfter([5]))
 // @ts-expect-error a key that is none
 Cached.invalidate(5)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// bulk
+// ---------------------------------------------------------------------------------------------------------------------
+
+const strategy = Strategy.ttl({ ttl: 1 })
+declare const loadMany: (
+  keys: ReadonlyArray<Weather>
+) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, "all", Client | Scope.Scope>
+type Answers<A, E> = ReadonlyArray<Exit.Exit<A, E>>
+
+const manyReports = Cached.many(Weather, { lookup: loadMany, strategy })
+const reports = manyReports([{ id: "a", days: 1 }])
+same<typeof reports, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
+const reportsAnew = manyReports.refresh(new Set([{ id: "a", days: 1 }]))
+same<typeof reportsAnew, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
+const reportKey = manyReports.key({ id: "a", days: 1 })
+same<typeof reportKey, Weather>(true)
+const limitedReports = Cached.many(Weather, { lookup: loadMany, strategy, timeout: "1 second" })([])
+same<typeof limitedReports, Effect.Effect<Answers<number, Down | Http | LoadTimeout>, "all", Client | Cache>>(true)
+const days = Cached.many(Today, {
+  lookup: (keys) => {
+    same<typeof keys, ReadonlyArray<Today>>(true)
+    return Effect.succeed(keys.map(() => Exit.succeed(new Date())))
+  },
+  strategy
+})([{ id: "x" }])
+same<typeof days, Effect.Effect<Answers<Date, never>, never, Zone | Cache>>(true)
+Cached.many(Weather, {
+  lookup: loadMany,
+  strategy: Strategy.ttl({ ttl: (exit: Exit.Exit<number, Down>) => Exit.isSuccess(exit) ? exit.value : 0 }),
+  tags: (exit, key) => {
+    same<typeof exit, Exit.Exit<number, Down>>(true)
+    return [key.id]
+  }
+})
+// @ts-expect-error an unknown option
+Cached.many(Weather, { lookup: loadMany, strategy, tll: 1 })
+// @ts-expect-error no strategy
+Cached.many(Weather, { lookup: loadMany })
+// @ts-expect-error values of another type than the key's
+Cached.many(Weather, { lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed("x"))), strategy })
+// @ts-expect-error no Exits
+Cached.many(Weather, { lookup: () => Effect.succeed([1]), strategy })
+// @ts-expect-error one payload in place of a list
+manyReports({ id: "a", days: 1 })
+
+const gotMany = Cached.getMany([key, new Weather({ id: "b", days: 2 })])
+same<typeof gotMany, Effect.Effect<ReadonlyArray<Option.Option<number>>, never, Cache>>(true)
+const setMany = Cached.setMany([[key, 5]], { ttl: 1 })
+same<typeof setMany, Effect.Effect<void, never, Cache>>(true)
+const removedMany = Cached.removeMany([key, "k"])
+same<typeof removedMany, Effect.Effect<number, never, Cache>>(true)
+// @ts-expect-error a value of another type than the key's
+Cached.setMany([[key, "x"]])
+
+declare const origin: RequestResolver.RequestResolver<Weather>
+declare const origins: RequestResolver.RequestResolver<Weather | Today>
+const resolver = Cached.resolver(origin, { strategy })
+same<typeof resolver, Effect.Effect<RequestResolver.RequestResolver<Weather>, never, Cache>>(true)
+const requested = Effect.request(key, resolver)
+same<typeof requested, Effect.Effect<number, Down, Cache>>(true)
+const resolvers = Cached.resolver(origins, { strategy, tags: (_, key) => [key.id] })
+const requestedDay = Effect.request(new Today({ id: "x" }), resolvers)
+same<typeof requestedDay, Effect.Effect<Date, never, Zone | Cache>>(true)
+// @ts-expect-error no room for a LoadTimeout
+Cached.resolver(origin, { strategy, timeout: 1 })
+// @ts-expect-error an unknown option
+Cached.resolver(origin, { strategy, tll: 1 })
+
+const oneReport = Cached.fn(Weather, { lookup: () => load, strategy })
+const warming = Cached.warm(oneReport, [{ id: "a", days: 1 }], { concurrency: 2 })
+same<typeof warming, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
+const warmingMany = Cached.warm(manyReports, [{ id: "a", days: 1 }])
+same<typeof warmingMany, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
+const fresh = Cached.keepFresh(oneReport, { id: "a", days: 1 }, Schedule.spaced(1))
+same<typeof fresh, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)
+// @ts-expect-error a payload of another class
+Cached.warm(oneReport, [{ id: 1 }])
+// @ts-expect-error the same
+Cached.keepFresh(oneReport, { id: 1 }, Schedule.spaced(1))
+// @ts-expect-error no cached function
+Cached.warm(() => load, [])

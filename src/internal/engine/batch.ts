@@ -1,8 +1,9 @@
 import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { addEdge, type Flight, Loading, removeEdge, type Resume } from "./flight.ts"
 import { infoOf, type Key } from "./keys.ts"
 
@@ -16,16 +17,29 @@ import { infoOf, type Key } from "./keys.ts"
 export interface Batch {
   /** a flight is made, whose load is a part of this */
   readonly enter: (flight: Flight) => void
-  /** it will not come, or not soon */
-  readonly leave: (flight: Flight) => void
+  /** it will not come, or asks again when that time has come */
+  readonly leave: (flight: Flight, askingAt?: number) => void
+  /** who has left asks again whether it may load; so will those whose time has come too: they are one call */
+  readonly comeBack: (now: number) => void
   /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
   /** all have entered */
   readonly close: () => void
+  readonly options: Options
   /** why the call has failed as a whole */
   failed: Cause.Cause<unknown> | undefined
+  /** its failure has been said: once, not for each key */
+  isNoted: boolean
   /** those of its flights that run; a batch in the background counts as one refresh */
   readonly flights: Set<Flight>
+}
+
+export interface Options {
+  readonly loadAll: LoadAll
+  /** what the read has left of its store budget, where it has asked the store already */
+  readonly leftMillis?: number | undefined
+  /** its call is tried again by itself */
+  readonly retries?: boolean | undefined
 }
 
 export type LoadAll = (
@@ -45,9 +59,14 @@ interface Call {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-export const make = (loadAll: LoadAll): Batch => {
+/** who asks again so soon after another is waited for */
+const togetherMillis = 5
+
+export const make = (options: Options): Batch => {
+  const { loadAll } = options
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
+  const away = new Map<Flight, number>()
   let isOpen = true
 
   const fireIfComplete = (): void => {
@@ -60,8 +79,11 @@ export const make = (loadAll: LoadAll): Batch => {
   const fire = (items: ReadonlyArray<Item>): void => {
     const call: Call = { waiting: new Set(items), fiber: undefined }
     const [first] = items as [Item, ...Array<Item>]
+    const now = Context.get(first.context, Clock.Clock).currentTimeMillisUnsafe()
     for (const item of items) {
       item.call = call
+      // waiting for the others' steps was no load
+      item.flight.startedAt = now
       // the call runs in the name of the first: who needs another of its keys closes a cycle
       if (item !== first) addEdge(item.flight, first.flight)
     }
@@ -85,24 +107,35 @@ export const make = (loadAll: LoadAll): Batch => {
     if (call.waiting.size === 0) fiber.interruptUnsafe()
   }
 
-  /** with the last who waits for it the call ends */
-  const withdraw = (item: Item): void => {
+  /** with the last who waits for it the call ends, and that one waits for its finalizers */
+  const withdraw = (item: Item): Effect.Effect<unknown> => {
     ready.delete(item)
     const { call } = item
-    if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return
+    if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return Effect.void
     call.fiber?.interruptUnsafe()
+    return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
   }
 
-  const leave = (flight: Flight): void => {
+  const leave = (flight: Flight, askingAt?: number): void => {
+    if (askingAt === undefined) away.delete(flight)
+    else away.set(flight, askingAt)
     if (pending.delete(flight)) fireIfComplete()
   }
 
   const batch: Batch = {
     enter: (flight) => {
-      pending.add(flight)
       batch.flights.add(flight)
+      // who comes later is called for by itself, and nobody waits for it
+      if (isOpen) pending.add(flight)
     },
     leave,
+    comeBack: (now) => {
+      for (const [flight, askingAt] of away) {
+        if (askingAt > now + togetherMillis) continue
+        away.delete(flight)
+        pending.add(flight)
+      }
+    },
     load: (key) =>
       Effect.withFiber((fiber) =>
         Effect.callback((resume) => {
@@ -117,14 +150,16 @@ export const make = (loadAll: LoadAll): Batch => {
           ready.add(item)
           pending.delete(flight)
           fireIfComplete()
-          return Effect.sync(() => withdraw(item))
+          return Effect.suspend(() => withdraw(item))
         })
       ),
     close: () => {
       isOpen = false
       fireIfComplete()
     },
+    options,
     failed: undefined,
+    isNoted: false,
     flights: new Set()
   }
   return batch

@@ -27,6 +27,7 @@ export const checked = (store: Store): Store => {
       if (isAnswer(answer, tags.length)) return answer
       throw corrupt("get")
     }),
+    getMany: (ids) => ask("getMany", () => store.getMany(ids), (answer) => isList(answer, ids.length)),
     set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isAnything),
     remove: (id) => ask("remove", () => store.remove(id), isAnything),
     touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),
@@ -49,6 +50,9 @@ const isNumber = (u: unknown): boolean => typeof u === "number" && !Number.isNaN
 const isAnswer = (answer: Effect.Success<ReturnType<Store["get"]>>, tags: number): boolean =>
   isObject(answer) && (answer.entry === undefined || isStored(answer.entry)) &&
   Array.isArray(answer.versions) && answer.versions.length === tags
+
+const isList = (answer: Effect.Success<ReturnType<Store["getMany"]>>, ids: number): boolean =>
+  Array.isArray(answer) && answer.length === ids && answer.every((entry) => entry === undefined || isStored(entry))
 
 const isTaken = (taken: Effect.Success<ReturnType<Store["take"]>>): boolean =>
   isObject(taken) && (taken._tag === "Hit" ? isStored(taken.entry) : taken._tag === "Lead" ? isLead(taken) : true)

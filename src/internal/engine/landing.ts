@@ -168,8 +168,11 @@ const note = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, n
   const what = flight.refresh
     ? `The refresh of "${flight.id}" ${flight.overdue ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${flight.id}" failed; a stale value may be served`
-  if (pauseMillis > 0) {
-    holdOff(self, flight.id, now + pauseMillis)
+  if (pauseMillis > 0) holdOff(self, flight.id, now + pauseMillis)
+  const { batch } = flight.request
+  const isSaid = batch?.isNoted === true
+  if (batch !== undefined) batch.isNoted = true
+  if (pauseMillis > 0 && !isSaid) {
     Log.warning(self, what, exit.cause)
   } else {
     Log.debug(self, what, exit.cause)

@@ -84,11 +84,13 @@ export const lead = Effect.fnUntraced(function*(
     }
     if (taken._tag === "Wait") {
       if (flight.refresh && flight.waiters.size === 0) return Elsewhere
-      request.batch?.leave(flight)
       waited = true
-      yield* Effect.sleep(Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis)))
+      const pauseMillis = Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis))
+      request.batch?.leave(flight, clock.currentTimeMillisUnsafe() + pauseMillis)
+      yield* Effect.sleep(pauseMillis)
       // waiting for another process is not the store's slowness
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis
+      request.batch?.comeBack(clock.currentTimeMillisUnsafe())
       continue
     }
     rejected++

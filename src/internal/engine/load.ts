@@ -135,7 +135,10 @@ const throughStore = Effect.fnUntraced(function*(
 ): Effect.fn.Return<unknown, unknown, any> {
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
-  const budget: Budget = { leftMillis: flight.policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
+  const budget: Budget = {
+    leftMillis: flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
+      self.backend!.budgetMillis
+  }
   if (flight.fetches) {
     const rejected = flight.seen
     flight.outdated = false

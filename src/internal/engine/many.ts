@@ -1,9 +1,11 @@
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
+import { type Budget, isFault } from "./backend.ts"
 import * as Batch from "./batch.ts"
 import { Entry } from "./entry.ts"
 import { fetchMany } from "./fetchMany.ts"
@@ -15,9 +17,10 @@ import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
 import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction, rejectedOf } from "./read.ts"
-import { isThrottled, refresh, retried } from "./refresh.ts"
+import { drain, enqueue, isThrottled, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
-import { decide, decideKept, noteServed, serve, servedAs, slide } from "./serve.ts"
+import { decide, decideAt, diceOf, hasOutstayed, noteServed, serve, servedAs, slide } from "./serve.ts"
+import { StrictFault } from "./strict.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
 /** A read of many keys at once. */
@@ -28,6 +31,8 @@ export interface ManyRequest {
   /** the read of one of them, in a batch */
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
+  /** the keys have readers of their own: what is wrong with one of them, or fails its call, is told to that one alone */
+  readonly isApart: boolean
 }
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
@@ -37,6 +42,8 @@ interface Missing {
   readonly key: Key
   readonly id: string
   readonly places: Array<number>
+  /** what memory had */
+  readonly former: Entry | undefined
   stale: Entry | undefined
   seen: string | undefined
   /** the store was asked already, or need not be */
@@ -73,19 +80,26 @@ const readTogether = (
 ): Effect.Effect<Exits, unknown, any> => {
   const { keys } = many
   const exits = Array.from<Exit.Exit<unknown, unknown>>({ length: keys.length })
-  const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy }
+  const { mutations } = self
+  const budget = self.backend && { leftMillis: policy.storeTimeoutMillis ?? self.backend.budgetMillis }
+  const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy, mutations, budget }
   const looks = Policy.readsNormally(policy) && believesMemory(self, policy)
+  // all in this step: one time for all of them
+  const now = nowOf(fiber)
+  const dice = diceOf(fiber)
   const isSeen = self.watchers.events !== undefined || policy !== Policy.standard
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     const id = idOf(key)
     const entry = looks ? Memory.peek(self.memory, self.tags, id) : undefined
-    const decision = entry === undefined ? Load : decideKept(self, fiber, many.template, entry)
+    const decision = entry === undefined || hasOutstayed(many.template, entry, now)
+      ? Load
+      : decideAt(many.template, entry, now, dice)
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
       self.memory.policy.read(entry!)
-      if (many.template.slides && policy.writes) slide(self, many.template, entry!, nowOf(fiber))
+      if (many.template.slides && policy.writes) slide(self, many.template, entry!, now)
       if (isSeen) noteServed(self, fiber, requestOf(reading, key), entry!, "memory")
       exits[i] = entry!.exit
     } else if (!isServed(self, reading, i, key, entry, decision)) miss(reading, i, key, id, entry, decision)
@@ -99,7 +113,7 @@ const readTogether = (
     Effect.suspend(() => {
       refreshDue(self, reading)
       const rest = missing.filter(({ places: [place] }) => exits[place!] === undefined)
-      return rest.length === 0 ? Exit.succeed(exits) : joinAll(self, reading, rest)
+      return rest.length === 0 ? conclude(reading, []) : joinAll(self, reading, rest)
     })
   )
 }
@@ -112,11 +126,15 @@ interface Reading {
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
   readonly policy: Policy.Policy
+  /** the engine's count of them when it began: what is stale was found before all that came after */
+  readonly mutations: number
+  /** for all store steps of this read together */
+  readonly budget: Budget | undefined
 }
 
 /** for what is told of one key */
 const requestOf = ({ many }: Reading, key: Key): Request => many.requestOf(key, noBatch)
-const noBatch = Batch.make(() => Effect.succeed([]))
+const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
 /** An entry that is due for a refresh, or stale while nobody may try again. */
 const isServed = (
@@ -130,7 +148,8 @@ const isServed = (
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
-  if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
+  // after an invalidation others must not fall back on it
+  if (isDue && reading.mutations === self.mutations) reading.due.set(entry!.id, { key, entry: entry! })
   reading.exits[place] = serve(
     self,
     fiber,
@@ -156,6 +175,7 @@ const miss = (
     key,
     id,
     places: [place],
+    former: entry,
     stale: isStale ? entry : undefined,
     seen: rejectedOf(reading.fiber, reading.many.template, entry),
     asked: isStale
@@ -169,11 +189,15 @@ const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void =
   due.clear()
   if (!policy.writes) return
   const context = fiber.context as Context.Context<never>
-  const batch = Batch.make((keys) => retried(many.loadAll(keys), self.refreshing.retry))
+  const batch = Batch.make({
+    loadAll: (keys) => retried(Effect.suspend(() => many.loadAll(keys)), self.refreshing.retry),
+    retries: true
+  })
   for (const { entry, key } of entries) {
     if (openTransaction(fiber, entry.id) !== undefined) continue
-    refresh(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) })
+    enqueue(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) })
   }
+  drain(self)
   batch.close()
 }
 
@@ -183,25 +207,34 @@ const askStore = (
   reading: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<void, never, any> => {
-  const { fiber, policy } = reading
+  const { budget, fiber, mutations, policy } = reading
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
-  const { mutations } = self
-  const budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
-  return Effect.map(fetchMany(self, budget, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id)), (found) => {
+  const asking = fetchMany(self, budget!, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id))
+  return Effect.map(asking, (found) => {
     const now = nowOf(fiber)
     for (const [i, one] of toAsk.entries()) {
       const answer = found[i]
-      one.asked = !(answer instanceof Error)
-      if (answer instanceof Error) continue
+      // a store that has failed is not asked for each of them again
+      one.asked = true
+      if (isFault(answer)) {
+        if (policy.strict) refuse(reading, one, new StrictFault(answer))
+        continue
+      }
       if (!(answer instanceof Entry) || answer.writeId === one.seen) {
         one.seen = answer instanceof Entry ? answer.writeId : answer ?? one.seen
         continue
       }
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.seen = answer.writeId
-      // what was invalidated while the store was asked may still be answered, but not be kept
-      else if (self.mutations === mutations && policy.writes) keep(self, reading.many.template, answer, now)
+      // what was invalidated while the store was asked may still be answered, but not be kept; nor in place of what has
+      // come into memory meanwhile, or is on its way
+      else if (
+        self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
+        self.memory.entries.get(one.id) === one.former
+      ) {
+        keep(self, reading.many.template, answer, now)
+      }
       if (decision === Serve) {
         const exit = serve(self, fiber, requestOf(reading, one.key), answer, "store")
         for (const place of one.places) reading.exits[place] = exit
@@ -216,27 +249,26 @@ const askStore = (
   })
 }
 
+const refuse = ({ exits }: Reading, { places }: Missing, fault: StrictFault): void => {
+  for (const place of places) exits[place] = Exit.die(fault)
+}
+
 /** Joins what runs, and loads the rest in one call. */
 const joinAll = (
   self: Engine,
-  { exits, fiber, many, policy }: Reading,
+  reading: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<Exits, unknown, any> =>
   Effect.callback<Exits, unknown>((resume) => {
-    const batch = Batch.make(many.loadAll)
+    const { budget, exits, fiber, many, mutations, policy } = reading
+    const batch = Batch.make({ loadAll: many.loadAll, leftMillis: budget?.leftMillis })
     // a call that failed as a whole is everybody's failure
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
-    const finish = (): Effect.Effect<Exits, unknown> => {
-      for (const { failed } of batches) {
-        if (failed !== undefined && isShown(failed, exits)) return Effect.failCause(failed)
-      }
-      return Exit.succeed(exits)
-    }
     const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
       for (const place of places) exits[place] = exit
-      if (--left === 0) resume(finish())
+      if (--left === 0) resume(conclude(reading, batches))
     }
     for (const one of missing) {
       const { asked, id, key, seen, stale } = one
@@ -247,8 +279,8 @@ const joinAll = (
         policy,
         fetches: Policy.readsNormally(policy) && self.backend !== undefined && !asked,
         stale,
-        seen: seen ?? stale?.writeId,
-        mutations: self.mutations
+        seen: seen ?? stale?.writeId ?? toReplace(self, policy, id),
+        mutations
       }
       const resumeOne: Resume = (effect) => {
         if (Exit.isExit(effect)) return answer(one, effect)
@@ -265,6 +297,30 @@ const joinAll = (
       Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
     )
   })
+
+/** What failed the read as a whole is not for its reader to find among the answers. */
+const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> => {
+  if (many.isApart) return Exit.succeed(exits)
+  const refusal = exits.find(isRefusal)
+  if (refusal !== undefined) return refusal as Exit.Exit<never, unknown>
+  for (const { failed } of batches) {
+    if (failed !== undefined && isShown(failed, exits)) return Exit.failCause(failed)
+  }
+  return Exit.succeed(exits)
+}
+
+/** what is in memory is what a refresh is to replace */
+const toReplace = (self: Engine, policy: Policy.Policy, id: string): string | undefined =>
+  Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tags, id)?.writeId
+
+/** what is no answer of a key's load but wrong with the read itself */
+const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) =>
+    Cause.isDieReason(reason) && refusals.some((refusal) => reason.defect instanceof refusal)
+  )
+
+const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
 
 /** a stale value may have stood in for it everywhere */
 const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
@@ -293,8 +349,8 @@ export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, 
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    // what runs in it is no load of the cached effect around it
-    Batch.checked(once, Effect.provideService(Effect.scoped(loadAll(once)), Loading, undefined)),
+    // what runs in it is no load of a cached effect around it
+    Batch.checked(once, Effect.provideService(Effect.scoped(Effect.suspend(() => loadAll(once))), Loading, undefined)),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )
 }

@@ -23,6 +23,12 @@ export interface RefreshOptions {
 
 /** Loads anew with nobody waiting: one per id, so many at once, tried again when it fails, ended when it hangs. */
 export const refresh = (self: Engine, options: RefreshOptions): void => {
+  enqueue(self, options)
+  drain(self)
+}
+
+/** As `refresh`, but begins only with the next `drain`. */
+export const enqueue = (self: Engine, options: RefreshOptions): void => {
   const { context, entry, id, now, request } = options
   if (self.closed || self.flights.has(id) || isThrottled(self, request, id, now)) return
   const flight = Load.make(self, {
@@ -41,7 +47,6 @@ export const refresh = (self: Engine, options: RefreshOptions): void => {
   if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Refresh" })
   flight.queued = true
   self.refreshing.queue.add(flight)
-  drain(self)
 }
 
 /** Starts what waits for room, from one loop: a refresh that ends at once would start the next inside itself. */
@@ -93,7 +98,7 @@ const begin = (self: Engine, flight: Flight): void => {
     return load
   })
   // a batch is tried again as a whole
-  Load.launch(self, flight, batch === undefined ? retried(anew, self.refreshing.retry) : load)
+  Load.launch(self, flight, batch?.options.retries === true ? load : retried(anew, self.refreshing.retry))
   limitUnattended(self, flight)
 }
 

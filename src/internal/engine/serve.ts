@@ -53,7 +53,7 @@ const noDice = (): number => 0
 // one function for all reads: `decide` is synchronous, so it can ask for the fiber that reads now
 let player: Fiber.Fiber<any, any> | undefined
 const dice = (): number => player!.getRef(Random.Random).nextDoubleUnsafe()
-const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
+export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
   player = fiber
   return dice
 }

@@ -146,6 +146,7 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
     }
     return readMany(Array.from(payloads, keyOf))
   }
+  Combine.markMany(call)
   return Object.assign(call, {
     key: keyOf,
     invalidate: (payloads: Iterable<unknown>) => invalidateMany(Array.from(payloads, keyOf)),

@@ -145,7 +145,7 @@ export const make = (storage: Storage): Store => {
         Exit.succeed(tags.invalidate(names, () => Tags.newVersion(fiber.getRef(Random.Random)), mode))
       ),
     scan: scan ?? (() => Stream.fromEffect(unsupported("scan"))),
-    size: storage.size ?? (scan === undefined ? unsupported("size") : Stream.runCount(scan())),
+    size: storage.size ?? (scan === undefined ? unsupported("size") : Stream.runCount(Stream.suspend(() => scan()))),
     clear: clearStored === undefined ? unsupported("clear") : clear(clearStored),
     increment: storage.increment ??
       ((name, by, options) =>

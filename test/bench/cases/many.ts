@@ -1,0 +1,39 @@
+/** A thousand hits in memory through one `Cached.many`, beside a thousand single hits. */
+import { Effect, Exit, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { inTurn, nanos, print, repeat } from "../measure.ts"
+
+const count = 1000
+const warmup = 200
+const rounds = 400
+
+class Page extends CacheKey.Class<Page>()("Page", {
+  payload: { name: Schema.String, page: Schema.Number },
+  success: Schema.Number
+}) {}
+
+const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
+const page = Cached.fn(Page, { lookup: () => Effect.succeed(1), strategy })
+const pages = Cached.many(Page, { lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), strategy })
+
+const payloads = Array.from({ length: count }, (_, i) => ({ name: `user:${i}`, page: i }))
+
+const subjects: { readonly [name: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
+  "Cached.fn, one by one": repeat((i) => page(payloads[i]!), count),
+  "Cached.many": pages(payloads)
+}
+
+const program = Effect.gen(function*() {
+  yield* pages(payloads)
+  const rows = yield* inTurn({ subjects: Object.keys(subjects), warmup, rounds }, (name) =>
+    Effect.gen(function*() {
+      const start = nanos()
+      yield* subjects[name]!
+      return (nanos() - start) / count
+    }))
+  const stats = yield* Cached.stats
+  if (stats.hits !== 2 * count * (warmup + rounds)) throw new Error(`only ${stats.hits} hits`)
+  return rows
+})
+
+print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))))
