@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import type { Stored, TagVersion } from "../../CacheEntry.ts"
+import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../CacheError.ts"
 import type { Codec } from "../../Serializer.ts"
 import type { Markers } from "../../Store.ts"
@@ -240,7 +240,7 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
       answer = get(id, tags)
       if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
     }
-    validity = validityOf(self, stored, tags, answer.versions)
+    validity = validityOf(self, stored.meta, tags, answer.versions)
     if (validity === "gone") return stored.meta.writeId
   } catch {
     // asked once more as an effect, which knows what to do with a fault
@@ -267,15 +267,16 @@ const decodeNow = (codec: Codec<unknown, any>, payload: Uint8Array): Effect.Effe
 /** By the tags of an entry: as good as ever, stale by a soft invalidation, or gone. */
 type Validity = "valid" | "soft" | "gone"
 
-const validityOf = (
+export const validityOf = (
   self: Engine,
-  { meta }: Stored,
+  meta: Meta,
   asked: ReadonlyArray<string>,
   versions: ReadonlyArray<string | undefined>
 ): Validity => {
   if (meta.tags.length === 0) return "valid"
-  if (Journal.distrustsTags(self.backend!.journal, tagNames(meta.tags))) return "gone"
-  let validity: Validity = "valid"
+  const lost = Journal.lostMode(self.backend!.journal, tagNames(meta.tags))
+  if (lost === "hard") return "gone"
+  let validity: Validity = lost ?? "valid"
   for (const { tag, version } of meta.tags) {
     const now = versions[asked.indexOf(tag)]
     if (now === version) continue
@@ -328,7 +329,7 @@ export const reviveNow = (self: Engine, reviving: Reviving): Effect.Effect<Found
   const { writeId } = stored.meta
   if (stored.meta.expiresAt <= now) return Effect.succeed(writeId)
   const names = tagNames(stored.meta.tags)
-  const validity = validityOf(self, stored, tags, versions)
+  const validity = validityOf(self, stored.meta, tags, versions)
   // distrust may have ended since the store was asked, with an answer from before the tag's invalidation
   if (validity === "gone" || Tags.changedSince(self.tags, names, bornAt)) return Effect.succeed(writeId)
   const softened = validity === "soft" || Tags.softenedSince(self.tags, names, bornAt)

@@ -11,7 +11,8 @@ import { ask, type Budget, encode, fetch, type Found, isFault, versionsOf } from
 import { Entry } from "./entry.ts"
 import { fetchMany } from "./fetchMany.ts"
 import type { Fault } from "./flight.ts"
-import { forget, invalidateIds, replaceInStore } from "./invalidate.ts"
+import { forget, invalidateIds, replaceInStore, replay } from "./invalidate.ts"
+import * as Journal from "./journal.ts"
 import { idOf, type Key, tagsOf, tagsWith } from "./keys.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
@@ -37,7 +38,12 @@ export const lookupMany = (
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
-    if (policy.invalidates) return Effect.as(invalidateIds(self, keys.map(idOf)), keys.map(() => undefined))
+    if (policy.invalidates && !policy.bypass) {
+      return Effect.as(
+        invalidateIds(self, keys.map(idOf)),
+        keys.map(() => undefined)
+      )
+    }
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))
     const missing = keys.filter((_, i) => entries[i] === undefined)
     if (missing.length === 0 || self.backend === undefined || !policy.readsStore) return Effect.succeed(entries)
@@ -126,7 +132,8 @@ export const set = Effect.fnUntraced(function*(
     id,
     exit: Exit.succeed(value),
     createdAt: now,
-    softExpiresAt: kept?.softExpiresAt ?? now + options.ttlMillis,
+    // it is as fresh as any other that is put in
+    softExpiresAt: kept?.expiresAt ?? now + options.ttlMillis,
     expiresAt: kept?.expiresAt ?? now + options.ttlMillis,
     loadMillis: 0,
     tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
@@ -141,7 +148,10 @@ export const set = Effect.fnUntraced(function*(
   if (condition !== undefined) {
     if (self.backend === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false
-    } else if (!(yield* setIf(self, key, entry, condition, budgetOf(self, policy)))) return false
+    } else if (!(yield* setIf(self, key, entry, condition, budgetOf(self, policy)))) {
+      doubt(self, id, condition)
+      return false
+    }
     // what came in between is newer than this: then it is left to the store
     if (self.backend !== undefined && self.mutations !== mutations) {
       forget(self, id)
@@ -170,6 +180,13 @@ const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: n
   }
 }
 
+/** The store knows better than a copy here that says the condition holds: who reads it once more gets what is there. */
+const doubt = (self: Engine, id: string, condition: SetCondition): void => {
+  const copy = self.memory.entries.get(id)
+  if (copy === undefined || condition._tag === "IfAbsent") return
+  if (condition._tag === "IfPresent" || copy.writeId === condition.writeId) Memory.remove(self.memory, id, "doubted")
+}
+
 /** in one step with its condition; what cannot be known is the caller's to know */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
@@ -179,19 +196,37 @@ const setIf = Effect.fnUntraced(function*(
   budget: Budget
 ): Effect.fn.Return<boolean, StoreError, any> {
   const { store } = self.backend!
+  const unknown = (cause?: unknown) =>
+    new StoreError({
+      store: store.name,
+      operation: "set",
+      reason: "Unavailable",
+      ...cause === undefined ? {} : { cause }
+    })
+  if (!(yield* isBelieved(self, entry, budget))) return yield* unknown()
   const stored = yield* toStored(self, key, entry, budget)
-  if (isFault(stored) || stored === undefined) {
-    const cause = isFault(stored) ? { cause: stored } : {}
-    return yield* stored instanceof StoreError
-      ? stored
-      : new StoreError({ store: store.name, operation: "set", reason: "Unavailable", ...cause })
-  }
-  const answer = yield* ask(self, budget, "set", store.set(entry.id, stored, condition))
+  if (stored instanceof StoreError) return yield* stored
+  if (isFault(stored) || stored === undefined) return yield* unknown(stored)
+  // it may be carried out all the same
+  const doubted = Effect.sync(() => forget(self, entry.id))
+  const answer = yield* Effect.onInterrupt(
+    ask(self, budget, "set", store.set(entry.id, stored, condition)),
+    () => doubted
+  )
   if (!isFault(answer)) return answer
-  // it may have been carried out all the same
-  forget(self, entry.id)
+  yield* doubted
   return yield* answer
 })
+
+/** What was invalidated and is not acknowledged is there for the store still: it is told once more, before it is asked. */
+const isBelieved = (self: Engine, { id, tags }: Entry, budget: Budget): Effect.Effect<boolean> => {
+  const { journal } = self.backend!
+  const isLost = () =>
+    Journal.lost(journal).some(({ target }) =>
+      target._tag === "All" || (target._tag === "Id" ? target.id === id : target.tags.some((tag) => tags.includes(tag)))
+    )
+  return isLost() ? Effect.map(replay(self, budget), () => !isLost()) : Effect.succeed(true)
+}
 
 /** Gives what is there another lifetime from now on; `false` where there is nothing. */
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
@@ -209,7 +244,8 @@ export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<
     }
     // what was read from the store before has the old deadlines
     self.mutations++
-    if (self.backend === undefined) return Effect.succeed(wasThere)
+    // what the store has under it may be what was invalidated
+    if (self.backend === undefined || Journal.distrustsId(self.backend.journal, id)) return Effect.succeed(wasThere)
     const { store } = self.backend
     return Effect.map(
       ask(self, budgetOf(self, policy), "touch", store.touch(id, { softExpiresAt: expiresAt, expiresAt })),

@@ -105,5 +105,18 @@ export const lost = (self: Journal): Array<Item> => {
 export const distrustsId = (self: Journal, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 
+/** What the store has not acknowledged of these tags: that what has them is gone, or that it is stale. */
+export const lostMode = (self: Journal, tags: ReadonlyArray<string>): Mode | undefined => {
+  if (self.tags.size === 0) return undefined
+  let mode: Mode | undefined
+  for (const tag of tags) {
+    const target = self.tags.get(tag)?.target
+    if (target?._tag !== "Tags") continue
+    if (target.mode === "hard") return "hard"
+    mode = "soft"
+  }
+  return mode
+}
+
 export const distrustsTags = (self: Journal, tags: ReadonlyArray<string>): boolean =>
   self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))

@@ -262,7 +262,7 @@ export const invalidateAfter: {
       const keys: Array<AnyKey> = []
       for (const target of list) {
         if (typeof target === "string" || Key.isCacheKey(target)) keys.push(target)
-        else tags.push(target.tag)
+        else tags.push((target as { readonly tag: string } | null)?.tag as string)
       }
       return Effect.all([invalidateMany(keys), invalidateTags(tags)], { concurrency: "unbounded" })
     })

@@ -6,6 +6,7 @@ import { CacheConfigError, type StoreError } from "../../CacheError.ts"
 import type { Caching, Known, Shape } from "../../Caching.ts"
 import type { SetCondition as StoreCondition } from "../../Store.ts"
 import { toMillis } from "../../Ttl.ts"
+import { knownOf } from "../engine/whole.ts"
 import { refuseUnknown } from "../options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, use, type ValueOf } from "./use.ts"
 
@@ -151,8 +152,7 @@ export const getEntry = <K extends AnyKey>(
   use((caching) =>
     Effect.map(caching.find(checked(key)), (found) => {
       if (found === undefined || Exit.isFailure(found.exit)) return Option.none()
-      const { exit, writeId = "", ...known } = found
-      return Option.some({ ...known, writeId, value: exit.value as ValueOf<K> })
+      return Option.some({ ...knownOf(found), writeId: found.writeId!, value: found.exit.value as ValueOf<K> })
     })
   )
 

@@ -79,7 +79,7 @@ export const make = (storage: Storage): Store => {
         ? Exit.succeed(false)
         : Effect.flatMap(storage.get(id), (stored) =>
           Effect.clockWith((clock) => {
-            const entry = touched(stored, options, clock.currentTimeMillisUnsafe())
+            const entry = touched(stored, options, clock.currentTimeMillisUnsafe(), tags)
             return entry === undefined ? Exit.succeed(false) : Effect.as(storage.set(id, entry), true)
           }))
     )
