@@ -244,8 +244,7 @@ it.effect("a strategy of one's own that refreshes whatever the age serves nothin
       decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.ServeAndRefresh,
       lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
     }
-    const get = (n: number) =>
-      Cached.withStrategy(Effect.succeed(n), { key: "k", tags: ["t"], strategy: always })
+    const get = (n: number) => Cached.withStrategy(Effect.succeed(n), { key: "k", tags: ["t"], strategy: always })
     expect(yield* get(1)).toBe(1)
     yield* soften
     expect(yield* get(2)).toBe(2)
