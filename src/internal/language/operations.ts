@@ -118,10 +118,21 @@ export const setOptions = (options: SetOptions & Partial<Conditions>): Parameter
   }
 }
 
-const conditionOf = ({ ifAbsent, ifPresent, ifUnchanged }: Partial<Conditions>): StoreCondition | undefined => {
+const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
+  const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
+  // what is only meant as a condition must not become none
+  if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
+    throw new CacheConfigError({ message: "Cached.set: ifAbsent and ifPresent are true, or left out" })
+  }
+  if (typeof ifUnchanged !== "string" && "ifUnchanged" in options) {
+    throw new CacheConfigError({
+      message:
+        "Cached.set: ifUnchanged is the writeId that Cached.getEntry has told; where it finds nothing, use ifAbsent"
+    })
+  }
   const conditions: Array<StoreCondition> = []
-  if (ifAbsent === true) conditions.push({ _tag: "IfAbsent" })
-  if (ifPresent === true) conditions.push({ _tag: "IfPresent" })
+  if (ifAbsent) conditions.push({ _tag: "IfAbsent" })
+  if (ifPresent) conditions.push({ _tag: "IfPresent" })
   if (ifUnchanged !== undefined) conditions.push({ _tag: "IfUnchanged", writeId: ifUnchanged })
   if (conditions.length <= 1) return conditions[0]
   throw new CacheConfigError({ message: "Cached.set takes one condition: ifAbsent, ifPresent or ifUnchanged" })
