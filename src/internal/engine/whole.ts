@@ -102,7 +102,16 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
     const here = idsHere(self, prefix)
     if (self.backend === undefined) return remembered(self, here)
     const unseen = new Set(here)
-    const stored = Stream.tap(storedEntries(self, prefix), ({ id }) => Effect.sync(() => unseen.delete(id)))
+    const { journal } = self.backend
+    const stored = scan(self, prefix).pipe(
+      Stream.filter(({ id }) => !Journal.distrustsId(journal, id)),
+      Stream.grouped(chunk),
+      Stream.mapEffect((scanned) => {
+        for (const { id } of scanned) unseen.delete(id)
+        return valid(self, scanned)
+      }),
+      Stream.flatMap(Stream.fromIterable)
+    )
     // what the store did not take, or has lost, is in memory still
     return Stream.concat(stored, Stream.suspend(() => remembered(self, unseen)))
   })
@@ -141,14 +150,7 @@ export const knownOf = (entry: Known): Known => ({
   reads: entry.reads
 })
 
-const storedEntries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>
-  scan(self, prefix).pipe(
-    Stream.grouped(chunk),
-    Stream.mapEffect((scanned) => valid(self, scanned)),
-    Stream.flatMap(Stream.fromIterable)
-  )
-
-/** without what has expired, or was invalidated */
+/** without what has expired, or was invalidated by a tag */
 const valid = (self: Engine, scanned: ReadonlyArray<Scanned>): Effect.Effect<ReadonlyArray<Known>, StoreError> => {
   const tags = Array.from(new Set(scanned.flatMap(({ meta }) => meta.tags.map(({ tag }) => tag))))
   const versions = tags.length === 0
@@ -158,7 +160,7 @@ const valid = (self: Engine, scanned: ReadonlyArray<Scanned>): Effect.Effect<Rea
     Effect.map(versions, ({ versions }) => {
       const now = clock.currentTimeMillisUnsafe()
       return scanned.flatMap(({ id, meta }) => {
-        if (now >= meta.expiresAt || Journal.distrustsId(self.backend!.journal, id)) return []
+        if (now >= meta.expiresAt) return []
         const validity = validityOf(self, meta, tags, versions)
         if (validity === "gone") return []
         return [knownOf({
