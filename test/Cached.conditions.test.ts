@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "./promises/caches.ts"
 import { tempDirectory } from "./support/tempDirectory.ts"
@@ -307,3 +307,22 @@ describe("across engines on one folder", () => {
       expect(yield* Cached.getOption("k").pipe(Effect.provide(other))).toEqual(Option.some(3))
     }))
 })
+
+it.effect("P2 · a tag that is invalidated while the value is on its way: it is put in anew, behind that", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const layer = Layer.succeed(Store.Store, {
+      ...fake.store,
+      markers: (tags) => Effect.delay(fake.store.markers(tags), "100 millis")
+    })
+    yield* Effect.gen(function*() {
+      const setting = yield* start(Cached.set("k", 1, { ifAbsent: true, tags: ["t"] }))
+      yield* TestClock.adjust("50 millis")
+      yield* Cached.invalidateTag("t")
+      yield* TestClock.adjust("50 millis")
+      yield* settle
+      yield* TestClock.adjust("100 millis")
+      expect(yield* Fiber.join(setting)).toBe(true)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+    }).pipe(Effect.provide(over({ layer })))
+  }))

@@ -148,9 +148,13 @@ export const set = Effect.fnUntraced(function*(
   if (condition !== undefined) {
     if (self.backend === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false
-    } else if (!(yield* setIf(self, key, entry, condition, budgetOf(self, policy)))) {
-      doubt(self, id, condition)
-      return false
+    } else {
+      const done = yield* setIf(self, key, entry, condition, budgetOf(self, policy))
+      if (done === undefined) return yield* set(self, key, value, options)
+      if (!done) {
+        doubt(self, id, condition)
+        return false
+      }
     }
     // what came in between is newer than this: then it is left to the store
     if (self.backend !== undefined && self.mutations !== mutations) {
@@ -187,26 +191,27 @@ const doubt = (self: Engine, id: string, condition: SetCondition): void => {
   if (condition._tag === "IfPresent" || copy.writeId === condition.writeId) Memory.remove(self.memory, id, "doubted")
 }
 
-/** in one step with its condition; what cannot be known is the caller's to know */
+/**
+ * In one step with its condition; what cannot be known is the caller's to know. `undefined`: a tag was invalidated before
+ * the store was asked, so that the value would be born dead
+ */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
   entry: Entry,
   condition: SetCondition,
   budget: Budget
-): Effect.fn.Return<boolean, StoreError, any> {
+): Effect.fn.Return<boolean | undefined, StoreError, any> {
   const { store } = self.backend!
-  const unknown = (cause?: unknown) =>
-    new StoreError({
-      store: store.name,
-      operation: "set",
-      reason: "Unavailable",
-      ...cause === undefined ? {} : { cause }
-    })
-  if (!(yield* isBelieved(self, entry, budget))) return yield* unknown()
+  const unknown = { store: store.name, operation: "set", reason: "Unavailable" } as const
+  if (!(yield* isBelieved(self, entry, budget))) return yield* new StoreError(unknown)
   const stored = yield* toStored(self, key, entry, budget)
-  if (stored instanceof StoreError) return yield* stored
-  if (isFault(stored) || stored === undefined) return yield* unknown(stored)
+  if (stored === undefined) return undefined
+  if (isFault(stored)) {
+    return yield* stored instanceof StoreError
+      ? stored
+      : new StoreError({ ...unknown, cause: stored })
+  }
   // it may be carried out all the same
   const doubted = Effect.sync(() => forget(self, entry.id))
   const answer = yield* Effect.onInterrupt(
