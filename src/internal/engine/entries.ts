@@ -235,10 +235,15 @@ const isBelieved = (self: Engine, { id, tags }: Entry, budget: Budget): Effect.E
 
 /** Gives what is there another lifetime from now on; `false` where there is nothing. */
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
+  ttlMillis > 0
+    ? prolong(self, key, ttlMillis)
+    // a removal would count what has expired too
+    : Effect.tap(prolong(self, key, 0), () => invalidateIds(self, [idOf(key)]))
+
+const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
     const id = idOf(key)
-    if (ttlMillis <= 0) return Effect.map(invalidateIds(self, [id]), (removed) => removed > 0)
     const now = nowOf(fiber)
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tags, id)

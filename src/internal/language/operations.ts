@@ -246,7 +246,8 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes what is stored under a key; `false` where nothing was. As `invalidate`, but says so.
+ * Removes what is stored under a key; `false` where nothing was. As `invalidate`, but says so. A store may count what has
+ * expired and is not cleaned up.
  *
  * @category operations
  * @since 0.1.0
