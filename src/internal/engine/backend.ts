@@ -276,14 +276,14 @@ export const validityOf = (
   if (meta.tags.length === 0) return "valid"
   const lost = Journal.lostMode(self.backend!.journal, tagNames(meta.tags))
   if (lost === "hard") return "gone"
-  let validity: Validity = lost ?? "valid"
+  let validity: Validity = "valid"
   for (const { tag, version } of meta.tags) {
     const now = versions[asked.indexOf(tag)]
     if (now === version) continue
     if (now === undefined || !isSoftened(version, now)) return "gone"
     validity = "soft"
   }
-  return validity
+  return lost ?? validity
 }
 
 /** Reads any store, within the budget. */

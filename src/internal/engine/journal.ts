@@ -56,12 +56,20 @@ export const tagsTarget = (
   self: Journal,
   tags: ReadonlyArray<string>,
   mode: Mode
-): Extract<Target, { readonly _tag: "Tags" }> => {
+): Extract<Target, { readonly _tag: "Tags" }> => ({
+  _tag: "Tags",
+  tags,
+  mode: lostMode(self, tags) === "hard" ? "hard" : mode
+})
+
+/** What the store has not acknowledged of these tags: that what has them is gone, or that it is stale. */
+export const lostMode = (self: Journal, tags: ReadonlyArray<string>): Mode | undefined => {
+  if (!distrustsTags(self, tags)) return undefined
   const isHard = tags.some((tag) => {
     const target = self.tags.get(tag)?.target
     return target?._tag === "Tags" && target.mode === "hard"
   })
-  return { _tag: "Tags", tags, mode: isHard ? "hard" : mode }
+  return isHard ? "hard" : "soft"
 }
 
 /** The store was asked about it in vain. */
@@ -104,19 +112,6 @@ export const lost = (self: Journal): Array<Item> => {
 
 export const distrustsId = (self: Journal, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
-
-/** What the store has not acknowledged of these tags: that what has them is gone, or that it is stale. */
-export const lostMode = (self: Journal, tags: ReadonlyArray<string>): Mode | undefined => {
-  if (self.tags.size === 0) return undefined
-  let mode: Mode | undefined
-  for (const tag of tags) {
-    const target = self.tags.get(tag)?.target
-    if (target?._tag !== "Tags") continue
-    if (target.mode === "hard") return "hard"
-    mode = "soft"
-  }
-  return mode
-}
 
 export const distrustsTags = (self: Journal, tags: ReadonlyArray<string>): boolean =>
   self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))
