@@ -278,6 +278,15 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Cached.has("k")).toBe(false)
       }).pipe(provided))
 
+    it.effect("where CachePolicy.disable(\"invalidate\") says so it forgets nothing", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 0)
+        const disable = CachePolicy.disable("invalidate")
+        expect(yield* disable(Cached.invalidateFurther(get(Effect.succeed(1))))).toBe(0)
+        expect(yield* Cached.invalidateFurther(disable(get(Effect.succeed(1))))).toBe(0)
+        expect(yield* Cached.invalidateFurther(CachePolicy.disable("remove")(get(Effect.succeed(1))))).toBe(1)
+      }).pipe(provided))
+
     it.effect("many: each of them is loaded anew, those asked twice once", () =>
       Effect.gen(function*() {
         const asked: Array<number> = []

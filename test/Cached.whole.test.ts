@@ -137,6 +137,13 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* ids()).toEqual(["k"])
       }).pipe(provided))
 
+    it.effect("clear leaves numbers: they are no entries", () =>
+      Effect.gen(function*() {
+        yield* Cached.increment("n")
+        yield* Cached.clear
+        expect(yield* Cached.increment("n")).toBe(2)
+      }).pipe(provided))
+
     it.effect.each([{ by: NaN }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
       "%j is a CacheConfigError",
       (options) =>

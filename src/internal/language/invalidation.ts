@@ -268,7 +268,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  * @since 0.1.0
  */
 export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.updateService(self, Current, (policy) => ({ ...policy, invalidates: true }))
+  Effect.updateService(self, Current, (policy) => ({ ...policy, invalidates: !policy.disabled.has("invalidate") }))
 
 /**
  * What `invalidateAfter` invalidates: a key, or all that has a tag.
