@@ -1,9 +1,10 @@
 /** What the operations of a cache do in any order, against a model of a few lines: the same over every kind of store. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Option, Schema, Stream } from "effect"
-import { Cached, Strategy } from "effect-cached"
+import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
+import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches } from "./promises/caches.ts"
+import { tempDirectory } from "./support/tempDirectory.ts"
 
 const keys = ["a", "b", "c"] as const
 
@@ -34,6 +35,8 @@ const Operation = Schema.Struct({
 
 type Operation = typeof Operation.Type
 
+const Operations = Schema.Array(Operation).check(Schema.isMinLength(5), Schema.isMaxLength(40))
+
 interface Modelled {
   readonly value: number
   readonly tags: ReadonlyArray<string>
@@ -54,13 +57,19 @@ const model = () => {
   return { entries, live, put }
 }
 
-const run = Effect.fnUntraced(function*(operations: ReadonlyArray<Operation>) {
+/** one operation after the other; lifetimes in units of so many milliseconds */
+const run = (operations: ReadonlyArray<Operation>) => {
+  const step = stepper(1)
+  return Effect.forEach(operations, step, { discard: true })
+}
+
+const stepper = (unit: number) => {
   const { entries, live, put } = model()
   const seen = new Map<string, { readonly writeId: string; readonly write: number }>()
-  for (const [n, { key, name, pattern, tags: text, ttl: lifetime }] of operations.entries()) {
+  return Effect.fnUntraced(function*({ key, name, pattern, tags: text, ttl: lifetime }: Operation, n: number) {
     const now = yield* Clock.currentTimeMillis
     const tags = Array.from(text)
-    const ttl = Duration.toMillis(lifetime)
+    const ttl = Duration.toMillis(lifetime) * unit
     const entry = live(key, now)
     const setIf = Effect.fnUntraced(function*(holds: boolean, condition: Cached.SetCondition) {
       expect(yield* Cached.set(key, n, { ttl, tags, ...condition })).toBe(holds)
@@ -124,7 +133,7 @@ const run = Effect.fnUntraced(function*(operations: ReadonlyArray<Operation>) {
         break
       }
       case "softTtl, failing": {
-        const strategy = Strategy.softTtl({ ttl: 10, softTtl: 10 })
+        const strategy = Strategy.softTtl({ ttl: 10 * unit, softTtl: 10 * unit })
         const exit = yield* Effect.exit(
           Cached.withStrategy(Effect.fail("down"), { key, tags, strategy, retryAfter: 0 })
         )
@@ -132,15 +141,15 @@ const run = Effect.fnUntraced(function*(operations: ReadonlyArray<Operation>) {
         break
       }
       case "refreshAhead": {
-        const read = Cached.refreshAhead(Effect.succeed(n), { key, ttl: 20, refreshAfter: 20, tags })
+        const read = Cached.refreshAhead(Effect.succeed(n), { key, ttl: 20 * unit, refreshAfter: 20 * unit, tags })
         expect(yield* read).toBe(entry?.value ?? n)
         // behind it
         for (let i = 0; i < 50; i++) yield* Effect.yieldNow
-        if (entry === undefined || entry.stale) put(key, n, now + 20, tags)
+        if (entry === undefined || entry.stale) put(key, n, now + 20 * unit, tags)
         break
       }
       case "pass":
-        yield* TestClock.adjust(5)
+        yield* TestClock.adjust(5 * unit)
         break
       case "look": {
         expect(yield* Cached.getMany(keys)).toEqual(
@@ -150,14 +159,51 @@ const run = Effect.fnUntraced(function*(operations: ReadonlyArray<Operation>) {
         expect(Array.from(ids).sort()).toEqual(keys.filter((key) => live(key, now) !== undefined))
       }
     }
-  }
-})
+  })
+}
 
 describe.each(caches)("over $name", (cache) => {
   it.effect.prop(
     "operations in any order do what the model says",
-    [Schema.Array(Operation).check(Schema.isMinLength(5), Schema.isMaxLength(40))],
+    [Operations],
     ([operations]) => run(operations).pipe(Effect.provide(cache.layer())),
-    { timeout: 60_000, arbitrary: { runs: 500 } }
+    { timeout: 60_000, arbitrary: { runs: 300 } }
   )
 })
+
+const folders = [
+  ["SQLite", (directory: string) => CacheLayer.disk({ directory })],
+  ["SQLite without memory", (directory: string) => CacheLayer.disk({ directory, memory: false })],
+  ["files", (directory: string) => CacheLayer.files({ directory })],
+  ["files without memory", (directory: string) => CacheLayer.files({ directory, memory: false })]
+] as const
+
+describe.each(folders.map(([name, layer]) => ({ name, layer })))("over a folder: $name", ({ layer }) => {
+  it.effect.prop(
+    "operations in any order do what the model says",
+    [Operations],
+    ([operations]) =>
+      Effect.scoped(Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        yield* run(operations).pipe(Effect.provide(layer(directory)))
+      })),
+    { timeout: 60_000, arbitrary: { runs: 25 } }
+  )
+})
+
+it.effect.prop(
+  "operations of two engines on one folder, each after the other has heard of the last, do what the model says",
+  [Operations, Schema.Array(Schema.Boolean).check(Schema.isMinLength(40), Schema.isMaxLength(40))],
+  ([operations, whose]) =>
+    Effect.scoped(Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+      const engines = [yield* engine, yield* engine] as const
+      const step = stepper(10_000)
+      for (const [n, operation] of operations.entries()) {
+        yield* step(operation, n).pipe(Effect.provide(engines[whose[n] === true ? 0 : 1]))
+        yield* TestClock.adjust(60)
+      }
+    })),
+  { timeout: 60_000, arbitrary: { runs: 40 } }
+)
