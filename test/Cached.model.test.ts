@@ -193,7 +193,10 @@ describe.each(folders.map(([name, layer]) => ({ name, layer })))("over a folder:
 
 it.effect.prop(
   "operations of two engines on one folder, each after the other has heard of the last, do what the model says",
-  [Operations, Schema.Array(Schema.Boolean).check(Schema.isMinLength(40), Schema.isMaxLength(40))],
+  [
+    Schema.Array(Operation).check(Schema.isMinLength(30), Schema.isMaxLength(40)),
+    Schema.Array(Schema.Boolean).check(Schema.isMinLength(40), Schema.isMaxLength(40))
+  ],
   ([operations, whose]) =>
     Effect.scoped(Effect.gen(function*() {
       const directory = yield* tempDirectory

@@ -172,9 +172,9 @@ describe.each(caches)("soft tags over $name", (cache) => {
     Effect.gen(function*() {
       const { load } = counting(1000)
       const before = yield* start(softTtl(load))
+      const joined = yield* start(softTtl(load))
       yield* TestClock.adjust("500 millis")
       yield* soften
-      const joined = yield* start(softTtl(load))
       yield* TestClock.adjust("500 millis")
       expect([yield* Fiber.join(before), yield* Fiber.join(joined)]).toEqual([1, 1])
       expect(yield* softTtl(down)).toBe(1)

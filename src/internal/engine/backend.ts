@@ -297,7 +297,7 @@ export const fetch = Effect.fnUntraced(function*(
   const backend = self.backend!
   if (Journal.distrustsId(backend.journal, id)) return undefined
   // the time of asking, not of the answer: what is invalidated in between must kill it
-  const bornAt = self.tags.epoch
+  const bornAt = Tags.epochNow(self.tags)
   let answer = yield* ask(self, budget, "get", backend.store.get(id, declared))
   if (answer instanceof StoreError) return answer
   let tags = declared

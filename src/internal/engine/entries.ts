@@ -137,7 +137,7 @@ export const set = Effect.fnUntraced(function*(
     expiresAt: kept?.expiresAt ?? now + options.ttlMillis,
     loadMillis: 0,
     tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
-    bornAt: self.tags.epoch,
+    bornAt: Tags.epochNow(self.tags),
     writeId: tokenUnsafe(yield* Random.Random, 16),
     etag: options.etag,
     counters: countersOf(self, key)
