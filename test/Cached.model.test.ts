@@ -208,5 +208,5 @@ it.effect.prop(
         yield* TestClock.adjust(60)
       }
     })),
-  { timeout: 60_000, arbitrary: { runs: 40 } }
+  { timeout: 60_000, arbitrary: { runs: 30 } }
 )

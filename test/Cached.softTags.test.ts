@@ -374,6 +374,28 @@ describe("soft tags across engines on one folder", () => {
       expect(yield* softTtl(Effect.succeed(2)).pipe(Effect.provide(one))).toBe(2)
     }))
 
+  it.effect("after a pause the first to ask finds what the other has marked as stale meanwhile", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* softTtl(Effect.succeed(1)).pipe(Effect.provide(one))
+      yield* soften.pipe(Effect.provide(one))
+      expect(yield* Cached.getOption("k").pipe(Effect.provide(other))).toEqual(Option.some(1))
+    }))
+
+  it.effect("after a pause what is put in outlives what the other has invalidated before", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* Cached.set("first", 1).pipe(Effect.provide(other))
+      yield* TestClock.adjust("1 minute")
+      yield* harden.pipe(Effect.provide(one))
+      yield* Cached.set("k", 1, { tags: ["t"] }).pipe(Effect.provide(other))
+      for (const context of [one, other]) {
+        expect(yield* Cached.getOption("k").pipe(Effect.provide(context))).toEqual(Option.some(1))
+      }
+    }))
+
   it.effect("a restart forgets neither the value nor that it is stale", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
