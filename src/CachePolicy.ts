@@ -218,6 +218,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
       ...policy,
       ...get ? { readsMemory: false, readsStore: false, joins: "none" } : {},
       ...set ? { writes: false } : {},
+      ...names.includes("invalidate") ? { invalidates: false } : {},
       disabled: new Set([...policy.disabled, ...names])
     }))
 }

@@ -220,7 +220,7 @@ export interface Store {
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /**
    * Gives an entry other deadlines and nothing else: no generation ends, and others are told, whose copies have the old
-   * ones. `false`: there is no entry, it has expired, or it is of another write
+   * ones. `false`: there is no entry, it has expired or is gone by a tag, or it is of another write
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
   /** the right to store what a load will bring, and one more look at what is stored, in one atomic step */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option } from "effect"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, type Caching, Store } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
@@ -12,6 +12,9 @@ const invalidations: ReadonlyArray<Invalidation> = [
   ["invalidateMany", Cached.invalidateMany(["a", "k"])],
   ["invalidateTag", Cached.invalidateTag("t")],
   ["clear", Cached.clear],
+  ["invalidateMatching", Effect.orDie(Stream.runDrain(Cached.invalidateMatching("k*")))],
+  ["invalidateMatching of one id", Effect.orDie(Stream.runDrain(Cached.invalidateMatching("k")))],
+  ["a look under invalidateFurther", Cached.invalidateFurther(Cached.getOption("k"))],
   ["invalidateAfter a key", Effect.void.pipe(Cached.invalidateAfter("k"))],
   ["invalidateAfter a tag", Effect.void.pipe(Cached.invalidateAfter({ tag: "t" }))],
   ["set with a ttl of zero", Cached.set("k", 0, { ttl: 0 })]

@@ -429,3 +429,55 @@ Cached.warm(oneReport, [{ id: 1 }])
 Cached.keepFresh(oneReport, { id: 1 }, Schedule.spaced(1))
 // @ts-expect-error no cached function
 Cached.warm(() => load, [])
+
+// ---------------------------------------------------------------------------------------------------------------------
+// conditions, and the cache as a whole
+// ---------------------------------------------------------------------------------------------------------------------
+
+type StoreError = CacheError.StoreError
+
+const setIf = Cached.set(key, 5, { ttl: "1 hour", ifAbsent: true })
+same<typeof setIf, Effect.Effect<boolean, StoreError, Cache>>(true)
+const setUnchanged = Cached.set(new Today({ id: "x" }), new Date(), { ifUnchanged: "w" })
+same<typeof setUnchanged, Effect.Effect<boolean, StoreError, Zone | Cache>>(true)
+const entry = Cached.getEntry(key)
+same<typeof entry, Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>(true)
+const touched = Cached.touch(new Today({ id: "x" }), "1 hour")
+same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
+const incremented = Cached.increment("n", { by: 2, ttl: "1 hour" })
+same<typeof incremented, Effect.Effect<number, StoreError, Cache>>(true)
+const scanned = Cached.scan("user:*")
+same<typeof scanned, Stream.Stream<string, StoreError, Cache>>(true)
+const known = Cached.entries()
+same<typeof known, Stream.Stream<Caching.Known, StoreError, Cache>>(true)
+const matching = Cached.invalidateMatching("user:*")
+same<typeof matching, Stream.Stream<Caching.Progress, StoreError, Cache>>(true)
+const further = Cached.invalidateFurther(load)
+same<typeof further, typeof load>(true)
+export const whole: ReadonlyArray<Effect.Effect<unknown, StoreError, Cache>> = [Cached.size, Cached.ping]
+export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
+  Cached.invalidateAll(Weather),
+  Cached.invalidateAll(Weather, { mode: "soft" }),
+  Cached.invalidateAll(Settings),
+  Cached.invalidateWhere(Weather, { id: "a" }),
+  Cached.invalidateWhere(Weather, { id: "a", days: 1 }, { mode: "hard" }),
+  Cached.invalidateTag("t", { mode: "soft" })
+]
+export const each = Effect.forEach(["a", "b"], Cached.invalidateTag)
+
+// @ts-expect-error a condition is true or left out
+Cached.set("k", 1, { ifAbsent: false })
+// @ts-expect-error what was not found has no writeId
+Cached.set("k", 1, { ifUnchanged: undefined })
+// @ts-expect-error a value of another type than the key's
+Cached.set(key, "x", { ifAbsent: true })
+// @ts-expect-error a field of another type
+Cached.invalidateWhere(Weather, { id: 1 })
+// @ts-expect-error a field that is none
+Cached.invalidateWhere(Weather, { city: "a" })
+// @ts-expect-error a key instead of its class
+Cached.invalidateAll(key)
+// @ts-expect-error a mode that is none
+Cached.invalidateTag("t", { mode: "softly" })
+// @ts-expect-error a number has a name
+Cached.increment(key)

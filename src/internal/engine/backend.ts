@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import type { Stored, TagVersion } from "../../CacheEntry.ts"
+import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../CacheError.ts"
 import type { Codec } from "../../Serializer.ts"
 import type { Markers } from "../../Store.ts"
@@ -250,7 +250,7 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
       answer = get(id, tags)
       if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
     }
-    validity = validityOf(self, stored, tags, answer.versions)
+    validity = validityOf(self, stored.meta, tags, answer.versions)
     if (validity === "gone") return stored.meta.writeId
   } catch {
     // asked once more as an effect, which knows what to do with a fault
@@ -277,14 +277,15 @@ const decodeNow = (codec: Codec<unknown, any>, payload: Uint8Array): Effect.Effe
 /** By the tags of an entry: as good as ever, stale by a soft invalidation, or gone. */
 type Validity = "valid" | "soft" | "gone"
 
-const validityOf = (
+export const validityOf = (
   self: Engine,
-  { meta }: Stored,
+  meta: Meta,
   asked: ReadonlyArray<string>,
   versions: ReadonlyArray<string | undefined>
 ): Validity => {
   if (meta.tags.length === 0) return "valid"
-  if (Journal.distrustsTags(self.backend!.journal, tagNames(meta.tags))) return "gone"
+  const lost = Journal.lostMode(self.backend!.journal, tagNames(meta.tags))
+  if (lost === "hard") return "gone"
   let validity: Validity = "valid"
   for (const { tag, version } of meta.tags) {
     const now = versions[asked.indexOf(tag)]
@@ -292,7 +293,7 @@ const validityOf = (
     if (now === undefined || !isSoftened(version, now)) return "gone"
     validity = "soft"
   }
-  return validity
+  return lost ?? validity
 }
 
 /** Reads any store, within the budget. */
@@ -306,7 +307,7 @@ export const fetch = Effect.fnUntraced(function*(
   const backend = self.backend!
   if (Journal.distrustsId(backend.journal, id)) return undefined
   // the time of asking, not of the answer: what is invalidated in between must kill it
-  const bornAt = self.tags.epoch
+  const bornAt = Tags.epochNow(self.tags)
   let answer = yield* ask(self, budget, "get", backend.store.get(id, declared))
   if (answer instanceof StoreError) return answer
   let tags = declared
@@ -338,7 +339,7 @@ export const reviveNow = (self: Engine, reviving: Reviving): Effect.Effect<Found
   const { writeId } = stored.meta
   if (stored.meta.expiresAt <= now) return Effect.succeed(writeId)
   const names = tagNames(stored.meta.tags)
-  const validity = validityOf(self, stored, tags, versions)
+  const validity = validityOf(self, stored.meta, tags, versions)
   // distrust may have ended since the store was asked, with an answer from before the tag's invalidation
   if (validity === "gone" || Tags.changedSince(self.tags, names, bornAt)) return Effect.succeed(writeId)
   const softened = validity === "soft" || Tags.softenedSince(self.tags, names, bornAt)

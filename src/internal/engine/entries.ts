@@ -11,7 +11,8 @@ import { ask, type Budget, encode, fetch, type Found, isFault, versionsOf } from
 import { Entry } from "./entry.ts"
 import { fetchMany } from "./fetchMany.ts"
 import type { Fault } from "./flight.ts"
-import { forget, invalidateIds, replaceInStore } from "./invalidate.ts"
+import { forget, invalidateIds, replaceInStore, replay } from "./invalidate.ts"
+import * as Journal from "./journal.ts"
 import { idOf, type Key, tagsOf, tagsWith } from "./keys.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
@@ -37,7 +38,12 @@ export const lookupMany = (
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
-    if (policy.invalidates) return Effect.as(invalidateIds(self, keys.map(idOf)), keys.map(() => undefined))
+    if (policy.invalidates && !policy.bypass) {
+      return Effect.as(
+        invalidateIds(self, keys.map(idOf)),
+        keys.map(() => undefined)
+      )
+    }
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))
     const missing = keys.filter((_, i) => entries[i] === undefined)
     if (missing.length === 0 || self.backend === undefined || !policy.readsStore) return Effect.succeed(entries)
@@ -131,11 +137,12 @@ export const set = Effect.fnUntraced(function*(
     id,
     exit: Exit.succeed(value),
     createdAt: now,
-    softExpiresAt: kept?.softExpiresAt ?? now + options.ttlMillis,
+    // it is as fresh as any other that is put in
+    softExpiresAt: kept?.expiresAt ?? now + options.ttlMillis,
     expiresAt: kept?.expiresAt ?? now + options.ttlMillis,
     loadMillis: 0,
     tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
-    bornAt: self.tags.epoch,
+    bornAt: Tags.epochNow(self.tags),
     writeId: tokenUnsafe(yield* Random.Random, 16),
     etag: options.etag,
     counters: countersOf(self, key)
@@ -146,7 +153,14 @@ export const set = Effect.fnUntraced(function*(
   if (condition !== undefined) {
     if (self.backend === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false
-    } else if (!(yield* setIf(self, key, entry, condition, budgetOf(self, policy)))) return false
+    } else {
+      const done = yield* setIf(self, key, entry, condition, budgetOf(self, policy))
+      if (done === undefined) return yield* set(self, key, value, options)
+      if (!done) {
+        doubt(self, id, condition)
+        return false
+      }
+    }
     // what came in between is newer than this: then it is left to the store
     if (self.backend !== undefined && self.mutations !== mutations) {
       forget(self, id)
@@ -177,35 +191,66 @@ const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: n
   }
 }
 
-/** in one step with its condition; what cannot be known is the caller's to know */
+/** The store knows better than a copy here that says the condition holds: who reads it once more gets what is there. */
+const doubt = (self: Engine, id: string, condition: SetCondition): void => {
+  const copy = self.memory.entries.get(id)
+  if (copy === undefined || condition._tag === "IfAbsent") return
+  if (condition._tag === "IfPresent" || copy.writeId === condition.writeId) Memory.remove(self.memory, id, "doubted")
+}
+
+/**
+ * In one step with its condition; what cannot be known is the caller's to know. `undefined`: a tag was invalidated before
+ * the store was asked, so that the value would be born dead
+ */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
   entry: Entry,
   condition: SetCondition,
   budget: Budget
-): Effect.fn.Return<boolean, StoreError, any> {
+): Effect.fn.Return<boolean | undefined, StoreError, any> {
   const { store } = self.backend!
+  const unknown = { store: store.name, operation: "set", reason: "Unavailable" } as const
+  if (!(yield* isBelieved(self, entry, budget))) return yield* new StoreError(unknown)
   const stored = yield* toStored(self, key, entry, budget)
-  if (isFault(stored) || stored === undefined) {
-    const cause = isFault(stored) ? { cause: stored } : {}
+  if (stored === undefined) return undefined
+  if (isFault(stored)) {
     return yield* stored instanceof StoreError
       ? stored
-      : new StoreError({ store: store.name, operation: "set", reason: "Unavailable", ...cause })
+      : new StoreError({ ...unknown, cause: stored })
   }
-  const answer = yield* ask(self, budget, "set", store.set(entry.id, stored, condition))
+  // it may be carried out all the same
+  const doubted = Effect.sync(() => forget(self, entry.id))
+  const answer = yield* Effect.onInterrupt(
+    ask(self, budget, "set", store.set(entry.id, stored, condition)),
+    () => doubted
+  )
   if (!isFault(answer)) return answer
-  // it may have been carried out all the same
-  forget(self, entry.id)
+  yield* doubted
   return yield* answer
 })
 
+/** What was invalidated and is not acknowledged is there for the store still: it is told once more, before it is asked. */
+const isBelieved = (self: Engine, { id, tags }: Entry, budget: Budget): Effect.Effect<boolean> => {
+  const { journal } = self.backend!
+  const isLost = () =>
+    Journal.lost(journal).some(({ target }) =>
+      target._tag === "All" || (target._tag === "Id" ? target.id === id : target.tags.some((tag) => tags.includes(tag)))
+    )
+  return isLost() ? Effect.map(replay(self, budget), () => !isLost()) : Effect.succeed(true)
+}
+
 /** Gives what is there another lifetime from now on; `false` where there is nothing. */
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
+  ttlMillis > 0
+    ? prolong(self, key, ttlMillis)
+    // a removal would count what has expired too
+    : Effect.tap(prolong(self, key, 0), () => invalidateIds(self, [idOf(key)]))
+
+const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
     const id = idOf(key)
-    if (ttlMillis <= 0) return Effect.map(invalidateIds(self, [id]), (removed) => removed > 0)
     const now = nowOf(fiber)
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tags, id)
@@ -216,7 +261,8 @@ export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<
     }
     // what was read from the store before has the old deadlines
     self.mutations++
-    if (self.backend === undefined) return Effect.succeed(wasThere)
+    // what the store has under it may be what was invalidated
+    if (self.backend === undefined || Journal.distrustsId(self.backend.journal, id)) return Effect.succeed(wasThere)
     const { store } = self.backend
     return Effect.map(
       ask(self, budgetOf(self, policy), "touch", store.touch(id, { softExpiresAt: expiresAt, expiresAt })),

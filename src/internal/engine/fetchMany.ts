@@ -5,6 +5,7 @@ import type { Fault } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import type { Key } from "./keys.ts"
 import type { Engine } from "./model.ts"
+import * as Tags from "./tags.ts"
 
 /** no entry has it: who wants to know of tags alone asks for it */
 const nobody = "~"
@@ -18,7 +19,7 @@ export const fetchMany = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<Found | Fault>, never, any> {
   const backend = self.backend!
   // the time of asking, not of the answer: what is invalidated in between must kill it
-  const bornAt = self.tags.epoch
+  const bornAt = Tags.epochNow(self.tags)
   const asked = ids.filter((id) => !Journal.distrustsId(backend.journal, id))
   const answer = asked.length === 0 ? [] : yield* ask(self, budget, "getMany", backend.store.getMany(asked))
   if (isFault(answer)) return ids.map(() => answer)

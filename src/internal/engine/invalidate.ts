@@ -24,10 +24,15 @@ export const forget = (self: Engine, id: string): boolean => {
 
 /** Removes entries everywhere; answers how many were there, as far as this process or the store knew. */
 export const invalidateIds = (self: Engine, ids: ReadonlyArray<string>): Effect.Effect<number> =>
-  Effect.suspend(() => {
+  Effect.clockWith((clock) => {
     self.stats.invalidations += ids.length
     if (self.watchers.events !== undefined) told(self, { ids })
-    const present = ids.map((id) => forget(self, id))
+    const now = clock.currentTimeMillisUnsafe()
+    const present = ids.map((id) => {
+      const isLive = now < (Memory.peek(self.memory, self.tags, id)?.expiresAt ?? 0)
+      forget(self, id)
+      return isLive
+    })
     const inMemory = present.filter((was) => was).length
     if (self.backend === undefined) return Effect.succeed(inMemory)
     const { store } = self.backend

@@ -56,12 +56,20 @@ export const tagsTarget = (
   self: Journal,
   tags: ReadonlyArray<string>,
   mode: Mode
-): Extract<Target, { readonly _tag: "Tags" }> => {
+): Extract<Target, { readonly _tag: "Tags" }> => ({
+  _tag: "Tags",
+  tags,
+  mode: lostMode(self, tags) === "hard" ? "hard" : mode
+})
+
+/** What the store has not acknowledged of these tags: that what has them is gone, or that it is stale. */
+export const lostMode = (self: Journal, tags: ReadonlyArray<string>): Mode | undefined => {
+  if (!distrustsTags(self, tags)) return undefined
   const isHard = tags.some((tag) => {
     const target = self.tags.get(tag)?.target
     return target?._tag === "Tags" && target.mode === "hard"
   })
-  return { _tag: "Tags", tags, mode: isHard ? "hard" : mode }
+  return isHard ? "hard" : "soft"
 }
 
 /** The store was asked about it in vain. */

@@ -3,7 +3,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { Source } from "../../CacheEvent.ts"
-import { type Decision, Load, LoadOrStale, Serve } from "../../Strategy.ts"
+import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { ask } from "./backend.ts"
 import type { Entry } from "./entry.ts"
 import * as Memory from "./memory.ts"
@@ -14,10 +14,20 @@ import { nowOf, surroundingsOf } from "./waiting.ts"
 
 // Answers with what is cached.
 
-/** What a request's strategy says about an entry. What was marked as stale is nothing to simply serve. */
-export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision => {
-  const decision = request.strategy.decide(entry, now, random)
-  return decision === Serve && entry.softExpiresAt === -Infinity ? Load : decision
+/** What a request's strategy says about an entry. */
+export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
+  entry.softExpiresAt === -Infinity
+    ? decideSoftened(request, entry, now, random())
+    : request.strategy.decide(entry, now, random)
+
+/** What was marked as stale is served only by a strategy that serves it because it is stale. */
+const decideSoftened = ({ strategy }: Request, entry: Entry, now: number, die: number): Decision => {
+  const decision = strategy.decide(entry, now, () => die)
+  if (decision === Serve) return Load
+  if (decision !== ServeAndRefresh) return decision
+  const { createdAt, expiresAt, loadMillis, outcome, reads } = entry
+  const fresh = { createdAt, softExpiresAt: Infinity, expiresAt, loadMillis, outcome, reads }
+  return strategy.decide(fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
 
 /** As `decideAt`, for the fiber that reads: no clock is read for an entry without deadlines, and no dice are made. */

@@ -28,6 +28,12 @@ const makeTable = (): Table => ({ invalidatedAt: new Map(), floor: 0 })
 
 export const make = (): Tags => ({ epoch: 0, hard: makeTable(), soft: makeTable(), onDoubt: undefined })
 
+/** The epoch, once all that has changed elsewhere is heard: what was before counts as before. */
+export const epochNow = (self: Tags): number => {
+  self.onDoubt?.()
+  return self.epoch
+}
+
 export const invalidate = (self: Tags, tags: ReadonlyArray<string>, mode: Mode = "hard"): void => {
   self.epoch++
   const table = self[mode]

@@ -1,12 +1,15 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Meta } from "../../CacheEntry.ts"
-import type { StoreError } from "../../CacheError.ts"
+import { StoreError } from "../../CacheError.ts"
 import type { Scanned } from "../../Store.ts"
 import type { Glob } from "../glob.ts"
-import { ask, type Budget, isFault } from "./backend.ts"
+import { ask, type Budget, isFault, validityOf } from "./backend.ts"
 import type { Entry } from "./entry.ts"
 import { invalidateIds } from "./invalidate.ts"
+import * as Journal from "./journal.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
@@ -57,7 +60,7 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
     ? Effect.clockWith((clock) => {
       const now = clock.currentTimeMillisUnsafe()
       let count = 0
-      for (const { expiresAt } of self.memory.entries.values()) if (now < expiresAt) count++
+      for (const id of Array.from(self.memory.entries.keys())) if (liveEntry(self, id, now) !== undefined) count++
       return Effect.succeed(count)
     })
     : asked(self, "size", self.backend.store.size)
@@ -74,25 +77,67 @@ export type Known = Pick<Meta, "createdAt" | "softExpiresAt" | "expiresAt" | "lo
 
 const chunk = 256
 
+/** Goes through the store, each step of it within the budget. */
+const scan = (self: Engine, prefix: string): Stream.Stream<Scanned, StoreError> => {
+  const { store } = self.backend!
+  const fault = (cause: unknown) =>
+    new StoreError({ store: store.name, operation: "scan", reason: "Unavailable", cause })
+  // the end of a scan is none that failed
+  const timed = (pull: Pull.Pull<Page, StoreError>): Pull.Pull<Page, StoreError> =>
+    Effect.flatMap(
+      asked(self, "scan", Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<Page | undefined, StoreError>),
+      (page): Pull.Pull<Page, StoreError> => page === undefined ? Cause.done() : Effect.succeed(page)
+    )
+  return Stream.unwrap(Effect.map(
+    Effect.try({ try: () => store.scan({ prefix }), catch: fault }),
+    (stream) => Stream.transformPull(stream, (pull) => Effect.succeed(timed(pull)))
+  ))
+}
+
+type Page = readonly [Scanned, ...ReadonlyArray<Scanned>]
+
 /** All entries that may be served, a few at a time. */
 export const entries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>
-  self.backend === undefined ? remembered(self, prefix) : stored(self, prefix)
+  Stream.suspend(() => {
+    const here = idsHere(self, prefix)
+    if (self.backend === undefined) return remembered(self, here)
+    const unseen = new Set(here)
+    const { journal } = self.backend
+    const stored = scan(self, prefix).pipe(
+      Stream.filter(({ id }) => !Journal.distrustsId(journal, id)),
+      Stream.grouped(chunk),
+      Stream.mapEffect((scanned) => {
+        for (const { id } of scanned) unseen.delete(id)
+        return valid(self, scanned)
+      }),
+      Stream.flatMap(Stream.fromIterable)
+    )
+    // what the store did not take, or has lost, is in memory still
+    return Stream.concat(stored, Stream.suspend(() => remembered(self, unseen)))
+  })
 
-const remembered = (self: Engine, prefix: string): Stream.Stream<Known> =>
+const idsHere = (self: Engine, prefix: string): ReadonlyArray<string> =>
+  Array.from(self.memory.entries.keys()).filter((id) => id.startsWith(prefix))
+
+const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =>
   Stream.unwrap(Effect.clockWith((clock) =>
-    Effect.sync(() => {
-      const ids = Array.from(self.memory.entries.keys()).filter((id) => id.startsWith(prefix))
-      return Stream.fromIterable(ids).pipe(
-        Stream.map((id) => Memory.peek(self.memory, self.tags, id)),
-        Stream.filter((entry): entry is Entry =>
-          entry !== undefined && clock.currentTimeMillisUnsafe() < entry.expiresAt
-        ),
-        Stream.map(knownOfEntry)
+    Effect.succeed(
+      Stream.fromIterable(ids).pipe(
+        Stream.map((id) => liveEntry(self, id, clock.currentTimeMillisUnsafe())),
+        Stream.filter((entry) => entry !== undefined),
+        Stream.map(knownOf)
       )
-    })
+    )
   ))
 
-const knownOfEntry = (entry: Entry): Known => ({
+/** An entry in memory that may be served. */
+export const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
+  const entry = Memory.peek(self.memory, self.tags, id)
+  return entry !== undefined && now < entry.expiresAt ? entry : undefined
+}
+
+/** Of an entry only what may be told. */
+export const knownOf = (entry: Known): Known => ({
   id: entry.id,
   createdAt: entry.createdAt,
   softExpiresAt: entry.softExpiresAt,
@@ -105,13 +150,6 @@ const knownOfEntry = (entry: Entry): Known => ({
   reads: entry.reads
 })
 
-const stored = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>
-  self.backend!.store.scan({ prefix }).pipe(
-    Stream.grouped(chunk),
-    Stream.mapEffect((scanned) => valid(self, scanned)),
-    Stream.flatMap(Stream.fromIterable)
-  )
-
 /** without what has expired, or was invalidated by a tag */
 const valid = (self: Engine, scanned: ReadonlyArray<Scanned>): Effect.Effect<ReadonlyArray<Known>, StoreError> => {
   const tags = Array.from(new Set(scanned.flatMap(({ meta }) => meta.tags.map(({ tag }) => tag))))
@@ -121,53 +159,58 @@ const valid = (self: Engine, scanned: ReadonlyArray<Scanned>): Effect.Effect<Rea
   return Effect.clockWith((clock) =>
     Effect.map(versions, ({ versions }) => {
       const now = clock.currentTimeMillisUnsafe()
-      const current = new Map(tags.map((tag, i) => [tag, versions[i]?.slice(0, 12)]))
-      return scanned
-        .filter(({ meta }) =>
-          now < meta.expiresAt && meta.tags.every(({ tag, version }) => current.get(tag) === version.slice(0, 12))
-        )
-        .map(({ id, meta }) => ({
+      return scanned.flatMap(({ id, meta }) => {
+        if (now >= meta.expiresAt) return []
+        const validity = validityOf(self, meta, tags, versions)
+        if (validity === "gone") return []
+        return [knownOf({
           ...meta,
           id,
+          softExpiresAt: validity === "soft" ? -Infinity : meta.softExpiresAt,
           tags: meta.tags.map(({ tag }) => tag),
           etag: meta.etag,
           reads: self.memory.entries.get(id)?.reads ?? 0
-        }))
+        })]
+      })
     })
   )
 }
 
 /** How far an invalidation by pattern has come. */
 export interface Progress {
+  /** how many ids it has looked at */
   readonly scanned: number
+  /** under how many of them there was something to invalidate */
   readonly invalidated: number
 }
 
 /**
- * Invalidates all ids that match, a batch at a time. What runs or is put in meanwhile in this process is dropped at the
- * end; of what other processes put in meanwhile nothing is known.
+ * Invalidates all ids that match, a batch at a time. What this process has or loads is dropped before the store is gone
+ * through, and again behind it; of what other processes put in meanwhile nothing is known.
  */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
-    let scanned = 0
-    let invalidated = 0
+    const progress = { scanned: 0, invalidated: 0 }
     const batch = (ids: ReadonlyArray<string>) =>
-      Effect.map(invalidateIds(self, ids.filter(glob.matches)), (removed): Progress => {
-        scanned += ids.length
-        invalidated += removed
-        return { scanned, invalidated }
+      Effect.suspend(() => {
+        const matching = ids.filter(glob.matches)
+        return Effect.map(matching.length === 0 ? Effect.succeed(0) : invalidateIds(self, matching), (removed) => {
+          progress.scanned += ids.length
+          progress.invalidated += removed
+          return { ...progress }
+        })
       })
-    const ids = self.backend === undefined
-      ? Stream.fromIterable(Array.from(self.memory.entries.keys()))
-      : Stream.map(self.backend.store.scan({ prefix: glob.prefix }), ({ id }) => id)
-    return ids.pipe(
-      Stream.grouped(chunk),
-      Stream.mapEffect(batch),
-      Stream.concat(Stream.fromEffect(Effect.flatMap(Effect.sync(() => matchingHere(self, glob)), batch)))
-    )
+    const each = (ids: Stream.Stream<string, StoreError>) => ids.pipe(Stream.grouped(chunk), Stream.mapEffect(batch))
+    if (glob.isLiteral) return each(Stream.succeed(glob.prefix))
+    const here = each(Stream.suspend(() => Stream.fromIterable(matchingHere(self, glob))))
+    const there = self.backend === undefined
+      ? Stream.empty
+      : each(Stream.map(scan(self, glob.prefix), ({ id }) => id))
+    // once more at the end, so that there is an answer where nothing was found
+    return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** what this process knows of and the scan may not have seen */
+/** what this process has, or loads */
 const matchingHere = (self: Engine, glob: Glob): ReadonlyArray<string> => {
   const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys()])
   return Array.from(ids).filter(glob.matches)

@@ -16,6 +16,17 @@ import { type AnyKey, idOf, tagsOf, use } from "./use.ts"
  * Makes sure that no read that starts after it sees what was loaded before it. A load that is running gives its result
  * to those who wait for it, and to nobody else.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let calls = 0
+ * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([price, price, Cached.invalidate("price"), price])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
+ * ```
+ *
  * @category invalidation
  * @since 0.1.0
  */
@@ -23,6 +34,18 @@ export const invalidate = (key: AnyKey): Effect.Effect<void, never, Caching> => 
 
 /**
  * Invalidates several keys.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("user:1", "Ada")
+ *   yield* Cached.invalidateMany(["user:1", "user:2"])
+ *   return yield* Cached.has("user:1")
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => false
+ * ```
  *
  * @category invalidation
  * @since 0.1.0
@@ -51,6 +74,26 @@ export interface InvalidateOptions {
 
 /**
  * Invalidates all that has a tag, whatever its key, in constant time.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let load: Effect.Effect<number, string> = Effect.succeed(1)
+ * const price = Effect.suspend(() => load).pipe(
+ *   Cached.softTtl({ key: "price", ttl: "1 hour", softTtl: "30 minutes", tags: ["prices"] })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* price
+ *   load = Effect.fail("down")
+ *   yield* Cached.invalidateTag("prices", { mode: "soft" })
+ *   const stale = yield* price
+ *   yield* Cached.invalidateTag("prices")
+ *   return [stale, yield* Effect.flip(price)]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, "down"]
+ * ```
  *
  * @category invalidation
  * @since 0.1.0
@@ -210,11 +253,22 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  * Each read in the effect forgets first what is stored under its key, and so loads it anew, for others too: for a request
  * that asks for fresh data. What loads start by themselves they read as usual.
  *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let calls = 0
+ * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([price, Cached.invalidateFurther(price), price])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
+ * ```
+ *
  * @category invalidation
  * @since 0.1.0
  */
 export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.updateService(self, Current, (policy) => ({ ...policy, invalidates: true }))
+  Effect.updateService(self, Current, (policy) => ({ ...policy, invalidates: !policy.disabled.has("invalidate") }))
 
 /**
  * What `invalidateAfter` invalidates: a key, or all that has a tag.
@@ -262,7 +316,7 @@ export const invalidateAfter: {
       const keys: Array<AnyKey> = []
       for (const target of list) {
         if (typeof target === "string" || Key.isCacheKey(target)) keys.push(target)
-        else tags.push(target.tag)
+        else tags.push((target as { readonly tag: string } | null)?.tag as string)
       }
       return Effect.all([invalidateMany(keys), invalidateTags(tags)], { concurrency: "unbounded" })
     })

@@ -6,6 +6,7 @@ import { CacheConfigError, type StoreError } from "../../CacheError.ts"
 import type { Caching, Known, Shape } from "../../Caching.ts"
 import type { SetCondition as StoreCondition } from "../../Store.ts"
 import { toMillis } from "../../Ttl.ts"
+import { knownOf } from "../engine/whole.ts"
 import { refuseUnknown } from "../options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, use, type ValueOf } from "./use.ts"
 
@@ -128,10 +129,21 @@ export const setOptions = (options: SetOptions & Partial<Conditions>): Parameter
   }
 }
 
-const conditionOf = ({ ifAbsent, ifPresent, ifUnchanged }: Partial<Conditions>): StoreCondition | undefined => {
+const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
+  const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
+  // what is only meant as a condition must not become none
+  if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
+    throw new CacheConfigError({ message: "Cached.set: ifAbsent and ifPresent are true, or left out" })
+  }
+  if (typeof ifUnchanged !== "string" && "ifUnchanged" in options) {
+    throw new CacheConfigError({
+      message:
+        "Cached.set: ifUnchanged is the writeId that Cached.getEntry has told; where it finds nothing, use ifAbsent"
+    })
+  }
   const conditions: Array<StoreCondition> = []
-  if (ifAbsent === true) conditions.push({ _tag: "IfAbsent" })
-  if (ifPresent === true) conditions.push({ _tag: "IfPresent" })
+  if (ifAbsent) conditions.push({ _tag: "IfAbsent" })
+  if (ifPresent) conditions.push({ _tag: "IfPresent" })
   if (ifUnchanged !== undefined) conditions.push({ _tag: "IfUnchanged", writeId: ifUnchanged })
   if (conditions.length <= 1) return conditions[0]
   throw new CacheConfigError({ message: "Cached.set takes one condition: ifAbsent, ifPresent or ifUnchanged" })
@@ -176,8 +188,7 @@ export const getEntry = <K extends AnyKey>(
   use((caching) =>
     Effect.map(caching.find(checked(key)), (found) => {
       if (found === undefined || Exit.isFailure(found.exit)) return Option.none()
-      const { exit, writeId = "", ...known } = found
-      return Option.some({ ...known, writeId, value: exit.value as ValueOf<K> })
+      return Option.some({ ...knownOf(found), writeId: found.writeId!, value: found.exit.value as ValueOf<K> })
     })
   )
 
@@ -303,7 +314,8 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes what is stored under a key; `false` where nothing was. As `invalidate`, but says so.
+ * Removes what is stored under a key; `false` where nothing was. As `invalidate`, but says so. A store may count what has
+ * expired and is not cleaned up.
  *
  * ```ts
  * import { Effect } from "effect"

@@ -3,7 +3,7 @@ import type { SetCondition, TouchOptions } from "../../Store.ts"
 import { noneIsGone, type TagTable } from "./markers.ts"
 
 /** An entry that has expired, or is gone by a tag, is as good as none. One that a tag has made stale is there. */
-const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): boolean =>
+const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
   entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
 
 export const holds = (
@@ -18,7 +18,7 @@ export const holds = (
     case "IfPresent":
       return isLive(entry, now, tags)
     case "IfUnchanged":
-      return entry?.meta.writeId === condition.writeId
+      return isLive(entry, now, tags) && entry.meta.writeId === condition.writeId
   }
 }
 
@@ -26,9 +26,10 @@ export const holds = (
 export const touched = (
   entry: Stored | undefined,
   { expiresAt, softExpiresAt, writeId }: TouchOptions,
-  now: number
+  now: number,
+  tags: Pick<TagTable, "version">
 ): Stored | undefined => {
-  if (entry === undefined || entry.meta.expiresAt <= now) return undefined
+  if (!isLive(entry, now, tags)) return undefined
   if (writeId !== undefined && entry.meta.writeId !== writeId) return undefined
   return { meta: { ...entry.meta, softExpiresAt, expiresAt }, payload: entry.payload }
 }

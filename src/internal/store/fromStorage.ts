@@ -80,7 +80,7 @@ export const make = (storage: Storage): Store => {
         ? Exit.succeed(false)
         : Effect.flatMap(storage.get(id), (stored) =>
           Effect.clockWith((clock) => {
-            const entry = touched(stored, options, clock.currentTimeMillisUnsafe())
+            const entry = touched(stored, options, clock.currentTimeMillisUnsafe(), tags)
             return entry === undefined ? Exit.succeed(false) : Effect.as(storage.set(id, entry), true)
           }))
     )
@@ -100,9 +100,9 @@ export const make = (storage: Storage): Store => {
     Effect.fail(new StoreError({ store: storage.name, operation, reason: "Unsupported" }))
 
   const scan = storage.scan
+  const all = scan && Stream.suspend(() => scan())
 
-  const clearStored = storage.clear ??
-    (scan === undefined ? undefined : Stream.runForEach(scan(), ({ id }) => storage.remove(id)))
+  const clearStored = storage.clear ?? (all && Stream.runForEach(all, ({ id }) => storage.remove(id)))
   const clearing = Lines.make()
 
   // What is being written when `clear` is asked is removed behind it. Generations end twice, as in `remove`.
@@ -145,7 +145,7 @@ export const make = (storage: Storage): Store => {
         Exit.succeed(tags.invalidate(names, () => Tags.newVersion(fiber.getRef(Random.Random)), mode))
       ),
     scan: scan ?? (() => Stream.fromEffect(unsupported("scan"))),
-    size: storage.size ?? (scan === undefined ? unsupported("size") : Stream.runCount(Stream.suspend(() => scan()))),
+    size: storage.size ?? (all === undefined ? unsupported("size") : Stream.runCount(all)),
     clear: clearStored === undefined ? unsupported("clear") : clear(clearStored),
     increment: storage.increment ??
       ((name, by, options) =>

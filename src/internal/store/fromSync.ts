@@ -109,7 +109,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const touch: Store["touch"] = (id, options) =>
     attemptWith("touch", ({ now }) =>
       atomic(() => {
-        const entry = touched(stored(id), options, now())
+        const entry = touched(stored(id), options, now(), tags)
         if (entry === undefined) return false
         storage.set(id, entry, now())
         return true

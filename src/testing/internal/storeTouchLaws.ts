@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { TouchOptions } from "../../Store.ts"
 import { same } from "../law.ts"
-import { asking, type Check, entry, excused, lead, read, stores, version, writeId } from "./storeFixtures.ts"
+import { asking, type Check, entry, excused, lead, read, stores, writeId } from "./storeFixtures.ts"
 
 const deadlines = { softExpiresAt: 5_000_000_000_000.5, expiresAt: 6_000_000_000_000 }
 
@@ -21,7 +21,9 @@ const races = (other: Check, left: Check): Check =>
 
 export const touchLaws: Record<string, Check> = {
   "touch changes the deadlines of an entry and nothing else": Effect.fnUntraced(function*(store) {
-    const more = { etag: "\"1\"", tags: [{ tag: "tag", version: version(1) }], outcome: "failure" } as const
+    const { markers } = yield* store.markers(["tag"])
+    const tags = [{ tag: "tag", version: markers[0]!.version }]
+    const more = { etag: "\"1\"", tags, outcome: "failure" } as const
     yield* store.set("id", entry(1, more))
     yield* same(yield* store.touch("id", deadlines), true, "touched")
     yield* stores(store, "id", entry(1, { ...more, ...deadlines }), "other deadlines")
