@@ -14,7 +14,7 @@ import { keep } from "./landing.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
-import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction } from "./read.ts"
+import { believesMemory, copyOf, enter, type Joining, openTransaction } from "./read.ts"
 import { isThrottled, refresh, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { decide, noteServed, serve, slide } from "./serve.ts"
@@ -234,7 +234,6 @@ const joinAll = (
     }
     for (const one of missing) {
       const { asked, id, key, seen, stale } = one
-      noteMiss(self, many.requestOf(key, batch), id)
       const running = self.flights.get(id)?.request.batch
       if (running !== undefined) batches.add(running)
       const joining: Joining = {

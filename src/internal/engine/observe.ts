@@ -1,7 +1,11 @@
+import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Timing } from "../../CacheEntry.ts"
 import type { CacheEvent, Detected, Removal, Source } from "../../CacheEvent.ts"
+import type { Entry } from "./entry.ts"
 import { infoOf, type Key } from "./keys.ts"
+import * as Log from "./log.ts"
+import type { OnRemoval } from "./memory.ts"
 import type { Counters, Engine } from "./model.ts"
 import type { Policy } from "./policy.ts"
 import type { Request } from "./request.ts"
@@ -13,24 +17,51 @@ export interface Watchers {
 
 export const make = (): Watchers => ({ events: undefined })
 
-/** Calls `listener` for every event from now on, until the answer is called. */
+/**
+ * Calls `listener` for every event from now on, until the answer is called. One that throws is not called again: what it
+ * watches goes on.
+ */
 export const listen = (self: Engine, listener: (event: CacheEvent) => void): () => void => {
-  self.watchers.events = new Set(self.watchers.events).add(listener)
-  const deafen = onRemoval(self, ({ cause, id }) => {
-    if (cause === "evicted") listener({ _tag: "Evict", id })
+  const hears = harmless(self, listener, () => deafen())
+  self.watchers.events = new Set(self.watchers.events).add(hears)
+  const deafenEvictions = hearRemovals(self, (entry, cause) => {
+    if (cause === "evicted") hears({ _tag: "Evict", id: entry.id, keyClass: classOf(self, entry) })
   })
-  return () => {
-    self.watchers.events = without(self.watchers.events, listener)
-    deafen()
+  const deafen = (): void => {
+    self.watchers.events = without(self.watchers.events, hears)
+    deafenEvictions()
   }
+  return deafen
 }
 
-/** Calls `listener` for every entry that leaves memory from now on, until the answer is called. */
+/** As `listen`, for every entry that leaves memory. */
 export const onRemoval = (self: Engine, listener: (removal: Removal) => void): () => void => {
+  const hears = harmless(self, listener, () => deafen())
+  const deafen = hearRemovals(self, (entry, cause) =>
+    hears({ id: entry.id, keyClass: classOf(self, entry), cause, exit: entry.exit }))
+  return deafen
+}
+
+const hearRemovals = (self: Engine, listener: OnRemoval): () => void => {
   self.memory.onRemoval = new Set(self.memory.onRemoval).add(listener)
   return () => {
     self.memory.onRemoval = without(self.memory.onRemoval, listener)
   }
+}
+
+const harmless = <A>(self: Engine, listener: (item: A) => void, deafen: () => void) => (item: A): void => {
+  try {
+    listener(item)
+  } catch (defect) {
+    deafen()
+    Log.warning(self, "A listener of the cache has thrown, and is not called again", { cause: Cause.die(defect) })
+  }
+}
+
+/** by its counters: entries leave seldom, and are many */
+const classOf = (self: Engine, { counters }: Entry): string | undefined => {
+  for (const [name, known] of self.classes) if (known === counters) return name
+  return undefined
 }
 
 const without = <A>(set: ReadonlySet<A> | undefined, item: A): ReadonlySet<A> | undefined => {
@@ -41,7 +72,8 @@ const without = <A>(set: ReadonlySet<A> | undefined, item: A): ReadonlySet<A> | 
 
 /** Collects how reads are answered: those of an inner scope are told to the outer ones too. */
 export interface Detector {
-  readonly found: Array<Detected>
+  /** none once it has ended: what was forked in it may read for ever */
+  found: Array<Detected> | undefined
   readonly outer: Detector | undefined
 }
 
@@ -94,6 +126,12 @@ export const emit = (self: Engine, event: CacheEvent): void => {
   for (const listener of self.watchers.events ?? []) listener(event)
 }
 
+/** A read has found nothing that its strategy would simply serve. */
+export const noteMiss = (self: Engine, { key }: Request, id: string): void => {
+  countersOf(self, key).misses++
+  if (self.watchers.events !== undefined) tell(self, key, id, { _tag: "Miss" })
+}
+
 /** Notes how a read was answered, for those who want to know. */
 export const detect = (
   policy: Policy,
@@ -109,7 +147,7 @@ export const detect = (
     ttlMillis: entry === undefined ? 0 : Math.max(0, entry.expiresAt - now),
     strategy: request.strategy.name
   }
-  for (let detector = policy.detector; detector !== undefined; detector = detector.outer) detector.found.push(detected)
+  for (let detector = policy.detector; detector !== undefined; detector = detector.outer) detector.found?.push(detected)
 }
 
 /** How a load has ended, in one word. */

@@ -15,7 +15,7 @@ import { keep } from "./landing.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { countersOf, tell } from "./observe.ts"
+import { noteMiss, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { ReadOptions, Request } from "./request.ts"
@@ -83,7 +83,6 @@ const due = <A, E>(
   const { id } = entry
   if (decision === Load) return absent(self, fiber, request, id, policy, entry)
   if (decision === LoadOrStale && !isThrottled(self, request, id, nowOf(fiber))) {
-    noteMiss(self, request, id)
     return join(self, fiber, request, id, {
       policy,
       fetches: false,
@@ -131,13 +130,7 @@ const absent = <A, E>(
     } else if (found !== Later) seen = found
     fetches = found === Later
   }
-  noteMiss(self, request, id)
   return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
-}
-
-export const noteMiss = (self: Engine, request: Request, id: string): void => {
-  countersOf(self, request.key).misses++
-  if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Miss" })
 }
 
 /** who is strict does not believe a copy while what others do cannot be heard */
@@ -160,7 +153,6 @@ const readUnder = <A, E>(
       () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
     )
   }
-  noteMiss(self, request, id)
   return join(self, fiber, request, id, {
     policy,
     fetches: false,
@@ -229,10 +221,11 @@ export const enter = (
     if (within !== undefined && reaches(running, within)) {
       return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))
     }
+    if (!running.looking) noteMiss(self, request, id)
     running.counters.joined++
     if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Joined" })
     if (span !== undefined) linkTo(running, span)
-    const waiter = wait(self, fiber, { flight: running, request, stale, resume })
+    const waiter = wait(self, fiber, { flight: running, request, stale, joined: true, resume })
     if (running.queued) promote(self, running)
     return untilAnswered(self, fiber, waiter)
   }
@@ -260,8 +253,9 @@ export const enter = (
     detach(self, id)
     self.flights.set(id, flight)
   }
+  if (!flight.looking) noteMiss(self, request, id)
   // counted before the load starts: it starts inline, and may close a cycle or end at once
-  const waiter = wait(self, fiber, { flight, request, stale, resume })
+  const waiter = wait(self, fiber, { flight, request, stale, joined: false, resume })
   Flights.launch(self, flight, request.load)
   return untilAnswered(self, fiber, waiter)
 }

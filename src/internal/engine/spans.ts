@@ -22,7 +22,6 @@ export const traced = (
 ): Effect.Effect<unknown, unknown, any> => {
   const starter = Context.getOrUndefined(flight.context, Tracer.ParentSpan)
   if (starter !== undefined) linkTo(flight, starter)
-  if (flight.links === undefined) return load
   const observed = Effect.withFiber((fiber) => {
     const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
     if (span?._tag === "Span") flight.span = span
@@ -30,9 +29,9 @@ export const traced = (
   })
   // suspended: others may join before it begins
   return Effect.suspend(() =>
-    Effect.withSpan(observed, "effect-cached.load", {
+    flight.links === undefined ? load : Effect.withSpan(observed, "effect-cached.load", {
       root: true,
-      links: flight.links!,
+      links: flight.links,
       attributes: { "cache.key": flight.id, "cache.refresh": flight.refresh }
     })
   )
