@@ -192,6 +192,7 @@ describe("over a store", () => {
         CacheLayer.layerWith({ memory: false }),
         Layer.succeed(Store.Store, {
           ...store,
+          markers: (...input) => isFailing ? failing("markers") : store.markers(...input),
           take: (...input) => isFailing ? failing("take") : store.take(...input)
         })
       )
@@ -224,7 +225,7 @@ describe("everything else", () => {
         { _tag: "Read", id, outcome: "load" },
         { _tag: "Set", id },
         { _tag: "Invalidate", ids: [id] },
-        { _tag: "InvalidateTags", tags: ["tag"] },
+        { _tag: "InvalidateTags", tags: ["tag"], mode: "hard" },
         { _tag: "Clear" }
       ])
       yield* recording.forget
