@@ -123,13 +123,14 @@ const isServed = (
   place: number,
   key: Key,
   entry: Entry | undefined,
-  decision: Decision
+  decision: Decision,
+  source: "memory" | "store" = "memory"
 ): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
   if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
-  reading.exits[place] = serve(self, fiber, requestOf(reading, key), entry!, isDue ? "memory" : "stale")
+  reading.exits[place] = serve(self, fiber, requestOf(reading, key), entry!, isDue ? source : "stale")
   return true
 }
 
@@ -201,7 +202,7 @@ const askStore = (
         for (const place of one.places) reading.exits[place] = exit
       } else if (decision !== Load) {
         for (const place of one.places) {
-          if (isServed(self, reading, place, one.key, answer, decision)) continue
+          if (isServed(self, reading, place, one.key, answer, decision, "store")) continue
           one.stale = answer
           one.seen = answer.writeId
         }

@@ -78,7 +78,8 @@ const due = <A, E>(
   request: Request<A, E>,
   entry: Entry,
   decision: Decision,
-  policy: Policy.Policy
+  policy: Policy.Policy,
+  source: "memory" | "store" = "memory"
 ): Effect.Effect<A, E> => {
   const { id } = entry
   if (decision === Load) return absent(self, fiber, request, id, policy, entry)
@@ -98,7 +99,7 @@ const due = <A, E>(
   ) {
     refresh(self, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
   }
-  return serve(self, fiber, request, entry, decision === LoadOrStale ? "stale" : "memory") as Exit.Exit<A, E>
+  return serve(self, fiber, request, entry, decision === LoadOrStale ? "stale" : source) as Exit.Exit<A, E>
 }
 
 /** Memory has nothing of use: the store may, and at once if it is synchronous. */
@@ -123,7 +124,7 @@ const absent = <A, E>(
       const decision = found.writeId === rejected ? Load : decide(self, fiber, request, found)
       if (decision !== Load) {
         if (policy.writes) keep(self, request, found, nowOf(fiber))
-        if (decision !== Serve) return due(self, fiber, request, found, decision, policy)
+        if (decision !== Serve) return due(self, fiber, request, found, decision, policy, "store")
         return serve(self, fiber, request, found, "store") as Exit.Exit<A, E>
       }
       seen = found.writeId
@@ -283,7 +284,7 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
         return join(self, fiber, rest, id, { ...joining, fetches: false, seen })
       }
       // memory is left to the load
-      if (decision !== Serve) return due(self, fiber, rest, entry!, decision, policy)
+      if (decision !== Serve) return due(self, fiber, rest, entry!, decision, policy, "store")
       return serve(self, fiber, rest, entry!, "store") as Exit.Exit<A, E>
     })
   })
