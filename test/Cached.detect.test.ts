@@ -70,6 +70,16 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
       expect(yield* Fiber.join(slow)).toEqual([detected("k", "fallback", older)])
     }).pipe(provided))
 
+  it.effect("stale by failover too, though its values have no end of freshness", () =>
+    Effect.gen(function*() {
+      const failing = Cached.failover(Effect.fail("down"), { key: "k", ttl: "1 hour", retryAfter: "5 seconds" })
+      yield* Cached.failover(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+      const found = yield* reads(Effect.andThen(failing, failing))
+      expect(found).toEqual(["fallback" as const, "stale" as const].map((source) =>
+        detected("k", source, { strategy: "failover" })
+      ))
+    }).pipe(provided))
+
   it.effect("stale, while it is refreshed behind it", () =>
     Effect.gen(function*() {
       const { load } = counting()

@@ -263,7 +263,7 @@ const noteFound = (self: Engine, { flight, policy, request, within }: Waiter, no
   if (self.watchers.events !== undefined) {
     tell(self, request.key, flight.id, flight.standsIn ? { _tag: "Stale" } : { _tag: "Hit", source: "store" })
   }
-  const isStale = now >= entry.softExpiresAt
+  const isStale = flight.standsIn || now >= entry.softExpiresAt
   if (isStale && within !== undefined) within.tainted = true
   if (policy.detector !== undefined) {
     detect(policy, request, flight.id, { source: isStale ? "stale" : "store", entry, now })
