@@ -8,9 +8,10 @@ const maxLinks = 128
 
 /** One more caller waits for the load. */
 export const linkTo = (flight: Flight, span: Tracer.AnySpan): void => {
-  const link: Tracer.SpanLink = { span, attributes: {} }
   const links = flight.links ??= []
-  if (links.length >= maxLinks) return
+  // reads of one span are often many at once
+  if (links.length >= maxLinks || links.some((link) => link.span === span)) return
+  const link: Tracer.SpanLink = { span, attributes: {} }
   links.push(link)
   flight.span?.addLinks([link])
 }
