@@ -10,6 +10,7 @@ const runs: Run.Runs = quick ? { processes: 1, imports: 7 } : { processes: 5, im
 const results: Report.Results = {
   hit: Run.hit(runs),
   bytes: Run.bytesOfHit(),
+  watched: Run.watched(runs),
   cold: Run.cold(runs),
   coherence: Run.coherence(runs),
   disk: Run.disk(runs),
@@ -20,7 +21,7 @@ const results: Report.Results = {
   imports: Run.imports(runs)
 }
 
-for (const name of ["hit", "cold", "coherence", "disk", "write", "imports"] as const) {
+for (const name of ["hit", "watched", "cold", "coherence", "disk", "write", "imports"] as const) {
   console.log(`${name}\n${Report.nanoseconds(results[name])}\n`)
 }
 console.log(`bytes per hit\n${Report.bytes(results.bytes)}\n`)

@@ -5,6 +5,7 @@ import type { Values } from "./run.ts"
 export type Case =
   | "hit"
   | "bytes"
+  | "watched"
   | "cold"
   | "coherence"
   | "disk"
@@ -37,6 +38,8 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   { ...objects, title: "Hit in memory, fresh key of three fields", subject: "Cached.softTtl(effect, …), fresh object" },
   { ...objects, title: "The same in a pipe", subject: "effect.pipe(Cached.softTtl(…)), fresh object" },
   { ...objects, title: "The same through `Cached.fn`", subject: "Cached.fn, fresh object" },
+  { case: "watched", title: "Hit in memory, told to a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
+  { case: "watched", title: "The same to `Cached.events`", subject: "Cached.events", peer: "nobody", atMost: 1.4 },
   { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },
   {
     case: "coherence",

@@ -11,7 +11,7 @@ export interface Memory {
   readonly capacity: number
   evictions: number
   /** told of every entry that leaves */
-  onRemoval: ReadonlySet<OnRemoval> | undefined
+  onRemoval: ReadonlyArray<OnRemoval> | undefined
 }
 
 export type OnRemoval = (entry: Entry, cause: RemovalCause) => void
@@ -85,10 +85,9 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 export const clear = (self: Memory, cause: RemovalCause): void => {
   const entries = Array.from(self.entries.values())
   self.entries.clear()
-  for (const entry of entries) {
-    self.policy.removed(entry)
-    if (self.onRemoval !== undefined) gone(self, entry, cause)
-  }
+  for (const entry of entries) self.policy.removed(entry)
+  if (self.onRemoval === undefined) return
+  for (const entry of entries) gone(self, entry, cause)
 }
 
 const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {

@@ -8,7 +8,7 @@ import { ask } from "./backend.ts"
 import type { Entry } from "./entry.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { detect, tell } from "./observe.ts"
+import { detect, tell, tellHit } from "./observe.ts"
 import type { Request } from "./request.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
@@ -71,7 +71,7 @@ export const noteServed = (
 ): void => {
   const { policy, within } = surroundingsOf(self, fiber)
   if (self.watchers.events !== undefined) {
-    if (source === "memory" || source === "store") tell(self, request.key, entry.id, { _tag: "Hit", source })
+    if (source === "memory" || source === "store") tellHit(self, request.key, entry.id, source)
     else tell(self, request.key, entry.id, { _tag: "Stale" })
   }
   const now = policy.detector === undefined && within === undefined ? 0 : nowOf(fiber)

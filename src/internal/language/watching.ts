@@ -9,6 +9,9 @@ import { Caching } from "../../Caching.ts"
 import type { Detector } from "../engine/observe.ts"
 import { Current } from "../engine/policy.ts"
 
+/** for each who watches; the oldest are lost */
+const atMost = 1024
+
 /**
  * What the cache does, from when the stream is run until it ends; ids are told, values never. Who is slow loses the
  * oldest: 1024 wait for each subscriber at most, and no read ever waits for one.
@@ -36,7 +39,7 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = Stream.callback
       Effect.map(Caching, (caching) => caching.listen((event) => void Queue.offerUnsafe(queue, event))),
       (deafen) => Effect.sync(deafen)
     ),
-  { bufferSize: 1024, strategy: "sliding" }
+  { bufferSize: atMost, strategy: "sliding" }
 )
 
 /**
@@ -68,7 +71,7 @@ export const onRemoval = <E, R>(
   f: (removal: Removal) => Effect.Effect<void, E, R>
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   Effect.gen(function*() {
-    const queue = yield* Queue.sliding<Removal, Cause.Done>(1024)
+    const queue = yield* Queue.sliding<Removal, Cause.Done>(atMost)
     const caching = yield* Caching
     const handle = (removal: Removal) => Effect.ignoreCause(Effect.suspend(() => f(removal)), { log: "Warn" })
     const worker = yield* Effect.forkScoped(
