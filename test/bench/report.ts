@@ -138,6 +138,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
 - **Hit in memory.** A thousand keys, all stored. Effect \`Cache\` has a time to live too; every combinator has been in
   use in the process, so that nothing is compiled for one of them only. A fresh key object is made for every read: a
   \`Data.Class\` for Effect \`Cache\`, an instance of a \`CacheKey.Class\` here.
+- **Told.** The same hit with a string key, of a cache that somebody listens to, beside one that nobody does. Both count
+  it for \`Cached.stats\`. Ten thousand are told before \`Cached.events\` can take them, more than it keeps.
 - **10,000 callers** ask at once for a key that is not there; the load ends when the last has come. A second load fails
   the run.
 - **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and
