@@ -75,9 +75,9 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
       const failing = Cached.failover(Effect.fail("down"), { key: "k", ttl: "1 hour", retryAfter: "5 seconds" })
       yield* Cached.failover(Effect.succeed(1), { key: "k", ttl: "1 hour" })
       const found = yield* reads(Effect.andThen(failing, failing))
-      expect(found).toEqual(["fallback" as const, "stale" as const].map((source) =>
-        detected("k", source, { strategy: "failover" })
-      ))
+      expect(found).toEqual(
+        ["fallback" as const, "stale" as const].map((source) => detected("k", source, { strategy: "failover" }))
+      )
     }).pipe(provided))
 
   it.effect("stale, while it is refreshed behind it", () =>

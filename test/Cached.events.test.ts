@@ -118,7 +118,7 @@ describe.each(caches)("over $name, in their order, are told:", (cache) => {
       expect(yield* read).toBe(1)
       yield* settle
       yield* TestClock.adjust(100)
-      expect((yield* told)).toEqual(["Refresh", hit, "Load success refresh 100"])
+      expect(yield* told).toEqual(["Refresh", hit, "Load success refresh 100"])
     }).pipe(provided))
 
   it.effect("stale values: for a failure, for a while after it, and for a load that takes too long", () =>
@@ -187,7 +187,8 @@ describe.each(caches)("over $name, in their order, are told:", (cache) => {
     Effect.gen(function*() {
       const told = yield* watch
       const many = Cached.many(Weather, {
-        lookup: (keys) => Effect.succeed(keys.map(({ city }) => city === "Atlantis" ? Exit.fail("sunk") : Exit.succeed(1))),
+        lookup: (keys) =>
+          Effect.succeed(keys.map(({ city }) => city === "Atlantis" ? Exit.fail("sunk") : Exit.succeed(1))),
         strategy: Strategy.ttl({ ttl: "1 hour" })
       })
       yield* many([{ city: "Berlin" }, { city: "Atlantis" }])

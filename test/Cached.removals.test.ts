@@ -125,7 +125,9 @@ describe("who is told", () => {
   it.effect("may fail or die: it is logged, and the next is told", () =>
     Effect.gen(function*() {
       const lines: Array<unknown> = []
-      const logged = Logger.layer([Logger.make(({ cause, logLevel }) => void lines.push([logLevel, Cause.squash(cause)]))])
+      const logged = Logger.layer([
+        Logger.make(({ cause, logLevel }) => void lines.push([logLevel, Cause.squash(cause)]))
+      ])
       const told: Array<string> = []
       const test = Effect.gen(function*() {
         yield* Cached.onRemoval(({ id }) => {

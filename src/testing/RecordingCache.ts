@@ -146,8 +146,7 @@ const recording = (self: Self): Caching.Shape => {
     readMany: (_, many) => read(self, many.keys, (fiber) => inner.readMany(fiber, many)),
     lookup: (key) => after(inner.lookup(key), (entry) => [looked(key, entry)]),
     find: (key) => after(inner.find(key), (entry) => [looked(key, entry)]),
-    lookupMany: (keys) =>
-      after(inner.lookupMany(keys), (entries) => keys.map((key, i) => looked(key, entries[i]))),
+    lookupMany: (keys) => after(inner.lookupMany(keys), (entries) => keys.map((key, i) => looked(key, entries[i]))),
     set: (key, ...rest) =>
       after(inner.set(key, ...rest), (isSet) => isSet ? [{ _tag: "Set", id: CacheKey.id(key) }] : []),
     touch: (key, ttlMillis) =>

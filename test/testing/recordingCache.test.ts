@@ -216,7 +216,8 @@ describe("everything else", () => {
     "is each key of a read of many, once, by how it was answered",
     test(Effect.fnUntraced(function*(recording) {
       const many = Cached.many(Weather, {
-        lookup: (keys) => Effect.succeed(keys.map(({ city }) => city === "Rome" ? Exit.fail("down") : Exit.succeed(city))),
+        lookup: (keys) =>
+          Effect.succeed(keys.map(({ city }) => city === "Rome" ? Exit.fail("down") : Exit.succeed(city))),
         strategy: Strategy.ttl({ ttl: "1 minute" })
       })
       const id = (city: string) => CacheKey.id(new Weather({ city }))

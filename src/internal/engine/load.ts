@@ -104,7 +104,10 @@ const loadContext = (flight: Flight): Context.Context<never> => {
 }
 
 /** a load inside another is about its own key */
-const annotated = (context: Context.Context<never>, about: ReturnType<typeof annotationsOf>): Context.Context<never> => {
+const annotated = (
+  context: Context.Context<never>,
+  about: ReturnType<typeof annotationsOf>
+): Context.Context<never> => {
   const { "cache.class": _, ...others } = Context.get(context, CurrentLogAnnotations)
   return Context.add(context, CurrentLogAnnotations, { ...others, ...about })
 }

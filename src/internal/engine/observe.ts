@@ -38,8 +38,10 @@ export const listen = (self: Engine, listener: (event: CacheEvent) => void): () 
 /** As `listen`, for every entry that leaves memory. */
 export const onRemoval = (self: Engine, listener: (removal: Removal) => void): () => void => {
   const hears = harmless(self, listener, () => deafen())
-  const deafen = hearRemovals(self, (entry, cause) =>
-    hears({ id: entry.id, keyClass: classOf(self, entry), cause, exit: entry.exit }))
+  const deafen = hearRemovals(
+    self,
+    (entry, cause) => hears({ id: entry.id, keyClass: classOf(self, entry), cause, exit: entry.exit })
+  )
   return deafen
 }
 
