@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, settle, start } from "./promises/caches.ts"
 
@@ -127,6 +127,50 @@ describe.each(caches)("stats over $name", (cache) => {
       expect(classes).toMatchObject({ User: { loads: 2 } })
       expect(loads).toBe(2)
     }).pipe(provided))
+})
+
+const Step = Schema.Struct({
+  id: Schema.Literals([1, 2, 3]),
+  action: Schema.Literals(["read", "fail", "both", "invalidate", "later"])
+})
+
+describe.each(caches)("whatever is asked over $name", (cache) => {
+  it.effect.prop(
+    "each read is a hit, a hit of the store, or a miss, and each miss loads or joins; events and detect agree",
+    [Schema.Array(Step)],
+    ([steps]) =>
+      Effect.gen(function*() {
+        let reads = 0
+        const told: Array<string> = []
+        const found: Array<string> = []
+        ;(yield* Caching.Caching).listen((event) => void told.push(event._tag))
+        const read = (id: number, load: Effect.Effect<number, string>) =>
+          Effect.suspend(() => {
+            reads++
+            return Cached.detect(Effect.exit(ttl(new User({ id }), load)))
+          }).pipe(Effect.map(([, [answer]]) => found.push(answer!.source)))
+        for (const { action, id } of steps) {
+          if (action === "read") yield* read(id, Effect.succeed(id))
+          else if (action === "fail") yield* read(id, Effect.fail("down"))
+          else if (action === "both") {
+            const one = read(id, Effect.succeed(id))
+            yield* Effect.all([one, one], { concurrency: 2 })
+          } else if (action === "invalidate") yield* Cached.invalidate(new User({ id }))
+          else yield* TestClock.adjust("40 minutes")
+        }
+        const stats = yield* Cached.stats
+        const { hits, joined, loads, misses, storeHits } = stats
+        expect(hits + storeHits + misses).toBe(reads)
+        const count = (list: ReadonlyArray<string>, item: string) => list.filter((one) => one === item).length
+        expect(loads).toBe(count(found, "load"))
+        expect(hits).toBe(count(found, "memory"))
+        expect(storeHits).toBe(count(found, "store"))
+        expect(misses).toBe(count(found, "load") + count(found, "joined"))
+        expect(joined).toBeGreaterThanOrEqual(count(found, "joined"))
+        expect([count(told, "Hit"), count(told, "Miss"), count(told, "Load"), count(told, "Joined")])
+          .toEqual([hits + storeHits, misses, loads, joined])
+      }).pipe(Effect.provide(cache.layer({ capacity: 2 })))
+  )
 })
 
 it.effect("a class may be named like anything that objects have", () =>
