@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, settle, start } from "./promises/caches.ts"
+import { caches, counting, fakeStore, over, settle, start } from "./promises/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 class Order extends CacheKey.Class<Order>()("Order", { payload: { id: Schema.Int }, success: Schema.Int }) {}
@@ -127,6 +127,29 @@ describe.each(caches)("stats over $name", (cache) => {
       expect(classes).toMatchObject({ User: { loads: 2 } })
       expect(loads).toBe(2)
     }).pipe(provided))
+})
+
+describe("a read that ends before the store has answered", () => {
+  for (const limit of ["an interruption", "its timeout"]) {
+    it.effect(`by ${limit} is a miss`, () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        fake.behave = () => ({ before: Effect.sleep("100 millis") })
+        const test = Effect.gen(function*() {
+          const read = Cached.ttl(Effect.succeed(1), {
+            key: new User({ id: 1 }),
+            ttl: "1 hour",
+            ...limit === "its timeout" ? { timeout: "50 millis" } : {}
+          })
+          const reader = yield* start(Effect.exit(read))
+          yield* TestClock.adjust("50 millis")
+          yield* Fiber.interrupt(reader)
+          const { hits, loads, misses, storeHits } = yield* Cached.stats
+          expect({ hits, loads, misses, storeHits }).toEqual({ hits: 0, loads: 0, misses: 1, storeHits: 0 })
+        })
+        yield* Effect.provide(test, over(fake))
+      }))
+  }
 })
 
 const Step = Schema.Struct({

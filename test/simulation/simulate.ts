@@ -69,7 +69,7 @@ const checkStats = (world: State.World) =>
         `stats: ${stats.hits} hits, ${stats.misses} misses and ${stats.stale} stale of ${reads} reads`
       )
     }
-    // who joins a look into the store need not miss
+    // a look into the store may be joined, and need not miss
     const waited = stats.misses + stats.storeHits + stats.stale
     if (stats.joined > waited) State.violate(world, `stats: ${stats.joined} joined of ${waited} that waited`)
   })

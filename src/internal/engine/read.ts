@@ -218,9 +218,9 @@ export const enter = (
     if (joining.fetches && !running.fetches) return resume(look(self, request, id, joining))
     // what is wrong with the rest of its options shows when it is the first
     const invalid = isLimited(request) ? invalidity(self, request) : undefined
-    if (invalid !== undefined) return resume(Effect.die(invalid))
+    if (invalid !== undefined) return refuse(self, request, id, resume, invalid)
     if (within !== undefined && reaches(running, within)) {
-      return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))
+      return refuse(self, request, id, resume, new CacheCycle({ path: pathTo(within, id) }))
     }
     if (!running.looking) noteMiss(self, request, id)
     running.counters.joined++
@@ -238,7 +238,7 @@ export const enter = (
     }
   }
   const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)
-  if (refused !== undefined) return resume(Effect.die(refused))
+  if (refused !== undefined) return refuse(self, request, id, resume, refused)
   const flight = Flights.make(self, {
     ...joining,
     // a yield has passed since it was looked at: after an invalidation others must not fall back on it
@@ -259,6 +259,12 @@ export const enter = (
   const waiter = wait(self, fiber, { flight, request, stale, joined: false, resume })
   Flights.launch(self, flight, request.load)
   return untilAnswered(self, fiber, waiter)
+}
+
+/** it has found nothing to serve, and is not to load either */
+const refuse = (self: Engine, request: Request, id: string, resume: Resume, error: Error): void => {
+  noteMiss(self, request, id)
+  resume(Effect.die(error))
 }
 
 const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request): Effect.Effect<A | undefined> =>

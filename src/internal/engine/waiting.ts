@@ -14,7 +14,7 @@ import type { Entry } from "./entry.ts"
 import { abandon, addEdge, type Fault, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
 import { giveBack } from "./giveBack.ts"
 import type { Engine } from "./model.ts"
-import { detect, tell } from "./observe.ts"
+import { detect, noteMiss, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { makeRoom } from "./refresh.ts"
 import type { Request } from "./request.ts"
@@ -128,8 +128,11 @@ const startTimers = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter)
 }
 
 export const depart = (waiter: Waiter): void => {
-  waiter.flight.waiters.delete(waiter)
-  removeEdge(waiter.within, waiter.flight)
+  const { flight, request, within } = waiter
+  flight.waiters.delete(waiter)
+  removeEdge(within, flight)
+  // who does not wait for the store's answer has found nothing
+  if (flight.looking) noteMiss(flight.engine, request, flight.id)
   stopTimers(waiter)
 }
 
