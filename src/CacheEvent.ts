@@ -44,6 +44,8 @@ export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | 
  */
 export interface Removal {
   readonly id: string
+  /** the name of the key's class, `undefined` for a string */
+  readonly keyClass: string | undefined
   readonly cause: RemovalCause
   /** what was cached */
   readonly exit: Exit.Exit<unknown, unknown>
@@ -59,7 +61,7 @@ export interface Detected {
   /** the id of the key: `CacheKey.id(key)` */
   readonly key: string
   readonly source: Source
-  /** how old the value is, in milliseconds; 0 where it was just loaded */
+  /** how old the value is, in milliseconds; 0 where it is not cached */
   readonly ageMillis: number
   /** how long it is served still at most, in milliseconds; 0 where it is not cached */
   readonly ttlMillis: number
@@ -77,17 +79,18 @@ interface OfId {
 /**
  * Something that a cache has done.
  *
- * - `Hit`: a read was answered with what is cached, from `memory` or from the `store`
- * - `Miss`: a read found nothing that its strategy would serve
- * - `Joined`: it waits for a load that another had started
- * - `Load`: a load has ended; `refresh` where nobody waited for it when it began
+ * - `Hit`: a read was answered with what is cached, from `memory` or from the `store`; a refresh may run behind it
+ * - `Miss`: a read found nothing that its strategy would simply serve; told when the store has been asked
+ * - `Joined`: it waits for what another had begun
+ * - `Load`: a load has ended, in so many milliseconds; `refresh` where nobody waited for it when it began
  * - `Refresh`: a load in the background was asked for
- * - `Stale`: a read was answered with a stale value
+ * - `Stale`: a read was answered with a stale value, in place of a load that failed or took too long
  * - `Set`: an explicit value was put in
  * - `Refused`: a result came too late, or was made with what an inner cache served stale: it is not cached
  * - `Evict`: an entry left the memory tier because there was no room
- * - `Invalidate`: ids or tags were invalidated, or all
- * - `StoreFailure`: the store has failed an operation
+ * - `Invalidate`: ids or tags were invalidated, or all, by this process
+ * - `StoreFailure`: the store has failed an operation, or a value could not be written for it or read back (`encode`,
+ *   `decode`)
  *
  * @category models
  * @since 0.1.0
@@ -106,7 +109,7 @@ export type CacheEvent =
   | OfId & { readonly _tag: "Stale" }
   | OfId & { readonly _tag: "Set" }
   | OfId & { readonly _tag: "Refused" }
-  | { readonly _tag: "Evict"; readonly id: string }
+  | OfId & { readonly _tag: "Evict" }
   | {
     readonly _tag: "Invalidate"
     readonly ids: ReadonlyArray<string>

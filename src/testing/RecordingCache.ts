@@ -6,11 +6,13 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type { Detected, Source } from "../CacheEvent.ts"
 import * as CacheKey from "../CacheKey.ts"
 import * as Caching from "../Caching.ts"
-import { type Flight, Within } from "../internal/engine/flight.ts"
-import type { Request } from "../internal/engine/request.ts"
+import type { Detector } from "../internal/engine/observe.ts"
+import { Current } from "../internal/engine/policy.ts"
 
 /**
  * How a read was answered.
@@ -19,7 +21,7 @@ import type { Request } from "../internal/engine/request.ts"
  * - `load`: by a load that it started
  * - `joined`: by a load that another had started
  * - `stale`: with what was stored, because the load failed or took too long
- * - `miss`: with nothing (`Cached.getOption`, `has`, `expiresIn`: they load nothing)
+ * - `miss`: with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like: they load nothing)
  *
  * @category models
  * @since 0.1.0
@@ -27,19 +29,22 @@ import type { Request } from "../internal/engine/request.ts"
 export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
- * Something that a cache was asked, by id (`CacheKey.id`), or did by itself. A read stands where it was answered; one
- * that was interrupted does not appear.
+ * Something that a cache was asked, by id (`CacheKey.id`), or did by itself. It stands where it was answered; what was
+ * interrupted does not appear. A read of many keys is one read of each, in their order. A `set` or `touch` that found
+ * its condition unmet, or nothing there, does not appear either.
  *
  * @category models
  * @since 0.1.0
  */
 export type Recorded =
   | { readonly _tag: "Read"; readonly id: string; readonly outcome: Outcome }
-  /** a load in the background began */
+  /** a load in the background was asked for */
   | { readonly _tag: "Refresh"; readonly id: string }
   | { readonly _tag: "Set"; readonly id: string }
+  | { readonly _tag: "Touch"; readonly id: string }
+  | { readonly _tag: "Increment"; readonly name: string; readonly by: number }
   | { readonly _tag: "Invalidate"; readonly ids: ReadonlyArray<string> }
-  | { readonly _tag: "InvalidateTags"; readonly tags: ReadonlyArray<string> }
+  | { readonly _tag: "InvalidateTags"; readonly tags: ReadonlyArray<string>; readonly mode: "hard" | "soft" }
   | { readonly _tag: "Clear" }
 
 /**
@@ -92,8 +97,17 @@ export const layer = <E, R>(
   cache: Layer.Layer<Caching.Caching, E, R>
 ): Layer.Layer<Caching.Caching | RecordingCache, E, R> =>
   Layer.provide(
-    Layer.effectContext(Effect.map(Caching.Caching, (inner) => {
-      const self: Self = { inner, log: [], loads: new Map(), refreshes: new WeakSet() }
+    Layer.effectContext(Effect.gen(function*() {
+      const inner = yield* Caching.Caching
+      const self: Self = { inner, log: [] }
+      yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          inner.listen((event) => {
+            if (event._tag === "Refresh") self.log.push({ _tag: "Refresh", id: event.id })
+          })
+        ),
+        (deafen) => Effect.sync(deafen)
+      )
       return Context.make(Caching.Caching, recording(self)).pipe(Context.add(RecordingCache, handle(self)))
     })),
     cache
@@ -102,15 +116,6 @@ export const layer = <E, R>(
 interface Self {
   readonly inner: Caching.Shape
   log: Array<Recorded>
-  /** the last load of each id */
-  readonly loads: Map<string, Loading>
-  readonly refreshes: WeakSet<Flight>
-}
-
-interface Loading {
-  readonly isRefresh: boolean
-  /** `undefined`: it has not ended */
-  exit: Exit.Exit<unknown, unknown> | undefined
 }
 
 const handle = (self: Self): Shape => ({
@@ -127,92 +132,63 @@ const handle = (self: Self): Shape => ({
 
 const recording = (self: Self): Caching.Shape => {
   const { inner } = self
-  const after = <A, E, R>(effect: Effect.Effect<A, E, R>, recorded: (answer: A) => Recorded): Effect.Effect<A, E, R> =>
-    Effect.tap(effect, (answer) => Effect.sync(() => self.log.push(recorded(answer))))
-  return {
-    ...inner,
-    read: (fiber, request) => read(self, request, (request) => inner.read(fiber, request)),
-    lookup: (key) =>
-      after(inner.lookup(key), (entry) => ({
-        _tag: "Read",
-        id: CacheKey.id(key),
-        outcome: entry === undefined ? "miss" : "hit"
-      })),
-    set: (key, ...rest) => after(inner.set(key, ...rest), () => ({ _tag: "Set", id: CacheKey.id(key) })),
-    invalidate: (ids) => after(inner.invalidate(ids), () => ({ _tag: "Invalidate", ids })),
-    invalidateTags: (tags) => after(inner.invalidateTags(tags), () => ({ _tag: "InvalidateTags", tags })),
-    clear: after(inner.clear, () => ({ _tag: "Clear" }))
-  }
-}
-
-const read = <A, E>(
-  self: Self,
-  request: Request<A, E>,
-  run: (request: Request<A, E>) => Effect.Effect<A, E>
-): Effect.Effect<A, E> => {
-  const id = CacheKey.id(request.key as CacheKey.Any | string)
-  const before = self.loads.get(id)
-  const wasRunning = before !== undefined && before.exit === undefined
-  let own: Loading | undefined
-  const load = observed(self, id, request.load, (loading) => {
-    own = loading
+  const after = <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    recorded: (answer: A) => ReadonlyArray<Recorded>
+  ): Effect.Effect<A, E, R> => Effect.tap(effect, (answer) => Effect.sync(() => self.log.push(...recorded(answer))))
+  const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
+    _tag: "Read",
+    id: CacheKey.id(key),
+    outcome: entry === undefined ? "miss" : "hit"
   })
-  const answer = run(Object.create(request, { load: { value: load } }) as Request<A, E>)
-  const record = (outcome: Outcome) => {
-    self.log.push({ _tag: "Read", id, outcome })
+  return {
+    // what concerns the cache as a whole is not recorded
+    ...inner,
+    read: (_, request) => read(self, [request.key], (fiber) => inner.read(fiber, request)),
+    readMany: (_, many) => read(self, many.keys, (fiber) => inner.readMany(fiber, many)),
+    lookup: (key) => after(inner.lookup(key), (entry) => [looked(key, entry)]),
+    find: (key) => after(inner.find(key), (entry) => [looked(key, entry)]),
+    lookupMany: (keys) => after(inner.lookupMany(keys), (entries) => keys.map((key, i) => looked(key, entries[i]))),
+    set: (key, ...rest) =>
+      after(inner.set(key, ...rest), (isSet) => isSet ? [{ _tag: "Set", id: CacheKey.id(key) }] : []),
+    touch: (key, ttlMillis) =>
+      after(inner.touch(key, ttlMillis), (isTouched) => isTouched ? [{ _tag: "Touch", id: CacheKey.id(key) }] : []),
+    increment: (name, by, ttlMillis) =>
+      after(inner.increment(name, by, ttlMillis), () => [{ _tag: "Increment", name, by }]),
+    invalidate: (ids) => after(inner.invalidate(ids), () => [{ _tag: "Invalidate", ids }]),
+    invalidateTags: (tags, mode = "hard") =>
+      after(inner.invalidateTags(tags, mode), () => [{ _tag: "InvalidateTags", tags, mode }]),
+    clear: after(inner.clear, () => [{ _tag: "Clear" }])
   }
-  // What memory answers, it answers at once.
-  if (Exit.isExit(answer)) {
-    record("hit")
-    return answer
-  }
-  return Effect.onExit(answer, (exit) =>
-    Effect.sync(() => {
-      if (Exit.hasInterrupts(exit)) return
-      const last = self.loads.get(id)
-      const others = last === own || (last === before && !wasRunning) ? undefined : last
-      record(outcomeOf(exit, own, others))
-    }))
 }
 
-const outcomeOf = (
-  exit: Exit.Exit<unknown, unknown>,
-  own: Loading | undefined,
-  others: Loading | undefined
-): Outcome => {
-  const loading = own ?? others
-  // Nobody waits for a refresh of his own.
-  if (loading === undefined || own?.isRefresh === true) return "hit"
-  if (Exit.isSuccess(exit)) {
-    // Beside a refresh that has not ended the store answers still.
-    if (loading.exit === undefined) return loading.isRefresh ? "hit" : "stale"
-    if (Exit.isFailure(loading.exit)) return "stale"
-    // It ended while the store was asked, and is not what was answered.
-    if (own === undefined && !Object.is(loading.exit.value, exit.value)) return "hit"
-  }
-  return own === undefined ? "joined" : "load"
-}
-
-/** A load that tells when it begins and how it ends. What it needs is known where the effect is wrapped, not here. */
-const observed = <A, E>(
+/** Lets the cache tell how it answers: of what it tells of a load that runs meanwhile only these keys count. */
+const read = <A, E, R>(
   self: Self,
-  id: string,
-  load: Effect.Effect<A, E, any>,
-  begins: (loading: Loading) => void
-): Effect.Effect<A, E, any> =>
-  Effect.withFiber((fiber) => {
-    const flight = fiber.getRef(Within)
-    const isRefresh = flight !== undefined && flight.id === id && flight.refresh
-    const loading: Loading = { isRefresh, exit: undefined }
-    self.loads.set(id, loading)
-    begins(loading)
-    // A refresh may be tried again.
-    if (isRefresh && !self.refreshes.has(flight)) {
-      self.refreshes.add(flight)
-      self.log.push({ _tag: "Refresh", id })
-    }
-    return Effect.onExit(load, (exit) =>
+  keys: ReadonlyArray<CacheKey.Any | string>,
+  run: (fiber: Fiber.Fiber<any, any>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Current, (policy) => {
+    const found: Array<Detected> = []
+    const detector: Detector = { found, outer: policy.detector }
+    const detected = Effect.provideService(Effect.withFiber(run), Current, { ...policy, detector })
+    return Effect.onExit(detected, (exit) =>
       Effect.sync(() => {
-        loading.exit = exit
+        detector.found = undefined
+        if (Exit.hasInterrupts(exit)) return
+        for (const id of new Set(keys.map((key) => CacheKey.id(key)))) {
+          // what is not told has gone past the cache, or has taken too long
+          const source = found.findLast(({ key }) => key === id)?.source ?? "load"
+          self.log.push({ _tag: "Read", id, outcome: outcomes[source] })
+        }
       }))
   })
+
+const outcomes: { readonly [source in Source]: Outcome } = {
+  memory: "hit",
+  store: "hit",
+  stale: "hit",
+  load: "load",
+  joined: "joined",
+  fallback: "stale"
+}

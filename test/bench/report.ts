@@ -6,6 +6,7 @@ export type Case =
   | "hit"
   | "bytes"
   | "many"
+  | "watched"
   | "cold"
   | "coherence"
   | "disk"
@@ -46,6 +47,8 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     atMost: 0.6,
     goal: 0.5
   },
+  { case: "watched", title: "Hit in memory, told to a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
+  { case: "watched", title: "The same to `Cached.events`", subject: "Cached.events", peer: "nobody", atMost: 1.4 },
   { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },
   {
     case: "coherence",
@@ -146,6 +149,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   \`Data.Class\` for Effect \`Cache\`, an instance of a \`CacheKey.Class\` here.
 - **Many at once.** A thousand keys that are all stored, read by one \`Cached.many\` and one by one: the payloads are the
   same, and a key and its id are made of each in both.
+- **Told.** The same hit with a string key, of a cache that somebody listens to, beside one that nobody does. Both count
+  it for \`Cached.stats\`. Ten thousand are told before \`Cached.events\` can take them, more than it keeps.
 - **10,000 callers** ask at once for a key that is not there; the load ends when the last has come. A second load fails
   the run.
 - **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { ChaosStore, RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
@@ -192,6 +192,7 @@ describe("over a store", () => {
         CacheLayer.layerWith({ memory: false }),
         Layer.succeed(Store.Store, {
           ...store,
+          markers: (...input) => isFailing ? failing("markers") : store.markers(...input),
           take: (...input) => isFailing ? failing("take") : store.take(...input)
         })
       )
@@ -212,6 +213,77 @@ describe("over a store", () => {
 
 describe("everything else", () => {
   it.effect(
+    "is each key of a read of many, once, by how it was answered",
+    test(Effect.fnUntraced(function*(recording) {
+      const many = Cached.many(Weather, {
+        lookup: (keys) =>
+          Effect.succeed(keys.map(({ city }) => city === "Rome" ? Exit.fail("down") : Exit.succeed(city))),
+        strategy: Strategy.ttl({ ttl: "1 minute" })
+      })
+      const id = (city: string) => CacheKey.id(new Weather({ city }))
+      yield* done(cached)
+      yield* many([{ city: "Paris" }, { city: "Berlin" }, { city: "Rome" }, { city: "Paris" }])
+      expect((yield* recording.log).slice(1)).toEqual([
+        { _tag: "Read", id: id("Paris"), outcome: "load" },
+        { _tag: "Read", id: id("Berlin"), outcome: "hit" },
+        { _tag: "Read", id: id("Rome"), outcome: "load" }
+      ])
+      yield* recording.forget
+      yield* Cached.getMany([berlin, new Weather({ city: "Rome" })])
+      yield* Cached.getEntry(berlin)
+      expect(yield* recording.log).toEqual([
+        { _tag: "Read", id: id("Berlin"), outcome: "hit" },
+        { _tag: "Read", id: id("Rome"), outcome: "miss" },
+        { _tag: "Read", id: id("Berlin"), outcome: "hit" }
+      ])
+    }))
+  )
+
+  it.effect(
+    "is what a load reads, before the read that it is for",
+    test(Effect.fnUntraced(function*(recording) {
+      const inner = Cached.ttl(Effect.succeed(1), { key: "inner", ttl: "1 minute" })
+      const outer = Cached.ttl(Effect.andThen(inner, inner), { key: "outer", ttl: "1 minute" })
+      yield* outer
+      expect(yield* recording.log).toEqual([
+        { _tag: "Read", id: "inner", outcome: "load" },
+        { _tag: "Read", id: "inner", outcome: "hit" },
+        { _tag: "Read", id: "outer", outcome: "load" }
+      ])
+    }))
+  )
+
+  it.effect(
+    "is what else is done with a key, where it is done",
+    test(Effect.fnUntraced(function*(recording) {
+      expect(yield* Cached.touch("key", "1 minute")).toBe(false)
+      expect(yield* Cached.set("key", 1, { ifPresent: true })).toBe(false)
+      expect(yield* recording.log).toEqual([])
+      yield* Cached.set("key", 1, { ifAbsent: true })
+      yield* Cached.touch("key", "1 minute")
+      yield* Cached.increment("number", { by: 2 })
+      yield* Cached.invalidateTag("tag", { mode: "soft" })
+      expect(yield* recording.log).toEqual([
+        { _tag: "Set", id: "key" },
+        { _tag: "Touch", id: "key" },
+        { _tag: "Increment", name: "number", by: 2 },
+        { _tag: "InvalidateTags", tags: ["tag"], mode: "soft" }
+      ])
+    }))
+  )
+
+  it.effect(
+    "keeps its meaning: what is invalidated softly is stale, not gone",
+    test(Effect.fnUntraced(function*(recording) {
+      const soft = { key: "key", ttl: "1 hour", softTtl: "1 minute", tags: ["tag"] } as const
+      yield* Cached.softTtl(Effect.succeed(1), soft)
+      yield* Cached.invalidateTag("tag", { mode: "soft" })
+      expect(yield* Cached.softTtl(Effect.fail("down"), soft)).toBe(1)
+      expect(yield* recording.reads("key")).toEqual(["load", "stale"])
+    }))
+  )
+
+  it.effect(
     "is in the log, in order, until it is forgotten",
     test(Effect.fnUntraced(function*(recording) {
       const id = CacheKey.id(berlin)
@@ -224,7 +296,7 @@ describe("everything else", () => {
         { _tag: "Read", id, outcome: "load" },
         { _tag: "Set", id },
         { _tag: "Invalidate", ids: [id] },
-        { _tag: "InvalidateTags", tags: ["tag"] },
+        { _tag: "InvalidateTags", tags: ["tag"], mode: "hard" },
         { _tag: "Clear" }
       ])
       yield* recording.forget

@@ -10,9 +10,9 @@ import {
   Schedule,
   Schema,
   type Scope,
-  type Stream
+  Stream
 } from "effect"
-import { Cached, type CacheError, CacheKey, type Caching, Strategy } from "effect-cached"
+import { Cached, type CacheError, type CacheEvent, CacheKey, type Caching, Strategy } from "effect-cached"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -481,3 +481,22 @@ Cached.invalidateAll(key)
 Cached.invalidateTag("t", { mode: "softly" })
 // @ts-expect-error a number has a name
 Cached.increment(key)
+
+// watching
+const detected = Cached.detect(load)
+type Detections = ReadonlyArray<CacheEvent.Detected>
+same<typeof detected, Effect.Effect<readonly [result: number, reads: Detections], Down | Http, Client>>(true)
+same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
+const telling = Cached.onRemoval(({ cause, exit }) => {
+  same<typeof cause, CacheEvent.RemovalCause>(true)
+  same<typeof exit, Exit.Exit<unknown, unknown>>(true)
+  return Effect.asVoid(load)
+})
+same<typeof telling, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)
+Cached.events.pipe(Stream.map((event) => {
+  if (event._tag === "Invalidate" || event._tag === "StoreFailure") return
+  same<typeof event.keyClass, string | undefined>(true)
+  // @ts-expect-error no event has a value
+  return event.value
+}))

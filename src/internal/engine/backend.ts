@@ -127,22 +127,24 @@ const recovered = (self: Engine, operation: string): void => {
 }
 
 /** something is stored there and cannot be read: a miss, and said */
-const damaged = (self: Engine, id: string): undefined => {
-  self.stats.storeFailures++
-  warnOnce(
-    self,
-    `damage ${id}`,
-    `What the store "${self.backend!.store.name}" has under "${id}" is damaged: it counts as missing`
-  )
+const damaged = (self: Engine, key: Key, id: string): undefined => {
+  noteCorrupt(self, "get")
+  const message = `What the store "${self.backend!.store.name}" has under "${id}" is damaged: it counts as missing`
+  warnOnce(self, `damage ${id}`, message, { id, key })
   return undefined
 }
 
-const warnOnce = (self: Engine, about: string, message: string): void => {
+const noteCorrupt = (self: Engine, operation: string): void => {
+  self.stats.storeFailures++
+  if (self.watchers.events !== undefined) emit(self, { _tag: "StoreFailure", operation, reason: "Corrupt" })
+}
+
+const warnOnce = (self: Engine, topic: string, message: string, about?: Log.About): void => {
   const { warned } = self.backend!
-  if (warned.has(about)) return
+  if (warned.has(topic)) return
   if (warned.size >= 1000) warned.clear()
-  warned.add(about)
-  Log.warning(self, message)
+  warned.add(topic)
+  Log.warning(self, message, about === undefined ? {} : { about })
 }
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
@@ -215,8 +217,9 @@ const undecodable = (self: Engine, key: Key, id: string, stored: Stored, cause: 
 
 /** counts it, and logs the first for a key class (or string key): what does not fit once will not fit again */
 const noteMisfit = (self: Engine, key: Key, fault: SerializerError): SerializerError => {
-  self.stats.storeFailures++
-  warnOnce(self, `${fault.operation} ${infoOf(key)?.name ?? idOf(key)}`, fault.message)
+  noteCorrupt(self, fault.operation)
+  const id = idOf(key)
+  warnOnce(self, `${fault.operation} ${infoOf(key)?.name ?? id}`, fault.message, { id, key })
   return fault
 }
 
@@ -243,7 +246,7 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
     let tags = tagsOf(key)
     let answer = get(id, tags)
     stored = answer.entry
-    if (stored === undefined) return answer.isDamaged === true ? damaged(self, id) : undefined
+    if (stored === undefined) return answer.isDamaged === true ? damaged(self, key, id) : undefined
     if (stored.meta.expiresAt <= now) return stored.meta.writeId
     if (!stored.meta.tags.every((tag) => tags.includes(tag.tag))) {
       tags = tagNames(stored.meta.tags)
@@ -317,7 +320,7 @@ export const fetch = Effect.fnUntraced(function*(
     if (answer instanceof StoreError) return answer
   }
   const stored = answer.entry
-  if (stored === undefined) return answer.isDamaged === true ? damaged(self, id) : undefined
+  if (stored === undefined) return answer.isDamaged === true ? damaged(self, key, id) : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(self, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })

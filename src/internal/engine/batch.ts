@@ -4,8 +4,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { CurrentLogAnnotations } from "effect/References"
 import { addEdge, type Flight, Loading, removeEdge, type Resume } from "./flight.ts"
 import { infoOf, type Key } from "./keys.ts"
+import { linkTo } from "./spans.ts"
 
 /**
  * One load for many keys. Each key has a flight of its own, which others may join, which takes its own lease and is
@@ -85,10 +87,14 @@ export const make = (options: Options): Batch => {
       // waiting for the others' steps was no load
       item.flight.startedAt = now
       // the call runs in the name of the first: who needs another of its keys closes a cycle
-      if (item !== first) addEdge(item.flight, first.flight)
+      if (item === first) continue
+      addEdge(item.flight, first.flight)
+      if (item.flight.span !== undefined) linkTo(first.flight, item.flight.span)
     }
     const keys = items.map((item) => item.key)
-    const context = Context.add(first.context, Loading, undefined)
+    const context = Context.add(first.context, Loading, undefined).pipe(
+      Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
+    )
     const fiber = Effect.runForkWith(context as Context.Context<any>)(
       checked(keys, Effect.scoped(Effect.suspend(() => loadAll(keys))))
     )
@@ -163,6 +169,12 @@ export const make = (options: Options): Batch => {
     flights: new Set()
   }
   return batch
+}
+
+/** as the first's, without its key */
+const annotationsOfAll = (context: Context.Context<never>): { readonly [name: string]: unknown } => {
+  const { "cache.key": _, ...others } = Context.get(context, CurrentLogAnnotations)
+  return others
 }
 
 /** Dies where a lookup does not answer one `Exit` for each key, in their order. */

@@ -29,6 +29,8 @@ export interface Waiter {
   readonly since: number
   /** what it falls back on */
   readonly stale: Entry | undefined
+  /** another has started the flight */
+  readonly joined: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   /** takes a stale value as soon as there is one */
@@ -95,6 +97,10 @@ export interface Flight {
   entry: Entry | undefined
   /** it ended with what the store had: no load ran */
   served: boolean
+  /** the store is being asked: whether its readers miss is not known yet */
+  looking: boolean
+  /** what the store had stands in for a load, that failed a moment ago */
+  standsIn: boolean
   /** what the store had is due for a refresh */
   due: boolean
   fault: Fault | undefined

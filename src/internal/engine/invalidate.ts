@@ -25,6 +25,7 @@ export const forget = (self: Engine, id: string): boolean => {
 /** Removes entries everywhere; answers how many were there, as far as this process or the store knew. */
 export const invalidateIds = (self: Engine, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.clockWith((clock) => {
+    if (ids.length === 0) return Effect.succeed(0)
     self.stats.invalidations += ids.length
     if (self.watchers.events !== undefined) told(self, { ids })
     const now = clock.currentTimeMillisUnsafe()

@@ -82,7 +82,10 @@ export const settle = (
     })
   } catch (error) {
     flight.counters.notStored++
-    Log.warning(self, `The result for "${flight.id}" is not cached: its strategy or tags failed`, Cause.die(error))
+    Log.warning(self, `The result for "${flight.id}" is not cached: its strategy or tags failed`, {
+      about: aboutOf(flight),
+      cause: Cause.die(error)
+    })
     return undefined
   }
 }
@@ -147,12 +150,15 @@ export const keep = (self: Engine, request: Request, entry: Entry, now: number):
   Memory.put(self.memory, entry)
 }
 
+const aboutOf = ({ id, request: { key } }: Flight): Log.About => ({ id, key })
+
 const tellLoad = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
   tell(self, flight.request.key, flight.id, {
     _tag: "Load",
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
-    millis: now - flight.startedAt
+    // without what the store has taken to put it away
+    millis: flight.entry?.loadMillis ?? now - flight.startedAt
   })
 
 /** a failure where a stale value was at hand: counted, said, and not tried again for a while */
@@ -173,8 +179,8 @@ const note = (self: Engine, flight: Flight, exit: Exit.Exit<unknown, unknown>, n
   const isSaid = batch?.isNoted === true
   if (batch !== undefined) batch.isNoted = true
   if (pauseMillis > 0 && !isSaid) {
-    Log.warning(self, what, exit.cause)
+    Log.warning(self, what, { about: aboutOf(flight), cause: exit.cause })
   } else {
-    Log.debug(self, what, exit.cause)
+    Log.debug(self, what, { about: aboutOf(flight), cause: exit.cause })
   }
 }

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
+import { CurrentLogAnnotations } from "effect/References"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
 import { Entry } from "./entry.ts"
@@ -11,8 +12,9 @@ import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
 import { arrive, isRenewed, outcomeOf, settle } from "./landing.ts"
 import { Elsewhere, type Guard, lead } from "./lease.ts"
+import { annotationsOf } from "./log.ts"
 import type { Engine } from "./model.ts"
-import { countersOf } from "./observe.ts"
+import { countersOf, noteMiss } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { holdOff, isThrottled } from "./refresh.ts"
 import { decideAt, servedAs } from "./serve.ts"
@@ -57,6 +59,8 @@ const start = (self: Engine, options: FlightOptions): Flight => ({
   goodUntil: 0,
   entry: undefined,
   served: false,
+  looking: options.fetches,
+  standsIn: false,
   due: false,
   fault: undefined,
   startedAt: 0,
@@ -106,12 +110,22 @@ const run = (
 const usesStore = (flight: Flight): boolean => flight.fetches || flight.policy.writes
 
 const loadContext = (flight: Flight): Context.Context<never> => {
-  const inside = Context.add(Context.add(flight.context, Within, flight), Loading, flight)
+  const about = annotationsOf({ id: flight.id, key: flight.request.key })
+  const inside = Context.add(annotated(flight.context, about), Within, flight).pipe(Context.add(Loading, flight))
   // the starter's, which is not the flight's where that is a refresh
   const policy = Context.get(inside, Policy.Current)
   return policy === Policy.standard
     ? inside
     : Context.add(inside, Policy.Current, policy.detector === undefined ? Policy.standard : Policy.detecting(policy))
+}
+
+/** a load inside another is about its own key */
+const annotated = (
+  context: Context.Context<never>,
+  about: ReturnType<typeof annotationsOf>
+): Context.Context<never> => {
+  const { "cache.class": _, ...others } = Context.get(context, CurrentLogAnnotations)
+  return Context.add(context, CurrentLogAnnotations, { ...others, ...about })
 }
 
 const counted = (
@@ -152,6 +166,7 @@ const throughStore = Effect.fnUntraced(function*(
     ) {
       return yield* found.exit
     }
+    missed(self, flight)
   }
   if (!flight.policy.writes) return yield* counted(flight, load)
   const guard = yield* lead(
@@ -194,6 +209,13 @@ const leaveToOthers = (self: Engine, flight: Flight, now: number): Effect.Effect
   return flight.stale!.exit
 }
 
+/** The store was asked, and those who wait need a load. */
+const missed = (self: Engine, flight: Flight): void => {
+  if (!flight.looking) return
+  flight.looking = false
+  for (const { request } of flight.waiters) noteMiss(self, request, flight.id)
+}
+
 /** Whether what the store had ends the flight; if not it may be something to fall back on. */
 const serves = (self: Engine, flight: Flight, found: Entry, now: number, random: Random.Random): boolean => {
   const { request } = flight
@@ -202,6 +224,7 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   if (decision === Load) return false
   if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
     flight.stale = found
+    missed(self, flight)
     satisfyImpatient(self, flight, now)
     return false
   }
@@ -209,9 +232,8 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   flight.served = true
   flight.due = decision === ServeAndRefresh
   // a load around this one is given something stale
-  flight.tainted = servedAs(found, decision, now) !== "memory" && decision !== Serve
-  if (decision === LoadOrStale) flight.counters.stale++
-  else flight.counters.storeHits++
+  flight.tainted = decision !== Serve && servedAs(found, decision, now) !== "memory"
+  flight.standsIn = decision === LoadOrStale
   return true
 }
 

@@ -1,16 +1,40 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { infoOf, type Key } from "./keys.ts"
 import type { Engine } from "./model.ts"
 
-// logging is an effect, but what there is to log happens in synchronous steps
-const inBackground = (self: Engine, effect: Effect.Effect<void>): void => {
-  Effect.runForkWith(self.context)(effect)
+/** One id, and what it is the id of. */
+export interface About {
+  readonly id: string
+  readonly key: Key
 }
 
-export const warning = (self: Engine, message: string, cause?: Cause.Cause<unknown>): void =>
-  inBackground(self, cause === undefined ? Effect.logWarning(message) : Effect.logWarning(message, cause))
+export interface Details {
+  readonly about?: About
+  readonly cause?: Cause.Cause<unknown>
+}
 
-export const debug = (self: Engine, message: string, cause: Cause.Cause<unknown>): void =>
-  inBackground(self, Effect.logDebug(message, cause))
+/** What log lines about an id are annotated with, the engine's own and those of a load. */
+export const annotationsOf = ({ id, key }: About): { readonly [name: string]: string } => {
+  const info = infoOf(key)
+  return info === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }
+}
 
-export const info = (self: Engine, message: string): void => inBackground(self, Effect.logInfo(message))
+export const warning = (self: Engine, message: string, details: Details = {}): void =>
+  inBackground(self, Effect.logWarning, message, details)
+
+export const debug = (self: Engine, message: string, details: Details): void =>
+  inBackground(self, Effect.logDebug, message, details)
+
+export const info = (self: Engine, message: string): void => inBackground(self, Effect.logInfo, message, {})
+
+// logging is an effect, but what there is to log happens in synchronous steps
+const inBackground = (
+  self: Engine,
+  log: typeof Effect.logInfo,
+  message: string,
+  { about, cause }: Details
+): void => {
+  const line = cause === undefined ? log(message) : log(message, cause)
+  Effect.runForkWith(self.context)(about === undefined ? line : Effect.annotateLogs(line, annotationsOf(about)))
+}

@@ -16,7 +16,7 @@ import { keep } from "./landing.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
-import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction, rejectedOf } from "./read.ts"
+import { believesMemory, copyOf, enter, type Joining, openTransaction, rejectedOf } from "./read.ts"
 import { drain, enqueue, isThrottled, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { decide, decideAt, diceOf, hasOutstayed, noteServed, serve, servedAs, slide } from "./serve.ts"
@@ -143,20 +143,16 @@ const isServed = (
   place: number,
   key: Key,
   entry: Entry | undefined,
-  decision: Decision
+  decision: Decision,
+  source: "memory" | "store" = "memory"
 ): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
   // after an invalidation others must not fall back on it
   if (isDue && reading.mutations === self.mutations) reading.due.set(entry!.id, { key, entry: entry! })
-  reading.exits[place] = serve(
-    self,
-    fiber,
-    requestOf(reading, key),
-    entry!,
-    servedAs(entry!, decision, nowOf(fiber))
-  )
+  const served = servedAs(entry!, decision, nowOf(fiber), source)
+  reading.exits[place] = serve(self, fiber, requestOf(reading, key), entry!, served)
   return true
 }
 
@@ -240,7 +236,7 @@ const askStore = (
         for (const place of one.places) reading.exits[place] = exit
       } else if (decision !== Load) {
         for (const place of one.places) {
-          if (isServed(self, reading, place, one.key, answer, decision)) continue
+          if (isServed(self, reading, place, one.key, answer, decision, "store")) continue
           one.stale = answer
           one.seen = answer.writeId
         }
@@ -272,7 +268,6 @@ const joinAll = (
     }
     for (const one of missing) {
       const { asked, id, key, seen, stale } = one
-      noteMiss(self, many.requestOf(key, batch), id)
       const running = self.flights.get(id)?.request.batch
       if (running !== undefined) batches.add(running)
       const joining: Joining = {

@@ -1,4 +1,4 @@
-import type { Removal, RemovalCause } from "../../CacheEvent.ts"
+import type { RemovalCause } from "../../CacheEvent.ts"
 import type { Eviction, Policy } from "../../Eviction.ts"
 import type { Entry } from "./entry.ts"
 import * as Tags from "./tags.ts"
@@ -11,8 +11,10 @@ export interface Memory {
   readonly capacity: number
   evictions: number
   /** told of every entry that leaves */
-  onRemoval: ReadonlySet<(removal: Removal) => void> | undefined
+  onRemoval: ReadonlyArray<OnRemoval> | undefined
 }
+
+export type OnRemoval = (entry: Entry, cause: RemovalCause) => void
 
 export const make = (options: { readonly capacity: number; readonly eviction: Eviction }): Memory => ({
   entries: new Map(),
@@ -83,12 +85,12 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 export const clear = (self: Memory, cause: RemovalCause): void => {
   const entries = Array.from(self.entries.values())
   self.entries.clear()
-  for (const entry of entries) {
-    self.policy.removed(entry)
-    if (self.onRemoval !== undefined) gone(self, entry, cause)
-  }
+  for (const entry of entries) self.policy.removed(entry)
+  if (self.onRemoval === undefined) return
+  for (const entry of entries) gone(self, entry, cause)
 }
 
-const gone = (self: Memory, { exit, id }: Entry, cause: RemovalCause): void => {
-  for (const listener of self.onRemoval!) listener({ id, cause, exit })
+const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
+  // each ends itself if it throws
+  for (const listener of self.onRemoval ?? []) listener(entry, cause)
 }

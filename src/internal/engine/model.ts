@@ -19,9 +19,9 @@ export interface Counters {
   hits: number
   /** reads served from the store */
   storeHits: number
-  /** reads that found nothing to serve */
+  /** reads that found nothing that their strategy would simply serve */
   misses: number
-  /** reads that waited for a load another had started */
+  /** reads that waited for what another had begun: a load, or a look into the store */
   joined: number
   /** reads served with a stale value because the load failed or took too long */
   stale: number

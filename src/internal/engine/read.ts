@@ -16,7 +16,7 @@ import { keep } from "./landing.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { countersOf, tell } from "./observe.ts"
+import { noteMiss, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { ReadOptions, Request } from "./request.ts"
@@ -96,12 +96,12 @@ const due = <A, E>(
   request: Request<A, E>,
   entry: Entry,
   decision: Decision,
-  policy: Policy.Policy
+  policy: Policy.Policy,
+  source: "memory" | "store" = "memory"
 ): Effect.Effect<A, E> => {
   const { id } = entry
   if (decision === Load) return absent(self, fiber, request, id, policy, entry)
   if (decision === LoadOrStale && !isThrottled(self, request, id, nowOf(fiber))) {
-    noteMiss(self, request, id)
     return join(self, fiber, request, id, {
       policy,
       fetches: false,
@@ -117,7 +117,7 @@ const due = <A, E>(
   ) {
     refresh(self, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
   }
-  return serve(self, fiber, request, entry, servedAs(entry, decision, nowOf(fiber))) as Exit.Exit<A, E>
+  return serve(self, fiber, request, entry, servedAs(entry, decision, nowOf(fiber), source)) as Exit.Exit<A, E>
 }
 
 /** Memory has nothing of use: the store may, and at once if it is synchronous. */
@@ -140,14 +140,13 @@ const absent = <A, E>(
       const decision = found.writeId === rejected ? Load : decide(self, fiber, request, found)
       if (decision !== Load) {
         if (policy.writes) keep(self, request, found, nowOf(fiber))
-        if (decision !== Serve) return due(self, fiber, request, found, decision, policy)
+        if (decision !== Serve) return due(self, fiber, request, found, decision, policy, "store")
         return serve(self, fiber, request, found, "store") as Exit.Exit<A, E>
       }
       seen = found.writeId
     } else if (found !== Later) seen = found
     fetches = found === Later
   }
-  noteMiss(self, request, id)
   return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
 }
 
@@ -163,11 +162,6 @@ export const rejectedOf = (
   if (former === undefined) return undefined
   const now = nowOf(fiber)
   return now >= former.expiresAt || hasOutstayed(request, former, now) ? undefined : former.writeId
-}
-
-export const noteMiss = (self: Engine, request: Request, id: string): void => {
-  countersOf(self, request.key).misses++
-  if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Miss" })
 }
 
 /** who is strict does not believe a copy while what others do cannot be heard */
@@ -190,7 +184,6 @@ const readUnder = <A, E>(
       () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
     )
   }
-  noteMiss(self, request, id)
   return join(self, fiber, request, id, {
     policy,
     fetches: false,
@@ -264,14 +257,15 @@ export const enter = (
     if (joining.fetches && !running.fetches) return resume(look(self, request, id, joining))
     // what is wrong with the rest of its options shows when it is the first
     const invalid = isLimited(request) ? invalidity(self, request) : undefined
-    if (invalid !== undefined) return resume(Effect.die(invalid))
+    if (invalid !== undefined) return refuse(self, request, id, resume, invalid)
     if (within !== undefined && reaches(running, within)) {
-      return resume(Effect.die(new CacheCycle({ path: pathTo(within, running) })))
+      return refuse(self, request, id, resume, new CacheCycle({ path: pathTo(within, running) }))
     }
+    if (!running.looking) noteMiss(self, request, id)
     running.counters.joined++
     if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Joined" })
     if (span !== undefined) linkTo(running, span)
-    const waiter = wait(self, fiber, { flight: running, request, stale, resume })
+    const waiter = wait(self, fiber, { flight: running, request, stale, joined: true, resume })
     if (running.queued) promote(self, running)
     return untilAnswered(self, fiber, waiter)
   }
@@ -283,7 +277,7 @@ export const enter = (
     }
   }
   const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)
-  if (refused !== undefined) return resume(Effect.die(refused))
+  if (refused !== undefined) return refuse(self, request, id, resume, refused)
   const flight = Flights.make(self, {
     ...joining,
     // a yield has passed since it was looked at: after an invalidation others must not fall back on it
@@ -299,10 +293,17 @@ export const enter = (
     detach(self, id)
     self.flights.set(id, flight)
   }
+  if (!flight.looking) noteMiss(self, request, id)
   // counted before the load starts: it starts inline, and may close a cycle or end at once
-  const waiter = wait(self, fiber, { flight, request, stale, resume })
+  const waiter = wait(self, fiber, { flight, request, stale, joined: false, resume })
   Flights.launch(self, flight, request.load)
   return untilAnswered(self, fiber, waiter)
+}
+
+/** it has found nothing to serve, and is not to load either */
+const refuse = (self: Engine, request: Request, id: string, resume: Resume, error: Error): void => {
+  noteMiss(self, request, id)
+  resume(Effect.die(error))
 }
 
 const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request): Effect.Effect<A | undefined> =>
@@ -328,7 +329,7 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
         return join(self, fiber, rest, id, { ...joining, fetches: false, seen })
       }
       // memory is left to the load
-      if (decision !== Serve) return due(self, fiber, rest, entry!, decision, policy)
+      if (decision !== Serve) return due(self, fiber, rest, entry!, decision, policy, "store")
       return serve(self, fiber, rest, entry!, "store") as Exit.Exit<A, E>
     })
   })

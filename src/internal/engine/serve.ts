@@ -2,13 +2,12 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import type { Source } from "../../CacheEvent.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { ask } from "./backend.ts"
 import type { Entry } from "./entry.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { detect, tell } from "./observe.ts"
+import { detect, tell, tellHit } from "./observe.ts"
 import type { Request } from "./request.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
@@ -69,11 +68,17 @@ export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
 }
 
 /** `due`: it is past its soft deadline, and served all the same while it is loaded anew. */
-export type Served = Source | "due"
+export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
 /** How an entry is served that is not simply fresh. */
-export const servedAs = (entry: Entry, decision: Decision, now: number): Served =>
-  decision === LoadOrStale ? "stale" : now >= entry.softExpiresAt ? "due" : "memory"
+export const servedAs = (
+  entry: Entry,
+  decision: Decision,
+  now: number,
+  source: "memory" | "store" = "memory"
+): Served => decision === LoadOrStale ? "stale" : now >= entry.softExpiresAt ? `${source}Due` : source
+
+const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
 
 /** Answers with what is cached, and says so to those who want to know. */
 export const serve = (
@@ -86,7 +91,7 @@ export const serve = (
   entry.reads++
   Memory.touch(self.memory, entry)
   if (source === "stale") entry.counters.stale++
-  else if (source === "store") entry.counters.storeHits++
+  else if (isFromStore(source)) entry.counters.storeHits++
   else entry.counters.hits++
   if (request.slides && surroundingsOf(self, fiber).policy.writes) slide(self, request, entry, nowOf(fiber))
   noteServed(self, fiber, request, entry, source)
@@ -104,13 +109,13 @@ export const noteServed = (
   const { policy, within } = surroundingsOf(self, fiber)
   if (self.watchers.events !== undefined) {
     if (source === "stale") tell(self, request.key, entry.id, { _tag: "Stale" })
-    else tell(self, request.key, entry.id, { _tag: "Hit", source: source === "store" ? "store" : "memory" })
+    else tellHit(self, request.key, entry.id, isFromStore(source) ? "store" : "memory")
   }
   // due for a refresh: fresh enough for a caller, but not for another cache to keep it
-  const isStale = source === "stale" || source === "due"
-  if (within !== undefined && isStale) within.tainted = true
+  const isFresh = source === "memory" || source === "store"
+  if (within !== undefined && !isFresh) within.tainted = true
   if (policy.detector !== undefined) {
-    detect(policy, request, entry.id, { source: isStale ? "stale" : source, entry, now: nowOf(fiber) })
+    detect(policy, request, entry.id, { source: isFresh ? source : "stale", entry, now: nowOf(fiber) })
   }
 }
 

@@ -8,9 +8,10 @@ const maxLinks = 128
 
 /** One more caller waits for the load. */
 export const linkTo = (flight: Flight, span: Tracer.AnySpan): void => {
-  const link: Tracer.SpanLink = { span, attributes: {} }
   const links = flight.links ??= []
-  if (links.length >= maxLinks) return
+  // reads of one span are often many at once
+  if (links.length >= maxLinks || links.some((link) => link.span === span)) return
+  const link: Tracer.SpanLink = { span, attributes: {} }
   links.push(link)
   flight.span?.addLinks([link])
 }
@@ -22,7 +23,6 @@ export const traced = (
 ): Effect.Effect<unknown, unknown, any> => {
   const starter = Context.getOrUndefined(flight.context, Tracer.ParentSpan)
   if (starter !== undefined) linkTo(flight, starter)
-  if (flight.links === undefined) return load
   const observed = Effect.withFiber((fiber) => {
     const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
     if (span?._tag === "Span") flight.span = span
@@ -30,9 +30,9 @@ export const traced = (
   })
   // suspended: others may join before it begins
   return Effect.suspend(() =>
-    Effect.withSpan(observed, "effect-cached.load", {
+    flight.links === undefined ? load : Effect.withSpan(observed, "effect-cached.load", {
       root: true,
-      links: flight.links!,
+      links: flight.links,
       attributes: { "cache.key": flight.id, "cache.refresh": flight.refresh }
     })
   )

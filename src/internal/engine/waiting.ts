@@ -8,14 +8,13 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { LoadTimeout } from "../../CacheError.ts"
-import type { Source } from "../../CacheEvent.ts"
 import { Load, LoadOrStale } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import type { Entry } from "./entry.ts"
 import { abandon, addEdge, type Fault, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
 import { giveBack } from "./giveBack.ts"
 import type { Engine } from "./model.ts"
-import { detect, tell } from "./observe.ts"
+import { detect, noteMiss, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { makeRoom } from "./refresh.ts"
 import type { Request } from "./request.ts"
@@ -51,6 +50,8 @@ export interface Waiting {
   readonly flight: Flight
   readonly request: Request
   readonly stale: Entry | undefined
+  /** another has started the flight */
+  readonly joined: boolean
   readonly resume: Resume
 }
 
@@ -64,6 +65,7 @@ class Caller extends Effectable.Class<void> implements Waiter {
   readonly joinedAt: number
   readonly since: number
   readonly stale: Entry | undefined
+  readonly joined: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   impatient: boolean
@@ -79,6 +81,7 @@ class Caller extends Effectable.Class<void> implements Waiter {
     this.joinedAt = engine.tags.epoch
     this.since = isLimited(waiting.request) ? surroundings.clock.currentTimeMillisUnsafe() : 0
     this.stale = waiting.stale
+    this.joined = waiting.joined
     this.resume = waiting.resume
     this.timers = noTimers
     this.impatient = false
@@ -125,8 +128,11 @@ const startTimers = (self: Engine, fiber: Fiber.Fiber<any, any>, waiter: Waiter)
 }
 
 export const depart = (waiter: Waiter): void => {
-  waiter.flight.waiters.delete(waiter)
-  removeEdge(waiter.within, waiter.flight)
+  const { flight, request, within } = waiter
+  flight.waiters.delete(waiter)
+  removeEdge(within, flight)
+  // who does not wait for the store's answer has found nothing
+  if (flight.looking) noteMiss(flight.engine, request, flight.id)
   stopTimers(waiter)
 }
 
@@ -204,7 +210,7 @@ const serveStale = (self: Engine, waiter: Waiter, stale: Entry): void => {
   depart(waiter)
   waiter.flight.pinned = true
   release(self, waiter.flight)
-  answered(self, waiter, stale, "stale")
+  noteFallback(self, waiter, stale)
   waiter.resume(stale.exit)
 }
 
@@ -238,36 +244,60 @@ export const answer = (self: Engine, waiter: Waiter, now: number): void => {
     return waiter.resume(again(waiter, now))
   }
   if (flight.served) {
-    flight.entry!.reads++
-    if (waiter.request.slides && waiter.policy.writes) slide(self, waiter.request, flight.entry!, now)
+    noteFound(self, waiter, now)
+    return waiter.resume(exit)
   }
   if (flight.tainted && waiter.within !== undefined) waiter.within.tainted = true
-  if (waiter.policy.detector !== undefined) noteAnswer(waiter, now)
-  waiter.resume(orStale(self, waiter, exit, now))
+  const outcome = orStale(self, waiter, exit, now)
+  if (outcome === exit && waiter.policy.detector !== undefined) noteLoaded(waiter, exit, now)
+  waiter.resume(outcome)
 }
 
-const noteAnswer = ({ flight, policy, request }: Waiter, now: number): void => {
-  // a failure that something stands in for is noted as that
-  if (flight.exit === undefined || Exit.isFailure(flight.exit) && !flight.served) return
-  const source = flight.served ? "store" : request === flight.request ? "load" : "joined"
-  detect(policy, request, flight.id, { source, entry: flight.entry, now })
+/** what a flight has found in the store, or has left in place because another process loads it */
+const foundBy = ({ entry, stale }: Flight): Entry => (entry ?? stale)!
+
+/** No load had to run. */
+const noteFound = (self: Engine, { flight, policy, request, within }: Waiter, now: number): void => {
+  const entry = foundBy(flight)
+  entry.reads++
+  if (flight.standsIn) entry.counters.stale++
+  else entry.counters.storeHits++
+  if (request.slides && policy.writes) slide(self, request, entry, now)
+  if (self.watchers.events !== undefined) {
+    tell(self, request.key, flight.id, flight.standsIn ? { _tag: "Stale" } : { _tag: "Hit", source: "store" })
+  }
+  const isStale = flight.standsIn || flight.tainted
+  if (isStale && within !== undefined) within.tainted = true
+  if (policy.detector !== undefined) {
+    detect(policy, request, flight.id, { source: isStale ? "stale" : "store", entry, now })
+  }
+}
+
+const noteLoaded = (
+  { flight, joined, policy, request }: Waiter,
+  exit: Exit.Exit<unknown, unknown>,
+  now: number
+): void => {
+  if (Exit.hasInterrupts(exit)) return
+  const entry = flight.publishes && flight.policy.writes ? flight.entry : undefined
+  detect(policy, request, flight.id, { source: joined ? "joined" : "load", entry, now })
 }
 
 /** A stale value stands in for what a caller waited for. */
-const answered = (self: Engine, { flight, policy, request, within }: Waiter, stale: Entry, source: Source): void => {
+const noteFallback = (self: Engine, { flight, policy, request, within }: Waiter, stale: Entry): void => {
   stale.counters.stale++
   stale.reads++
   if (within !== undefined) within.tainted = true
   if (self.watchers.events !== undefined) tell(self, request.key, flight.id, { _tag: "Stale" })
   if (policy.detector === undefined) return
   const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
-  detect(policy, request, flight.id, { source, entry: stale, now })
+  detect(policy, request, flight.id, { source: "fallback", entry: stale, now })
 }
 
 /** what the store had is enough for who started the flight, but this caller's own strategy would have loaded */
 const wantsLoad = ({ flight, policy, request }: Waiter, now: number): boolean => {
   if (!policy.readsStore) return true
-  const decision = decideAt(request, flight.entry!, now, () => 0)
+  const decision = decideAt(request, foundBy(flight), now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
 
@@ -305,7 +335,7 @@ const orStale = (
   try {
     const stale = usableStale(self, waiter, now)
     if (stale === undefined || !fallbackWhen(exit.cause)) return exit
-    answered(self, waiter, stale, "fallback")
+    noteFallback(self, waiter, stale)
     return stale.exit
   } catch (defect) {
     // a function of this caller's: the others are answered still

@@ -74,7 +74,8 @@ export interface TapStoreOptions<R> {
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
- * calls // => ["get answer", "take answer", "put answer"]
+ * calls[0] // => "get answer"
+ * calls.at(-1) // => "put answer"
  * ```
  *
  * Throws a `CacheConfigError` at once for options that it does not know or cannot use.

@@ -1,0 +1,44 @@
+/** A hit in memory while somebody watches, beside one that nobody sees: all of them are counted. */
+import { type Context, Effect, Layer, Stream } from "effect"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
+
+const keys = 1000
+const calls = 10_000
+const warmup = 20
+const rounds = 40
+const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
+const lookup = Effect.sync(() => 1)
+
+const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10 minutes", softTtl: "7 minutes" })
+
+const watchers = {
+  nobody: Effect.void,
+  "a listener": Effect.map(Caching.Caching, (caching) => caching.listen(() => {})),
+  "Cached.onRemoval": Cached.onRemoval(() => Effect.void),
+  "Cached.events": Effect.forkScoped(Stream.runDrain(Cached.events), { startImmediately: true })
+}
+
+const program = Effect.gen(function*() {
+  const caches = new Map<string, Context.Context<Caching.Caching>>()
+  for (const [name, watch] of Object.entries(watchers)) {
+    const cache = yield* Layer.build(Layer.fresh(CacheLayer.memory()))
+    yield* Effect.provide(Effect.andThen(watch, repeat(body, keys)), cache)
+    caches.set(name, cache)
+  }
+  const rows = yield* inTurn({ subjects: [...caches.keys()], warmup, rounds }, (name) =>
+    Effect.gen(function*() {
+      // those who watch have their turn between the rounds
+      yield* Effect.sleep(1)
+      const start = nanos()
+      yield* Effect.provide(repeat(body, calls), caches.get(name)!)
+      return (nanos() - start) / calls
+    }))
+  for (const cache of caches.values()) {
+    const { hits } = yield* Effect.provide(Cached.stats, cache)
+    if (hits !== calls * (warmup + rounds)) throw new Error(`only ${hits} hits were counted`)
+  }
+  return rows
+})
+
+print(await Effect.runPromise(Effect.scoped(program)))
