@@ -34,6 +34,8 @@ export interface WarmProgress {
 }
 
 /**
+ * How much of a warming runs at once.
+ *
  * @category options
  * @since 0.1.0
  */
