@@ -416,7 +416,7 @@ export const recursive = <C extends AnyClass, R = never, T extends Given = undef
 // the types are the callers': in here a key class is something to construct keys with
 const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
   Combine.validateFn(keyClass, options)
-  const keyOf = (payload: unknown): Key.Any => new keyClass(payload)
+  const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payload: unknown) => Combine.call(keyOf(payload), options)
   return Object.assign(call, {
     key: keyOf,

@@ -203,7 +203,7 @@ export interface Kind<O> {
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
   /** the decision rests on nothing but the entry's deadlines: no dice, and no clock where it has none */
   readonly deadlinesOnly: boolean
-  /** it serves whatever is before both deadlines, and does nothing else about it: then a hit need not ask */
+  /** it serves whatever is before both deadlines: then a hit need not ask */
   readonly servesFresh: boolean
   readonly lifetime: (options: O, ttl: number) => Lifetime
   readonly ttl: (options: O) => unknown
@@ -272,7 +272,6 @@ export const kinds = {
   }),
   // reads move `expiresAt`; what they cannot move it past is in `softExpiresAt`
   sliding: kind("sliding", ["idle"], {
-    servesFresh: false,
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: (options) => options.ttl ?? Infinity,
     lifetime: (options, ttl) => {
@@ -371,7 +370,7 @@ const validateHits = ({ hits, refreshAfter }: MaxHitsOptions<unknown, unknown, u
 
 const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strategy<any, any, any> => {
   validate(kind, options)
-  return {
+  const strategy: Strategy<any, any, any> = {
     name: kind.name,
     jitter: options.jitter,
     retryAfter: kind.retryAfter,
@@ -380,7 +379,12 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
     decide: (entry, now, random) => kind.decide(options, entry, now, random),
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
+  // not enumerable: who makes a strategy of their own from this one decides otherwise
+  return Object.defineProperty(strategy, servesFresh, { value: kind.servesFresh })
 }
+
+/** @internal */
+export const servesFresh = "~servesFresh"
 
 /**
  * Serve until `ttl`, then load again.

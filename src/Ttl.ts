@@ -63,6 +63,9 @@ const notADuration = (text: string): never => {
 
 // `Duration.fromInputUnsafe("10 minutes")` runs a regular expression; the same few strings come again and again
 const parsed = new Map<string, number>()
+// a strategy that lets reads move a deadline asks on every hit, mostly about the same one
+let lastText: string | undefined
+let lastMillis = 0
 
 /**
  * The milliseconds of a `Duration.Input`, `Infinity` included. Throws a `CacheConfigError` that names `what` where the
@@ -72,16 +75,21 @@ const parsed = new Map<string, number>()
  * @since 0.1.0
  */
 export const toMillis = (input: Duration.Input, what = "ttl"): number => {
-  if (typeof input === "string") {
-    const known = parsed.get(input)
-    if (known !== undefined) return known
-    const millis = convert(input, what)
-    if (parsed.size >= 1000) parsed.clear()
-    parsed.set(input, millis)
-    return millis
-  }
+  if (typeof input === "string") return input === lastText ? lastMillis : remembered(input, what)
   if (typeof input === "number" && !Number.isNaN(input)) return input
   return convert(input, what)
+}
+
+const remembered = (input: Duration.Input & string, what: string): number => {
+  let millis = parsed.get(input)
+  if (millis === undefined) {
+    millis = convert(input, what)
+    if (parsed.size >= 1000) parsed.clear()
+    parsed.set(input, millis)
+  }
+  lastText = input
+  lastMillis = millis
+  return millis
 }
 
 const convert = (input: Duration.Input, what: string): number => {

@@ -601,6 +601,17 @@ describe("codeOf", () => {
   })
 })
 
+describe("an id", () => {
+  it("is made once for a key, and all the same of what only looks like one", () => {
+    const key = berlin()
+    const id = CacheKey.id(key)
+    expect(CacheKey.id(key)).toBe(id)
+    expect(CacheKey.id(new Proxy(key, {}))).toBe(id)
+    expect(CacheKey.id(Object.create(key) as typeof key)).toBe(id)
+    expect(CacheKey.id(berlin())).toBe(id)
+  })
+})
+
 describe("isCacheKey", () => {
   it("knows keys of classes", () => {
     expect(CacheKey.isCacheKey(berlin())).toBe(true)

@@ -4,7 +4,7 @@ import * as Effectable from "effect/Effectable"
 import { CacheConfigError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
-import { type Kind, lifetimeOf, type Strategy, validate } from "../Strategy.ts"
+import { type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import type { Batch, LoadAll } from "./engine/batch.ts"
 import * as Policy from "./engine/policy.ts"
@@ -160,7 +160,11 @@ const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy
 
 const delegating: PropertyDescriptorMap = {
   deadlinesOnly: { value: false },
-  servesFresh: { value: false },
+  servesFresh: {
+    get(this: CachedEffect) {
+      return (this.strategy as { readonly [servesFresh]?: boolean })[servesFresh] === true
+    }
+  },
   slides: {
     get(this: CachedEffect) {
       return this.strategy.touch !== undefined

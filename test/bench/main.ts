@@ -11,6 +11,7 @@ const results: Report.Results = {
   hit: Run.hit(runs),
   bytes: Run.bytesOfHit(),
   many: Run.many(runs),
+  strategies: Run.strategies(runs),
   watched: Run.watched(runs),
   cold: Run.cold(runs),
   coherence: Run.coherence(runs),
@@ -22,7 +23,7 @@ const results: Report.Results = {
   imports: Run.imports(runs)
 }
 
-for (const name of ["hit", "many", "watched", "cold", "coherence", "disk", "write", "imports"] as const) {
+for (const name of ["hit", "many", "strategies", "watched", "cold", "coherence", "disk", "write", "imports"] as const) {
   console.log(`${name}\n${Report.nanoseconds(results[name])}\n`)
 }
 console.log(`bytes per hit\n${Report.bytes(results.bytes)}\n`)

@@ -6,6 +6,7 @@ export type Case =
   | "hit"
   | "bytes"
   | "many"
+  | "strategies"
   | "watched"
   | "cold"
   | "coherence"
@@ -41,12 +42,21 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   { ...objects, title: "The same through `Cached.fn`", subject: "Cached.fn, fresh object" },
   {
     case: "many",
-    title: "Hit of `Cached.many`, 1,000 at once",
+    title: "Hit of `Cached.many`, 1,000 keys at once",
+    subject: "Cached.many, keys",
+    peer: "Cached.fn, key by key",
+    atMost: 0.3
+  },
+  {
+    case: "many",
+    title: "The same of payloads, of which keys are made",
     subject: "Cached.many",
     peer: "Cached.fn, one by one",
     atMost: 0.6,
     goal: 0.5
   },
+  { case: "strategies", title: "Hit of `Cached.sliding`", subject: "Cached.sliding", peer: "Cached.ttl", atMost: 1.2 },
+  { case: "strategies", title: "Hit of `Cached.maxHits`", subject: "Cached.maxHits", peer: "Cached.ttl", atMost: 1.2 },
   { case: "watched", title: "Hit in memory, told to a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
   { case: "watched", title: "The same to `Cached.events`", subject: "Cached.events", peer: "nobody", atMost: 1.4 },
   { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },

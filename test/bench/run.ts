@@ -50,6 +50,9 @@ export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const write = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("write.ts", [])))
 
+export const strategies = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("strategies.ts", [])))
+
 export const many = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("many.ts", [])))
 

@@ -16,7 +16,7 @@ import { keep } from "./landing.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
 import * as Policy from "./policy.ts"
-import { believesMemory, copyOf, enter, type Joining, openTransaction, rejectedOf } from "./read.ts"
+import { believesMemory, copyOf, enter, isFreshAt, type Joining, openTransaction, rejectedOf } from "./read.ts"
 import { drain, enqueue, isThrottled, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { decide, decideAt, diceOf, hasOutstayed, noteServed, serve, servedAs, slide } from "./serve.ts"
@@ -79,7 +79,7 @@ const readTogether = (
   policy: Policy.Policy
 ): Effect.Effect<Exits, unknown, any> => {
   const { keys } = many
-  const exits = Array.from<Exit.Exit<unknown, unknown>>({ length: keys.length })
+  const exits = new Array<Exit.Exit<unknown, unknown>>(keys.length)
   const { mutations } = self
   const budget = self.backend && { leftMillis: policy.storeTimeoutMillis ?? self.backend.budgetMillis }
   const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy, mutations, budget }
@@ -88,18 +88,23 @@ const readTogether = (
   const now = nowOf(fiber)
   const dice = diceOf(fiber)
   const isSeen = self.watchers.events !== undefined || policy !== Policy.standard
+  const { servesFresh, slides } = many.template
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     const id = idOf(key)
     const entry = looks ? Memory.peek(self.memory, self.tags, id) : undefined
-    const decision = entry === undefined || hasOutstayed(many.template, entry, now)
+    const decision = entry === undefined
+      ? Load
+      : servesFresh && isFreshAt(entry, now)
+      ? Serve
+      : hasOutstayed(many.template, entry, now)
       ? Load
       : decideAt(many.template, entry, now, dice)
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
       self.memory.policy.read(entry!)
-      if (many.template.slides && policy.writes) slide(self, many.template, entry!, now)
+      if (slides && policy.writes) slide(self, many.template, entry!, now)
       if (isSeen) noteServed(self, fiber, requestOf(reading, key), entry!, "memory")
       exits[i] = entry!.exit
     } else if (!isServed(self, reading, i, key, entry, decision)) miss(reading, i, key, id, entry, decision)

@@ -1,4 +1,3 @@
-import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -20,7 +19,7 @@ import { noteMiss, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { ReadOptions, Request } from "./request.ts"
-import { decide, decideKept, hasOutstayed, noteServed, serve, servedAs, slide } from "./serve.ts"
+import { decide, decideKept, hasOutstayed, noteServed, nowFor, serve, servedAs, slide } from "./serve.ts"
 import { linkTo } from "./spans.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
@@ -31,7 +30,8 @@ import { isLimited, nowOf, shortened, surroundingsOf, untilAnswered, wait } from
  * no clock where there is no deadline.
  */
 export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
-  const { clock, policy } = surroundingsOf(self, fiber)
+  const surroundings = surroundingsOf(self, fiber)
+  const { policy } = surroundings
   if (policy !== Policy.standard) {
     if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
     if (!believesMemory(self, policy)) return absent(self, fiber, request, idOf(request.key), policy)
@@ -40,30 +40,38 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   // a string under which there is an entry is an id, and its own unless it begins with "~"
   const entry = Memory.peek(self.memory, self.tags, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(self, fiber, request, idOf(key), policy)
-  if (!(request.servesFresh && isFresh(entry, clock))) {
-    const decision = decideKept(self, fiber, request, entry)
+  const now = nowFor(request, entry, surroundings.clock)
+  if (!(request.servesFresh && isFreshAt(entry, now))) {
+    const decision = decideKept(fiber, request, entry, now)
     if (decision !== Serve) return due(self, fiber, request, entry, decision, policy)
   }
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
-  if (self.isAttentive || policy !== Policy.standard) attend(self, fiber, request, entry)
+  if (self.isAttentive || policy !== Policy.standard) attend(self, fiber, policy, request, entry, now)
   return entry.exit as Exit.Exit<A, E>
 }
 
+const isKept = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
+  decideKept(fiber, request, entry, nowFor(request, entry, surroundingsOf(self, fiber).clock)) === Serve
+
 /** before both its deadlines; what was marked as stale never is */
-const isFresh = (entry: Entry, clock: Clock.Clock): boolean => {
-  const { expiresAt, softExpiresAt } = entry
-  if (entry.keptUntil !== undefined) return false
-  if (softExpiresAt === Infinity && expiresAt === Infinity) return true
-  const now = clock.currentTimeMillisUnsafe()
-  return now < softExpiresAt && now < expiresAt
-}
+export const isFreshAt = (entry: Entry, now: number): boolean =>
+  entry.keptUntil === undefined && now < entry.softExpiresAt && now < entry.expiresAt
 
 /** What is to be done about a hit beside counting it, where anything is at all. */
-const attend = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void => {
-  if (request.slides && surroundingsOf(self, fiber).policy.writes) slide(self, request, entry, nowOf(fiber))
-  noteServed(self, fiber, request, entry, "memory")
+const attend = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  policy: Policy.Policy,
+  request: Request,
+  entry: Entry,
+  now: number
+): void => {
+  if (request.slides && policy.writes) slide(self, request, entry, now)
+  if (self.watchers.events !== undefined || policy.detector !== undefined) {
+    noteServed(self, fiber, request, entry, "memory")
+  }
 }
 
 /** As `read`, with a copy of the value for the caller. */
@@ -272,7 +280,7 @@ export const enter = (
   if (Policy.readsNormally(policy) && stale === undefined && believesMemory(self, policy)) {
     // a yield may have passed since memory was looked at
     const entry = Memory.peek(self.memory, self.tags, id)
-    if (entry !== undefined && decideKept(self, fiber, request, entry) === Serve) {
+    if (entry !== undefined && isKept(self, fiber, request, entry)) {
       return resume(serve(self, fiber, request, entry, "memory"))
     }
   }

@@ -28,7 +28,7 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly options: ReadOptions
   /** the strategy looks at deadlines only: no clock is read for an entry without one, and no dice are made */
   readonly deadlinesOnly: boolean
-  /** whatever is before both deadlines is served, and nothing else is done about it */
+  /** whatever is before both deadlines is served */
   readonly servesFresh: boolean
   /** reads move the entry's deadline: the strategy has a `touch` */
   readonly slides: boolean

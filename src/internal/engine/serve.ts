@@ -1,3 +1,4 @@
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -29,33 +30,18 @@ const decideSoftened = ({ strategy }: Request, entry: Entry, now: number, die: n
   return strategy.decide(fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
 
-/** As `decideAt`, for the fiber that reads: no clock is read for an entry without deadlines, and no dice are made. */
-export const decide = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
-  const { clock } = surroundingsOf(self, fiber)
-  return request.deadlinesOnly
-    ? decideAt(
-      request,
-      entry,
-      entry.softExpiresAt === Infinity && entry.expiresAt === Infinity ? 0 : clock.currentTimeMillisUnsafe(),
-      noDice
-    )
-    : decideAt(request, entry, clock.currentTimeMillisUnsafe(), diceOf(fiber))
-}
+/** As `decideAt`, for the fiber that reads. */
+export const decide = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
+  decideAt(request, entry, nowFor(request, entry, surroundingsOf(self, fiber).clock), diceFor(fiber, request))
 
-/** As `decide`, for an entry in memory: a reader may want the store asked again after a while. */
-export const decideKept = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
-  entry.keptUntil !== undefined && hasOutstayed(request, entry, nowOf(fiber))
-    ? Load
-    : decide(self, fiber, request, entry)
+/** The clock is not read for an entry without deadlines, where nothing else counts. */
+export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
+  request.deadlinesOnly && entry.softExpiresAt === Infinity && entry.expiresAt === Infinity
+    ? 0
+    : clock.currentTimeMillisUnsafe()
 
-/** It was in memory for as long as it may be without asking the store. */
-export const hasOutstayed = (request: Request, entry: Entry, now: number): boolean => {
-  if (entry.keptUntil === undefined) return false
-  if (entry.keptUntil !== -Infinity) return now >= entry.keptUntil
-  if (request.options.memoryTtl !== undefined) return true
-  entry.keptUntil = undefined
-  return false
-}
+const diceFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number =>
+  request.deadlinesOnly ? noDice : diceOf(fiber)
 
 const noDice = (): number => 0
 
@@ -65,6 +51,21 @@ const dice = (): number => player!.getRef(Random.Random).nextDoubleUnsafe()
 export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
   player = fiber
   return dice
+}
+
+/** As `decide`, for an entry in memory: a reader may want the store asked again after a while. */
+export const decideKept = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
+  entry.keptUntil !== undefined && hasOutstayed(request, entry, nowOf(fiber))
+    ? Load
+    : decideAt(request, entry, now, diceFor(fiber, request))
+
+/** It was in memory for as long as it may be without asking the store. */
+export const hasOutstayed = (request: Request, entry: Entry, now: number): boolean => {
+  if (entry.keptUntil === undefined) return false
+  if (entry.keptUntil !== -Infinity) return now >= entry.keptUntil
+  if (request.options.memoryTtl !== undefined) return true
+  entry.keptUntil = undefined
+  return false
 }
 
 /** `due`: it is past its soft deadline, and served all the same while it is loaded anew. */

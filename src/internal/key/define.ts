@@ -58,7 +58,11 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const assign = assigner(name, fields)
   const decode = Schema.decodeUnknownEffect(payload)
 
+  const idOf = (key: unknown): string => limit(prefix ??= prefixOf(), encode(key as Fields))
+
   class KeyClass {
+    /** a key is read more than once: as what is looked for, loaded and stored */
+    #id: string | undefined
     static readonly keyName = name
     static readonly payload = payload
     static readonly success = success
@@ -74,7 +78,8 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     }
 
     get "~id"(): string {
-      return limit(prefix ??= prefixOf(), encode(this as unknown as Fields))
+      // what only looks like an instance (a proxy, an object made from one) has no place to keep it
+      return #id in this ? this.#id ??= idOf(this) : idOf(this)
     }
     get "~tags"(): ReadonlyArray<string> {
       return tags.declared(this)

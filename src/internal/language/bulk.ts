@@ -139,12 +139,13 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
 > => {
   Combine.validateFn(keyClass, options as never)
   const readMany = Combine.callMany(options as never)
-  const keyOf = (payload: unknown) => new keyClass(payload)
+  const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
     if (typeof payloads !== "object" || payloads === null || !(Symbol.iterator in payloads)) {
       throw new CacheConfigError({ message: `Many "${keyClass.keyName}" takes a list of payloads` })
     }
-    return readMany(Array.from(payloads, keyOf))
+    // as an array it is gone through several times as fast
+    return readMany(Array.isArray(payloads) ? payloads.map(keyOf) : Array.from(payloads, keyOf))
   }
   Combine.markMany(call)
   return Object.assign(call, {
