@@ -15,11 +15,11 @@ import { keep } from "./landing.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { noteMiss, tell } from "./observe.ts"
+import { detect, noteMiss, tell, tellHit } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { ReadOptions, Request } from "./request.ts"
-import { decide, decideKept, hasOutstayed, noteServed, nowFor, serve, servedAs, slide } from "./serve.ts"
+import { decide, decideKept, hasOutstayed, nowFor, serve, servedAs, slide } from "./serve.ts"
 import { linkTo } from "./spans.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
@@ -69,9 +69,8 @@ const attend = (
   now: number
 ): void => {
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  if (self.watchers.events !== undefined || policy.detector !== undefined) {
-    noteServed(self, fiber, request, entry, "memory")
-  }
+  if (self.watchers.events !== undefined) tellHit(self, request.key, entry.id, "memory")
+  if (policy.detector !== undefined) detect(policy, request, entry.id, { source: "memory", entry, now: nowOf(fiber) })
 }
 
 /** As `read`, with a copy of the value for the caller. */
