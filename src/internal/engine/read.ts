@@ -8,7 +8,7 @@ import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../
 import { toMillis } from "../../Ttl.ts"
 import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.ts"
 import { Entry } from "./entry.ts"
-import { type Fault, type Flight, Loading, pathTo, reaches, type Resume } from "./flight.ts"
+import { type Fault, type Flight, isBeforeWipe, Loading, pathTo, reaches, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
 import { declaredTags, idOf } from "./keys.ts"
 import { keep } from "./landing.ts"
@@ -295,8 +295,15 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
   })
 
 const joinable = (self: Engine, request: Request, id: string, policy: Policy.Policy): Flight | undefined => {
+  if (policy.joins === "none" || !self.flights.has(id)) return undefined
+  // another process may have ended it while nobody read here
+  self.tags.onDoubt?.()
   const flight = self.flights.get(id)
-  if (flight === undefined || policy.joins === "none") return undefined
+  if (flight === undefined) return undefined
+  if (isBeforeWipe(self, flight)) {
+    detach(self, id)
+    return undefined
+  }
   if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined
   if (
     flight.bornAt !== self.tags.epoch && (
