@@ -210,7 +210,7 @@ const deaf = (): () => void => () => {}
  * @since 0.1.0
  */
 export const disabled: Shape = {
-  read: (_, request) => request.load as Effect.Effect<any, any>,
+  read: (_, request) => Effect.scoped(request.load) as Effect.Effect<any, any>,
   readMany: (_, many) => Many.unwrapped(many),
   lookup: () => Effect.undefined,
   find: () => Effect.undefined,

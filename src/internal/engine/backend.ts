@@ -170,8 +170,8 @@ interface Revived {
   readonly softened: boolean
 }
 
-const revive = (self: Engine, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry =>
-  new Entry({
+const revive = (self: Engine, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry => {
+  const entry = new Entry({
     id,
     exit: meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
     createdAt: meta.createdAt,
@@ -184,6 +184,11 @@ const revive = (self: Engine, { bornAt, id, key, softened, stored: { meta }, val
     etag: meta.etag,
     counters: countersOf(self, key)
   })
+  // who does not believe memory reads the same value all the same
+  const known = self.memory.entries.get(id)
+  if (known !== undefined && known.writeId === meta.writeId) entry.reads = known.reads
+  return entry
+}
 
 const none: ReadonlyArray<string> = []
 const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> =>

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { Load, LoadOrStale, ServeAndRefresh } from "../../Strategy.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
-import { Entry } from "./entry.ts"
+import { Entry, goodUntilOf } from "./entry.ts"
 import { type Flight, Loading, Within } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
@@ -28,6 +28,7 @@ export interface FlightOptions {
   readonly fetches: boolean
   readonly parent: Flight | undefined
   readonly stale: Entry | undefined
+  readonly goodUntil?: number
   readonly context: Context.Context<never>
 }
 
@@ -53,7 +54,7 @@ const start = (self: Engine, options: FlightOptions): Flight => ({
   lease: undefined,
   outdated: false,
   abandoned: false,
-  goodUntil: 0,
+  goodUntil: options.goodUntil ?? 0,
   entry: undefined,
   served: false,
   due: false,
@@ -163,7 +164,10 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   const { request } = flight
   const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
   flight.seen = found.writeId
-  if (decision === Load) return false
+  if (decision === Load) {
+    flight.goodUntil = goodUntilOf(found)
+    return false
+  }
   if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
     flight.stale = found
     satisfyImpatient(self, flight, now)

@@ -7,7 +7,7 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.ts"
-import { Entry } from "./entry.ts"
+import { Entry, goodUntilOf } from "./entry.ts"
 import { type Fault, type Flight, isBeforeWipe, Loading, pathTo, reaches, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
 import { declaredTags, idOf } from "./keys.ts"
@@ -114,13 +114,13 @@ const absent = <A, E>(
   // what has not expired was rejected for another reason: the store has nothing better under the same write
   const rejected = former !== undefined && nowOf(fiber) < former.expiresAt ? former.writeId : undefined
   let seen = rejected
+  let goodUntil = 0
   let fetches = self.backend !== undefined
   if (self.backend?.store.getUnsafe !== undefined && !self.closed) {
     const invalid = invalidity(self, request)
     if (invalid !== undefined) return Effect.die(invalid)
     const found = readNow(self, request.key, id, nowOf(fiber))
     if (found instanceof Entry) {
-      if (found.writeId === former?.writeId) found.reads = former!.reads
       const decision = found.writeId === rejected ? Load : decide(self, fiber, request, found)
       if (decision !== Load) {
         if (policy.writes) keep(self, request, found, nowOf(fiber))
@@ -128,11 +128,12 @@ const absent = <A, E>(
         return serve(self, fiber, request, found, "store") as Exit.Exit<A, E>
       }
       seen = found.writeId
+      goodUntil = goodUntilOf(found)
     } else if (found !== Later) seen = found
     fetches = found === Later
   }
   noteMiss(self, request, id)
-  return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
+  return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, goodUntil, mutations: self.mutations })
 }
 
 export const noteMiss = (self: Engine, request: Request, id: string): void => {
@@ -171,8 +172,11 @@ const readUnder = <A, E>(
 }
 
 /** past the cache: what runs in it is no load of the cached effect around it */
-const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E, any>): Effect.Effect<A, E> =>
-  (fiber.getRef(Loading) === undefined ? load : Effect.provideService(load, Loading, undefined)) as Effect.Effect<A, E>
+const unloading = <A, E>(fiber: Fiber.Fiber<any, any>, load: Effect.Effect<A, E, any>): Effect.Effect<A, E> => {
+  // a scope of its own, as in the cache
+  const own = Effect.scoped(load) as Effect.Effect<A, E>
+  return fiber.getRef(Loading) === undefined ? own : Effect.provideService(own, Loading, undefined)
+}
 
 /** What can be seen to be wrong with a read before anything runs. */
 export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
@@ -196,6 +200,8 @@ export interface Joining {
   readonly fetches: boolean
   readonly stale: Entry | undefined
   readonly seen: string | undefined
+  /** until when a value of the store that is not served here may be served elsewhere */
+  readonly goodUntil?: number
   /** the engine's count of them when it was decided to join */
   readonly mutations: number
 }
