@@ -259,9 +259,9 @@ export const kinds = {
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: (options) => options.ttl ?? Infinity,
     lifetime: (options, ttl) => {
-      const idle = within("idle", options.idle!, options, ttl)
+      const idle = toMillis(options.idle!, "idle")
       if (idle <= 0) throw new CacheConfigError({ message: `idle is longer than nothing, not ${idle} ms` })
-      return { softTtl: ttl, ttl: idle }
+      return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
     },
     touch: (options, entry, now) => Math.min(now + toMillis(options.idle!), entry.softExpiresAt)
   }),

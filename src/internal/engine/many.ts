@@ -18,6 +18,7 @@ import { believesMemory, copyOf, enter, type Joining, noteMiss, openTransaction 
 import { isThrottled, refresh, retried } from "./refresh.ts"
 import type { Request } from "./request.ts"
 import { decide, noteServed, serve, slide } from "./serve.ts"
+import { strictFailure } from "./strict.ts"
 import { nowOf, surroundingsOf } from "./waiting.ts"
 
 /** A read of many keys at once. */
@@ -226,7 +227,7 @@ const joinAll = (
       for (const { failed } of batches) {
         if (failed !== undefined && isShown(failed, exits)) return Effect.failCause(failed)
       }
-      return Exit.succeed(exits)
+      return strictFailure(exits) ?? Exit.succeed(exits)
     }
     const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
       for (const place of places) exits[place] = exit

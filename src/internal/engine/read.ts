@@ -133,7 +133,14 @@ const absent = <A, E>(
     fetches = found === Later
   }
   noteMiss(self, request, id)
-  return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, goodUntil, mutations: self.mutations })
+  return join(self, fiber, request, id, {
+    policy,
+    fetches,
+    stale: undefined,
+    seen,
+    goodUntil,
+    mutations: self.mutations
+  })
 }
 
 export const noteMiss = (self: Engine, request: Request, id: string): void => {
@@ -313,8 +320,8 @@ const joinable = (self: Engine, request: Request, id: string, policy: Policy.Pol
   if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined
   if (
     flight.bornAt !== self.tags.epoch && (
-      Tags.changedSince(self.tags, declaredTags(flight.request), flight.bornAt) ||
-      Tags.changedSince(self.tags, declaredTags(request), flight.bornAt)
+      Tags.movedSince(self.tags, declaredTags(flight.request), flight.bornAt) ||
+      Tags.movedSince(self.tags, declaredTags(request), flight.bornAt)
     )
   ) {
     detach(self, id)

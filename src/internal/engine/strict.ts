@@ -1,5 +1,6 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Fault } from "./flight.ts"
 
 /**
@@ -14,6 +15,15 @@ export class StrictFault {
 }
 
 export const strictly = (fault: Fault): Effect.Effect<never> => Effect.die(new StrictFault(fault))
+
+/** one such failure among the answers for many keys is the whole read's */
+export const strictFailure = (
+  exits: ReadonlyArray<Exit.Exit<unknown, unknown>>
+): Exit.Failure<never, never> | undefined =>
+  exits.find((exit): exit is Exit.Failure<never, never> => Exit.isFailure(exit) && exit.cause.reasons.some(isFault))
+
+const isFault = (reason: Cause.Reason<unknown>): boolean =>
+  Cause.isDieReason(reason) && reason.defect instanceof StrictFault
 
 /** at the boundary the defect becomes a typed failure */
 export const surfacing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Fault, R> =>
