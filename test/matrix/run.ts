@@ -59,7 +59,8 @@ const load = (self: Running, outcome: Model.OutcomeName) =>
 const request = (self: Running, strategy: Model.StrategyName, outcome: Model.OutcomeName) => {
   const { millis } = Model
   const effect = load(self, outcome) as Effect.Effect<any, any, Scope.Scope>
-  const when = outcome === "storedFailure" ? () => true : undefined
+  // it is never asked about defects and interruptions
+  const when = outcome === "failure" ? undefined : () => true
   const timeout = outcome === "timeout" ? millis.patience : undefined
   const softTimeout = outcome === "slow" ? millis.patience : undefined
   const base = { key: self.key as string, tags: [self.tag], timeout, when }
