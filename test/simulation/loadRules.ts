@@ -32,12 +32,13 @@ export const checkPrevious = (self: World, load: Load, n: number): void => {
   const previous = self.origins.get(n)
   if (previous === undefined || previous.id !== load.id) return violate(self, `previous: ${what}, which is not its own`)
   const candidates = [previous, ...self.renewals.get(n) ?? []]
-  const born = self.born.get(load)!
   const isGood = candidates.some((origin) =>
     origin !== load &&
     self.now() < until(self, origin) &&
     !self.writes.some((write) =>
-      write.mode === "hard" && write.done < born && write.set !== origin.n && covers(write, origin) &&
+      write.mode === "hard" && write.done < self.seq && write.set !== origin.n && covers(write, origin) &&
+      // what is not stored is not looked for by an invalidation of its id
+      (write.kind === "tag" || load.flight!.policy.writes) &&
       (origin._tag === "Set" ? origin.write.done <= write.asked : origin.n <= write.asked)
     )
   )

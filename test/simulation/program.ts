@@ -441,23 +441,26 @@ const touch = (self: Simulation, id: string) =>
 /** only where it holds; a store that fails leaves it open whether it was */
 const setIf = (self: Simulation, id: string) =>
   Effect.gen(function*() {
-    const key = keyOf(self, id) as string
-    const kind = self.dice.pick(["ifAbsent", "ifPresent", "ifUnchanged"] as const)
-    const known = kind === "ifUnchanged" ? yield* Cached.getEntry(key) : Option.none()
-    if (kind === "ifUnchanged" && Option.isNone(known)) return
+    const kind = self.dice.pick(["ifAbsent", "ifPresent", "ifUnchanged", "ifUnchanged"] as const)
+    if (kind !== "ifUnchanged") {
+      return yield* setUnder(self, id, kind === "ifAbsent" ? { ifAbsent: true } : { ifPresent: true })
+    }
+    const known = yield* Cached.getEntry(keyOf(self, id))
+    if (Option.isNone(known)) return
+    const once = Effect.suspend(() => setUnder(self, id, { ifUnchanged: known.value.writeId }))
+    yield* Effect.all(self.dice.chance(0.5) ? [once, once] : [once], { concurrency: "unbounded" })
+  })
+
+const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
+  Effect.gen(function*() {
     if (self.dice.chance(0.5)) yield* Effect.sleep(self.dice.below(10))
-    const condition = kind === "ifUnchanged"
-      ? { ifUnchanged: Option.getOrThrow(known).writeId }
-      : kind === "ifAbsent"
-      ? { ifAbsent: true as const }
-      : { ifPresent: true as const }
     const held = heldOf(self.world, id)
     const origin = World.beginSetOrigin(self.world, id, self.dice.pick([10, 50, Infinity]), self.dice.pick([[], ["T"]]))
     const { n, tags, ttl } = origin
-    const set = Effect.exit(Cached.set(key, { id, n }, { ttl, tags, ...condition }))
+    const options = { ttl, tags, ...condition } as Cached.SetOptions & Cached.SetCondition
+    const set = Effect.exit(Cached.set(keyOf(self, id) as string, { id, n }, options))
     const exit = yield* timed(self, `set ${id}`, 3, set)
-    if (Exit.isFailure(exit)) return
-    World.endSetIf(self.world, origin, { condition, held, isDone: exit.value })
+    if (Exit.isSuccess(exit)) World.endSetIf(self.world, origin, { condition, held, isDone: exit.value })
   })
 
 const set = (self: Simulation, id: string) =>

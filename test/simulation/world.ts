@@ -226,8 +226,14 @@ export const endMany = (
   }
 }
 
+export interface Condition {
+  readonly ifAbsent?: true
+  readonly ifPresent?: true
+  readonly ifUnchanged?: string
+}
+
 interface SetIf {
-  readonly condition: { readonly ifAbsent?: true; readonly ifPresent?: true; readonly ifUnchanged?: string }
+  readonly condition: Condition
   /** what must have been in memory when it was asked */
   readonly held: Load | undefined
   readonly isDone: boolean

@@ -20,7 +20,8 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
         !Tags.changedSince(engine.tags, entry.tags, entry.bornAt)
         ? flight.previous = entry
         : undefined
-    const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tags, id))
+    // what is invalidated is no longer what a load is to replace
+    const known = usable(flight.publishes ? flight.stale : undefined) ?? usable(Memory.peek(engine.memory, engine.tags, id))
     // whoever reads normally has looked there already
     if (known !== undefined || engine.backend === undefined || policy.readsStore) return Effect.succeed(known)
     const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend.budgetMillis }
