@@ -15,13 +15,14 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
   const { engine, id, policy, request } = flight
   if (flight.previous !== undefined || request.batch !== undefined) return Effect.succeed(flight.previous)
   return Effect.flatMap(Clock.Clock, (clock) => {
+    // a load whose id was invalidated replaces nothing any more
     const usable = (entry: Entry | undefined): Entry | undefined =>
-      entry !== undefined && entry.outcome === "success" && clock.currentTimeMillisUnsafe() < entry.expiresAt &&
+      flight.publishes && entry !== undefined && entry.outcome === "success" &&
+        clock.currentTimeMillisUnsafe() < entry.expiresAt &&
         !Tags.changedSince(engine.tags, entry.tags, entry.bornAt)
         ? flight.previous = entry
         : undefined
-    // what is invalidated is no longer what a load is to replace
-    const known = usable(flight.publishes ? flight.stale : undefined) ?? usable(Memory.peek(engine.memory, engine.tags, id))
+    const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tags, id))
     // whoever reads normally has looked there already
     if (known !== undefined || engine.backend === undefined || policy.readsStore) return Effect.succeed(known)
     const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend.budgetMillis }
