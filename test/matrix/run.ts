@@ -251,7 +251,7 @@ const checkCounters = (self: Running) =>
       "counters",
       {
         served: hits + storeHits,
-        misses: Math.min(misses, stats.misses),
+        misses: stats.misses,
         stale: stats.stale,
         loads: stats.loads,
         refreshes: stats.refreshes,

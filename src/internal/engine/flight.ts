@@ -29,6 +29,8 @@ export interface Waiter {
   readonly since: number
   /** what it falls back on */
   readonly stale: Entry | undefined
+  /** not counted yet: the store may have what it waits for */
+  readonly looks: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   /** takes a stale value as soon as there is one */
@@ -66,6 +68,8 @@ export interface Flight {
   seen: string | undefined
   /** look into the store before loading */
   readonly fetches: boolean
+  /** the store may have it, and who waits is not counted yet */
+  looks: boolean
   /** the flight whose load started this one; nobody waits for a refresh, so it has none */
   readonly parent: Flight | undefined
   readonly depth: number
@@ -95,6 +99,8 @@ export interface Flight {
   entry: Entry | undefined
   /** it ended with what the store had: no load ran */
   served: boolean
+  /** and that was stale, in a pause after a failure */
+  servedStale: boolean
   /** what the store had is due for a refresh */
   due: boolean
   fault: Fault | undefined

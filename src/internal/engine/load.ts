@@ -17,7 +17,7 @@ import { holdOff, isThrottled } from "./refresh.ts"
 import { decideAt } from "./serve.ts"
 import { traced } from "./spans.ts"
 import { Waiters } from "./waiters.ts"
-import { failStrict, satisfyImpatient } from "./waiting.ts"
+import { failStrict, missed, satisfyImpatient } from "./waiting.ts"
 
 export interface FlightOptions {
   readonly id: string
@@ -41,6 +41,7 @@ export const make = (self: Engine, options: FlightOptions): Flight => {
 const start = (self: Engine, options: FlightOptions): Flight => ({
   ...options,
   engine: self,
+  looks: options.fetches,
   bornAt: self.tags.epoch,
   depth: options.parent === undefined ? 1 : options.parent.depth + 1,
   waiters: new Waiters(),
@@ -57,6 +58,7 @@ const start = (self: Engine, options: FlightOptions): Flight => ({
   goodUntil: options.goodUntil ?? 0,
   entry: undefined,
   served: false,
+  servedStale: false,
   due: false,
   fault: undefined,
   startedAt: 0,
@@ -132,6 +134,7 @@ const throughStore = Effect.fnUntraced(function*(
     ) {
       return yield* found.exit
     }
+    missed(self, flight)
   }
   if (!flight.policy.writes) return yield* counted(flight, load)
   const guard = yield* lead(
@@ -164,11 +167,14 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   const { request } = flight
   const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
   flight.seen = found.writeId
+  const isStale = decision === LoadOrStale
+  const isThrottledNow = isStale && isThrottled(self, request, flight.id, now)
+  if (decision === Load || (isStale && !isThrottledNow)) missed(self, flight)
   if (decision === Load) {
     flight.goodUntil = goodUntilOf(found)
     return false
   }
-  if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
+  if (isStale && !isThrottledNow) {
     flight.stale = found
     satisfyImpatient(self, flight, now)
     return false
@@ -176,8 +182,7 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   flight.entry = found
   flight.served = true
   flight.due = decision === ServeAndRefresh
-  if (decision === LoadOrStale) flight.counters.stale++
-  else flight.counters.storeHits++
+  flight.servedStale = isStale
   return true
 }
 

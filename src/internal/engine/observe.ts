@@ -94,6 +94,11 @@ export const emit = (self: Engine, event: CacheEvent): void => {
   for (const listener of self.watchers.events ?? []) listener(event)
 }
 
+export const noteMiss = (self: Engine, request: Request, id: string): void => {
+  countersOf(self, request.key).misses++
+  if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Miss" })
+}
+
 /** Notes how a read was answered, for those who want to know. */
 export const detect = (
   policy: Policy,

@@ -15,7 +15,7 @@ import { keep } from "./landing.ts"
 import * as Flights from "./load.ts"
 import * as Memory from "./memory.ts"
 import type { Engine } from "./model.ts"
-import { countersOf, tell } from "./observe.ts"
+import { noteMiss } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { detach, isThrottled, promote, refresh } from "./refresh.ts"
 import type { ReadOptions, Request } from "./request.ts"
@@ -23,7 +23,7 @@ import { decide, noteServed, serve, slide } from "./serve.ts"
 import { linkTo } from "./spans.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
-import { isLimited, nowOf, shortened, surroundingsOf, untilAnswered, wait } from "./waiting.ts"
+import { isLimited, noteJoined, noteMissed, nowOf, shortened, surroundingsOf, untilAnswered, wait } from "./waiting.ts"
 
 /**
  * One read. What is fresh in memory is answered by the stored `Exit` itself: no fiber, promise, closure or array, and
@@ -132,20 +132,17 @@ const absent = <A, E>(
     } else if (found !== Later) seen = found
     fetches = found === Later
   }
-  noteMiss(self, request, id)
+  // whether it is one the store has yet to say
+  if (!fetches) noteMiss(self, request, id)
   return join(self, fiber, request, id, {
     policy,
     fetches,
+    looks: fetches,
     stale: undefined,
     seen,
     goodUntil,
     mutations: self.mutations
   })
-}
-
-export const noteMiss = (self: Engine, request: Request, id: string): void => {
-  countersOf(self, request.key).misses++
-  if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Miss" })
 }
 
 /** who is strict does not believe a copy while what others do cannot be heard */
@@ -205,6 +202,8 @@ export const invalidity = (self: Engine, request: Request): CacheConfigError | u
 export interface Joining {
   readonly policy: Policy.Policy
   readonly fetches: boolean
+  /** it is not counted as a miss: the store may have what it asks for */
+  readonly looks?: boolean
   readonly stale: Entry | undefined
   readonly seen: string | undefined
   /** until when a value of the store that is not served here may be served elsewhere */
@@ -242,10 +241,10 @@ export const enter = (
     if (within !== undefined && reaches(running, within)) {
       return resume(Effect.die(new CacheCycle({ path: pathTo(within, id) })))
     }
-    running.counters.joined++
-    if (self.watchers.events !== undefined) tell(self, request.key, id, { _tag: "Joined" })
     if (span !== undefined) linkTo(running, span)
-    const waiter = wait(self, fiber, { flight: running, request, stale, resume })
+    const waiter = wait(self, fiber, { flight: running, request, stale, looks: joining.looks === true, resume })
+    if (!waiter.looks) noteJoined(self, waiter)
+    else if (!running.looks) noteMissed(self, waiter)
     if (running.queued) promote(self, running)
     return untilAnswered(self, fiber, waiter)
   }
@@ -274,7 +273,7 @@ export const enter = (
     self.flights.set(id, flight)
   }
   // counted before the load starts: it starts inline, and may close a cycle or end at once
-  const waiter = wait(self, fiber, { flight, request, stale, resume })
+  const waiter = wait(self, fiber, { flight, request, stale, looks: joining.looks === true, resume })
   Flights.launch(self, flight, request.load)
   return untilAnswered(self, fiber, waiter)
 }
@@ -299,7 +298,8 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
       const decision = entry === undefined ? Load : decide(self, fiber, request, entry)
       if (decision === Load) {
         const seen = typeof found === "string" ? found : entry?.writeId
-        return join(self, fiber, rest, id, { ...joining, fetches: false, seen })
+        if (joining.looks === true) noteMiss(self, request, id)
+        return join(self, fiber, rest, id, { ...joining, fetches: false, looks: false, seen })
       }
       // memory is left to the load
       if (decision !== Serve) return due(self, fiber, rest, entry!, decision, policy)

@@ -15,7 +15,7 @@ import type { Entry } from "./entry.ts"
 import { abandon, addEdge, type Fault, type Flight, removeEdge, type Resume, type Waiter, Within } from "./flight.ts"
 import { giveBack } from "./giveBack.ts"
 import type { Engine } from "./model.ts"
-import { detect, tell } from "./observe.ts"
+import { detect, noteMiss, tell } from "./observe.ts"
 import * as Policy from "./policy.ts"
 import { makeRoom } from "./refresh.ts"
 import type { Request } from "./request.ts"
@@ -51,6 +51,7 @@ export interface Waiting {
   readonly flight: Flight
   readonly request: Request
   readonly stale: Entry | undefined
+  readonly looks: boolean
   readonly resume: Resume
 }
 
@@ -64,6 +65,7 @@ class Caller extends Effectable.Class<void> implements Waiter {
   readonly joinedAt: number
   readonly since: number
   readonly stale: Entry | undefined
+  readonly looks: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   impatient: boolean
@@ -79,6 +81,7 @@ class Caller extends Effectable.Class<void> implements Waiter {
     this.joinedAt = engine.tags.epoch
     this.since = isLimited(waiting.request) ? surroundings.clock.currentTimeMillisUnsafe() : 0
     this.stale = waiting.stale
+    this.looks = waiting.looks
     this.resume = waiting.resume
     this.timers = noTimers
     this.impatient = false
@@ -96,6 +99,23 @@ export const wait = (self: Engine, fiber: Fiber.Fiber<any, any>, waiting: Waitin
   caller.flight.waiters.add(caller)
   addEdge(caller.within, caller.flight)
   return caller
+}
+
+/** The store has nothing that ends the flight: who waits for it has missed, and so has who comes now. */
+export const missed = (self: Engine, flight: Flight): void => {
+  if (!flight.looks) return
+  flight.looks = false
+  for (const waiter of flight.waiters) if (waiter.looks) noteMissed(self, waiter)
+}
+
+export const noteMissed = (self: Engine, waiter: Waiter): void => {
+  noteMiss(self, waiter.request, waiter.flight.id)
+  if (waiter.request !== waiter.flight.request) noteJoined(self, waiter)
+}
+
+export const noteJoined = (self: Engine, { flight, request }: Waiter): void => {
+  flight.counters.joined++
+  if (self.watchers.events !== undefined) tell(self, request.key, flight.id, { _tag: "Joined" })
 }
 
 export const isLimited = ({ options }: Request): boolean =>
@@ -239,11 +259,20 @@ export const answer = (self: Engine, waiter: Waiter, now: number): void => {
   }
   if (flight.served) {
     flight.entry!.reads++
+    if (flight.looks && waiter.looks) noteFound(self, waiter)
     if (waiter.request.slides) slide(self, waiter.request, flight.entry!, now)
   }
   if (flight.tainted && waiter.within !== undefined) waiter.within.tainted = true
   if (waiter.policy.detector !== undefined) noteAnswer(waiter, now)
   waiter.resume(orStale(self, waiter, exit, now))
+}
+
+/** the store had it */
+const noteFound = (self: Engine, { flight, request }: Waiter): void => {
+  if (flight.servedStale) flight.counters.stale++
+  else flight.counters.storeHits++
+  if (self.watchers.events === undefined) return
+  tell(self, request.key, flight.id, flight.servedStale ? { _tag: "Stale" } : { _tag: "Hit", source: "store" })
 }
 
 const noteAnswer = ({ flight, policy, request }: Waiter, now: number): void => {
