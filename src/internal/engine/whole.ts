@@ -160,7 +160,9 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     const ids = self.backend === undefined
       ? Stream.fromIterable(Array.from(self.memory.entries.keys()))
       : Stream.map(self.backend.store.scan({ prefix: glob.prefix }), ({ id }) => id)
-    return ids.pipe(
+    // what is being loaded is in no store yet, and may be there when that was gone through
+    const running = Effect.suspend(() => invalidateIds(self, Array.from(self.flights.keys()).filter(glob.matches)))
+    return Stream.concat(Stream.drain(Stream.fromEffect(running)), ids).pipe(
       Stream.grouped(chunk),
       Stream.mapEffect(batch),
       Stream.concat(Stream.fromEffect(Effect.flatMap(Effect.sync(() => matchingHere(self, glob)), batch)))
