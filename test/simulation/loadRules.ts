@@ -27,7 +27,11 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
 const canBeUsed = (flight: Flight): boolean => flight.publishes && flight.policy.writes && flight.exit === undefined
 
 /** what a load is told to be there already must be good still, and what it keeps as well */
-export const checkPrevious = (self: World, load: Load, n: number): void => {
+export const checkPrevious = (
+  self: World,
+  load: Load,
+  { n, told }: { readonly n: number; readonly told: number }
+): void => {
   const what = `the load #${load.n} of ${load.id} was told of #${n}`
   const previous = self.origins.get(n)
   if (previous === undefined || previous.id !== load.id) return violate(self, `previous: ${what}, which is not its own`)
@@ -36,7 +40,7 @@ export const checkPrevious = (self: World, load: Load, n: number): void => {
     origin !== load &&
     self.now() < until(self, origin) &&
     !self.writes.some((write) =>
-      write.mode === "hard" && write.done < self.seq && write.set !== origin.n && covers(write, origin) &&
+      write.mode === "hard" && write.done <= told && write.set !== origin.n && covers(write, origin) &&
       // what is not stored is not looked for by an invalidation of its id
       (write.kind === "tag" || load.flight!.policy.writes) &&
       (origin._tag === "Set" ? origin.write.done <= write.asked : origin.n <= write.asked)

@@ -24,7 +24,7 @@ export const checkOrigins = (self: World, read: Read, origin: Origin, what: stri
     return trial.violations
   })
   if (first!.length > 0 && others.every((violations) => violations.length > 0)) {
-    for (const violation of first!) violate(self, violation)
+    for (const violation of [first!, ...others].flat()) violate(self, violation)
   }
   checkHits(self, read, origin, what)
   checkGoesOn(self, read, origin, what)

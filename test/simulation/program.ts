@@ -100,9 +100,10 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
 /** keeps the value that it was to replace, where there is one: then it ends here */
 const renew = (self: Simulation, record: Load, flight: Flight) =>
   Effect.gen(function*() {
+    const told = self.world.seq
     const previous = yield* previousOf(flight) as Effect.Effect<unknown>
     if (previous === undefined) return
-    yield* Effect.onExit(Cached.notModified, () => Effect.sync(() => World.renew(self.world, record, flight)))
+    yield* Effect.onExit(Cached.notModified, () => Effect.sync(() => World.renew(self.world, record, { flight, told })))
   })
 
 /** says what only the load knows; past the cache and among many nobody listens */

@@ -59,14 +59,18 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
 }
 
 /** the value that it was to replace is still right */
-export const renew = (self: World, load: Load, flight: Flight): void => {
+export const renew = (
+  self: World,
+  load: Load,
+  { flight, told }: { readonly flight: Flight; readonly told: number }
+): void => {
   const { exit, tags } = flight.previous!
   const { n } = (exit as Exit.Success<Value>).value
-  checkPrevious(self, load, n)
+  checkPrevious(self, load, { n, told })
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
   load.renews = n
   // those of the library begin with a tilde
-  load.tags = [...load.spec.late === "no" ? load.spec.tags : self.origins.get(n)!.tags, ...load.tags, ...tags]
+  load.tags = [...load.spec.late === "no" ? load.spec.tags : self.origins.get(n)!.tags, ...tags]
     .filter((tag) => !tag.startsWith("~"))
   self.renewals.set(n, [...self.renewals.get(n) ?? [], load])
 }
@@ -247,7 +251,9 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
   if (!isDone) origin.refused = true
   else endWrite(self, origin.write)
   if (faults > 0 || store === "async" || store === "derived") return
-  if (held !== undefined && isDone === (condition.ifAbsent === true) && condition.ifUnchanged === undefined) {
+  // what is there only the store knows, and another process may have removed it
+  const isKnown = held !== undefined && store === "none"
+  if (isKnown && isDone === (condition.ifAbsent === true) && condition.ifUnchanged === undefined) {
     violate(self, `set: ${what} ${isDone ? "was done" : "was not done"}, with #${held.n} there`)
   }
   if (!isDone || condition.ifUnchanged === undefined) return
