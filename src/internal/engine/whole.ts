@@ -161,7 +161,10 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
       ? Stream.fromIterable(Array.from(self.memory.entries.keys()))
       : Stream.map(self.backend.store.scan({ prefix: glob.prefix }), ({ id }) => id)
     // what is being loaded is in no store yet, and may be there when that was gone through
-    const running = Effect.suspend(() => invalidateIds(self, Array.from(self.flights.keys()).filter(glob.matches)))
+    const running = Effect.suspend(() => {
+      const ids = Array.from(self.flights.keys()).filter(glob.matches)
+      return ids.length === 0 ? Effect.succeed(0) : invalidateIds(self, ids)
+    })
     return Stream.concat(Stream.drain(Stream.fromEffect(running)), ids).pipe(
       Stream.grouped(chunk),
       Stream.mapEffect(batch),
