@@ -125,8 +125,10 @@ const throughStore = Effect.fnUntraced(function*(
     const rejected = flight.seen
     flight.outdated = false
     const found = yield* fetch(self, budget, flight.request.key, flight.id, declaredTags(flight.request))
-    if (isFault(found)) failStrict(self, flight, found)
-    else if (flight.outdated) flight.seen = undefined
+    if (isFault(found)) {
+      missed(self, flight)
+      failStrict(self, flight, found)
+    } else if (flight.outdated) flight.seen = undefined
     else if (typeof found === "string") flight.seen = found
     else if (
       found !== undefined && found.writeId !== rejected &&
