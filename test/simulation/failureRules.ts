@@ -2,7 +2,7 @@
 import { Cause, Exit } from "effect"
 import { isHeld } from "./held.ts"
 import { Down, type Load, type Read } from "./model.ts"
-import { checkOrigin } from "./originRules.ts"
+import { checkOrigin, noteServed } from "./originRules.ts"
 import { describe, interruptedItself, readsNothing, tagOf, tooFew, violate, type World } from "./state.ts"
 
 /** P3, P5 */
@@ -47,6 +47,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     return violate(self, `P5: ${what}, which must not be stored`)
   }
   checkOrigin(self, read, origin, what)
+  noteServed(self, read, origin)
 }
 
 /** P6: a typed failure is answered with the stale value where there is one */

@@ -1,6 +1,6 @@
 /** Whether a value may be served to a reader: it depends on where the value comes from. */
 import { Cause, Exit } from "effect"
-import type { Load, Origin, Read, Write } from "./model.ts"
+import type { Load, Origin, Read, Spec, Write } from "./model.ts"
 import {
   covers,
   idleOf,
@@ -97,11 +97,24 @@ const checkHits = (self: World, read: Read, origin: Origin, what: string): void 
   if (spec?.kind === "maxHits" && isCounted && before >= spec.hits) {
     violate(self, `hits: ${what}, read ${before} times, with ${spec.hits} hits`)
   }
-  if (spec === undefined) return
-  self.servedTo.set(origin.n, [...served, self.seq])
-  if (spec.kind === "sliding") {
-    self.slidUntil.set(origin.n, Math.max(self.slidUntil.get(origin.n) ?? 0, self.now() + spec.soft))
-  }
+  noteServed(self, read, origin)
+}
+
+/** what is served is read once more, and may live longer for it */
+export const noteServed = (self: World, read: Read, origin: Origin): void => {
+  const { spec } = read
+  if (spec === undefined || isShared(read, origin)) return
+  self.servedTo.set(origin.n, [...self.servedTo.get(origin.n) ?? [], self.seq])
+  if (spec.kind === "sliding") slide(self, origin, spec)
+}
+
+const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
+  void self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + soft))
+
+/** who was interrupted may have been served, with whatever there was */
+export const noteInterrupted = (self: World, { id, spec }: Read): void => {
+  if (spec?.kind !== "sliding") return
+  for (const origin of self.origins.values()) if (origin.id === id) slide(self, origin, spec)
 }
 
 /** P2, P5, lifetimes, privacy: whether this may come from there */

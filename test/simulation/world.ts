@@ -5,7 +5,7 @@ import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"
 import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
 import type { Load, Read, SetOrigin, Spec, Touch, Value, Write } from "./model.ts"
-import { checkOrigins } from "./originRules.ts"
+import { checkOrigins, noteInterrupted } from "./originRules.ts"
 import { describe, landed, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
@@ -177,6 +177,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
   if (interrupted) {
     self.counts.interrupted++
+    noteInterrupted(self, read)
     if (read.patience?.over !== true) violate(self, `P3: the reader of ${read.id} @${read.begun} was interrupted`)
     return
   }
