@@ -90,10 +90,10 @@ const checkSoftened = (self: World, read: Read, origin: Origin, what: string): v
 const checkHits = (self: World, read: Read, origin: Origin, what: string): void => {
   const { capacity, ids, store } = self.config
   const { spec } = read
-  if (isShared(read, origin)) return
   const served = self.servedTo.get(origin.n) ?? []
   const before = served.filter((ended) => ended < read.begun).length
-  const isCounted = store === "none" && capacity >= ids.length && !self.renewals.has(origin.n)
+  const isCounted = !isShared(read, origin) && store === "none" && capacity >= ids.length &&
+    !self.renewals.has(origin.n)
   if (spec?.kind === "maxHits" && isCounted && before >= spec.hits) {
     violate(self, `hits: ${what}, read ${before} times, with ${spec.hits} hits`)
   }
@@ -103,9 +103,10 @@ const checkHits = (self: World, read: Read, origin: Origin, what: string): void 
 /** what is served is read once more, and may live longer for it */
 export const noteServed = (self: World, read: Read, origin: Origin): void => {
   const { spec } = read
-  if (spec === undefined || isShared(read, origin)) return
-  self.servedTo.set(origin.n, [...self.servedTo.get(origin.n) ?? [], self.seq])
+  if (spec === undefined) return
+  // who waited may have been served it from memory in the end
   if (spec.kind === "sliding") slide(self, origin, spec)
+  if (!isShared(read, origin)) self.servedTo.set(origin.n, [...self.servedTo.get(origin.n) ?? [], self.seq])
 }
 
 const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
