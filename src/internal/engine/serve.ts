@@ -90,7 +90,8 @@ export const noteServed = (
 export const slide = (self: Engine, request: Request, entry: Entry, now: number): void => {
   const { createdAt, expiresAt, softExpiresAt, writeId } = entry
   const moved = request.strategy.touch!(entry, now)
-  if (Number.isNaN(moved) || moved === expiresAt) return
+  // an entry of another strategy has deadlines of its own: no read makes them earlier
+  if (!(moved > expiresAt)) return
   entry.expiresAt = moved
   if (self.backend === undefined || writeId === undefined) return
   const step = (moved - now) / 10

@@ -319,7 +319,7 @@ export const shortened = (request: Request, millis: number): Request => {
 const isOlder = (self: Engine, flight: Flight): boolean =>
   flight.entry === undefined
     ? Exit.isSuccess(flight.exit!) &&
-      (typeof flight.request.options.tags === "function" || flight.annotations?.tags !== undefined)
+      (typeof flight.request.options.tags === "function" || flight.annotations?.tags !== undefined || flight.renewed)
     : Tags.movedSince(self.tags, flight.entry.tags, flight.bornAt)
 
 /** the outcome of a load, or the stale value where that may stand in for it */
