@@ -38,8 +38,13 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (spec?.policy !== "strict" || cannot) violate(self, `P4: ${what}`)
     return
   }
-  const origin = error instanceof Down ? self.origins.get(error.n) : undefined
-  if (origin?._tag !== "Load") return violate(self, `P3: ${what}`)
+  // one failure may be that of several keys
+  const origin = error instanceof Down
+    ? self.loads.findLast(({ exit, id }) =>
+      id === read.id && exit !== undefined && Exit.isFailure(exit) && sameCause(exit.cause, cause)
+    )
+    : undefined
+  if (origin === undefined) return violate(self, `P3: ${what}`)
   if (
     !origin.spec.failuresToo || origin.exit === undefined || Exit.isSuccess(origin.exit) ||
     !sameCause(origin.exit.cause, cause)

@@ -6,7 +6,7 @@ import { heldOf, isHeld } from "./held.ts"
 import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
 import type { Load, Read, SetOrigin, Spec, Touch, Value, Write } from "./model.ts"
 import { checkOrigins, noteInterrupted } from "./originRules.ts"
-import { describe, landed, readerOf, refreshes, violate, type World } from "./state.ts"
+import { covers, describe, landed, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
 export const beginLoad = (
@@ -253,7 +253,8 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
   else endWrite(self, origin.write)
   if (faults > 0 || store === "async" || store === "derived") return
   // what is there only the store knows, and another process may have removed it
-  const isKnown = held !== undefined && store === "none"
+  const isKnown = held !== undefined && store === "none" && held.flight!.entry!.expiresAt > self.now() &&
+    !self.writes.some((write) => write.asked > origin.write.asked && covers(write, held))
   if (isKnown && isDone === (condition.ifAbsent === true) && condition.ifUnchanged === undefined) {
     violate(self, `set: ${what} ${isDone ? "was done" : "was not done"}, with #${held.n} there`)
   }
