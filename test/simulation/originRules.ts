@@ -52,7 +52,10 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set" ? origin.askedAt + origin.ttl : origin.endedAt! + ttlOf(origin)
   let last = origin._tag === "Set" ? end : origin.endedAt! + idleOf(origin)
-  const moved = () => Math.max(last, Math.min(end, self.slidUntil.get(valueOf(origin)) ?? 0))
+  // who is still being answered may have moved it already
+  const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
+  const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
+  const moved = () => Math.max(last, Math.min(end, slid))
   for (const touch of self.touches) {
     if (touch.id !== origin.id || touch.done < origin.n || touch.askedAt >= moved()) continue
     end = Math.max(end, touch.doneAt + touch.ttl)

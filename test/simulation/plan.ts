@@ -79,7 +79,7 @@ export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {
     timeout: dice.chance(0.15) ? 1 + dice.below(25) : undefined,
     softTimeout: (kind === "softTtl" || kind === "failover") && dice.chance(0.3) ? 1 + dice.below(15) : undefined,
     retryAfter: dice.chance(0.3) ? undefined : dice.pick([0, 10, 40, 200]),
-    failuresToo: dice.chance(0.3)
+    failuresToo: dice.chance(0.4)
   }
 }
 
