@@ -249,8 +249,11 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
   const { faults, store } = self.config
   const what = `set ${origin.id} #${origin.n} ${JSON.stringify(condition)}`
   self.say(() => `${isDone ? "set " : "left"} ${origin.id} #${origin.n} ${JSON.stringify(condition)}`)
-  if (!isDone) origin.refused = true
-  else endWrite(self, origin.write)
+  if (!isDone) {
+    origin.refused = true
+    // nothing was written
+    self.writes.splice(self.writes.indexOf(origin.write), 1)
+  } else endWrite(self, origin.write)
   if (faults > 0 || store === "async" || store === "derived") return
   // what is there only the store knows, and another process may have removed it
   const isKnown = held !== undefined && store === "none" && held.flight!.entry!.expiresAt > self.now() &&
