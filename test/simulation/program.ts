@@ -407,7 +407,7 @@ const invalidateId = (self: Simulation, id: string) =>
   invalidate(self, "id", id, (self.dice.chance(0.5) ? Cached.invalidate : Cached.remove)(keyOf(self, id)))
 
 const invalidateTag = (self: Simulation) => {
-  const mode = self.dice.chance(0.3) ? "soft" : "hard"
+  const mode = self.dice.chance(0.45) ? "soft" : "hard"
   if (self.config.classed && self.dice.chance(0.3)) {
     const id = self.dice.pick(self.config.ids)
     return self.dice.chance(0.5)
@@ -524,8 +524,8 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   if (die < 76) return orLeave(self, touch(self, id))
   if (die < 78) return orLeave(self, invalidate(self, "all", "", Cached.clear))
   if (die < 87) return lookup(self, id)
-  if (die < 90) return Effect.andThen(bell(self), read(self, drawSpec(dice, id, config)))
-  if (die < 92) return self.drop(id)
+  if (die < 89) return Effect.andThen(bell(self), read(self, drawSpec(dice, id, config)))
+  if (die < 93) return self.drop(id)
   if (die < 97) return beside(self, id)
   return Effect.sleep(dice.below(30))
 }
