@@ -2,8 +2,8 @@
 import { Cause, Exit } from "effect"
 import { isHeld } from "./held.ts"
 import { Down, type Load, type Read } from "./model.ts"
-import { checkOrigin } from "./originRules.ts"
-import { describe, interruptedItself, readsNothing, tagOf, violate, type World } from "./state.ts"
+import { checkOrigin, noteServed } from "./originRules.ts"
+import { describe, interruptedItself, readsNothing, tagOf, tooFew, violate, type World } from "./state.ts"
 
 /** P3, P5 */
 export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown>): void => {
@@ -38,8 +38,13 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (spec?.policy !== "strict" || cannot) violate(self, `P4: ${what}`)
     return
   }
-  const origin = error instanceof Down ? self.origins.get(error.n) : undefined
-  if (origin?._tag !== "Load") return violate(self, `P3: ${what}`)
+  // one failure may be that of several keys
+  const origin = error instanceof Down
+    ? self.loads.findLast(({ exit, id }) =>
+      id === read.id && exit !== undefined && Exit.isFailure(exit) && sameCause(exit.cause, cause)
+    )
+    : undefined
+  if (origin === undefined) return violate(self, `P3: ${what}`)
   if (
     !origin.spec.failuresToo || origin.exit === undefined || Exit.isSuccess(origin.exit) ||
     !sameCause(origin.exit.cause, cause)
@@ -47,12 +52,16 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     return violate(self, `P5: ${what}, which must not be stored`)
   }
   checkOrigin(self, read, origin, what)
+  noteServed(self, read, origin)
 }
 
 /** P6: a typed failure is answered with the stale value where there is one */
 const checkFallback = (self: World, read: Read, load: Load, what: string): void => {
   const { held, spec } = read
-  if (spec === undefined || (spec.kind !== "softTtl" && spec.kind !== "failover") || readsNothing(spec)) return
+  // of many it is one failure for all
+  if (spec === undefined || read.many || (spec.kind !== "softTtl" && spec.kind !== "failover") || readsNothing(spec)) {
+    return
+  }
   if (load.exit === undefined || Exit.isSuccess(load.exit) || held === undefined || !isHeld(self, read)) return
   const { cause } = load.exit
   if (!Cause.hasFails(cause) || cause.reasons.some((reason) => !Cause.isFailReason(reason))) return
@@ -70,4 +79,5 @@ const sameReason = (a: Cause.Reason<unknown>, b: Cause.Reason<unknown>): boolean
 }
 
 const sameThing = (a: unknown, b: unknown): boolean =>
-  a === b || (a instanceof Down && b instanceof Down && a.n === b.n)
+  a === b || (a === tooFew && b instanceof Error && b.message.includes("was asked for")) ||
+  (a instanceof Down && b instanceof Down && a.n === b.n)

@@ -84,7 +84,9 @@ const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching>
   const lease = !(world.config.beside && dice.chance(0.3))
   const base = { key: id, tags: tagsOf[id]!, ttl, ...lease ? {} : { lease } }
   const effect = load(self, id, lease)
-  switch (dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh"] as const)) {
+  switch (dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)) {
+    case "sliding":
+      return Cached.sliding(effect, { ...base, idle: ttl / 2 })
     case "ttl":
       return Cached.ttl(effect, base)
     case "softTtl":
@@ -173,7 +175,9 @@ const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   if (dart < 65) return read(self, id)
   if (dart < 75) return readAndLeave(self, id)
   if (dart < 85) return written(self, "id", id, () => Cached.invalidate(id))
-  if (dart < 93) return written(self, "tag", tag, () => Cached.invalidateTag(tag))
+  if (dart < 91) return written(self, "tag", tag, () => Cached.invalidateTag(tag))
+  if (dart < 93) return Cached.touch(id, dice.pick([30, 500]))
+  if (dart < 95) return Cached.invalidateTag(tag, { mode: "soft" })
   return set(self, id)
 }
 

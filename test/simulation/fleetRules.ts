@@ -55,6 +55,7 @@ export interface Counts {
   /** reads after another process's invalidation of what is read */
   afterOthers: number
   refused: number
+  touched: number
 }
 
 export const noCounts = (): Counts => ({
@@ -66,7 +67,8 @@ export const noCounts = (): Counts => ({
   killedLeaders: 0,
   takenOver: 0,
   afterOthers: 0,
-  refused: 0
+  refused: 0,
+  touched: 0
 })
 
 export const violate = (self: Fleet, rule: string): void => {
@@ -105,29 +107,30 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
 export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
 
-/**
- * From when on a process must not serve what another has invalidated. What it was loading then, and could not be told
- * of, is new to it when the load ends: the bound counts from there.
- */
-const heardBy = ({ config }: Fleet, write: FleetWrite, process: number, origin: FleetOrigin): number => {
+/** From when on a process must not serve what another has invalidated. */
+const heardBy = ({ config }: Fleet, write: FleetWrite, process: number): number => {
   const { deaf } = config
   const at = write.doneAt
   if (deaf === undefined || deaf.process !== process || deaf.at > at + 100 || deaf.at + deaf.millis < at) {
     return at + 100
   }
-  const seenAt = origin._tag === "Load" && origin.process === process ? Math.max(at, origin.endedAt) : at
-  return Math.min(deaf.at + deaf.millis, seenAt + config.bound) + 100
+  return Math.min(deaf.at + deaf.millis, at + config.bound) + 100
 }
+
+/** how often a process asks what others did */
+const pollMillis = 50
 
 /** P2 */
 const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => {
   for (const write of self.writes) {
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
-    if (isOwn ? write.done >= read.begun : !write.told || heardBy(self, write, read.process, origin) > read.begunAt) {
+    if (isOwn ? write.done >= read.begun : !write.told || heardBy(self, write, read.process) > read.begunAt) {
       continue
     }
-    if (!isOwn && self.processes[read.process]!.wokenAt() === read.begunAt) continue
+    // who was stopped between a look and the pause after it has that pause before it when it goes on
+    const wokenAt = self.processes[read.process]!.wokenAt()
+    if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
     if (!isOwn) self.counts.afterOthers++
     if (origin.latest >= write.asked) continue
     violate(

@@ -38,6 +38,12 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     if (kind === "id") self.endedAt.set(target, at)
   }
   const set = (from: number, id: string, entry: CacheEntry.Stored) => {
+    if (entries.get(id)?.meta.writeId === entry.meta.writeId) {
+      self.counts.touched++
+      self.say(() => `[${from}] storage is told that ${id} lives until ${entry.meta.expiresAt}`)
+      entries.set(id, entry)
+      return void log.push({ from, change: { _tag: "Changed", id } })
+    }
     const origin = self.origins.get(originOf(Buffer.from(entry.payload).toString("latin1")) ?? -1)
     if (origin === undefined) return violate(self, `P2: what is stored under ${id} is nobody's`)
     if (origin._tag === "Set") apply(from, "id", id)
@@ -116,9 +122,9 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       if (holder !== undefined && !holder.joined) holder.until = self.now() + leaseMillis
       return leases.keep(id, owner, leaseMillis, self.now())
     },
-    release: (id, owner) => {
+    release: (id, owner, _, note) => {
       holdersOf(self, id).delete(owner)
-      return leases.release(id, owner, self.now())
+      return leases.release(id, owner, self.now(), note)
     }
   })
 
@@ -129,8 +135,8 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       if (lost.length > 0) markers.invalidate(lost, newVersion)
       return markers.markers(tags, newVersion)
     },
-    invalidate: (tags, newVersion) => {
-      markers.invalidate(tags, newVersion)
+    invalidate: (tags, newVersion, mode) => {
+      markers.invalidate(tags, newVersion, mode)
       for (const tag of tags) {
         forgotten.delete(tag)
         apply(process, "tag", tag)

@@ -17,6 +17,7 @@ const isStored = (self: World, load: Load): boolean => {
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
   const born = self.born.get(load)!
   for (const write of self.writes) {
+    if (write.mode === "soft" && self.config.store === "none") continue
     // what a store has missed is told it later, and kills here too what was loaded meanwhile
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false

@@ -2,6 +2,7 @@
 import { Cause, Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/flight.ts"
 import type { Load } from "./model.ts"
+import { until } from "./originRules.ts"
 import { covers, interruptedItself, readerOf, retryAfterOf, uninterruptible, violate, type World } from "./state.ts"
 
 /** a refresh, and what went on after a soft timeout, ends by itself or at its limit */
@@ -13,8 +14,10 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   if (interrupted && flight.pinned && !flight.overdue) {
     violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
   }
-  if (uninterruptible.has(load) || [...self.reading].some((read) => read.id === id)) return
-  const unattended = self.now() - Math.max(load.begunAt, self.lastRead.get(id) ?? 0)
+  // one call for many runs as long as somebody waits for any of them
+  const ids = load.together
+  if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
+  const unattended = self.now() - Math.max(load.begunAt, ...ids.map((id) => self.lastRead.get(id) ?? 0))
   // a finalizer takes its time
   if (unattended > self.config.refreshTimeout + 100) {
     violate(self, `P7: ${what} ran for ${unattended} ms with nobody waiting`)
@@ -22,6 +25,29 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
 }
 
 const canBeUsed = (flight: Flight): boolean => flight.publishes && flight.policy.writes && flight.exit === undefined
+
+/** what a load is told to be there already must be good still, and what it keeps as well */
+export const checkPrevious = (
+  self: World,
+  load: Load,
+  { n, told }: { readonly n: number; readonly told: number }
+): void => {
+  const what = `the load #${load.n} of ${load.id} was told of #${n}`
+  const previous = self.origins.get(n)
+  if (previous === undefined || previous.id !== load.id) return violate(self, `previous: ${what}, which is not its own`)
+  const candidates = [previous, ...self.renewals.get(n) ?? []]
+  const isGood = candidates.some((origin) =>
+    origin !== load &&
+    self.now() < until(self, origin) &&
+    !self.writes.some((write) =>
+      write.mode === "hard" && write.done <= told && write.set !== origin.n && covers(write, origin) &&
+      // what is not stored is not looked for by an invalidation of its id
+      (write.kind === "tag" || load.flight!.policy.writes) &&
+      (origin._tag === "Set" ? origin.write.done <= write.asked : origin.n <= write.asked)
+    )
+  )
+  if (!isGood) violate(self, `previous: ${what}, which is gone`)
+}
 
 /** P1 */
 export const checkAlone = (self: World, load: Load, flight: Flight): void => {

@@ -2,7 +2,16 @@
 import type { Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/flight.ts"
 
-export const kinds = ["ttl", "softTtl", "refreshAhead", "probabilistic", "failover", "untilInvalidated"] as const
+export const kinds = [
+  "ttl",
+  "softTtl",
+  "refreshAhead",
+  "probabilistic",
+  "sliding",
+  "maxHits",
+  "failover",
+  "untilInvalidated"
+] as const
 export type Kind = (typeof kinds)[number]
 
 export const policies = ["normal", "refresh", "readOnly", "writeOnly", "bypass", "strict"] as const
@@ -14,6 +23,8 @@ export interface Config {
   readonly memory: boolean
   readonly capacity: number
   readonly ids: ReadonlyArray<string>
+  /** the keys are instances of a class, not strings */
+  readonly classed: boolean
   readonly workers: number
   readonly steps: number
   readonly storeTimeout: number
@@ -40,11 +51,14 @@ export interface Spec {
   readonly viaStrategy: boolean
   readonly ttl: number
   readonly soft: number
+  readonly hits: number
   readonly ttlFunction: "none" | "value" | "throws" | "NaN"
   readonly jitter: number | undefined
   readonly tags: ReadonlyArray<string>
   /** the tags are a function's, known only after the load */
   readonly late: "no" | "yes" | "throws"
+  /** the load says of its result what tags and what ttl it has, if it can */
+  readonly annotates: { readonly tags?: ReadonlyArray<string>; readonly ttl?: number } | undefined
   readonly timeout: number | undefined
   readonly softTimeout: number | undefined
   readonly retryAfter: number | undefined
@@ -87,7 +101,13 @@ export interface Load {
   readonly flight: Flight | undefined
   /** the first of its flight: a refresh may try again */
   readonly first: boolean
+  /** the ids of one call */
+  readonly together: ReadonlyArray<string>
   tags: ReadonlyArray<string>
+  /** what it has said itself */
+  ttl: number | undefined
+  /** its value is this one's, which it has found to be still right */
+  renews: number | undefined
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined
@@ -102,6 +122,8 @@ export interface SetOrigin {
   readonly tags: ReadonlyArray<string>
   readonly askedAt: number
   readonly write: Write
+  /** its condition did not hold */
+  refused: boolean
 }
 
 export type Origin = Load | SetOrigin
@@ -110,9 +132,20 @@ export type Origin = Load | SetOrigin
 export interface Write {
   readonly kind: "id" | "tag" | "all"
   readonly target: string
+  readonly mode: "hard" | "soft"
   readonly asked: number
   done: number
   readonly set: number | undefined
+}
+
+/** An entry was given another lifetime. */
+export interface Touch {
+  readonly id: string
+  readonly ttl: number
+  readonly asked: number
+  readonly askedAt: number
+  done: number
+  doneAt: number
 }
 
 export interface Read {
@@ -127,4 +160,6 @@ export interface Read {
   readonly held: Load | undefined
   /** whether whoever started it has lost interest; readers inside loads may at any time */
   readonly patience: { readonly over: boolean } | undefined
+  /** one of several at once, which are all answered when the last of them is */
+  readonly many: boolean
 }

@@ -1,21 +1,136 @@
 /** Whether a value may be served to a reader: it depends on where the value comes from. */
 import { Cause, Exit } from "effect"
-import type { Load, Origin, Read } from "./model.ts"
-import { covers, interruptedItself, readsNothing, softOf, ttlOf, violate, type World } from "./state.ts"
+import type { Load, Origin, Read, Spec, Write } from "./model.ts"
+import {
+  covers,
+  idleOf,
+  interruptedItself,
+  readsNothing,
+  refreshes,
+  softOf,
+  ttlOf,
+  violate,
+  type World
+} from "./state.ts"
+
+/** what readers may be told: the value comes from there, or was found to be still right by a later load */
+export const checkOrigins = (self: World, read: Read, origin: Origin, what: string): void => {
+  const [first, ...others] = [origin, ...self.renewals.get(origin.n) ?? []].map((from) => {
+    const trial: World = { ...self, say: () => {}, violations: [] }
+    checkOrigin(trial, read, from, what)
+    checkSoftened(trial, read, from, what)
+    checkTouched(trial, read, from, what)
+    checkStale(trial, read, from, what)
+    return trial.violations
+  })
+  if (first!.length > 0 && others.every((violations) => violations.length > 0)) {
+    for (const violation of [first!, ...others].flat()) violate(self, violation)
+  }
+  checkHits(self, read, origin, what)
+  checkGoesOn(self, read, origin, what)
+}
+
+/** made when the write was under way already, or later */
+const isAfter = (origin: Origin, write: Write): boolean =>
+  write.set === origin.n || (origin._tag === "Set" ? origin.write.done > write.asked : origin.n > write.asked)
+
+/** those that were done before the read, and came after what it got */
+const writesBetween = (self: World, read: Read, origin: Origin, mode: Write["mode"]): ReadonlyArray<Write> =>
+  self.writes.filter((write) =>
+    write.mode === mode && write.done < read.begun && covers(write, origin) && !isAfter(origin, write)
+  )
+
+/** when a value was to be there still: what many keys answer together is decided when that begins */
+const at = (self: World, read: Read): number => read.many ? read.begunAt : self.now()
+
+const isShared = (read: Read, origin: Origin): boolean =>
+  origin.n > read.begun || (origin._tag === "Load" && read.live.includes(origin))
+
+const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : origin.renews ?? origin.n
+
+/** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
+export const until = (self: World, origin: Origin): number => {
+  let end = origin._tag === "Set" ? origin.askedAt + origin.ttl : origin.endedAt! + ttlOf(origin)
+  let last = origin._tag === "Set" ? end : origin.endedAt! + idleOf(origin)
+  // who is still being answered may have moved it already
+  const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
+  const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
+  const moved = () => Math.max(last, Math.min(end, slid))
+  for (const touch of self.touches) {
+    if (touch.id !== origin.id || touch.done < origin.n || touch.askedAt >= moved()) continue
+    end = Math.max(end, touch.doneAt + touch.ttl)
+    last = end
+  }
+  return moved()
+}
+
+/** a shorter lifetime counts too */
+const checkTouched = (self: World, read: Read, origin: Origin, what: string): void => {
+  const { faults, store } = self.config
+  if (isShared(read, origin) || faults > 0 || (store !== "none" && store !== "sync")) return
+  const touches = self.touches.filter(({ done, id }) => id === origin.id && done > origin.n)
+  const last = touches.at(-1)
+  if (last === undefined || last.done >= read.begun || touches.some(({ done }) => done > last.done)) return
+  if (origin._tag === "Load" ? origin.ended > last.asked : origin.n > last.asked) return
+  if (at(self, read) >= last.doneAt + last.ttl) {
+    violate(self, `ttl: ${what}, which was given ${last.ttl} ms ${self.now() - last.doneAt} ms ago`)
+  }
+}
+
+/** marked as stale it is served by strategies that say so, and to nobody else */
+const checkSoftened = (self: World, read: Read, origin: Origin, what: string): void => {
+  const { spec } = read
+  if (spec === undefined || readsNothing(spec)) return
+  const isPlain = spec.kind === "ttl" || spec.kind === "sliding" || spec.kind === "untilInvalidated" ||
+    (spec.kind === "maxHits" && !refreshes(spec))
+  if (!isPlain) return
+  for (const write of writesBetween(self, read, origin, "soft")) {
+    violate(self, `soft: ${what}, marked as stale by @${write.asked}, by ${spec.kind}`)
+  }
+}
+
+/** no more reads of it than that */
+const checkHits = (self: World, read: Read, origin: Origin, what: string): void => {
+  const { capacity, ids, store } = self.config
+  const { spec } = read
+  const served = self.servedTo.get(origin.n) ?? []
+  const before = served.filter((ended) => ended < read.begun).length
+  const isCounted = !isShared(read, origin) && store === "none" && capacity >= ids.length &&
+    !self.renewals.has(origin.n)
+  if (spec?.kind === "maxHits" && isCounted && before >= spec.hits) {
+    violate(self, `hits: ${what}, read ${before} times, with ${spec.hits} hits`)
+  }
+  noteServed(self, read, origin)
+}
+
+/** what is served is read once more, and may live longer for it */
+export const noteServed = (self: World, read: Read, origin: Origin): void => {
+  const { spec } = read
+  if (spec === undefined) return
+  // who waited may have been served it from memory in the end
+  if (spec.kind === "sliding") slide(self, origin, spec)
+  if (!isShared(read, origin)) self.servedTo.set(origin.n, [...self.servedTo.get(origin.n) ?? [], self.seq])
+}
+
+const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
+  void self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + soft))
+
+/** who was interrupted may have been served, with whatever there was */
+export const noteInterrupted = (self: World, { id, spec }: Read): void => {
+  if (spec?.kind !== "sliding") return
+  for (const origin of self.origins.values()) if (origin.id === id) slide(self, origin, spec)
+}
 
 /** P2, P5, lifetimes, privacy: whether this may come from there */
 export const checkOrigin = (self: World, read: Read, origin: Origin, what: string): void => {
   const { spec } = read
-  for (const write of self.writes) {
-    if (write.done >= read.begun || write.set === origin.n || !covers(write, origin)) continue
-    const after = origin._tag === "Set" ? origin.write.done > write.asked : origin.n > write.asked
-    if (!after) {
-      violate(self, `P2: ${what}, begun before ${write.set === undefined ? "invalidation" : "set"} @${write.asked}`)
-    }
+  for (const write of writesBetween(self, read, origin, "hard")) {
+    violate(self, `P2: ${what}, begun before ${write.set === undefined ? "invalidation" : "set"} @${write.asked}`)
   }
   const own = origin.n > read.begun
   if (origin._tag === "Set") {
-    if (self.now() >= origin.askedAt + origin.ttl) violate(self, `ttl: ${what}, set for ${origin.ttl} ms`)
+    if (origin.refused) violate(self, `set: ${what}, whose condition did not hold`)
+    if (at(self, read) >= until(self, origin)) violate(self, `ttl: ${what}, set for ${origin.ttl} ms`)
     if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a set value under ${spec.policy}`)
     return
   }
@@ -37,7 +152,7 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   if (ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || ttlOf(origin) <= 0) {
     return violate(self, `ttl: ${what}, which must not be stored`)
   }
-  if (self.now() >= origin.endedAt! + ttlOf(origin)) {
+  if (at(self, read) >= until(self, origin)) {
     violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago with ttl ${ttlOf(origin)}`)
   }
 }
@@ -57,13 +172,16 @@ const checkForeign = (self: World, origin: Load, what: string): void => {
 }
 
 /** P6: past its soft deadline a value is served only by a strategy that says so, after its load failed or took too long */
-export const checkStale = (self: World, read: Read, origin: Origin, what: string): void => {
+const checkStale = (self: World, read: Read, origin: Origin, what: string): void => {
   const { spec } = read
-  if (spec === undefined || origin.n > read.begun) return
-  if (origin._tag === "Load" && read.live.includes(origin)) return
+  if (spec === undefined || isShared(read, origin)) return
   if (spec.kind !== "softTtl" && spec.kind !== "failover") return
   const softAt = origin._tag === "Set" ? Infinity : origin.endedAt! + softOf(origin)
-  if (spec.kind === "softTtl" && self.now() < softAt) return
+  if (spec.kind === "softTtl" && writesBetween(self, read, origin, "soft").length === 0) {
+    // whoever touched it has moved that too
+    const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)
+    if (at(self, read) < softAt || isTouched) return
+  }
   const elapsed = self.now() - read.begunAt
   if (spec.softTimeout !== undefined && elapsed >= spec.softTimeout) return
   if (spec.timeout !== undefined && elapsed >= spec.timeout) return
@@ -78,7 +196,7 @@ export const checkStale = (self: World, read: Read, origin: Origin, what: string
 }
 
 /** what a caller lost patience with goes on */
-export const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): void => {
+const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): void => {
   const { softTimeout, timeout } = read.spec ?? {}
   if (
     softTimeout === undefined || (timeout !== undefined && timeout <= softTimeout) ||

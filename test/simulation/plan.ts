@@ -33,6 +33,7 @@ export const drawConfig = (dice: Dice, fixed: Fixed): Config => {
     memory,
     capacity: dice.chance(0.4) ? 1 + dice.below(2) : 1000,
     ids,
+    classed: dice.chance(0.5),
     workers: 2 + dice.below(4),
     steps: 4 + dice.below(8),
     storeTimeout: dice.pick([20, 50]),
@@ -54,8 +55,10 @@ const policyOf = (dice: Dice): PolicyName =>
 
 const ttls = [1, 10, 30, 80, 300, 300]
 
-export const drawSpec = (dice: Dice, id: string): Spec => {
-  const kind: Kind = dice.pick(kinds)
+export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {
+  const drawn: Kind = dice.pick(kinds)
+  // it counts the reads of memory
+  const kind = drawn === "maxHits" && !memory ? "ttl" : drawn
   const ttl = dice.chance(0.03) ? 0 : dice.pick(ttls)
   const late = dice.chance(0.2)
   return {
@@ -64,15 +67,19 @@ export const drawSpec = (dice: Dice, id: string): Spec => {
     policy: policyOf(dice),
     viaStrategy: dice.chance(0.3),
     ttl: kind === "untilInvalidated" ? Infinity : ttl,
-    soft: Math.floor(ttl * dice.pick([0, 0.2, 0.5])),
+    soft: Math.max(kind === "sliding" ? 1 : 0, Math.floor(ttl * dice.pick([0, 0.2, 0.5]))),
+    hits: 1 + dice.below(4),
     ttlFunction: dice.chance(0.9) ? "none" : dice.pick(["value", "value", "throws", "NaN"] as const),
     jitter: dice.chance(0.1) ? 0.5 : undefined,
     tags: dice.chance(0.7) ? dice.pick([["T"], ["T"], ["U"], ["T", "U"]]) : [],
     late: !late ? "no" : dice.chance(0.9) ? "yes" : "throws",
+    annotates: dice.chance(0.85)
+      ? undefined
+      : dice.pick([{ tags: ["U"] }, { tags: ["T"] }, { ttl: 20 }, { tags: ["U"], ttl: 60 }, { ttl: 0 }]),
     timeout: dice.chance(0.15) ? 1 + dice.below(25) : undefined,
     softTimeout: (kind === "softTtl" || kind === "failover") && dice.chance(0.3) ? 1 + dice.below(15) : undefined,
     retryAfter: dice.chance(0.3) ? undefined : dice.pick([0, 10, 40, 200]),
-    failuresToo: dice.chance(0.15)
+    failuresToo: dice.chance(0.4)
   }
 }
 
@@ -84,10 +91,12 @@ export const plainSpec = (id: string): Spec => ({
   viaStrategy: false,
   ttl: 1000,
   soft: 0,
+  hits: 1,
   ttlFunction: "none",
   jitter: undefined,
   tags: [],
   late: "no",
+  annotates: undefined,
   timeout: undefined,
   softTimeout: undefined,
   retryAfter: undefined,
@@ -100,6 +109,8 @@ export interface LoadPlan {
   readonly needs: string | undefined
   readonly finalizer: "none" | "yields" | "sleeps" | "rings"
   readonly uninterruptible: boolean
+  /** asks for the value that it is to replace, and keeps it */
+  readonly renews: boolean
   readonly end: "succeed" | "fail" | "die" | "both" | "interrupt"
 }
 
@@ -112,6 +123,18 @@ export const drawLoad = (dice: Dice, config: Config, id: string, depth: number):
     needs: !uninterruptible && others.length > 0 && depth < 4 && dice.chance(0.15) ? dice.pick(others) : undefined,
     finalizer: dice.pick(["none", "rings", "yields", "sleeps"] as const),
     uninterruptible,
+    renews: dice.chance(0.15),
     end: dice.chance(0.7) ? "succeed" : dice.pick(["fail", "fail", "fail", "die", "both", "interrupt"] as const)
   }
 }
+
+/** one call for several */
+export interface ManyPlan extends Pick<LoadPlan, "yields" | "sleep"> {
+  readonly end: "each" | "fail" | "die" | "tooFew"
+}
+
+export const drawMany = (dice: Dice): ManyPlan => ({
+  yields: dice.below(4),
+  sleep: dice.chance(0.02) ? 20_000 : dice.chance(0.6) ? dice.below(25) : 0,
+  end: dice.chance(0.8) ? "each" : dice.pick(["fail", "fail", "die", "tooFew"] as const)
+})

@@ -1,10 +1,12 @@
 /** A random program against one cache: workers that read, write, invalidate, and interrupt each other's reads. */
-import { Cause, Effect, Exit, Fiber, Option } from "effect"
-import { Cached, CachePolicy, Strategy } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
+import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { type Flight, Within } from "../../src/internal/engine/flight.ts"
+import { previousOf } from "../../src/internal/engine/previous.ts"
+import { heldOf } from "./held.ts"
 import { Bug, type Config, Down, type Load, type Read, type Spec, type Value } from "./model.ts"
-import { type Dice, drawLoad, drawSpec, plainSpec } from "./plan.ts"
+import { type Dice, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
 import * as Time from "./timeRules.ts"
 import * as World from "./world.ts"
@@ -23,6 +25,22 @@ export interface Simulation {
   /** from here on nothing goes wrong with the store */
   readonly heal: Effect.Effect<void>
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// keys
+// ---------------------------------------------------------------------------------------------------------------------
+
+class Thing extends CacheKey.Class<Thing>()("Thing", {
+  payload: { id: Schema.String },
+  success: Schema.Struct({ id: Schema.String, n: Schema.Number }),
+  indexes: [["id"]]
+}) {}
+
+const keyOf = ({ config }: Pick<Simulation, "config">, id: string): CacheKey.Any | string =>
+  config.classed ? new Thing({ id }) : id
+
+/** under which the store has it */
+export const storedId = (config: Config, id: string): string => CacheKey.id(keyOf({ config }, id))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // loads
@@ -44,7 +62,7 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
     for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
     if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
     if (plan.needs !== undefined) {
-      const spec = drawSpec(self.dice, plan.needs)
+      const spec = drawSpec(self.dice, plan.needs, self.config)
       // under `bypass` a load runs in its reader, under the reader's policy
       const policy = record.flight === undefined ? "bypass" : spec.policy
       const exit = yield* Effect.exit(read(self, { ...spec, policy }, { over: true }))
@@ -53,6 +71,8 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
         return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
       }
     }
+    if (plan.renews && within !== undefined && record.flight !== undefined) yield* renew(self, record, within)
+    yield* annotate(record)
     if (record.spec.late === "yes") record.tags = self.dice.chance(0.5) ? record.spec.tags : ["U"]
     switch (plan.end) {
       case "succeed":
@@ -76,6 +96,31 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   if (plan.uninterruptible) State.uninterruptible.add(record)
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
 }
+
+/** keeps the value that it was to replace, where there is one: then it ends here */
+const renew = (self: Simulation, record: Load, flight: Flight) =>
+  Effect.gen(function*() {
+    const told = self.world.seq
+    const previous = yield* previousOf(flight) as Effect.Effect<unknown>
+    if (previous === undefined) return
+    yield* Effect.onExit(Cached.notModified, () => Effect.sync(() => World.renew(self.world, record, { flight, told })))
+  })
+
+/** says what only the load knows; past the cache and among many nobody listens */
+const annotate = (record: Load) =>
+  Effect.suspend(() => {
+    const { annotates, tags } = record.spec
+    if (annotates === undefined || record.flight === undefined || record.spec.late !== "no") return Effect.void
+    record.tags = [...tags, ...annotates.tags ?? []]
+    record.ttl = annotatesOf(record).ttl
+    return Effect.andThen(Cached.annotate({ ttl: "1 day", tags: [] }), Cached.annotate(annotatesOf(record)))
+  })
+
+/** the last word counts, for each of them */
+const annotatesOf = ({ spec }: Load) => ({
+  tags: spec.annotates?.tags ?? [],
+  ttl: spec.annotates?.ttl ?? spec.ttl
+})
 
 const finalizers = {
   none: () => Effect.void,
@@ -107,27 +152,32 @@ const tagsOf = (self: Simulation, spec: Spec) => {
 const originOf = (exit: Exit.Exit<unknown, unknown>): number =>
   (Exit.isSuccess(exit) ? exit.value as Value : Cause.squash(exit.cause) as Down).n
 
-const ttlOf = (self: Simulation, spec: Spec) => {
+const ttlOf = (spec: Spec) => {
   if (spec.ttlFunction === "none") return spec.ttl
   return (exit: Exit.Exit<unknown, unknown>): number => {
     if (spec.ttlFunction === "throws") throw new Error("ttl")
     if (spec.ttlFunction === "NaN") return NaN
-    return State.ttlOf(self.world.origins.get(originOf(exit)) as Load)
+    return State.ttlOfValue(originOf(exit))
   }
 }
 
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
-  const effect = load(self, spec)
+  const effect = load(self, spec) as Effect.Effect<any, any, Caching>
   const { jitter, retryAfter, softTimeout, timeout } = spec
-  const base = { key: spec.id, tags: tagsOf(self, spec), timeout, retryAfter }
+  // an idle that is longer than its ttl is refused, one of nothing too
+  const idle = Math.max(1, spec.soft)
+  const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
+  const base = { key: keyOf(self, spec.id) as string, tags: tagsOf(self, spec), timeout, retryAfter }
   const when = spec.failuresToo ? () => true : undefined
-  const timed = { ttl: ttlOf(self, spec), when, jitter }
+  const timed = { ttl: ttlOf(spec), when, jitter }
   if (spec.viaStrategy) {
     const strategy = {
       ttl: () => Strategy.ttl(timed),
       softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
       refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: spec.soft }),
       probabilistic: () => Strategy.probabilistic({ ...timed, beta: 5 }),
+      sliding: () => Strategy.sliding({ ...timed, idle }),
+      maxHits: () => Strategy.maxHits({ ...timed, ...counted }),
       failover: () => Strategy.failover(timed),
       untilInvalidated: () => ({
         ...Strategy.untilInvalidated,
@@ -145,6 +195,10 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
       return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: spec.soft })
     case "probabilistic":
       return Cached.probabilistic(effect, { ...base, ...timed, beta: 5 })
+    case "sliding":
+      return Cached.sliding(effect, { ...base, ...timed, idle })
+    case "maxHits":
+      return Cached.maxHits(effect, { ...base, ...timed, ...counted })
     case "failover":
       return Cached.failover(effect, { ...base, ...timed, softTimeout })
     case "untilInvalidated":
@@ -152,10 +206,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   }
 }
 
-const underPolicy = (
-  spec: Spec,
-  effect: Effect.Effect<Value, unknown, Caching>
-): Effect.Effect<Value, unknown, Caching> => {
+const underPolicy = <A>(spec: Spec, effect: Effect.Effect<A, unknown, Caching>): Effect.Effect<A, unknown, Caching> => {
   switch (spec.policy) {
     case "normal":
       return effect
@@ -219,12 +270,104 @@ const readAndLeave = (self: Simulation, spec: Spec) =>
     yield* Fiber.interrupt(fiber)
   })
 
+/** one call, one answer for each id: a load of its own for each that is missing */
+const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>) => (keys: ReadonlyArray<Thing>) =>
+  Effect.withFiber<ReadonlyArray<Exit.Exit<Value, Down | Bug>>, Down | Bug>((fiber) => {
+    const batch = spec.policy === "bypass" ? undefined : fiber.getRef(Within)!.request.batch!
+    const flights = new Map(Array.from(batch?.flights ?? [], (flight) => [flight.id, flight]))
+    const together = keys.map(({ id }) => id)
+    const records = keys.map((key) => {
+      const flight = flights.get(CacheKey.id(key))
+      if (flight !== undefined) self.world.readers.set(flight.request, reads.get(key.id)!)
+      return World.beginLoad(self.world, { ...spec, id: key.id, annotates: undefined }, flight, together)
+    })
+    const plan = drawMany(self.dice)
+    const steps = Effect.gen(function*() {
+      for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
+      if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
+      for (const record of records) if (spec.late === "yes") record.tags = self.dice.chance(0.5) ? spec.tags : ["U"]
+      const { id, n } = records[0]!
+      if (plan.end === "fail") return yield* Effect.fail(new Down(id, n))
+      if (plan.end === "die") return yield* Effect.die(new Bug(id, n))
+      const exits = records.map(({ id, n }): Exit.Exit<Value, Down> =>
+        self.dice.chance(0.7)
+          ? Exit.succeed({ id, n })
+          : self.dice.chance(0.8)
+          ? Exit.fail(new Down(id, n))
+          : Exit.die(new Bug(id, n))
+      )
+      return plan.end === "tooFew" ? exits.slice(1) : exits
+    })
+    return Effect.onExit(steps, (exit) =>
+      Effect.sync(() => {
+        for (const [i, record] of records.entries()) World.endLoad(self.world, record, ofOne(exit, i, records.length))
+      }))
+  })
+
+const ofOne = (
+  exit: Exit.Exit<ReadonlyArray<Exit.Exit<Value, unknown>>, unknown>,
+  i: number,
+  count: number
+): Exit.Exit<Value, unknown> => {
+  if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
+  return exit.value.length === count ? exit.value[i]! : Exit.die(State.tooFew)
+}
+
+const strategyOf = (self: Simulation, spec: Spec) =>
+  ({ ...request(self, { ...spec, viaStrategy: true }) as unknown as { readonly options: { strategy: unknown } } })
+    .options.strategy as Strategy.Strategy<any, any, any>
+
+/** many at once */
+const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
+  Effect.suspend(() => {
+    const { config, dice, world } = self
+    const ids = config.ids.filter(() => dice.chance(0.7))
+    const spec = drawSpec(dice, "", config)
+    // for these two each read is another decision
+    const decidesAnew = spec.kind === "probabilistic" || spec.kind === "maxHits"
+    const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
+    if (asked.length > ids.length) world.asksTwice = true
+    const reads = new Map<string, Read>()
+    const { jitter: _, ...base } = {
+      jitter: undefined,
+      tags: tagsOf(self, spec),
+      timeout: spec.timeout,
+      softTimeout: spec.softTimeout,
+      retryAfter: spec.retryAfter
+    }
+    const call = Cached.many(Thing, {
+      ...base,
+      strategy: strategyOf(self, spec),
+      lookup: (keys) => loadMany(self, spec, reads)(keys)
+    })
+    const patience = { over: false }
+    const watched = Effect.suspend(() => {
+      for (const id of ids) reads.set(id, World.beginRead(world, id, { ...spec, id }, patience, true))
+      return underPolicy(spec, call(asked.map((id) => ({ id }))))
+    })
+    const whole = Effect.onExit(watched, (exit) =>
+      Effect.withFiber((fiber) => {
+        const answers = Exit.isFailure(exit) ? exit : exit.value
+        World.endMany(world, asked.flatMap((id) => reads.get(id) ?? []), answers, isInterrupted(fiber))
+        return Effect.void
+      }))
+    if (dice.chance(0.75)) return Effect.asVoid(Effect.exit(whole))
+    return Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(whole)
+      for (let i = dice.below(6); i > 0; i--) yield* Effect.yieldNow
+      if (dice.chance(0.4)) yield* Effect.sleep(dice.below(15))
+      patience.over = true
+      world.say(() => "leave many")
+      yield* Fiber.interrupt(fiber)
+    })
+  })
+
 const lookup = (self: Simulation, id: string) =>
   Effect.suspend(() => {
     let record: Read | undefined
     const watched = Effect.suspend(() => {
       record = World.beginRead(self.world, id, undefined, undefined)
-      return Cached.getOption(id)
+      return Cached.getOption(keyOf(self, id))
     })
     return Effect.map(watched, (found) => {
       World.endLookup(self.world, record!, Option.getOrUndefined(found) as Value | undefined)
@@ -251,18 +394,75 @@ const invalidate = (
   self: Simulation,
   kind: "id" | "tag" | "all",
   target: string,
-  effect: Effect.Effect<unknown, never, Caching>
+  effect: Effect.Effect<unknown, never, Caching>,
+  mode: "hard" | "soft" = "hard"
 ) =>
   Effect.suspend(() => {
-    const write = World.beginWrite(self.world, kind, target)
+    const write = World.beginWrite(self.world, kind, target, mode)
     return Effect.tap(timed(self, `invalidating ${kind} ${target}`, 1, effect), () =>
       Effect.sync(() => World.endWrite(self.world, write)))
   })
 
+const invalidateId = (self: Simulation, id: string) =>
+  invalidate(self, "id", id, (self.dice.chance(0.5) ? Cached.invalidate : Cached.remove)(keyOf(self, id)))
+
 const invalidateTag = (self: Simulation) => {
+  const mode = self.dice.chance(0.45) ? "soft" : "hard"
+  if (self.config.classed && self.dice.chance(0.3)) {
+    const id = self.dice.pick(self.config.ids)
+    return self.dice.chance(0.5)
+      ? invalidate(self, "tag", "class", Cached.invalidateAll(Thing, { mode }), mode)
+      : invalidate(self, "tag", `index ${id}`, Cached.invalidateWhere(Thing, { id }, { mode }), mode)
+  }
   const tag = self.dice.pick(["T", "U"])
-  return invalidate(self, "tag", tag, Cached.invalidateTag(tag))
+  return invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode }), mode)
 }
+
+/** where the store cannot be gone through it is not done, and may be in part */
+const invalidateMatching = (self: Simulation, id: string) =>
+  Effect.suspend(() => {
+    const one = !self.config.classed && self.dice.chance(0.5)
+    const write = World.beginWrite(self.world, one ? "id" : "all", one ? id : "")
+    const matching = Stream.runDrain(Cached.invalidateMatching(one ? id : "*"))
+    return Effect.matchEffect(matching, {
+      onFailure: () => Effect.void,
+      onSuccess: () => Effect.sync(() => World.endWrite(self.world, write))
+    })
+  })
+
+const touch = (self: Simulation, id: string) =>
+  Effect.suspend(() => {
+    const record = World.beginTouch(self.world, id, self.dice.pick([5, 40, 500]))
+    return Effect.tap(
+      timed(self, `touching ${id}`, 1, Cached.touch(keyOf(self, id), record.ttl)),
+      () => Effect.sync(() => World.endTouch(self.world, record))
+    )
+  })
+
+/** only where it holds; a store that fails leaves it open whether it was */
+const setIf = (self: Simulation, id: string) =>
+  Effect.gen(function*() {
+    const kind = self.dice.pick(["ifAbsent", "ifPresent", "ifUnchanged", "ifUnchanged"] as const)
+    if (kind !== "ifUnchanged") {
+      return yield* setUnder(self, id, kind === "ifAbsent" ? { ifAbsent: true } : { ifPresent: true })
+    }
+    const known = yield* Cached.getEntry(keyOf(self, id))
+    if (Option.isNone(known)) return
+    const once = Effect.suspend(() => setUnder(self, id, { ifUnchanged: known.value.writeId }))
+    yield* Effect.all(self.dice.chance(0.5) ? [once, once] : [once], { concurrency: "unbounded" })
+  })
+
+const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
+  Effect.gen(function*() {
+    if (self.dice.chance(0.5)) yield* Effect.sleep(self.dice.below(10))
+    const held = heldOf(self.world, id)
+    const origin = World.beginSetOrigin(self.world, id, self.dice.pick([10, 50, Infinity]), self.dice.pick([[], ["T"]]))
+    const { n, tags, ttl } = origin
+    const options = { ttl, tags, ...condition } as Cached.SetOptions & Cached.SetCondition
+    const set = Effect.exit(Cached.set(keyOf(self, id) as string, { id, n }, options))
+    const exit = yield* timed(self, `set ${id}`, 3, set)
+    if (Exit.isSuccess(exit)) World.endSetIf(self.world, origin, { condition, held, isDone: exit.value })
+  })
 
 const set = (self: Simulation, id: string) =>
   Effect.suspend(() => {
@@ -270,7 +470,7 @@ const set = (self: Simulation, id: string) =>
     const tags = self.dice.pick([[], ["T"], ["U"]])
     const origin = World.beginSetOrigin(self.world, id, ttl, tags)
     return Effect.tap(
-      timed(self, `set ${id}`, 2, Cached.set(id, { id, n: origin.n }, { ttl, tags })),
+      timed(self, `set ${id}`, 2, Cached.set(keyOf(self, id) as string, { id, n: origin.n }, { ttl, tags })),
       () => Effect.sync(() => World.endWrite(self.world, origin.write))
     )
   })
@@ -290,15 +490,19 @@ const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching
 /** readers beside each other and beside an invalidation, and one after them */
 const beside = (self: Simulation, id: string) =>
   Effect.gen(function*() {
-    const one = drawSpec(self.dice, id)
-    const other = drawSpec(self.dice, id)
+    const one = drawSpec(self.dice, id, self.config)
+    const other = drawSpec(self.dice, id, self.config)
     yield* Effect.exit(read(self, one))
     // where memory is small it has the others now
-    for (const third of self.config.ids) if (third !== id) yield* Effect.exit(read(self, drawSpec(self.dice, third)))
+    for (const third of self.config.ids) {
+      if (third !== id) yield* Effect.exit(read(self, drawSpec(self.dice, third, self.config)))
+    }
     const readers = [one, other, one].map((spec) =>
       Effect.exit(Effect.andThen(Effect.sleep(self.dice.below(3)), read(self, spec)))
     )
-    const write = self.dice.chance(0.6) ? invalidateTag(self) : invalidate(self, "id", id, Cached.invalidate(id))
+    const write = self.dice.chance(0.6)
+      ? invalidateTag(self)
+      : invalidate(self, "id", id, Cached.invalidate(keyOf(self, id)))
     const rest = [...self.dice.chance(0.8) ? [write] : [], ...self.dice.chance(0.7) ? [lookup(self, id)] : []]
     yield* Effect.all([...readers, ...rest], { concurrency: "unbounded" })
     yield* read(self, one)
@@ -308,18 +512,20 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   const { config, dice } = self
   const id = dice.pick(config.ids)
   const die = dice.below(100)
-  if (die < 28) return read(self, drawSpec(dice, id))
-  if (die < 38) return readOften(self, drawSpec(dice, id))
-  if (die < 50) return readAndLeave(self, drawSpec(dice, id))
-  if (die < 58) {
-    return orLeave(self, invalidate(self, "id", id, dice.chance(0.5) ? Cached.invalidate(id) : Cached.remove(id)))
-  }
+  if (die < 9 && config.classed) return many(self)
+  if (die < 28) return read(self, drawSpec(dice, id, config))
+  if (die < 38) return readOften(self, drawSpec(dice, id, config))
+  if (die < 50) return readAndLeave(self, drawSpec(dice, id, config))
+  if (die < 56) return orLeave(self, invalidateId(self, id))
+  if (die < 58) return orLeave(self, invalidateMatching(self, id))
   if (die < 70) return orLeave(self, invalidateTag(self))
-  if (die < 76) return orLeave(self, set(self, id))
+  if (die < 73) return orLeave(self, set(self, id))
+  if (die < 75) return orLeave(self, setIf(self, id))
+  if (die < 76) return orLeave(self, touch(self, id))
   if (die < 78) return orLeave(self, invalidate(self, "all", "", Cached.clear))
   if (die < 87) return lookup(self, id)
-  if (die < 90) return Effect.andThen(bell(self), read(self, drawSpec(dice, id)))
-  if (die < 92) return self.drop(id)
+  if (die < 89) return Effect.andThen(bell(self), read(self, drawSpec(dice, id, config)))
+  if (die < 93) return self.drop(id)
   if (die < 97) return beside(self, id)
   return Effect.sleep(dice.below(30))
 }
@@ -364,7 +570,7 @@ export const epilogue = (self: Simulation) =>
     self.world.resting = true
     for (const id of self.config.ids) {
       const before = self.world.loads.length
-      yield* invalidate(self, "id", id, Cached.invalidate(id))
+      yield* invalidate(self, "id", id, Cached.invalidate(keyOf(self, id)))
       yield* Effect.exit(read(self, plainSpec(id)))
       const loads = self.world.loads.filter((load, i) => i >= before && load.id === id)
       if (loads.length !== 1) State.violate(self.world, `P1: ${loads.length} loads of ${id} at rest`)

@@ -59,7 +59,7 @@ const checkStats = (world: State.World) =>
     const reads = counts.reads - counts.bypassed
     const answered = stats.hits + stats.misses
     // a reader that met a result it must not see asks again, and counts again
-    const again = world.writes.some((write) => write.kind === "tag")
+    const again = world.asksTwice || world.writes.some((write) => write.kind === "tag")
     if (
       config.store === "none" && config.deep === 0 &&
       ((!again && answered > reads) || answered + stats.stale < reads - counts.interrupted)
@@ -85,7 +85,7 @@ const scenario = (world: State.World, schedule: SeededScheduler.SeededScheduler,
       Effect.sync(() => {
         if (simulated === undefined) return
         World.foreignDrop(world, id)
-        simulated.drop(id)
+        simulated.drop(Program.storedId(config, id))
       })
     const close = Effect.gen(function*() {
       if (world.closeAskedAt !== undefined) return

@@ -1,7 +1,17 @@
 /** What is known of a run so far, and what follows from it. */
 import { Cause, Exit, type Fiber } from "effect"
 import type { Flight, Waiter } from "../../src/internal/engine/flight.ts"
-import { Bug, type Config, Down, type Load, type Origin, type Read, type Spec, type Write } from "./model.ts"
+import {
+  Bug,
+  type Config,
+  Down,
+  type Load,
+  type Origin,
+  type Read,
+  type Spec,
+  type Touch,
+  type Write
+} from "./model.ts"
 
 export interface World {
   readonly config: Config
@@ -11,6 +21,15 @@ export interface World {
   readonly loads: Array<Load>
   readonly origins: Map<number, Origin>
   readonly writes: Array<Write>
+  readonly touches: Array<Touch>
+  /** by id: until when what is there may live at most, by the reads that moved its end */
+  readonly slidUntil: Map<number, number>
+  /** by origin: the reads it was served to, by when they ended */
+  readonly servedTo: Map<number, Array<number>>
+  /** values that loads have found to be still right, and those loads */
+  readonly renewals: Map<number, Array<Load>>
+  /** the conditions `ifUnchanged` that have held */
+  readonly unchanged: Set<string>
   /** reads that have not ended */
   readonly reading: Set<Read>
   /** loads whose flight has not landed, as far as was looked */
@@ -27,6 +46,8 @@ export interface World {
   readonly foreign: Map<number, ReadonlySet<Load>>
   /** callers' timers, and the flight they waited for */
   readonly timers: Map<Fiber.Fiber<unknown>, Waiter>
+  /** some keys were asked for twice in one call */
+  asksTwice: boolean
   closeAskedAt: number | undefined
   closedAt: number | undefined
   /** the program has ended: loads need no others */
@@ -42,6 +63,11 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   loads: [],
   origins: new Map(),
   writes: [],
+  touches: [],
+  slidUntil: new Map(),
+  servedTo: new Map(),
+  renewals: new Map(),
+  unchanged: new Set(),
   reading: new Set(),
   open: new Set(),
   born: new Map(),
@@ -51,6 +77,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   lastRead: new Map(),
   foreign: new Map(),
   timers: new Map(),
+  asksTwice: false,
   closeAskedAt: undefined,
   closedAt: undefined,
   resting: false,
@@ -62,8 +89,18 @@ export const violate = (self: World, rule: string): void => {
   self.violations.push(rule)
 }
 
-export const ttlOf = ({ n, spec }: Load): number =>
-  spec.kind === "untilInvalidated" || spec.ttlFunction === "none" ? spec.ttl : 5 + n % 40
+/** what `ttl` as a function makes of a value */
+export const ttlOfValue = (n: number): number => 5 + n % 40
+
+export const ttlOf = ({ n, renews, spec, ttl }: Load): number => {
+  const own = spec.kind === "untilInvalidated" || spec.ttlFunction === "none" ? spec.ttl : ttlOfValue(renews ?? n)
+  // where its strategy stores nothing its own word changes nothing
+  return ttl === undefined || own <= 0 ? own : ttl
+}
+
+/** where reads move its end: how long it lives without any */
+export const idleOf = (load: Load): number =>
+  load.spec.kind === "sliding" ? Math.min(load.spec.soft, ttlOf(load)) : ttlOf(load)
 
 export const softOf = (load: Load): number => {
   const { kind, soft } = load.spec
@@ -93,6 +130,9 @@ export const tagOf = (thing: unknown): string =>
     ? thing.constructor.name
     : String(thing)
 
+/** a call that answers for fewer keys than it was asked for */
+export const tooFew = new Error("too few")
+
 /** loads that ended with an interruption of their own making */
 export const interruptedItself = new WeakSet<Load>()
 
@@ -103,7 +143,14 @@ export const readerOf = (self: World, flight: Flight): Read | undefined =>
   self.readers.get(flight.request) ?? self.readers.get(Object.getPrototypeOf(flight.request) as object)
 
 export const covers = (write: Write, origin: Origin): boolean =>
-  write.kind === "all" || (write.kind === "id" ? write.target === origin.id : origin.tags.includes(write.target))
+  write.kind === "all" || (write.kind === "id" ? write.target === origin.id : hasTag(origin, write.target))
+
+/** `class`, and `index a`: those that a key has of its own */
+const hasTag = ({ id, tags }: Origin, target: string): boolean =>
+  target === "class" || target === `index ${id}` || tags.includes(target)
+
+/** `maxHits` that also refreshes behind its reads */
+export const refreshes = ({ kind, soft }: Spec): boolean => kind === "maxHits" && soft % 2 === 0
 
 export const readsNothing = (spec: Spec): boolean =>
   spec.policy === "refresh" || spec.policy === "writeOnly" || spec.policy === "bypass"

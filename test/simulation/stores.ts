@@ -1,6 +1,7 @@
 /** Stores that go wrong: they fail, hang, answer late, lose what they were given, and apply in another order than asked. */
 import { Effect, Exit } from "effect"
 import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
+import * as Markers from "../../src/internal/store/markers.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
 import type { Config } from "./model.ts"
 import type { Dice } from "./plan.ts"
@@ -51,15 +52,18 @@ const core = (self: Surroundings) => {
     set: (id, entry) => void entries.set(id, entry),
     remove: (id) => entries.delete(id),
     clear: () => entries.clear(),
+    scan: (prefix) => Array.from(entries, ([id, { meta }]) => ({ id, meta })).filter(({ id }) => id.startsWith(prefix)),
     tags: {
       version: (tag) => markers.get(tag)?.version,
       markers: (tags, newVersion) => ({
         seq,
         markers: tags.map((tag) => markers.get(tag) ?? write(tag, { version: newVersion(), seq }))
       }),
-      invalidate: (tags, newVersion) => {
+      invalidate: (tags, newVersion, mode) => {
         seq++
-        for (const tag of tags) write(tag, { version: newVersion(), seq })
+        for (const tag of tags) {
+          write(tag, { version: Markers.nextVersion(markers.get(tag)?.version, mode, newVersion), seq })
+        }
       }
     }
   })
@@ -91,13 +95,15 @@ type Wrap = <A>(operation: string, answer: Answer<A>, id: string) => Answer<A>
 const over = (store: StoreShape, wrap: Wrap): StoreShape => ({
   ...store,
   get: (id, tags) => wrap("get", store.get(id, tags), id),
+  getMany: (ids) => wrap("get", store.getMany(ids), ids.join()),
+  touch: (id, options) => wrap("touch", store.touch(id, options), id),
   set: (id, entry, condition) => wrap("set", store.set(id, entry, condition), id),
   remove: (id) => wrap("remove", store.remove(id), id),
   drop: (id) => wrap("drop", store.drop(id), id),
   take: (id, options) => wrap("take", store.take(id, options), id),
   put: (id, generation, entry) => wrap("put", store.put(id, generation, entry), id),
   markers: (tags) => wrap("markers", store.markers(tags), tags.join()),
-  invalidateTags: (tags) => wrap("invalidateTags", store.invalidateTags(tags), tags.join()),
+  invalidateTags: (tags, mode) => wrap("invalidateTags", store.invalidateTags(tags, mode), tags.join()),
   clear: wrap("clear", store.clear, "")
 })
 
@@ -108,7 +114,7 @@ const delayOf = (self: Surroundings): number => {
 }
 
 /** explicit writes, in the order they were asked, as on one connection */
-const written = new Set(["set", "remove", "drop", "invalidateTags", "clear"])
+const written = new Set(["set", "touch", "remove", "drop", "invalidateTags", "clear"])
 
 /** what was asked is done even if nobody waits for the answer any more */
 export const asynchronous = (self: Surroundings): Simulated => {

@@ -3,13 +3,18 @@ import { Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/flight.ts"
 import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"
-import { checkAlone, checkClosed, checkPinned, checkThrottle } from "./loadRules.ts"
-import type { Load, Read, SetOrigin, Spec, Value, Write } from "./model.ts"
-import { checkGoesOn, checkOrigin, checkStale } from "./originRules.ts"
-import { describe, landed, readerOf, violate, type World } from "./state.ts"
+import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
+import type { Load, Read, SetOrigin, Spec, Touch, Value, Write } from "./model.ts"
+import { checkOrigins, noteInterrupted } from "./originRules.ts"
+import { covers, describe, landed, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
-export const beginLoad = (self: World, spec: Spec, flight: Flight | undefined): Load => {
+export const beginLoad = (
+  self: World,
+  spec: Spec,
+  flight: Flight | undefined,
+  together: ReadonlyArray<string> = [spec.id]
+): Load => {
   const first = flight === undefined || !self.loads.some((load) => load.flight === flight)
   const load: Load = {
     _tag: "Load",
@@ -19,7 +24,10 @@ export const beginLoad = (self: World, spec: Spec, flight: Flight | undefined): 
     begunAt: self.now(),
     flight,
     first,
+    together,
     tags: spec.tags,
+    ttl: undefined,
+    renews: undefined,
     endedAt: undefined,
     ended: Infinity,
     exit: undefined
@@ -42,19 +50,56 @@ export const beginLoad = (self: World, spec: Spec, flight: Flight | undefined): 
 export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknown>): void => {
   noteTimers(self)
   checkPinned(self, load, exit)
-  load.exit = exit
+  load.exit = load.renews === undefined || Exit.hasInterrupts(exit)
+    ? exit
+    : Exit.succeed<Value>({ id: load.id, n: load.renews })
   load.endedAt = self.now()
   load.ended = ++self.seq
   self.say(() => `end  ${load.id} #${load.n}: ${describe(exit)}`)
 }
 
-export const beginWrite = (self: World, kind: Write["kind"], target: string): Write =>
-  beginSet(self, kind, target, undefined)
+/** the value that it was to replace is still right */
+export const renew = (
+  self: World,
+  load: Load,
+  { flight, told }: { readonly flight: Flight; readonly told: number }
+): void => {
+  const { exit, tags } = flight.previous!
+  const { n } = (exit as Exit.Success<Value>).value
+  checkPrevious(self, load, { n, told })
+  self.say(() => `keep ${load.id} #${n} by #${load.n}`)
+  load.renews = n
+  // those of the library begin with a tilde
+  load.tags = [...load.spec.late === "no" ? load.spec.tags : self.origins.get(n)!.tags, ...tags]
+    .filter((tag) => !tag.startsWith("~"))
+  self.renewals.set(n, [...self.renewals.get(n) ?? [], load])
+}
 
-const beginSet = (self: World, kind: Write["kind"], target: string, set: number | undefined): Write => {
-  const write: Write = { kind, target, asked: ++self.seq, done: Infinity, set }
+export const beginTouch = (self: World, id: string, ttl: number): Touch => {
+  const touch: Touch = { id, ttl, asked: ++self.seq, askedAt: self.now(), done: Infinity, doneAt: Infinity }
+  self.touches.push(touch)
+  self.say(() => `touch ${id} @${touch.asked} for ${ttl} ms`)
+  return touch
+}
+
+export const endTouch = (self: World, touch: Touch): void => {
+  touch.done = ++self.seq
+  touch.doneAt = self.now()
+  self.say(() => `done @${touch.asked}`)
+}
+
+export const beginWrite = (
+  self: World,
+  kind: Write["kind"],
+  target: string,
+  mode: Write["mode"] = "hard"
+): Write => beginSet(self, { kind, target, mode, set: undefined })
+
+const beginSet = (self: World, what: Pick<Write, "kind" | "target" | "mode" | "set">): Write => {
+  const { kind, mode, set, target } = what
+  const write: Write = { ...what, asked: ++self.seq, done: Infinity }
   self.writes.push(write)
-  self.say(() => `${set === undefined ? "invalidate" : "set"} ${kind} ${target} @${write.asked}`)
+  self.say(() => `${set === undefined ? `invalidate ${mode}` : "set"} ${kind} ${target} @${write.asked}`)
   return write
 }
 
@@ -65,7 +110,8 @@ export const endWrite = (self: World, write: Write): void => {
 
 export const beginSetOrigin = (self: World, id: string, ttl: number, tags: ReadonlyArray<string>): SetOrigin => {
   const n = self.seq + 1
-  const origin: SetOrigin = { _tag: "Set", n, id, ttl, tags, askedAt: self.now(), write: beginSet(self, "id", id, n) }
+  const write = beginSet(self, { kind: "id", target: id, mode: "hard", set: n })
+  const origin: SetOrigin = { _tag: "Set", n, id, ttl, tags, askedAt: self.now(), write, refused: false }
   self.origins.set(n, origin)
   return origin
 }
@@ -74,7 +120,8 @@ export const beginRead = (
   self: World,
   id: string,
   spec: Spec | undefined,
-  patience: { readonly over: boolean } | undefined
+  patience: { readonly over: boolean } | undefined,
+  many = false
 ): Read => {
   const live: Array<Load> = []
   for (const load of self.open) {
@@ -89,11 +136,14 @@ export const beginRead = (
     spec,
     live,
     held: undefined,
-    patience
+    patience,
+    many
   }
   const held = heldOf(self, id)
   if (spec !== undefined) self.counts.reads++
-  if ((spec?.kind === "refreshAhead" || spec?.kind === "probabilistic") && !self.refreshed.has(id)) {
+  const mayRefresh = spec !== undefined &&
+    (spec.kind === "refreshAhead" || spec.kind === "probabilistic" || refreshes(spec))
+  if (mayRefresh && !self.refreshed.has(id)) {
     self.refreshed.set(id, self.now())
   }
   if (spec?.policy === "bypass") self.counts.bypassed++
@@ -107,12 +157,14 @@ const specText = (spec: Spec): string =>
     spec.kind,
     spec.policy,
     `ttl ${spec.ttl}`,
-    spec.kind === "softTtl" || spec.kind === "refreshAhead" ? `soft ${spec.soft}` : "",
+    spec.kind === "softTtl" || spec.kind === "refreshAhead" || spec.kind === "sliding" ? `soft ${spec.soft}` : "",
     spec.tags.length > 0 ? `tags ${spec.tags.join("")}${spec.late === "no" ? "" : ` late ${spec.late}`}` : "",
     spec.timeout === undefined ? "" : `timeout ${spec.timeout}`,
     spec.softTimeout === undefined ? "" : `softTimeout ${spec.softTimeout}`,
     spec.retryAfter === undefined ? "" : `retryAfter ${spec.retryAfter}`,
-    spec.failuresToo ? "failures too" : ""
+    spec.failuresToo ? "failures too" : "",
+    spec.kind === "maxHits" ? `${spec.hits} hits` : "",
+    spec.annotates === undefined ? "" : `annotates ${JSON.stringify(spec.annotates)}`
   ].filter((part) => part !== "").join(" ")
 
 const endReading = (self: World, read: Read): void => {
@@ -125,6 +177,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
   if (interrupted) {
     self.counts.interrupted++
+    noteInterrupted(self, read)
     if (read.patience?.over !== true) violate(self, `P3: the reader of ${read.id} @${read.begun} was interrupted`)
     return
   }
@@ -137,9 +190,81 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   if (origin._tag === "Load" && (origin.exit === undefined || Exit.isFailure(origin.exit))) {
     return violate(self, `identity: ${what}, which has not succeeded`)
   }
-  checkOrigin(self, read, origin, what)
-  checkStale(self, read, origin, what)
-  checkGoesOn(self, read, origin, what)
+  checkOrigins(self, read, origin, what)
+}
+
+/** many were answered together, or none of them */
+export const endMany = (
+  self: World,
+  reads: ReadonlyArray<Read>,
+  answers: ReadonlyArray<Exit.Exit<unknown, unknown>> | Exit.Failure<unknown, unknown>,
+  interrupted: boolean
+): void => {
+  if (Array.isArray(answers)) {
+    if (answers.length !== reads.length) violate(self, `many: ${answers.length} answers for ${reads.length} keys`)
+    const answered = new Map<Read, string>()
+    for (const [i, read] of reads.entries()) {
+      const answer = describe(answers[i])
+      if (answered.has(read)) {
+        if (answered.get(read) !== answer) {
+          violate(self, `many: one key was answered ${answered.get(read)} and ${answer}`)
+        }
+        continue
+      }
+      answered.set(read, answer)
+      endRead(self, read, answers[i]!, false)
+    }
+    return
+  }
+  const whole = answers as Exit.Failure<unknown, unknown>
+  if (interrupted) return new Set(reads).forEach((read) => endRead(self, read, whole, true))
+  // it is the failure of one of them
+  const violations = Array.from(new Set(reads), (read) => {
+    const trial: World = { ...self, say: () => {}, violations: [] }
+    endRead(trial, read, whole, false)
+    return trial.violations
+  })
+  self.say(() => `got  many ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}: ${describe(whole)}`)
+  if (violations.some((found) => found.length === 0)) return
+  for (const violation of violations[0] ?? [`many: nothing was asked, and it failed with ${describe(whole)}`]) {
+    violate(self, violation)
+  }
+}
+
+export interface Condition {
+  readonly ifAbsent?: true
+  readonly ifPresent?: true
+  readonly ifUnchanged?: string
+}
+
+interface SetIf {
+  readonly condition: Condition
+  /** what must have been in memory when it was asked */
+  readonly held: Load | undefined
+  readonly isDone: boolean
+}
+
+/** a conditional set was answered */
+export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDone }: SetIf): void => {
+  const { faults, store } = self.config
+  const what = `set ${origin.id} #${origin.n} ${JSON.stringify(condition)}`
+  self.say(() => `${isDone ? "set " : "left"} ${origin.id} #${origin.n} ${JSON.stringify(condition)}`)
+  if (!isDone) {
+    origin.refused = true
+    // nothing was written
+    self.writes.splice(self.writes.indexOf(origin.write), 1)
+  } else endWrite(self, origin.write)
+  if (faults > 0 || store === "async" || store === "derived") return
+  // what is there only the store knows, and another process may have removed it
+  const isKnown = held !== undefined && store === "none" && held.flight!.entry!.expiresAt > self.now() &&
+    !self.writes.some((write) => write.asked > origin.write.asked && covers(write, held))
+  if (isKnown && isDone === (condition.ifAbsent === true) && condition.ifUnchanged === undefined) {
+    violate(self, `set: ${what} ${isDone ? "was done" : "was not done"}, with #${held.n} there`)
+  }
+  if (!isDone || condition.ifUnchanged === undefined) return
+  const name = `${origin.id} ${condition.ifUnchanged}`
+  if (self.unchanged.has(name)) violate(self, `set: ${what} was done twice`)
+  self.unchanged.add(name)
 }
 
 /** what `getOption` has found */

@@ -73,3 +73,6 @@ export class Entry implements Timing, Node {
     return Exit.isSuccess(this.exit) ? "success" : "failure"
   }
 }
+
+/** until when a failure must not take its place */
+export const goodUntilOf = ({ expiresAt, outcome }: Entry): number => outcome === "success" ? expiresAt : 0

@@ -180,6 +180,13 @@ export const abandon = (self: Loops, flight: Flight): void => {
   }
 }
 
+/**
+ * It loads since before memory was last given up, and what others did since then cannot be heard: what it brings may be
+ * older than the bound allows.
+ */
+export const isBeforeWipe = ({ backend }: Engine, { isLoading, startedAt }: Flight): boolean =>
+  backend?.deaf === true && isLoading && startedAt < backend.wipedAt
+
 export const addEdge = (from: Flight | undefined, to: Flight): void => {
   from?.waitsOn.set(to, (from.waitsOn.get(to) ?? 0) + 1)
 }

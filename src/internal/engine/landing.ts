@@ -7,7 +7,7 @@ import type { Lifetime } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import { tokenUnsafe } from "../token.ts"
 import { Entry } from "./entry.ts"
-import { type Flight, land } from "./flight.ts"
+import { type Flight, isBeforeWipe, land } from "./flight.ts"
 import { giveBack } from "./giveBack.ts"
 import { tagsOfResult } from "./keys.ts"
 import * as Log from "./log.ts"
@@ -133,7 +133,7 @@ const publish = (self: Engine, flight: Flight): void => {
     return refuse(self, flight)
   }
   // what is in memory since before all there was given up would stay for longer than the bound
-  if (self.backend?.deaf === true && !flight.served && flight.startedAt < self.backend.wipedAt) return
+  if (!flight.served && isBeforeWipe(self, flight)) return
   if (Tags.softenedSince(self.tags, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   // what the store had proves nothing about loads
   if (!flight.served) self.retryAt.delete(flight.id)

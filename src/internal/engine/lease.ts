@@ -2,8 +2,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
+import type { TagVersion } from "../../CacheEntry.ts"
 import type { Markers } from "../../Store.ts"
 import { toMillis } from "../../Ttl.ts"
+import { noneIsGone } from "../store/markers.ts"
 import { tokenUnsafe } from "../token.ts"
 import { ask, type Budget, fetch, isFault, monotonicMillis } from "./backend.ts"
 import { Entry } from "./entry.ts"
@@ -96,9 +98,9 @@ export const lead = Effect.fnUntraced(function*(
     rejected++
     if (!flight.policy.readsStore) {
       // what is stored is to be replaced, whatever it is
-      const { expiresAt, outcome, writeId } = taken.entry.meta
+      const { expiresAt, outcome, tags, writeId } = taken.entry.meta
       flight.seen = writeId
-      if (outcome === "success") flight.goodUntil = expiresAt
+      if (outcome === "success" && isGood(tags, declared, markers)) flight.goodUntil = expiresAt
       continue
     }
     // not the one that was seen: it may be of use
@@ -111,6 +113,17 @@ export const lead = Effect.fnUntraced(function*(
   }
   return undefined
 })
+
+/** by the tags whose markers were asked for; the others count as they are */
+const isGood = (
+  tags: ReadonlyArray<TagVersion>,
+  declared: ReadonlyArray<string>,
+  markers: Markers | undefined
+): boolean =>
+  noneIsGone(
+    { version: (tag) => markers?.markers[declared.indexOf(tag)]?.version },
+    tags.filter(({ tag }) => declared.includes(tag))
+  )
 
 /** Prolongs the lease for as long as the load runs, or until another has it. */
 const keeping = (self: Engine, flight: Flight, owner: string): Lease => {

@@ -6,7 +6,7 @@ import * as Random from "effect/Random"
 import { CurrentLogAnnotations } from "effect/References"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { ask, type Budget, encode, fetch, isFault, versionsOf } from "./backend.ts"
-import { Entry } from "./entry.ts"
+import { Entry, goodUntilOf } from "./entry.ts"
 import { type Flight, Loading, Within } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
@@ -31,6 +31,7 @@ export interface FlightOptions {
   readonly fetches: boolean
   readonly parent: Flight | undefined
   readonly stale: Entry | undefined
+  readonly goodUntil?: number
   readonly context: Context.Context<never>
 }
 
@@ -56,7 +57,7 @@ const start = (self: Engine, options: FlightOptions): Flight => ({
   lease: undefined,
   outdated: false,
   abandoned: false,
-  goodUntil: 0,
+  goodUntil: options.goodUntil ?? 0,
   entry: undefined,
   served: false,
   looking: options.fetches,
@@ -157,8 +158,10 @@ const throughStore = Effect.fnUntraced(function*(
     const rejected = flight.seen
     flight.outdated = false
     const found = yield* fetch(self, budget, flight.request.key, flight.id, declaredTags(flight.request))
-    if (isFault(found)) failStrict(self, flight, found)
-    else if (flight.outdated) flight.seen = undefined
+    if (isFault(found)) {
+      missed(self, flight)
+      failStrict(self, flight, found)
+    } else if (flight.outdated) flight.seen = undefined
     else if (typeof found === "string") flight.seen = found
     else if (
       found !== undefined && found.writeId !== rejected &&
@@ -221,7 +224,10 @@ const serves = (self: Engine, flight: Flight, found: Entry, now: number, random:
   const { request } = flight
   const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
   flight.seen = found.writeId
-  if (decision === Load) return false
+  if (decision === Load) {
+    flight.goodUntil = goodUntilOf(found)
+    return false
+  }
   if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
     flight.stale = found
     missed(self, flight)

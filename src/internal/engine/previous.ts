@@ -17,6 +17,7 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
     return Effect.succeed(flight.previous)
   }
   return Effect.flatMap(Clock.Clock, (clock) => {
+    // a load whose id was invalidated replaces nothing any more
     const usable = (entry: Entry | undefined): Entry | undefined =>
       // unfit to be stored: it was invalidated or set by its id since the load began
       flight.publishes && entry !== undefined && entry.outcome === "success" &&

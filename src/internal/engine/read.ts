@@ -7,8 +7,8 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
 import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.ts"
-import { Entry } from "./entry.ts"
-import { type Fault, type Flight, Loading, pathTo, reaches, type Resume } from "./flight.ts"
+import { Entry, goodUntilOf } from "./entry.ts"
+import { type Fault, type Flight, isBeforeWipe, Loading, pathTo, reaches, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
 import { declaredTags, idOf, type Key } from "./keys.ts"
 import { keep } from "./landing.ts"
@@ -138,6 +138,7 @@ const absent = <A, E>(
 ): Effect.Effect<A, E> => {
   const rejected = rejectedOf(fiber, request, former)
   let seen = rejected
+  let goodUntil = 0
   let fetches = self.backend !== undefined
   if (self.backend?.store.getUnsafe !== undefined && !self.closed) {
     const invalid = invalidity(self, request)
@@ -151,10 +152,18 @@ const absent = <A, E>(
         return serve(self, fiber, request, found, "store") as Exit.Exit<A, E>
       }
       seen = found.writeId
+      goodUntil = goodUntilOf(found)
     } else if (found !== Later) seen = found
     fetches = found === Later
   }
-  return join(self, fiber, request, id, { policy, fetches, stale: undefined, seen, mutations: self.mutations })
+  return join(self, fiber, request, id, {
+    policy,
+    fetches,
+    stale: undefined,
+    seen,
+    goodUntil,
+    mutations: self.mutations
+  })
 }
 
 /**
@@ -204,8 +213,11 @@ const readUnder = <A, E>(
 export const unloading = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   load: Effect.Effect<A, E, any>
-): Effect.Effect<A, E> =>
-  (fiber.getRef(Loading) === undefined ? load : Effect.provideService(load, Loading, undefined)) as Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  // a scope of its own, as in the cache
+  const own = Effect.scoped(load) as Effect.Effect<A, E>
+  return fiber.getRef(Loading) === undefined ? own : Effect.provideService(own, Loading, undefined)
+}
 
 /** What can be seen to be wrong with a read before anything runs. */
 export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
@@ -235,6 +247,8 @@ export interface Joining {
   readonly fetches: boolean
   readonly stale: Entry | undefined
   readonly seen: string | undefined
+  /** until when a value of the store that is not served here may be served elsewhere */
+  readonly goodUntil?: number
   /** the engine's count of them when it was decided to join */
   readonly mutations: number
 }
@@ -342,13 +356,20 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
   })
 
 const joinable = (self: Engine, request: Request, id: string, policy: Policy.Policy): Flight | undefined => {
+  if (policy.joins === "none" || !self.flights.has(id)) return undefined
+  // another process may have ended it while nobody read here
+  self.tags.onDoubt?.()
   const flight = self.flights.get(id)
-  if (flight === undefined || policy.joins === "none") return undefined
+  if (flight === undefined) return undefined
+  if (isBeforeWipe(self, flight)) {
+    detach(self, id)
+    return undefined
+  }
   if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined
   if (
     flight.bornAt !== self.tags.epoch && (
-      Tags.changedSince(self.tags, declaredTags(flight.request), flight.bornAt) ||
-      Tags.changedSince(self.tags, declaredTags(request), flight.bornAt)
+      Tags.movedSince(self.tags, declaredTags(flight.request), flight.bornAt) ||
+      Tags.movedSince(self.tags, declaredTags(request), flight.bornAt)
     )
   ) {
     detach(self, id)

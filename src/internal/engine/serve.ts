@@ -129,7 +129,8 @@ export const slide = (self: Engine, request: Request, entry: Entry, now: number)
   // marked as stale: whoever serves it still, it is to end soon
   if (softExpiresAt === -Infinity) return
   const moved = request.strategy.touch!(entry, now)
-  if (Number.isNaN(moved) || moved === expiresAt) return
+  // an entry of another strategy has deadlines of its own: no read makes them earlier
+  if (!(moved > expiresAt)) return
   entry.expiresAt = moved
   if (self.backend === undefined || writeId === undefined) return
   const step = (moved - now) / 10

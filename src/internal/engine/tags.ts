@@ -54,6 +54,10 @@ export const changedSince = (self: Tags, tags: ReadonlyArray<string>, bornAt: nu
 export const softenedSince = (self: Tags, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   isSince(self.soft, tags, bornAt)
 
+/** gone or stale: nothing to be joined by who comes now */
+export const movedSince = (self: Tags, tags: ReadonlyArray<string>, bornAt: number): boolean =>
+  changedSince(self, tags, bornAt) || softenedSince(self, tags, bornAt)
+
 const isSince = ({ floor, invalidatedAt }: Table, tags: ReadonlyArray<string>, bornAt: number): boolean => {
   for (let i = 0; i < tags.length; i++) {
     const at = invalidatedAt.get(tags[i]!)

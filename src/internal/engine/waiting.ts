@@ -321,7 +321,7 @@ const isOlder = (self: Engine, flight: Flight): boolean =>
   flight.entry === undefined
     ? Exit.isSuccess(flight.exit!) &&
       (typeof flight.request.options.tags === "function" || flight.annotations?.tags !== undefined || flight.renewed)
-    : Tags.changedSince(self.tags, flight.entry.tags, flight.bornAt)
+    : Tags.movedSince(self.tags, flight.entry.tags, flight.bornAt)
 
 /** the outcome of a load, or the stale value where that may stand in for it */
 const orStale = (

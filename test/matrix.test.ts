@@ -1,0 +1,74 @@
+/**
+ * Every strategy under every policy, with every outcome of the load, on everything that may be cached already; over every
+ * kind of store, with every serializer. Each case is one read against a model of a few lines, and one read after it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type Kind, stores } from "./matrix/caches.ts"
+import * as Model from "./matrix/model.ts"
+import { type Case, run } from "./matrix/run.ts"
+
+/** with `every` n-th case, so that all together take a few seconds: no n divides a number of choices */
+const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
+  { store: "none", memory: true, restarts: false, serializer: "Json", schema: false, every: 2 },
+  { store: "none", memory: true, restarts: false, serializer: "Json", schema: true, every: 5 },
+  { store: "memory", memory: true, restarts: false, serializer: "Json", schema: true, every: 4 },
+  { store: "memory", memory: true, restarts: true, serializer: "Binary", schema: true, every: 4 },
+  { store: "memory", memory: true, restarts: true, serializer: "Structured", schema: false, every: 5 },
+  { store: "memory", memory: false, restarts: false, serializer: "IndentedJson", schema: true, every: 4 },
+  { store: "memory", memory: false, restarts: false, serializer: "Structured", schema: false, every: 5 },
+  { store: "async", memory: true, restarts: false, serializer: "Structured", schema: true, every: 4 },
+  { store: "async", memory: true, restarts: true, serializer: "Json", schema: true, every: 4 },
+  { store: "async", memory: true, restarts: true, serializer: "IndentedJson", schema: false, every: 5 },
+  { store: "async", memory: false, restarts: false, serializer: "Binary", schema: true, every: 4 },
+  { store: "sqlite", memory: true, restarts: false, serializer: "Json", schema: true, every: 8 },
+  { store: "sqlite", memory: true, restarts: true, serializer: "Structured", schema: false, every: 8 },
+  { store: "sqlite", memory: false, restarts: true, serializer: "Binary", schema: true, every: 8 },
+  { store: "files", memory: true, restarts: true, serializer: "IndentedJson", schema: true, every: 25 },
+  { store: "files", memory: false, restarts: false, serializer: "Json", schema: false, every: 40 },
+  { store: "chaos", memory: true, restarts: false, serializer: "Json", schema: true, every: 4 },
+  { store: "chaos", memory: false, restarts: true, serializer: "Binary", schema: true, every: 8 }
+]
+
+const casesOf = (kind: Kind): ReadonlyArray<Case> =>
+  Model.strategies
+    // they count the reads of memory
+    .filter((strategy) => kind.memory || (strategy !== "maxHits" && strategy !== "dynamic"))
+    .flatMap((strategy) =>
+      Model.policies.flatMap((policy) =>
+        Model.outcomes.flatMap((outcome) =>
+          Model.states.map((state): Case => ({ kind, strategy, policy, outcome, state }))
+        )
+      )
+    )
+
+const nameOf = ({ memory, restarts, schema, serializer, store }: Kind): string =>
+  [
+    store === "none" ? "memory alone" : `the store "${store}"`,
+    ...store === "none" ? [] : [memory ? "with memory" : "without memory", serializer],
+    ...restarts ? ["after a restart"] : [],
+    schema ? "a key with schemas" : "a string key"
+  ].join(", ")
+
+describe("every strategy, policy, outcome and state is as the model says", () => {
+  let n = 0
+  for (const { every, ...kind } of kinds) {
+    it.effect(nameOf(kind), () =>
+      Effect.gen(function*() {
+        const storeOf = kind.store === "none" ? () => undefined : yield* stores[kind.store]
+        const wrong: Array<string> = []
+        let count = 0
+        for (const one of casesOf(kind)) {
+          if (++n % every !== 0) continue
+          count++
+          // so that the test runner hears of us in between
+          if (count % 200 === 0) yield* Effect.promise(() => new Promise(setImmediate))
+          const { outcome, policy, state, strategy } = one
+          const found = run(one, n, storeOf())
+          if (found.length > 0) wrong.push(`${strategy}, ${policy}, ${outcome}, ${state}: ${found.join("; ")}`)
+        }
+        assert.deepStrictEqual(wrong.slice(0, 10), [])
+        assert.isAbove(count, 100)
+      }), 60_000)
+  }
+})

@@ -1,0 +1,319 @@
+/** What a case is made of, and what must come of it: a cache as small as its description. */
+import type { Exit } from "effect"
+
+export const strategies = [
+  "ttl",
+  "softTtl",
+  "refreshAhead",
+  "probabilistic",
+  "sliding",
+  "maxHits",
+  "dynamic",
+  "failover",
+  "untilInvalidated"
+] as const
+export type StrategyName = (typeof strategies)[number]
+
+export const policies = [
+  "none",
+  "refresh",
+  "readOnly",
+  "writeOnly",
+  "bypass",
+  "disabled",
+  "strict",
+  "storeTimeout",
+  "disableGet",
+  "disableSet",
+  "invalidateFurther"
+] as const
+export type PolicyName = (typeof policies)[number]
+
+/** how the load of the read in question ends */
+export const outcomes = [
+  "success",
+  "failure",
+  /** a typed failure, and `when` says that it is to be stored */
+  "storedFailure",
+  "defect",
+  /** a typed failure and a defect */
+  "both",
+  "interruption",
+  /** it takes longer than its caller's `timeout` */
+  "timeout",
+  /** it takes long, and longer than its caller's `softTimeout` where the strategy has one */
+  "slow",
+  /** its caller is interrupted meanwhile */
+  "left"
+] as const
+export type OutcomeName = (typeof outcomes)[number]
+
+/** what is cached when the read begins */
+export const states = ["nothing", "fresh", "read", "stale", "expired", "softened", "gone"] as const
+export type StateName = (typeof states)[number]
+
+export const millis = { ttl: 100, soft: 40, idle: 40, slow: 30, patience: 10 }
+export const hits = 2
+
+/** a load ends at once or after `millis.slow` */
+export const takes = (outcome: OutcomeName): number =>
+  outcome === "timeout" || outcome === "slow" || outcome === "left" ? millis.slow : 0
+
+export interface Access {
+  /** no cache at all */
+  readonly cached: boolean
+  readonly reads: boolean
+  readonly writes: boolean
+  readonly forgets: boolean
+}
+
+const access = (cached: boolean, reads: boolean, writes: boolean, forgets = false): Access => ({
+  cached,
+  reads,
+  writes,
+  forgets
+})
+
+const plain = access(true, true, true)
+const reading = access(true, true, false)
+const writing = access(true, false, true)
+const none = access(false, false, false)
+
+/** the table of `CachePolicy` */
+export const accessOf: Readonly<Record<PolicyName, Access>> = {
+  none: plain,
+  refresh: writing,
+  readOnly: reading,
+  writeOnly: writing,
+  bypass: none,
+  disabled: none,
+  strict: plain,
+  storeTimeout: plain,
+  disableGet: writing,
+  disableSet: reading,
+  invalidateFurther: access(true, true, true, true)
+}
+
+export type Answer =
+  | { readonly _tag: "Value" | "Failure"; readonly n: number }
+  | { readonly _tag: "Defect" | "Both" | "Interrupt" | "LoadTimeout" | "StoreError" | "Left" }
+
+export interface Held {
+  readonly n: number
+  readonly isValue: boolean
+  /** what reads cannot move its end past */
+  readonly until: number
+  softAt: number
+  expiresAt: number
+  reads: number
+}
+
+/** What a cache knows of one key. */
+export interface Reference {
+  /** without an error schema failures stay in memory, and there may be none */
+  readonly storesFailures: boolean
+  held: Held | undefined
+  retryAt: number
+  /** of the last load */
+  n: number
+  counts: Counts
+}
+
+interface Counts {
+  served: number
+  misses: number
+  stale: number
+  loads: number
+  loadFailures: number
+  refreshes: number
+}
+
+const noCounts = (): Counts => ({ served: 0, misses: 0, stale: 0, loads: 0, loadFailures: 0, refreshes: 0 })
+
+export const make = (storesFailures: boolean): Reference => ({
+  storesFailures,
+  held: undefined,
+  retryAt: 0,
+  n: 0,
+  counts: noCounts()
+})
+
+/** Another process on the same store: what one process has counted is gone. */
+export const restart = (self: Reference): void => {
+  self.counts = noCounts()
+  self.retryAt = 0
+  if (self.held !== undefined) self.held.reads = 0
+}
+
+type Decision = "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale"
+
+const decide = (strategy: StrategyName, held: Held | undefined, now: number): Decision => {
+  if (held === undefined || now >= held.expiresAt) return "Load"
+  const decision = decideLive(strategy, held, now)
+  return decision === "Serve" && held.softAt === -Infinity ? "Load" : decision
+}
+
+const decideLive = (strategy: StrategyName, held: Held, now: number): Decision => {
+  switch (strategy) {
+    case "softTtl":
+      return now < held.softAt ? "Serve" : "LoadOrStale"
+    case "refreshAhead":
+      return now < held.softAt ? "Serve" : "ServeAndRefresh"
+    case "maxHits":
+      return held.reads < hits ? "Serve" : "Load"
+    case "dynamic":
+      return held.reads < 3 ? "ServeAndRefresh" : "Load"
+    case "failover":
+      return "LoadOrStale"
+    default:
+      return "Serve"
+  }
+}
+
+const ttlOf = (strategy: StrategyName): number =>
+  strategy === "untilInvalidated" ? Infinity : strategy === "dynamic" ? 86_400_000 : millis.ttl
+
+const retryAfterOf = (strategy: StrategyName): number => strategy === "failover" ? 0 : 5000
+
+export const isLive = ({ held }: Reference, now: number): boolean => held !== undefined && now < held.expiresAt
+
+export interface Step {
+  readonly now: number
+  readonly strategy: StrategyName
+  readonly policy: PolicyName
+  readonly outcome: OutcomeName
+}
+
+export interface Expected {
+  readonly answer: Answer
+  readonly tookMillis: number
+}
+
+/** One read, with all that comes of it. */
+export const read = (self: Reference, step: Step): Expected => {
+  const { now, outcome, policy, strategy } = step
+  const access = accessOf[policy]
+  if (!access.cached) {
+    const n = ++self.n
+    return outcome === "left"
+      ? { answer: { _tag: "Left" }, tookMillis: millis.patience }
+      : { answer: answerOf(outcome, n), tookMillis: takes(outcome) }
+  }
+  if (access.forgets) forget(self)
+  const decision = access.reads ? decide(strategy, self.held, now) : "Load"
+  const isThrottled = now < self.retryAt && retryAfterOf(strategy) > 0
+  if (decision === "Serve") return served(self, step, self.held!)
+  if (decision === "ServeAndRefresh") {
+    const { held } = self
+    if (access.writes && !isThrottled) {
+      self.counts.refreshes++
+      load(self, step, { isRefresh: true, stale: held })
+    }
+    return served(self, step, held!)
+  }
+  if (decision === "LoadOrStale" && isThrottled) {
+    self.counts.stale++
+    self.held!.reads++
+    return { answer: valueOf(self.held!), tookMillis: 0 }
+  }
+  self.counts.misses++
+  return load(self, step, { isRefresh: false, stale: decision === "LoadOrStale" ? self.held : undefined })
+}
+
+export const forget = (self: Reference): void => {
+  self.held = undefined
+  self.retryAt = 0
+}
+
+const served = (self: Reference, { now, strategy }: Step, held: Held): Expected => {
+  self.counts.served++
+  held.reads++
+  if (strategy === "sliding") held.expiresAt = Math.min(now + millis.idle, held.until)
+  return { answer: valueOf(held), tookMillis: 0 }
+}
+
+const valueOf = ({ isValue, n }: Held): Answer => ({ _tag: isValue ? "Value" : "Failure", n })
+
+const answerOf = (outcome: OutcomeName, n: number): Answer => {
+  switch (outcome) {
+    case "failure":
+    case "storedFailure":
+      return { _tag: "Failure", n }
+    case "defect":
+      return { _tag: "Defect" }
+    case "both":
+      return { _tag: "Both" }
+    case "interruption":
+      return { _tag: "Interrupt" }
+    default:
+      return { _tag: "Value", n }
+  }
+}
+
+interface Loading {
+  readonly isRefresh: boolean
+  readonly stale: Held | undefined
+}
+
+const load = (self: Reference, step: Step, loading: Loading): Expected => {
+  const { now, outcome, strategy } = step
+  const { isRefresh, stale } = loading
+  const n = ++self.n
+  self.counts.loads++
+  const hasSoftTimeout = strategy === "softTtl" || strategy === "failover"
+  // with its only caller a load ends, but for one that nobody waits for
+  const isGivenUp = !isRefresh && (outcome === "timeout" || outcome === "left")
+  if (!isGivenUp) land(self, step, loading, n)
+  const orStale = (answer: Answer, tookMillis: number): Expected => {
+    if (stale === undefined || now + tookMillis >= stale.expiresAt) return { answer, tookMillis }
+    self.counts.stale++
+    stale.reads++
+    return { answer: valueOf(stale), tookMillis }
+  }
+  if (isRefresh) return { answer: { _tag: "Left" }, tookMillis: 0 }
+  if (outcome === "left") return { answer: { _tag: "Left" }, tookMillis: millis.patience }
+  if (outcome === "timeout") return orStale({ _tag: "LoadTimeout" }, millis.patience)
+  if (outcome === "slow" && hasSoftTimeout && stale !== undefined) return orStale({ _tag: "Defect" }, millis.patience)
+  const answer = answerOf(outcome, n)
+  return answer._tag === "Failure" ? orStale(answer, 0) : { answer, tookMillis: takes(outcome) }
+}
+
+/** what is stored of a load, and what is noted of its failure */
+const land = (self: Reference, step: Step, { isRefresh, stale }: Loading, n: number): void => {
+  const { outcome, policy, strategy } = step
+  const at = step.now + takes(outcome)
+  const isValue = answerOf(outcome, n)._tag === "Value"
+  if (!isValue && outcome !== "interruption") {
+    self.counts.loadFailures++
+    const pause = retryAfterOf(strategy)
+    if ((isRefresh || stale !== undefined) && pause > 0) self.retryAt = at + pause
+  }
+  if (!accessOf[policy].writes) return
+  if (!isValue && (outcome !== "storedFailure" || !self.storesFailures)) return
+  // a failure never takes the place of a value that may be served still
+  if (!isValue && self.held?.isValue === true && at < self.held.expiresAt) return
+  if (isValue) self.retryAt = 0
+  const ttl = ttlOf(strategy)
+  self.held = {
+    n,
+    isValue,
+    until: at + ttl,
+    softAt: at + (strategy === "softTtl" || strategy === "refreshAhead" ? millis.soft : ttl),
+    expiresAt: at + (strategy === "sliding" ? millis.idle : ttl),
+    reads: 0
+  }
+}
+
+/** what a read has answered, in the words of the model */
+export const describe = (exit: Exit.Exit<unknown, unknown>): Answer => {
+  if (exit._tag === "Success") return { _tag: "Value", n: (exit.value as { readonly n: number }).n }
+  const { reasons } = exit.cause
+  if (reasons.length > 1) return { _tag: "Both" }
+  const [reason] = reasons
+  if (reason?._tag === "Interrupt") return { _tag: "Interrupt" }
+  if (reason?._tag === "Die") return { _tag: "Defect" }
+  const error = reason?.error as { readonly _tag: string; readonly n: number }
+  return error._tag === "LoadTimeout" || error._tag === "StoreError"
+    ? { _tag: error._tag }
+    : { _tag: "Failure", n: error.n }
+}
