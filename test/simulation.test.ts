@@ -48,7 +48,7 @@ describe("deliberate faults", async () => {
   })
 
   it.concurrent.each(names)("%s is found", async (name) => {
-    assert.isDefined(await findMutant(name, 2000))
+    assert.isDefined(await findMutant(name, 6000))
   }, 120_000)
 })
 
