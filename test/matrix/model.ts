@@ -150,7 +150,9 @@ type Decision = "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale"
 const decide = (strategy: StrategyName, held: Held | undefined, now: number): Decision => {
   if (held === undefined || now >= held.expiresAt) return "Load"
   const decision = decideLive(strategy, held, now)
-  return decision === "Serve" && held.softAt === -Infinity ? "Load" : decision
+  // what is marked as stale is served only by who serves it for being stale
+  const servesStale = decision === "LoadOrStale" || strategy === "refreshAhead"
+  return held.softAt === -Infinity && !servesStale ? "Load" : decision
 }
 
 const decideLive = (strategy: StrategyName, held: Held, now: number): Decision => {
@@ -225,10 +227,10 @@ export const forget = (self: Reference): void => {
   self.retryAt = 0
 }
 
-const served = (self: Reference, { now, strategy }: Step, held: Held): Expected => {
+const served = (self: Reference, { now, policy, strategy }: Step, held: Held): Expected => {
   self.counts.served++
   held.reads++
-  if (strategy === "sliding") held.expiresAt = Math.min(now + millis.idle, held.until)
+  if (strategy === "sliding" && accessOf[policy].writes) held.expiresAt = Math.min(now + millis.idle, held.until)
   return { answer: valueOf(held), tookMillis: 0 }
 }
 

@@ -10,7 +10,9 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   const { flight, id, n } = load
   if (flight === undefined || self.closeAskedAt !== undefined) return
   const what = `the load #${n} of ${id}`
-  const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !interruptedItself.has(load)
+  // what has found its value to be still right ends itself
+  const endsItself = interruptedItself.has(load) || flight.renewed
+  const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
   if (interrupted && flight.pinned && !flight.overdue) {
     violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
   }
