@@ -218,7 +218,8 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
       continue
     }
-    if (Cause.hasInterrupts(load.exit.cause) && !interruptedItself.has(load) && !flight.overdue) {
+    const endsItself = interruptedItself.has(load) || flight.renewed
+    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.overdue) {
       violate(self, `softTimeout: ${what}, and the load #${load.n} was interrupted`)
     }
   }

@@ -256,7 +256,8 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
   } else endWrite(self, origin.write)
   if (faults > 0 || store === "async" || store === "derived") return
   // what is there only the store knows, and another process may have removed it
-  const isKnown = held !== undefined && store === "none" && held.flight!.entry!.expiresAt > self.now() &&
+  const isKnown = held !== undefined && store === "none" && !self.renewals.has(held.n) &&
+    held.flight!.entry!.expiresAt > self.now() &&
     !self.writes.some((write) => write.asked > origin.write.asked && covers(write, held))
   if (isKnown && isDone === (condition.ifAbsent === true) && condition.ifUnchanged === undefined) {
     violate(self, `set: ${what} ${isDone ? "was done" : "was not done"}, with #${held.n} there`)
