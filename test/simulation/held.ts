@@ -24,7 +24,8 @@ const isStored = (self: World, load: Load): boolean => {
   }
   for (const other of self.loads) {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
-    if (other.exit === undefined || Exit.isFailure(other.exit)) continue
+    // what kept a value has stored it anew, with a lifetime of its own
+    if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.renewed !== true)) continue
     const entry = other.flight?.entry
     if (entry !== undefined && (entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, other)))) {
       return false
