@@ -22,6 +22,12 @@ const isStored = (self: World, load: Load): boolean => {
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
   }
+  // a store that does not let a condition hold has something else than memory, which then forgets it
+  if (self.config.store !== "none") {
+    for (const origin of self.origins.values()) {
+      if (origin._tag === "Set" && origin.refused && origin.id === load.id) return false
+    }
+  }
   for (const other of self.loads) {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
     // what kept a value has stored it anew, with a lifetime of its own

@@ -120,7 +120,8 @@ export interface SetOrigin {
   readonly id: string
   readonly ttl: number
   readonly tags: ReadonlyArray<string>
-  readonly askedAt: number
+  /** with a condition it may be put in anew until it was done: its life begins no later than that */
+  askedAt: number
   readonly write: Write
   /** its condition did not hold */
   refused: boolean

@@ -253,7 +253,10 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
     origin.refused = true
     // nothing was written
     self.writes.splice(self.writes.indexOf(origin.write), 1)
-  } else endWrite(self, origin.write)
+  } else {
+    origin.askedAt = self.now()
+    endWrite(self, origin.write)
+  }
   if (faults > 0 || store === "async" || store === "derived") return
   // what is there only the store knows, and another process may have removed it
   const isKnown = held !== undefined && store === "none" && !self.renewals.has(held.n) &&
