@@ -497,7 +497,7 @@ const beside = (self: Simulation, id: string) =>
     for (const third of self.config.ids) {
       if (third !== id) yield* Effect.exit(read(self, drawSpec(self.dice, third, self.config)))
     }
-    const readers = [one, other, one].map((spec) =>
+    const readers = (self.dice.chance(0.3) ? [] : [one, other, one]).map((spec) =>
       Effect.exit(Effect.andThen(Effect.sleep(self.dice.below(3)), read(self, spec)))
     )
     const write = self.dice.chance(0.6)
