@@ -105,3 +105,40 @@ it.effect("a value that is too large is no incident of its store", () =>
     expect((yield* within(Cached.stats)).storeFailures).toBe(2)
     expect(yield* within(read("small", "x"))).toBe("x")
   }))
+
+it.effect("what the store had before it was told of a tag's invalidation is not believed after that", () =>
+  Effect.gen(function*() {
+    const memory = MemoryStore.make()
+    let lateMillis = 0
+    const store: Store.Store = {
+      ...memory,
+      capabilities: { ...memory.capabilities, synchronous: false },
+      getUnsafe: undefined as never,
+      // answers late, with what it had when it was asked
+      get: (...input) => Effect.tap(memory.get(...input), () => Effect.sleep(lateMillis)),
+      invalidateTags: (...input) => Effect.delay(memory.invalidateTags(...input), 10)
+    }
+    const program = Effect.map(
+      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))),
+      (context) => Context.get(context, Caching.Caching)
+    )
+    let loads = 0
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+    expect(yield* Effect.provideService(read, Caching.Caching, yield* program)).toBe(1)
+
+    // another program, which has nothing in memory
+    const within = Effect.provideService(Caching.Caching, yield* program)
+    lateMillis = 20
+    const invalidating = yield* within(Effect.forkChild(Cached.invalidateTag("t"), { startImmediately: true }))
+    yield* TestClock.adjust(5)
+    const during = yield* within(Effect.forkChild(read, { startImmediately: true }))
+    yield* TestClock.adjust(6)
+    expect(invalidating.pollUnsafe()).toBeDefined()
+    const after = yield* within(Effect.forkChild(read, { startImmediately: true }))
+    yield* TestClock.adjust(100)
+    // whether it joins the other's load is of no consequence
+    expect(after.pollUnsafe()).toEqual(Exit.succeed(loads))
+    expect(loads).toBeGreaterThan(1)
+    expect(during.pollUnsafe()).toBeDefined()
+    expect(yield* within(read)).toBe(loads)
+  }))
