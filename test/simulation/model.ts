@@ -147,6 +147,8 @@ export interface Touch {
   readonly askedAt: number
   done: number
   doneAt: number
+  /** what it has answered: whether there was something to be touched */
+  isThere: boolean
 }
 
 export interface Read {

@@ -71,6 +71,8 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   const touches = self.touches.filter(({ done, id }) => id === origin.id && done > origin.n)
   const last = touches.at(-1)
   if (last === undefined || last.done >= read.begun || touches.some(({ done }) => done > last.done)) return
+  // what was loaded and not yet stored was not there for it
+  if (!last.isThere) return
   // the two at once may be in either order
   if ((origin._tag === "Load" ? origin.ended : origin.write.done) > last.asked) return
   if (at(self, read) >= last.doneAt + last.ttl) {

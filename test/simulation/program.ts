@@ -435,7 +435,7 @@ const touch = (self: Simulation, id: string) =>
     const record = World.beginTouch(self.world, id, self.dice.pick([5, 40, 500]))
     return Effect.tap(
       timed(self, `touching ${id}`, 1, Cached.touch(keyOf(self, id), record.ttl)),
-      () => Effect.sync(() => World.endTouch(self.world, record))
+      (isThere) => Effect.sync(() => World.endTouch(self.world, record, isThere))
     )
   })
 

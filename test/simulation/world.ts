@@ -76,14 +76,23 @@ export const renew = (
 }
 
 export const beginTouch = (self: World, id: string, ttl: number): Touch => {
-  const touch: Touch = { id, ttl, asked: ++self.seq, askedAt: self.now(), done: Infinity, doneAt: Infinity }
+  const touch: Touch = {
+    id,
+    ttl,
+    asked: ++self.seq,
+    askedAt: self.now(),
+    done: Infinity,
+    doneAt: Infinity,
+    isThere: false
+  }
   self.touches.push(touch)
   self.say(() => `touch ${id} @${touch.asked} for ${ttl} ms`)
   return touch
 }
 
-export const endTouch = (self: World, touch: Touch): void => {
+export const endTouch = (self: World, touch: Touch, isThere: boolean): void => {
   touch.done = ++self.seq
+  touch.isThere = isThere
   touch.doneAt = self.now()
   self.say(() => `done @${touch.asked}`)
 }

@@ -410,7 +410,6 @@ export const versionsOf = Effect.fnUntraced(function*(
   if (tags.length === 0) return []
   if (before === undefined) return undefined
   const late = tags.filter((tag) => !declared.includes(tag))
-  if (before === undefined) return undefined
   const after = late.length === 0 ? undefined : yield* ask(self, budget, "markers", self.backend!.store.markers(late))
   if (after instanceof StoreError) return after
   const versions: Array<TagVersion> = []

@@ -97,7 +97,11 @@ const hear = (self: Engine, change: Change): void => {
       const flight = self.flights.get(change.id)
       // one that waits for that very change goes on
       if (flight?.isLoading === true) detach(self, change.id)
-      else if (flight !== undefined) flight.outdated = true
+      else if (flight !== undefined) {
+        flight.outdated = true
+        // who waits already has its own; for who comes now it is nothing to fall back on
+        flight.stale = undefined
+      }
       break
     }
     case "TagChanged":

@@ -259,21 +259,29 @@ const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boole
       entry.expiresAt = expiresAt
       if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
     }
-    // what was read from the store before has the old deadlines
-    self.mutations++
+    outdate(self, id)
     // what the store has under it may be what was invalidated
     if (self.backend === undefined || Journal.distrustsId(self.backend.journal, id)) return Effect.succeed(wasThere)
     const { store } = self.backend
     return Effect.map(
       ask(self, budgetOf(self, policy), "touch", store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
-        self.mutations++
+        outdate(self, id)
+        // loaded meanwhile, and touched in the store alone
+        if (self.memory.entries.get(id) !== entry) Memory.remove(self.memory, id, "doubted")
         return isFault(answer)
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)
           : Effect.succeed(answer || wasThere)
       }
     ).pipe(Effect.flatten)
   })
+
+/** What was read from the store before has the old deadlines, and so has what is on its way from there or thither. */
+const outdate = (self: Engine, id: string): void => {
+  self.mutations++
+  const flight = self.flights.get(id)
+  if (flight !== undefined && (flight.ended || !flight.isLoading)) flight.outdated = true
+}
 
 /** An explicit value as the store takes it, `undefined` or a fault where it cannot be stored. */
 const toStored = Effect.fnUntraced(function*(

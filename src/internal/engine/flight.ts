@@ -49,7 +49,8 @@ export interface Annotations {
 /** The exclusive right of a flight's load, across processes. */
 export interface Lease {
   readonly owner: string
-  readonly keeper: Fiber.Fiber<unknown>
+  /** none while it is asked for */
+  readonly keeper: Fiber.Fiber<unknown> | undefined
   /** the result is stored: there is nothing to give back */
   isStored: boolean
 }
@@ -85,7 +86,7 @@ export interface Flight {
   /** its load has begun: it fetches and waits no more */
   isLoading: boolean
   lease: Lease | undefined
-  /** another process has changed it since the store was last asked: an answer that is on its way may be older */
+  /** it was changed since the store was last asked: an answer that is on its way may be older */
   outdated: boolean
   /** interrupted, perhaps before its fiber was known */
   abandoned: boolean

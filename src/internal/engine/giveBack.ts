@@ -13,7 +13,7 @@ export const giveBack = (self: Engine, flight: Flight): void => {
   const { lease } = flight
   if (lease === undefined) return
   flight.lease = undefined
-  lease.keeper.interruptUnsafe()
+  lease.keeper?.interruptUnsafe()
   if (lease.isStored) return
   const { budgetMillis, releasing, store } = self.backend!
   const release = Effect.flatMap(

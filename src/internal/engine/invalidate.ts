@@ -24,35 +24,43 @@ export const forget = (self: Engine, id: string): boolean => {
 
 /** Removes entries everywhere; answers how many were there, as far as this process or the store knew. */
 export const invalidateIds = (self: Engine, ids: ReadonlyArray<string>): Effect.Effect<number> =>
-  Effect.clockWith((clock) => {
-    if (ids.length === 0) return Effect.succeed(0)
-    self.stats.invalidations += ids.length
-    if (self.watchers.events !== undefined) told(self, { ids })
-    const now = clock.currentTimeMillisUnsafe()
-    const present = ids.map((id) => {
-      const isLive = now < (Memory.peek(self.memory, self.tags, id)?.expiresAt ?? 0)
-      forget(self, id)
-      return isLive
+  Effect.uninterruptibleMask((restore) =>
+    Effect.clockWith((clock) => {
+      if (ids.length === 0) return Effect.succeed(0)
+      self.stats.invalidations += ids.length
+      if (self.watchers.events !== undefined) told(self, { ids })
+      const now = clock.currentTimeMillisUnsafe()
+      const present = ids.map((id) => {
+        const isLive = now < (Memory.peek(self.memory, self.tags, id)?.expiresAt ?? 0)
+        forget(self, id)
+        return isLive
+      })
+      if (self.backend === undefined) return Effect.succeed(present.filter((was) => was).length)
+      const { journal, store } = self.backend
+      // in the journal before the first of them is asked: an interruption in between must not lose the others
+      const items = ids.map((id) => Journal.add(journal, { _tag: "Id", id }))
+      const removing = Effect.forEach(
+        ids,
+        (id, i) => acknowledged(self, items[i]!, "remove", store.remove(id)),
+        { concurrency: 16 }
+      )
+      return Effect.map(
+        orLost(self, items, restore(removing)),
+        (removed) => removed.filter((was, i) => was === true || present[i]).length
+      )
     })
-    const inMemory = present.filter((was) => was).length
-    if (self.backend === undefined) return Effect.succeed(inMemory)
-    const { store } = self.backend
-    // in the journal before the first of them is asked: an interruption in between must not lose the others
-    const items = ids.map((id) => Journal.add(self.backend!.journal, { _tag: "Id", id }))
-    return Effect.map(
-      Effect.onError(
-        Effect.forEach(
-          ids,
-          (id, i) =>
-            Effect.map(acknowledged(self, items[i]!, "remove", store.remove(id)), (removed) => removed ?? false),
-          { concurrency: 16 }
-        ),
-        // those it had not come to yet
-        () => Effect.sync(() => items.forEach((item) => lose(self, item)))
-      ),
-      (removed) => removed.filter((was, i) => was || present[i]).length
-    )
-  })
+  )
+
+/**
+ * What is in the journal is acknowledged or lost, at whatever step it is interrupted, for which it is added where it
+ * cannot be: what is neither would not be tried again, and the store never believed about it.
+ */
+const orLost = <A, R>(
+  self: Engine,
+  items: ReadonlyArray<Journal.Item>,
+  effect: Effect.Effect<A, never, R>
+): Effect.Effect<A, never, R> =>
+  Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => lose(self, item))))
 
 /** Kills all that has one of the tags, or (soft) marks it as stale. */
 export const invalidateTags = (
@@ -60,7 +68,7 @@ export const invalidateTags = (
   tags: ReadonlyArray<string>,
   mode: Tags.Mode = "hard"
 ): Effect.Effect<void> =>
-  Effect.suspend(() => {
+  Effect.uninterruptibleMask((restore) => {
     if (tags.length === 0) return Effect.void
     self.stats.invalidations += tags.length
     self.mutations++
@@ -69,15 +77,12 @@ export const invalidateTags = (
     if (self.backend === undefined) return Effect.void
     const target = Journal.tagsTarget(self.backend.journal, tags, mode)
     const item = Journal.add(self.backend.journal, target)
-    return Effect.flatMap(
-      acknowledged(self, item, "invalidate tags", self.backend.store.invalidateTags(tags, target.mode)),
-      () => {
-        // what was read from the store between the first step and its answer may be older, and was not yet distrusted
-        self.mutations++
-        Tags.invalidate(self.tags, tags, mode)
-        return Effect.void
-      }
-    )
+    const telling = acknowledged(self, item, "invalidate tags", self.backend.store.invalidateTags(tags, target.mode))
+    return Effect.map(orLost(self, [item], restore(telling)), () => {
+      // what was read from the store between the first step and its answer may be older, and was not yet distrusted
+      self.mutations++
+      Tags.invalidate(self.tags, tags, mode)
+    })
   })
 
 const told = (self: Engine, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void =>
@@ -85,15 +90,13 @@ const told = (self: Engine, what: Partial<Extract<CacheEvent, { readonly _tag: "
 
 /** Empties the cache, here and in the store. */
 export const clear = (self: Engine): Effect.Effect<void> =>
-  Effect.suspend(() => {
+  Effect.uninterruptibleMask((restore) => {
     forgetAll(self)
     if (self.watchers.events !== undefined) told(self, { all: true })
     if (self.backend === undefined) return Effect.void
     const item = Journal.add(self.backend.journal, { _tag: "All" })
-    return Effect.flatMap(acknowledged(self, item, "clear", self.backend.store.clear), () => {
-      forgetAll(self)
-      return Effect.void
-    })
+    const telling = acknowledged(self, item, "clear", self.backend.store.clear)
+    return Effect.map(orLost(self, [item], restore(telling)), () => forgetAll(self))
   })
 
 /** What this process knows is gone, and what it loads is stored nowhere. */
@@ -113,25 +116,23 @@ export const replaceInStore = <R>(
   id: string,
   value: Effect.Effect<Stored | undefined | Fault, never, R>
 ): Effect.Effect<Stored | undefined | Fault, never, R> =>
-  Effect.suspend(() => {
+  Effect.uninterruptibleMask((restore) => {
     const { journal, store } = self.backend!
     const item = Journal.add(journal, { _tag: "Id", id })
     const { clears } = journal
-    return Effect.onError(
-      Effect.tap(value, (stored) => {
-        // what came later has been, or will be, acknowledged for itself: it must not be undone
-        if (journal.ids.get(id) !== item) return Effect.void
-        // what cannot be stored must not leave an older value behind
-        return stored === undefined || isFault(stored) || journal.clears !== clears
-          ? acknowledged(self, item, "remove", store.remove(id))
-          : acknowledged(self, item, "set", store.set(id, stored))
-      }),
-      () => Effect.sync(() => lose(self, item))
-    )
+    const replacing = Effect.tap(value, (stored) => {
+      // what came later has been, or will be, acknowledged for itself: it must not be undone
+      if (journal.ids.get(id) !== item) return Effect.void
+      // what cannot be stored must not leave an older value behind
+      return stored === undefined || isFault(stored) || journal.clears !== clears
+        ? acknowledged(self, item, "remove", store.remove(id))
+        : acknowledged(self, item, "set", store.set(id, stored))
+    })
+    return orLost(self, [item], restore(replacing))
   })
 
 /**
- * Asks the store for what the journal holds. What it does not acknowledge stays there, is tried again in the
+ * Asks the store for what the journal holds, inside `orLost`. What it does not acknowledge stays there, is tried again in the
  * background, and until then the store is not believed about it. The caller goes on, unless it is strict.
  */
 export const acknowledged = <A>(
@@ -145,7 +146,7 @@ export const acknowledged = <A>(
     const policy = fiber.getRef(Policy.Current)
     const budget: Budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
     return Effect.flatMap(
-      Effect.onInterrupt(ask(self, budget, operation, effect), () => Effect.sync(() => lose(self, item))),
+      ask(self, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {
         if (!isFault(answer)) {
           Journal.acknowledge(journal, item)

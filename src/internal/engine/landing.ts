@@ -128,7 +128,8 @@ const hasGoodValue = (self: Engine, flight: Flight, now: number): boolean =>
 const publish = (self: Engine, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
-  if (flight.served && flight.outdated) return
+  // the store has it, as it is now
+  if (flight.outdated) return
   if (!flight.publishes || Tags.changedSince(self.tags, entry.tags, entry.checkedAt)) {
     return refuse(self, flight)
   }

@@ -11,6 +11,7 @@ import { ask, type Budget, fetch, isFault, monotonicMillis } from "./backend.ts"
 import { Entry } from "./entry.ts"
 import { decode, enough } from "./failureNote.ts"
 import type { Fault, Flight, Lease } from "./flight.ts"
+import { giveBack } from "./giveBack.ts"
 import * as Journal from "./journal.ts"
 import { declaredTags } from "./keys.ts"
 import type { Engine } from "./model.ts"
@@ -67,7 +68,10 @@ export const lead = Effect.fnUntraced(function*(
   while (rejected < 3) {
     const leftMillis = startedAt + patience - monotonicMillis(clock)
     const join = !isExclusive || leftMillis <= 0
+    // given up before the answer is heard it may have been granted all the same
+    if (isExclusive) flight.lease = { owner, keeper: undefined, isStored: false }
     const taken = yield* ask(self, budget, "take", store.take(id, { owner, leaseMillis, seen: flight.seen, join }))
+    if (isFault(taken) || taken._tag !== "Lead") flight.lease = undefined
     if (isFault(taken)) return suffer(taken)
     if (taken._tag === "Lead") {
       if (waited && taken.failures !== undefined && taken.failures.count >= enough) {
@@ -76,16 +80,19 @@ export const lead = Effect.fnUntraced(function*(
         if (failure !== undefined) {
           // for the next who waits
           yield* ask(self, budget, "release", store.release(id, owner, note))
+          flight.lease = undefined
           return failure
         }
       }
       if (isExclusive) flight.lease = keeping(self, flight, owner)
+      // what it loads is stored nowhere any more: nobody is to wait for that
+      if (!flight.publishes) giveBack(self, flight)
       // where no tag is declared the load may name some all the same: then it counts what was invalidated since
       const { generation, seq } = taken
       return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
     if (taken._tag === "Wait") {
-      if (flight.refresh && flight.waiters.size === 0) return Elsewhere
+      if (flight.refresh && flight.waiters.size === 0 && flight.stale !== undefined) return Elsewhere
       waited = true
       const pauseMillis = Math.max(1, Math.min(pollMillis, taken.leftMillis + 5, leftMillis))
       request.batch?.leave(flight, clock.currentTimeMillisUnsafe() + pauseMillis)

@@ -136,6 +136,8 @@ const counted = (
   Effect.withFiber((fiber) => {
     flight.counters.loads++
     flight.isLoading = true
+    // what was before is nothing to what it will bring
+    flight.outdated = false
     // it may say that it has ended before `launch` comes to know its fiber
     flight.fiber ??= fiber
     flight.startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()

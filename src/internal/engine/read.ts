@@ -44,6 +44,8 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   if (!(request.servesFresh && isFreshAt(entry, now))) {
     const decision = decideKept(fiber, request, entry, now)
     if (decision !== Serve) return due(self, fiber, request, entry, decision, policy)
+    // a strategy of the user's, that has loaded nothing yet
+    if (request.slides) self.isAttentive = true
   }
   entry.counters.hits++
   entry.reads++

@@ -1,0 +1,214 @@
+/** What happens between two steps of one program, or of two at once. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Duration, Effect, Fiber, Layer, Option, References } from "effect"
+import { Cached, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, settle, start, within } from "../promises/caches.ts"
+
+/** One storage, and for each program a store that tells it what the others did; `delayed` says how long an answer takes. */
+const fleet = () => {
+  const storage = MemoryStore.make()
+  const queues: Array<Array<Store.Change>> = []
+  const answering = { millis: (_operation: string): number => 0 }
+  const storeOf = (mine: Array<Store.Change>): Store.Store => {
+    const tell = (change: Store.Change) => queues.forEach((queue) => queue !== mine && queue.push(change))
+    const late = <A, E>(operation: string, effect: Effect.Effect<A, E>, change?: Store.Change) =>
+      Effect.tap(effect, () => {
+        if (change !== undefined) tell(change)
+        const millis = answering.millis(operation)
+        return millis === 0 ? Effect.void : Effect.sleep(millis)
+      })
+    const changed = (id: string): Store.Change => ({ _tag: "Changed", id })
+    return {
+      ...storage,
+      capabilities: { synchronous: false, shared: true, changes: true },
+      getUnsafe: undefined,
+      changesUnsafe: () => mine.splice(0),
+      get: (...input) => late("get", storage.get(...input)),
+      take: (...input) => late("take", storage.take(...input)),
+      touch: (...input) => Effect.delay(storage.touch(...input), answering.millis("before touch")),
+      put: (id, ...input) => late("put", storage.put(id, ...input), changed(id)),
+      set: (id, ...input) => late("set", storage.set(id, ...input), changed(id)),
+      remove: (id) => late("remove", storage.remove(id), changed(id)),
+      drop: (id) => late("drop", storage.drop(id), changed(id))
+    }
+  }
+  const program = Effect.suspend(() => {
+    const queue: Array<Store.Change> = []
+    queues.push(queue)
+    const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, storeOf(queue)))
+    return Effect.map(
+      Layer.build(Layer.fresh(layer)),
+      (context) => Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching))
+    )
+  })
+  return { answering, program, storage }
+}
+
+describe("P2 · what another program has invalidated", () => {
+  it.effect("is no fallback for who comes after, while the load waits for a lease", () =>
+    Effect.gen(function*() {
+      const { program } = fleet()
+      const [here, there] = [yield* program, yield* program]
+      const load = { run: Effect.succeed("old") as Effect.Effect<string, string> }
+      const read = Effect.suspend(() => load.run).pipe(
+        Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })
+      )
+      expect(yield* here(read)).toBe("old")
+      yield* TestClock.adjust("2 minutes")
+      load.run = Effect.delay(Effect.fail("down"), "1 second")
+      // another holds the lease, and this program waits for it
+      const leader = yield* start(Effect.exit(there(
+        Effect.fail("down").pipe(
+          Effect.delay("2 seconds"),
+          Cached.ttl({ key: "k", ttl: "1 hour" }),
+          CachePolicy.refresh
+        )
+      )))
+      yield* settle
+      const before = yield* start(Effect.exit(here(read)))
+      yield* TestClock.adjust("500 millis")
+      yield* there(Cached.invalidate("k"))
+      yield* TestClock.adjust("200 millis")
+      const after = yield* start(Effect.flip(here(read)))
+      yield* TestClock.adjust("10 seconds")
+      expect(ended(after)).toMatchObject({ value: "down" })
+      yield* Fiber.await(leader)
+      yield* Fiber.await(before)
+    }))
+})
+
+describe("P3 · a read that is interrupted", () => {
+  it.effect("while the store gives it the lease: the next one does not wait for it", () =>
+    Effect.gen(function*() {
+      const { answering, program } = fleet()
+      const here = yield* program
+      const there = yield* program
+      const { load } = counting()
+      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      answering.millis = (operation) => operation === "take" ? 100 : 0
+      const first = yield* start(here(read))
+      yield* TestClock.adjust("50 millis")
+      yield* Fiber.interrupt(first)
+      answering.millis = () => 0
+      for (const program of [here, there]) {
+        const next = yield* start(program(read))
+        yield* TestClock.adjust("60 millis")
+        expect(ended(next)).toMatchObject({ value: 1 })
+      }
+    }))
+})
+
+describe("a strategy of the user's that moves deadlines", () => {
+  it.effect("moves that of what was set, before any load of it", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const strategy: Strategy.Strategy = {
+        ...Strategy.ttl({ ttl: "1 hour" }),
+        name: "mine",
+        touch: (_entry, now) => now + 600_000
+      }
+      const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+      yield* Cached.set("k", 100, { ttl: "1 minute" })
+      expect(yield* read).toBe(100)
+      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
+    }).pipe(Effect.provide(CacheLayer.memory())))
+})
+
+describe("touch, for less than the value's own ttl", () => {
+  const cases = [
+    { name: "while the store answers that it has stored the value", operation: "put" },
+    { name: "that reaches the store after the value has", operation: "before touch" }
+  ]
+  it.effect.each(cases)("holds in memory too: $name", ({ operation }) =>
+    Effect.gen(function*() {
+      const { answering, program } = fleet()
+      const here = yield* program
+      const { counts, load } = counting(10)
+      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      answering.millis = (asked) => asked === operation ? 100 : 0
+      const first = yield* start(here(read))
+      yield* TestClock.adjust(operation === "put" ? 50 : 5)
+      const touch = yield* start(here(Cached.touch("k", "1 second")))
+      yield* TestClock.adjust("500 millis")
+      expect([ended(first), ended(touch)]).toMatchObject([{ value: 1 }, { value: true }])
+      expect(yield* here(read)).toBe(1)
+      expect(counts.started).toBe(1)
+      yield* TestClock.adjust("2 seconds")
+      const next = yield* start(here(read))
+      yield* TestClock.adjust("1 second")
+      expect(ended(next)).toMatchObject({ value: 2 })
+    }))
+})
+
+/** Runs it with a yield after each step (to go on takes two of the three), interrupts it after so many, and waits for its end. */
+const cutAfter = <A, E, R>(steps: number, self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* start(Effect.provideService(self, References.MaxOpsBeforeYield, 3))
+    for (let i = 0; i < steps; i++) yield* Effect.yieldNow
+    const hasEnded = fiber.pollUnsafe() !== undefined
+    yield* start(Fiber.interrupt(fiber))
+    yield* settle
+    return hasEnded
+  })
+
+describe("whatever the step at which it is interrupted", () => {
+  const asynchronous = caches.filter(({ name }) => name.startsWith("an asynchronous"))
+  const invalidations = [
+    { name: "invalidate", run: Cached.invalidate("k") },
+    { name: "invalidateMany", run: Cached.invalidateMany(["a", "k", "b"]) },
+    { name: "invalidateTag", run: Cached.invalidateTag("t") },
+    { name: "clear", run: Cached.clear },
+    { name: "set", run: Cached.set("k", 7, { tags: ["t"] }) }
+  ] as const
+
+  describe.each(asynchronous)("over $name", (cache) => {
+    it.effect.each(invalidations)("$name leaves a store that is believed again", ({ run }) =>
+      Effect.gen(function*() {
+        for (let steps = 0; steps < 300; steps++) {
+          const hasEnded = yield* within(
+            cache.layer(),
+            Effect.gen(function*() {
+              const { counts, load } = counting()
+              const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+              yield* read
+              const hasEnded = yield* cutAfter(
+                steps,
+                Effect.orDie(run as Effect.Effect<unknown, never, Caching.Caching>)
+              )
+              yield* TestClock.adjust("5 seconds")
+              yield* read
+              // whoever was not believed is believed by now
+              yield* read
+              const { started } = counts
+              yield* read
+              expect(counts.started, `after ${steps} steps`).toBe(started)
+              return hasEnded
+            })
+          )
+          if (hasEnded) return
+        }
+        expect.unreachable("it never ends")
+      }))
+
+    it.effect("a read leaves nothing that the next has to wait for", () =>
+      Effect.gen(function*() {
+        for (let steps = 0; steps < 300; steps++) {
+          const hasEnded = yield* within(
+            cache.layer(),
+            Effect.gen(function*() {
+              const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"], lease: true }))
+              const hasEnded = yield* cutAfter(steps, read)
+              const next = yield* start(read)
+              yield* settle
+              expect(ended(next), `after ${steps} steps`).not.toBe("still waiting")
+              return hasEnded
+            })
+          )
+          if (hasEnded) return
+        }
+        expect.unreachable("it never ends")
+      }))
+  })
+})
