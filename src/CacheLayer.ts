@@ -62,7 +62,7 @@ export interface LayerOptions extends MemoryOptions {
   readonly wait?: Duration.Input | undefined
   /**
    * how long this process may serve from memory what another has changed, while it cannot hear of it; 10 seconds by
-   * default
+   * default. Under `CachePolicy.strict` not at all
    */
   readonly bound?: Duration.Input | undefined
 }
