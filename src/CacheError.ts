@@ -106,7 +106,7 @@ export class LoadTimeout extends Schema.TaggedError<LoadTimeout>()("LoadTimeout"
 
 /**
  * Loads wait for each other in a circle (`path` names them, first and last are the same). It is a defect: every way
- * out would be a guess. See the guide on recursive functions.
+ * out would be a guess. See `Cached.recursive`.
  *
  * @category defects
  * @since 0.1.0

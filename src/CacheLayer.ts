@@ -14,7 +14,7 @@ import type * as Schedule from "effect/Schedule"
 import { CacheConfigError, StoreError } from "./CacheError.ts"
 import * as Caching from "./Caching.ts"
 import type { Eviction } from "./Eviction.ts"
-import { check, layerOptions, memoryOptions } from "./internal/layerOptions.ts"
+import { check } from "./internal/layerOptions.ts"
 import { Serializer } from "./Serializer.ts"
 import { Store } from "./Store.ts"
 
@@ -62,7 +62,7 @@ export interface LayerOptions extends MemoryOptions {
   readonly wait?: Duration.Input | undefined
   /**
    * how long this process may serve from memory what another has changed, while it cannot hear of it; 10 seconds by
-   * default
+   * default. Under `CachePolicy.strict` not at all
    */
   readonly bound?: Duration.Input | undefined
 }
@@ -113,7 +113,7 @@ export interface FilesOptions extends LayerOptions {
  * @since 0.1.0
  */
 export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> => {
-  const checked = check("memory", options ?? {}, memoryOptions)
+  const checked = check("memory", options)
   return Layer.effect(Caching.Caching, Caching.make({ ...checked, store: undefined }))
 }
 
@@ -134,8 +134,10 @@ export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> =>
  * @category layers
  * @since 0.1.0
  */
-export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> => {
-  const checked = check("layer", options ?? {}, layerOptions)
+export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> =>
+  overStore(check("layerWith", options))
+
+const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
   // what is built once is known by its layer alone: over another store it is another cache, and so another layer
   const over = (store: Store): Layer.Layer<Caching.Caching> => {
@@ -199,8 +201,9 @@ export const layer: Layer.Layer<Caching.Caching, never, Store> = layerWith()
  * @since 0.1.0
  */
 export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreError> => {
-  const { directory, maxSize, ...rest } = options ?? {}
+  const { directory, maxSize, storeTimeout } = options ?? {}
   checkFolder("disk", directory, maxSize)
+  const cache = overStore(check("disk", options))
   const store = Layer.unwrap(
     Effect.map(
       Effect.tryPromise({
@@ -211,11 +214,11 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
         SqliteStore.layer({
           directory,
           ...maxSize === undefined ? {} : { maxSize },
-          ...rest.storeTimeout === undefined ? {} : { storeTimeout: rest.storeTimeout }
+          ...storeTimeout === undefined ? {} : { storeTimeout }
         })
     )
   )
-  return Layer.provide(layerWith(rest), store)
+  return Layer.provide(cache, store)
 }
 
 const checkFolder = (name: string, directory: string, maxSize: ByteSize.Input | undefined): void => {
@@ -261,12 +264,12 @@ const checkFolder = (name: string, directory: string, maxSize: ByteSize.Input | 
  * @since 0.1.0
  */
 export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, StoreError> => {
-  const { directory, maxSize, serializer, ...rest } = options ?? {}
+  const { directory, maxSize, serializer } = options ?? {}
   checkFolder("files", directory, maxSize)
   if (serializer !== undefined && typeof serializer.make !== "function") {
     throw new CacheConfigError({ message: "serializer of CacheLayer.files is no Serializer" })
   }
-  const cache = layerWith(rest)
+  const cache = overStore(check("files", options))
   return Layer.unwrap(Effect.gen(function*() {
     const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
       try: async () => ({

@@ -1,16 +1,17 @@
 /**
  * How the calls inside an effect use the cache. Each of these wraps any effect, not only a cached one, and holds for
- * all that runs in it; a load starts with the standard policy again.
+ * all that runs in it; a load starts with the standard policy again (but under `bypass`).
  *
  * | policy | reads memory | reads store | joins a flight | others may join its flight | writes |
  * |---|---|---|---|---|---|
  * | (none) | yes | yes | yes | yes | yes |
  * | `refresh` | no | no | a running refresh | yes | yes |
- * | `readOnly` | yes | yes | yes | no | no |
- * | `writeOnly` | no | no | no | yes | yes |
- * | `bypass`, `disabled` | no | no | no | no | no |
+ * | `readOnly`, `disable("set")` | yes | yes | yes | no | no |
+ * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
+ * | `bypass`, `disabled`, `disable("get", "set")` | no | no | no | no | no |
  *
- * Invalidations are always carried out, whatever the policy, unless `disable` names them.
+ * Invalidations are always carried out, whatever the policy, unless `disable` names them. `Cached.increment` is
+ * carried out under every one.
  *
  * @since 0.1.0
  */
@@ -125,6 +126,9 @@ export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<
  * Makes the failures of store, serializer and lock failures of the effect. Without it the program goes on without the
  * cache; they are logged and counted.
  *
+ * It does not believe memory either while what other processes do cannot be heard (the `bound` of the layer is for all
+ * others): such a read asks the store.
+ *
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
@@ -187,8 +191,10 @@ export type Operation = Policy.Operation
 const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remove", "invalidate", "clear"])
 
 /**
- * Switches single operations off: `get` reads nothing, `set` writes nothing, `remove`, `invalidate` and `clear` leave
- * what they would remove.
+ * Switches single operations off: `get` reads nothing, `set` writes nothing (`Cached.touch` neither), `remove`,
+ * `invalidate` (all invalidations, by key, tag, class, field and pattern) and `clear` leave what they would remove.
+ *
+ * Throws a `CacheConfigError` for a name that is none of these.
  *
  * ```ts
  * import { Effect } from "effect"

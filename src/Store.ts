@@ -385,7 +385,12 @@ export interface SyncLeases {
  * has begun runs to its end when its caller is interrupted; only the waiting ends. So a write that never answers holds up
  * its id for ever: give the storage's own operations a timeout where that can happen.
  *
- * What cannot be derived fails with reason `Unsupported`. A storage that can do better (leases across processes) overrides: `{ ...Store.make(simple), take }`.
+ * Tags known to this process alone end with it: what has any, and every entry of a key class has one, is a miss for the
+ * next process. A storage that outlives its process keeps them itself (`tags` of `makeSync`), or overrides `markers` and
+ * `invalidateTags`.
+ *
+ * What cannot be derived fails with reason `Unsupported`. A storage that can do better (leases across processes)
+ * overrides: `{ ...Store.make(simple), take }`.
  *
  * ```ts
  * import { Effect } from "effect"

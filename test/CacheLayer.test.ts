@@ -25,7 +25,9 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["refresh.retry that is no schedule", { refresh: { retry: 3 } }],
     ["shutdownTimeout that does not parse", { shutdownTimeout: "soon" }],
     ["shutdownTimeout below zero", { shutdownTimeout: -1 }],
-    ["an eviction by name", { eviction: "lru" }]
+    ["an eviction by name", { eviction: "lru" }],
+    ["refresh as a number", { refresh: 3 }],
+    ["options that are no object", 3 as never]
   ]
 
   it.each(wrong)("memory: %s", (_, options) => {
@@ -51,6 +53,21 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["capacity 0", { directory: "x", capacity: 0 }]
   ])("disk: %s", (_, options) => {
     expect(() => CacheLayer.disk(options as never)).toThrow(CacheError.CacheConfigError)
+  })
+
+  it.each([
+    [() => CacheLayer.memory({ capacity: 0 }), "capacity of CacheLayer.memory is a whole number of at least 1, not 0"],
+    [() => CacheLayer.layerWith({ lease: 0 }), "lease of CacheLayer.layerWith is longer than nothing, not 0 ms"],
+    [
+      () => CacheLayer.disk({ directory: "x", dir: "y" } as never),
+      "CacheLayer.disk has no option \"dir\": it knows directory"
+    ],
+    [
+      () => CacheLayer.files({ directory: "x", lru: 1 } as never),
+      "CacheLayer.files has no option \"lru\": it knows directory"
+    ]
+  ])("the message names the layer: %#", (make, message) => {
+    expect(make).toThrow(message)
   })
 
   it("memory knows no option of a store", () => {

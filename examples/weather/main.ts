@@ -2,12 +2,7 @@
  * An HTTP client behind a cache: `npm run example weather`.
  *
  * A report lives for as long as the API says, and from 40 minutes on it is served at once and refreshed in the
- * background. The API stands here, on loopback. Watch the last column, what it was asked for and what it answered:
- *
- * - Lima says `no-store` and is asked for every time; Oslo says `max-age=300` and lives for five minutes
- * - Berlin says `max-age=3600`. At 09:45 it is asked whether its report is still right (`If-None-Match`): it is, and the
- *   answer (304) has no body. The report lives for another hour: at 10:20 nobody is asked
- * - at 10:30 it is not right any more: the old one is served while the new one is fetched (200), which is there at 10:31
+ * background. The API stands here, on loopback. Watch the last column, what it was asked for and what it answered.
  */
 import { Console, DateTime, Duration, Effect, Layer, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
@@ -19,6 +14,12 @@ import { makeWeather, type Weather } from "./weather.ts"
 const names = Object.keys(cities)
 
 const line = (cells: ReadonlyArray<string>) => cells.map((cell) => cell.padEnd(8)).join("").trimEnd()
+
+const explanation = `
+Lima says no-store: it is asked for every time. Oslo says max-age=300: it lives for five minutes.
+Berlin says max-age=3600, and is refreshed in the background from 40 minutes on:
+- at 09:45 the API finds its report still right (304, no body), and it lives for another hour
+- at 10:30 it is not right any more: the old one is served while the new one is fetched, which is there at 10:31`
 
 const program = Effect.gen(function*() {
   const api = yield* startApi
@@ -38,6 +39,7 @@ const program = Effect.gen(function*() {
   for (const minutes of [0, 1, 5, 39, 35]) yield* Effect.andThen(TestClock.adjust(Duration.minutes(minutes)), look)
   cities["Berlin"]!.celsius = 23
   for (const minutes of [10, 1]) yield* Effect.andThen(TestClock.adjust(Duration.minutes(minutes)), look)
+  yield* Console.log(explanation)
 })
 
 /** The cache's clock is virtual, the network's is not: waits for a refresh in the background to come home. */

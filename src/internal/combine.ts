@@ -208,7 +208,11 @@ const validateRest = (name: string, options: ReadOptions): void => {
     const input = options[name]
     if (input !== undefined) toMillis(input, name)
   }
-  const { copy } = options
+  const { copy, lease } = options
+  // the layer's option of that name is a duration
+  if (lease !== undefined && typeof lease !== "boolean") {
+    throw new CacheConfigError({ message: `lease of ${name} is true or false; how long it is says the layer` })
+  }
   if (copy !== undefined && copy !== "structured" && typeof copy !== "function") {
     throw new CacheConfigError({ message: `copy of ${name} is "structured", or a function that copies a value` })
   }

@@ -6,35 +6,59 @@ import * as Caching from "../Caching.ts"
 import { toMillis } from "../Ttl.ts"
 import { refuseUnknown } from "./options.ts"
 
-export const memoryOptions = new Set(["capacity", "eviction", "refresh", "shutdownTimeout"])
-export const layerOptions = new Set([...memoryOptions, "memory", "storeTimeout", "lease", "wait", "bound"])
-const refreshOptions = new Set(["concurrency", "timeout", "retry"])
+const memoryOptions = ["capacity", "eviction", "refresh", "shutdownTimeout"]
+const storeOptions = ["memory", "storeTimeout", "lease", "wait", "bound"]
+const refreshOptions = ["concurrency", "timeout", "retry"]
+const folderOptions = ["directory", "maxSize"]
 
-export const check = (name: string, options: LayerOptions, known: ReadonlySet<string>): Caching.MakeOptions => {
-  refuseUnknown(`CacheLayer.${name}`, options, known)
-  refuseUnknown(`refresh of CacheLayer.${name}`, options.refresh ?? {}, refreshOptions)
+/** What each layer takes, by its name in `CacheLayer`. */
+const known = {
+  memory: new Set(memoryOptions),
+  layerWith: new Set([...memoryOptions, ...storeOptions]),
+  disk: new Set([...folderOptions, ...memoryOptions, ...storeOptions]),
+  files: new Set([...folderOptions, "serializer", ...memoryOptions, ...storeOptions])
+}
+
+export const check = (name: keyof typeof known, given: LayerOptions | undefined): Caching.MakeOptions => {
+  const layer = `CacheLayer.${name}`
+  const options = objectOf(layer, given)
+  const refresh = objectOf(`refresh of ${layer}`, options.refresh)
+  refuseUnknown(layer, options, known[name])
+  refuseUnknown(`refresh of ${layer}`, refresh, refreshOptions)
   const { defaults } = Caching
-  refuseUnless("eviction is an Eviction", typeof (options.eviction ?? defaults.eviction)?.make === "function")
-  refuseUnless("memory is true or false", typeof (options.memory ?? true) === "boolean")
-  refuseUnless("refresh.retry is a Schedule", Schedule.isSchedule(options.refresh?.retry ?? defaults.refresh.retry))
-  const leaseMillis = positive("lease", options.lease, defaults.leaseMillis)
-  // nobody would take over from a process that died
-  refuseUnless("lease is finite", leaseMillis !== Infinity)
+  const eviction = options.eviction ?? defaults.eviction
+  const retry = refresh.retry ?? defaults.refresh.retry
+  refuseUnless(`eviction of ${layer} is an Eviction, like Eviction.fifo`, typeof eviction.make === "function")
+  refuseUnless(`memory of ${layer} is true or false`, typeof (options.memory ?? true) === "boolean")
+  refuseUnless(`refresh.retry of ${layer} is a Schedule`, Schedule.isSchedule(retry))
+  const duration = (name: string, input: Duration.Input | undefined, otherwise: number) =>
+    positive(`${name} of ${layer}`, input, otherwise)
+  const count = (name: string, value: number) => wholeNumber(`${name} of ${layer}`, value)
+  const leaseMillis = duration("lease", options.lease, defaults.leaseMillis)
+  refuseUnless(
+    `lease of ${layer} is finite: nobody would take over from a process that died`,
+    leaseMillis !== Infinity
+  )
   return {
-    capacity: options.memory === false ? 0 : wholeNumber("capacity", options.capacity ?? defaults.capacity),
-    eviction: options.eviction ?? defaults.eviction,
+    capacity: options.memory === false ? 0 : count("capacity", options.capacity ?? defaults.capacity),
+    eviction,
     store: undefined,
-    storeTimeoutMillis: positive("storeTimeout", options.storeTimeout, defaults.storeTimeoutMillis),
+    storeTimeoutMillis: duration("storeTimeout", options.storeTimeout, defaults.storeTimeoutMillis),
     leaseMillis,
-    waitMillis: positive("wait", options.wait, 2 * leaseMillis),
-    boundMillis: positive("bound", options.bound, defaults.boundMillis),
-    shutdownMillis: positive("shutdownTimeout", options.shutdownTimeout, defaults.shutdownMillis),
+    waitMillis: duration("wait", options.wait, 2 * leaseMillis),
+    boundMillis: duration("bound", options.bound, defaults.boundMillis),
+    shutdownMillis: duration("shutdownTimeout", options.shutdownTimeout, defaults.shutdownMillis),
     refresh: {
-      concurrency: wholeNumber("refresh.concurrency", options.refresh?.concurrency ?? defaults.refresh.concurrency),
-      timeoutMillis: positive("refresh.timeout", options.refresh?.timeout, defaults.refresh.timeoutMillis),
-      retry: options.refresh?.retry ?? defaults.refresh.retry
+      concurrency: count("refresh.concurrency", refresh.concurrency ?? defaults.refresh.concurrency),
+      timeoutMillis: duration("refresh.timeout", refresh.timeout, defaults.refresh.timeoutMillis),
+      retry
     }
   }
+}
+
+const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
+  refuseUnless(`The options of ${what} are an object`, typeof (options ?? {}) === "object")
+  return options ?? {}
 }
 
 const refuseUnless = (rule: string, holds: boolean): void => {

@@ -28,7 +28,7 @@ describe("npm run example", () => {
     async () => {
       const { code, stdout, stderr } = await runExample("run.ts", ["weather"])
       expect(stderr).toBe("")
-      expect(stdout).toBe([
+      expect(stdout.split("\n").slice(0, 9)).toEqual([
         "        Berlin  Oslo    Lima    the API was asked for",
         "09:00   18 °C   9 °C    22 °C   Berlin 200, Oslo 200, Lima 200",
         "09:01   18 °C   9 °C    22 °C   Lima 200",
@@ -38,7 +38,8 @@ describe("npm run example", () => {
         "10:30   18 °C   9 °C    22 °C   Berlin 200, Oslo 200, Lima 200",
         "10:31   23 °C   9 °C    22 °C   Lima 200",
         ""
-      ].join("\n"))
+      ])
+      expect(stdout).toContain("at 09:45 the API finds its report still right (304, no body)")
       expect(code).toBe(0)
     }
   )
