@@ -104,6 +104,15 @@ describe("the checker", () => {
       line("release", 50, 51, { owner: "a", answer: true }),
       lead(100, { owner: "b" })
     ]],
+    ["two leads, of whom the first heard of it late", undefined, [
+      { ...lead(1, { owner: "b" }), until: 60 },
+      line("remove", 5, 6),
+      lead(50)
+    ]],
+    ["two leads, of whom the first heard of it late, and nothing in between", /two lead/, [
+      { ...lead(1, { owner: "b" }), until: 60 },
+      lead(50)
+    ]],
     ["two leads, who was killed may have removed it", undefined, [
       lead(1),
       line("remove begins", 50, 50),
