@@ -212,3 +212,19 @@ describe("whatever the step at which it is interrupted", () => {
       }))
   })
 })
+
+it.effect("P2 · a look-up that is answered after an invalidation puts nothing into memory", () =>
+  Effect.gen(function*() {
+    const { answering, program } = fleet()
+    const [other, here] = [yield* program, yield* program]
+    yield* other(Cached.set("k", "old"))
+    answering.millis = (operation) => operation === "get" ? 50 : 0
+    const looking = yield* here(Effect.forkChild(Cached.getOption("k"), { startImmediately: true }))
+    yield* TestClock.adjust(10)
+    yield* here(Cached.invalidate("k"))
+    yield* TestClock.adjust(50)
+    expect(yield* Fiber.join(looking)).toEqual(Option.some("old"))
+    const after = yield* here(Effect.forkChild(Cached.getOption("k"), { startImmediately: true }))
+    yield* TestClock.adjust(100)
+    expect(yield* Fiber.join(after)).toEqual(Option.none())
+  }))
