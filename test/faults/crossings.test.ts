@@ -1,10 +1,15 @@
 /** What happens between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Duration, Effect, Fiber, Layer, Option, References } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { Context, Duration, Effect, Fiber, Layer, Option, References, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { caches, counting, ended, settle, start, within } from "../promises/caches.ts"
+
+class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
 /** One storage, and for each program a store that tells it what the others did; `delayed` says how long an answer takes. */
 const fleet = () => {
@@ -227,4 +232,23 @@ it.effect("P2 · a look-up that is answered after an invalidation puts nothing i
     const after = yield* here(Effect.forkChild(Cached.getOption("k"), { startImmediately: true }))
     yield* TestClock.adjust(100)
     expect(yield* Fiber.join(after)).toEqual(Option.none())
+  }))
+
+it.effect("P2 · of a shared folder, what another program has invalidated by class is heard, with every read asking the disk", () =>
+  Effect.gen(function*() {
+    const directory = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    )
+    const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
+    const [one, other] = [yield* open, yield* open]
+    let loads = 0
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
+    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    yield* TestClock.adjust("100 millis")
+    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(2)
+    // its own it sees at once
+    yield* Effect.provide(Cached.invalidateAll(Page), one)
+    expect(yield* Effect.provide(read, one)).toBe(3)
   }))

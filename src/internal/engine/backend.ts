@@ -17,6 +17,7 @@ import * as Log from "./log.ts"
 import type { Backend, Codecs, Engine } from "./model.ts"
 import { countersOf, emit } from "./observe.ts"
 import * as Tags from "./tags.ts"
+import * as Told from "./told.ts"
 
 /** What is left of the time that all store steps of one read may take together. */
 export interface Budget {
@@ -244,16 +245,21 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
   let validity: Validity = "valid"
   try {
     let tags = tagsOf(key)
-    let answer = get(id, tags)
+    const told = Told.versionsOf(self, backend, tags)
+    let answer = get(id, told === undefined ? tags : none)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(self, key, id) : undefined
     if (stored.meta.expiresAt <= now) return stored.meta.writeId
-    if (!stored.meta.tags.every((tag) => tags.includes(tag.tag))) {
+    const isCovered = stored.meta.tags.every((tag) => tags.includes(tag.tag))
+    if (isCovered && told === undefined) Told.remember(self, backend, tags, answer.versions)
+    validity = isCovered ? validityOf(self, stored.meta, tags, told ?? answer.versions) : "gone"
+    // the tags are more, or were changed since they were told
+    if (!isCovered || (told !== undefined && validity !== "valid")) {
       tags = tagNames(stored.meta.tags)
       answer = get(id, tags)
       if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
+      validity = validityOf(self, stored.meta, tags, answer.versions)
     }
-    validity = validityOf(self, stored.meta, tags, answer.versions)
     if (validity === "gone") return stored.meta.writeId
   } catch {
     // asked once more as an effect, which knows what to do with a fault

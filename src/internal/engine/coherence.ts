@@ -8,6 +8,7 @@ import type { Backend, Engine } from "./model.ts"
 import { total } from "./observe.ts"
 import { detach } from "./refresh.ts"
 import * as Tags from "./tags.ts"
+import * as Told from "./told.ts"
 
 /** how long what another process did may go unseen, while this one reads */
 const pollMillis = 50
@@ -75,6 +76,7 @@ const forgetOld = (self: Engine, backend: Backend): void => {
 }
 
 const listen = (self: Engine, backend: Backend): void => {
+  Told.forget(backend.told)
   let changes: ReadonlyArray<Change>
   try {
     changes = backend.store.changesUnsafe!()

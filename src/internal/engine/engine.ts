@@ -19,6 +19,7 @@ import type { Backend, Engine } from "./model.ts"
 import * as Observe from "./observe.ts"
 import { detach } from "./refresh.ts"
 import * as Tags from "./tags.ts"
+import * as Told from "./told.ts"
 import { depart, retire } from "./waiting.ts"
 
 export interface BackendOptions {
@@ -77,6 +78,7 @@ const makeBackend = (options: BackendOptions): Backend => ({
   heardAt: 0,
   deaf: false,
   wipedAt: 0,
+  told: Told.make(),
   replay: undefined
 })
 

@@ -11,6 +11,7 @@ import type { Journal } from "./journal.ts"
 import type { Memory } from "./memory.ts"
 import type { Watchers } from "./observe.ts"
 import type { Tags } from "./tags.ts"
+import type { Told } from "./told.ts"
 import type { Surroundings } from "./waiting.ts"
 
 /** Plain counters, since the layer was built; what the memory tier evicted is counted there. */
@@ -76,6 +77,7 @@ export interface Backend {
   heardAt: number
   /** it cannot be told now, or never: what is in memory is believed for the bound at most */
   deaf: boolean
+  readonly told: Told
   /** when all that was in memory was last given up, for having been believed long enough */
   wipedAt: number
   /** tries again what was lost */

@@ -1,0 +1,44 @@
+import type { Backend, Engine } from "./model.ts"
+
+/**
+ * The versions of a key class's tags as the store has told them, since what other processes do was last heard: some 50 ms
+ * ago at most. Every invalidation by tag, here or heard, makes all of them be asked for again.
+ *
+ * They are good for one thing: to say that an entry is valid still without asking for them with every read.
+ */
+export interface Told {
+  /** by the one list that all keys of a class without indexes share */
+  readonly byTags: Map<ReadonlyArray<string>, ReadonlyArray<string | undefined>>
+  epoch: number
+}
+
+export const make = (): Told => ({ byTags: new Map(), epoch: 0 })
+
+/** so many classes, in 50 ms */
+const limit = 1000
+
+export const forget = (self: Told): void => self.byTags.clear()
+
+// what nobody listens for may change unheard; a list that was made for one key is never asked about again
+const isUseful = ({ deaf, follower }: Backend, tags: ReadonlyArray<string>): boolean =>
+  follower !== undefined && !deaf && Object.isFrozen(tags)
+
+export const versionsOf = (
+  { tags: { epoch } }: Engine,
+  backend: Backend,
+  tags: ReadonlyArray<string>
+): ReadonlyArray<string | undefined> | undefined =>
+  backend.told.epoch === epoch && isUseful(backend, tags) ? backend.told.byTags.get(tags) : undefined
+
+export const remember = (
+  { tags: { epoch } }: Engine,
+  backend: Backend,
+  tags: ReadonlyArray<string>,
+  versions: ReadonlyArray<string | undefined>
+): void => {
+  if (tags.length === 0 || !isUseful(backend, tags)) return
+  const { told } = backend
+  if (told.epoch !== epoch || told.byTags.size >= limit) forget(told)
+  told.epoch = epoch
+  told.byTags.set(tags, versions)
+}
