@@ -1,6 +1,6 @@
 /** What happens between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Duration, Effect, Fiber, Layer, Option, References, Schema } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, References, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
@@ -251,4 +251,24 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
     // its own it sees at once
     yield* Effect.provide(Cached.invalidateAll(Page), one)
     expect(yield* Effect.provide(read, one)).toBe(3)
+  }))
+
+it.effect("P2 · who was stopped takes nothing that the disk has told it before as told", () =>
+  Effect.gen(function*() {
+    const directory = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    )
+    const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
+    const [one, other] = [yield* open, yield* open]
+    let loads = 0
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
+    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    // a second has gone by, and its timers have not run yet
+    const clock = yield* Clock.Clock
+    const later: Clock.Clock = Object.create(clock, {
+      currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() + 1000 }
+    })
+    expect(yield* read.pipe(Effect.provide(one), Effect.provideService(Clock.Clock, later))).toBe(2)
   }))

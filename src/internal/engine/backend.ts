@@ -16,6 +16,7 @@ import { idOf, infoOf, type Key, tagsOf } from "./keys.ts"
 import * as Log from "./log.ts"
 import type { Backend, Codecs, Engine } from "./model.ts"
 import { countersOf, emit } from "./observe.ts"
+import type { Policy } from "./policy.ts"
 import * as Tags from "./tags.ts"
 import * as Told from "./told.ts"
 
@@ -23,6 +24,10 @@ import * as Told from "./told.ts"
 export interface Budget {
   leftMillis: number
 }
+
+export const budgetOf = (self: Engine, { storeTimeoutMillis }: Policy): Budget => ({
+  leftMillis: storeTimeoutMillis ?? self.backend!.budgetMillis
+})
 
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
@@ -245,13 +250,13 @@ export const readNow = (self: Engine, key: Key, id: string, now: number): Found 
   let validity: Validity = "valid"
   try {
     let tags = tagsOf(key)
-    const told = Told.versionsOf(self, backend, tags)
+    const told = Told.versionsOf(self, backend, tags, now)
     let answer = get(id, told === undefined ? tags : none)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(self, key, id) : undefined
     if (stored.meta.expiresAt <= now) return stored.meta.writeId
     const isCovered = stored.meta.tags.every((tag) => tags.includes(tag.tag))
-    if (isCovered && told === undefined) Told.remember(self, backend, tags, answer.versions)
+    if (isCovered && told === undefined) Told.remember(self, backend, tags, answer.versions, now)
     validity = isCovered ? validityOf(self, stored.meta, tags, told ?? answer.versions) : "gone"
     // the tags are more, or were changed since they were told
     if (!isCovered || (told !== undefined && validity !== "valid")) {

@@ -7,7 +7,7 @@ import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import type { SetCondition } from "../../Store.ts"
 import { tokenUnsafe } from "../token.ts"
-import { ask, type Budget, encode, fetch, type Found, isFault, versionsOf } from "./backend.ts"
+import { ask, type Budget, budgetOf, encode, fetch, type Found, isFault, versionsOf } from "./backend.ts"
 import { Entry } from "./entry.ts"
 import { fetchMany } from "./fetchMany.ts"
 import type { Fault } from "./flight.ts"
@@ -23,10 +23,6 @@ import { detach } from "./refresh.ts"
 import { strictly } from "./strict.ts"
 import * as Tags from "./tags.ts"
 import { nowOf } from "./waiting.ts"
-
-const budgetOf = (self: Engine, policy: Policy.Policy): Budget => ({
-  leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis
-})
 
 /**
  * What is cached under keys and within its ttl, without loading: the way of `getOption`, `getMany`, `has`, `expiresIn`.
@@ -263,7 +259,7 @@ const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boole
     // what the store has under it may be what was invalidated
     if (self.backend === undefined || Journal.distrustsId(self.backend.journal, id)) return Effect.succeed(wasThere)
     const { store } = self.backend
-    return Effect.map(
+    return Effect.flatMap(
       ask(self, budgetOf(self, policy), "touch", store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         outdate(self, id)
@@ -273,7 +269,7 @@ const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boole
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)
           : Effect.succeed(answer || wasThere)
       }
-    ).pipe(Effect.flatten)
+    )
   })
 
 /** What was read from the store before has the old deadlines, and so has what is on its way from there or thither. */

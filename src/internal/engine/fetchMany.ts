@@ -8,7 +8,7 @@ import type { Engine } from "./model.ts"
 import * as Tags from "./tags.ts"
 
 /** no entry has it: who wants to know of tags alone asks for it */
-const nobody = "~"
+export const nobody = "~"
 
 /** As `fetch`, for many: one question for all entries, and one for all their tags. */
 export const fetchMany = Effect.fnUntraced(function*(

@@ -3,7 +3,7 @@ import * as Random from "effect/Random"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
 import type { CacheEvent } from "../../CacheEvent.ts"
-import { ask, type Budget, isFault } from "./backend.ts"
+import { ask, type Budget, budgetOf, isFault } from "./backend.ts"
 import type { Fault } from "./flight.ts"
 import * as Journal from "./journal.ts"
 import * as Memory from "./memory.ts"
@@ -132,8 +132,8 @@ export const replaceInStore = <R>(
   })
 
 /**
- * Asks the store for what the journal holds, inside `orLost`. What it does not acknowledge stays there, is tried again in the
- * background, and until then the store is not believed about it. The caller goes on, unless it is strict.
+ * Asks the store for what the journal holds, inside `orLost`. What it does not acknowledge stays there, is tried again in
+ * the background, and until then the store is not believed about it. The caller goes on, unless it is strict.
  */
 export const acknowledged = <A>(
   self: Engine,
@@ -144,7 +144,7 @@ export const acknowledged = <A>(
   Effect.withFiber((fiber) => {
     const { journal } = self.backend!
     const policy = fiber.getRef(Policy.Current)
-    const budget: Budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
+    const budget = budgetOf(self, policy)
     return Effect.flatMap(
       ask(self, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {

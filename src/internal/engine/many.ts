@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
-import { type Budget, isFault } from "./backend.ts"
+import { type Budget, budgetOf, isFault } from "./backend.ts"
 import * as Batch from "./batch.ts"
 import { Entry } from "./entry.ts"
 import { fetchMany } from "./fetchMany.ts"
@@ -81,7 +81,7 @@ const readTogether = (
   const { keys } = many
   const exits = new Array<Exit.Exit<unknown, unknown>>(keys.length)
   const { mutations } = self
-  const budget = self.backend && { leftMillis: policy.storeTimeoutMillis ?? self.backend.budgetMillis }
+  const budget = self.backend && budgetOf(self, policy)
   const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy, mutations, budget }
   const looks = Policy.readsNormally(policy) && believesMemory(self, policy)
   // all in this step: one time for all of them

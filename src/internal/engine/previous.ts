@@ -1,6 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { fetch } from "./backend.ts"
+import { budgetOf, fetch } from "./backend.ts"
 import { Entry } from "./entry.ts"
 import type { Flight } from "./flight.ts"
 import { declaredTags } from "./keys.ts"
@@ -29,9 +29,8 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
     // what was seen in the store may be another, or one that was not served though it is not too old
     const isNewest = flight.seen === undefined ? policy.readsStore : known?.writeId === flight.seen
     if (engine.backend === undefined || isNewest) return Effect.succeed(flight.previous ??= known)
-    const budget = { leftMillis: policy.storeTimeoutMillis ?? engine.backend.budgetMillis }
     return Effect.map(
-      fetch(engine, budget, request.key, id, declaredTags(request)),
+      fetch(engine, budgetOf(engine, policy), request.key, id, declaredTags(request)),
       (found) => flight.previous ??= found instanceof Entry ? usable(found) : undefined
     )
   })

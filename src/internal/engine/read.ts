@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../Strategy.ts"
 import { toMillis } from "../../Ttl.ts"
-import { codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.ts"
+import { budgetOf, codecsOf, fetch, type Found, isFault, Later, readNow } from "./backend.ts"
 import { Entry, goodUntilOf } from "./entry.ts"
 import { type Fault, type Flight, isBeforeWipe, Loading, pathTo, reaches, type Resume } from "./flight.ts"
 import { invalidateIds } from "./invalidate.ts"
@@ -337,7 +337,7 @@ const look = <A, E>(self: Engine, request: Request<A, E>, id: string, joining: J
   Effect.withFiber((fiber) => {
     const { policy } = joining
     const { mutations } = self
-    const budget = { leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }
+    const budget = budgetOf(self, policy)
     const fetched = fetch(self, budget, request.key, id, declaredTags(request))
     const since = nowOf(fiber)
     // the caller's own limit runs already: where the store takes longer, joining ends it

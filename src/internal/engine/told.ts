@@ -19,24 +19,29 @@ const limit = 1000
 
 export const forget = (self: Told): void => self.byTags.clear()
 
+/** who was stopped, or busy, looks late at what others did: until then nothing is taken as told */
+const lateMillis = 100
+
 // what nobody listens for may change unheard; a list that was made for one key is never asked about again
-const isUseful = ({ deaf, follower }: Backend, tags: ReadonlyArray<string>): boolean =>
-  follower !== undefined && !deaf && Object.isFrozen(tags)
+const isUseful = ({ deaf, follower, heardAt }: Backend, tags: ReadonlyArray<string>, now: number): boolean =>
+  follower !== undefined && !deaf && now >= heardAt && now - heardAt < lateMillis && Object.isFrozen(tags)
 
 export const versionsOf = (
   { tags: { epoch } }: Engine,
   backend: Backend,
-  tags: ReadonlyArray<string>
+  tags: ReadonlyArray<string>,
+  now: number
 ): ReadonlyArray<string | undefined> | undefined =>
-  backend.told.epoch === epoch && isUseful(backend, tags) ? backend.told.byTags.get(tags) : undefined
+  backend.told.epoch === epoch && isUseful(backend, tags, now) ? backend.told.byTags.get(tags) : undefined
 
 export const remember = (
   { tags: { epoch } }: Engine,
   backend: Backend,
   tags: ReadonlyArray<string>,
-  versions: ReadonlyArray<string | undefined>
+  versions: ReadonlyArray<string | undefined>,
+  now: number
 ): void => {
-  if (tags.length === 0 || !isUseful(backend, tags)) return
+  if (tags.length === 0 || !isUseful(backend, tags, now)) return
   const { told } = backend
   if (told.epoch !== epoch || told.byTags.size >= limit) forget(told)
   told.epoch = epoch

@@ -6,8 +6,9 @@ import type { Meta } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import type { Scanned } from "../../Store.ts"
 import type { Glob } from "../glob.ts"
-import { ask, type Budget, isFault, validityOf } from "./backend.ts"
+import { ask, budgetOf, isFault, validityOf } from "./backend.ts"
 import type { Entry } from "./entry.ts"
+import { nobody } from "./fetchMany.ts"
 import { invalidateIds } from "./invalidate.ts"
 import * as Journal from "./journal.ts"
 import * as Memory from "./memory.ts"
@@ -16,18 +17,15 @@ import * as Policy from "./policy.ts"
 
 // What concerns the cache as a whole: it is asked by those who look after it, and a store's failure is theirs.
 
-const budgetOf = (self: Engine): Effect.Effect<Budget> =>
-  Effect.map(Policy.Current, (policy) => ({ leftMillis: policy.storeTimeoutMillis ?? self.backend!.budgetMillis }))
-
 /** asks the store within the budget; its failure is the caller's */
 const asked = <A>(
   self: Engine,
   operation: string,
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A, StoreError> =>
-  Effect.flatMap(budgetOf(self), (budget) =>
+  Effect.flatMap(Policy.Current, (policy) =>
     Effect.flatMap(
-      ask(self, budget, operation, effect),
+      ask(self, budgetOf(self, policy), operation, effect),
       (answer): Effect.Effect<A, StoreError> =>
         isFault(answer) ? Effect.fail(answer as StoreError) : Effect.succeed(answer as A)
     ))
@@ -50,9 +48,6 @@ export const increment = (
 /** Whether the store answers. */
 export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
   self.backend === undefined ? Effect.void : Effect.asVoid(asked(self, "ping", self.backend.store.get(nobody, [])))
-
-/** no entry has it */
-const nobody = "~"
 
 /** How many entries there are, as the store counts them. */
 export const size = (self: Engine): Effect.Effect<number, StoreError> =>
