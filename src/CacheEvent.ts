@@ -29,12 +29,12 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
  * - `expired`: it was past its ttl when another took its place
  * - `replaced`: a newer value took its place
  * - `invalidated`: its key, a tag of it or the whole cache was invalidated, here or by another process
- * - `doubted`: what other processes do could not be heard for too long
+ * - `unverified`: what other processes do could not be heard for too long
  *
  * @category models
  * @since 0.1.0
  */
-export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | "doubted"
+export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | "unverified"
 
 /**
  * An entry that has left the memory tier.

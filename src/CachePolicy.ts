@@ -18,8 +18,8 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
-import * as Policy from "./internal/engine/policy.ts"
-import { surfacing } from "./internal/engine/strict.ts"
+import * as Policy from "./internal/engine/flight/callPolicy.ts"
+import { surfacing } from "./internal/engine/storeTier/strict.ts"
 import { toMillis } from "./Ttl.ts"
 
 const under = <A, E, R>(

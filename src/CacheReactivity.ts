@@ -10,8 +10,8 @@ import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Caching from "./Caching.ts"
-import { escapeTag } from "./internal/engine/keys.ts"
-import * as Policy from "./internal/engine/policy.ts"
+import * as Policy from "./internal/engine/flight/callPolicy.ts"
+import { escapeTag } from "./internal/key/ofKey.ts"
 
 /**
  * Connects a cache layer with `Reactivity`: provide it instead of that one, and instead of `Reactivity.layer`.

@@ -12,23 +12,28 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "./CacheError.ts"
 import type { CacheEvent, Removal } from "./CacheEvent.ts"
-import type { Eviction } from "./Eviction.ts"
 import * as Eviction_ from "./Eviction.ts"
-import * as Coherence from "./internal/engine/coherence.ts"
+import type { Eviction } from "./Eviction.ts"
 import * as Engine from "./internal/engine/engine.ts"
-import * as Entries from "./internal/engine/entries.ts"
-import * as Invalidate from "./internal/engine/invalidate.ts"
-import type { Key } from "./internal/engine/keys.ts"
-import type { ManyRequest } from "./internal/engine/many.ts"
-import * as Many from "./internal/engine/many.ts"
-import type { Counters, Engine as Model } from "./internal/engine/model.ts"
-import * as Observe from "./internal/engine/observe.ts"
-import * as Read from "./internal/engine/read.ts"
-import type { Request } from "./internal/engine/request.ts"
-import * as Whole from "./internal/engine/whole.ts"
+import type { Engine as Model } from "./internal/engine/engine.ts"
+import type { Request } from "./internal/engine/flight/request.ts"
+import * as Invalidate from "./internal/engine/invalidation/invalidate.ts"
+import * as Coherence from "./internal/engine/invalidation/tracking.ts"
+import { listen, onRemoval } from "./internal/engine/memory/removals.ts"
+import { invalidateMatching, type Progress as Progress_ } from "./internal/engine/operations/byPattern.ts"
+import { increment } from "./internal/engine/operations/counters.ts"
+import * as Whole from "./internal/engine/operations/inspect.ts"
+import { find, lookup, lookupMany } from "./internal/engine/operations/lookup.ts"
+import * as Entries from "./internal/engine/operations/set.ts"
+import { touch } from "./internal/engine/operations/touch.ts"
+import * as Read from "./internal/engine/read/read.ts"
+import * as Many from "./internal/engine/read/readMany.ts"
+import type { ManyRequest } from "./internal/engine/read/readMany.ts"
+import { type Counters, noCounters, total } from "./internal/engine/telemetry/counters.ts"
 import type { Glob } from "./internal/glob.ts"
+import type { Key } from "./internal/key/ofKey.ts"
+import type { Store } from "./ports/store.ts"
 import type { Serializer } from "./Serializer.ts"
-import type { Store } from "./Store.ts"
 
 /**
  * What a cache has done since its layer was built.
@@ -59,7 +64,7 @@ export type Known = Whole.Known
  * @category models
  * @since 0.1.0
  */
-export type Progress = Whole.Progress
+export type Progress = Progress_
 
 /**
  * A cached result, and what is known of it.
@@ -126,7 +131,7 @@ export interface MakeOptions {
   readonly storeTimeoutMillis: number
   readonly leaseMillis: number
   readonly waitMillis: number
-  readonly boundMillis: number
+  readonly maxStalenessMillis: number
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
@@ -148,7 +153,7 @@ export const defaults: MakeOptions = {
   storeTimeoutMillis: 500,
   leaseMillis: 5000,
   waitMillis: 10_000,
-  boundMillis: 10_000,
+  maxStalenessMillis: 10_000,
   shutdownMillis: 5000,
   refresh: {
     concurrency: 16,
@@ -171,33 +176,33 @@ export const make = (options: MakeOptions): Effect.Effect<Shape, never, Scope.Sc
       store: options.store && { ...options, ...options.store, budgetMillis: options.storeTimeoutMillis }
     })
     yield* Effect.addFinalizer(() => Engine.close(engine, options.shutdownMillis))
-    Coherence.follow(engine)
+    Coherence.track(engine)
     const shape: Shape = {
       read: (fiber, request) =>
         request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request),
       readMany: (fiber, many) => Many.readMany(engine, fiber, many),
-      lookup: (key) => Entries.lookup(engine, key),
-      find: (key) => Entries.find(engine, key),
-      lookupMany: (keys) => Entries.lookupMany(engine, keys),
+      lookup: (key) => lookup(engine, key),
+      find: (key) => find(engine, key),
+      lookupMany: (keys) => lookupMany(engine, keys),
       set: (key, value, options) => Entries.set(engine, key, value, options),
-      touch: (key, ttlMillis) => Entries.touch(engine, key, ttlMillis),
-      increment: (name, by, ttlMillis) => Whole.increment(engine, name, by, ttlMillis),
+      touch: (key, ttlMillis) => touch(engine, key, ttlMillis),
+      increment: (name, by, ttlMillis) => increment(engine, name, by, ttlMillis),
       invalidate: (ids) => Invalidate.invalidateIds(engine, ids),
       invalidateTags: (tags, mode) => Invalidate.invalidateTags(engine, tags, mode),
-      invalidateMatching: (glob) => Whole.invalidateMatching(engine, glob),
+      invalidateMatching: (glob) => invalidateMatching(engine, glob),
       clear: Invalidate.clear(engine),
       entries: (prefix) => Whole.entries(engine, prefix),
       size: Whole.size(engine),
       ping: Whole.ping(engine),
       stats: Effect.sync(() => statsOf(engine)),
-      listen: (listener) => Observe.listen(engine, listener),
-      onRemoval: (listener) => Observe.onRemoval(engine, listener)
+      listen: (listener) => listen(engine, listener),
+      onRemoval: (listener) => onRemoval(engine, listener)
     }
     return shape
   })
 
 const statsOf = (engine: Model): Stats => ({
-  ...Observe.total(engine),
+  ...total(engine),
   evictions: engine.memory.evictions,
   size: engine.memory.entries.size,
   classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, { ...counters }]))
@@ -227,7 +232,7 @@ export const disabled: Shape = {
   entries: () => Stream.empty,
   size: Effect.succeed(0),
   ping: Effect.void,
-  stats: Effect.sync(() => ({ ...Observe.noCounters, evictions: 0, size: 0, classes: {} })),
+  stats: Effect.sync(() => ({ ...noCounters, evictions: 0, size: 0, classes: {} })),
   listen: deaf,
   onRemoval: deaf
 }

@@ -4,43 +4,23 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Schema from "effect/Schema"
-import { CacheConfigError, type SerializerError } from "./CacheError.ts"
-import { json } from "./internal/json.ts"
+import { CacheConfigError } from "./CacheError.ts"
+import { json } from "./internal/codec/json.ts"
+import { structured } from "./internal/codec/structured.ts"
+import * as throughSchema from "./internal/codec/throughSchema.ts"
 import { refuseUnknown, requireType } from "./internal/options.ts"
-import { structured } from "./internal/structured.ts"
-import * as throughSchema from "./internal/throughSchema.ts"
+import type * as Port from "./ports/serializer.ts"
+
+export type { Codec } from "./ports/serializer.ts"
 
 /**
- * A serializer compiled for one schema. Both directions are synchronous (they answer an `Exit`) unless the schema's
- * own transformations are not.
+ * Makes a `Codec` for a schema, or for any structured value where there is none: see `Codec`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Codec<in out A, out R = never> {
-  /** 1 to 255, written beside the payload: bytes of another serializer are a miss */
-  readonly id: number
-  readonly encode: (value: A) => Effect.Effect<Uint8Array, SerializerError, R>
-  readonly decode: (bytes: Uint8Array) => Effect.Effect<A, SerializerError, R>
-}
-
-/**
- * Makes a `Codec` for a schema, or for any structured value where there is no schema (string keys). `make` throws a
- * `CacheConfigError` for a schema that it cannot serve.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Serializer {
-  readonly name: string
-  readonly contentType: string
-  /** of files that hold one value, with its dot */
-  readonly extension: string
-  readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined) => Codec<A, R>
-}
+export type Serializer = Port.Serializer
 
 /**
  * The serializer of a cache: by default JSON through the schema's own codec where there is a schema, and structured
@@ -49,11 +29,14 @@ export interface Serializer {
  * @category services
  * @since 0.1.0
  */
-export const Serializer: Context.Reference<Serializer> = Context.Reference<Serializer>("effect-cached/Serializer", {
-  defaultValue: () => standard
-})
+export const Serializer: Context.Reference<Port.Serializer> = Context.Reference<Port.Serializer>(
+  "effect-cached/Serializer",
+  {
+    defaultValue: () => standard
+  }
+)
 
-const standard: Serializer = {
+const standard: Port.Serializer = {
   name: "standard",
   contentType: "application/octet-stream",
   extension: ".bin",
@@ -107,7 +90,7 @@ export interface Options {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Serializer => {
+export const make = (options: Options): Port.Serializer => {
   const what = "Serializer.make"
   refuseUnknown(what, options, ["name", "extension", "contentType", "encode", "decode"])
   requireType(what, options, ["name", "extension"], "string")

@@ -31,51 +31,51 @@ describe.each(caches)("several caches over $name", (cache) => {
       const { counts, load } = counting()
       const read = get(load)
       expect(yield* read).toBe(1)
-      expect(yield* read.pipe(Cached.using(A))).toBe(2)
-      expect(yield* read.pipe(Cached.using(B))).toBe(3)
+      expect(yield* read.pipe(Cached.withCache(A))).toBe(2)
+      expect(yield* read.pipe(Cached.withCache(B))).toBe(3)
       expect(yield* read).toBe(1)
-      expect(yield* Cached.using(read, A)).toBe(2)
-      expect(yield* Cached.using(read, B)).toBe(3)
+      expect(yield* Cached.withCache(read, A)).toBe(2)
+      expect(yield* Cached.withCache(read, B)).toBe(3)
       expect(counts.started).toBe(3)
     }).pipe(Effect.provide(both(cache))))
 
   it.effect("operations and invalidations are those of the cache they use", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 0)
-      yield* Cached.set("k", 1).pipe(Cached.using(A))
-      yield* Cached.set("k", 2, { tags: ["t"] }).pipe(Cached.using(B))
+      yield* Cached.set("k", 1).pipe(Cached.withCache(A))
+      yield* Cached.set("k", 2, { tags: ["t"] }).pipe(Cached.withCache(B))
       const all = Effect.gen(function*() {
         const found = [
           yield* Cached.getOption("k"),
-          yield* Cached.getOption("k").pipe(Cached.using(A)),
-          yield* Cached.getOption("k").pipe(Cached.using(B))
+          yield* Cached.getOption("k").pipe(Cached.withCache(A)),
+          yield* Cached.getOption("k").pipe(Cached.withCache(B))
         ]
         return found.map(Option.getOrUndefined)
       })
       expect(yield* all).toEqual([0, 1, 2])
-      yield* Cached.invalidate("k").pipe(Cached.using(A))
+      yield* Cached.invalidate("k").pipe(Cached.withCache(A))
       expect(yield* all).toEqual([0, undefined, 2])
       yield* Cached.invalidateTag("t")
-      yield* Cached.invalidateTag("t").pipe(Cached.using(A))
+      yield* Cached.invalidateTag("t").pipe(Cached.withCache(A))
       expect(yield* all).toEqual([0, undefined, 2])
-      yield* Cached.invalidateTag("t").pipe(Cached.using(B))
+      yield* Cached.invalidateTag("t").pipe(Cached.withCache(B))
       expect(yield* all).toEqual([0, undefined, undefined])
-      yield* Cached.clear.pipe(Cached.using(B))
+      yield* Cached.clear.pipe(Cached.withCache(B))
       expect(yield* all).toEqual([0, undefined, undefined])
-      yield* Cached.set("l", 1).pipe(Cached.using(B))
-      expect(yield* Stream.runCollect(Cached.using(Cached.scan(), B))).toEqual(["l"])
+      yield* Cached.set("l", 1).pipe(Cached.withCache(B))
+      expect(yield* Stream.runCollect(Cached.withCache(Cached.scan(), B))).toEqual(["l"])
       expect(yield* Stream.runCollect(Cached.scan())).toEqual(["k"])
     }).pipe(Effect.provide(both(cache))))
 
   it.effect("each counts for itself", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const read = get(load).pipe(Cached.using(A))
+      const read = get(load).pipe(Cached.withCache(A))
       yield* read
       yield* read
       const { loads } = yield* Cached.stats
-      const a = yield* Cached.stats.pipe(Cached.using(A))
-      const b = yield* Cached.stats.pipe(Cached.using(B))
+      const a = yield* Cached.stats.pipe(Cached.withCache(A))
+      const b = yield* Cached.stats.pipe(Cached.withCache(B))
       expect([loads, a.loads, b.loads]).toEqual([0, 1, 0])
       expect(a.hits + a.storeHits).toBe(1)
     }).pipe(Effect.provide(both(cache))))
@@ -83,28 +83,28 @@ describe.each(caches)("several caches over $name", (cache) => {
   it.effect("the nearest using wins, before that of what is around it", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const inner = get(load).pipe(Cached.using(A), Cached.using(B))
+      const inner = get(load).pipe(Cached.withCache(A), Cached.withCache(B))
       expect(yield* inner).toBe(1)
-      expect(yield* get(load).pipe(Cached.using(A))).toBe(1)
-      expect(yield* get(load).pipe(Cached.using(B))).toBe(2)
+      expect(yield* get(load).pipe(Cached.withCache(A))).toBe(1)
+      expect(yield* get(load).pipe(Cached.withCache(B))).toBe(2)
       // after it the one around counts again, also where it fails
       const around = Effect.gen(function*() {
         const before = yield* get(load)
-        yield* Effect.exit(Cached.using(Effect.fail("no"), A))
+        yield* Effect.exit(Cached.withCache(Effect.fail("no"), A))
         return [before, yield* get(load)]
       })
-      expect(yield* around.pipe(Cached.using(B))).toEqual([2, 2])
+      expect(yield* around.pipe(Cached.withCache(B))).toEqual([2, 2])
     }).pipe(Effect.provide(both(cache))))
 
   it.effect("what a load reads is of the same cache, unless it says another", () =>
     Effect.gen(function*() {
       const inner = counting()
       const elsewhere = counting()
-      const load = Effect.all([get(inner.load, "inner"), get(elsewhere.load, "elsewhere").pipe(Cached.using(B))])
-      yield* get(load, "outer").pipe(Cached.using(A))
-      yield* get(inner.load, "inner").pipe(Cached.using(A))
+      const load = Effect.all([get(inner.load, "inner"), get(elsewhere.load, "elsewhere").pipe(Cached.withCache(B))])
+      yield* get(load, "outer").pipe(Cached.withCache(A))
+      yield* get(inner.load, "inner").pipe(Cached.withCache(A))
       expect(inner.counts.started).toBe(1)
-      yield* get(elsewhere.load, "elsewhere").pipe(Cached.using(B))
+      yield* get(elsewhere.load, "elsewhere").pipe(Cached.withCache(B))
       expect(elsewhere.counts.started).toBe(1)
       yield* get(inner.load, "inner")
       expect(inner.counts.started).toBe(2)
@@ -114,14 +114,14 @@ describe.each(caches)("several caches over $name", (cache) => {
     Effect.gen(function*() {
       let loads = 0
       const strategy = Strategy.ttl({ ttl: "1 hour" })
-      const square = Cached.using(
+      const square = Cached.withCache(
         Cached.fn(Squared, { lookup: ({ n }) => Effect.sync(() => n * n + 1000 * loads++), strategy }),
         A
       )
       expect(yield* square({ n: 2 })).toBe(4)
       expect(yield* square({ n: 2 })).toBe(4)
       expect(CacheKey.id(square.key({ n: 2 }))).toBe(CacheKey.id(new Squared({ n: 2 })))
-      expect(yield* Cached.has(square.key({ n: 2 })).pipe(Cached.using(A))).toBe(true)
+      expect(yield* Cached.has(square.key({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
       expect(yield* Cached.has(square.key({ n: 2 }))).toBe(false)
       expect(yield* square.refresh({ n: 2 })).toBe(1004)
       expect(yield* square({ n: 2 })).toBe(1004)
@@ -130,7 +130,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       yield* Cached.invalidateAll(Squared)
       expect(yield* square({ n: 2 })).toBe(2004)
 
-      const squares = Cached.using(
+      const squares = Cached.withCache(
         Cached.many(Squared, {
           lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n * n))),
           strategy
@@ -154,7 +154,7 @@ describe("one cache that reads another", () => {
   it.effect("may do so under the same key", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(10)
-      const near = get(load).pipe(Cached.using(B), (far) => get(far), Cached.using(A))
+      const near = get(load).pipe(Cached.withCache(B), (far) => get(far), Cached.withCache(A))
       const readers = yield* Effect.forEach([1, 2, 3], () => start(near))
       yield* TestClock.adjust(10)
       expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1), Exit.succeed(1)])
@@ -163,8 +163,8 @@ describe("one cache that reads another", () => {
 
   const cycle = (id: string): Effect.Effect<number, never, A | B> =>
     Effect.suspend(() => cycle(id)).pipe(
-      (self) => get(self, id).pipe(Cached.using(B)),
-      (self) => get(self, id).pipe(Cached.using(A))
+      (self) => get(self, id).pipe(Cached.withCache(B)),
+      (self) => get(self, id).pipe(Cached.withCache(A))
     )
 
   it.effect("a circle through both is a CacheCycle that names its way, no deadlock", () =>
@@ -180,10 +180,10 @@ describe("one cache that reads another", () => {
   it.effect("so is one that two fibers close, each from its side", () =>
     Effect.gen(function*() {
       const a: Effect.Effect<number, never, A | B> = Effect.suspend(() => Effect.andThen(Effect.sleep(10), b)).pipe(
-        (self) => get(self, "a").pipe(Cached.using(A))
+        (self) => get(self, "a").pipe(Cached.withCache(A))
       )
       const b: Effect.Effect<number, never, A | B> = Effect.suspend(() => Effect.andThen(Effect.sleep(10), a)).pipe(
-        (self) => get(self, "b").pipe(Cached.using(B))
+        (self) => get(self, "b").pipe(Cached.withCache(B))
       )
       const readers = [yield* start(a), yield* start(b)]
       yield* TestClock.adjust(100)
@@ -202,7 +202,7 @@ describe("one cache that reads another", () => {
           ? Effect.succeed(0)
           : Effect.suspend(() => Effect.map(deep(n - 1), (m) => m + 1)).pipe(
             (self) => get(self, `${n}`),
-            (self) => n % 2 === 0 ? Cached.using(self, A) : Cached.using(self, B)
+            (self) => n % 2 === 0 ? Cached.withCache(self, A) : Cached.withCache(self, B)
           )
       expect(yield* deep(5000)).toBe(5000)
       // what ends at once lands by itself; what waits lands in a row
@@ -211,7 +211,7 @@ describe("one cache that reads another", () => {
           ? Effect.as(Effect.sleep(10), 0)
           : Effect.suspend(() => Effect.map(slow(n - 1), (m) => m + 1)).pipe(
             (self) => get(self, `slow ${n}`),
-            (self) => n % 2 === 0 ? Cached.using(self, A) : Cached.using(self, B)
+            (self) => n % 2 === 0 ? Cached.withCache(self, A) : Cached.withCache(self, B)
           )
       const reader = yield* start(slow(5000))
       yield* settle
@@ -223,13 +223,13 @@ describe("one cache that reads another", () => {
     Effect.gen(function*() {
       const { counts, load } = counting(10)
       const deep = (n: number): Effect.Effect<number, never, A | B> =>
-        get(n === 0 ? load : Effect.suspend(() => deep(n - 1)), `${n}`).pipe(Cached.using(B), (far) =>
-          Cached.using(get(far, `${n}`), A))
+        get(n === 0 ? load : Effect.suspend(() => deep(n - 1)), `${n}`).pipe(Cached.withCache(B), (far) =>
+          Cached.withCache(get(far, `${n}`), A))
       const reader = yield* start(deep(2000))
       yield* settle
       yield* Fiber.interrupt(reader)
       expect(counts).toEqual({ started: 1, ended: 0, interrupted: 1 })
-      expect(yield* Cached.size.pipe(Cached.using(B))).toBe(0)
+      expect(yield* Cached.size.pipe(Cached.withCache(B))).toBe(0)
     }).pipe(Effect.provide(memories)))
 
   it.effect("does not keep what it has made of a stale value", () =>
@@ -237,23 +237,23 @@ describe("one cache that reads another", () => {
       let up = true
       const source = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
         Cached.softTtl({ key: "source", ttl: "1 hour", softTtl: "1 minute" }),
-        Cached.using(B)
+        Cached.withCache(B)
       )
       const { counts, load } = counting()
-      const page = get(Effect.zip(source, load), "page").pipe(Cached.using(A))
+      const page = get(Effect.zip(source, load), "page").pipe(Cached.withCache(A))
       yield* source
       up = false
       yield* TestClock.adjust("2 minutes")
       expect(yield* page).toEqual(["good", 1])
       expect(yield* page).toEqual(["good", 2])
       expect(counts.started).toBe(2)
-      expect((yield* Cached.stats.pipe(Cached.using(A))).refused).toBe(2)
+      expect((yield* Cached.stats.pipe(Cached.withCache(A))).refused).toBe(2)
     }).pipe(Effect.provide(memories)))
 
   it.effect("a load says of its own result only, whichever cache is disabled", () =>
     Effect.gen(function*() {
       const strategy = Strategy.ttl({ ttl: "1 hour" })
-      const inner = Cached.using(
+      const inner = Cached.withCache(
         Cached.fn(Squared, {
           lookup: ({ n }) =>
             Effect.gen(function*() {
@@ -265,20 +265,20 @@ describe("one cache that reads another", () => {
         }),
         B
       )
-      const outer = Cached.using(Cached.fn(Squared, { lookup: inner, strategy }), A)
+      const outer = Cached.withCache(Cached.fn(Squared, { lookup: inner, strategy }), A)
       yield* outer({ n: 2 })
-      expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.using(A))).toBe(true)
+      expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
       yield* outer.refresh({ n: 2 })
-      expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.using(A))).toBe(true)
-      const many = Cached.using(
+      expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
+      const many = Cached.withCache(
         Cached.many(Squared, {
           lookup: (keys) => Effect.as(Cached.annotate({ ttl: 0 }), keys.map(({ n }) => Exit.succeed(n * n))),
           strategy
         }),
         B
       )
-      yield* get(many([{ n: 2 }]), "many").pipe(Cached.using(A))
-      expect(yield* Cached.has("many").pipe(Cached.using(A))).toBe(true)
+      yield* get(many([{ n: 2 }]), "many").pipe(Cached.withCache(A))
+      expect(yield* Cached.has("many").pipe(Cached.withCache(A))).toBe(true)
     }).pipe(Effect.provide(Layer.merge(memories, CacheLayer.named(B, CacheLayer.disabled)))))
 
   it.effect("closes before it where it is built over it: its load finds the other open", () =>
@@ -289,8 +289,8 @@ describe("one cache that reads another", () => {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(over, scope)
       const { load } = counting()
-      const page = get(Effect.andThen(Effect.sleep("1 second"), get(load).pipe(Cached.using(B))), "page")
-      const reader = yield* start(page.pipe(Cached.using(A), Effect.provide(context)))
+      const page = get(Effect.andThen(Effect.sleep("1 second"), get(load).pipe(Cached.withCache(B))), "page")
+      const reader = yield* start(page.pipe(Cached.withCache(A), Effect.provide(context)))
       const closing = yield* start(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("1 second")
       expect(ended(reader)).toEqual(Exit.succeed(1))
@@ -302,13 +302,13 @@ describe("policies and watching hold for all caches", () => {
   it.effect("a policy around reads of both", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
-      const one = get(load).pipe(Cached.using(A))
-      const two = get(load).pipe(Cached.using(B))
+      const one = get(load).pipe(Cached.withCache(A))
+      const two = get(load).pipe(Cached.withCache(B))
       yield* Effect.all([one, two])
       expect(yield* Effect.all([one, two]).pipe(CachePolicy.bypass)).toEqual([3, 4])
       expect(yield* Effect.all([one, two]).pipe(CachePolicy.refresh)).toEqual([5, 6])
       expect(yield* Effect.all([one, two])).toEqual([5, 6])
-      expect(yield* one.pipe(CachePolicy.bypass, Cached.using(B))).toBe(7)
+      expect(yield* one.pipe(CachePolicy.bypass, Cached.withCache(B))).toBe(7)
       expect(counts.started).toBe(7)
     }).pipe(Effect.provide(memories)))
 
@@ -316,12 +316,12 @@ describe("policies and watching hold for all caches", () => {
     Effect.gen(function*() {
       const heard: Array<string> = []
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.using(Cached.events, A), (event) => Effect.sync(() => heard.push(event._tag))),
+        Stream.runForEach(Cached.withCache(Cached.events, A), (event) => Effect.sync(() => heard.push(event._tag))),
         { startImmediately: true }
       )
       yield* settle
-      const inner = get(Effect.succeed(1), "inner").pipe(Cached.using(B))
-      const [, reads] = yield* Cached.detect(get(inner, "outer").pipe(Cached.using(A)))
+      const inner = get(Effect.succeed(1), "inner").pipe(Cached.withCache(B))
+      const [, reads] = yield* Cached.detect(get(inner, "outer").pipe(Cached.withCache(A)))
       expect(reads.map(({ key, source }) => `${key}: ${source}`)).toEqual(["inner: load", "outer: load"])
       yield* settle
       expect(heard).toEqual(["Miss", "Load"])
@@ -332,7 +332,7 @@ describe("policies and watching hold for all caches", () => {
       const fake = fakeStore()
       const broken = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
       fake.behave = () => ({ before: Effect.fail(broken) })
-      const read = get(Effect.succeed(1)).pipe(Cached.using(A))
+      const read = get(Effect.succeed(1)).pipe(Cached.withCache(A))
       const failure = yield* Effect.flip(CachePolicy.strict(read)).pipe(
         Effect.provide(CacheLayer.named(A, over(fake)))
       )
@@ -356,8 +356,8 @@ describe("named", () => {
       for (const layer of [layers, constant]) {
         const { load } = counting()
         yield* Effect.gen(function*() {
-          yield* get(load).pipe(Cached.using(A))
-          yield* get(load).pipe(Cached.using(B))
+          yield* get(load).pipe(Cached.withCache(A))
+          yield* get(load).pipe(Cached.withCache(B))
         }).pipe(Effect.provide(Layer.fresh(layer)))
         expect([one.entries.size, two.entries.size]).toEqual([1, 1])
         one.entries.clear()
@@ -404,7 +404,7 @@ describe("named", () => {
         CacheLayer.named(A, CacheLayer.disabled),
         CacheLayer.named(B, CacheLayer.disabled)
       )
-      const reads = Effect.all([get(load).pipe(Cached.using(A)), get(load).pipe(Cached.using(B))])
+      const reads = Effect.all([get(load).pipe(Cached.withCache(A)), get(load).pipe(Cached.withCache(B))])
       expect(yield* reads.pipe(Effect.provide(disabled))).toEqual([1, 2])
     }))
 
@@ -412,10 +412,10 @@ describe("named", () => {
     Effect.gen(function*() {
       const main = CacheLayer.memory()
       const { counts, load } = counting()
-      const shared = get(load).pipe(Cached.using(B))
+      const shared = get(load).pipe(Cached.withCache(B))
       yield* Effect.gen(function*() {
         yield* get(load)
-        expect(yield* get(shared, "outer").pipe(Cached.using(A))).toBe(1)
+        expect(yield* get(shared, "outer").pipe(Cached.withCache(A))).toBe(1)
         expect(counts.started).toBe(1)
       }).pipe(
         Effect.provide(Layer.mergeAll(main, CacheLayer.named(B, main), CacheLayer.named(A, CacheLayer.memory())))
@@ -428,7 +428,7 @@ describe("named", () => {
       const recorded = CacheLayer.named(A, RecordingCache.layer(CacheLayer.memory()))
       yield* Effect.gen(function*() {
         yield* get(load)
-        yield* get(load).pipe(Cached.using(A))
+        yield* get(load).pipe(Cached.withCache(A))
         const { reads } = yield* RecordingCache.RecordingCache
         expect(yield* reads("k")).toEqual(["load"])
         expect((yield* Cached.stats).loads).toBe(1)
@@ -438,12 +438,12 @@ describe("named", () => {
   it("what is no service and no layer is refused at once", () => {
     expect(() => CacheLayer.named("A" as never, CacheLayer.memory())).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.named(A, {} as never)).toThrow(CacheError.CacheConfigError)
-    expect(() => Cached.using("A" as never)(Effect.void)).toThrow(CacheError.CacheConfigError)
-    expect(() => Cached.using(Effect.void, {} as never)).toThrow(CacheError.CacheConfigError)
+    expect(() => Cached.withCache("A" as never)(Effect.void)).toThrow(CacheError.CacheConfigError)
+    expect(() => Cached.withCache(Effect.void, {} as never)).toThrow(CacheError.CacheConfigError)
   })
 
   it("a cache that is not provided says its name", async () => {
-    const read = get(Effect.succeed(1)).pipe(Cached.using(A)) as Effect.Effect<number>
+    const read = get(Effect.succeed(1)).pipe(Cached.withCache(A)) as Effect.Effect<number>
     await expect(Effect.runPromise(read)).rejects.toThrow("A")
   })
 
@@ -453,13 +453,13 @@ describe("named", () => {
         CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer.pipe(Cached.tapStore({ prefix }))))
       const { load } = counting()
       yield* Effect.gen(function*() {
-        const one = get(load).pipe(Cached.using(A))
-        const two = get(load).pipe(Cached.using(B))
+        const one = get(load).pipe(Cached.withCache(A))
+        const two = get(load).pipe(Cached.withCache(B))
         expect(yield* Effect.all([one, two])).toEqual([1, 2])
         expect(yield* Effect.all([one, two])).toEqual([1, 2])
-        yield* Cached.clear.pipe(Cached.using(A))
+        yield* Cached.clear.pipe(Cached.withCache(A))
         expect(yield* Effect.all([one, two])).toEqual([3, 2])
-        expect(yield* Cached.size.pipe(Cached.using(A))).toBe(1)
+        expect(yield* Cached.size.pipe(Cached.withCache(A))).toBe(1)
         const store = yield* Store.Store
         expect((yield* Stream.runCollect(store.scan({}))).map(({ id }) => id).toSorted()).toEqual(["a/k", "b/k"])
       }).pipe(
@@ -476,7 +476,7 @@ describe("from plain async code", () => {
     const runtime = ManagedRuntime.make(Layer.merge(CacheLayer.memory(), CacheLayer.named(A, CacheLayer.memory())))
     const read = get(load)
     expect(await Promise.all([runtime.runPromise(read), runtime.runPromise(read)])).toEqual([1, 1])
-    expect(await runtime.runPromise(Cached.using(read, A))).toBe(2)
+    expect(await runtime.runPromise(Cached.withCache(read, A))).toBe(2)
     expect(await runtime.runPromise(read)).toBe(1)
     expect(counts.started).toBe(2)
     const { read: readClosed } = await runtime.runPromise(Effect.map(Caching.Caching, (caching) => caching))

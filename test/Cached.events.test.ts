@@ -4,8 +4,8 @@ import { Cached, type CacheEvent, CacheKey, CacheLayer, Caching, Strategy } from
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
-import type { Engine } from "../src/internal/engine/model.ts"
-import * as Observe from "../src/internal/engine/observe.ts"
+import type { Engine } from "../src/internal/engine/engine.ts"
+import { listen, onRemoval } from "../src/internal/engine/memory/removals.ts"
 import { caches, counting, fakeStore, over, settle, start } from "./promises/caches.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
@@ -377,17 +377,17 @@ describe("who listens", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it("costs nothing any more when nobody is left", () => {
-    const engine = { watchers: Observe.make(), memory: { onRemoval: undefined } } as unknown as Engine
-    const first = Observe.listen(engine, () => {})
-    const second = Observe.listen(engine, () => {})
-    const removals = Observe.onRemoval(engine, () => {})
-    expect([engine.watchers.events?.length, engine.memory.onRemoval?.length]).toEqual([2, 3])
+    const engine = { listeners: { events: undefined }, memory: { onRemoval: undefined } } as unknown as Engine
+    const first = listen(engine, () => {})
+    const second = listen(engine, () => {})
+    const removals = onRemoval(engine, () => {})
+    expect([engine.listeners.events?.length, engine.memory.onRemoval?.length]).toEqual([2, 3])
     first()
     first()
-    expect([engine.watchers.events?.length, engine.memory.onRemoval?.length]).toEqual([1, 2])
+    expect([engine.listeners.events?.length, engine.memory.onRemoval?.length]).toEqual([1, 2])
     second()
     removals()
-    expect([engine.watchers.events, engine.memory.onRemoval]).toEqual([undefined, undefined])
+    expect([engine.listeners.events, engine.memory.onRemoval]).toEqual([undefined, undefined])
   })
 
   it.effect("to a cache that is switched off hears nothing", () =>

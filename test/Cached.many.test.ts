@@ -441,8 +441,8 @@ describe("CA-10 · Cached.many", () => {
         get: (id, tags) => counted("get", store.get(id, tags)),
         getMany: (ids) => counted("getMany", store.getMany(ids)),
         markers: (tags) => counted("markers", store.markers(tags)),
-        take: (id, options) => counted("take", store.take(id, options)),
-        put: (id, generation, entry) => counted("put", store.put(id, generation, entry))
+        acquire: (id, options) => counted("acquire", store.acquire(id, options)),
+        commit: (id, generation, entry) => counted("commit", store.commit(id, generation, entry))
       }
       const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, watched))
       const count = (name: string) => asked.filter((one) => one === name).length
@@ -455,7 +455,7 @@ describe("CA-10 · Cached.many", () => {
         const loading = yield* start(users(all))
         yield* TestClock.adjust("40 millis")
         expect(values(yield* Fiber.join(loading)).length).toBe(50)
-        expect([count("getMany"), count("get"), count("markers"), count("take"), count("put")])
+        expect([count("getMany"), count("get"), count("markers"), count("acquire"), count("commit")])
           .toEqual([1, 0, 50, 50, 50])
         expect(most).toBe(50)
         asked.length = 0
@@ -476,7 +476,7 @@ describe("CA-10 · Cached.many", () => {
         ...fake.store,
         get: (id, tags) => note("get", fake.store.get(id, tags)),
         getMany: (ids) => note("getMany", fake.store.getMany(ids)),
-        take: (id, options) => note("take", fake.store.take(id, options))
+        acquire: (id, options) => note("acquire", fake.store.acquire(id, options))
       }
       return within(
         Layer.provide(CacheLayer.layerWith({ storeTimeout: "100 millis" }), Layer.succeed(Store.Store, hanging)),
@@ -635,10 +635,10 @@ describe("CA-10 · Cached.many", () => {
         const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
         // a process that took the keys and was never heard of again
         for (const id of [1, 2]) {
-          yield* store.take(CacheKey.id(new User({ id })), {
+          yield* store.acquire(CacheKey.id(new User({ id })), {
             owner: "dead",
             leaseMillis: 1000,
-            seen: undefined,
+            rejectedWriteId: undefined,
             join: false
           })
         }

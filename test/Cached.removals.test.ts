@@ -112,9 +112,12 @@ describe("what other processes do", () => {
           yield* TestClock.adjust("50 millis")
           yield* ttl("b", 3)
         }
-        expect((yield* gone)[0]).toEqual(["b", "doubted", 2])
+        expect((yield* gone)[0]).toEqual(["b", "unverified", 2])
       })
-      const cache = Layer.provide(CacheLayer.layerWith({ bound: "10 seconds" }), Layer.succeed(Store.Store, shared))
+      const cache = Layer.provide(
+        CacheLayer.layerWith({ maxStaleness: "10 seconds" }),
+        Layer.succeed(Store.Store, shared)
+      )
       yield* within(cache, Effect.scoped(test))
     }))
 })

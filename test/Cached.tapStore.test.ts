@@ -78,8 +78,8 @@ const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDeco
 const textIn = (store: Store.Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => textOf(entry))
 const idsIn = (store: Store.Store) =>
   Effect.map(Stream.runCollect(store.scan()), (all) => Array.from(all, ({ id }) => id).toSorted())
-const asking = (owner: string) => ({ owner, leaseMillis: 2000, seen: undefined, join: false })
-const generationOf = (taken: Store.Taken) => taken._tag === "Lead" ? taken.generation : ""
+const asking = (owner: string) => ({ owner, leaseMillis: 2000, rejectedWriteId: undefined, join: false })
+const generationOf = (taken: Store.Acquired) => taken._tag === "Granted" ? taken.generation : ""
 
 const units = ["a", ":", "/", "%", "2", "F", "~"]
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: units.length - 1 }))
@@ -154,7 +154,7 @@ describe("the parts of a store are disjoint (CA-21)", () => {
       const a = part(store, "a")
       expect((yield* a.get("id", [])).entry).toBeUndefined()
       expect(yield* a.size).toBe(0)
-      expect((yield* a.take("id", asking("me")))._tag).toBe("Lead")
+      expect((yield* a.acquire("id", asking("me")))._tag).toBe("Granted")
     }))
 })
 
@@ -168,22 +168,22 @@ describe("clear empties one part alone", () => {
     withTimePassing(Effect.gen(function*() {
       const [first, second] = yield* two
       const [mine, theirs, others] = [part(first, "a"), part(second, "a"), part(second, "b")]
-      const cold = generationOf(yield* theirs.take("cold", asking("them")))
-      const other = generationOf(yield* others.take("cold", asking("others")))
+      const cold = generationOf(yield* theirs.acquire("cold", asking("them")))
+      const other = generationOf(yield* others.acquire("cold", asking("others")))
       yield* mine.clear
-      expect(yield* theirs.put("cold", cold, entry("old"))).toBe(false)
+      expect(yield* theirs.commit("cold", cold, entry("old"))).toBe(false)
       expect(yield* textIn(theirs, "cold")).toBeUndefined()
-      expect(yield* others.put("cold", other, entry("b"))).toBe(true)
+      expect(yield* others.commit("cold", other, entry("b"))).toBe(true)
     })))
 
   it.effect("and who comes next may load and store", () =>
     withTimePassing(Effect.gen(function*() {
       const a = part(MemoryStore.make(), "a")
-      yield* a.take("cold", asking("first"))
+      yield* a.acquire("cold", asking("first"))
       yield* a.clear
       yield* Effect.sleep("3 seconds")
-      const generation = generationOf(yield* a.take("cold", asking("second")))
-      expect(yield* a.put("cold", generation, entry("new"))).toBe(true)
+      const generation = generationOf(yield* a.acquire("cold", asking("second")))
+      expect(yield* a.commit("cold", generation, entry("new"))).toBe(true)
       expect(yield* textIn(a, "cold")).toBe("new")
     })))
 
@@ -205,7 +205,7 @@ describe("clear empties one part alone", () => {
         scan: () =>
           Stream.fromEffect(new CacheError.StoreError({ store: "m", operation: "scan", reason: "Unsupported" }))
       }
-      const slow = { ...inner, drop: () => Effect.never }
+      const slow = { ...inner, remove: () => Effect.never }
       for (const store of [unlisted, slow]) {
         const a = part(store, "a")
         yield* a.set("id", entry("x"))
@@ -213,23 +213,23 @@ describe("clear empties one part alone", () => {
         expect(yield* textIn(a, "id")).toBeUndefined()
         expect(a.getUnsafe?.("id", []).entry).toBeUndefined()
         expect(yield* a.getMany(["id"])).toEqual([undefined])
-        expect((yield* a.take("id", asking("me")))._tag).toBe("Lead")
+        expect((yield* a.acquire("id", asking("me")))._tag).toBe("Granted")
         expect(yield* a.set("id", entry("y"), { _tag: "IfAbsent" })).toBe(true)
         expect(yield* textIn(a, "id")).toBe("y")
       }
     }))
 
-  it.effect("and a put that passes while it is cleared is not seen", () =>
+  it.effect("and a commit that passes while it is cleared is not seen", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       // the clear comes after the question whether the load may be stored still
       const racing: Store.Store = {
         ...inner,
-        put: (...call) => Effect.andThen(part(inner, "a").clear, inner.put(...call))
+        commit: (...call) => Effect.andThen(part(inner, "a").clear, inner.commit(...call))
       }
       const a = part(racing, "a")
-      const generation = generationOf(yield* a.take("id", asking("me")))
-      yield* a.put("id", generation, entry("old"))
+      const generation = generationOf(yield* a.acquire("id", asking("me")))
+      yield* a.commit("id", generation, entry("old"))
       expect(yield* textIn(a, "id")).toBeUndefined()
     }))
 })
@@ -269,7 +269,6 @@ describe("changes of a part", () => {
   it("a part of a synchronous store is synchronous", () => {
     const a = part(MemoryStore.make(), "a")
     Effect.runSync(a.set("id", entry("x")))
-    expect(a.capabilities.synchronous).toBe(true)
     expect(textOf(a.getUnsafe?.("id", []).entry)).toBe("x")
   })
 
@@ -278,10 +277,10 @@ describe("changes of a part", () => {
       const asked: Array<unknown> = []
       const store = {
         ...MemoryStore.make(),
-        renew: (...call: ReadonlyArray<unknown>) => Effect.sync(() => asked.push(call))
+        later: (...call: ReadonlyArray<unknown>) => Effect.sync(() => asked.push(call))
       }
       const a = part(store, "a") as unknown as typeof store
-      yield* a.renew("id", 1)
+      yield* a.later("id", 1)
       expect(asked).toEqual([["a/id", 1]])
     }))
 })
@@ -316,8 +315,8 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       expect(calls).toEqual([
         "memory get answe Success",
         "memory markers t Success",
-        "memory take answe Success",
-        "memory put answe Success",
+        "memory acquire answe Success",
+        "memory commit answe Success",
         "memory remove answe Success",
         "memory invalidateTags t Success",
         "memory clear  Success"
@@ -334,18 +333,16 @@ describe("around (CA-20, CA-22, AI-21)", () => {
         })
       )
       expect(store.getUnsafe).toBeUndefined()
-      expect(store.capabilities.synchronous).toBe(false)
       const id = "id"
       const operations: Record<string, Effect.Effect<unknown, unknown>> = {
         get: store.get(id, []),
         getMany: store.getMany([id]),
         set: store.set(id, entry("x")),
         remove: store.remove(id),
-        take: store.take(id, asking("me")),
-        put: store.put(id, "", entry("x")),
-        keep: store.keep(id, "me", 1),
+        acquire: store.acquire(id, asking("me")),
+        commit: store.commit(id, "", entry("x")),
+        renew: store.renew(id, "me", 1),
         release: store.release(id, "me"),
-        drop: store.drop(id),
         markers: store.markers([]),
         invalidateTags: store.invalidateTags([]),
         size: store.size,
@@ -380,13 +377,13 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const path: Store.Store & { readonly path: string } = {
         ...inner,
         path: "/tmp",
-        take: (...call) => Effect.map(inner.take(...call), (taken) => ({ ...taken, more: 3 }))
+        acquire: (...call) => Effect.map(inner.acquire(...call), (taken) => ({ ...taken, more: 3 }))
       }
       for (const tap of Object.values(taps)) {
         const store = yield* over(path, tap)
         expect(store).toMatchObject({ path: "/tmp" })
-        expect(yield* store.take("id", asking("me"))).toMatchObject({ _tag: "Lead", more: 3 })
-        yield* store.drop("id")
+        expect(yield* store.acquire("id", asking("me"))).toMatchObject({ _tag: "Granted", more: 3 })
+        yield* store.remove("id")
       }
     }).pipe(Effect.scoped))
 
@@ -425,7 +422,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
               parents.push(span._tag === "Some" ? span.value.name : undefined)))
       })
       const store = yield* over(MemoryStore.make(), tap).pipe(Effect.withSpan("building"))
-      yield* store.drop("id").pipe(Effect.withSpan("asking"))
+      yield* store.remove("id").pipe(Effect.withSpan("asking"))
       expect(parents).toEqual(["asking"])
     }))
 })
@@ -437,11 +434,11 @@ describe("payloads out of range (CA-21)", () => {
     Effect.gen(function*() {
       const store = yield* over(MemoryStore.make(), sized)
       for (const text of ["", "1", "12345"]) {
-        const generation = generationOf(yield* store.take("id", asking("me")))
+        const generation = generationOf(yield* store.acquire("id", asking("me")))
         const refused = { reason: "TooLarge", store: "memory" }
-        expect(yield* Effect.flip(store.put("id", generation, entry(text)))).toMatchObject({
+        expect(yield* Effect.flip(store.commit("id", generation, entry(text)))).toMatchObject({
           ...refused,
-          operation: "put"
+          operation: "commit"
         })
         expect(yield* Effect.flip(store.set("id", entry(text)))).toMatchObject({ ...refused, operation: "set" })
         expect(yield* textIn(store, "id")).toBeUndefined()
@@ -458,10 +455,10 @@ describe("payloads out of range (CA-21)", () => {
       yield* store.set("id", entry("old"))
       yield* Effect.flip(store.set("id", entry("12345"), { _tag: "IfAbsent" }))
       expect(yield* textIn(store, "id")).toBe("old")
-      const generation = generationOf(yield* store.take("id", { ...asking("me"), seen: "0".repeat(32) }))
+      const generation = generationOf(yield* store.acquire("id", { ...asking("me"), rejectedWriteId: "0".repeat(32) }))
       yield* Effect.flip(store.set("id", entry("12345")))
       expect(yield* textIn(store, "id")).toBeUndefined()
-      expect(yield* store.put("id", generation, entry("new"))).toBe(false)
+      expect(yield* store.commit("id", generation, entry("new"))).toBe(false)
     }))
 
   it.effect("stay in memory, and the program goes on", () =>

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SeededScheduler from "../src/testing/SeededScheduler.ts"
-import { findMutant, mutants } from "./simulation/mutants.ts"
+import { faults } from "./deliberateFaults/engine.ts"
+import { findFault } from "./simulation/findFault.ts"
 import { simulate } from "./simulation/simulate.ts"
 import { type Failure, sweep } from "./simulation/sweep.ts"
 
@@ -40,15 +41,9 @@ describe("seeded schedules", () => {
   })
 })
 
-describe("deliberate faults", async () => {
-  const names = await mutants()
-
-  it("are kept in sufficient number", () => {
-    assert.isAtLeast(names.length, 12)
-  })
-
-  it.concurrent.each(names)("%s is found", async (name) => {
-    assert.isDefined(await findMutant(name, 6000))
+describe("deliberate faults", () => {
+  it.concurrent.each(faults)("$name: is found", async (fault) => {
+    assert.isDefined(await findFault(fault, 6000))
   }, 120_000)
 })
 

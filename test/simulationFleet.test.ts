@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { faults } from "./deliberateFaults/severalEngines.ts"
+import { findFaultOfSeveral } from "./simulation/findFault.ts"
 import { simulateFleet } from "./simulation/fleet.ts"
 import { sweepFleet } from "./simulation/fleetSweep.ts"
-import { findMutant, mutants } from "./simulation/mutants.ts"
 
 describe("several processes on one store, under seeded schedules", () => {
   it("load alone, hear of invalidations in time, wait for nobody too long, and leave nothing behind", async () => {
@@ -30,8 +31,8 @@ describe("several processes on one store, under seeded schedules", () => {
   })
 })
 
-describe("deliberate faults between processes", async () => {
-  it.each(await mutants("mutants-fleet"))("%s is found", async (name) => {
-    assert.isDefined(await findMutant(name, 500, "mutants-fleet"))
+describe("deliberate faults between processes", () => {
+  it.each(faults)("$name: is found", async (fault) => {
+    assert.isDefined(await findFaultOfSeveral(fault, 500))
   }, 120_000)
 })

@@ -1,3 +1,4 @@
+/** Checks of options: a misspelt one must not be silently without effect. */
 import { CacheConfigError } from "../CacheError.ts"
 
 /** Throws for the first option that `known` does not name: a misspelt option must not be silently without effect. */

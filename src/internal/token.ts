@@ -1,5 +1,6 @@
+/** Random tokens. */
 import type * as Random from "effect/Random"
-import { toHex } from "./hex.ts"
+import { toHex } from "./codec/bytes.ts"
 
 /** So many random bytes (a multiple of 4) as lower-case hexadecimal digits. */
 export const tokenUnsafe = (random: Random.Random, size: number): string => {

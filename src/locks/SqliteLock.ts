@@ -115,8 +115,8 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
   return {
     name: "sqlite",
     pollMillis,
-    take: (name, leaseMillis) => run(name, (tables, clock) => take(tables, toColumn(name), leaseMillis, clock)),
-    keep: (name, token, leaseMillis) =>
+    tryAcquire: (name, leaseMillis) => run(name, (tables, clock) => take(tables, toColumn(name), leaseMillis, clock)),
+    renew: (name, token, leaseMillis) =>
       run(name, (tables, clock) => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis
         return Number(tables.keep.run(leaseMillis, until, toColumn(name), token).changes) > 0
@@ -125,7 +125,7 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
   }
 }
 
-const take = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Taken => {
+const take = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
   const held = () => tables.look.get(name) as unknown as Row | undefined
   // A look first: who waits does not keep others from writing.
@@ -155,7 +155,7 @@ const isHeld = ({ until }: Row, now: number): boolean => until > now
 
 const isAhead = ({ millis, until }: Row, now: number): boolean => until - now > millis
 
-const waitOf = ({ millis, until }: Row, now: number): Lock.Taken => ({
+const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   _tag: "Wait",
   leftMillis: Math.min(until - now, millis)
 })

@@ -5,8 +5,8 @@
  */
 import * as Exit from "effect/Exit"
 import type { SerializerError } from "../CacheError.ts"
-import { json, strictJson } from "../internal/json.ts"
-import * as throughSchema from "../internal/throughSchema.ts"
+import { json, strictJson } from "../internal/codec/json.ts"
+import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
 const encoder = new TextEncoder()

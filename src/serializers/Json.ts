@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { json, strictJson } from "../internal/json.ts"
-import * as throughSchema from "../internal/throughSchema.ts"
+import { json, strictJson } from "../internal/codec/json.ts"
+import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
 /**

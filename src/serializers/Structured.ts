@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import { structured } from "../internal/structured.ts"
-import * as throughSchema from "../internal/throughSchema.ts"
+import { structured } from "../internal/codec/structured.ts"
+import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
 /**

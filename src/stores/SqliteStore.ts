@@ -172,12 +172,12 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
       invalidate: (...arguments_) => tables().tags.invalidate(...arguments_)
     },
     leases: {
-      left: (...arguments_) => tables().leases.left(...arguments_),
-      take: (...arguments_) => tables().leases.take(...arguments_),
+      leftMillis: (...arguments_) => tables().leases.leftMillis(...arguments_),
+      acquire: (...arguments_) => tables().leases.acquire(...arguments_),
       isCurrent: (...arguments_) => tables().leases.isCurrent(...arguments_),
       end: (id) => tables().leases.end(id),
       endAll: () => tables().leases.endAll(),
-      keep: (...arguments_) => tables().leases.keep(...arguments_),
+      renew: (...arguments_) => tables().leases.renew(...arguments_),
       release: (...arguments_) => tables().leases.release(...arguments_)
     },
     changes: connection.listen,

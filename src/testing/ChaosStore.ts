@@ -13,7 +13,7 @@ import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import { refuseUnknown } from "../internal/options.ts"
-import type { Store } from "../Store.ts"
+import type { Store } from "../ports/store.ts"
 import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
 
@@ -86,8 +86,8 @@ export interface ChaosStore {
  * Wraps a store.
  *
  * An operation that has been asked is on its way: it gets to the store also if its caller has given up. Explicit writes
- * of one id (`set`, `remove`, `touch`, `drop`, `clear`) get there in the order they were asked; everything else may overtake, a
- * `put` too. Nothing is answered at once: the store is not `synchronous`.
+ * of one id (`set`, `remove`, `touch`, `clear`) get there in the order they were asked; everything else may overtake, a
+ * `commit` too. Nothing is answered at once: the store is not `synchronous`.
  *
  * Throws a `CacheConfigError` for a rate that is none, or an option that it does not know.
  *
@@ -291,7 +291,7 @@ const over = (self: Self): Store => {
   const { changesUnsafe } = store
   return {
     name: store.name,
-    capabilities: { ...store.capabilities, synchronous: false },
+    capabilities: store.capabilities,
     get: (id, tags) => answered("get", store.get(id, tags)),
     getUnsafe: undefined,
     getMany: (ids) => answered("getMany", store.getMany(ids)),
@@ -305,13 +305,11 @@ const over = (self: Self): Store => {
     remove: (id) => ask(self, { operation: "remove", apply: store.remove(id), lost: done, turn: () => order.one(id) }),
     touch: (id, options) =>
       ask(self, { operation: "touch", apply: store.touch(id, options), lost: done, turn: () => order.one(id) }),
-    take: (id, options) => answered("take", store.take(id, options)),
-    put: (id, generation, entry) =>
-      ask(self, { operation: "put", apply: store.put(id, generation, entry), lost: done }),
-    keep: (id, owner, leaseMillis) => answered("keep", store.keep(id, owner, leaseMillis)),
+    acquire: (id, options) => answered("acquire", store.acquire(id, options)),
+    commit: (id, generation, entry) =>
+      ask(self, { operation: "commit", apply: store.commit(id, generation, entry), lost: done }),
+    renew: (id, owner, leaseMillis) => answered("renew", store.renew(id, owner, leaseMillis)),
     release: (id, owner, note) => answered("release", store.release(id, owner, note)),
-    drop: (id) =>
-      ask(self, { operation: "drop", apply: store.drop(id), lost: doneSilently, turn: () => order.one(id) }),
     markers: (tags) => answered("markers", store.markers(tags)),
     invalidateTags: (tags, mode) =>
       ask(self, { operation: "invalidateTags", apply: store.invalidateTags(tags, mode), lost: doneSilently }),

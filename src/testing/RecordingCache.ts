@@ -11,8 +11,8 @@ import * as Layer from "effect/Layer"
 import type { Detected, Source } from "../CacheEvent.ts"
 import * as CacheKey from "../CacheKey.ts"
 import * as Caching from "../Caching.ts"
-import type { Detector } from "../internal/engine/observe.ts"
-import { Current } from "../internal/engine/policy.ts"
+import { Current } from "../internal/engine/flight/callPolicy.ts"
+import type { Detector } from "../internal/engine/telemetry/detect.ts"
 
 /**
  * How a read was answered.

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Change, Store } from "../Store.ts"
+import type { Change, Store } from "../ports/store.ts"
 import { asking, entry, excused, failuresOf, hardHalf, lead, stores, writeId } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
@@ -67,36 +67,36 @@ const sharedLaws: Record<string, Check> = {
 
   "one of the two leads": Effect.fnUntraced(function*(a, b) {
     yield* lead(a, "id", asking("a"))
-    const taken = yield* b.take("id", asking("b"))
+    const taken = yield* b.acquire("id", asking("b"))
     yield* same(taken._tag, "Wait", "the other waits")
     if (taken._tag === "Wait") yield* same(taken.leftMillis > 0 && taken.leftMillis <= 2000, true, "within the lease")
     yield* lead(b, "other", asking("b"))
   }),
 
   "of many in both who ask at once one leads": Effect.fnUntraced(function*(a, b) {
-    const takes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).take("id", asking(`owner ${i}`)))
+    const takes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).acquire("id", asking(`owner ${i}`)))
     const taken = yield* Effect.all(takes, { concurrency: "unbounded" })
-    yield* same(taken.filter(({ _tag }) => _tag === "Lead").length, 1, "one")
+    yield* same(taken.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
   }),
 
   "one takes over where the other stalls, and the first to finish is stored": Effect.fnUntraced(function*(a, b) {
     const generation = yield* lead(a, "id", asking("a"))
     yield* Effect.sleep("3 seconds")
     yield* same(yield* lead(b, "id", asking("b")), generation, "the same generation")
-    yield* same(yield* a.keep("id", "a", 2000), false, "the former no longer holds it")
-    yield* same((yield* a.take("id", asking("a")))._tag, "Wait", "and would have to wait")
-    yield* same(yield* a.put("id", generation, entry(1)), true, "the first")
-    yield* same(yield* b.put("id", generation, entry(2)), false, "the second")
+    yield* same(yield* a.renew("id", "a", 2000), false, "the former no longer holds it")
+    yield* same((yield* a.acquire("id", asking("a")))._tag, "Wait", "and would have to wait")
+    yield* same(yield* a.commit("id", generation, entry(1)), true, "the first")
+    yield* same(yield* b.commit("id", generation, entry(2)), false, "the second")
     yield* stores(b, "id", entry(1), "the first one's")
   }),
 
   "keep and release are for the owner, whichever store is asked": Effect.fnUntraced(function*(a, b) {
     const generation = yield* lead(a, "id", asking("a"))
-    yield* same(yield* b.keep("id", "b", 9000), false, "another cannot keep")
+    yield* same(yield* b.renew("id", "b", 9000), false, "another cannot keep")
     yield* same(yield* b.release("id", "b"), false, "nor release")
-    yield* same(yield* a.keep("id", "a", 5000), true, "the owner can")
+    yield* same(yield* a.renew("id", "a", 5000), true, "the owner can")
     yield* Effect.sleep("3 seconds")
-    yield* same((yield* b.take("id", asking("b")))._tag, "Wait", "still exclusive")
+    yield* same((yield* b.acquire("id", asking("b")))._tag, "Wait", "still exclusive")
     yield* same(yield* lead(b, "id", asking("b", { join: true })), generation, "one may join")
     yield* same(yield* a.release("id", "a"), true, "given back")
     yield* same(yield* lead(b, "id", asking("b")), generation, "free at once")
@@ -105,26 +105,26 @@ const sharedLaws: Record<string, Check> = {
   "the failures of both are counted together": Effect.fnUntraced(function*(a, b) {
     yield* lead(a, "id", asking("a"))
     yield* a.release("id", "a", Uint8Array.of(1))
-    yield* same(failuresOf(yield* b.take("id", asking("b"))), [1, [1]], "the other's")
+    yield* same(failuresOf(yield* b.acquire("id", asking("b"))), [1, [1]], "the other's")
     yield* b.release("id", "b", Uint8Array.of(2))
-    yield* same(failuresOf(yield* a.take("id", asking("a"))), [2, [2]], "both")
-    yield* same(failuresOf(yield* b.take("id", asking("b", { join: true }))), [2, [2]], "who joins is told too")
-    yield* b.drop("id")
-    yield* same(failuresOf(yield* a.take("id", asking("a"))), undefined, "forgotten")
+    yield* same(failuresOf(yield* a.acquire("id", asking("a"))), [2, [2]], "both")
+    yield* same(failuresOf(yield* b.acquire("id", asking("b", { join: true }))), [2, [2]], "who joins is told too")
+    yield* b.remove("id")
+    yield* same(failuresOf(yield* a.acquire("id", asking("a"))), undefined, "forgotten")
   }),
 
   "what the one does to an id ends the load of the other": Effect.fnUntraced(function*(a, b) {
-    const endings = [b.drop("id"), b.remove("id"), b.set("id", entry(2))]
+    const endings = [b.remove("id"), b.set("id", entry(2))]
     for (const ending of endings) {
       const generation = yield* lead(a, "id", asking("a"))
       yield* ending
-      yield* same(yield* a.put("id", generation, entry(1)), false, "refused")
+      yield* same(yield* a.commit("id", generation, entry(1)), false, "refused")
     }
     yield* stores(a, "id", entry(2), "what was set")
-    const generation = yield* lead(a, "id", asking("a", { seen: writeId(2) }))
+    const generation = yield* lead(a, "id", asking("a", { rejectedWriteId: writeId(2) }))
     yield* excused(Effect.gen(function*() {
       yield* b.clear
-      yield* same(yield* a.put("id", generation, entry(3)), false, "refused after clear")
+      yield* same(yield* a.commit("id", generation, entry(3)), false, "refused after clear")
     }))
   }),
 
@@ -137,11 +137,11 @@ const sharedLaws: Record<string, Check> = {
 
   "what the one touches the other sees, and loads on": Effect.fnUntraced(function*(a, b) {
     yield* a.set("id", entry(1))
-    const generation = yield* lead(a, "id", asking("a", { seen: writeId(1) }))
+    const generation = yield* lead(a, "id", asking("a", { rejectedWriteId: writeId(1) }))
     const deadlines = { softExpiresAt: 5_000_000_000_000, expiresAt: 6_000_000_000_000 }
     yield* same(yield* b.touch("id", { writeId: writeId(1), ...deadlines }), true, "touched")
     yield* stores(a, "id", entry(1, deadlines), "the other's deadlines")
-    yield* same(yield* a.put("id", generation, entry(2)), true, "the load is stored")
+    yield* same(yield* a.commit("id", generation, entry(2)), true, "the load is stored")
     yield* same(yield* b.touch("id", { writeId: writeId(1), ...deadlines }), false, "it is another by now")
     yield* stores(b, "id", entry(2), "as it was loaded")
   }),
@@ -150,7 +150,7 @@ const sharedLaws: Record<string, Check> = {
     for (let round = 0; round < 20; round++) {
       yield* a.set("id", entry(1))
       const touch = a.touch("id", { softExpiresAt: 5_000_000_000_000, expiresAt: 6_000_000_000_000 })
-      yield* Effect.all(round % 2 === 0 ? [touch, b.drop("id")] : [b.drop("id"), touch], { concurrency: 2 })
+      yield* Effect.all(round % 2 === 0 ? [touch, b.remove("id")] : [b.remove("id"), touch], { concurrency: 2 })
       yield* stores(a, "id", undefined, "nothing")
     }
   }),
@@ -198,9 +198,9 @@ const id = "an id: {} é\u0000\ud83d"
 
 const reportLaws: Record<string, Check> = {
   "a set is reported to the other": reports({ _tag: "Changed", id }, (other) => other.set(id, entry(1))),
-  "a put is reported to the other": reports(
+  "a commit is reported to the other": reports(
     { _tag: "Changed", id },
-    (other) => Effect.flatMap(lead(other, id, asking("b")), (generation) => other.put(id, generation, entry(1)))
+    (other) => Effect.flatMap(lead(other, id, asking("b")), (generation) => other.commit(id, generation, entry(1)))
   ),
   "a touch is reported to the other": reports(
     { _tag: "Changed", id },
@@ -209,7 +209,7 @@ const reportLaws: Record<string, Check> = {
   ),
   "the removal of what is not there is reported to the other (F26)": reports(
     { _tag: "Changed", id },
-    (other) => other.drop(id)
+    (other) => other.remove(id)
   ),
   "a tag that is invalidated is reported to the other": reports(
     { _tag: "TagChanged", tag: id },
@@ -227,9 +227,9 @@ const reportLaws: Record<string, Check> = {
     yield* b.set("id", entry(1))
     const refused = Effect.all([
       b.set("id", entry(2), { _tag: "IfAbsent" }),
-      b.put("id", writeId(7), entry(2)),
+      b.commit("id", writeId(7), entry(2)),
       b.touch("id", { writeId: writeId(7), softExpiresAt: 1, expiresAt: 2 }),
-      b.take("id", asking("b", { seen: writeId(1) }))
+      b.acquire("id", asking("b", { rejectedWriteId: writeId(1) }))
     ])
     yield* same(yield* reported(a, refused), [], "nothing")
   })

@@ -78,7 +78,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   { ...onDisk, title: "Hit on disk, key class", subject: "key class (JSON, checked by its schema)" },
   {
     case: "write",
-    title: "Write on disk: `take` and `put`",
+    title: "Write on disk: `acquire` and `commit`",
     subject: "take and put",
     peer: "node:sqlite, INSERT OR REPLACE",
     atMost: 4

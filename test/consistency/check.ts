@@ -26,13 +26,13 @@ export const check = (lines: ReadonlyArray<Line>): Verdict => {
     ...reads.violations,
     ...Object.keys(ids).flatMap((id) => [...checkLeads(id, lines), ...checkPuts(id, lines)])
   ]
-  const puts = of("put").map((line) => line["answer"])
+  const puts = of("commit").map((line) => line["answer"])
   return {
     violations,
     reads: of("read").length,
     values: of("value").length,
     changes: of("changed").length,
-    leads: of("take").filter((line) => line["answer"] === "Lead").length,
+    leads: of("acquire").filter((line) => line["answer"] === "Granted").length,
     stored: puts.filter((answer) => answer === true).length,
     refused: puts.filter((answer) => answer === false).length,
     faults: lines.filter((line) => line["fault"] === true).length,
@@ -153,7 +153,7 @@ const checkReads = (of: Of) => {
 // P1: while one leads, nobody else does
 // ---------------------------------------------------------------------------------------------------------------------
 
-const enders = new Set(["put", "release", "set", "remove", "drop", "clear", "changed"])
+const enders = new Set(["commit", "release", "set", "remove", "clear", "changed"])
 
 /** What may end a lease or a generation (a lost `clear` is replayed long after the program has changed all); for who was killed in between it has no end. */
 const endings = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<Line> =>
@@ -174,12 +174,12 @@ const settled = (endings: ReadonlyArray<Line>): ReadonlyArray<Line> => {
 const keyOf = (line: Line): string => `${line.process} ${line.what} ${line.at}`
 
 const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
-  const ends = settled(endings(id, lines)).filter((line) => line.what !== "put" || line["answer"] !== false)
+  const ends = settled(endings(id, lines)).filter((line) => line.what !== "commit" || line["answer"] !== false)
   const leads = lines.filter((line) =>
-    line.what === "take" && line.id === id && line["answer"] === "Lead" && line["join"] === false
+    line.what === "acquire" && line.id === id && line["answer"] === "Granted" && line["join"] === false
   ).toSorted((a, b) => a.until - b.until)
   const keeps = groupBy(
-    lines.filter((line) => line.what === "keep" && line.id === id && line["answer"] === true),
+    lines.filter((line) => line.what === "renew" && line.id === id && line["answer"] === true),
     (line) => String(line["owner"])
   )
   const exclusiveUntil = (first: Line, second: Line): number => {
@@ -210,7 +210,7 @@ const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<strin
 const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
   const given = new Map<string, number>()
   for (const line of lines) {
-    if (line.what !== "take" || line.id !== id || line["answer"] !== "Lead") continue
+    if (line.what !== "acquire" || line.id !== id || line["answer"] !== "Granted") continue
     const generation = String(line["generation"])
     given.set(generation, Math.min(given.get(generation) ?? Infinity, line.until))
   }
@@ -219,7 +219,7 @@ const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string
   ).filter((line) => line["fault"] !== true && Number.isFinite(line.until))
     .toSorted((a, b) => a.at - b.at)
   return ends.flatMap((put) => {
-    if (put.what !== "put" || put["answer"] !== true) return []
+    if (put.what !== "commit" || put["answer"] !== true) return []
     const givenAt = given.get(String(put["generation"])) ?? Infinity
     const end = ends.find((end) => end !== put && end.at > givenAt && end.until < put.at && end["reached"] !== false)
     return end === undefined

@@ -5,16 +5,17 @@
  *     npm run consistency                        20 seconds
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
- *     npm run consistency -- --mutants           every deliberate fault of test/consistency/mutants must be found
- *     npm run consistency -- --mutants --only x  this one
+ *     npm run consistency -- --faults            every deliberate fault of processes must be found
+ *     npm run consistency -- --faults --only x   this one
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { faults } from "../deliberateFaults/processes.ts"
 import { linesOf } from "../processes/recording.ts"
 import { check } from "./check.ts"
-import { findMutant, mutants } from "./mutants.ts"
+import { findFault } from "./findFault.ts"
 import { run } from "./run.ts"
 
 const { values: args } = parseArgs({
@@ -25,7 +26,7 @@ const { values: args } = parseArgs({
     processes: { type: "string", default: "4" },
     stop: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
-    mutants: { type: "boolean", default: false },
+    faults: { type: "boolean", default: false },
     only: { type: "string" },
     json: { type: "boolean", default: false }
   }
@@ -64,13 +65,13 @@ const all = async (seconds: number): Promise<void> => {
   }
 }
 
-const allMutants = async (): Promise<void> => {
-  for (const name of (await mutants()).filter((name) => args.only === undefined || name === args.only)) {
-    const found = await findMutant(name)
+const allFaults = async (): Promise<void> => {
+  for (const fault of faults.filter(({ name }) => args.only === undefined || name === args.only)) {
+    const found = await findFault(fault)
     if (found === undefined) process.exitCode = 1
-    console.log(`${name.padEnd(45)} ${found ?? "NOT FOUND"}`)
+    console.log(`${fault.name.padEnd(45)} ${found ?? "NOT FOUND"}`)
   }
 }
 
-if (args.mutants) await allMutants()
+if (args.faults) await allFaults()
 else await all(args.minutes === undefined ? Number(args.seconds) : 60 * Number(args.minutes))

@@ -28,16 +28,15 @@ const late = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
 
 const delayed = (store: Store.Store): Store.Store => ({
   ...store,
-  capabilities: { ...store.capabilities, synchronous: false },
+  capabilities: store.capabilities,
   getUnsafe: undefined,
   get: (...asked) => late(store.get(...asked)),
   set: (...asked) => late(store.set(...asked)),
   remove: (...asked) => late(Effect.delay(store.remove(...asked), below(20))),
-  take: (...asked) => late(store.take(...asked)),
-  put: (...asked) => late(store.put(...asked)),
-  keep: (...asked) => late(store.keep(...asked)),
+  acquire: (...asked) => late(store.acquire(...asked)),
+  commit: (...asked) => late(store.commit(...asked)),
+  renew: (...asked) => late(store.renew(...asked)),
   release: (...asked) => late(store.release(...asked)),
-  drop: (...asked) => late(store.drop(...asked)),
   markers: (...asked) => late(store.markers(...asked)),
   // carried out later than what is asked after it
   invalidateTags: (...asked) => late(Effect.delay(store.invalidateTags(...asked), below(20))),

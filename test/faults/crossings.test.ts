@@ -27,16 +27,15 @@ const fleet = () => {
     const changed = (id: string): Store.Change => ({ _tag: "Changed", id })
     return {
       ...storage,
-      capabilities: { synchronous: false, shared: true, changes: true },
+      capabilities: { shared: true, changes: true },
       getUnsafe: undefined,
       changesUnsafe: () => mine.splice(0),
       get: (...input) => late("get", storage.get(...input)),
-      take: (...input) => late("take", storage.take(...input)),
+      acquire: (...input) => late("acquire", storage.acquire(...input)),
       touch: (...input) => Effect.delay(storage.touch(...input), answering.millis("before touch")),
-      put: (id, ...input) => late("put", storage.put(id, ...input), changed(id)),
+      commit: (id, ...input) => late("commit", storage.commit(id, ...input), changed(id)),
       set: (id, ...input) => late("set", storage.set(id, ...input), changed(id)),
-      remove: (id) => late("remove", storage.remove(id), changed(id)),
-      drop: (id) => late("drop", storage.drop(id), changed(id))
+      remove: (id) => late("remove", storage.remove(id), changed(id))
     }
   }
   const program = Effect.suspend(() => {
@@ -92,7 +91,7 @@ describe("P3 · a read that is interrupted", () => {
       const there = yield* program
       const { load } = counting()
       const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-      answering.millis = (operation) => operation === "take" ? 100 : 0
+      answering.millis = (operation) => operation === "acquire" ? 100 : 0
       const first = yield* start(here(read))
       yield* TestClock.adjust("50 millis")
       yield* Fiber.interrupt(first)
@@ -123,7 +122,7 @@ describe("a strategy of the user's that moves deadlines", () => {
 
 describe("touch, for less than the value's own ttl", () => {
   const cases = [
-    { name: "while the store answers that it has stored the value", operation: "put" },
+    { name: "while the store answers that it has stored the value", operation: "commit" },
     { name: "that reaches the store after the value has", operation: "before touch" }
   ]
   it.effect.each(cases)("holds in memory too: $name", ({ operation }) =>
@@ -134,7 +133,7 @@ describe("touch, for less than the value's own ttl", () => {
       const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
       answering.millis = (asked) => asked === operation ? 100 : 0
       const first = yield* start(here(read))
-      yield* TestClock.adjust(operation === "put" ? 50 : 5)
+      yield* TestClock.adjust(operation === "commit" ? 50 : 5)
       const touch = yield* start(here(Cached.touch("k", "1 second")))
       yield* TestClock.adjust("500 millis")
       expect([ended(first), ended(touch)]).toMatchObject([{ value: 1 }, { value: true }])

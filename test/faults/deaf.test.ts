@@ -16,14 +16,14 @@ const silent = () => {
     Effect.suspend(() => state.isDown ? failing(operation, "Unavailable") : effect)
   const shared: Store.Store = {
     ...store,
-    capabilities: { synchronous: false, shared: true, changes: false },
+    capabilities: { shared: true, changes: false },
     getUnsafe: undefined as never,
     get: (...input) => guarded("get", store.get(...input)),
-    take: (...input) => guarded("take", store.take(...input)),
-    put: (id, generation, entry) =>
+    acquire: (...input) => guarded("acquire", store.acquire(...input)),
+    commit: (id, generation, entry) =>
       entry.payload.length > state.sizeLimit
-        ? failing("put", "TooLarge")
-        : guarded("put", store.put(id, generation, entry)),
+        ? failing("commit", "TooLarge")
+        : guarded("commit", store.commit(id, generation, entry)),
     set: (...input) => guarded("set", store.set(...input))
   }
   const program = Effect.map(
@@ -112,7 +112,7 @@ it.effect("what the store had before it was told of a tag's invalidation is not 
     let lateMillis = 0
     const store: Store.Store = {
       ...memory,
-      capabilities: { ...memory.capabilities, synchronous: false },
+      capabilities: memory.capabilities,
       getUnsafe: undefined as never,
       // answers late, with what it had when it was asked
       get: (...input) => Effect.tap(memory.get(...input), () => Effect.sleep(lateMillis)),

@@ -24,7 +24,7 @@ describe("the circuit", () => {
       let locked = false
       const store: Store.Store = {
         ...memory,
-        take: (id, options) => locked ? Effect.never : memory.take(id, options)
+        acquire: (id, options) => locked ? Effect.never : memory.acquire(id, options)
       }
       const get = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
       yield* Effect.gen(function*() {

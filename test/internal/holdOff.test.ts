@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import type { Engine } from "../../src/internal/engine/model.ts"
-import { holdOff } from "../../src/internal/engine/refresh.ts"
+import type { Engine } from "../../src/internal/engine/engine.ts"
+import { holdOff } from "../../src/internal/engine/flight/throttle.ts"
 
 it("P7 · ids that are held off and never read again are bounded, the oldest forgotten first", () => {
   const retryAt = new Map<string, number>()

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import type { Waiter } from "../../src/internal/engine/flight.ts"
-import { Waiters } from "../../src/internal/engine/waiters.ts"
+import { Callers } from "../../src/internal/engine/flight/callerList.ts"
+import type { Caller } from "../../src/internal/engine/flight/flight.ts"
 
 const make = (count: number) => {
-  const waiters = new Waiters()
-  const all = Array.from({ length: count }, () => ({ place: 0 }) as Waiter)
+  const waiters = new Callers()
+  const all = Array.from({ length: count }, () => ({ place: 0 }) as Caller)
   for (const waiter of all) waiters.add(waiter)
   return { waiters, all }
 }
@@ -15,7 +15,7 @@ describe("Waiters", () => {
     waiters.delete(all[1]!)
     waiters.delete(all[1]!)
     expect([...waiters]).toEqual([all[0], all[2], all[3], all[4]])
-    const visited: Array<Waiter> = []
+    const visited: Array<Caller> = []
     waiters.forEach((waiter) => visited.push(waiter))
     expect(visited).toEqual([...waiters])
     expect(waiters.size).toBe(4)
@@ -32,19 +32,19 @@ describe("Waiters", () => {
 
   it.for(
     [
-      ["forEach", (waiters: Waiters, visit: (waiter: Waiter) => void) => waiters.forEach(visit)],
-      ["for … of", (waiters: Waiters, visit: (waiter: Waiter) => void) => {
+      ["forEach", (waiters: Callers, visit: (waiter: Caller) => void) => waiters.forEach(visit)],
+      ["for … of", (waiters: Callers, visit: (waiter: Caller) => void) => {
         for (const waiter of waiters) visit(waiter)
       }]
     ] as const
   )("%s does not visit who leaves meanwhile, also where it closes up", ([, each]) => {
     const { all, waiters } = make(100)
-    const visited: Array<Waiter> = []
+    const visited: Array<Caller> = []
     each(waiters, (waiter) => {
       visited.push(waiter)
       if (visited.length > 1) return
       for (const other of all.slice(1, 90)) waiters.delete(other)
-      waiters.add({ place: 0 } as Waiter)
+      waiters.add({ place: 0 } as Caller)
       waiters.delete(all[95]!)
     })
     expect(visited).toEqual([all[0], ...all.slice(90, 95), ...all.slice(96)])
@@ -54,7 +54,7 @@ describe("Waiters", () => {
   it("does not grow where many come and go", () => {
     const { all: [first], waiters } = make(1)
     for (let i = 0; i < 10_000; i++) {
-      const waiter = { place: 0 } as Waiter
+      const waiter = { place: 0 } as Caller
       waiters.add(waiter)
       expect(waiter.place).toBeLessThan(100)
       waiters.delete(waiter)

@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join, matchesGlob, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
+import { floorOf } from "./floors.js"
 
 const root = resolve(import.meta.dirname, "../..")
 const oxlint = join(root, "node_modules/oxlint/bin/oxlint")
@@ -19,7 +20,7 @@ interface Case {
 const refusedImport = (file: string, specifier: string): Case => ({
   file,
   code: imports(specifier),
-  rule: "eslint(no-restricted-imports)"
+  rule: "effect-cached(floors)"
 })
 const allowedImport = (file: string, specifier: string): Case => ({ file, code: imports(specifier) })
 
@@ -27,35 +28,48 @@ const cases: ReadonlyArray<Case> = [
   // floors: upwards and sideways
   refusedImport("src/CacheKey.ts", "./Caching.ts"),
   refusedImport("src/Strategy.ts", "./stores/MemoryStore.ts"),
-  refusedImport("src/Store.ts", "./internal/engine/flight.ts"),
-  refusedImport("src/internal/frame.ts", "../Cached.ts"),
+  refusedImport("src/Store.ts", "./internal/engine/flight/flight.ts"),
+  refusedImport("src/internal/codec/frame.ts", "../../Cached.ts"),
   refusedImport("src/internal/key/canonical.ts", "../engine/flight.ts"),
   refusedImport("src/internal/key/canonical.ts", "../../Caching.ts"),
   refusedImport("src/internal/store/markers.ts", "../../stores/MemoryStore.ts"),
   refusedImport("src/stores/SqliteStore.ts", "../Caching.ts"),
-  refusedImport("src/stores/SqliteStore.ts", "../internal/engine/flight.ts"),
+  refusedImport("src/stores/SqliteStore.ts", "../internal/engine/flight/flight.ts"),
   refusedImport("src/locks/FileLock.ts", "../stores/SqliteStore.ts"),
   refusedImport("src/serializers/Json.ts", "../CacheLayer.ts"),
   refusedImport("src/Caching.ts", "./Cached.ts"),
-  refusedImport("src/internal/engine/flight.ts", "../../CachePolicy.ts"),
+  refusedImport("src/internal/engine/flight/flight.ts", "../../../CachePolicy.ts"),
   refusedImport("src/Cached.ts", "./CacheLayer.ts"),
   refusedImport("src/CachePolicy.ts", "./testing/index.ts"),
   refusedImport("src/CacheLayer.ts", "./testing/index.ts"),
   refusedImport("src/testing/index.ts", "vitest"),
   refusedImport("src/Ttl.ts", "@effect/platform-node"),
+  // rooms of the engine: upwards and sideways
+  refusedImport("src/internal/engine/telemetry/log.ts", "../memory/entry.ts"),
+  refusedImport("src/internal/engine/memory/memory.ts", "../storeTier/ask.ts"),
+  refusedImport("src/internal/engine/storeTier/ask.ts", "../flight/flight.ts"),
+  refusedImport("src/internal/engine/flight/flight.ts", "../read/read.ts"),
+  refusedImport("src/internal/engine/flight/flight.ts", "../engine.ts"),
+  refusedImport("src/internal/engine/invalidation/invalidate.ts", "../read/read.ts"),
+  refusedImport("src/internal/engine/read/read.ts", "../operations/set.ts"),
+  refusedImport("src/internal/engine/attic/old.ts", "../memory/entry.ts"),
+  allowedImport("src/internal/engine/read/read.ts", "../flight/flight.ts"),
+  allowedImport("src/internal/engine/operations/set.ts", "../engine.ts"),
   // floors: downwards
   allowedImport("src/CacheKey.ts", "./internal/key/canonical.ts"),
   allowedImport("src/CacheKey.ts", "@noble/hashes/sha2.js"),
-  allowedImport("src/internal/structured.ts", "msgpackr"),
+  allowedImport("src/internal/codec/structured.ts", "msgpackr"),
   allowedImport("src/internal/key/canonical.ts", "../../CacheError.ts"),
   allowedImport("src/internal/key/canonical.ts", "./fingerprint.ts"),
   allowedImport("src/Store.ts", "./internal/store/markers.ts"),
   allowedImport("src/internal/store/markers.ts", "../token.ts"),
   allowedImport("src/stores/SqliteStore.ts", "../Store.ts"),
-  allowedImport("src/stores/SqliteStore.ts", "../internal/frame.ts"),
-  allowedImport("src/Caching.ts", "./internal/engine/flight.ts"),
-  allowedImport("src/internal/engine/flight.ts", "../../Strategy.ts"),
-  allowedImport("src/internal/engine/flight.ts", "./memory.ts"),
+  allowedImport("src/stores/SqliteStore.ts", "./internal/sqliteFile.ts"),
+  allowedImport("src/locks/SqliteLock.ts", "../stores/internal/sqliteFault.ts"),
+  allowedImport("src/stores/SqliteStore.ts", "../internal/codec/frame.ts"),
+  allowedImport("src/Caching.ts", "./internal/engine/flight/flight.ts"),
+  allowedImport("src/internal/engine/flight/flight.ts", "../../../Strategy.ts"),
+  allowedImport("src/internal/engine/flight/flight.ts", "./waitGraph.ts"),
   allowedImport("src/Cached.ts", "./Caching.ts"),
   allowedImport("src/CacheLayer.ts", "./Cached.ts"),
   allowedImport("src/testing/index.ts", "../CacheLayer.ts"),
@@ -63,9 +77,9 @@ const cases: ReadonlyArray<Case> = [
   {
     file: "src/CacheEntry.ts",
     code: `import type * as Caching from "./Caching.ts"\nexport type It = typeof Caching\n`,
-    rule: "eslint(no-restricted-imports)"
+    rule: "effect-cached(floors)"
   },
-  { file: "src/CacheEntry.ts", code: `export * from "./Caching.ts"\n`, rule: "eslint(no-restricted-imports)" },
+  { file: "src/CacheEntry.ts", code: `export * from "./Caching.ts"\n`, rule: "effect-cached(floors)" },
   // the barrel
   refusedImport("src/Ttl.ts", "effect"),
   refusedImport("src/Ttl.ts", "effect/index"),
@@ -74,7 +88,7 @@ const cases: ReadonlyArray<Case> = [
   allowedImport("src/Ttl.ts", "effect/Duration"),
   // node
   refusedImport("src/Cached.ts", "node:crypto"),
-  refusedImport("src/internal/engine/flight.ts", "node:async_hooks"),
+  refusedImport("src/internal/engine/flight/flight.ts", "node:async_hooks"),
   refusedImport("src/CacheLayer.ts", "node:fs"),
   refusedImport("src/stores/SqliteStore.ts", "fs"),
   allowedImport("src/stores/SqliteStore.ts", "node:sqlite"),
@@ -86,17 +100,19 @@ const cases: ReadonlyArray<Case> = [
     code: `export const load = () => import("./stores/SqliteStore.ts")\n`
   },
   // time and dice
-  ...["src/Ttl.ts", "src/stores/SqliteStore.ts", "src/internal/engine/flight.ts"].flatMap((file): Array<Case> => [
-    { file, code: "export const now = () => Date.now()\n", rule: "eslint(no-restricted-properties)" },
-    { file, code: "export const now = () => performance.now()\n", rule: "eslint(no-restricted-properties)" },
-    { file, code: "export const dice = () => Math.random()\n", rule: "eslint(no-restricted-properties)" },
-    { file, code: "export const dice = Math.random\n", rule: "eslint(no-restricted-properties)" },
+  ...["src/Ttl.ts", "src/stores/SqliteStore.ts", "src/internal/engine/flight/flight.ts"].flatMap((
+    file
+  ): Array<Case> => [
+    { file, code: "export const now = () => Date.now()\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const now = () => performance.now()\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const dice = () => Math.random()\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const dice = Math.random\n", rule: "effect-cached(no-wall-clock)" },
     { file, code: "export const now = () => new Date()\n", rule: "effect-cached(no-wall-clock)" },
     { file, code: "export const now = () => Date()\n", rule: "effect-cached(no-wall-clock)" },
-    { file, code: "export const t = setTimeout(() => {}, 1)\n", rule: "eslint(no-restricted-globals)" },
-    { file, code: "export const t = setInterval(() => {}, 1)\n", rule: "eslint(no-restricted-globals)" },
-    { file, code: "export const t = setImmediate(() => {})\n", rule: "eslint(no-restricted-globals)" },
-    { file, code: "export const t = globalThis.setTimeout\n", rule: "eslint(no-restricted-properties)" },
+    { file, code: "export const t = setTimeout(() => {}, 1)\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const t = setInterval(() => {}, 1)\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const t = setImmediate(() => {})\n", rule: "effect-cached(no-wall-clock)" },
+    { file, code: "export const t = globalThis.setTimeout\n", rule: "effect-cached(no-wall-clock)" },
     { file, code: "export const show = (millis: number) => new Date(millis)\n" }
   ]),
   // promises in the engine
@@ -106,7 +122,7 @@ const cases: ReadonlyArray<Case> = [
     rule: "effect-cached(no-promise)"
   },
   {
-    file: "src/internal/engine/flight.ts",
+    file: "src/internal/engine/flight/flight.ts",
     code: "export const p = Promise.withResolvers()\n",
     rule: "effect-cached(no-promise)"
   },
@@ -151,14 +167,8 @@ describe("lint", () => {
     })
   })
 
-  it("every module stands on exactly one floor", () => {
-    const { overrides } = JSON.parse(readFileSync(join(root, ".oxlintrc.json"), "utf8")) as {
-      readonly overrides: ReadonlyArray<{ readonly files: ReadonlyArray<string>; readonly rules: object }>
-    }
-    const floors = overrides.filter(({ rules }) => "no-restricted-imports" in rules)
-    const strays = globSync("src/**/*.ts", { cwd: root }).filter((file) =>
-      floors.filter(({ files }) => files.some((pattern) => matchesGlob(file, pattern))).length !== 1
-    )
+  it("every module stands on a floor", () => {
+    const strays = globSync("**/*.ts", { cwd: join(root, "src") }).filter((file) => floorOf(file) < 0)
     expect(strays).toEqual([])
   })
 

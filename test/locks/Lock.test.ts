@@ -105,11 +105,14 @@ describe("those who wait", () => {
   it.effect("do not sleep through a lock that is given back while they ask", () =>
     Effect.gen(function*() {
       const kept = processLocks.make()
-      const lock = Lock.make({ ...kept, take: (...input) => Effect.delay(kept.take(...input), "10 millis") })
+      const lock = Lock.make({
+        ...kept,
+        tryAcquire: (...input) => Effect.delay(kept.tryAcquire(...input), "10 millis")
+      })
       // The answer is old when it comes.
       const stale = Lock.make({
         ...kept,
-        take: (...input) => Effect.tap(kept.take(...input), Effect.sleep("10 millis"))
+        tryAcquire: (...input) => Effect.tap(kept.tryAcquire(...input), Effect.sleep("10 millis"))
       })
       for (const waits of [lock, stale]) {
         const first = yield* Scope.make()
@@ -133,12 +136,12 @@ describe("those who wait", () => {
       const lock = Lock.make({
         name: "held",
         pollMillis: 50,
-        take: () =>
+        tryAcquire: () =>
           Effect.sync(() => {
             asked++
             return { _tag: "Wait", leftMillis: 10_000 }
           }),
-        keep: () => Effect.succeed(true),
+        renew: () => Effect.succeed(true),
         release: () => Effect.void
       })
       const waiting = Effect.exit(Effect.scoped(lock.acquire("name", { ...options, wait: "1 second" })))
@@ -157,8 +160,8 @@ describe("a place where locks are kept that fails", () => {
   const unavailable = Effect.fail(new CacheError.LockError({ name: "name", reason: "Unavailable" }))
   const backend = (more: Partial<Lock.Backend>): Lock.Backend => ({
     name: "failing",
-    take: () => Effect.succeed({ _tag: "Held", token: 1n }),
-    keep: () => Effect.succeed(true),
+    tryAcquire: () => Effect.succeed({ _tag: "Held", token: 1n }),
+    renew: () => Effect.succeed(true),
     release: () => Effect.void,
     ...more
   })
@@ -166,22 +169,22 @@ describe("a place where locks are kept that fails", () => {
   it.effect("fails who asks, and lets the next one ask", () =>
     Effect.gen(function*() {
       let fails = true
-      const take = () => fails ? unavailable : backend({}).take("", 0)
-      const lock = Lock.make(backend({ take: () => Effect.suspend(take) }))
+      const take = () => fails ? unavailable : backend({}).tryAcquire("", 0)
+      const lock = Lock.make(backend({ tryAcquire: () => Effect.suspend(take) }))
       expect((yield* Effect.flip(lock.acquire("name", options))).reason).toBe("Unavailable")
       fails = false
       expect((yield* lock.acquire("name", options)).token).toBe(1n)
     }))
 
-  const unanswered: ReadonlyArray<readonly [how: string, keep: Lock.Backend["keep"]]> = [
+  const unanswered: ReadonlyArray<readonly [how: string, renew: Lock.Backend["renew"]]> = [
     ["fails", () => unavailable],
     ["dies", () => Effect.die("a bug")],
     ["does not answer", () => Effect.never]
   ]
-  for (const [how, keep] of unanswered) {
+  for (const [how, renew] of unanswered) {
     it.effect(`and ${how} when the lock is prolonged: it is lost at the lease's end, not before`, () =>
       Effect.gen(function*() {
-        const { lost } = yield* Lock.make(backend({ keep })).acquire("name", options)
+        const { lost } = yield* Lock.make(backend({ renew })).acquire("name", options)
         const fiber = yield* Effect.forkChild(Effect.flip(lost))
         yield* TestClock.adjust("2999 millis")
         expect(fiber.pollUnsafe()).toBeUndefined()
@@ -194,7 +197,7 @@ describe("a place where locks are kept that fails", () => {
     Effect.gen(function*() {
       let calls = 0
       const keep = () => calls++ % 3 === 2 ? Effect.succeed(true) : unavailable
-      const { lost } = yield* Lock.make(backend({ keep: () => Effect.suspend(keep) })).acquire("name", options)
+      const { lost } = yield* Lock.make(backend({ renew: () => Effect.suspend(keep) })).acquire("name", options)
       const fiber = yield* Effect.forkChild(Effect.flip(lost))
       yield* TestClock.adjust("1 hour")
       expect(calls).toBeGreaterThan(1000)

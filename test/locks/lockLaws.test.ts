@@ -40,9 +40,9 @@ const place = () => {
   const backend: Lock.Backend = {
     name: "place",
     pollMillis: 50,
-    take: (name, leaseMillis) =>
+    tryAcquire: (name, leaseMillis) =>
       Effect.clockWith((clock) =>
-        Effect.sync((): Lock.Taken => {
+        Effect.sync((): Lock.Acquired => {
           const now = clock.currentTimeMillisUnsafe()
           const leftMillis = (held.get(name)?.until ?? 0) - now
           if (leftMillis > 0) return { _tag: "Wait", leftMillis }
@@ -50,7 +50,7 @@ const place = () => {
           return { _tag: "Held", token: last }
         })
       ),
-    keep: (name, token, leaseMillis) =>
+    renew: (name, token, leaseMillis) =>
       Effect.clockWith((clock) =>
         Effect.sync(() => {
           if (held.get(name)?.token !== token) return false
@@ -67,7 +67,7 @@ type Faulty = (one: ReturnType<typeof place>) => Partial<Lock.Backend>
 
 const faults: ReadonlyArray<readonly [fault: string, law: string, faulty: Faulty]> = [
   ["lets all in", "two are never inside", ({ backend, held }) => ({
-    take: (name, leaseMillis) => Effect.suspend(() => (held.delete(name), backend.take(name, leaseMillis)))
+    tryAcquire: (name, leaseMillis) => Effect.suspend(() => (held.delete(name), backend.tryAcquire(name, leaseMillis)))
   })],
   ["gives nothing back", "a lock has one holder, and is free when its scope is closed", () => ({
     release: () => Effect.void
@@ -78,21 +78,24 @@ const faults: ReadonlyArray<readonly [fault: string, law: string, faulty: Faulty
     ({ held }) => ({ release: (name) => Effect.sync(() => void held.delete(name)) })
   ],
   ["keeps whosever it is", "a holder that is stopped loses the lock at the end of its lease, and to one", () => ({
-    keep: () => Effect.succeed(true)
+    renew: () => Effect.succeed(true)
   })],
   ["never keeps", "a holder that lives keeps the lock longer than its lease", () => ({
-    keep: () => Effect.succeed(false)
+    renew: () => Effect.succeed(false)
   })],
   ["has no end", "a holder that is stopped loses the lock at the end of its lease, and to one", ({ backend }) => ({
-    take: (name) => backend.take(name, 1e9)
+    tryAcquire: (name) => backend.tryAcquire(name, 1e9)
   })],
   ["gives everyone the same token", "tokens grow from holder to holder", ({ backend }) => ({
-    take: (name, leaseMillis) =>
-      Effect.map(backend.take(name, leaseMillis), (taken) => taken._tag === "Held" ? { ...taken, token: 1n } : taken),
+    tryAcquire: (name, leaseMillis) =>
+      Effect.map(
+        backend.tryAcquire(name, leaseMillis),
+        (taken) => taken._tag === "Held" ? { ...taken, token: 1n } : taken
+      ),
     release: (name) => backend.release(name, 1n)
   })],
   ["joins names", "names are locks of their own, odd ones too", ({ backend }) => ({
-    take: (name, leaseMillis) => backend.take(Buffer.from(name).toString(), leaseMillis)
+    tryAcquire: (name, leaseMillis) => backend.tryAcquire(Buffer.from(name).toString(), leaseMillis)
   })]
 ]
 

@@ -2,8 +2,8 @@
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import { Cached, CacheKey, CachePolicy, type Serializer, type Store, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import { Within } from "../../src/internal/engine/flight.ts"
-import type { Engine } from "../../src/internal/engine/model.ts"
+import { Within } from "../../src/internal/engine/flight/flight.ts"
+import type { Flights } from "../../src/internal/engine/flight/flights.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { budgetMillis, type Kind, lateMillis, layerOf, quiet, serializers } from "./caches.ts"
 import * as Model from "./model.ts"
@@ -30,7 +30,7 @@ interface Running {
   readonly now: () => number
   /** of the loads: how many have begun, and how many scopes of theirs were closed */
   readonly seen: { n: number; closed: number; readonly succeeded: Set<number> }
-  engine: Engine | undefined
+  engine: Flights | undefined
 }
 
 const load = (self: Running, outcome: Model.OutcomeName) =>
@@ -229,13 +229,13 @@ const checkStored = (self: Running, store: Store.Store | undefined) =>
 
 const checkEngine = ({ engine, wrong }: Running): void => {
   if (engine === undefined) return
-  const { backend, flights, memory, refreshing, running } = engine
+  const { storeTier, flights, memory, refreshing, running } = engine
   const left = {
     flights: flights.size,
     running: running.size,
     refreshing: refreshing.running.size,
     queued: refreshing.queue.size,
-    releasing: backend?.releasing.size ?? 0
+    releasing: storeTier?.background.size ?? 0
   }
   for (const [what, count] of Object.entries(left)) if (count > 0) wrong.push(`${what}: ${count}`)
   if (memory.entries.size > memory.capacity) wrong.push(`${memory.entries.size} entries in memory`)

@@ -55,7 +55,7 @@ beforeAll(() => {
 }, 120_000)
 
 /** Modules that `exports` does not give to users: what is internal, and the parts of `effect-cached/testing`. */
-const hidden = ["**/internal/**/*.ts", "testing/!(index).ts"]
+const hidden = ["**/internal/**/*.ts", "{cached,layers,ports}/**/*.ts", "testing/!(index).ts"]
 
 const specifiers = globSync("**/*.ts", { cwd: join(root, "src"), exclude: hidden }).toSorted()
   .map((file) => `effect-cached/${file.slice(0, -3)}`.replace(/\/index$/, ""))

@@ -73,11 +73,10 @@ const troubled = (trouble: Trouble, store: Store.Store): Store.Store => {
     get: (id, tags) => through("get", store.get(id, tags), true),
     set: (...asked) => through("set", store.set(...asked)),
     remove: (id) => through("remove", store.remove(id), trouble.fails === "Full"),
-    take: (...asked) => through("take", store.take(...asked), trouble.fails === "Full"),
-    put: (...asked) => through("put", store.put(...asked)),
-    keep: (...asked) => through("keep", store.keep(...asked)),
-    release: (...asked) => through("release", store.release(...asked), trouble.fails === "Full"),
-    drop: (id) => through("drop", store.drop(id), trouble.fails === "Full")
+    acquire: (...asked) => through("acquire", store.acquire(...asked), trouble.fails === "Full"),
+    commit: (...asked) => through("commit", store.commit(...asked)),
+    renew: (...asked) => through("renew", store.renew(...asked)),
+    release: (...asked) => through("release", store.release(...asked), trouble.fails === "Full")
   }
 }
 
@@ -269,7 +268,7 @@ describe("what becomes of a load", () => {
       await played
       const [first, second] = loads()
       const isEarly = second !== undefined && second.at - first!.at < lease - 50
-      const late = lines("put").find((line) => line.process === leader.name)
+      const late = lines("commit").find((line) => line.process === leader.name)
       rows.push([
         what,
         String(loads().length),

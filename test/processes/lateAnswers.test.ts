@@ -10,7 +10,7 @@ const slowlyAnswering = (base: Store.Store) => {
   let news: ReadonlyArray<Store.Change> = []
   const store: Store.Store = {
     ...base,
-    capabilities: { synchronous: false, shared: true, changes: true },
+    capabilities: { shared: true, changes: true },
     getUnsafe: undefined,
     get: (id, tags) => Effect.tap(base.get(id, tags), () => Effect.sleep("200 millis")),
     changesUnsafe() {
@@ -62,7 +62,7 @@ describe("P2 · what others change in a pause", () => {
         expect(yield* Fiber.join(reading)).toBe(`load ${round}`)
         expect(yield* Effect.provide(get, here)).toBe(`load ${round}`)
         yield* TestClock.adjust("10 seconds")
-        yield* base.drop("k")
+        yield* base.remove("k")
         tell([{ _tag: "Changed", id: "k" }])
       }
     }))

@@ -25,7 +25,7 @@ const leaderOf = async ({ loads, workers }: Awaited<ReturnType<typeof open>>, id
 const exclusiveUntil = (lines: ReadonlyArray<Line>, { name }: Worker): number =>
   Math.max(
     ...lines.filter((line) =>
-      line.process === name && (line["answer"] === "Lead" || line.what === "keep" && line["answer"] === true)
+      line.process === name && (line["answer"] === "Granted" || line.what === "renew" && line["answer"] === true)
     )
       .map((line) => line.at + (line["leaseMillis"] as number))
   )
@@ -78,7 +78,7 @@ describe("P1 · F17 · one load across processes", () => {
       expect(loads()[1]!.at - loads()[0]!.at).toBeGreaterThan(490)
       expect(values).toEqual([loads()[1]!["value"]])
       await slow
-      expect(lines("put").map((line) => [line.process, line["answer"]])).toEqual([[b.name, true], [a.name, false]])
+      expect(lines("commit").map((line) => [line.process, line["answer"]])).toEqual([[b.name, true], [a.name, false]])
     }
   )
 })
@@ -131,7 +131,7 @@ describe("P1 · a leader that is stopped beyond its lease and continued", () => 
     leader.signal("SIGCONT")
     const served = await first
     const puts = () =>
-      lines("put").map((line): unknown => [line.process === leader.name ? "leader" : "other", line["answer"]])
+      lines("commit").map((line): unknown => [line.process === leader.name ? "leader" : "other", line["answer"]])
     const after = await Promise.all(workers.map((worker) => read(worker)))
     return {
       after: after.map(({ values }) => values[0]),
@@ -177,7 +177,7 @@ describe("F27 · a load longer than its lease, in processes that can do nothing 
     const { lines, loads, workers } = await open(4, { lease: 300, wait: 30_000 })
     await Promise.all(workers.map((worker) => read(worker, "k", { load: { blockMillis: 1500 } })))
     expect(loads().length).toBeGreaterThan(0)
-    expect(lines("put").filter((line) => line["answer"] === true)).toHaveLength(1)
+    expect(lines("commit").filter((line) => line["answer"] === true)).toHaveLength(1)
     const again = await Promise.all(workers.map((worker) => read(worker)))
     expect(new Set(again.flatMap(({ values }) => values)).size).toBe(1)
   })

@@ -45,7 +45,7 @@ export const linesOf = (file: string): ReadonlyArray<Line> =>
     }
   })
 
-type Operation = "take" | "put" | "keep" | "release" | "set" | "remove" | "drop" | "clear"
+type Operation = "acquire" | "commit" | "renew" | "release" | "set" | "remove" | "clear"
 
 /** A store that records what concerns leases, and how it was answered. */
 export const recorded = (store: Store.Store, { write }: Recorder): Store.Store => {
@@ -59,30 +59,30 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
       const at = clock()
       const all = { ...fields, at }
       // who is killed in between may have done it
-      if (what !== "keep" && what !== "take") write(`${what} begins`, all)
+      if (what !== "renew" && what !== "acquire") write(`${what} begins`, all)
       return Effect.onExit(effect, (exit) =>
         Effect.sync(() => write(what, { ...all, ...Exit.isSuccess(exit) ? of(exit.value) : { fault: true } })))
     })
   const answered = (answer: unknown) => ({ answer })
   return {
     ...store,
-    take: (id, options) =>
+    acquire: (id, options) =>
       record(
-        "take",
+        "acquire",
         { id, owner: options.owner, leaseMillis: options.leaseMillis, join: options.join },
-        store.take(id, options),
+        store.acquire(id, options),
         (taken) => ({
           answer: taken._tag,
-          ...taken._tag === "Lead" ? { generation: taken.generation } : {}
+          ...taken._tag === "Granted" ? { generation: taken.generation } : {}
         })
       ),
-    put: (id, generation, entry) => record("put", { id, generation }, store.put(id, generation, entry), answered),
-    keep: (id, owner, leaseMillis) =>
-      record("keep", { id, owner, leaseMillis }, store.keep(id, owner, leaseMillis), answered),
+    commit: (id, generation, entry) =>
+      record("commit", { id, generation }, store.commit(id, generation, entry), answered),
+    renew: (id, owner, leaseMillis) =>
+      record("renew", { id, owner, leaseMillis }, store.renew(id, owner, leaseMillis), answered),
     release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
     set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
     remove: (id) => record("remove", { id }, store.remove(id), answered),
-    drop: (id) => record("drop", { id }, store.drop(id), () => ({})),
     clear: record("clear", { all: true }, store.clear, () => ({}))
   }
 }

@@ -144,7 +144,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory })))
     })
 
-    it.effect.each(["get", "getUnsafe", "set", "remove", "take", "put", "markers", "invalidateTags"] as const)(
+    it.effect.each(["get", "getUnsafe", "set", "remove", "acquire", "commit", "markers", "invalidateTags"] as const)(
       "a store whose %s throws instead of failing",
       (operation) => {
         const { store } = memory ? fakeStore() : { store: MemoryStore.make() }
@@ -167,7 +167,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       }
     )
 
-    it.effect.each(["take", "put", "markers", "invalidateTags", "remove"] as const)(
+    it.effect.each(["acquire", "commit", "markers", "invalidateTags", "remove"] as const)(
       "a store that answers nothing to %s",
       (operation) => {
         const { store } = fakeStore()

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
-import * as Tags from "../../src/internal/engine/tags.ts"
+import * as TagEpochs from "../../src/internal/engine/memory/tagEpochs.ts"
 import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
@@ -48,11 +48,11 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       }).pipe(Effect.provide(CacheLayer.memory())))
 
     it("is a table of ten thousand at most", () => {
-      const tags = Tags.make()
-      for (let i = 0; i < 50_000; i++) Tags.invalidate(tags, [`tag ${i}`])
+      const tags = TagEpochs.make()
+      for (let i = 0; i < 50_000; i++) TagEpochs.invalidate(tags, [`tag ${i}`])
       expect(tags.hard.invalidatedAt.size).toBe(10_000)
-      expect(Tags.changedSince(tags, ["tag 0"], 0)).toBe(true)
-      expect(Tags.changedSince(tags, ["tag 0"], 50_000)).toBe(false)
+      expect(TagEpochs.changedSince(tags, ["tag 0"], 0)).toBe(true)
+      expect(TagEpochs.changedSince(tags, ["tag 0"], 50_000)).toBe(false)
     })
   })
 

@@ -2,7 +2,7 @@
 import { Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope } from "effect"
 import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import { type Flight, Within } from "../../src/internal/engine/flight.ts"
+import { type Flight, Within } from "../../src/internal/engine/flight/flight.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { drawFleet, drawLoadMillis, type FleetOrigin, type FleetRead, type FleetWrite, tagsOf } from "./fleetModel.ts"
 import { makeProcess, type Process } from "./fleetProcess.ts"
@@ -63,7 +63,7 @@ const beginLoad = ({ process, world }: Worker, id: string, flight: Flight | unde
   world.counts.loads++
   world.say(() => `[${process.index}] load ${id} #${n}`)
   // what nobody joins any more has given its lease back
-  Rules.checkExclusive(world, origin, lease && flight?.publishes === true)
+  Rules.checkExclusive(world, origin, lease && flight?.storable === true)
   world.loading.add(origin)
   return origin
 }
@@ -235,7 +235,7 @@ const epilogue = (self: Worker) =>
 const run = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler, dice: Dice, seed: number): void => {
   const { config, now, processes } = world
   const viewOf = makeStorage(world, dice)
-  const { bound, lease, memory, storeTimeout, wait } = config
+  const { bound: maxStaleness, lease, memory, storeTimeout, wait } = config
   const programs = config.clocks.map((clock, index) => {
     const process = makeProcess(schedule, { index, seed: seed * 31 + index, clock })
     processes.push(process)
@@ -243,7 +243,7 @@ const run = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler, dice
     const fork = Effect.runForkWith(Context.merge(process.context, quiet))
     const scope = Scope.makeUnsafe()
     const layer = Layer.provide(
-      CacheLayer.layerWith({ bound, lease, memory, storeTimeout, wait, shutdownTimeout: 100 }),
+      CacheLayer.layerWith({ maxStaleness, lease, memory, storeTimeout, wait, shutdownTimeout: 100 }),
       Layer.succeed(Store.Store, viewOf(index))
     )
     let caching: Context.Context<Caching> | undefined

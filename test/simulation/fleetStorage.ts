@@ -1,7 +1,7 @@
 /** One storage with a clock of its own, and each process's view of it. */
 import { Effect } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
-import * as Generations from "../../src/internal/store/generations.ts"
+import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers.ts"
 import { type Fleet, type Holder, holdersOf, originOf, violate } from "./fleetRules.ts"
 import type { Dice } from "./plan.ts"
@@ -11,7 +11,7 @@ export type ViewOf = (process: number) => Store.Store
 export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
   const { config } = self
   const entries = new Map<string, CacheEntry.Stored>()
-  const leases = Generations.make()
+  const leases = Leases.make()
   const markers = Markers.make()
   const forgotten = new Set<string>()
   const log: Array<{ readonly from: number; readonly change: Store.Change }> = []
@@ -67,7 +67,7 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     return undefined
   }
   /** who waits waits for somebody, and looks again in time */
-  const waits = (process: number, id: string, { owner }: Store.TakeOptions) => {
+  const waits = (process: number, id: string, { owner }: Store.AcquireOptions) => {
     self.counts.waits++
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
@@ -78,7 +78,7 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     }
     if (exclusive(id, owner) === undefined) violate(self, `P1: ${process} waits for ${id}, which nobody loads`)
   }
-  const leads = (process: number, id: string, { join, leaseMillis, owner }: Store.TakeOptions) => {
+  const leads = (process: number, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
     const holders = holdersOf(self, id)
     const other = exclusive(id, owner)
     if (other !== undefined && !join) violate(self, `P1: ${process} leads ${id} beside ${other.process}`)
@@ -99,13 +99,13 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
   }
 
   const leasesOf = (process: number): Store.SyncLeases => ({
-    left: (id, options) => {
-      const millis = leases.left(id, options, self.now())
+    leftMillis: (id, options) => {
+      const millis = leases.leftMillis(id, options, self.now())
       if (millis > 0) waits(process, id, options)
       return millis
     },
-    take: (id, options, _, newGeneration) => {
-      const taken = leases.take(id, options, self.now(), newGeneration)
+    acquire: (id, options, _, newGeneration) => {
+      const taken = leases.acquire(id, options, self.now(), newGeneration)
       if (taken._tag === "Wait") waits(process, id, options)
       else leads(process, id, options)
       return taken
@@ -117,10 +117,10 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     },
     end: endLease,
     endAll: () => config.ids.forEach(endLease),
-    keep: (id, owner, leaseMillis) => {
+    renew: (id, owner, leaseMillis) => {
       const holder = holdersOf(self, id).get(owner)
       if (holder !== undefined && !holder.joined) holder.until = self.now() + leaseMillis
-      return leases.keep(id, owner, leaseMillis, self.now())
+      return leases.renew(id, owner, leaseMillis, self.now())
     },
     release: (id, owner, _, note) => {
       holdersOf(self, id).delete(owner)
@@ -197,8 +197,8 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       attempt
     })
     // an owner that was answered with three entries it cannot use loads without a lease
-    const take: Store.Store["take"] = (id, options) =>
-      Effect.tap(store.take(id, options), (taken) =>
+    const acquire: Store.Store["acquire"] = (id, options) =>
+      Effect.tap(store.acquire(id, options), (taken) =>
         Effect.sync(() => {
           if (taken._tag !== "Hit") return
           const times = (hits.get(options.owner) ?? 0) + 1
@@ -207,13 +207,13 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
           if (times === 3) self.givenUp.add(`${process} ${id}`)
         }))
     if (config.asynchronous) {
-      return { ...store, take, capabilities: { ...store.capabilities, synchronous: false }, getUnsafe: undefined }
+      return { ...store, acquire, capabilities: store.capabilities, getUnsafe: undefined }
     }
     const getUnsafe = (id: string, tags: ReadonlyArray<string>) => {
       if (goesWrong()) throw unavailable("get")
       return store.getUnsafe(id, tags)
     }
-    return { ...store, take, getUnsafe }
+    return { ...store, acquire, getUnsafe }
   }
 }
 

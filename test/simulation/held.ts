@@ -13,7 +13,7 @@ export const heldOf = (self: World, id: string): Load | undefined => {
 const isStored = (self: World, load: Load): boolean => {
   const { exit, flight } = load
   if (flight?.exit === undefined || exit === undefined || Exit.isFailure(exit)) return false
-  if (!flight.publishes || !flight.policy.writes || flight.served || flight.entry === undefined) return false
+  if (!flight.storable || !flight.policy.writes || flight.served || flight.entry === undefined) return false
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
   const born = self.born.get(load)!
   for (const write of self.writes) {

@@ -1,6 +1,6 @@
 /** What must hold when a load begins or ends. */
 import { Cause, Exit } from "effect"
-import type { Flight } from "../../src/internal/engine/flight.ts"
+import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import type { Load } from "./model.ts"
 import { until } from "./originRules.ts"
 import { covers, interruptedItself, readerOf, retryAfterOf, uninterruptible, violate, type World } from "./state.ts"
@@ -13,7 +13,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   // what has found its value to be still right ends itself
   const endsItself = interruptedItself.has(load) || flight.renewed
   const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
-  if (interrupted && flight.pinned && !flight.overdue) {
+  if (interrupted && flight.pinned && !flight.timedOutUnattended) {
     violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
   }
   // one call for many runs as long as somebody waits for any of them
@@ -26,7 +26,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   }
 }
 
-const canBeUsed = (flight: Flight): boolean => flight.publishes && flight.policy.writes && flight.exit === undefined
+const canBeUsed = (flight: Flight): boolean => flight.storable && flight.policy.writes && flight.exit === undefined
 
 /** what a load is told to be there already must be good still, and what it keeps as well */
 export const checkPrevious = (
@@ -86,7 +86,7 @@ const setsThrottle = ({ exit, flight }: Load): boolean => {
   if (flight?.exit === undefined || exit === undefined || Exit.isSuccess(exit) || Exit.isSuccess(flight.exit)) {
     return false
   }
-  return flight.publishes && (flight.refresh || flight.stale !== undefined) && !Cause.hasInterrupts(flight.exit.cause)
+  return flight.storable && (flight.refresh || flight.stale !== undefined) && !Cause.hasInterrupts(flight.exit.cause)
 }
 
 /** something happened to the id since, or somebody was about to load then already */

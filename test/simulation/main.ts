@@ -6,16 +6,17 @@
  *     npm run simulate -- --seed 123              one again, with its log
  *     npm run simulate -- --store async           over this store only: none, sync, async, derived
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
- *     npm run simulate -- --mutants               every deliberate fault of test/mutants must be found
+ *     npm run simulate -- --faults                every deliberate fault of one engine must be found
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { faults } from "../deliberateFaults/engine.ts"
+import { findFault } from "./findFault.ts"
 import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"
 import type { Config } from "./model.ts"
-import { findMutant, mutants } from "./mutants.ts"
 import { simulate } from "./simulate.ts"
 import { add, type Failure, nothing, type Range, sweep, type Swept } from "./sweep.ts"
 
@@ -27,7 +28,7 @@ const { values: args } = parseArgs({
     store: { type: "string" },
     workers: { type: "string", default: String(availableParallelism()) },
     stop: { type: "boolean", default: false },
-    mutants: { type: "boolean", default: false },
+    faults: { type: "boolean", default: false },
     fleet: { type: "boolean", default: false },
     json: { type: "boolean", default: false }
   }
@@ -115,20 +116,20 @@ const report = (swept: Swept): void => {
 }
 
 const all = async (): Promise<void> => {
-  const names = [...await mutants()]
+  const left = [...faults]
   const next = async (): Promise<void> => {
-    for (let name = names.shift(); name !== undefined; name = names.shift()) {
-      const found = await findMutant(name, Number(args.seeds)).catch((error: unknown) => String(error))
+    for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
+      const found = await findFault(fault, Number(args.seeds)).catch((error: unknown) => String(error))
       const isFound = typeof found === "object"
       if (!isFound) process.exitCode = 1
-      console.log(`${name.padEnd(45)} ${isFound ? `seed ${found.seed}: ${found.rule}` : found ?? "NOT FOUND"}`)
+      console.log(`${fault.name.padEnd(45)} ${isFound ? `seed ${found.seed}: ${found.rule}` : found ?? "NOT FOUND"}`)
     }
   }
   await Promise.all(Array.from({ length: Number(args.workers) }, next))
 }
 
 if (process.send !== undefined) process.on("message", (range: Range) => void process.send!(sweep(range)))
-else if (args.mutants) await all()
+else if (args.faults) await all()
 else if (args.seed !== undefined) one(Number(args.seed))
 else if (args.fleet) fleet()
 else await many()

@@ -1,6 +1,6 @@
 /** What a simulated program is made of, and what is remembered of its run. */
 import type { Exit } from "effect"
-import type { Flight } from "../../src/internal/engine/flight.ts"
+import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 
 export const kinds = [
   "ttl",

@@ -222,7 +222,7 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
       continue
     }
     const endsItself = interruptedItself.has(load) || flight.renewed
-    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.overdue) {
+    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.timedOutUnattended) {
       violate(self, `softTimeout: ${what}, and the load #${load.n} was interrupted`)
     }
   }

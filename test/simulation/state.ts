@@ -1,6 +1,6 @@
 /** What is known of a run so far, and what follows from it. */
 import { Cause, Exit, type Fiber } from "effect"
-import type { Flight, Waiter } from "../../src/internal/engine/flight.ts"
+import type { Caller, Flight } from "../../src/internal/engine/flight/flight.ts"
 import {
   Bug,
   type Config,
@@ -45,7 +45,7 @@ export interface World {
   /** when another process removed something from the store, and the loads that ran then */
   readonly foreign: Map<number, ReadonlySet<Load>>
   /** callers' timers, and the flight they waited for */
-  readonly timers: Map<Fiber.Fiber<unknown>, Waiter>
+  readonly timers: Map<Fiber.Fiber<unknown>, Caller>
   /** some keys were asked for twice in one call */
   asksTwice: boolean
   closeAskedAt: number | undefined

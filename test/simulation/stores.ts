@@ -88,7 +88,7 @@ export const synchronous = (self: Surroundings): Simulated => {
 }
 
 const dropIn = (self: Surroundings, store: StoreShape) => (id: string): void =>
-  void Effect.runSyncExitWith(self.schedule.context)(store.drop(id))
+  void Effect.runSyncExitWith(self.schedule.context)(store.remove(id))
 
 type Wrap = <A>(operation: string, answer: Answer<A>, id: string) => Answer<A>
 
@@ -99,9 +99,8 @@ const over = (store: StoreShape, wrap: Wrap): StoreShape => ({
   touch: (id, options) => wrap("touch", store.touch(id, options), id),
   set: (id, entry, condition) => wrap("set", store.set(id, entry, condition), id),
   remove: (id) => wrap("remove", store.remove(id), id),
-  drop: (id) => wrap("drop", store.drop(id), id),
-  take: (id, options) => wrap("take", store.take(id, options), id),
-  put: (id, generation, entry) => wrap("put", store.put(id, generation, entry), id),
+  acquire: (id, options) => wrap("acquire", store.acquire(id, options), id),
+  commit: (id, generation, entry) => wrap("commit", store.commit(id, generation, entry), id),
   markers: (tags) => wrap("markers", store.markers(tags), tags.join()),
   invalidateTags: (tags, mode) => wrap("invalidateTags", store.invalidateTags(tags, mode), tags.join()),
   clear: wrap("clear", store.clear, "")
@@ -114,7 +113,7 @@ const delayOf = (self: Surroundings): number => {
 }
 
 /** explicit writes, in the order they were asked, as on one connection */
-const written = new Set(["set", "touch", "remove", "drop", "invalidateTags", "clear"])
+const written = new Set(["set", "touch", "remove", "invalidateTags", "clear"])
 
 /** what was asked is done even if nobody waits for the answer any more */
 export const asynchronous = (self: Surroundings): Simulated => {
@@ -154,7 +153,7 @@ export const asynchronous = (self: Surroundings): Simulated => {
       })
       return stubborn && !unanswered ? Effect.uninterruptible(waiting) : waiting
     })
-  const capabilities = { synchronous: false, shared: false, changes: false }
+  const capabilities = { shared: false, changes: false }
   return { store: { ...over(store, asked), capabilities, getUnsafe: undefined }, drop: dropIn(self, store) }
 }
 

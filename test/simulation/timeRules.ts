@@ -52,14 +52,14 @@ const loadingTime = (self: World, read: Read): number => {
 export const noteTimers = (self: World): void => {
   for (const { flight } of self.open) {
     if (flight === undefined) continue
-    for (const waiter of flight.waiters) for (const timer of waiter.timers) self.timers.set(timer, waiter)
+    for (const waiter of flight.callers) for (const timer of waiter.timers) self.timers.set(timer, waiter)
   }
 }
 
 /** P7: a caller's timers end with its waiting */
 export const checkTimers = (self: World): void => {
   for (const [timer, { flight }] of self.timers) {
-    const waits = [...flight.waiters].some((waiter) => waiter.timers.includes(timer))
+    const waits = [...flight.callers].some((waiter) => waiter.timers.includes(timer))
     if (!waits && timer.pollUnsafe() === undefined) violate(self, `P7: a timer of a caller of ${flight.id} runs on`)
   }
   self.timers.clear()

@@ -1,6 +1,6 @@
 /** Notes what happens in a run, and has it checked against the promises P1 to P7. */
 import { Exit } from "effect"
-import type { Flight } from "../../src/internal/engine/flight.ts"
+import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"
 import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
@@ -303,8 +303,8 @@ export const checkFlights = (self: World): void => {
   for (const { flight, id, n } of self.loads) {
     if (flight === undefined) continue
     if (flight.exit === undefined) violate(self, `P7: the flight of load #${n} of ${id} never ended`)
-    if (flight.waiters.size > 0) {
-      violate(self, `P7: the flight of load #${n} of ${id} has ${flight.waiters.size} waiters left`)
+    if (flight.callers.size > 0) {
+      violate(self, `P7: the flight of load #${n} of ${id} has ${flight.callers.size} waiters left`)
     }
     if (flight.waitsOn.size > 0) violate(self, `P7: the flight of load #${n} of ${id} still waits for another`)
   }

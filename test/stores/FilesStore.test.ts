@@ -389,7 +389,7 @@ describe("a full disk", () => {
         expect(yield* Effect.flip(store.invalidateTags(["tag"]))).toMatchObject({ reason: "Full" })
         // An invalidation that could not be written has been made by removing the marker (F28).
         expect(store.getUnsafe("id", ["tag"]).versions).toEqual([undefined])
-        yield* store.drop("old")
+        yield* store.remove("old")
       }))
       expect(read(store, "old")).toBeUndefined()
       expect((yield* store.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)

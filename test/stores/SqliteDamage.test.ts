@@ -117,17 +117,17 @@ describe("a file that is damaged while the program runs", () => {
         expect(read(b, "new")).toEqual(entry(1, 5000))
         expect(heard(a)).toEqual(gap)
         expect(heard(a)).toEqual([])
-        yield* b.drop("new")
+        yield* b.remove("new")
         expect(heard(a)).toEqual([{ _tag: "Changed", id: "new" }])
       }))
 
     it.effect(`(${how}) is found out also by who asks what has changed, takes, or writes`, () =>
       Effect.gen(function*() {
-        const options = { owner: "a", leaseMillis: 1000, seen: undefined, join: false }
+        const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
         const asks = [
-          (store: SqliteStoreType) => store.take("new", options),
+          (store: SqliteStoreType) => store.acquire("new", options),
           (store: SqliteStoreType) => store.set("new", entry(1)),
-          (store: SqliteStoreType) => store.drop("new"),
+          (store: SqliteStoreType) => store.remove("new"),
           (store: SqliteStoreType) => store.invalidateTags(["tag"]),
           (store: SqliteStoreType) => store.markers(["tag"]),
           (store: SqliteStoreType) => Effect.sync(() => heard(store))
@@ -199,7 +199,7 @@ describe("a directory that is deleted while the program runs", () => {
       expect(heard(b)).toEqual(gap)
       expect(read(b, "new")).toEqual(entry(1, 5000))
       expect(read(b, "id 1")).toBeUndefined()
-      yield* b.drop("new")
+      yield* b.remove("new")
       expect(read(a, "new")).toBeUndefined()
     }))
 
@@ -262,7 +262,7 @@ describe("a disk that is full", () => {
       database.exec(`CREATE TABLE other AS SELECT zeroblob(${Math.max(0, size)}) AS bytes`)
       expect(yield* Effect.flip(store.set("large", entry(2, 150_000)))).toMatchObject({ reason: "Full" })
       yield* store.invalidateTags(["tag"])
-      yield* store.drop("id")
+      yield* store.remove("id")
       expect(read(store, "id")).toBeUndefined()
       yield* store.set("small", entry(3))
       expect(read(store, "small")).toEqual(entry(3))
@@ -274,8 +274,13 @@ describe("a disk that is full", () => {
       const store = yield* SqliteStore.make({ directory, maxSize: "256 KiB" })
       for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 3000))
       for (let i = 0; i < 500; i++) {
-        const taken = yield* store.take(`lease ${i}`, { owner: "a", leaseMillis: 1000, seen: undefined, join: false })
-        expect(taken._tag).toBe("Lead")
+        const taken = yield* store.acquire(`lease ${i}`, {
+          owner: "a",
+          leaseMillis: 1000,
+          rejectedWriteId: undefined,
+          join: false
+        })
+        expect(taken._tag).toBe("Granted")
       }
     }))
 })

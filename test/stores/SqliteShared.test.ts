@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { connection, entry, heard, read } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-const asking = (owner: string) => ({ owner, leaseMillis: 1000, seen: undefined, join: false })
+const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
 
 /** Two stores on one directory, as two processes would have them. */
 const twoStores = (options?: Partial<SqliteStore.Options>) =>
@@ -21,43 +21,43 @@ describe("a lease between processes", () => {
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
       yield* TestClock.setTime(10_000_000)
-      yield* a.take("id", asking("a"))
+      yield* a.acquire("id", asking("a"))
       yield* TestClock.setTime(1000)
-      expect(yield* b.take("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 1000 })
+      expect(yield* b.acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 1000 })
       yield* TestClock.adjust("400 millis")
-      expect(yield* b.take("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 600 })
+      expect(yield* b.acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 600 })
       yield* TestClock.adjust("600 millis")
-      expect(yield* b.take("id", asking("b"))).toMatchObject({ _tag: "Lead" })
+      expect(yield* b.acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
     }))
 
   it.effect("remembers a failure for 999 milliseconds, and none from a future", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
-      const fail = Effect.andThen(a.take("id", asking("a")), a.release("id", "a", Uint8Array.of(1)))
+      const fail = Effect.andThen(a.acquire("id", asking("a")), a.release("id", "a", Uint8Array.of(1)))
       yield* fail
       yield* TestClock.adjust("999 millis")
       yield* fail
       yield* TestClock.adjust("999 millis")
-      expect(yield* b.take("id", asking("b"))).toMatchObject({ failures: { count: 2, note: Uint8Array.of(1) } })
+      expect(yield* b.acquire("id", asking("b"))).toMatchObject({ failures: { count: 2, note: Uint8Array.of(1) } })
       yield* TestClock.adjust("1 millis")
-      expect(yield* b.take("id", asking("b"))).not.toHaveProperty("failures")
+      expect(yield* b.acquire("id", asking("b"))).not.toHaveProperty("failures")
       yield* b.release("id", "b", Uint8Array.of(2))
-      expect(yield* a.take("id", asking("a"))).toMatchObject({ failures: { count: 1 } })
+      expect(yield* a.acquire("id", asking("a"))).toMatchObject({ failures: { count: 1 } })
       yield* TestClock.setTime(0)
-      expect(yield* a.take("id", asking("a"))).not.toHaveProperty("failures")
+      expect(yield* a.acquire("id", asking("a"))).not.toHaveProperty("failures")
     }))
 
   it.effect("dies with its generation: what was loaded too long is refused, and the row goes", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()
-      const first = yield* a.take("id", asking("a"))
-      for (let i = 0; i < 500; i++) yield* a.take(`id ${i}`, asking("a"))
+      const first = yield* a.acquire("id", asking("a"))
+      for (let i = 0; i < 500; i++) yield* a.acquire(`id ${i}`, asking("a"))
       yield* TestClock.adjust("1 hour")
-      expect(yield* a.put("id", (first as { generation: string }).generation, entry(1))).toBe(false)
-      const next = yield* b.take("id", asking("b"))
-      expect(next).toMatchObject({ _tag: "Lead" })
+      expect(yield* a.commit("id", (first as { generation: string }).generation, entry(1))).toBe(false)
+      const next = yield* b.acquire("id", asking("b"))
+      expect(next).toMatchObject({ _tag: "Granted" })
       expect(next).not.toEqual(first)
-      for (let i = 0; i < 1024; i++) yield* a.take("same", asking("a"))
+      for (let i = 0; i < 1024; i++) yield* a.acquire("same", asking("a"))
       const database = yield* connection(directory)
       expect(database.prepare("SELECT id FROM lease ORDER BY id").all()).toEqual([{ id: "id" }, { id: "same" }])
     }))
@@ -66,14 +66,14 @@ describe("a lease between processes", () => {
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()
       yield* a.set("hit", entry(1))
-      yield* a.take("taken", asking("a"))
+      yield* a.acquire("taken", asking("a"))
       const database = yield* connection(directory)
       database.exec("BEGIN IMMEDIATE")
-      expect(yield* b.take("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
-      expect(yield* b.take("taken", asking("b"))).toMatchObject({ _tag: "Wait" })
-      const leading = yield* Effect.forkChild(Effect.flip(b.take("free", asking("b"))), { startImmediately: true })
+      expect(yield* b.acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
+      expect(yield* b.acquire("taken", asking("b"))).toMatchObject({ _tag: "Wait" })
+      const leading = yield* Effect.forkChild(Effect.flip(b.acquire("free", asking("b"))), { startImmediately: true })
       yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(leading)).toMatchObject({ reason: "Timeout", operation: "take" })
+      expect(yield* Fiber.join(leading)).toMatchObject({ reason: "Timeout", operation: "acquire" })
     }))
 })
 
@@ -85,7 +85,7 @@ describe("changes", () => {
       expect(heard(b)).toEqual([{ _tag: "Changed", id: "before" }])
       yield* a.set("1", entry(1))
       yield* b.set("own", entry(1))
-      yield* a.drop("2")
+      yield* a.remove("2")
       yield* a.invalidateTags(["3", "4"])
       yield* a.clear
       expect(heard(b)).toEqual([
@@ -119,11 +119,11 @@ describe("changes", () => {
   it.effect("that are no longer kept are a gap, and what came after them is told", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores({ maxSize: "1 MiB" })
-      for (let i = 0; i < 2000; i++) yield* a.drop(`id ${i}`)
+      for (let i = 0; i < 2000; i++) yield* a.remove(`id ${i}`)
       const changes = heard(b)
       expect(changes[0]).toEqual({ _tag: "Gap" })
       expect(changes.at(-1)).toEqual({ _tag: "Changed", id: "id 1999" })
-      yield* a.drop("next")
+      yield* a.remove("next")
       expect(heard(b)).toEqual([{ _tag: "Changed", id: "next" }])
       const database = yield* connection(directory)
       expect(database.prepare("SELECT count(*) AS n FROM change").get()!["n"]).toBeLessThanOrEqual(256 + 256)
@@ -134,7 +134,7 @@ describe("changes", () => {
       const { a, b } = yield* twoStores()
       const tags = Array.from({ length: 9000 }, (_, i) => `tag ${i}`)
       yield* a.invalidateTags(tags)
-      for (let i = 0; i < 900; i++) yield* a.drop(`id ${i}`)
+      for (let i = 0; i < 900; i++) yield* a.remove(`id ${i}`)
       const changes = heard(b)
       expect(changes).toHaveLength(9900)
       expect(changes).not.toContainEqual({ _tag: "Gap" })
@@ -145,7 +145,7 @@ describe("changes", () => {
   it.effect("of a very long id are a gap", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
-      yield* a.drop("x".repeat(100_000))
+      yield* a.remove("x".repeat(100_000))
       expect(heard(b)).toEqual([{ _tag: "Gap" }])
     }))
 

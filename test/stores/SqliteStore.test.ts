@@ -296,7 +296,7 @@ describe("maxSize", () => {
           yield* store.invalidateTags(tags)
           const after = yield* store.markers(tags)
           expect(after.markers.every(({ version }, i) => version !== before.markers[i]!.version)).toBe(true)
-          yield* store.drop("id 99")
+          yield* store.remove("id 99")
         }), { maxSize: "256 KiB" })
     }))
 

@@ -8,10 +8,18 @@ type Stored = CacheEntry.Stored
 
 const { CacheConfigError, StoreError } = CacheError
 
-const asking = (owner: string, seen?: string): Store.TakeOptions => ({ owner, leaseMillis: 1000, seen, join: false })
+const asking = (owner: string, rejectedWriteId?: string): Store.AcquireOptions => ({
+  owner,
+  leaseMillis: 1000,
+  rejectedWriteId,
+  join: false
+})
 
 const lead = (store: Store.Store, id: string, options = asking("a")) =>
-  Effect.map(store.take(id, options), (taken) => taken._tag === "Lead" ? taken.generation : expect.fail(taken._tag))
+  Effect.map(
+    store.acquire(id, options),
+    (taken) => taken._tag === "Granted" ? taken.generation : expect.fail(taken._tag)
+  )
 
 /** A storage whose operations begin when asked and settle when the test opens their gate. */
 const gated = () => {
@@ -41,12 +49,12 @@ const begin = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { 
 const settle = Effect.repeat(Effect.yieldNow, { times: 20 })
 
 describe("Store.make", () => {
-  it.effect("a late put is over before the drop that came after it begins", () =>
+  it.effect("a late commit is over before the removal that came after it begins", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* lead(store, "id")
-      const put = yield* begin(store.put("id", generation, entry(1)))
-      const drop = yield* begin(store.drop("id"))
+      const put = yield* begin(store.commit("id", generation, entry(1)))
+      const drop = yield* begin(store.remove("id"))
       yield* settle
       expect(log).toEqual(["set 1"])
       yield* open(0)
@@ -58,12 +66,12 @@ describe("Store.make", () => {
       expect(entries.size).toBe(0)
     }))
 
-  it.effect("a drop is done though its caller lost patience while a put hung", () =>
+  it.effect("a removal is done though its caller lost patience while a commit hung", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* lead(store, "id")
-      const put = yield* begin(Effect.timeoutOption(store.put("id", generation, entry(1)), "1 second"))
-      const drop = yield* begin(Effect.timeoutOption(store.drop("id"), "1 second"))
+      const put = yield* begin(Effect.timeoutOption(store.commit("id", generation, entry(1)), "1 second"))
+      const drop = yield* begin(Effect.timeoutOption(store.remove("id"), "1 second"))
       yield* TestClock.adjust("2 seconds")
       expect((yield* Fiber.join(put))._tag).toBe("None")
       expect((yield* Fiber.join(drop))._tag).toBe("None")
@@ -75,11 +83,11 @@ describe("Store.make", () => {
       expect(entries.size).toBe(0)
     }))
 
-  it.effect("a thousand drops given up while a put hangs are one removal", () =>
+  it.effect("a thousand drops given up while a commit hangs are one removal", () =>
     Effect.gen(function*() {
       const { log, open, store } = gated()
       const set = yield* begin(store.set("id", entry(1)))
-      for (let i = 0; i < 1000; i++) yield* Fiber.interrupt(yield* begin(store.drop("id")))
+      for (let i = 0; i < 1000; i++) yield* Fiber.interrupt(yield* begin(store.remove("id")))
       yield* open(0)
       yield* Fiber.join(set)
       yield* settle
@@ -99,12 +107,12 @@ describe("Store.make", () => {
       expect(log).toEqual(["set 1"])
     }))
 
-  it.effect("a put that waits behind a drop is refused", () =>
+  it.effect("a commit that waits behind a removal is refused", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* lead(store, "id")
-      const drop = yield* begin(store.drop("id"))
-      const put = yield* begin(store.put("id", generation, entry(1)))
+      const drop = yield* begin(store.remove("id"))
+      const put = yield* begin(store.commit("id", generation, entry(1)))
       yield* open(0)
       yield* Fiber.join(drop)
       expect(yield* Fiber.join(put)).toBe(false)
@@ -116,7 +124,7 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { entries, open, store } = gated()
       const set = yield* begin(store.set("id", entry(1)))
-      const taken = yield* begin(store.take("id", asking("a")))
+      const taken = yield* begin(store.acquire("id", asking("a")))
       yield* open(0)
       yield* Fiber.join(set)
       expect((yield* Fiber.join(taken))._tag).toBe("Hit")
@@ -127,7 +135,7 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* lead(store, "id")
-      const put = yield* begin(store.put("id", generation, entry(1)))
+      const put = yield* begin(store.commit("id", generation, entry(1)))
       const clear = yield* begin(store.clear)
       yield* settle
       yield* open(0)
@@ -178,8 +186,8 @@ describe("Store.make", () => {
         set: (id, stored) => Effect.sync(() => entries.set(id, stored)),
         remove: (id) => Effect.sync(() => entries.delete(id))
       })
-      const stuck = yield* begin(store.take("id", asking("a")))
-      const drop = yield* begin(store.drop("id"))
+      const stuck = yield* begin(store.acquire("id", asking("a")))
+      const drop = yield* begin(store.remove("id"))
       expect(drop.pollUnsafe()).toBeUndefined()
       yield* Fiber.interrupt(stuck)
       yield* Fiber.join(drop)
@@ -187,13 +195,13 @@ describe("Store.make", () => {
       yield* lead(store, "id")
     }))
 
-  it.effect("a put that waits before a drop is refused as soon as the drop is asked", () =>
+  it.effect("a commit that waits before a removal is refused as soon as the removal is asked", () =>
     Effect.gen(function*() {
       const { gates, log, open, store } = gated()
       const generation = yield* lead(store, "id")
-      const failing = yield* begin(Effect.exit(store.put("id", generation, entry(1))))
-      const waiting = yield* begin(store.put("id", generation, entry(2)))
-      const drop = yield* begin(store.drop("id"))
+      const failing = yield* begin(Effect.exit(store.commit("id", generation, entry(1))))
+      const waiting = yield* begin(store.commit("id", generation, entry(2)))
+      const drop = yield* begin(store.remove("id"))
       yield* Deferred.fail(gates[0]!, new StoreError({ store: "gated", operation: "set", reason: "Unavailable" }))
       yield* Fiber.join(failing)
       expect(yield* Fiber.join(waiting)).toBe(false)
@@ -202,19 +210,19 @@ describe("Store.make", () => {
       expect(log).toEqual(["set 1", "remove"])
     }))
 
-  it.effect("a right given while a drop waits ends with the drop", () =>
+  it.effect("a right given while a removal waits ends with the removal", () =>
     Effect.gen(function*() {
       const { open, store } = gated()
       const set = yield* begin(store.set("id", entry(1)))
       const taken = yield* begin(lead(store, "id", asking("a", entry(1).meta.writeId)))
-      const drop = yield* begin(store.drop("id"))
+      const drop = yield* begin(store.remove("id"))
       yield* open(0)
       yield* Fiber.join(set)
       const generation = yield* Fiber.join(taken)
       yield* settle
       yield* open(1)
       yield* Fiber.join(drop)
-      expect(yield* store.put("id", generation, entry(2))).toBe(false)
+      expect(yield* store.commit("id", generation, entry(2))).toBe(false)
     }))
 
   it.effect("a right from before clear, or from while it runs, stores nothing", () =>
@@ -230,11 +238,11 @@ describe("Store.make", () => {
       })
       const before = yield* lead(store, "before")
       const clear = yield* begin(store.clear)
-      expect(yield* store.put("before", before, entry(1))).toBe(false)
+      expect(yield* store.commit("before", before, entry(1))).toBe(false)
       const during = yield* lead(store, "during")
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(clear)
-      expect(yield* store.put("during", during, entry(2))).toBe(false)
+      expect(yield* store.commit("during", during, entry(2))).toBe(false)
       expect(entries.size).toBe(0)
     }))
 
@@ -248,15 +256,15 @@ describe("Store.make", () => {
       expect(yield* Fiber.join(other)).toBe(true)
     }))
 
-  it.effect("a put that failed leaves its generation to another", () =>
+  it.effect("a commit that failed leaves its generation to another", () =>
     Effect.gen(function*() {
       const { gates, log, open, store } = gated()
       const generation = yield* lead(store, "id")
-      const put = yield* begin(Effect.exit(store.put("id", generation, entry(1))))
+      const put = yield* begin(Effect.exit(store.commit("id", generation, entry(1))))
       const failure = new StoreError({ store: "gated", operation: "set", reason: "Unavailable" })
       yield* Deferred.fail(gates[0]!, failure)
       expect(yield* Fiber.join(put)).toEqual(Exit.fail(failure))
-      const again = yield* begin(store.put("id", generation, entry(2)))
+      const again = yield* begin(store.commit("id", generation, entry(2)))
       yield* open(1)
       expect(yield* Fiber.join(again)).toBe(true)
       expect(log).toEqual(["set 1", "set 2"])
@@ -281,7 +289,7 @@ describe("Store.make", () => {
       const { open, store } = gated()
       const first = yield* begin(store.set("id", entry(1)))
       const takes = yield* begin(
-        Effect.all(Array.from({ length: 20_000 }, () => store.take("id", asking("a"))), { concurrency: "unbounded" })
+        Effect.all(Array.from({ length: 20_000 }, () => store.acquire("id", asking("a"))), { concurrency: "unbounded" })
       )
       yield* open(0)
       yield* Fiber.join(first)
@@ -306,9 +314,9 @@ describe("Store.make", () => {
         })
       }
       expect(entries.size).toBe(1)
-      expect(yield* store.put("other", generation, entry(2))).toBe(true)
+      expect(yield* store.commit("other", generation, entry(2))).toBe(true)
       expect(yield* Stream.runCollect(store.changes)).toEqual([])
-      expect(store.capabilities).toEqual({ synchronous: false, shared: false, changes: false })
+      expect(store.capabilities).toEqual({ shared: false, changes: false })
     }))
 
   it("an option it does not know, or one that is missing, is refused at once", () => {
@@ -366,7 +374,7 @@ describe("Store.makeSync", () => {
       expect(yield* Effect.flip(failing(own).set("id", entry(1)))).toBe(own)
     }))
 
-  it.effect("a drop that failed has ended the generation even so", () =>
+  it.effect("a removal that failed has ended the generation even so", () =>
     Effect.gen(function*() {
       let broken = false
       const store = Store.makeSync({
@@ -380,8 +388,8 @@ describe("Store.makeSync", () => {
       })
       const generation = yield* lead(store, "id")
       broken = true
-      yield* Effect.flip(store.drop("id"))
-      expect(yield* store.put("id", generation, entry(1))).toBe(false)
+      yield* Effect.flip(store.remove("id"))
+      expect(yield* store.commit("id", generation, entry(1))).toBe(false)
     }))
 
   const listening = (read: () => ReadonlyArray<Store.Change>) => {
@@ -438,12 +446,12 @@ describe("Store.makeSync", () => {
         remove: noting("remove", true),
         clear: noting("clear", undefined),
         leases: {
-          left: (_id, { owner }) => owner === "late" ? 7 : 0,
-          take: noting("take", { _tag: "Lead", generation: "g" } as const),
+          leftMillis: (_id, { owner }) => owner === "late" ? 7 : 0,
+          acquire: noting("acquire", { _tag: "Granted", generation: "g" } as const),
           isCurrent: noting("isCurrent", true),
           end: noting("end", undefined),
           endAll: noting("endAll", undefined),
-          keep: noting("keep", true),
+          renew: noting("renew", true),
           release: noting("release", true)
         },
         atomic: (steps) => {
@@ -453,22 +461,22 @@ describe("Store.makeSync", () => {
           return result
         }
       })
-      const options = { owner: "a", leaseMillis: 1, seen: undefined, join: false }
+      const options = { owner: "a", leaseMillis: 1, rejectedWriteId: undefined, join: false }
       const asks = (effect: Effect.Effect<unknown, CacheError.StoreError>) =>
         Effect.map(effect, (answer) => [answer, asked.splice(0).join(" ")])
-      expect(yield* asks(store.take("id", options))).toEqual([
-        { _tag: "Lead", generation: "g", seq: 0 },
-        "get [ get take ]"
+      expect(yield* asks(store.acquire("id", options))).toEqual([
+        { _tag: "Granted", generation: "g", seq: 0 },
+        "get [ get acquire ]"
       ])
-      expect(yield* asks(store.take("id", { ...options, owner: "late" }))).toEqual([
+      expect(yield* asks(store.acquire("id", { ...options, owner: "late" }))).toEqual([
         { _tag: "Wait", leftMillis: 7 },
         "get"
       ])
-      expect(yield* asks(store.put("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
+      expect(yield* asks(store.commit("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
       expect(yield* asks(store.set("id", entry(1)))).toEqual([true, "[ end set ]"])
-      expect(yield* asks(store.drop("id"))).toEqual([undefined, "[ end remove ]"])
+      expect(yield* asks(store.remove("id"))).toEqual([undefined, "[ end remove ]"])
       expect(yield* asks(store.clear)).toEqual([undefined, "[ endAll clear ]"])
-      expect(yield* asks(store.keep("id", "a", 1))).toEqual([true, "[ keep ]"])
+      expect(yield* asks(store.renew("id", "a", 1))).toEqual([true, "[ keep ]"])
       expect(yield* asks(store.release("id", "a"))).toEqual([true, "[ release ]"])
     }))
 })

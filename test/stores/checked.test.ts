@@ -2,15 +2,16 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import { checked } from "../../src/internal/engine/checked.ts"
+import { validateAnswers } from "../../src/internal/engine/storeTier/validateAnswers.ts"
 import { entry } from "../support/stored.ts"
 
-const asking = { owner: "a", leaseMillis: 1000, seen: undefined, join: false }
+const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
 
 const lying = (answers: { readonly [Name in keyof Store.Store]?: unknown }) =>
-  checked({ ...MemoryStore.make(), ...answers as Partial<Store.Store> })
+  validateAnswers({ ...MemoryStore.make(), ...answers as Partial<Store.Store> })
 
-const lead = (failures: unknown) => lying({ take: () => Effect.succeed({ _tag: "Lead", generation: "g", failures }) })
+const lead = (failures: unknown) =>
+  lying({ acquire: () => Effect.succeed({ _tag: "Granted", generation: "g", failures }) })
 
 describe("an answer that is not of its type is Corrupt", () => {
   it.effect("of touch", () =>
@@ -26,10 +27,10 @@ describe("an answer that is not of its type is Corrupt", () => {
     Effect.gen(function*() {
       const note = Uint8Array.of(1)
       for (const failures of [null, 3, { count: "3", note }, { count: Number.NaN, note }, { count: 3, note: [1] }]) {
-        expect(yield* Effect.flip(lead(failures).take("id", asking))).toMatchObject({ reason: "Corrupt" })
+        expect(yield* Effect.flip(lead(failures).acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
       }
-      expect(yield* lead({ count: 3, note }).take("id", asking)).toMatchObject({ failures: { count: 3, note } })
-      expect(yield* lead(undefined).take("id", asking)).toMatchObject({ _tag: "Lead" })
+      expect(yield* lead({ count: 3, note }).acquire("id", asking)).toMatchObject({ failures: { count: 3, note } })
+      expect(yield* lead(undefined).acquire("id", asking)).toMatchObject({ _tag: "Granted" })
     }))
 
   it.effect("of get, in the etag", () =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../src/CacheEntry.ts"
-import * as Frame from "../../src/internal/frame.ts"
+import * as Frame from "../../src/internal/codec/frame.ts"
 
 const hexOf = (bytes: number) => (n: number) => (n >>> 0).toString(16).padStart(8, "0").repeat(4).slice(0, 2 * bytes)
 

@@ -1,67 +1,70 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import * as Generations from "../../src/internal/store/generations.ts"
+import * as Counters from "../../src/internal/store/counters.ts"
+import * as Leases from "../../src/internal/store/leases.ts"
 import * as Lines from "../../src/internal/store/lines.ts"
 import * as Markers from "../../src/internal/store/markers.ts"
-import * as Numbers from "../../src/internal/store/numbers.ts"
 
 const newGeneration = () => "generation"
 
-const asking = (owner: string) => ({ owner, leaseMillis: 1000, seen: undefined, join: false })
+const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
 
 describe("generations", () => {
   it("of loads that never ended are forgotten after their life", () => {
-    const generations = Generations.make()
-    for (let i = 0; i < 100_000; i++) generations.take(`id ${i}`, asking("a"), i * 3600, newGeneration)
+    const generations = Leases.make()
+    for (let i = 0; i < 100_000; i++) generations.acquire(`id ${i}`, asking("a"), i * 3600, newGeneration)
     expect(generations.size()).toBeLessThan(4096)
   })
 
   it("given back live shorter", () => {
-    const generations = Generations.make()
+    const generations = Leases.make()
     for (let i = 0; i < 100_000; i++) {
-      generations.take(`id ${i}`, asking("a"), i * 10, newGeneration)
+      generations.acquire(`id ${i}`, asking("a"), i * 10, newGeneration)
       generations.release(`id ${i}`, "a", i * 10)
     }
     expect(generations.size()).toBeLessThan(4096)
   })
 
   it("a clock set back freezes no lease", () => {
-    const generations = Generations.make()
-    generations.take("id", asking("a"), 1_000_000, newGeneration)
-    expect(generations.left("id", asking("b"), 0)).toBe(0)
-    expect(generations.take("id", asking("b"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 1000 })
-    expect(generations.left("id", asking("b"), 400)).toBe(600)
-    expect(generations.take("id", asking("b"), 1000, newGeneration)._tag).toBe("Lead")
+    const generations = Leases.make()
+    generations.acquire("id", asking("a"), 1_000_000, newGeneration)
+    expect(generations.leftMillis("id", asking("b"), 0)).toBe(0)
+    expect(generations.acquire("id", asking("b"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 1000 })
+    expect(generations.leftMillis("id", asking("b"), 400)).toBe(600)
+    expect(generations.acquire("id", asking("b"), 1000, newGeneration)._tag).toBe("Granted")
   })
 
   it("a clock set back forgets a failure", () => {
-    const generations = Generations.make()
-    generations.take("id", asking("a"), 1_000_000, newGeneration)
+    const generations = Leases.make()
+    generations.acquire("id", asking("a"), 1_000_000, newGeneration)
     generations.release("id", "a", 1_000_000, Uint8Array.of(1))
-    expect(generations.take("id", asking("b"), 0, newGeneration)).toEqual({ _tag: "Lead", generation: "generation" })
+    expect(generations.acquire("id", asking("b"), 0, newGeneration)).toEqual({
+      _tag: "Granted",
+      generation: "generation"
+    })
   })
 
   it("remember a failure for 999 milliseconds", () => {
-    const generations = Generations.make()
+    const generations = Leases.make()
     const fail = (now: number) => {
-      generations.take("id", asking("a"), now, newGeneration)
+      generations.acquire("id", asking("a"), now, newGeneration)
       generations.release("id", "a", now, Uint8Array.of(now & 255))
     }
     fail(0)
     fail(999)
-    expect(generations.take("id", asking("b"), 1998, newGeneration)).toMatchObject({ failures: { count: 2 } })
-    expect(generations.take("id", asking("b"), 1999, newGeneration)).not.toHaveProperty("failures")
+    expect(generations.acquire("id", asking("b"), 1998, newGeneration)).toMatchObject({ failures: { count: 2 } })
+    expect(generations.acquire("id", asking("b"), 1999, newGeneration)).not.toHaveProperty("failures")
     fail(3000)
-    expect(generations.take("id", asking("b"), 3000, newGeneration)).toMatchObject({ failures: { count: 1 } })
+    expect(generations.acquire("id", asking("b"), 3000, newGeneration)).toMatchObject({ failures: { count: 1 } })
   })
 
   it("that have died refuse, also before they are forgotten", () => {
-    const generations = Generations.make()
-    generations.take("id", asking("a"), 0, newGeneration)
+    const generations = Leases.make()
+    generations.acquire("id", asking("a"), 0, newGeneration)
     expect(generations.isCurrent("id", "generation", 3_599_999)).toBe(true)
     expect(generations.isCurrent("id", "generation", 3_600_000)).toBe(false)
-    expect(generations.take("id", asking("b"), 3_600_000, () => "another")).toEqual({
-      _tag: "Lead",
+    expect(generations.acquire("id", asking("b"), 3_600_000, () => "another")).toEqual({
+      _tag: "Granted",
       generation: "another"
     })
   })
@@ -129,7 +132,7 @@ describe("markers", () => {
 
 describe("numbers", () => {
   it("that have expired are forgotten", () => {
-    const numbers = Numbers.make()
+    const numbers = Counters.make()
     for (let i = 0; i < 100_000; i++) numbers.increment(`n ${i}`, 1, i, i + 10)
     expect(numbers.size()).toBeLessThan(4096)
   })

@@ -30,7 +30,7 @@ describe("without faults", () => {
   it("it says what it can do", () => {
     const { inner, store } = chaosOf({ seed: 1 })
     expect(store.name).toBe(inner.name)
-    expect(store.capabilities).toEqual({ ...inner.capabilities, synchronous: false })
+    expect(store.capabilities).toEqual(inner.capabilities)
     expect(store.getUnsafe).toBeUndefined()
   })
 })
@@ -61,11 +61,11 @@ describe("failing", () => {
         store.getMany(["id"]),
         store.remove("id"),
         store.touch("id", { softExpiresAt: 1, expiresAt: 2 }),
-        store.take("id", { owner: "a", leaseMillis: 1, seen: undefined, join: false }),
-        store.put("id", "generation", entry(1)),
-        store.keep("id", "a", 1),
+        store.acquire("id", { owner: "a", leaseMillis: 1, rejectedWriteId: undefined, join: false }),
+        store.commit("id", "generation", entry(1)),
+        store.renew("id", "a", 1),
         store.release("id", "a"),
-        store.drop("id"),
+        store.remove("id"),
         store.markers(["tag"]),
         store.invalidateTags(["tag"]),
         Stream.runDrain(store.scan()),
@@ -101,10 +101,15 @@ describe("dropping", () => {
       expect(yield* store.set("id", entry(2))).toBe(true)
       expect(yield* store.remove("id")).toBe(true)
       expect(yield* store.touch("id", { softExpiresAt: 1, expiresAt: 2 })).toBe(true)
-      yield* store.drop("id")
+      yield* store.remove("id")
       yield* store.clear
-      const lead = yield* store.take("other", { owner: "a", leaseMillis: 1000, seen: undefined, join: false })
-      expect(yield* store.put("other", lead._tag === "Lead" ? lead.generation : "", entry(3))).toBe(true)
+      const lead = yield* store.acquire("other", {
+        owner: "a",
+        leaseMillis: 1000,
+        rejectedWriteId: undefined,
+        join: false
+      })
+      expect(yield* store.commit("other", lead._tag === "Granted" ? lead.generation : "", entry(3))).toBe(true)
       expect(yield* store.increment("n", 2)).toBe(2)
       expect(yield* chaos.counts).toMatchObject({ dropped: 6, failed: 0 })
       yield* heal
@@ -154,7 +159,7 @@ describe("delaying", () => {
         const { inner, store } = chaosOf({ seed, ...delayed })
         yield* asking(store.set("other", entry(9)))
         for (const n of [1, 2, 3]) yield* asking(store.set("id", entry(n)))
-        yield* asking(seed % 2 === 0 ? store.drop("id") : store.clear)
+        yield* asking(seed % 2 === 0 ? store.remove("id") : store.clear)
         yield* asking(store.set("id", entry(4)))
         yield* TestClock.adjust("5 seconds")
         expect([seed, yield* read(inner, "id")]).toEqual([seed, 4])
@@ -167,12 +172,12 @@ describe("delaying", () => {
       const results = new Set<number | undefined>()
       for (let seed = 0; seed < 50; seed++) {
         const { inner, store } = chaosOf({ seed, ...delayed })
-        const options = { owner: "a", leaseMillis: 10_000, seen: undefined, join: false }
-        const taken = yield* inner.take("id", options)
-        yield* asking(store.put("id", taken._tag === "Lead" ? taken.generation : "", entry(1)))
-        yield* asking(store.drop("id"))
+        const options = { owner: "a", leaseMillis: 10_000, rejectedWriteId: undefined, join: false }
+        const taken = yield* inner.acquire("id", options)
+        yield* asking(store.commit("id", taken._tag === "Granted" ? taken.generation : "", entry(1)))
+        yield* asking(store.remove("id"))
         yield* TestClock.adjust("2 seconds")
-        // After a drop it is refused, before it is dropped: never stored.
+        // After a removal it is refused, before it is dropped: never stored.
         expect([seed, yield* read(inner, "id")]).toEqual([seed, undefined])
         const order: Array<string> = []
         for (const n of [1, 2]) {

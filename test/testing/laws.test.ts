@@ -19,24 +19,28 @@ const named = (laws: ReadonlyArray<Law>, name: string) => laws.filter((law) => l
 type Breaking = (store: Store.Store) => Partial<Store.Store>
 
 const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking: Breaking]> = [
-  ["stores every put", "a put without a right is refused", ({ set }) => ({ put: (id, _, entry) => set(id, entry) })],
-  ["drops as a plain removal", "a put after drop is refused", () => {
+  [
+    "stores every commit",
+    "a commit without a right is refused",
+    ({ set }) => ({ commit: (id, _, entry) => set(id, entry) })
+  ],
+  ["removes without ending the generation", "a commit after remove is refused", () => {
     const entries = new Map()
     return {
       get: (id) => Effect.sync(() => ({ entry: entries.get(id), versions: [] })),
-      put: (id, _, entry) => Effect.sync(() => !!entries.set(id, entry)),
-      drop: (id) => Effect.sync(() => void entries.delete(id))
+      commit: (id, _, entry) => Effect.sync(() => !!entries.set(id, entry)),
+      remove: (id) => Effect.sync(() => entries.delete(id))
     }
   }],
-  ["lets all lead", "another owner waits, no longer than the lease", ({ take }) => ({
-    take: (id, options) => take(id, { ...options, join: true })
+  ["lets all lead", "another owner waits, no longer than the lease", ({ acquire }) => ({
+    acquire: (id, options) => acquire(id, { ...options, join: true })
   })],
-  ["forgets who waits for how long", "another owner waits, no longer than the lease", ({ take }) => ({
-    take: (id, options) =>
-      Effect.map(take(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
+  ["forgets who waits for how long", "another owner waits, no longer than the lease", ({ acquire }) => ({
+    acquire: (id, options) =>
+      Effect.map(acquire(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
   })],
-  ["answers what was rejected for ever", "take looks once more", ({ take }) => ({
-    take: (id, options) => take(id, { ...options, seen: undefined })
+  ["answers what was rejected for ever", "acquire looks once more", ({ acquire }) => ({
+    acquire: (id, options) => acquire(id, { ...options, rejectedWriteId: undefined })
   })],
   ["joins ids", "odd ids are all different", ({ get, set }) => ({
     get: (id, tags) => get(Buffer.from(id).toString(), tags),
@@ -74,15 +78,15 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["takes every release for a failure", "a failure is forgotten after a release without a note", ({ release }) => ({
     release: (id, owner, note = Uint8Array.of()) => release(id, owner, note)
   })],
-  ["never forgets a failure", "a failure is forgotten a second after the last", ({ release, take }) => {
+  ["never forgets a failure", "a failure is forgotten a second after the last", ({ release, acquire }) => {
     let failures: Store.Failures | undefined
     return {
       release: (id, owner, note) => {
         failures = note && { count: 1 + (failures?.count ?? 0), note }
         return release(id, owner, note)
       },
-      take: (id, options) =>
-        Effect.map(take(id, options), (taken) => taken._tag === "Lead" ? { ...taken, failures } : taken)
+      acquire: (id, options) =>
+        Effect.map(acquire(id, options), (taken) => taken._tag === "Granted" ? { ...taken, failures } : taken)
     }
   }],
   ["has versions for tags it never saw", "a tag has no version before its marker is made", ({ get }) => ({

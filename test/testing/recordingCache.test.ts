@@ -193,7 +193,7 @@ describe("over a store", () => {
         Layer.succeed(Store.Store, {
           ...store,
           markers: (...input) => isFailing ? failing("markers") : store.markers(...input),
-          take: (...input) => isFailing ? failing("take") : store.take(...input)
+          acquire: (...input) => isFailing ? failing("acquire") : store.acquire(...input)
         })
       )
       let loads = 0

@@ -48,7 +48,7 @@ const full = CacheLayer.disk({
   storeTimeout: "1 second",
   lease: 5000,
   wait: "10 seconds",
-  bound: "1 minute",
+  maxStaleness: "1 minute",
   shutdownTimeout: "1 second",
   refresh: { concurrency: 1, timeout: "1 minute", retry: Schedule.recurs(1) }
 })
@@ -110,31 +110,31 @@ CacheLayer.named("Pages", CacheLayer.memory())
 
 type OfPages = Effect.Effect<number, Down, Client | Pages>
 const cached = load.pipe(Cached.ttl({ key: "k", ttl: 1 }))
-const piped = cached.pipe(Cached.using(Pages))
+const piped = cached.pipe(Cached.withCache(Pages))
 same<typeof piped, OfPages>(true)
-const inOnePipe = load.pipe(Cached.ttl({ key: new Weather({ id: "x" }), ttl: 1 }), Cached.using(Pages))
+const inOnePipe = load.pipe(Cached.ttl({ key: new Weather({ id: "x" }), ttl: 1 }), Cached.withCache(Pages))
 same<typeof inOnePipe, OfPages>(true)
-const dataFirst = Cached.using(cached, Pages)
+const dataFirst = Cached.withCache(cached, Pages)
 same<typeof dataFirst, OfPages>(true)
-const usesPages = Cached.using(Pages)
+const usesPages = Cached.withCache(Pages)
 const reused = cached.pipe(usesPages)
 same<typeof reused, OfPages>(true)
-const nearest = cached.pipe(Cached.using(Pages), Cached.using(Users))
+const nearest = cached.pipe(Cached.withCache(Pages), Cached.withCache(Users))
 same<typeof nearest, Effect.Effect<number, Down, Client | Pages | Users>>(true)
 const both = Effect.zip(piped, cached)
 same<typeof both, Effect.Effect<[number, number], Down, Client | Pages | Cache>>(true)
-const strict = cached.pipe(CachePolicy.strict, Cached.using(Pages))
+const strict = cached.pipe(CachePolicy.strict, Cached.withCache(Pages))
 type Faults = CacheError.StoreError | CacheError.SerializerError | CacheError.LockError
 same<typeof strict, Effect.Effect<number, Down | Faults, Client | Pages>>(true)
-const got = Cached.getOption("k").pipe(Cached.using(Pages))
+const got = Cached.getOption("k").pipe(Cached.withCache(Pages))
 same<typeof got, Effect.Effect<Option.Option<unknown>, never, Pages>>(true)
-const stats = Cached.stats.pipe(Cached.using(Pages))
+const stats = Cached.stats.pipe(Cached.withCache(Pages))
 same<typeof stats, Effect.Effect<Caching.Stats, never, Pages>>(true)
-const ids = Cached.scan("a*").pipe(Cached.using(Pages))
+const ids = Cached.scan("a*").pipe(Cached.withCache(Pages))
 same<typeof ids, Stream.Stream<string, CacheError.StoreError, Pages>>(true)
 
 const weather = Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1 }) })
-const itsWeather = Cached.using(weather, Pages)
+const itsWeather = Cached.withCache(weather, Pages)
 const read = itsWeather({ id: "x" })
 same<typeof read, OfPages>(true)
 const refreshed = itsWeather.refresh({ id: "x" })
@@ -143,7 +143,7 @@ const invalidated = itsWeather.invalidate({ id: "x" })
 same<typeof invalidated, Effect.Effect<void, never, Pages>>(true)
 const key = itsWeather.key({ id: "x" })
 same<typeof key, Weather>(true)
-const own = Cached.using((id: string, days?: number) => Effect.as(cached, [id, days] as const), Pages)
+const own = Cached.withCache((id: string, days?: number) => Effect.as(cached, [id, days] as const), Pages)
 const owned = own("x")
 same<typeof owned, Effect.Effect<readonly [string, number | undefined], Down, Client | Pages>>(true)
 
@@ -154,9 +154,9 @@ export const needs: Effect.Effect<number, Down, Client> = piped
 // @ts-expect-error the program's own cache is not the one that is needed
 export const provided: Effect.Effect<number, Down, Client> = piped.pipe(Effect.provide(CacheLayer.memory()))
 // @ts-expect-error a service that is no cache
-cached.pipe(Cached.using(Client))
+cached.pipe(Cached.withCache(Client))
 // @ts-expect-error a value uses no cache
-Cached.using(5, Pages)
+Cached.withCache(5, Pages)
 export const run: Effect.Effect<number, Down, Client> = piped.pipe(Effect.provide(pages))
 
 // ---------------------------------------------------------------------------------------------------------------------

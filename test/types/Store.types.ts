@@ -49,7 +49,7 @@ export const whole: Store.Store = Store.make({
   changes: Stream.make({ _tag: "AllChanged" }, { _tag: "Changed", id: "x" })
 })
 // what it can do better it does itself
-export const better: Store.Store = { ...simple, take: () => Effect.succeed({ _tag: "Hit", entry }) }
+export const better: Store.Store = { ...simple, acquire: () => Effect.succeed({ _tag: "Hit", entry }) }
 
 const sync = Store.makeSync({
   name: "sync",
@@ -91,8 +91,8 @@ const answer = store.get("id", ["tag"])
 same<typeof answer, Effect.Effect<Store.Answer, Failure>>(true)
 const set = store.set("id", entry, { _tag: "IfUnchanged", writeId: "x" })
 same<typeof set, Effect.Effect<boolean, Failure>>(true)
-const taken = store.take("id", { owner: "me", leaseMillis: 1, seen: undefined, join: false })
-same<typeof taken, Effect.Effect<Store.Taken, Failure>>(true)
+const taken = store.acquire("id", { owner: "me", leaseMillis: 1, rejectedWriteId: undefined, join: false })
+same<typeof taken, Effect.Effect<Store.Acquired, Failure>>(true)
 const touched = store.touch("id", { softExpiresAt: 1, expiresAt: Infinity })
 same<typeof touched, Effect.Effect<boolean, Failure>>(true)
 const markers = store.markers(["t"])
@@ -109,7 +109,7 @@ store.set("id", entry, { _tag: "IfUnchanged" })
 // @ts-expect-error no such mode
 store.invalidateTags(["t"], "gentle")
 // @ts-expect-error it says whom it is exclusive for
-store.take("id", { leaseMillis: 1, seen: undefined, join: false })
+store.acquire("id", { leaseMillis: 1, rejectedWriteId: undefined, join: false })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // layers

@@ -72,8 +72,8 @@ same<typeof token, Effect.Effect<bigint, CacheError.LockError, Scope.Scope>>(tru
 const made = Lock.make({
   name: "own",
   pollMillis: 100,
-  take: (name, leaseMillis) => Effect.succeed({ _tag: "Held", token: BigInt(name.length + leaseMillis) }),
-  keep: (_name, token) => Effect.succeed(token > 0n),
+  tryAcquire: (name, leaseMillis) => Effect.succeed({ _tag: "Held", token: BigInt(name.length + leaseMillis) }),
+  renew: (_name, token) => Effect.succeed(token > 0n),
   release: () => Effect.void
 })
 same<typeof made, Lock.Lock>(true)
@@ -94,11 +94,11 @@ SqliteLock.layer({})
 // @ts-expect-error it does not give locks back
 Lock.make({
   name: "own",
-  take: () => Effect.succeed({ _tag: "Wait", leftMillis: 1 }),
-  keep: () => Effect.succeed(true)
+  tryAcquire: () => Effect.succeed({ _tag: "Wait", leftMillis: 1 }),
+  renew: () => Effect.succeed(true)
 })
 // @ts-expect-error a token is a bigint
-Lock.make({ ...made, take: () => Effect.succeed({ _tag: "Held", token: 1 }) })
+Lock.make({ ...made, tryAcquire: () => Effect.succeed({ _tag: "Held", token: 1 }) })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // evictions

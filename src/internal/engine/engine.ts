@@ -1,41 +1,36 @@
+/** One cache: what it is made of, how it starts and how it closes. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
-import type { Serializer } from "../../Serializer.ts"
-import type { Store } from "../../Store.ts"
-import * as Numbers from "../store/numbers.ts"
-import { checked } from "./checked.ts"
-import * as Circuit from "./circuit.ts"
-import { abandon, makeLoops } from "./flight.ts"
-import { giveBack } from "./giveBack.ts"
-import { replay } from "./invalidate.ts"
-import * as Journal from "./journal.ts"
-import * as Log from "./log.ts"
-import * as Memory from "./memory.ts"
-import type { Backend, Engine } from "./model.ts"
-import * as Observe from "./observe.ts"
-import { detach } from "./refresh.ts"
-import * as Tags from "./tags.ts"
-import * as Told from "./told.ts"
-import { depart, retire } from "./waiting.ts"
+import * as Counters from "../store/counters.ts"
+import { removeCaller, unregister } from "./flight/callers.ts"
+import { detach } from "./flight/detach.ts"
+import type { Flights } from "./flight/flights.ts"
+import { abandon, makeLoops } from "./flight/loops.ts"
+import { releaseLease } from "./flight/releaseLease.ts"
+import { startRefresh } from "./flight/startRefresh.ts"
+import { replay } from "./invalidation/replay.ts"
+import * as Memory from "./memory/memory.ts"
+import * as TagEpochs from "./memory/tagEpochs.ts"
+import * as Pending from "./storeTier/pendingInvalidations.ts"
+import { makeStoreTier, type StoreTierOptions } from "./storeTier/storeTier.ts"
+import { noCounters } from "./telemetry/counters.ts"
+import * as Log from "./telemetry/log.ts"
 
-export interface BackendOptions {
-  readonly store: Store
-  readonly serializer: Serializer
-  readonly budgetMillis: number
-  readonly leaseMillis: number
-  readonly waitMillis: number
-  readonly boundMillis: number
+/** The whole state of one cache, as one record: each room sees the part that it declares. What changes it is synchronous. */
+export interface Engine extends Flights {
+  /** of `increment`, where there is no store */
+  readonly numbers: Counters.Numbers
 }
 
 export interface EngineOptions {
   readonly context: Context.Context<never>
   readonly capacity: number
   readonly eviction: Eviction
-  readonly store: BackendOptions | undefined
+  readonly store: StoreTierOptions | undefined
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
@@ -43,44 +38,30 @@ export interface EngineOptions {
   }
 }
 
-export const make = (options: EngineOptions): Engine => ({
-  memory: Memory.make(options),
-  tags: Tags.make(),
-  flights: new Map(),
-  running: new Set(),
-  loops: makeLoops(),
-  refreshing: { ...options.refresh, running: new Set(), queue: new Set(), draining: false },
-  retryAt: new Map(),
-  backend: options.store === undefined ? undefined : makeBackend(options.store),
-  stats: { ...Observe.noCounters },
-  classes: new Map(),
-  watchers: Observe.make(),
-  isAttentive: false,
-  numbers: Numbers.make(),
-  surroundings: undefined,
-  context: options.context,
-  mutations: 0,
-  closed: false,
-  onIdle: undefined
-})
-
-const makeBackend = (options: BackendOptions): Backend => ({
-  ...options,
-  store: checked(options.store),
-  codecs: new WeakMap(),
-  plain: { success: options.serializer.make(undefined), failure: undefined },
-  journal: Journal.make(),
-  circuit: Circuit.make(),
-  failing: new Set(),
-  warned: new Set(),
-  releasing: new Set(),
-  follower: undefined,
-  heardAt: 0,
-  deaf: false,
-  wipedAt: 0,
-  told: Told.make(),
-  replay: undefined
-})
+export const make = (options: EngineOptions): Engine => {
+  const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
+    memory: Memory.make(options),
+    tagEpochs: TagEpochs.make(),
+    flights: new Map(),
+    running: new Set(),
+    loops: makeLoops(),
+    refreshing: { ...options.refresh, running: new Set(), queue: new Set(), draining: false, start: startRefresh },
+    retryAt: new Map(),
+    storeTier: undefined,
+    stats: { ...noCounters },
+    classes: new Map(),
+    listeners: { events: undefined },
+    hitsHaveEffects: false,
+    numbers: Counters.make(),
+    lastReadContext: undefined,
+    context: options.context,
+    mutations: 0,
+    closed: false,
+    onIdle: undefined
+  }
+  if (options.store !== undefined) engine.storeTier = makeStoreTier(engine, options.store)
+  return engine
+}
 
 /**
  * Starts nothing new, ends what nobody waits for, gives the rest `shutdownMillis`, then ends it too; tells the store
@@ -90,7 +71,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   self.closed = true
   for (const flight of self.refreshing.queue) detach(self, flight.id)
   for (const flight of self.running) {
-    if (flight.waiters.size === 0) end(self, flight)
+    if (flight.callers.size === 0) end(self, flight)
   }
   if (self.running.size > 0) {
     yield* Effect.timeoutOption(
@@ -102,30 +83,31 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
     )
   }
   for (const flight of self.running) {
-    for (const waiter of flight.waiters) {
-      depart(waiter)
+    for (const waiter of flight.callers) {
+      removeCaller(waiter)
       waiter.resume(Effect.die(new CacheClosed({ key: flight.id })))
     }
     end(self, flight)
   }
-  if (self.backend === undefined) return
-  self.backend.follower?.interruptUnsafe()
-  for (const releasing of self.backend.releasing) yield* Fiber.await(releasing)
-  self.backend.replay?.interruptUnsafe()
-  Journal.loseAll(self.backend.journal)
-  if (Journal.isEmpty(self.backend.journal) || (yield* replay(self, { leftMillis: self.backend.budgetMillis }))) return
-  self.stats.lostInvalidations = Journal.size(self.backend.journal)
+  const { storeTier: tier } = self
+  if (tier === undefined) return
+  tier.tracker?.interruptUnsafe()
+  for (const releasing of tier.background) yield* Fiber.await(releasing)
+  tier.replay?.interruptUnsafe()
+  Pending.markAllUnsent(tier.pending)
+  if (Pending.isEmpty(tier.pending) || (yield* replay(tier, { leftMillis: tier.budgetMillis }))) return
+  self.stats.lostInvalidations = Pending.size(tier.pending)
   Log.warning(
     self,
-    `Closed with ${self.stats.lostInvalidations} invalidations that the store "${self.backend.store.name}" has not ` +
+    `Closed with ${self.stats.lostInvalidations} invalidations that the store "${tier.store.name}" has not ` +
       "acknowledged: what they were to remove may be served by others until its ttl"
   )
 })
 
-const end = (self: Engine, flight: Parameters<typeof retire>[1]): void => {
-  flight.publishes = false
-  giveBack(self, flight)
-  flight.limit?.interruptUnsafe()
-  retire(self, flight)
+const end = (self: Engine, flight: Parameters<typeof unregister>[1]): void => {
+  flight.storable = false
+  releaseLease(flight)
+  flight.unattendedLimit?.interruptUnsafe()
+  unregister(self, flight)
   abandon(self.loops, flight)
 }

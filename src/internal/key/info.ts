@@ -1,3 +1,4 @@
+/** What a key class knows of itself. */
 import type * as Schema from "effect/Schema"
 
 export { idOfString } from "./id.ts"

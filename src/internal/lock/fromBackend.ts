@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import { CacheConfigError, LockError } from "../../CacheError.ts"
-import type { AcquireOptions, Backend, Lease, Lock } from "../../Lock.ts"
+import type { AcquireOptions, Backend, Lease, Lock } from "../../ports/lock.ts"
 import { toMillis } from "../../Ttl.ts"
 import { refuseUnknown } from "../options.ts"
 
@@ -77,15 +77,23 @@ const waiting = (
     const line = self.lines.get(asked.name) ?? new Set()
     self.lines.set(asked.name, line.add(latch))
     const sleep = (millis: number) => restore(Effect.timeoutOption(latch.await, millis))
-    return Effect.ensuring(turns(self, asked, latch, line, sleep), Effect.sync(() => leave(self, asked.name, latch)))
+    return Effect.ensuring(
+      turns(self, asked, { latch, line, sleep }),
+      Effect.sync(() => leave(self, asked.name, latch))
+    )
   })
+
+/** A place in the line of those who wait for one name. */
+interface Place {
+  readonly latch: Latch.Latch
+  readonly line: Line
+  readonly sleep: (millis: number) => Effect.Effect<unknown>
+}
 
 const turns = Effect.fnUntraced(function*(
   { backend }: Self,
   asked: Asked,
-  latch: Latch.Latch,
-  line: Line,
-  sleep: (millis: number) => Effect.Effect<unknown>
+  { latch, line, sleep }: Place
 ) {
   const clock = yield* Clock.Clock
   const end = millisOf(clock) + asked.waitMillis
@@ -95,7 +103,7 @@ const turns = Effect.fnUntraced(function*(
     const now = millisOf(clock)
     let again = Infinity
     if (first(line) === latch) {
-      const taken = yield* backend.take(asked.name, asked.leaseMillis)
+      const taken = yield* backend.tryAcquire(asked.name, asked.leaseMillis)
       if (taken._tag === "Held") return { ...asked, token: taken.token, untilMillis: now + asked.leaseMillis }
       again = Math.min(backend.pollMillis ?? Infinity, taken.leftMillis + graceMillis)
     }
@@ -145,7 +153,7 @@ const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, 
     yield* Effect.sleep(Math.min(leaseMillis / 3, left()))
     const asked = millisOf(clock)
     // No answer, or a failure, is not a no. Late is better than never: nobody else may have wanted it.
-    const kept = yield* Effect.exit(Effect.timeoutOption(backend.keep(name, token, leaseMillis), left()))
+    const kept = yield* Effect.exit(Effect.timeoutOption(backend.renew(name, token, leaseMillis), left()))
     const answer = kept._tag === "Success" ? Option.getOrUndefined(kept.value) : undefined
     if (answer === true) until = asked + leaseMillis
     else if (answer === false || left() === 0) return

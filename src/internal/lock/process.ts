@@ -1,7 +1,7 @@
 /** Locks kept in the memory of this process. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Backend } from "../../Lock.ts"
+import type { Backend } from "../../ports/lock.ts"
 import { nextToken } from "./token.ts"
 
 interface Held {
@@ -17,7 +17,7 @@ export const make = (): Backend => {
   }
   return {
     name: "process",
-    take: (name, leaseMillis) =>
+    tryAcquire: (name, leaseMillis) =>
       Effect.clockWith((clock) =>
         Effect.sync(() => {
           const other = held.get(name)
@@ -28,7 +28,7 @@ export const make = (): Backend => {
           return { _tag: "Held", token }
         })
       ),
-    keep: (name, token, leaseMillis) =>
+    renew: (name, token, leaseMillis) =>
       Effect.clockWith((clock) =>
         Effect.sync(() => {
           if (held.get(name)?.token !== token) return false

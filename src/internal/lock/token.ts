@@ -1,3 +1,4 @@
+/** Fencing tokens: each larger than the last, across restarts too. */
 import type * as Clock from "effect/Clock"
 
 /**

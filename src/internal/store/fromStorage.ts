@@ -6,13 +6,14 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
-import type { SetCondition, Storage, Store, Taken, TakeOptions, TouchOptions } from "../../Store.ts"
+import type { Storage } from "../../ports/storage.ts"
+import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../ports/store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
-import { holds, isNews, touched } from "./condition.ts"
-import * as Generations from "./generations.ts"
+import { holds, isNews, touched } from "./conditions.ts"
+import * as Counters from "./counters.ts"
+import * as Leases from "./leases.ts"
 import * as Lines from "./lines.ts"
-import * as Tags from "./markers.ts"
-import * as Numbers from "./numbers.ts"
+import * as Markers from "./markers.ts"
 
 const required = ["get", "set", "remove"]
 const known = ["name", "capabilities", ...required, "getMany", "scan", "size", "clear", "increment", "changes"]
@@ -27,9 +28,9 @@ export const make = (storage: Storage): Store => {
   refuseUnknown("Store.make capabilities", storage.capabilities ?? {}, ["shared"])
 
   const lines = Lines.make()
-  const generations = Generations.make()
-  const tags = Tags.make()
-  const numbers = Numbers.make()
+  const generations = Leases.make()
+  const tags = Markers.make()
+  const numbers = Counters.make()
 
   const set = (id: string, entry: Stored, condition: SetCondition | undefined) =>
     condition === undefined
@@ -45,18 +46,18 @@ export const make = (storage: Storage): Store => {
       return Effect.as(storage.set(id, entry), true)
     })
 
-  const take = (id: string, options: TakeOptions) =>
+  const take = (id: string, options: AcquireOptions) =>
     Effect.flatMap(storage.get(id), (entry) =>
-      isNews(entry, options.seen)
-        ? Exit.succeed<Taken>({ _tag: "Hit", entry })
-        : Effect.withFiber<Taken>((fiber) =>
-          Exit.succeed(Tags.counted(
+      isNews(entry, options.rejectedWriteId)
+        ? Exit.succeed<Acquired>({ _tag: "Hit", entry })
+        : Effect.withFiber<Acquired>((fiber) =>
+          Exit.succeed(Markers.counted(
             tags,
-            generations.take(
+            generations.acquire(
               id,
               options,
               fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
-              () => Generations.newGeneration(fiber.getRef(Random.Random))
+              () => Leases.newGeneration(fiber.getRef(Random.Random))
             )
           ))
         ))
@@ -64,7 +65,7 @@ export const make = (storage: Storage): Store => {
   const put = (id: string, generation: string, entry: Stored) =>
     Effect.clockWith((clock) =>
       generations.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-        // A put that failed is no first put: another load of the generation may still be stored.
+        // A commit that failed is no first commit: another load of the generation may still be stored.
         ? Effect.map(storage.set(id, entry), () => {
           generations.end(id)
           return true
@@ -85,7 +86,7 @@ export const make = (storage: Storage): Store => {
           }))
     )
 
-  // Ended at once, so that no waiting `put` begins, and again in its turn, for what was taken while it waited.
+  // Ended at once, so that no waiting `commit` begins, and again in its turn, for what was taken while it waited.
   const remove = (id: string) =>
     Effect.suspend(() => {
       generations.end(id)
@@ -117,32 +118,30 @@ export const make = (storage: Storage): Store => {
   return {
     name: storage.name,
     capabilities: {
-      synchronous: false,
       shared: storage.capabilities?.shared ?? false,
       changes: storage.changes !== undefined
     },
-    get: (id, names) => Effect.map(storage.get(id), (entry) => ({ entry, versions: Tags.versionsOf(tags, names) })),
+    get: (id, names) => Effect.map(storage.get(id), (entry) => ({ entry, versions: Markers.versionsOf(tags, names) })),
     getUnsafe: undefined,
     getMany: storage.getMany ?? ((ids) => Effect.forEach(ids, storage.get, { concurrency })),
     set: (id, entry, condition) => lines.run(id, "write", set(id, entry, condition)),
     remove,
     touch: (id, options) => lines.run(id, "write", touch(id, options)),
-    take: (id, options) => lines.run(id, "read", take(id, options)),
-    put: (id, generation, entry) => lines.run(id, "write", put(id, generation, entry)),
-    keep: (id, owner, leaseMillis) =>
+    acquire: (id, options) => lines.run(id, "read", take(id, options)),
+    commit: (id, generation, entry) => lines.run(id, "write", put(id, generation, entry)),
+    renew: (id, owner, leaseMillis) =>
       Effect.clockWith((clock) =>
-        Exit.succeed(generations.keep(id, owner, leaseMillis, clock.currentTimeMillisUnsafe()))
+        Exit.succeed(generations.renew(id, owner, leaseMillis, clock.currentTimeMillisUnsafe()))
       ),
     release: (id, owner, note) =>
       Effect.clockWith((clock) => Exit.succeed(generations.release(id, owner, clock.currentTimeMillisUnsafe(), note))),
-    drop: (id) => Effect.asVoid(remove(id)),
     markers: (names) =>
       Effect.withFiber((fiber) =>
-        Exit.succeed(tags.markers(names, () => Tags.newVersion(fiber.getRef(Random.Random))))
+        Exit.succeed(tags.markers(names, () => Markers.newVersion(fiber.getRef(Random.Random))))
       ),
     invalidateTags: (names, mode) =>
       Effect.withFiber((fiber) =>
-        Exit.succeed(tags.invalidate(names, () => Tags.newVersion(fiber.getRef(Random.Random)), mode))
+        Exit.succeed(tags.invalidate(names, () => Markers.newVersion(fiber.getRef(Random.Random)), mode))
       ),
     scan: scan ?? (() => Stream.fromEffect(unsupported("scan"))),
     size: storage.size ?? (all === undefined ? unsupported("size") : Stream.runCount(all)),

@@ -8,13 +8,13 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
-import type { Answer, Change, Store, SyncStorage, Taken } from "../../Store.ts"
+import { Damaged, type SyncStorage } from "../../ports/storage.ts"
+import type { Acquired, Answer, Change, Store } from "../../ports/store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
-import { holds, isNews, touched } from "./condition.ts"
-import { Damaged } from "./damaged.ts"
-import * as Generations from "./generations.ts"
-import * as Tags from "./markers.ts"
-import * as Numbers from "./numbers.ts"
+import { holds, isNews, touched } from "./conditions.ts"
+import * as Counters from "./counters.ts"
+import * as Leases from "./leases.ts"
+import * as Markers from "./markers.ts"
 
 const required = ["get", "set", "remove"]
 const kept = ["tags", "leases", "changes"]
@@ -57,10 +57,10 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   refuseUnknown("Store.makeSync capabilities", storage.capabilities ?? {}, ["shared"])
 
   const { name } = storage
-  const leases = storage.leases ?? Generations.make()
-  const tags = storage.tags ?? Tags.make()
+  const leases = storage.leases ?? Leases.make()
+  const tags = storage.tags ?? Markers.make()
   const atomic = storage.atomic ?? ((steps) => steps())
-  const increment = storage.increment ?? Numbers.make().increment
+  const increment = storage.increment ?? Counters.make().increment
 
   const toStoreError = (operation: string, cause: unknown): StoreError =>
     cause instanceof StoreError
@@ -93,7 +93,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
 
   const read = (id: string, names: ReadonlyArray<string>): Answer => {
     const entry = storage.get(id)
-    const versions = Tags.versionsOf(tags, names)
+    const versions = Markers.versionsOf(tags, names)
     return entry === Damaged ? { entry: undefined, versions, isDamaged: true } : { entry, versions }
   }
 
@@ -116,21 +116,21 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       }))
 
   // First without `atomic`: a hit, and waiting for another, must not have to wait for who writes.
-  const take: Store["take"] = (id, options) =>
-    attemptWith("take", ({ now, random }): Taken => {
-      const look = (orElse: () => Taken): Taken => {
+  const acquire: Store["acquire"] = (id, options) =>
+    attemptWith("acquire", ({ now, random }): Acquired => {
+      const look = (orElse: () => Acquired): Acquired => {
         const entry = stored(id)
-        return isNews(entry, options.seen) ? { _tag: "Hit", entry } : orElse()
+        return isNews(entry, options.rejectedWriteId) ? { _tag: "Hit", entry } : orElse()
       }
-      const lead = () => Tags.counted(tags, leases.take(id, options, now(), () => Generations.newGeneration(random)))
+      const lead = () => Markers.counted(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(random)))
       return look(() => {
-        const leftMillis = leases.left(id, options, now())
+        const leftMillis = leases.leftMillis(id, options, now())
         return leftMillis > 0 ? { _tag: "Wait", leftMillis } : atomic(() => look(lead))
       })
     })
 
-  const put: Store["put"] = (id, generation, entry) =>
-    attemptWith("put", ({ now }) =>
+  const commit: Store["commit"] = (id, generation, entry) =>
+    attemptWith("commit", ({ now }) =>
       atomic(() => {
         if (!leases.isCurrent(id, generation, now())) return false
         storage.set(id, entry, now())
@@ -171,23 +171,22 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
 
   return {
     name,
-    capabilities: { synchronous: true, shared: storage.capabilities?.shared ?? false, changes: listen !== undefined },
+    capabilities: { shared: storage.capabilities?.shared ?? false, changes: listen !== undefined },
     get: (id, names) => attempt("get", () => read(id, names)),
     getUnsafe: (id, names) => orThrow("get", () => read(id, names)),
     getMany: (ids) => attempt("getMany", () => ids.map(stored)),
     set,
     remove: (id) => remove("remove", id),
     touch,
-    take,
-    put,
-    keep: (id, owner, leaseMillis) =>
-      attemptWith("keep", ({ now }) => atomic(() => leases.keep(id, owner, leaseMillis, now()))),
+    acquire,
+    commit,
+    renew: (id, owner, leaseMillis) =>
+      attemptWith("renew", ({ now }) => atomic(() => leases.renew(id, owner, leaseMillis, now()))),
     release: (id, owner, note) =>
       attemptWith("release", ({ now }) => atomic(() => leases.release(id, owner, now(), note))),
-    drop: (id) => Effect.asVoid(remove("drop", id)),
-    markers: (names) => attemptWith("markers", ({ random }) => tags.markers(names, () => Tags.newVersion(random))),
+    markers: (names) => attemptWith("markers", ({ random }) => tags.markers(names, () => Markers.newVersion(random))),
     invalidateTags: (names, mode) =>
-      attemptWith("invalidateTags", ({ random }) => tags.invalidate(names, () => Tags.newVersion(random), mode)),
+      attemptWith("invalidateTags", ({ random }) => tags.invalidate(names, () => Markers.newVersion(random), mode)),
     scan: (options) =>
       scan === undefined
         ? Stream.fromEffect(unsupported("scan"))

@@ -4,7 +4,8 @@
  */
 import type * as Random from "effect/Random"
 import type { TagVersion } from "../../CacheEntry.ts"
-import type { InvalidationMode, Marker, SyncTags, Taken } from "../../Store.ts"
+import type { SyncTags } from "../../ports/storage.ts"
+import type { Acquired, InvalidationMode, Marker } from "../../ports/store.ts"
 import { tokenUnsafe } from "../token.ts"
 
 export type TagTable = SyncTags
@@ -31,8 +32,8 @@ export const isSoftened = (before: string, now: string): boolean => before !== n
 const noTags: ReadonlyArray<string> = []
 
 /** The right to load, with the invalidation counter as it is now. */
-export const counted = <A extends Taken>(table: Pick<TagTable, "markers">, taken: A): A =>
-  taken._tag === "Lead" ? { ...taken, seq: table.markers(noTags, () => "").seq } : taken
+export const counted = <A extends Acquired>(table: Pick<TagTable, "markers">, taken: A): A =>
+  taken._tag === "Granted" ? { ...taken, seq: table.markers(noTags, () => "").seq } : taken
 
 export const newVersion = (random: Random.Random): string => tokenUnsafe(random, 12)
 

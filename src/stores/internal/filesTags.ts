@@ -1,6 +1,7 @@
 /** Tag markers and numbers, one small file each, so that they outlive the process. */
 import { nextVersion } from "../../internal/store/markers.ts"
-import type { Marker, Markers, SyncStorage, SyncTags } from "../../Store.ts"
+import type { SyncStorage, SyncTags } from "../../ports/storage.ts"
+import type { Marker, Markers } from "../../ports/store.ts"
 import type { Folder } from "./filesFolder.ts"
 import { showTime } from "./filesMetadata.ts"
 import { stemOf } from "./filesName.ts"

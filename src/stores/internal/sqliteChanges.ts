@@ -3,7 +3,7 @@
  * transaction that it tells of; who has fallen behind what is kept is told that there is a gap.
  */
 import type { DatabaseSync } from "node:sqlite"
-import type { Change } from "../../Store.ts"
+import type { Change } from "../../ports/store.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
 
 export interface Changes {

@@ -4,7 +4,7 @@
  * followed.
  */
 import type { DatabaseSync } from "node:sqlite"
-import type { Change } from "../../Store.ts"
+import type { Change } from "../../ports/store.ts"
 import * as Changes from "./sqliteChanges.ts"
 import * as Entries from "./sqliteEntries.ts"
 import { isDamage, isDetached, isFull } from "./sqliteFault.ts"

@@ -1,7 +1,8 @@
 /** Leases between processes: see `internal/store/generations.ts`, which keeps them inside one. */
 import type { DatabaseSync } from "node:sqlite"
-import { type Held, leftOf, lifeMillis, nobody, noteMillis, waitOf } from "../../internal/store/generations.ts"
-import type { SyncLeases, Taken, TakeOptions } from "../../Store.ts"
+import { type Held, leftOf, lifeMillis, nobody, noteMillis, waitOf } from "../../internal/store/leases.ts"
+import type { SyncLeases } from "../../ports/storage.ts"
+import type { Acquired, AcquireOptions } from "../../ports/store.ts"
 import { toColumn } from "./sqliteColumn.ts"
 
 interface Lease extends Held {
@@ -42,22 +43,22 @@ export const make = (database: DatabaseSync): SyncLeases => {
     }
   }
 
-  const lead = (id: string, generation: string, { leaseMillis, owner }: TakeOptions, now: number) => {
+  const lead = (id: string, generation: string, { leaseMillis, owner }: AcquireOptions, now: number) => {
     if (++taken % pruneEvery === 0) prune.run(now)
     occupy.run(toColumn(id), generation, owner, leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis))
     return leading(id, generation, now)
   }
 
-  const leading = (id: string, generation: string, now: number): Taken & { readonly _tag: "Lead" } => {
+  const leading = (id: string, generation: string, now: number): Acquired & { readonly _tag: "Granted" } => {
     const row = selectFailures.get(toColumn(id), now)
-    if (row === undefined) return { _tag: "Lead", generation }
+    if (row === undefined) return { _tag: "Granted", generation }
     const note = row["note"] instanceof Uint8Array ? row["note"] : new Uint8Array(0)
-    return { _tag: "Lead", generation, failures: { count: Number(row["failures"]), note } }
+    return { _tag: "Granted", generation, failures: { count: Number(row["failures"]), note } }
   }
 
   return {
-    left: (id, options, now) => waitOf(find(id, now), options, now),
-    take(id, options, now, newGeneration) {
+    leftMillis: (id, options, now) => waitOf(find(id, now), options, now),
+    acquire(id, options, now, newGeneration) {
       const lease = find(id, now)
       if (lease === undefined) return lead(id, newGeneration(), options, now)
       const left = leftOf(lease, now)
@@ -68,7 +69,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
     isCurrent: (id, generation, now) => find(id, now)?.generation === generation,
     end: (id) => void end.run(toColumn(id)),
     endAll: () => void endAll.run(),
-    keep: (id, owner, leaseMillis, now) =>
+    renew: (id, owner, leaseMillis, now) =>
       Number(
         prolong.run(leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis), toColumn(id), owner).changes
       ) > 0,

@@ -1,7 +1,8 @@
 /** The tag markers and the numbers of a database. */
 import type { DatabaseSync } from "node:sqlite"
 import { nextVersion } from "../../internal/store/markers.ts"
-import type { Marker, Markers, SyncStorage, SyncTags } from "../../Store.ts"
+import type { SyncStorage, SyncTags } from "../../ports/storage.ts"
+import type { Marker, Markers } from "../../ports/store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { toColumn } from "./sqliteColumn.ts"
 import { atomically } from "./sqliteFile.ts"

@@ -1,6 +1,6 @@
 /** What those who lead are told of the leaders before them. */
 import * as Effect from "effect/Effect"
-import type { Store } from "../../Store.ts"
+import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
 import { asking, type Check, entry, excused, failuresOf, lead } from "./storeFixtures.ts"
 
@@ -10,15 +10,15 @@ const fails = (store: Store, ...bytes: ReadonlyArray<number>) =>
   Effect.andThen(lead(store, "id", asking("a")), store.release("id", "a", note(...bytes)))
 
 const told = (store: Store, expected: unknown, message: string, more?: Parameters<typeof asking>[1]) =>
-  Effect.flatMap(store.take("id", asking("b", more)), (taken) => same(failuresOf(taken), expected, message))
+  Effect.flatMap(store.acquire("id", asking("b", more)), (taken) => same(failuresOf(taken), expected, message))
 
 const forgottenAfter = (ending: Check): Check => (store) =>
   excused(Effect.gen(function*() {
     yield* fails(store, 1)
     yield* ending(store)
-    yield* told(store, undefined, "forgotten", { seen: entry(1).meta.writeId })
+    yield* told(store, undefined, "forgotten", { rejectedWriteId: entry(1).meta.writeId })
     yield* store.release("id", "b", note(2))
-    yield* told(store, [1, [2]], "it begins again", { seen: entry(1).meta.writeId })
+    yield* told(store, [1, [2]], "it begins again", { rejectedWriteId: entry(1).meta.writeId })
   }))
 
 export const failureLaws: Record<string, Check> = {
@@ -31,14 +31,14 @@ export const failureLaws: Record<string, Check> = {
     }
     yield* told(store, [5, [8]], "five before it")
     yield* told(store, [5, [8]], "and told again")
-    yield* same(failuresOf(yield* store.take("other", asking("b"))), undefined, "nobody has failed at another id")
+    yield* same(failuresOf(yield* store.acquire("other", asking("b"))), undefined, "nobody has failed at another id")
   }),
 
   "who joins is told, and who waits is not": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* told(store, [1, [1]], "the leader")
-    yield* same(failuresOf(yield* store.take("id", asking("c", { join: true }))), [1, [1]], "who joins")
-    yield* same(failuresOf(yield* store.take("id", asking("c"))), "Wait", "who waits")
+    yield* same(failuresOf(yield* store.acquire("id", asking("c", { join: true }))), [1, [1]], "who joins")
+    yield* same(failuresOf(yield* store.acquire("id", asking("c"))), "Wait", "who waits")
   }),
 
   "a failure is forgotten a second after the last": Effect.fnUntraced(function*(store) {
@@ -81,25 +81,25 @@ export const failureLaws: Record<string, Check> = {
     const generation = yield* lead(store, "id", asking("a"))
     yield* store.release("id", "a", note(1))
     yield* same(yield* lead(store, "id", asking("b")), generation, "the same generation")
-    yield* same(yield* store.put("id", generation, entry(1)), true, "stored")
+    yield* same(yield* store.commit("id", generation, entry(1)), true, "stored")
   }),
 
   "a failure is forgotten after a release without a note": forgottenAfter((store) =>
     Effect.andThen(lead(store, "id", asking("a")), store.release("id", "a"))
   ),
-  "a failure is forgotten after a put": forgottenAfter((store) =>
-    Effect.flatMap(lead(store, "id", asking("a")), (generation) => store.put("id", generation, entry(1)))
+  "a failure is forgotten after a commit": forgottenAfter((store) =>
+    Effect.flatMap(lead(store, "id", asking("a")), (generation) => store.commit("id", generation, entry(1)))
   ),
   "a failure is forgotten after a set": forgottenAfter((store) => store.set("id", entry(1))),
-  "a failure is forgotten after a drop": forgottenAfter((store) => store.drop("id")),
+  "a failure is forgotten after a removal": forgottenAfter((store) => store.remove("id")),
   "a failure is forgotten after a clear": forgottenAfter((store) => store.clear),
 
   "a failure is told after a touch": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    yield* lead(store, "id", asking("a", { seen: entry(1).meta.writeId }))
+    yield* lead(store, "id", asking("a", { rejectedWriteId: entry(1).meta.writeId }))
     yield* store.release("id", "a", note(1))
     yield* store.touch("id", { softExpiresAt: 5_000_000_000_000, expiresAt: Infinity })
-    yield* told(store, [1, [1]], "told", { seen: entry(1).meta.writeId })
+    yield* told(store, [1, [1]], "told", { rejectedWriteId: entry(1).meta.writeId })
   }),
 
   "bytes of a note that a caller changes afterwards are not the stored ones": Effect.fnUntraced(function*(store) {
@@ -107,8 +107,8 @@ export const failureLaws: Record<string, Check> = {
     yield* lead(store, "id", asking("a"))
     yield* store.release("id", "a", given)
     given.fill(0)
-    const taken = yield* store.take("id", asking("b"))
-    if (taken._tag === "Lead") taken.failures?.note.fill(0)
+    const taken = yield* store.acquire("id", asking("b"))
+    if (taken._tag === "Granted") taken.failures?.note.fill(0)
     yield* told(store, [1, [1, 2]], "the note as it was given")
   })
 }

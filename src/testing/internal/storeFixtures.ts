@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Store, Taken, TakeOptions } from "../../Store.ts"
+import type { Acquired, AcquireOptions, Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
 
 export type Check = (store: Store) => Effect.Effect<unknown, unknown>
@@ -39,23 +39,23 @@ export const stores = (store: Store, id: string, expected: Stored | undefined, m
 export const plain = (stored: Stored | undefined): Stored | undefined =>
   stored === undefined ? undefined : { meta: stored.meta, payload: Uint8Array.from(stored.payload) }
 
-export const asking = (owner: string, more?: Partial<TakeOptions>): TakeOptions => ({
+export const asking = (owner: string, more?: Partial<AcquireOptions>): AcquireOptions => ({
   owner,
   leaseMillis: 2000,
-  seen: undefined,
+  rejectedWriteId: undefined,
   join: false,
   ...more
 })
 
-export const lead = (store: Store, id: string, options: TakeOptions) =>
-  Effect.flatMap(store.take(id, options), (taken) =>
-    taken._tag === "Lead"
+export const lead = (store: Store, id: string, options: AcquireOptions) =>
+  Effect.flatMap(store.acquire(id, options), (taken) =>
+    taken._tag === "Granted"
       ? Effect.succeed(taken.generation)
-      : Effect.as(same(taken._tag, "Lead", `${options.owner} may load`), ""))
+      : Effect.as(same(taken._tag, "Granted", `${options.owner} may load`), ""))
 
 /** How many leaders have failed, and the bytes of the last one's note, as who may load is told. */
-export const failuresOf = (taken: Taken): unknown =>
-  taken._tag === "Lead" ? taken.failures && [taken.failures.count, Array.from(taken.failures.note)] : taken._tag
+export const failuresOf = (taken: Acquired): unknown =>
+  taken._tag === "Granted" ? taken.failures && [taken.failures.count, Array.from(taken.failures.note)] : taken._tag
 
 export const excused = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A | void, unknown> =>
   Effect.catch(effect, (error) => (error as StoreError).reason === "Unsupported" ? Effect.void : Effect.fail(error))

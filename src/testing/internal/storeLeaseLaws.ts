@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Store } from "../../Store.ts"
+import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
 import { asking, type Check, entry, excused, lead, plain, stores, writeId } from "./storeFixtures.ts"
 
@@ -12,78 +12,77 @@ const refusedAfter = (ending: (store: Store) => Effect.Effect<unknown, StoreErro
     const generation = yield* lead(store, "id", asking("a"))
     yield* excused(Effect.gen(function*() {
       yield* ending(store)
-      yield* same(yield* store.put("id", generation, entry(1)), false, "refused")
+      yield* same(yield* store.commit("id", generation, entry(1)), false, "refused")
       yield* stores(store, "id", left, "nothing of it is stored")
-      const next = yield* lead(store, "id", asking("b", { seen: left?.meta.writeId }))
-      yield* same(yield* store.put("id", next, entry(3)), true, "the next load is stored")
+      const next = yield* lead(store, "id", asking("b", { rejectedWriteId: left?.meta.writeId }))
+      yield* same(yield* store.commit("id", next, entry(3)), true, "the next load is stored")
     }))
   })
 
 export const leaseLaws: Record<string, Check> = {
   "a load that was given the right is stored": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
-    yield* same(yield* store.put("id", generation, entry(1)), true, "stored")
+    yield* same(yield* store.commit("id", generation, entry(1)), true, "stored")
     yield* stores(store, "id", entry(1), "the load's entry")
   }),
 
-  "a put without a right is refused": Effect.fnUntraced(function*(store) {
-    yield* same(yield* store.put("id", writeId(7), entry(1)), false, "refused")
+  "a commit without a right is refused": Effect.fnUntraced(function*(store) {
+    yield* same(yield* store.commit("id", writeId(7), entry(1)), false, "refused")
     yield* lead(store, "id", asking("a"))
-    yield* same(yield* store.put("id", writeId(7), entry(1)), false, "refused")
+    yield* same(yield* store.commit("id", writeId(7), entry(1)), false, "refused")
     yield* stores(store, "id", undefined, "nothing is stored")
   }),
 
-  "a put after drop is refused": refusedAfter((store) => store.drop("id"), undefined),
-  "a put after remove is refused": refusedAfter((store) => store.remove("id"), undefined),
-  "a put after set is refused": refusedAfter((store) => store.set("id", entry(2)), entry(2)),
-  "a put after clear is refused": refusedAfter((store) => store.clear, undefined),
+  "a commit after remove is refused": refusedAfter((store) => store.remove("id"), undefined),
+  "a commit after set is refused": refusedAfter((store) => store.set("id", entry(2)), entry(2)),
+  "a commit after clear is refused": refusedAfter((store) => store.clear, undefined),
 
-  "a put after another put of its generation is refused": Effect.fnUntraced(function*(store) {
+  "a commit after another commit of its generation is refused": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     const joined = yield* lead(store, "id", asking("b", { join: true }))
     yield* same(joined, generation, "who joins loads under the same generation")
-    yield* same(yield* store.put("id", joined, entry(1)), true, "the first")
-    yield* same(yield* store.put("id", generation, entry(2)), false, "the second")
+    yield* same(yield* store.commit("id", joined, entry(1)), true, "the first")
+    yield* same(yield* store.commit("id", generation, entry(2)), false, "the second")
     yield* stores(store, "id", entry(1), "the first one's")
   }),
 
   "another owner waits, no longer than the lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a"))
-    const taken = yield* store.take("id", asking("b"))
+    const taken = yield* store.acquire("id", asking("b"))
     yield* same(taken._tag, "Wait", "it waits")
     if (taken._tag === "Wait") yield* same(taken.leftMillis > 0 && taken.leftMillis <= 2000, true, "within the lease")
     yield* lead(store, "other", asking("b"))
   }),
 
   "of many who ask at once one leads": Effect.fnUntraced(function*(store) {
-    const takes = Array.from({ length: 50 }, (_, i) => store.take("id", asking(`owner ${i}`)))
+    const takes = Array.from({ length: 50 }, (_, i) => store.acquire("id", asking(`owner ${i}`)))
     const taken = yield* Effect.all(takes, { concurrency: "unbounded" })
-    yield* same(taken.filter(({ _tag }) => _tag === "Lead").length, 1, "one")
+    yield* same(taken.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
   }),
 
   "a lease that ran out ends no right: the first to finish is stored": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* Effect.sleep("3 seconds")
     yield* same(yield* lead(store, "id", asking("b")), generation, "the same generation")
-    yield* same(yield* store.keep("id", "a", 2000), false, "the former is no longer the owner")
-    yield* same(yield* store.put("id", generation, entry(1)), true, "its load is stored even so")
+    yield* same(yield* store.renew("id", "a", 2000), false, "the former is no longer the owner")
+    yield* same(yield* store.commit("id", generation, entry(1)), true, "its load is stored even so")
   }),
 
-  "take looks once more": Effect.fnUntraced(function*(store) {
+  "acquire looks once more": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    const taken = yield* store.take("id", asking("a"))
+    const taken = yield* store.acquire("id", asking("a"))
     yield* same(taken._tag === "Hit" ? plain(taken.entry) : taken, entry(1), "what is stored")
-    yield* lead(store, "id", asking("a", { seen: writeId(1) }))
+    yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* stores(store, "id", entry(1), "what was seen stays until it is replaced")
   }),
 
   "keep prolongs, release gives back, for the owner alone": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a"))
     yield* Effect.sleep("1 second")
-    yield* same(yield* store.keep("id", "b", 9000), false, "another cannot keep")
-    yield* same(yield* store.keep("id", "a", 5000), true, "the owner can")
+    yield* same(yield* store.renew("id", "b", 9000), false, "another cannot keep")
+    yield* same(yield* store.renew("id", "a", 5000), true, "the owner can")
     yield* Effect.sleep("3 seconds")
-    yield* same((yield* store.take("id", asking("b")))._tag, "Wait", "still exclusive")
+    yield* same((yield* store.acquire("id", asking("b")))._tag, "Wait", "still exclusive")
     yield* same(yield* store.release("id", "b"), false, "another cannot release")
     yield* same(yield* store.release("id", "a"), true, "the owner can")
     yield* lead(store, "id", asking("b"))
@@ -94,46 +93,50 @@ export const generationLaws: Record<string, Check> = {
   "who joins loads beside the holder and takes nothing from it": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* same(yield* lead(store, "id", asking("b", { join: true })), generation, "the same generation")
-    yield* same(yield* store.keep("id", "b", 2000), false, "who joined does not hold the lease")
-    yield* same(yield* store.keep("id", "a", 2000), true, "the holder does")
-    yield* same((yield* store.take("id", asking("c")))._tag, "Wait", "it is exclusive still")
+    yield* same(yield* store.renew("id", "b", 2000), false, "who joined does not hold the lease")
+    yield* same(yield* store.renew("id", "a", 2000), true, "the holder does")
+    yield* same((yield* store.acquire("id", asking("c")))._tag, "Wait", "it is exclusive still")
   }),
 
   "who joins where nobody loads holds the lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a", { join: true }))
-    yield* same((yield* store.take("id", asking("b")))._tag, "Wait", "another waits")
+    yield* same((yield* store.acquire("id", asking("b")))._tag, "Wait", "another waits")
   }),
 
   "the same owner leads again, under the same generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* same(yield* lead(store, "id", asking("a")), generation, "the same generation")
-    yield* same(yield* store.put("id", generation, entry(1)), true, "stored")
+    yield* same(yield* store.commit("id", generation, entry(1)), true, "stored")
   }),
 
   "what was given back goes on under its generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* same(yield* store.release("id", "a"), true, "given back")
-    yield* same(yield* store.keep("id", "a", 2000), false, "and no longer kept")
+    yield* same(yield* store.renew("id", "a", 2000), false, "and no longer kept")
     yield* same(yield* lead(store, "id", asking("b")), generation, "the next one's generation")
-    yield* same(yield* store.put("id", generation, entry(1)), true, "the first to finish is stored")
+    yield* same(yield* store.commit("id", generation, entry(1)), true, "the first to finish is stored")
     yield* same(yield* store.release("id", "b"), false, "nothing is left to give back")
   }),
 
   "a generation that has ended does not come back": Effect.fnUntraced(function*(store) {
     const first = yield* lead(store, "id", asking("a"))
-    yield* store.put("id", first, entry(1))
-    const second = yield* lead(store, "id", asking("a", { seen: writeId(1) }))
+    yield* store.commit("id", first, entry(1))
+    const second = yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* same(second === first, false, "another generation")
-    yield* same(yield* store.put("id", first, entry(2)), false, "the former is refused")
-    yield* same(yield* store.put("id", second, entry(3)), true, "the present one is not")
+    yield* same(yield* store.commit("id", first, entry(2)), false, "the former is refused")
+    yield* same(yield* store.commit("id", second, entry(3)), true, "the present one is not")
   }),
 
   "what was seen and then replaced is answered": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    const generation = yield* lead(store, "id", asking("a", { seen: writeId(1) }))
-    yield* same((yield* store.take("id", asking("b", { seen: writeId(1) })))._tag, "Wait", "one waits for it")
-    yield* store.put("id", generation, entry(2))
-    const taken = yield* store.take("id", asking("b", { seen: writeId(1) }))
+    const generation = yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
+    yield* same(
+      (yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) })))._tag,
+      "Wait",
+      "one waits for it"
+    )
+    yield* store.commit("id", generation, entry(2))
+    const taken = yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) }))
     yield* same(taken._tag === "Hit" ? plain(taken.entry) : taken, entry(2), "the new one")
   }),
 
@@ -141,8 +144,8 @@ export const generationLaws: Record<string, Check> = {
     const generation = yield* lead(store, "id", asking("a"))
     yield* store.invalidateTags(["tag"])
     yield* store.set("other", entry(2))
-    yield* store.drop("other")
-    yield* same(yield* store.put("id", generation, entry(1)), true, "stored")
+    yield* store.remove("other")
+    yield* same(yield* store.commit("id", generation, entry(1)), true, "stored")
   })
 }
 
@@ -152,41 +155,41 @@ const rounds = Array.from({ length: 20 }, (_, round) => round)
 const settled = Effect.sleep("3 seconds")
 
 export const raceLaws: Record<string, Check> = {
-  "a put that races a drop leaves nothing": Effect.fnUntraced(function*(store) {
+  "a commit that races a removal leaves nothing": Effect.fnUntraced(function*(store) {
     for (const round of rounds) {
       const generation = yield* lead(store, "id", asking(`owner ${round}`))
-      const put = store.put("id", generation, entry(1))
-      yield* Effect.all(round % 2 === 0 ? [put, store.drop("id")] : [store.drop("id"), put], { concurrency: 2 })
+      const put = store.commit("id", generation, entry(1))
+      yield* Effect.all(round % 2 === 0 ? [put, store.remove("id")] : [store.remove("id"), put], { concurrency: 2 })
       yield* stores(store, "id", undefined, "nothing")
     }
   }),
 
-  "a put that races a set leaves what was set": Effect.fnUntraced(function*(store) {
+  "a commit that races a set leaves what was set": Effect.fnUntraced(function*(store) {
     for (const round of rounds) {
-      const generation = yield* lead(store, "id", asking(`owner ${round}`, { seen: writeId(2) }))
-      const put = store.put("id", generation, entry(1))
+      const generation = yield* lead(store, "id", asking(`owner ${round}`, { rejectedWriteId: writeId(2) }))
+      const put = store.commit("id", generation, entry(1))
       const set = store.set("id", entry(2))
       yield* Effect.all(round % 2 === 0 ? [put, set] : [set, put], { concurrency: 2 })
       yield* stores(store, "id", entry(2), "what was set")
     }
   }),
 
-  "a put that races a clear leaves nothing": (store) =>
+  "a commit that races a clear leaves nothing": (store) =>
     excused(Effect.gen(function*() {
       for (const round of rounds) {
         const generation = yield* lead(store, "id", asking(`owner ${round}`))
-        const put = store.put("id", generation, entry(1))
+        const put = store.commit("id", generation, entry(1))
         yield* Effect.all(round % 2 === 0 ? [put, store.clear] : [store.clear, put], { concurrency: 2 })
         yield* stores(store, "id", undefined, "nothing")
       }
     })),
 
-  "a put whose caller was interrupted is undone by a later drop": Effect.fnUntraced(function*(store) {
+  "a commit whose caller was interrupted is undone by a later removal": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
-    const put = yield* Effect.forkChild(store.put("id", generation, entry(1)), { startImmediately: true })
+    const put = yield* Effect.forkChild(store.commit("id", generation, entry(1)), { startImmediately: true })
     yield* Fiber.interrupt(put)
-    yield* store.drop("id")
-    yield* stores(store, "id", undefined, "nothing, when drop has answered")
+    yield* store.remove("id")
+    yield* stores(store, "id", undefined, "nothing, when the removal has answered")
     yield* settled
     yield* stores(store, "id", undefined, "nothing, later on")
   }),

@@ -1,6 +1,6 @@
 /** The markers of tags, and what an invalidation does to them. */
 import * as Effect from "effect/Effect"
-import type { Store } from "../../Store.ts"
+import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
 import { type Check, hardHalf, oddTexts } from "./storeFixtures.ts"
 
@@ -32,12 +32,12 @@ export const tagLaws: Record<string, Check> = {
   }),
 
   "who leads is told the counter of invalidations": Effect.fnUntraced(function*(store) {
-    const options = { owner: "a", leaseMillis: 1000, seen: undefined, join: false }
+    const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
     yield* store.invalidateTags(["tag"])
-    const taken = yield* store.take("id", options)
-    yield* same(taken._tag, "Lead", "nobody else leads")
+    const taken = yield* store.acquire("id", options)
+    yield* same(taken._tag, "Granted", "nobody else leads")
     const { seq } = yield* store.markers([])
-    yield* same(taken._tag === "Lead" && (taken.seq ?? seq) === seq, true, "as it is now, where it is told")
+    yield* same(taken._tag === "Granted" && (taken.seq ?? seq) === seq, true, "as it is now, where it is told")
   }),
 
   "the counter of invalidations tells what came later": Effect.fnUntraced(function*(store) {

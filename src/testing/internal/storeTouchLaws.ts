@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { TouchOptions } from "../../Store.ts"
+import type { TouchOptions } from "../../ports/store.ts"
 import { same } from "../law.ts"
 import { asking, type Check, entry, excused, lead, read, stores, writeId } from "./storeFixtures.ts"
 
@@ -61,15 +61,19 @@ export const touchLaws: Record<string, Check> = {
 
   "a touch leaves a load its right": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    const generation = yield* lead(store, "id", asking("a", { seen: writeId(1) }))
+    const generation = yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* same(yield* store.touch("id", deadlines), true, "touched")
-    yield* same((yield* store.take("id", asking("b", { seen: writeId(1) })))._tag, "Wait", "it is exclusive still")
-    yield* same(yield* store.put("id", generation, entry(2)), true, "stored")
+    yield* same(
+      (yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) })))._tag,
+      "Wait",
+      "it is exclusive still"
+    )
+    yield* same(yield* store.commit("id", generation, entry(2)), true, "stored")
     yield* stores(store, "id", entry(2), "what was loaded")
   }),
 
-  "a touch that races a drop leaves nothing": races(
-    (store) => store.drop("id"),
+  "a touch that races a removal leaves nothing": races(
+    (store) => store.remove("id"),
     (store) => stores(store, "id", undefined, "nothing")
   ),
 
@@ -85,11 +89,11 @@ export const touchLaws: Record<string, Check> = {
     }
   }),
 
-  "a touch whose caller was interrupted is undone by a later drop": Effect.fnUntraced(function*(store) {
+  "a touch whose caller was interrupted is undone by a later removal": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     const touch = yield* Effect.forkChild(store.touch("id", deadlines), { startImmediately: true })
     yield* Fiber.interrupt(touch)
-    yield* store.drop("id")
+    yield* store.remove("id")
     yield* Effect.sleep("3 seconds")
     yield* stores(store, "id", undefined, "nothing, also later on")
   })

@@ -1,4 +1,4 @@
-/** What a load costs in the store: `take` and `put` of `SqliteStore`, beside one write of `node:sqlite`. */
+/** What a load costs in the store: `acquire` and `commit` of `SqliteStore`, beside one write of `node:sqlite`. */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
@@ -41,7 +41,7 @@ const entry: CacheEntry.Stored = {
 }
 
 // the entry of the last round is the one that is to be replaced
-const asked = { owner: "bench", leaseMillis: 5000, seen: entry.meta.writeId, join: false }
+const asked = { owner: "bench", leaseMillis: 5000, rejectedWriteId: entry.meta.writeId, join: false }
 
 const program = Effect.gen(function*() {
   const raw = openRaw()
@@ -51,8 +51,9 @@ const program = Effect.gen(function*() {
     "node:sqlite, INSERT OR REPLACE": (id) => Effect.sync(() => replace.run(id, payload)),
     "take and put": (id) =>
       Effect.flatMap(
-        store.take(id, asked),
-        (taken) => taken._tag === "Lead" ? store.put(id, taken.generation, entry) : Effect.die(`answered ${taken._tag}`)
+        store.acquire(id, asked),
+        (taken) =>
+          taken._tag === "Granted" ? store.commit(id, taken.generation, entry) : Effect.die(`answered ${taken._tag}`)
       )
   }
   const rows = yield* inTurn(

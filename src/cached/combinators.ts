@@ -1,0 +1,286 @@
+/**
+ * The combinators: each wraps an effect in a strategy and a key.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { CacheKey } from "../CacheKey.ts"
+import type { Caching } from "../Caching.ts"
+import { kinds, type Strategy } from "../Strategy.ts"
+import * as Combine from "./combine.ts"
+import type {
+  Combinator,
+  FallbackOptions,
+  Fixed,
+  Given,
+  KeyOf,
+  MaxHitsOptions,
+  MaybeTimedKind,
+  ProbabilisticOptions,
+  ReadOptions,
+  RefreshAheadOptions,
+  SlidingOptions,
+  SoftTtlOptions,
+  TimedKind,
+  Timeout,
+  TimeoutError,
+  UntimedKind
+} from "./options.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// combinators
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Runs the effect, stores its value, and serves that until it expires.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let calls = 0
+ * const slow = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([slow, slow, slow])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const ttl: Combinator<TimedKind, {}> = Combine.combinator(kinds.ttl)
+
+/**
+ * After `softTtl` runs again, and where that fails, or takes longer than `softTimeout`, serves the stored value while
+ * it is younger than `ttl`.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let up = true
+ * const report = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
+ *   Cached.softTtl({ key: "report", ttl: "10 minutes", softTtl: "7 minutes" })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* report
+ *   up = false
+ *   yield* TestClock.adjust("8 minutes")
+ *   return yield* report
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))) // => "sunny"
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const softTtl: Combinator<TimedKind, SoftTtlOptions> = Combine.combinator(kinds.softTtl)
+
+/**
+ * After `refreshAfter` serves the stored value at once and refreshes it in the background: one refresh at a time, tried
+ * again when it fails, ended when it hangs. A failed refresh leaves the value as it is.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const rate = Effect.sync(() => ++loads).pipe(
+ *   Cached.refreshAhead({ key: "rate", ttl: "1 hour", refreshAfter: "10 minutes" })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* rate
+ *   yield* TestClock.adjust("10 minutes")
+ *   const stale = yield* rate
+ *   const refreshed = yield* rate
+ *   return [first, stale, refreshed]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 2]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const refreshAhead: Combinator<TimedKind, RefreshAheadOptions> = Combine.combinator(kinds.refreshAhead)
+
+/**
+ * Refreshes early with a probability that grows towards expiry and with the cost of the load (XFetch: Vattani,
+ * Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const report = Effect.sync(() => ++loads).pipe(
+ *   Effect.delay("1 second"),
+ *   Cached.probabilistic({ key: "report", ttl: "1 hour", beta: 2 })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
+ *   // the load took a second: an hour before its end it is not worth another
+ *   return [first, yield* report]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const probabilistic: Combinator<TimedKind, ProbabilisticOptions> = Combine.combinator(kinds.probabilistic)
+
+/**
+ * Serves the stored value until it was not read for `idle`, or until `ttl` in any case.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const session = Effect.sync(() => ++loads).pipe(Cached.sliding({ key: "session", idle: "30 minutes" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* session
+ *   yield* TestClock.adjust("20 minutes")
+ *   const read = yield* session
+ *   yield* TestClock.adjust("20 minutes")
+ *   const again = yield* session
+ *   yield* TestClock.adjust("30 minutes")
+ *   return [first, read, again, yield* session]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const sliding: Combinator<MaybeTimedKind, SlidingOptions> = Combine.combinator(kinds.sliding)
+
+/**
+ * Serves the stored value for so many reads, then runs again; from the read `refreshAfter` on it also refreshes in the
+ * background. `Strategy.dynamic` is a ready-made one.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits({ key: "token", ttl: "1 hour", hits: 2 }))
+ *
+ * const program = Effect.all([token, token, token, token])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator(kinds.maxHits)
+
+/**
+ * Always runs the effect; where that fails, serves the last good value while it is younger than `ttl`.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let up = true
+ * const news = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
+ *   Cached.failover({ key: "news", ttl: "1 day" })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* news
+ *   up = false
+ *   return [first, yield* news]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["good", "good"]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const failover: Combinator<TimedKind, FallbackOptions> = Combine.combinator(kinds.failover)
+
+/**
+ * Runs the effect once, and serves its value until the key or one of its tags is invalidated.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated({ key: "config" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const before = [yield* config, yield* config]
+ *   yield* Cached.invalidate("config")
+ *   return [...before, yield* config]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 2]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const untilInvalidated: Combinator<UntimedKind, {}> = Combine.combinator(kinds.untilInvalidated)
+
+type StrategyOptions<A, E, K> = FallbackOptions & ReadOptions<A, E, K> & { readonly strategy: Strategy<A, E, K> }
+
+/**
+ * Caches by any `Strategy`, your own among them.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ *
+ * // serves twice, then loads
+ * const twice: Strategy.Strategy = {
+ *   name: "twice",
+ *   countsReads: true,
+ *   decide: (entry) => entry === undefined || (entry.reads ?? 0) >= 2 ? Strategy.Load : Strategy.Serve,
+ *   lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+ * }
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy({ key: "count", strategy: twice }))
+ *
+ * const program = Effect.all([count, count, count, count])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withStrategy: {
+  <A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
+    options: KeyOf<A, E, KR, K> & Timeout<T> & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+  ): <A2 extends A, E2, R>(
+    self: Effect.Effect<A2, E2, R>
+  ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
+  <T extends Given = undefined>(
+    options: { readonly key: string; readonly strategy: Strategy } & Timeout<T> & FallbackOptions & Fixed
+  ): <A, E, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  <A, E, T extends Given = undefined>(
+    options: { readonly key: string } & Timeout<T> & StrategyOptions<A, E, string>
+  ): <R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
+    self: Effect.Effect<A2, E2, R>,
+    options: KeyOf<A, E, KR, K> & Timeout<T> & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+  ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
+  <A, E, R, T extends Given = undefined>(
+    self: Effect.Effect<A, E, R>,
+    options: { readonly key: string } & Timeout<T> & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
+  ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+} = Combine.withStrategy

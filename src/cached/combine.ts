@@ -1,0 +1,351 @@
+/**
+ * How combinators and cached functions become requests to the engine. Types end here: what users are promised is
+ * written beside it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import { CacheConfigError } from "../CacheError.ts"
+import * as CacheKey from "../CacheKey.ts"
+import { Caching } from "../Caching.ts"
+import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
+import * as Policy from "../internal/engine/flight/callPolicy.ts"
+import type { ReadOptions, Request } from "../internal/engine/flight/request.ts"
+import { refuseUnknown } from "../internal/options.ts"
+import { type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
+import { toMillis } from "../Ttl.ts"
+
+// In here types end: what `Cached` promises to users is written there, and what the engine needs is a `Request`.
+
+interface CombinatorOptions extends ReadOptions {
+  readonly key: CacheKey.Any | string
+  readonly strategy?: Strategy
+}
+
+interface CachedEffect extends Request {
+  /** whose effect it is, where it is its own strategy */
+  readonly combinator: Combinator | undefined
+  readonly load: Effect.Effect<unknown, unknown, any>
+  readonly options: CombinatorOptions
+}
+
+/** an effect that asks the cache of its context to read it */
+const EffectPrototype = Effectable.Prototype<CachedEffect>({
+  label: "Cached",
+  evaluate(fiber) {
+    return Context.get(fiber.context as Context.Context<Caching>, Caching).read(fiber, this)
+  }
+})
+
+const readOptions = [
+  "key",
+  "tags",
+  "timeout",
+  "retryAfter",
+  "lease",
+  "softTimeout",
+  "copy",
+  "memoryTtl",
+  "minLoad"
+]
+const fallbackOptions = ["fallbackWhen"]
+
+/** What all effects of one combinator share. */
+interface Combinator {
+  readonly kind: Kind<any>
+  readonly known: ReadonlySet<string>
+}
+
+type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
+
+/**
+ * A class of effects. An instance is effect, strategy and request in one object, because one is made for every read;
+ * what its options say is parsed when something is stored, never for a hit.
+ */
+const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
+  function CachedEffect(this: Record<string, unknown>, combinator: unknown, load: unknown, options: unknown) {
+    this["combinator"] = combinator
+    this["load"] = load
+    this["options"] = options
+  }
+  CachedEffect.prototype = Object.create(EffectPrototype, {
+    key: {
+      get(this: CachedEffect) {
+        return this.options.key
+      }
+    },
+    ...parts
+  })
+  return CachedEffect as never
+}
+
+const dual = (make: EffectClass, combinator?: Combinator): never =>
+  // `arguments` of a closure per call would cost more than the whole hit
+  ((first: unknown, second?: unknown): unknown =>
+    second === undefined
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions)
+      : new make(combinator, first, second as CombinatorOptions)) as never
+
+/** One class for all kinds: where the engine sees one shape, what it does with it is compiled into its own code. */
+const Timed = effectClass({
+  name: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.name
+    }
+  },
+  deadlinesOnly: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.deadlinesOnly
+    }
+  },
+  servesFresh: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.servesFresh
+    }
+  },
+  slides: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.touch !== undefined
+    }
+  },
+  countsReads: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.countsReads
+    }
+  },
+  touch: {
+    value(this: TimedEffect, entry: never, now: number) {
+      return this.combinator.kind.touch!(this.options, entry, now)
+    }
+  },
+  retryAfter: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.retryAfter
+    }
+  },
+  strategy: {
+    get(this: TimedEffect) {
+      return this
+    }
+  },
+  jitter: {
+    get(this: TimedEffect) {
+      return (this.options as { readonly jitter?: number }).jitter
+    }
+  },
+  decide: {
+    value(this: TimedEffect, entry: never, now: number, random: () => number) {
+      return this.combinator.kind.decide(this.options, entry, now, random)
+    }
+  },
+  lifetime: {
+    value(this: TimedEffect, exit: never, key: unknown) {
+      return lifetimeOf(this.combinator.kind, this.options as never, exit, key)
+    }
+  },
+  validate: {
+    value(this: TimedEffect) {
+      const { kind, known } = this.combinator
+      validate(kind, this.options as never, known)
+      validateRead(kind.name, this.options)
+    }
+  }
+})
+
+type TimedEffect = CachedEffect & { readonly combinator: Combinator }
+
+export const combinator = (kind: Kind<any>): never => {
+  const fallsBack = kind.name === "softTtl" || kind.name === "failover"
+  const known = new Set([...kind.options, ...readOptions, ...fallsBack ? fallbackOptions : []])
+  return dual(Timed, { kind, known })
+}
+
+const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy"])
+
+const delegating: PropertyDescriptorMap = {
+  deadlinesOnly: { value: false },
+  servesFresh: {
+    get(this: CachedEffect) {
+      return (this.strategy as { readonly [servesFresh]?: boolean })[servesFresh] === true
+    }
+  },
+  slides: {
+    get(this: CachedEffect) {
+      return this.strategy.touch !== undefined
+    }
+  },
+  strategy: {
+    get(this: CachedEffect) {
+      return this.options.strategy
+    }
+  }
+}
+
+export const withStrategy: never = dual(effectClass({
+  ...delegating,
+  validate: {
+    value(this: CachedEffect) {
+      validateStrategy("withStrategy", this.options.strategy)
+      refuseUnknown("withStrategy", this.options, knownWithStrategy)
+      validateRead("withStrategy", this.options)
+    }
+  }
+}))
+
+const validateRead = (name: string, options: CombinatorOptions): void => {
+  const { fallbackWhen, key, tags } = options
+  if (typeof key !== "string" && !CacheKey.isCacheKey(key)) {
+    throw new CacheConfigError({ message: `The key of ${name} is an instance of a CacheKey class, or a string` })
+  }
+  validateTags(name, tags)
+  validateFallback(name, fallbackWhen)
+  validateRest(name, options)
+}
+
+const validateFallback = (name: string, fallbackWhen: unknown): void => {
+  if (fallbackWhen === undefined || typeof fallbackWhen === "function") return
+  throw new CacheConfigError({ message: `fallbackWhen of ${name} is a function` })
+}
+
+const validateRest = (name: string, options: ReadOptions): void => {
+  for (const name of ["timeout", "softTimeout", "retryAfter", "memoryTtl", "minLoad"] as const) {
+    const input = options[name]
+    if (input !== undefined) toMillis(input, name)
+  }
+  const { copy, lease } = options
+  // the layer's option of that name is a duration
+  if (lease !== undefined && typeof lease !== "boolean") {
+    throw new CacheConfigError({ message: `lease of ${name} is true or false; how long it is says the layer` })
+  }
+  if (copy !== undefined && copy !== "structured" && typeof copy !== "function") {
+    throw new CacheConfigError({ message: `copy of ${name} is "structured", or a function that copies a value` })
+  }
+}
+
+const validateTags = (name: string, tags: unknown): void => {
+  if (tags === undefined || typeof tags === "function") return
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
+    throw new CacheConfigError({ message: `The tags of ${name} are a list of strings, or a function that gives one` })
+  }
+}
+
+const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
+  if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
+    throw new CacheConfigError({ message: `The strategy of ${name} is a Strategy: it decides, and gives lifetimes` })
+  }
+}
+
+/** What `Cached.fn` takes, without its types. */
+export interface FnOptions extends ReadOptions {
+  readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
+  readonly strategy: Strategy<any, any, any>
+}
+
+const sharedOptions = [...readOptions.filter((name) => name !== "key"), ...fallbackOptions, "strategy"]
+const knownOfFn = new Set([...sharedOptions, "lookup"])
+// the types of a request leave no room for a `LoadTimeout`
+const knownOfResolver = new Set(sharedOptions.filter((name) => name !== "timeout"))
+
+export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): void => {
+  const name: string | undefined = keyClass?.keyName
+  if (typeof keyClass !== "function" || name === undefined) {
+    throw new CacheConfigError({ message: "A cached function is one of a CacheKey class" })
+  }
+  validateShared(name, options, knownOfFn)
+  if (typeof options.lookup !== "function") {
+    throw new CacheConfigError({ message: `The lookup of ${name} is a function` })
+  }
+}
+
+export const validateResolver = (options: ReadOptions): void => validateShared("resolver", options, knownOfResolver)
+
+const validateShared = (
+  name: string,
+  options: ReadOptions & { readonly strategy?: Strategy },
+  known: ReadonlySet<string>
+): void => {
+  validateStrategy(name, options?.strategy)
+  refuseUnknown(name, options, known)
+  validateTags(name, options.tags)
+  validateFallback(name, options.fallbackWhen)
+  validateRest(name, options)
+}
+
+interface Call extends Request {
+  readonly key: CacheKey.Any
+  readonly options: FnOptions
+}
+
+/** a call of a cached function: its lookup is not even called where a hit is */
+const Call = function(this: { key: unknown; options: unknown }, key: unknown, options: unknown) {
+  this.key = key
+  this.options = options
+} as unknown as new(key: CacheKey.Any, options: FnOptions) => Call
+Object.defineProperty(Call, "prototype", {
+  value: Object.create(EffectPrototype, {
+    ...delegating,
+    load: {
+      get(this: Call) {
+        return Effect.suspend(() => this.options.lookup(this.key as never))
+      }
+    },
+    validate: { value: () => {} }
+  })
+})
+
+/** What `Cached.many` takes, without its types. */
+export interface ManyOptions extends ReadOptions {
+  readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
+  readonly strategy: Strategy<any, any, any>
+  /** the keys have readers of their own */
+  readonly isApart?: boolean | undefined
+}
+
+const manies = new WeakSet<object>()
+
+export const markMany = (call: object): void => void manies.add(call)
+
+/** Whether a cached function takes many payloads at once. */
+export const isMany = (call: object): boolean => manies.has(call)
+
+/** one key of many: its load is a part of a batch's */
+const BatchCall = function(
+  this: { key: unknown; options: unknown; batch: unknown },
+  key: unknown,
+  options: unknown,
+  batch: unknown
+) {
+  this.key = key
+  this.options = options
+  this.batch = batch
+} as unknown as new(key: unknown, options: ManyOptions, batch: Batch | undefined) => Request
+Object.defineProperty(BatchCall, "prototype", {
+  value: Object.create(EffectPrototype, {
+    ...delegating,
+    load: {
+      get(this: Request) {
+        return this.batch!.load(this.key)
+      }
+    },
+    validate: { value: () => {} }
+  })
+})
+
+/** A read of many keys, each once. */
+export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
+  const template = new BatchCall(undefined, options, undefined)
+  const requestOf = (key: unknown, batch: Batch) => new BatchCall(key, options, batch)
+  const { isApart = false } = options
+  const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
+  return (keys) =>
+    Effect.withFiber((fiber) =>
+      Context.get(fiber.context as Context.Context<Caching>, Caching)
+        .readMany(fiber, { keys, template, requestOf, loadAll, isApart }) as Effect.Effect<never>
+    )
+}
+
+export const call = (key: CacheKey.Any, options: FnOptions): Effect.Effect<unknown, unknown, any> =>
+  new Call(key, options)
+
+export const refreshing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateService(self, Policy.Current, Policy.refreshing)

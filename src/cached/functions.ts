@@ -1,0 +1,138 @@
+/**
+ * Cached functions: the key class, its load and its strategy in one place.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Key from "../CacheKey.ts"
+import type { AnyClass, Arguments, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
+import type { Caching } from "../Caching.ts"
+import type { Strategy } from "../Strategy.ts"
+import * as Combine from "./combine.ts"
+import { invalidate } from "./invalidation.ts"
+import type { FallbackOptions, Given, ReadOptions, Timeout, TimeoutError } from "./options.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// functions
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * A cached function of a key's payload.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CachedFn<K extends Key.Any, In, E, R> {
+  (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
+  /** the key of a payload */
+  readonly key: (...payload: Arguments<In>) => K
+  readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
+  /** loads anew, merged with a refresh that is running; a failure keeps the stored value */
+  readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
+}
+
+type Instance<C extends AnyClass> = InstanceType<C>
+
+type FnOptions<C extends AnyClass, T> =
+  & FallbackOptions
+  & Timeout<T>
+  & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
+  & { readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>> }
+
+/**
+ * Makes a cached function of a key class: the key, its load and its strategy, in one place.
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ *
+ * class Square extends CacheKey.Class<Square>()("Square", {
+ *   payload: { n: Schema.Number },
+ *   success: Schema.Number
+ * }) {}
+ *
+ * const square = Cached.fn(Square, {
+ *   lookup: ({ n }) => Effect.succeed(n * n),
+ *   strategy: Strategy.ttl({ ttl: "1 hour" })
+ * })
+ *
+ * await Effect.runPromise(square({ n: 7 }).pipe(Effect.provide(CacheLayer.memory()))) // => 49
+ * ```
+ *
+ * @category functions
+ * @since 0.1.0
+ */
+export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
+  keyClass: C,
+  options: FnOptions<C, T> & {
+    readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
+  }
+): CachedFn<
+  Instance<C>,
+  Input<C>,
+  E | KeyError<Instance<C>> | TimeoutError<T>,
+  Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
+> => makeFn(keyClass, options)
+
+/**
+ * As `fn`, for a function that calls itself: `self` is the cached function. Each value is computed once, however often
+ * and however deep it is needed. A value that needs itself dies with `CacheCycle`.
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ *
+ * class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
+ *
+ * const fib = Cached.recursive(Fib, {
+ *   lookup: ({ n }, self) =>
+ *     n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
+ *   strategy: Strategy.untilInvalidated
+ * })
+ *
+ * await Effect.runPromise(fib({ n: 90 }).pipe(Effect.provide(CacheLayer.memory()))) // => 2880067194370816120n
+ * ```
+ *
+ * @category functions
+ * @since 0.1.0
+ */
+export const recursive = <C extends AnyClass, R = never, T extends Given = undefined>(
+  keyClass: C,
+  options: FnOptions<C, T> & {
+    readonly lookup: (
+      key: Instance<C>,
+      self: (
+        ...payload: Arguments<Input<C>>
+      ) => Effect.Effect<
+        Success<Instance<C>>,
+        KeyError<Instance<C>> | TimeoutError<T>,
+        Services<Instance<C>> | Caching
+      >
+    ) => Effect.Effect<NoInfer<Success<Instance<C>>>, KeyError<Instance<C>> | TimeoutError<T>, R>
+  }
+): CachedFn<
+  Instance<C>,
+  Input<C>,
+  KeyError<Instance<C>> | TimeoutError<T>,
+  Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
+> => {
+  const { lookup } = options
+  const self = makeFn(keyClass, {
+    ...options,
+    lookup: typeof lookup === "function" ? (key: never) => lookup(key, self as never) : lookup
+  } as never)
+  return self as never
+}
+
+// the types are the callers': in here a key class is something to construct keys with
+const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
+  Combine.validateFn(keyClass, options)
+  const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
+  const call = (payload: unknown) => Combine.call(keyOf(payload), options)
+  return Object.assign(call, {
+    key: keyOf,
+    invalidate: (payload: unknown) => invalidate(keyOf(payload)),
+    refresh: (payload: unknown) => Combine.refreshing(call(payload))
+  }) as never
+}

@@ -1,0 +1,154 @@
+/**
+ * Caching a `RequestResolver`: each request by its own key.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Request from "effect/Request"
+import * as RequestResolver from "effect/RequestResolver"
+import { CacheConfigError } from "../CacheError.ts"
+import type { Any, CacheKey } from "../CacheKey.ts"
+import { Caching } from "../Caching.ts"
+import * as Policy from "../internal/engine/flight/callPolicy.ts"
+import { type Flight, Within } from "../internal/engine/flight/flight.ts"
+import type { Strategy } from "../Strategy.ts"
+import * as Combine from "./combine.ts"
+import type { FallbackOptions, ReadOptions } from "./options.ts"
+import { checked } from "./withCaching.ts"
+
+/** an instance of a key class, which is a request of its result */
+type Requested = Any & Request.Any
+
+type SuccessOf<K> = K extends CacheKey<infer A, any, any> ? A : never
+type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
+
+/**
+ * What `Cached.resolver` takes: the strategy, and the options of all reads without `timeout`, for which the type of a
+ * request has no room (`Effect.timeout` around the request does it).
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type ResolverOptions<K> =
+  & FallbackOptions
+  & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
+  & { readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K> }
+
+/**
+ * Caches what a `RequestResolver` resolves: a key is a request, so the resolver of keys is the origin of their results.
+ * What is cached is answered, and only what is missing reaches the resolver, each key once, also across batches; with
+ * the strategies that serve stale values a failed refresh keeps the old one, key by key.
+ *
+ * It is an effect that asks for the cache and gives one resolver for each: pass it to `Effect.request` as it is, or run
+ * it and pass what it gives. What the resolver leaves unanswered is a defect of that request alone; the resolver's own
+ * `batchN`, `grouped` and delay hold for what reaches it.
+ *
+ * Requests made together are read together. Those made in the loads of different cached effects are read apart, but may
+ * still reach the resolver in one batch.
+ *
+ * ```ts
+ * import { Effect, Exit, RequestResolver, Schema } from "effect"
+ * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ *
+ * class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
+ *   payload: { id: Schema.Int },
+ *   success: Schema.String
+ * }) {}
+ *
+ * const batches: Array<ReadonlyArray<number>> = []
+ * const origin = RequestResolver.make<GetUser>((entries) =>
+ *   Effect.sync(() => {
+ *     batches.push(entries.map(({ request }) => request.id))
+ *     for (const entry of entries) entry.completeUnsafe(Exit.succeed(`user ${entry.request.id}`))
+ *   })
+ * )
+ * const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const user = (id: number) => Effect.request(new GetUser({ id }), users)
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Effect.forEach([1, 2, 1], user, { concurrency: "unbounded" })
+ *   yield* Effect.forEach([2, 3], user, { concurrency: "unbounded" })
+ *   return batches
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2], [3]]
+ * ```
+ *
+ * @category bulk
+ * @since 0.1.0
+ */
+export const resolver = <K extends Requested>(
+  self: RequestResolver.RequestResolver<K>,
+  options: ResolverOptions<K>
+): Effect.Effect<RequestResolver.RequestResolver<K>, never, Caching> => {
+  if (!RequestResolver.isRequestResolver(self)) {
+    throw new CacheConfigError({ message: "Cached.resolver takes a RequestResolver of key classes" })
+  }
+  Combine.validateResolver(options as never)
+  const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
+  const readMany = Combine.callMany({
+    ...options,
+    // each by itself: it is for the resolver to say what is a batch
+    lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
+    isApart: true
+  } as Combine.ManyOptions)
+  // one for each cache: requests of different resolvers are never made together
+  const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
+  const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
+    RequestResolver.make<K>((entries) =>
+      Effect.forEach(
+        groupsOf(entries),
+        (group) => readGroup(readMany, caching, group) as Effect.Effect<void>,
+        { concurrency: "unbounded", discard: true }
+      )
+    )
+  return Effect.map(Caching, (caching) => {
+    const known = resolvers.get(caching)
+    if (known !== undefined) return known
+    const made = make(caching)
+    resolvers.set(caching, made)
+    return made
+  })
+}
+
+interface Group<K> {
+  readonly policy: Policy.Policy
+  readonly within: Flight | undefined
+  readonly entries: Array<Request.Entry<K>>
+}
+
+/** Those who read under one policy, as a part of the same load, or of none: a load must know what it waits for. */
+const groupsOf = <K>(entries: ReadonlyArray<Request.Entry<K>>): ReadonlyArray<Group<K>> => {
+  const groups = new Map<Flight | undefined, Map<Policy.Policy, Group<K>>>()
+  for (const entry of entries) {
+    const context = entry.context as Context.Context<never>
+    const policy = Context.get(context, Policy.Current)
+    const within = Context.get(context, Within)
+    const ofLoad = groups.get(within) ?? new Map<Policy.Policy, Group<K>>()
+    groups.set(within, ofLoad)
+    const group = ofLoad.get(policy)
+    if (group === undefined) ofLoad.set(policy, { policy, within, entries: [entry] })
+    else group.entries.push(entry)
+  }
+  return Array.from(groups.values()).flatMap((ofLoad) => Array.from(ofLoad.values()))
+}
+
+/** Answers all of them, whatever happens. */
+const readGroup = <K extends Requested>(
+  readMany: ReturnType<typeof Combine.callMany>,
+  caching: Caching["Service"],
+  { entries, policy, within }: Group<K>
+): Effect.Effect<void, never, any> => {
+  const context = Context.add(
+    Context.add(Context.add(entries[0]!.context as Context.Context<never>, Caching, caching), Policy.Current, policy),
+    Within,
+    within
+  )
+  const read = Effect.suspend(() => readMany(entries.map(({ request }) => checked(request))))
+  return Effect.map(Effect.exit(Effect.provideContext(read, context)), (exits) => {
+    for (const [i, entry] of entries.entries()) {
+      entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)
+    }
+  })
+}

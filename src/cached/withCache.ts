@@ -1,0 +1,105 @@
+/**
+ * Several caches in one program: which effect uses which.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Stream from "effect/Stream"
+import { CacheConfigError } from "../CacheError.ts"
+import { Caching, type Shape } from "../Caching.ts"
+
+/**
+ * What uses a cache of its own where it used the program's: an effect, a stream, or a function that gives them, with
+ * its members.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer R>
+  ? Effect.Effect<A, E, Exclude<R, Caching> | Self>
+  : T extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, Exclude<R, Caching> | Self>
+  : T extends (...args: infer Args) => infer Out
+    ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
+  : T
+
+/** What `withCache` takes: what is none of these uses no cache. */
+type Usable =
+  | Effect.Effect<any, any, any>
+  | Stream.Stream<any, any, any>
+  // a function's parameters are the wrong way round for any other type
+  | ((...args: any) => unknown)
+
+/**
+ * Uses a cache of its own (see `CacheLayer.named`) for all that is cached in an effect: combinators, operations,
+ * invalidations, and the loads that it starts with what they read in turn. Nearer to the effect wins: what has its own
+ * `withCache` keeps it.
+ *
+ * It takes streams too, and functions that give effects or streams, those of `Cached.fn`, `recursive` and `many` with
+ * their `invalidate` and `refresh`: the function belongs to that cache then, wherever it is called.
+ *
+ * ```ts
+ * import { Context, Effect, Layer } from "effect"
+ * import { Cached, CacheLayer, type Caching } from "effect-cached"
+ *
+ * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
+ *
+ * const page = Effect.succeed("<h1>").pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
+ * const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 minute" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* page
+ *   yield* user
+ *   yield* user
+ *   const pages = yield* Cached.stats.pipe(Cached.withCache(Pages))
+ *   const rest = yield* Cached.stats
+ *   return [pages.hits, rest.hits]
+ * })
+ * const caches = Layer.merge(CacheLayer.memory(), CacheLayer.named(Pages, CacheLayer.memory({ capacity: 100 })))
+ * await Effect.runPromise(program.pipe(Effect.provide(caches))) // => [0, 1]
+ * ```
+ *
+ * Throws a `CacheConfigError` at once for what is no service.
+ *
+ * @category several caches
+ * @since 0.1.0
+ */
+export const withCache: {
+  <Self>(cache: Context.Key<Self, Shape>): <T extends Usable>(self: T) => WithCache<T, Self>
+  <T extends Usable, Self>(self: T, cache: Context.Key<Self, Shape>): WithCache<T, Self>
+} = dual(2, (self: unknown, cache: Context.Key<unknown, Shape>): unknown => {
+  if (!Context.isKey(cache)) {
+    throw new CacheConfigError({
+      message: "Cached.withCache takes the service of a cache: " +
+        "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
+    })
+  }
+  return rewire(self, (context) => provideCache(context, Context.get(context as Context.Context<unknown>, cache)))
+})
+
+type Rewire = (context: Context.Context<never>) => Context.Context<never>
+
+const rewire = (self: unknown, change: Rewire): unknown => {
+  if (Effect.isEffect(self)) return Effect.updateContext(self as Effect.Effect<unknown, unknown>, change)
+  if (Stream.isStream(self)) return Stream.updateContext(self as Stream.Stream<unknown, unknown>, change)
+  if (typeof self !== "function") return self
+  const members = Object.entries(self).map(([name, member]) => [name, rewire(member, change)])
+  return Object.assign((...args: ReadonlyArray<unknown>) => rewire(self(...args), change), Object.fromEntries(members))
+}
+
+interface Change {
+  readonly from: Context.Context<never>
+  readonly to: Context.Context<never>
+}
+
+const changes = new WeakMap<Shape, Change>()
+
+/** The last one is kept: a cache knows the context of the last read again, and what it has found in it. */
+const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
+  const last = changes.get(cache)
+  if (last?.from === from) return last.to
+  const to = Context.add(from, Caching, cache) as Context.Context<never>
+  changes.set(cache, { from, to })
+  return to
+}

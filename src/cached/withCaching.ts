@@ -1,0 +1,42 @@
+/** What the language shares: asking the cache of the context, and checking keys and tags. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { CacheConfigError } from "../CacheError.ts"
+import * as Key from "../CacheKey.ts"
+import type { Services, Success } from "../CacheKey.ts"
+import { Caching } from "../Caching.ts"
+import type * as Policy from "../internal/engine/flight/callPolicy.ts"
+import { Current } from "../internal/engine/flight/callPolicy.ts"
+import { escapeTag } from "../internal/key/ofKey.ts"
+
+export type AnyKey = Key.Any | string
+
+export type ValueOf<K> = K extends string ? unknown : Success<K>
+
+export type CodecsOf<K> = K extends string ? never : Services<K>
+
+/** Asks the cache of the context, under its policy. */
+export const withCaching = <A, E = never, R = never>(
+  f: (caching: Caching["Service"], policy: Policy.Policy) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R | Caching> =>
+  Effect.withFiber<A, E, R | Caching>((fiber) =>
+    f(Context.get(fiber.context as Context.Context<Caching>, Caching), fiber.getRef(Current))
+  )
+
+export const checked = <K extends AnyKey>(key: K): K => {
+  if (typeof key === "string" || Key.isCacheKey(key)) return key
+  throw new CacheConfigError({ message: "A key is an instance of a CacheKey class, or a string" })
+}
+
+export const idOf = (key: AnyKey): string => Key.id(checked(key))
+
+const tagOf = (tag: string): string => {
+  if (typeof tag === "string") return escapeTag(tag)
+  throw new CacheConfigError({ message: `A tag is a string, not ${tag}` })
+}
+
+/** Tags as the cache stores them. */
+export const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (Array.isArray(tags)) return tags.map(tagOf)
+  throw new CacheConfigError({ message: "Tags are a list of strings" })
+}

@@ -1,0 +1,165 @@
+/**
+ * An entry as bytes. Big-endian:
+ *
+ * | at | size | field |
+ * |---|---|---|
+ * | 0 | 2 | `"ec"` |
+ * | 2 | 1 | format |
+ * | 3 | 1 | flags: 1 a failure, 8 an etag follows the tags |
+ * | 4 | 16 | writeId |
+ * | 20 | 1 | serializer |
+ * | 21 | 3 × 8 | createdAt, softExpiresAt, expiresAt (float64) |
+ * | 45 | 4 | loadMillis |
+ * | 49 | 2 | how many tags |
+ * | 51 | | each: length of its name (4 bytes, the highest bit: as UTF-16), version (12), name |
+ * | | | the etag: length (4 bytes, as of a name), text |
+ * | | | payload |
+ * | -4 | 4 | crc32 of the id and all the bytes before (little-endian) |
+ *
+ * The checksum covers the id, so a frame copied to another id is a miss.
+ */
+import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
+import { fromUtf16, isWellFormed, toHex, toUtf16, writeHex } from "./bytes.ts"
+
+/** A checksum that goes on from a former one: `crc32` of `node:zlib` is one. */
+export type Checksum = (data: string | Uint8Array, former?: number) => number
+
+const magic = 0x6563
+const format = 1
+const failure = 1
+const tagged = 8
+const flags = failure | tagged
+
+const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
+const tagCountAt = 49
+const headSize = 51
+const tagHead = 16
+const textHead = 4
+const checksumSize = 4
+const utf16 = 0x8000_0000
+
+/** The crc32 of anything that is followed by its own crc32, so that what is read needs no part left out. */
+const residue = 0x2144_df1c
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+interface Text {
+  readonly bytes: Uint8Array
+  readonly length: number
+}
+
+const encodeText = (text: string): Text => {
+  const wellFormed = isWellFormed(text)
+  const bytes = wellFormed ? encoder.encode(text) : toUtf16(text)
+  return { bytes, length: wellFormed ? bytes.length : (bytes.length | utf16) >>> 0 }
+}
+
+const decodeText = (bytes: Uint8Array, length: number): string =>
+  length >= utf16 ? fromUtf16(bytes) : decoder.decode(bytes)
+
+export const encode = (id: string, { meta, payload }: Stored, crc32: Checksum): Uint8Array => {
+  const names = meta.tags.map(({ tag }) => encodeText(tag))
+  const etag = meta.etag === undefined ? undefined : encodeText(meta.etag)
+  const tagsSize = names.reduce((size, { bytes }) => size + tagHead + bytes.length, 0)
+  const etagSize = etag === undefined ? 0 : textHead + etag.bytes.length
+  const frame = new Uint8Array(headSize + tagsSize + etagSize + payload.length + checksumSize)
+  const view = new DataView(frame.buffer)
+  writeHead(meta, frame, view)
+  const etagAt = writeTags(meta.tags, names, frame, view)
+  const payloadAt = etag === undefined ? etagAt : writeText(etag, etagAt, frame, view)
+  frame.set(payload, payloadAt)
+  const checksumAt = payloadAt + payload.length
+  view.setUint32(checksumAt, crc32(frame.subarray(0, checksumAt), crc32(id)), true)
+  return frame
+}
+
+const writeHead = (meta: Meta, frame: Uint8Array, view: DataView): void => {
+  view.setUint16(0, magic)
+  frame[2] = format
+  frame[at.flags] = (meta.outcome === "failure" ? failure : 0) | (meta.etag === undefined ? 0 : tagged)
+  writeHex(meta.writeId, frame, at.writeId)
+  frame[at.serializer] = meta.serializer
+  view.setFloat64(at.createdAt, meta.createdAt)
+  view.setFloat64(at.softExpiresAt, meta.softExpiresAt)
+  view.setFloat64(at.expiresAt, meta.expiresAt)
+  view.setUint32(at.loadMillis, Math.min(Math.round(meta.loadMillis), 0xffff_ffff))
+  view.setUint16(tagCountAt, meta.tags.length)
+}
+
+const writeTags = (
+  tags: ReadonlyArray<TagVersion>,
+  names: ReadonlyArray<Text>,
+  frame: Uint8Array,
+  view: DataView
+): number => {
+  let offset = headSize
+  tags.forEach(({ version }, i) => {
+    const { bytes, length } = names[i]!
+    view.setUint32(offset, length)
+    writeHex(version, frame, offset + 4)
+    frame.set(bytes, offset + tagHead)
+    offset += tagHead + bytes.length
+  })
+  return offset
+}
+
+const writeText = ({ bytes, length }: Text, at: number, frame: Uint8Array, view: DataView): number => {
+  view.setUint32(at, length)
+  frame.set(bytes, at + textHead)
+  return at + textHead + bytes.length
+}
+
+/** The entry, or `undefined` for bytes that are not the frame of this id: of another format, cut off, damaged. */
+export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored | undefined => {
+  const end = frame.length - checksumSize
+  if (end < headSize) return undefined
+  if (crc32(frame, crc32(id)) !== residue) return undefined
+  // Every byte is what an `encode` wrote from here on; it may have been another release's.
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
+  if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
+  const count = view.getUint16(tagCountAt)
+  const tags: Array<TagVersion> = []
+  const tagsEnd = count === 0 ? headSize : readTags(count, frame, view, tags)
+  const meta = readMeta(frame, view, count === 0 ? noTags : tags)
+  return (frame[at.flags]! & tagged) === 0
+    ? { meta, payload: frame.subarray(tagsEnd, end) }
+    : withEtag(meta, tagsEnd, frame.subarray(0, end), view)
+}
+
+const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataView): Stored => {
+  const length = view.getUint32(lengthAt)
+  const etagAt = lengthAt + textHead
+  const payloadAt = etagAt + (length & ~utf16)
+  const etag = decodeText(frame.subarray(etagAt, payloadAt), length)
+  return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
+}
+
+const noTags: ReadonlyArray<TagVersion> = []
+
+const readMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => ({
+  createdAt: view.getFloat64(at.createdAt),
+  softExpiresAt: view.getFloat64(at.softExpiresAt),
+  expiresAt: view.getFloat64(at.expiresAt),
+  loadMillis: view.getUint32(at.loadMillis),
+  outcome: (frame[at.flags]! & failure) !== 0 ? "failure" : "success",
+  tags,
+  writeId: toHex(frame, at.writeId, at.writeId + 16),
+  serializer: frame[at.serializer]!
+})
+
+const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<TagVersion>): number => {
+  let offset = headSize
+  for (let i = 0; i < count; i++) {
+    const length = view.getUint32(offset)
+    const nameAt = offset + tagHead
+    const nameEnd = nameAt + (length & ~utf16)
+    const name = frame.subarray(nameAt, nameEnd)
+    tags.push({
+      tag: decodeText(name, length),
+      version: toHex(frame, offset + 4, nameAt)
+    })
+    offset = nameEnd
+  }
+  return offset
+}

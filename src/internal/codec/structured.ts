@@ -1,0 +1,289 @@
+/**
+ * Structured values as MessagePack, without a schema. What MessagePack cannot tell apart (a Map from an object, -0 from
+ * 0, a lone surrogate from U+FFFD …) becomes a marked array, and the first byte says whether there is any: plain data
+ * costs one look at each value when it is written and nothing when it is read.
+ */
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import { Packr } from "msgpackr/pack"
+import type { SerializerError } from "../../CacheError.ts"
+import { fromUtf16, isWellFormed, toUtf16 } from "./bytes.ts"
+import { fault as faultOf, type Format } from "./throughSchema.ts"
+
+const name = "structured"
+
+const packr = new Packr({ useRecords: false, copyBuffers: true })
+
+const plain = 0
+const marked = 1
+
+/** Begins every marked array. A user's array that begins with it is marked itself. */
+const mark = "\u0001~"
+
+type Flat = ReadonlyArray<unknown>
+type Fields = Record<string, unknown>
+
+class Refused extends Error {}
+
+interface Walk {
+  readonly path: Array<string>
+  readonly ancestors: Set<object>
+  marks: boolean
+}
+
+const refuse = (what: string): never => {
+  throw new Refused(what)
+}
+
+const marking = (walk: Walk, kind: string, data: Flat): Flat => {
+  walk.marks = true
+  return [mark, kind].concat(data as ReadonlyArray<string>)
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// encoding
+// ---------------------------------------------------------------------------------------------------------------------
+
+type View = (new(buffer: ArrayBuffer) => ArrayBufferView) & { readonly name: string }
+
+const integers: ReadonlyArray<View> = [Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array]
+const views: ReadonlyArray<View> = [...integers, Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView]
+
+const int64 = 2n ** 63n
+
+/** Deeper than this a value may be a circle: from here on its ancestors are remembered. */
+const trusted = 64
+
+/** The value as MessagePack can hold it: the value itself where nothing in it needs a mark. */
+const flatten = (value: unknown, walk: Walk): unknown => {
+  switch (typeof value) {
+    case "string":
+      return isWellFormed(value) ? value : marking(walk, "utf16", [toUtf16(value)])
+    case "number":
+      return Object.is(value, -0) ? marking(walk, "-0", []) : value
+    case "bigint":
+      return value >= -int64 && value < int64 ? value : marking(walk, "bigint", [value.toString()])
+    case "boolean":
+    case "undefined":
+      return value
+    case "object":
+      return value === null ? value : flattenObject(value, walk)
+    default:
+      return refuse(`a ${typeof value}`)
+  }
+}
+
+/** As `flatten`, of a part of the value: `step` is its place in the path that an error names. */
+const flattenPart = (value: unknown, walk: Walk, step: string): unknown => {
+  const watched = walk.path.push(step) > trusted && typeof value === "object" && value !== null
+  if (watched) {
+    if (walk.ancestors.has(value)) refuse("a circular value")
+    walk.ancestors.add(value)
+  }
+  const flat = flatten(value, walk)
+  if (watched) walk.ancestors.delete(value)
+  walk.path.pop()
+  return flat
+}
+
+const flattenObject = (value: object, walk: Walk): unknown => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  switch (prototype) {
+    case Object.prototype:
+      return flattenRecord(value as Fields, walk)
+    case Array.prototype:
+      return flattenArray(value as Flat, walk)
+    case null:
+      return marking(walk, "null-object", flattenEntries(value as Fields, walk))
+    case Uint8Array.prototype:
+      return bare(value, (value as Uint8Array).length)
+    case Date.prototype:
+      return marking(walk, "date", [(bare(value) as Date).getTime()])
+    case Map.prototype:
+      return marking(walk, "map", flattenMap(bare(value) as Map<unknown, unknown>, walk))
+    case Set.prototype:
+      return marking(walk, "set", Array.from(bare(value) as Set<unknown>, (item) => flattenPart(item, walk, "{}")))
+    case ArrayBuffer.prototype:
+      return marking(walk, "buffer", [new Uint8Array(bare(value) as ArrayBuffer)])
+    case RegExp.prototype:
+      return marking(walk, "regexp", flattenRegExp(bare(value, 1) as RegExp))
+    default:
+      return flattenView(value, walk)
+  }
+}
+
+const flattenView = (value: object, walk: Walk): unknown => {
+  const view = views.find((constructor) => constructor.prototype === Object.getPrototypeOf(value))
+  if (view === undefined || !ArrayBuffer.isView(value)) return refuse(instance(value))
+  bare(value, value instanceof DataView ? 0 : (value as Uint8Array).length)
+  return marking(walk, view.name, [new Uint8Array(value.buffer, value.byteOffset, value.byteLength)])
+}
+
+const instance = (value: object): string => {
+  if (Redacted.isRedacted(value)) {
+    return "a Redacted value: nothing is encrypted, the secret would be stored in the clear"
+  }
+  const constructor: unknown = value.constructor
+  return typeof constructor === "function" && constructor.name !== ""
+    ? `an instance of ${constructor.name}: give the key a schema`
+    : "an object with a prototype of its own: give the key a schema"
+}
+
+/** Properties put on a built-in object would be lost without a word. */
+const bare = <T extends object>(value: T, keys = 0): T => {
+  if (Reflect.ownKeys(value).length !== keys) refuse("an object with properties beside its content")
+  return value
+}
+
+const flattenRegExp = ({ flags, lastIndex, source }: RegExp): Flat => [source, flags, lastIndex]
+
+const flattenMap = (map: Map<unknown, unknown>, walk: Walk): Flat => {
+  const flat: Array<unknown> = []
+  for (const [key, item] of map) flat.push(flattenPart(key, walk, "{}"), flattenPart(item, walk, "{}"))
+  return flat
+}
+
+const flattenArray = (value: Flat, walk: Walk): Flat => {
+  // As many keys as elements, and `length`: neither a hole nor anything beside the elements.
+  if (Reflect.ownKeys(value).length !== value.length + 1) refuse("an array with holes or properties")
+  let copy: Array<unknown> | undefined
+  for (let i = 0; i < value.length; i++) {
+    const flat = flattenPart(value[i], walk, "[]")
+    if (Object.is(flat, value[i])) continue
+    copy ??= value.slice()
+    copy[i] = flat
+  }
+  return value[0] === mark ? marking(walk, "array", copy ?? value) : copy ?? value
+}
+
+// msgpackr looks at `constructor`, `toJSON` and `hasOwnProperty` of an object, and renames `__proto__`.
+const isOdd = (key: string): boolean =>
+  key === "__proto__" || key === "constructor" || key === "toJSON" || key === "hasOwnProperty" || !isWellFormed(key)
+
+/** msgpackr has no room for more properties. */
+const maxProperties = 65_535
+
+const flattenRecord = (value: Fields, walk: Walk): unknown => {
+  const keys = stringKeys(value)
+  if (keys.length > maxProperties || keys.some(isOdd)) return marking(walk, "object", flattenEntries(value, walk))
+  let copy: Fields | undefined
+  for (const key of keys) {
+    const item = value[key]
+    const flat = flattenPart(item, walk, key)
+    if (Object.is(flat, item)) continue
+    copy ??= { ...value }
+    copy[key] = flat
+  }
+  return copy ?? value
+}
+
+const flattenEntries = (value: Fields, walk: Walk): Flat => {
+  const flat: Array<unknown> = []
+  for (const key of stringKeys(value)) flat.push(flatten(key, walk), flattenPart(value[key], walk, key))
+  return flat
+}
+
+const stringKeys = (value: object): ReadonlyArray<string> => {
+  const keys = Object.keys(value)
+  if (Reflect.ownKeys(value).length !== keys.length) refuse("an object with symbols or hidden properties")
+  return keys
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// decoding
+// ---------------------------------------------------------------------------------------------------------------------
+
+const restore = (flat: unknown): unknown => {
+  if (typeof flat !== "object" || flat === null || flat instanceof Uint8Array) return flat
+  if (!Array.isArray(flat)) {
+    const record = flat as Fields
+    for (const key of Object.keys(record)) record[key] = restore(record[key])
+    return record
+  }
+  if (flat[0] === mark) return restoreMarked(flat[1], flat.slice(2))
+  for (let i = 0; i < flat.length; i++) flat[i] = restore(flat[i])
+  return flat
+}
+
+const restoreMarked = (kind: unknown, data: Array<unknown>): unknown => {
+  switch (kind) {
+    case "utf16":
+      return fromUtf16(data[0] as Uint8Array)
+    case "-0":
+      return -0
+    case "bigint":
+      return BigInt(data[0] as string)
+    case "null-object":
+      return restoreEntries(data, Object.create(null))
+    case "object":
+      return restoreEntries(data, {})
+    case "array":
+      return data.map(restore)
+    case "date":
+      return new Date(data[0] as number)
+    case "map":
+      return new Map(pairs(data))
+    case "set":
+      return new Set(data.map(restore))
+    case "buffer":
+      return (data[0] as Uint8Array).buffer
+    case "regexp":
+      return Object.assign(new RegExp(data[0] as string, data[1] as string), { lastIndex: data[2] })
+    default:
+      return new (views.find(({ name }) => name === kind)!)((data[0] as Uint8Array<ArrayBuffer>).buffer)
+  }
+}
+
+const pairs = (data: Flat): Array<[unknown, unknown]> =>
+  Array.from({ length: data.length / 2 }, (_, i) => [restore(data[2 * i]), restore(data[2 * i + 1])])
+
+/** Defined, not assigned: `__proto__` is a property like any other here. */
+const restoreEntries = (data: Flat, target: object): object => {
+  for (const [key, value] of pairs(data)) {
+    Object.defineProperty(target, key as string, { value, enumerable: true, writable: true, configurable: true })
+  }
+  return target
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the format
+// ---------------------------------------------------------------------------------------------------------------------
+
+const fault = (operation: "encode" | "decode", reason: string) => Exit.fail(faultOf(name, operation, reason))
+
+/** Property names that look like code, not like data: keys of a dictionary may be what nobody should read in a log. */
+const showPath = (path: ReadonlyArray<string>): string =>
+  path.length === 0
+    ? "the value"
+    : `the value at ${
+      path.slice(0, 8).map((step) => /^(\[\]|\{\}|[A-Za-z_$]\w{0,31})$/.test(step) ? step : "?").join(".")
+    }`
+
+const pack = (value: unknown): Exit.Exit<Uint8Array, SerializerError> => {
+  const walk: Walk = { path: [], ancestors: new Set(), marks: false }
+  try {
+    const packed = packr.pack(flatten(value, walk))
+    const bytes = new Uint8Array(packed.length + 1)
+    bytes[0] = walk.marks ? marked : plain
+    bytes.set(packed, 1)
+    return Exit.succeed(bytes)
+  } catch (error) {
+    return error instanceof Refused
+      ? fault("encode", `${showPath(walk.path)} is ${error.message}`)
+      : fault("encode", "the value is nested too deeply, or one of its getters threw")
+  }
+}
+
+const unpack = (bytes: Uint8Array): Exit.Exit<unknown, SerializerError> => {
+  try {
+    const version = bytes[0]
+    if (version !== plain && version !== marked) return fault("decode", "these bytes are of another version")
+    // A view of the same bytes that is no Buffer: msgpackr gives back byte arrays of the class it was given.
+    const flat: unknown = packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset + 1, bytes.length - 1))
+    return Exit.succeed(version === plain ? flat : restore(flat))
+  } catch {
+    return fault("decode", "these bytes are not what this serializer writes")
+  }
+}
+
+export const structured: Format = { name, id: 2, pack, unpack }

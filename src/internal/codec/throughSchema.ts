@@ -1,0 +1,79 @@
+/** A codec through a schema's own JSON form, compiled once: what is read back has been checked by the schema. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import { SerializerError } from "../../CacheError.ts"
+import type { Codec } from "../../ports/serializer.ts"
+import { refuseRedacted } from "./redacted.ts"
+
+/** How JSON values become bytes. */
+export interface Format {
+  readonly name: string
+  readonly id: number
+  readonly pack: (json: unknown) => Exit.Exit<Uint8Array, SerializerError>
+  readonly unpack: (bytes: Uint8Array) => Exit.Exit<unknown, SerializerError>
+}
+
+type Operation = "encode" | "decode"
+
+export const fault = (serializer: string, operation: Operation, reason: string) =>
+  new SerializerError({ serializer, operation, reason })
+
+/** Where the value differs from its schema and what is wrong there: never the value. */
+const describe = (issue: SchemaIssue.Issue, path = ""): string => {
+  switch (issue._tag) {
+    case "Pointer":
+      return describe(issue.issue, path + issue.path.map((step) => `[${showStep(step)}]`).join(""))
+    case "Composite":
+      return describe(issue.issues[0], path)
+    case "Filter":
+    case "Encoding":
+      return describe(issue.issue, path)
+    default:
+      return `the value does not fit its schema${path === "" ? "" : ` at ${path}`} (${issue._tag})`
+  }
+}
+
+/** Names that look like code, not like data: keys of a dictionary may be what nobody should read in a log. */
+const showStep = (step: PropertyKey): string =>
+  typeof step === "number" || /^[A-Za-z_$]\w{0,31}$/.test(String(step)) ? String(step) : "?"
+
+type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
+
+/** What a transformation throws is an error of the serializer too; its message may hold the value. */
+export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
+  const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
+  const onThrow = () => Exit.fail(fault(serializer, operation, "a transformation of the schema threw"))
+  return (input: unknown): Effect.Effect<A, SerializerError, R> => {
+    try {
+      const result = parse(input)
+      if (!isExit(result)) return Effect.catchDefect(Effect.mapError(result, onIssue), onThrow)
+      return Exit.hasDies(result) ? onThrow() : Exit.mapError(result, onIssue)
+    } catch {
+      return onThrow()
+    }
+  }
+}
+
+const isExit: <A, E, R>(effect: Effect.Effect<A, E, R>) => effect is Exit.Exit<A, E> = Exit.isExit as never
+
+export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
+  refuseRedacted(schema.ast, format.name)
+  const codec = Schema.toCodecJson(schema)
+  const toJson = guard(format.name, "encode", SchemaParser.encodeUnknownEffect(codec))
+  const fromJson = guard(format.name, "decode", SchemaParser.decodeUnknownEffect(codec))
+  return {
+    id: format.id,
+    encode: (value) => Effect.flatMapEager(toJson(value), format.pack),
+    decode: (bytes) => Effect.flatMapEager(format.unpack(bytes), fromJson)
+  }
+}
+
+/** A codec of whatever the format can hold. */
+export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
+  id,
+  encode: pack,
+  decode: unpack as (bytes: Uint8Array) => Exit.Exit<A, SerializerError>
+})

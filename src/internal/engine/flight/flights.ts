@@ -1,0 +1,23 @@
+/** The part of the engine that knows what is being loaded. */
+import type { MemoryTier } from "../memory/memory.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { ReadContext } from "./context.ts"
+import type { Flight } from "./flight.ts"
+import type { Loops } from "./loops.ts"
+import type { Refreshing } from "./refreshQueue.ts"
+
+export interface Flights extends MemoryTier {
+  readonly storeTier: StoreTier | undefined
+  /** what can be joined, by id */
+  readonly flights: Map<string, Flight>
+  /** what has a fiber, joinable or not */
+  readonly running: Set<Flight>
+  readonly loops: Loops
+  readonly refreshing: Refreshing
+  /** ids whose last load failed, with the time of the next try: a failing backend is not asked on every read */
+  readonly retryAt: Map<string, number>
+  /** of the last read */
+  lastReadContext: ReadContext | undefined
+  /** called when the last flight has ended, while the cache closes */
+  onIdle: (() => void) | undefined
+}

@@ -1,0 +1,231 @@
+/** The way of a flight: ask the store, acquire the lease, load, commit. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import { CurrentLogAnnotations } from "effect/References"
+import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import { ask, type Asking, type Budget } from "../storeTier/ask.ts"
+import { encode } from "../storeTier/codec.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetch } from "../storeTier/fetch.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import { versionsOf } from "../storeTier/tagVersions.ts"
+import { noteMiss } from "../telemetry/events.ts"
+import { annotationsOf } from "../telemetry/log.ts"
+import { traced } from "../telemetry/spans.ts"
+import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
+import { failStrict, satisfyImpatient } from "./callers.ts"
+import * as Policy from "./callPolicy.ts"
+import { complete, isRenewed, outcomeOf, toEntry } from "./complete.ts"
+import { decideAt, servedAs } from "./decide.ts"
+import { type Flight, Loading, Within } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+import { declaredTags } from "./requestTags.ts"
+import { holdOff, isThrottled } from "./throttle.ts"
+
+export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
+  self.running.add(flight)
+  // what the load needs is in the starter's context; its types end at the combinator
+  const inside = loadContext(flight) as Context.Context<any>
+  const guarded = Effect.scoped(traced(flight, load))
+  const body = self.storeTier === undefined || !usesStore(flight)
+    ? counted(flight, guarded)
+    : throughStore(self, self.storeTier, flight, guarded)
+  // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
+  run(flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body, (exit) => {
+    const { conclude } = flight
+    if (!isRenewed(flight) || conclude === undefined) return complete(self, flight, exit)
+    run(flight, inside, conclude(exit), (exit) => complete(self, flight, exit))
+  })
+}
+
+const run = (
+  flight: Flight,
+  context: Context.Context<any>,
+  body: Effect.Effect<unknown, unknown, any>,
+  then: (exit: Exit.Exit<unknown, unknown>) => void
+): void => {
+  const child = Effect.runForkWith(context)(body)
+  flight.fiber = child
+  child.addObserver(then)
+  // it was given up while it started
+  if (flight.abandoned) child.interruptUnsafe()
+}
+
+const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
+
+const loadContext = (flight: Flight): Context.Context<never> => {
+  const about = annotationsOf({ id: flight.id, key: flight.request.key })
+  const inside = Context.add(annotated(flight.context, about), Within, flight).pipe(Context.add(Loading, flight))
+  // the starter's, which is not the flight's where that is a refresh
+  const policy = Context.get(inside, Policy.Current)
+  return policy === Policy.standard
+    ? inside
+    : Context.add(inside, Policy.Current, policy.detector === undefined ? Policy.standard : Policy.detecting(policy))
+}
+
+/** a load inside another is about its own key */
+const annotated = (
+  context: Context.Context<never>,
+  about: ReturnType<typeof annotationsOf>
+): Context.Context<never> => {
+  const { "cache.class": _, ...others } = Context.get(context, CurrentLogAnnotations)
+  return Context.add(context, CurrentLogAnnotations, { ...others, ...about })
+}
+
+const counted = (
+  flight: Flight,
+  load: Effect.Effect<unknown, unknown, any>
+): Effect.Effect<unknown, unknown, any> =>
+  Effect.withFiber((fiber) => {
+    flight.counters.loads++
+    flight.isLoading = true
+    // what was before is nothing to what it will bring
+    flight.changedWhileAsked = false
+    // it may say that it has ended before `launch` comes to know its fiber
+    flight.fiber ??= fiber
+    flight.startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    return load
+  })
+
+/** Fetch, take, load, put: the steps of a flight where there is a store. */
+const throughStore = Effect.fnUntraced(function*(
+  self: Flights,
+  tier: StoreTier,
+  flight: Flight,
+  load: Effect.Effect<unknown, unknown, any>
+): Effect.fn.Return<unknown, unknown, any> {
+  const clock = yield* Clock.Clock
+  const random = yield* Random.Random
+  const budget: Budget = {
+    leftMillis: flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
+      tier.budgetMillis
+  }
+  if (flight.readsStore) {
+    const rejected = flight.rejectedWriteId
+    flight.changedWhileAsked = false
+    const found = yield* fetch(tier, budget, {
+      key: flight.request.key,
+      id: flight.id,
+      tags: declaredTags(flight.request)
+    })
+    if (isFault(found)) {
+      missed(self, flight)
+      failStrict(self, flight, found)
+    } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
+    else if (typeof found === "string") flight.rejectedWriteId = found
+    else if (
+      found !== undefined && found.writeId !== rejected &&
+      serves(self, flight, found, { clock, random })
+    ) {
+      return yield* found.exit
+    }
+    missed(self, flight)
+  }
+  if (!flight.policy.writes) return yield* counted(flight, load)
+  const guard = yield* acquireLease(
+    self,
+    flight,
+    { tier, budget },
+    (found) => serves(self, flight, found, { clock, random })
+  )
+  if (guard instanceof Entry) return yield* guard.exit
+  if (Exit.isExit(guard)) return yield* guard
+  if (guard === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
+  flight.conclude = (exit) => conclude(self, flight, guard && { ...guard, tier, budget }, exit)
+  return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
+})
+
+/** What a load's result is written with. */
+interface Writing extends Guard, Asking {}
+
+const conclude = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  writing: Writing | undefined,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.fn.Return<unknown, unknown, any> {
+  flight.ended = true
+  flight.conclude = undefined
+  // it is loaded and worth storing, even when the last who waited leaves now
+  flight.pinned = true
+  const outcome = outcomeOf(flight, exit)
+  flight.entry = toEntry(self, flight, outcome, (yield* Clock.Clock).currentTimeMillisUnsafe())
+  if (flight.entry !== undefined && writing !== undefined) {
+    yield* write(self, flight, flight.entry, writing)
+  }
+  return yield* outcome
+})
+
+/** the stale value stays for a moment: then the other process has stored a new one, or this one tries again */
+const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
+  flight.served = true
+  flight.derivedFromStale = true
+  holdOff(self, flight.id, now + 250)
+  return flight.stale!.exit
+}
+
+/** The store was asked, and those who wait need a load. */
+const missed = (self: Flights, flight: Flight): void => {
+  if (!flight.askingStore) return
+  flight.askingStore = false
+  for (const { request } of flight.callers) noteMiss(self, request.key, flight.id)
+}
+
+/** Whether what the store had ends the flight; if not it may be something to fall back on. */
+const serves = (
+  self: Flights,
+  flight: Flight,
+  found: Entry,
+  { clock, random }: { readonly clock: Clock.Clock; readonly random: Random.Random }
+): boolean => {
+  const { request } = flight
+  const now = clock.currentTimeMillisUnsafe()
+  const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
+  flight.rejectedWriteId = found.writeId
+  if (decision === Load) {
+    flight.protectedUntil = protectedUntilOf(found)
+    return false
+  }
+  if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
+    flight.stale = found
+    missed(self, flight)
+    satisfyImpatient(self, flight, now)
+    return false
+  }
+  flight.entry = found
+  flight.served = true
+  flight.refreshDue = decision === ServeAndRefresh
+  // a load around this one is given something stale
+  flight.derivedFromStale = decision !== Serve && servedAs(found, decision, now) !== "memory"
+  flight.servedInsteadOfLoad = decision === LoadOrStale
+  return true
+}
+
+const write = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  entry: Entry,
+  asking: Writing
+): Effect.fn.Return<void, never, any> {
+  const { budget, generation, markers, tier } = asking
+  const { pending, store } = tier
+  const { id, request } = flight
+  if (!flight.storable || Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
+  const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), markers)
+  if (isFault(tags)) return failStrict(self, flight, tags)
+  // memory has its own knowledge of them, which is as good as what it hears of other processes
+  if (tags === undefined) return
+  const stored = yield* encode(tier, request.key, entry, tags)
+  if (isFault(stored)) return failStrict(self, flight, stored)
+  if (stored === undefined || !flight.storable) return
+  const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
+  if (isFault(accepted)) return failStrict(self, flight, accepted)
+  // its generation has ended: what is newer must not be hidden by it, in memory neither
+  if (!accepted) flight.storable = false
+  else if (flight.lease !== undefined) flight.lease.isStored = true
+})

@@ -1,0 +1,44 @@
+/** Tells the store again what it has not acknowledged. */
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { ask, type Budget } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+
+export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
+  Pending.markUnsent(tier.pending, item)
+  if (tier.replay !== undefined || tier.front.closed) return
+  tier.replay = Effect.runForkWith(tier.front.context)(replayUntilDone(tier))
+}
+
+/** Tries what was lost again and again, a second apart at first, half a minute at most. */
+const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
+  let pauseMillis = 1000
+  // the pause first: what ended at once would end before it is known that it runs
+  do {
+    yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
+    if (yield* replay(tier)) pauseMillis = 1000
+    else pauseMillis = Math.min(30_000, pauseMillis * 2)
+  } while (Pending.unsentItems(tier.pending).length > 0)
+  tier.replay = undefined
+})
+
+/** Asks once about each lost item, as a removal, within a budget each or for all; answers whether all were acknowledged. */
+export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget) {
+  const { budgetMillis, pending, store } = tier
+  for (const item of Pending.unsentItems(pending)) {
+    const budget: Budget = all ?? { leftMillis: budgetMillis }
+    const { target } = item
+    const answer = target._tag === "Id"
+      ? yield* ask(tier, budget, "remove", store.remove(target.id))
+      : target._tag === "Tags"
+      ? yield* ask(tier, budget, "invalidate tags", store.invalidateTags(target.tags, target.mode))
+      : yield* ask(tier, budget, "clear", store.clear)
+    if (isFault(answer)) return false
+    Pending.acknowledge(pending, item)
+    if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)
+  }
+  return true
+})

@@ -1,0 +1,107 @@
+/** The memory tier: decoded entries by id, at most `capacity` of them. */
+import type { RemovalCause } from "../../../CacheEvent.ts"
+import type { Eviction, Policy } from "../../../Eviction.ts"
+import type { Telemetry } from "../telemetry/telemetry.ts"
+import type { Entry } from "./entry.ts"
+import * as TagEpochs from "./tagEpochs.ts"
+
+/** The part of the engine that is in memory. */
+export interface MemoryTier extends Telemetry {
+  readonly memory: Memory
+  readonly tagEpochs: TagEpochs.TagEpochs
+  /** moves with every write and invalidation: what was read from the store before does not fill memory afterwards */
+  mutations: number
+  closed: boolean
+}
+
+/** The memory tier: decoded entries by id, at most `capacity` of them. */
+export interface Memory {
+  readonly entries: Map<string, Entry>
+  readonly policy: Policy
+  /** 0 where there is no memory tier */
+  readonly capacity: number
+  evictions: number
+  /** told of every entry that leaves */
+  onRemoval: ReadonlyArray<RemovalListener> | undefined
+}
+
+export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
+
+export const make = (options: { readonly capacity: number; readonly eviction: Eviction }): Memory => ({
+  entries: new Map(),
+  policy: options.eviction.make({ capacity: options.capacity }),
+  capacity: options.capacity,
+  evictions: 0,
+  onRemoval: undefined
+})
+
+/** the entry, unless a tag of it was invalidated; whether it is fresh is the strategy's to say */
+export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
+  const entry = self.entries.get(id)
+  return entry === undefined || entry.checkedAt === tags.epoch ? entry : check(self, tags, id)
+}
+
+const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
+  // it may be found to have changed elsewhere
+  tags.ensureTracking?.()
+  const entry = self.entries.get(id)
+  if (entry === undefined) return undefined
+  if (TagEpochs.changedSince(tags, entry.tags, entry.checkedAt)) {
+    remove(self, id, "invalidated")
+    return undefined
+  }
+  if (TagEpochs.softenedSince(tags, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
+  entry.checkedAt = tags.epoch
+  return entry
+}
+
+/** it was served; there may be no room for it in memory, or no memory at all */
+export const touch = (self: Memory, entry: Entry): void => {
+  if (self.entries.get(entry.id) === entry) self.policy.read(entry)
+}
+
+export const put = (self: Memory, entry: Entry): void => {
+  if (self.capacity === 0) return
+  place(self, entry)
+  while (self.entries.size > self.capacity) {
+    const victim = self.policy.victim()
+    if (victim === undefined) return
+    remove(self, victim.id, "evicted")
+    self.evictions++
+  }
+}
+
+const place = (self: Memory, entry: Entry): void => {
+  const { entries, policy } = self
+  const old = entries.get(entry.id)
+  entries.set(entry.id, entry)
+  if (old === undefined) return policy.added(entry)
+  if (policy.replaced !== undefined) policy.replaced(old, entry)
+  else {
+    policy.removed(old)
+    policy.added(entry)
+  }
+  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= entry.createdAt ? "expired" : "replaced")
+}
+
+export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {
+  const entry = self.entries.get(id)
+  if (entry === undefined) return false
+  self.entries.delete(id)
+  self.policy.removed(entry)
+  if (self.onRemoval !== undefined) gone(self, entry, cause)
+  return true
+}
+
+export const clear = (self: Memory, cause: RemovalCause): void => {
+  const entries = Array.from(self.entries.values())
+  self.entries.clear()
+  for (const entry of entries) self.policy.removed(entry)
+  if (self.onRemoval === undefined) return
+  for (const entry of entries) gone(self, entry, cause)
+}
+
+const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
+  // each ends itself if it throws
+  for (const listener of self.onRemoval ?? []) listener(entry, cause)
+}

@@ -1,0 +1,160 @@
+/** The cache as a whole: asked by those who look after it. A store's failure is theirs. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import type { Meta } from "../../../CacheEntry.ts"
+import { StoreError } from "../../../CacheError.ts"
+import type { Scanned } from "../../../ports/store.ts"
+import type { Engine } from "../engine.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { ask, budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { validityOf } from "../storeTier/fetch.ts"
+import { nobody } from "../storeTier/fetchMany.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+
+/** asks the store within the budget; its failure is the caller's */
+export const asked = <A>(
+  tier: StoreTier,
+  operation: string,
+  effect: Effect.Effect<A, StoreError>
+): Effect.Effect<A, StoreError> =>
+  Effect.flatMap(Policy.Current, (policy) =>
+    Effect.flatMap(
+      ask(tier, budgetOf(tier, policy), operation, effect),
+      (answer): Effect.Effect<A, StoreError> =>
+        isFault(answer) ? Effect.fail(answer as StoreError) : Effect.succeed(answer as A)
+    ))
+
+/** Whether the store answers. */
+export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
+  self.storeTier === undefined
+    ? Effect.void
+    : Effect.asVoid(asked(self.storeTier, "ping", self.storeTier.store.get(nobody, [])))
+
+/** How many entries there are, as the store counts them. */
+export const size = (self: Engine): Effect.Effect<number, StoreError> =>
+  self.storeTier === undefined
+    ? Effect.clockWith((clock) => {
+      const now = clock.currentTimeMillisUnsafe()
+      let count = 0
+      for (const id of Array.from(self.memory.entries.keys())) if (liveEntry(self, id, now) !== undefined) count++
+      return Effect.succeed(count)
+    })
+    : asked(self.storeTier, "size", self.storeTier.store.size)
+
+/** What is known of an entry, beside its value. */
+export type Known = Pick<Meta, "createdAt" | "softExpiresAt" | "expiresAt" | "loadMillis" | "outcome"> & {
+  readonly id: string
+  readonly tags: ReadonlyArray<string>
+  readonly etag: string | undefined
+  readonly writeId: string | undefined
+  /** how many reads of this process it has served from memory */
+  readonly reads: number
+}
+
+export const chunk = 256
+
+/** Goes through the store, each step of it within the budget. */
+export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> => {
+  const { store } = tier
+  const fault = (cause: unknown) =>
+    new StoreError({ store: store.name, operation: "scan", reason: "Unavailable", cause })
+  // the end of a scan is none that failed
+  const timed = (pull: Pull.Pull<Page, StoreError>): Pull.Pull<Page, StoreError> =>
+    Effect.flatMap(
+      asked(tier, "scan", Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<Page | undefined, StoreError>),
+      (page): Pull.Pull<Page, StoreError> => page === undefined ? Cause.done() : Effect.succeed(page)
+    )
+  return Stream.unwrap(Effect.map(
+    Effect.try({ try: () => store.scan({ prefix }), catch: fault }),
+    (stream) => Stream.transformPull(stream, (pull) => Effect.succeed(timed(pull)))
+  ))
+}
+
+type Page = readonly [Scanned, ...ReadonlyArray<Scanned>]
+
+/** All entries that may be served, a few at a time. */
+export const entries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>
+  Stream.suspend(() => {
+    const here = idsHere(self, prefix)
+    const { storeTier: tier } = self
+    if (tier === undefined) return remembered(self, here)
+    const unseen = new Set(here)
+    const { pending } = tier
+    const stored = scan(tier, prefix).pipe(
+      Stream.filter(({ id }) => !Pending.isPending(pending, id)),
+      Stream.grouped(chunk),
+      Stream.mapEffect((scanned) => {
+        for (const { id } of scanned) unseen.delete(id)
+        return valid(tier, scanned)
+      }),
+      Stream.flatMap(Stream.fromIterable)
+    )
+    // what the store did not take, or has lost, is in memory still
+    return Stream.concat(stored, Stream.suspend(() => remembered(self, unseen)))
+  })
+
+const idsHere = (self: Engine, prefix: string): ReadonlyArray<string> =>
+  Array.from(self.memory.entries.keys()).filter((id) => id.startsWith(prefix))
+
+const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =>
+  Stream.unwrap(Effect.clockWith((clock) =>
+    Effect.succeed(
+      Stream.fromIterable(ids).pipe(
+        Stream.map((id) => liveEntry(self, id, clock.currentTimeMillisUnsafe())),
+        Stream.filter((entry) => entry !== undefined),
+        Stream.map(knownOf)
+      )
+    )
+  ))
+
+/** An entry in memory that may be served. */
+export const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
+  const entry = Memory.peek(self.memory, self.tagEpochs, id)
+  return entry !== undefined && now < entry.expiresAt ? entry : undefined
+}
+
+/** Of an entry only what may be told. */
+export const knownOf = (entry: Known): Known => ({
+  id: entry.id,
+  createdAt: entry.createdAt,
+  softExpiresAt: entry.softExpiresAt,
+  expiresAt: entry.expiresAt,
+  loadMillis: entry.loadMillis,
+  outcome: entry.outcome,
+  tags: entry.tags,
+  etag: entry.etag,
+  writeId: entry.writeId,
+  reads: entry.reads
+})
+
+/** without what has expired, or was invalidated by a tag */
+const valid = (tier: StoreTier, scanned: ReadonlyArray<Scanned>): Effect.Effect<ReadonlyArray<Known>, StoreError> => {
+  const tags = Array.from(new Set(scanned.flatMap(({ meta }) => meta.tags.map(({ tag }) => tag))))
+  const versions = tags.length === 0
+    ? Effect.succeed({ versions: [] as ReadonlyArray<string | undefined> })
+    : asked(tier, "get", tier.store.get(nobody, tags))
+  return Effect.clockWith((clock) =>
+    Effect.map(versions, ({ versions }) => {
+      const now = clock.currentTimeMillisUnsafe()
+      return scanned.flatMap(({ id, meta }) => {
+        if (now >= meta.expiresAt) return []
+        const validity = validityOf(tier, meta, tags, versions)
+        if (validity === "gone") return []
+        return [knownOf({
+          ...meta,
+          id,
+          softExpiresAt: validity === "soft" ? -Infinity : meta.softExpiresAt,
+          tags: meta.tags.map(({ tag }) => tag),
+          etag: meta.etag,
+          reads: tier.front.memory.entries.get(id)?.reads ?? 0
+        })]
+      })
+    })
+  )
+}

@@ -1,0 +1,96 @@
+/** Reading what is cached, without a load. */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
+import { tokenUnsafe } from "../../token.ts"
+import type { Engine } from "../engine.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { nowOf } from "../flight/context.ts"
+import { trustsMemory } from "../flight/decide.ts"
+import { invalidateIds } from "../invalidation/invalidate.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetch, type Found } from "../storeTier/fetch.ts"
+import { fetchMany } from "../storeTier/fetchMany.ts"
+import type { Fault } from "../storeTier/storeTier.ts"
+import { strictly } from "../storeTier/strict.ts"
+
+/**
+ * What is cached under keys and within its ttl, without loading: the way of `getOption`, `getMany`, `has`, `expiresIn`.
+ * What memory does not have the store is asked for, all of it at once.
+ */
+export const lookupMany = (
+  self: Engine,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  Effect.withFiber((fiber) => {
+    const policy = fiber.getRef(Policy.Current)
+    if (policy.invalidates && !policy.bypass) {
+      return Effect.as(
+        invalidateIds(self, keys.map(idOf)),
+        keys.map(() => undefined)
+      )
+    }
+    const entries = keys.map((key) => inMemory(self, fiber, policy, key))
+    const missing = keys.filter((_, i) => entries[i] === undefined)
+    const { storeTier: tier } = self
+    if (missing.length === 0 || tier === undefined || !policy.readsStore) return Effect.succeed(entries)
+    const { mutations } = self
+    const budget = budgetOf(tier, policy)
+    const fetched: Effect.Effect<ReadonlyArray<Found | Fault>, never, any> = missing.length === 1
+      ? Effect.map(
+        fetch(tier, budget, { key: missing[0]!, id: idOf(missing[0]!), tags: tagsOf(missing[0]!) }),
+        (found) => [found]
+      )
+      : fetchMany(tier, budget, missing, missing.map(idOf))
+    return Effect.flatMap(fetched, (found) => {
+      const fault = found.find(isFault)
+      if (fault !== undefined && policy.strict) return strictly(fault)
+      let next = 0
+      for (const [i, key] of keys.entries()) {
+        if (entries[i] !== undefined) continue
+        const answer = found[next++]
+        if (!(answer instanceof Entry)) continue
+        entries[i] = answer
+        // what was written or invalidated meanwhile is newer than this answer
+        if (policy.writes && self.mutations === mutations && !self.flights.has(idOf(key))) {
+          answer.memoryExpiresAt = -Infinity
+          Memory.put(self.memory, answer)
+        }
+      }
+      return Effect.succeed(entries)
+    })
+  })
+
+export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.map(lookupMany(self, [key]), ([entry]) => entry)
+
+/** As `lookup`, and what it finds has a `writeId`: in memory alone an entry is given one when somebody asks. */
+export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.flatMap(lookup(self, key), (entry) =>
+    entry === undefined || entry.writeId !== undefined
+      ? Effect.succeed(entry)
+      : Effect.map(Random.Random, (random) => {
+        entry.writeId ??= tokenUnsafe(random, 16)
+        return entry
+      }))
+
+const inMemory = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  policy: Policy.Policy,
+  key: Key
+): Entry | undefined => {
+  if (!policy.readsMemory || !trustsMemory(self, policy)) return undefined
+  const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
+  if (entry === undefined) return undefined
+  const now = nowOf(fiber)
+  const { memoryExpiresAt = Infinity } = entry
+  // what a look-up has brought no reader has limited
+  if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
+  self.memory.policy.read(entry)
+  return entry
+}

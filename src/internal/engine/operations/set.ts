@@ -1,0 +1,188 @@
+/** Putting a value in by hand. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import type { Stored } from "../../../CacheEntry.ts"
+import { StoreError } from "../../../CacheError.ts"
+import type { SetCondition } from "../../../ports/store.ts"
+import { idOf, type Key, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import { tokenUnsafe } from "../../token.ts"
+import type { Engine } from "../engine.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { detach } from "../flight/detach.ts"
+import { forget, invalidateIds, replaceInStore } from "../invalidation/invalidate.ts"
+import { replay } from "../invalidation/replay.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
+import { encode } from "../storeTier/codec.ts"
+import { isFault } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { Fault } from "../storeTier/storeTier.ts"
+import { strictly } from "../storeTier/strict.ts"
+import { versionsOf } from "../storeTier/tagVersions.ts"
+import { countersOf } from "../telemetry/counters.ts"
+import { tell } from "../telemetry/events.ts"
+import { lookup } from "./lookup.ts"
+
+export interface SetOptions {
+  readonly ttlMillis: number
+  /** in place of the key's own */
+  readonly tags: ReadonlyArray<string> | undefined
+  readonly keepTtl: boolean
+  readonly etag: string | undefined
+  /** only where it holds */
+  readonly condition: SetCondition | undefined
+}
+
+/**
+ * Puts a value in, in place of what is there and of what is being loaded; `false`: the condition does not hold. Whether
+ * it does only the store knows, where there is one: then its failure is the caller's.
+ */
+export const set = Effect.fnUntraced(function*(
+  self: Engine,
+  key: Key,
+  value: unknown,
+  options: SetOptions
+): Effect.fn.Return<boolean, StoreError, any> {
+  const policy = yield* Policy.Current
+  const id = idOf(key)
+  const { condition } = options
+  const { storeTier: tier } = self
+  if (options.ttlMillis <= 0 && condition === undefined) {
+    yield* invalidateIds(self, [id])
+    return true
+  }
+  // a part of the write, whatever the policy says about reads
+  const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidates: false }
+  const kept = options.keepTtl ? yield* Effect.provideService(lookup(self, key), Policy.Current, reading) : undefined
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const { mutations } = self
+  const entry = new Entry({
+    id,
+    exit: Exit.succeed(value),
+    createdAt: now,
+    // it is as fresh as any other that is put in
+    softExpiresAt: kept?.expiresAt ?? now + options.ttlMillis,
+    expiresAt: kept?.expiresAt ?? now + options.ttlMillis,
+    loadMillis: 0,
+    tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
+    bornAt: TagEpochs.epochNow(self.tagEpochs),
+    writeId: tokenUnsafe(yield* Random.Random, 16),
+    etag: options.etag,
+    counters: countersOf(self, key)
+  })
+  const told = Effect.sync(() => tell(self, key, id, { _tag: "Set" }))
+  if (condition !== undefined) {
+    if (tier === undefined) {
+      if (!holdsInMemory(self, id, condition, now)) return false
+    } else {
+      const done = yield* setIf(self, { tier, budget: budgetOf(tier, policy) }, { key, entry, condition })
+      if (done === undefined) return yield* set(self, key, value, options)
+      if (!done) {
+        forgetWrongCopy(self, id, condition)
+        return false
+      }
+    }
+    // what came in between is newer than this: then it is left to the store
+    if (tier !== undefined && self.mutations !== mutations) {
+      forget(self, id)
+      yield* told
+      return true
+    }
+  }
+  // how long memory answers for it is the next reader's to say
+  if (tier !== undefined) entry.memoryExpiresAt = -Infinity
+  put(self, entry)
+  yield* told
+  if (tier === undefined || condition !== undefined) return true
+  const stored = yield* replaceInStore(tier, id, toStored({ tier, budget: budgetOf(tier, policy) }, key, entry))
+  if (isFault(stored) && policy.strict) yield* strictly(stored)
+  return true
+})
+
+const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
+  const entry = Memory.peek(self.memory, self.tagEpochs, id)
+  const isLive = entry !== undefined && now < entry.expiresAt
+  switch (condition._tag) {
+    case "IfAbsent":
+      return !isLive
+    case "IfPresent":
+      return isLive
+    case "IfUnchanged":
+      return isLive && entry.writeId === condition.writeId
+  }
+}
+
+/** The store knows better than a copy here that says the condition holds: who reads it once more gets what is there. */
+const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
+  const copy = self.memory.entries.get(id)
+  if (copy === undefined || condition._tag === "IfAbsent") return
+  if (condition._tag === "IfPresent" || copy.writeId === condition.writeId) Memory.remove(self.memory, id, "unverified")
+}
+
+/**
+ * In one step with its condition; what cannot be known is the caller's to know. `undefined`: a tag was invalidated before
+ * the store was asked, so that the value would be born dead
+ */
+const setIf = Effect.fnUntraced(function*(
+  self: Engine,
+  asking: Asking,
+  { condition, entry, key }: { readonly key: Key; readonly entry: Entry; readonly condition: SetCondition }
+): Effect.fn.Return<boolean | undefined, StoreError, any> {
+  const { budget, tier } = asking
+  const { store } = tier
+  const unknown = { store: store.name, operation: "set", reason: "Unavailable" } as const
+  if (!(yield* isReplayed(asking, entry))) return yield* new StoreError(unknown)
+  const stored = yield* toStored(asking, key, entry)
+  if (stored === undefined) return undefined
+  if (isFault(stored)) {
+    return yield* stored instanceof StoreError
+      ? stored
+      : new StoreError({ ...unknown, cause: stored })
+  }
+  // it may be carried out all the same
+  const doubted = Effect.sync(() => forget(self, entry.id))
+  const answer = yield* Effect.onInterrupt(
+    ask(tier, budget, "set", store.set(entry.id, stored, condition)),
+    () => doubted
+  )
+  if (!isFault(answer)) return answer
+  yield* doubted
+  return yield* answer
+})
+
+/** What was invalidated and is not acknowledged is there for the store still: it is told once more, before it is asked. */
+const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
+  const { pending } = tier
+  const isLost = () =>
+    Pending.unsentItems(pending).some(({ target }) =>
+      target._tag === "All" || (target._tag === "Id" ? target.id === id : target.tags.some((tag) => tags.includes(tag)))
+    )
+  return isLost() ? Effect.map(replay(tier, budget), () => !isLost()) : Effect.succeed(true)
+}
+
+/** An explicit value as the store takes it, `undefined` or a fault where it cannot be stored. */
+const toStored = Effect.fnUntraced(function*(
+  asking: Asking,
+  key: Key,
+  entry: Entry
+): Effect.fn.Return<Stored | undefined | Fault, never, any> {
+  const { budget, tier } = asking
+  const markers = entry.tags.length === 0
+    ? { seq: 0, markers: [] }
+    : yield* ask(tier, budget, "markers", tier.store.markers(entry.tags))
+  const tags = isFault(markers) ? markers : yield* versionsOf(asking, entry.tags, entry.tags, markers)
+  if (isFault(tags) || tags === undefined) return tags
+  const stored = yield* encode(tier, key, entry, tags)
+  return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
+})
+
+const put = (self: Engine, entry: Entry): void => {
+  self.mutations++
+  detach(self, entry.id)
+  self.retryAt.delete(entry.id)
+  Memory.put(self.memory, entry)
+}

@@ -1,0 +1,317 @@
+/** One read: memory, then the store, then a flight. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
+import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import { toMillis } from "../../../Ttl.ts"
+import { idOf } from "../../key/ofKey.ts"
+import type { Engine } from "../engine.ts"
+import { untilAnswered, wait } from "../flight/callers.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { putInMemory } from "../flight/complete.ts"
+import { nowOf, readContextOf } from "../flight/context.ts"
+import { decide, decideInMemory, isFreshAt, nowFor, rejectedOf, servedAs, trustsMemory } from "../flight/decide.ts"
+import { detach } from "../flight/detach.ts"
+import { type Flight, isBeforeClear, Loading, makeFlight, type Resume } from "../flight/flight.ts"
+import { launch } from "../flight/load.ts"
+import { isLimited, shortened } from "../flight/outcome.ts"
+import { refresh } from "../flight/refresh.ts"
+import { promote } from "../flight/refreshQueue.ts"
+import type { Request } from "../flight/request.ts"
+import { declaredTags } from "../flight/requestTags.ts"
+import { slide } from "../flight/sliding.ts"
+import { isThrottled } from "../flight/throttle.ts"
+import { pathTo, reaches } from "../flight/waitGraph.ts"
+import { invalidateIds } from "../invalidation/invalidate.ts"
+import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { fetch, type Found, Later, readNow } from "../storeTier/fetch.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { strictly } from "../storeTier/strict.ts"
+import { detect } from "../telemetry/detect.ts"
+import { noteMiss, tell, tellHit } from "../telemetry/events.ts"
+import { linkTo } from "../telemetry/spans.ts"
+import { copyOf } from "./copy.ts"
+import type { Reader } from "./reader.ts"
+import { serve } from "./serve.ts"
+import { openTransaction } from "./transaction.ts"
+import { invalidity } from "./validate.ts"
+
+/**
+ * One read. What is fresh in memory is answered by the stored `Exit` itself: no fiber, promise, closure or array, and
+ * no clock where there is no deadline.
+ */
+export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
+  const context = readContextOf(self, fiber)
+  const { policy } = context
+  if (policy !== Policy.standard) {
+    if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
+    if (!trustsMemory(self, policy)) return absent(readerOf(self, fiber, request, policy))
+  }
+  const { key } = request
+  // a string under which there is an entry is an id, and its own unless it begins with "~"
+  const entry = Memory.peek(self.memory, self.tagEpochs, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
+  if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
+  const now = nowFor(request, entry, context.clock)
+  if (!(request.servesFresh && isFreshAt(entry, now))) {
+    const decision = decideInMemory(fiber, request, entry, now)
+    if (decision !== Serve) return serveDue(readerOf(self, fiber, request, policy), entry, decision, "memory")
+    // a strategy of the user's, that has loaded nothing yet
+    if (request.slides) self.hitsHaveEffects = true
+  }
+  entry.counters.hits++
+  entry.reads++
+  self.memory.policy.read(entry)
+  if (self.hitsHaveEffects || policy !== Policy.standard) afterHit(self, fiber, request, entry)
+  return entry.exit as Exit.Exit<A, E>
+}
+
+const readerOf = <A, E>(
+  engine: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>,
+  policy: Policy.Policy
+): Reader<A, E> => ({ engine, fiber, request, id: idOf(request.key), policy })
+
+/** What is to be done about a hit beside counting it, where anything is at all. */
+const afterHit = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void => {
+  const { policy } = readContextOf(self, fiber)
+  if (request.slides && policy.writes) slide(self, request, entry, nowOf(fiber))
+  tellHit(self, request.key, entry.id, "memory")
+  if (policy.detector !== undefined) {
+    detect(policy.detector, entry.id, request.strategy.name, { source: "memory", entry, now: nowOf(fiber) })
+  }
+}
+
+/** As `read`, with a copy of the value for the caller. */
+export const readCopy = <A, E>(
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>
+): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!, request.key))
+
+/** There is an entry, but it is not simply to be served. */
+const serveDue = <A, E>(
+  reader: Reader<A, E>,
+  entry: Entry,
+  decision: Decision,
+  source: "memory" | "store"
+): Effect.Effect<A, E> => {
+  const { engine, fiber, id, policy, request } = reader
+  if (decision === Load) return absent(reader, entry)
+  if (decision === LoadOrStale && !isThrottled(engine, request, id, nowOf(fiber))) {
+    return join(reader, {
+      readsStore: false,
+      stale: entry,
+      rejectedWriteId: entry.writeId,
+      mutations: engine.mutations
+    })
+  }
+  if (
+    decision === ServeAndRefresh && policy.writes && invalidity(engine, request) === undefined &&
+    // it would run in the transaction; the next reader outside of one refreshes
+    openTransaction(fiber, id) === undefined
+  ) {
+    refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
+  }
+  return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
+}
+
+/** Memory has nothing of use: the store may, and at once if it is synchronous. */
+const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
+  const { engine, fiber, id, policy, request } = reader
+  const rejected = rejectedOf(fiber, request, former)
+  let rejectedWriteId = rejected
+  let protectedUntil = 0
+  const { storeTier: tier } = engine
+  let readsStore = tier !== undefined
+  if (tier?.store.getUnsafe !== undefined && !engine.closed) {
+    const invalid = invalidity(engine, request)
+    if (invalid !== undefined) return Effect.die(invalid)
+    const found = readNow(tier, request.key, id, nowOf(fiber))
+    if (found instanceof Entry) {
+      const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
+      if (decision !== Load) {
+        if (policy.writes) putInMemory(engine, request, found, nowOf(fiber))
+        return decision === Serve ? serve(reader, found, "store") : serveDue(reader, found, decision, "store")
+      }
+      rejectedWriteId = found.writeId
+      protectedUntil = protectedUntilOf(found)
+    } else if (found !== Later) rejectedWriteId = found
+    readsStore = found === Later
+  }
+  return join(reader, { readsStore, stale: undefined, rejectedWriteId, protectedUntil, mutations: engine.mutations })
+}
+
+/** Reads under a policy that does not look at what is stored, or does nothing at all. */
+const readUnder = <A, E>(
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>,
+  policy: Policy.Policy
+): Effect.Effect<A, E> => {
+  if (policy.bypass) return unloading(fiber, request.load)
+  const id = idOf(request.key)
+  if (policy.invalidates) {
+    const rest = Effect.withFiber<A, E>((fiber) => read(self, fiber, request))
+    return Effect.flatMap(
+      invalidateIds(self, [id]),
+      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
+    )
+  }
+  return join(readerOf(self, fiber, request, policy), {
+    readsStore: false,
+    stale: undefined,
+    rejectedWriteId: Memory.peek(self.memory, self.tagEpochs, id)?.writeId,
+    mutations: self.mutations
+  })
+}
+
+/** past the cache: what runs in it is no load of the cached effect around it */
+export const unloading = <A, E>(
+  fiber: Fiber.Fiber<any, any>,
+  load: Effect.Effect<A, E, any>
+): Effect.Effect<A, E> => {
+  // a scope of its own, as in the cache
+  const own = Effect.scoped(load) as Effect.Effect<A, E>
+  return fiber.getRef(Loading) === undefined ? own : Effect.provideService(own, Loading, undefined)
+}
+
+/** What a reader brings to a flight. */
+export interface Joining {
+  readonly readsStore: boolean
+  readonly stale: Entry | undefined
+  readonly rejectedWriteId: string | undefined
+  /** until when a value of the store that is not served here may be served elsewhere */
+  readonly protectedUntil?: number
+  /** the engine's count of them when it was decided to join */
+  readonly mutations: number
+}
+
+/** Everything between finding a flight and being counted in it happens in one step: no yield can fall in between. */
+const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
+  Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
+
+export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
+  const { engine, fiber, id, policy, request } = reader
+  const { stale } = joining
+  const { span, within } = readContextOf(engine, fiber)
+  const running = joinable(reader)
+  if (running !== undefined) {
+    // it may be a refresh, beside which the store still has what is served
+    if (joining.readsStore && !running.readsStore && engine.storeTier !== undefined) {
+      return resume(askStoreThenJoin(reader, engine.storeTier, joining))
+    }
+    // what is wrong with the rest of its options shows when it is the first
+    const invalid = isLimited(request) ? invalidity(engine, request) : undefined
+    if (invalid !== undefined) return refuse(reader, resume, invalid)
+    if (within !== undefined && reaches(running, within)) {
+      return refuse(reader, resume, new CacheCycle({ path: pathTo(within, running) }))
+    }
+    if (!running.askingStore) noteMiss(engine, request.key, id)
+    running.counters.joined++
+    tell(engine, request.key, id, { _tag: "Joined" })
+    if (span !== undefined) linkTo(running, span)
+    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
+    if (running.queued) promote(engine, running)
+    return untilAnswered(engine, fiber, caller)
+  }
+  if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
+    // a yield may have passed since memory was looked at
+    const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
+    if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
+  }
+  const refused = engine.closed
+    ? new CacheClosed({ key: id })
+    : invalidity(engine, request) ?? openTransaction(fiber, id)
+  if (refused !== undefined) return refuse(reader, resume, refused)
+  const flight = makeFlight(engine, {
+    ...joining,
+    policy,
+    // a yield has passed since it was looked at: after an invalidation others must not fall back on it
+    stale: joining.mutations === engine.mutations ? stale : undefined,
+    id,
+    request,
+    context: fiber.context as Context.Context<never>,
+    parent: within,
+    refresh: false
+  })
+  if (policy.writes) {
+    // who may not join it makes the older one unfit to be stored: one load per id that still can
+    detach(engine, id)
+    engine.flights.set(id, flight)
+  }
+  if (!flight.askingStore) noteMiss(engine, request.key, id)
+  // counted before the load starts: it starts inline, and may close a cycle or end at once
+  const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
+  launch(engine, flight, request.load)
+  return untilAnswered(engine, fiber, caller)
+}
+
+const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
+  decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
+
+/** it has found nothing to serve, and is not to load either */
+const refuse = ({ engine, id, request }: Reader, resume: Resume, error: Error): void => {
+  noteMiss(engine, request.key, id)
+  resume(Effect.die(error))
+}
+
+const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request): Effect.Effect<A | undefined> =>
+  timeout === undefined ? effect : Effect.map(Effect.timeoutOption(effect, toMillis(timeout)), Option.getOrUndefined)
+
+/** Asks the store before joining a load that has not done so. */
+const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: Joining): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => {
+    const { engine, id, policy, request } = reader
+    const { mutations } = engine
+    const fetched = fetch(tier, budgetOf(tier, policy), { key: request.key, id, tags: declaredTags(request) })
+    const since = nowOf(fiber)
+    // the caller's own limit runs already: where the store takes longer, joining ends it
+    return Effect.flatMap(limited(fetched as Effect.Effect<Found | Fault>, request), (found) => {
+      if (isFault(found) && policy.strict) return strictly(found)
+      // what was invalidated while the store was asked is nothing to fall back on, for those who join
+      const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
+      const rest: Reader<A, E> = {
+        ...reader,
+        fiber,
+        request: shortened(request, nowOf(fiber) - since) as Request<A, E>
+      }
+      const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
+      if (decision === Load) {
+        const rejectedWriteId = typeof found === "string" ? found : entry?.writeId
+        return join(rest, { ...joining, readsStore: false, rejectedWriteId })
+      }
+      // memory is left to the load
+      return decision === Serve ? serve(rest, entry!, "store") : serveDue(rest, entry!, decision, "store")
+    })
+  })
+
+const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undefined => {
+  if (policy.joins === "none" || !self.flights.has(id)) return undefined
+  // another process may have ended it while nobody read here
+  self.tagEpochs.ensureTracking?.()
+  const flight = self.flights.get(id)
+  if (flight === undefined) return undefined
+  if (isBeforeClear(self, flight)) {
+    detach(self, id)
+    return undefined
+  }
+  if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined
+  if (
+    flight.bornAt !== self.tagEpochs.epoch && (
+      TagEpochs.movedSince(self.tagEpochs, declaredTags(flight.request), flight.bornAt) ||
+      TagEpochs.movedSince(self.tagEpochs, declaredTags(request), flight.bornAt)
+    )
+  ) {
+    detach(self, id)
+    return undefined
+  }
+  return flight
+}

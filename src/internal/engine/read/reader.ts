@@ -1,0 +1,13 @@
+/** One read that memory has not simply answered: what each of its steps needs. */
+import type * as Fiber from "effect/Fiber"
+import type { Engine } from "../engine.ts"
+import type { Policy } from "../flight/callPolicy.ts"
+import type { Request } from "../flight/request.ts"
+
+export interface Reader<out A = unknown, out E = unknown> {
+  readonly engine: Engine
+  readonly fiber: Fiber.Fiber<any, any>
+  readonly request: Request<A, E>
+  readonly id: string
+  readonly policy: Policy
+}

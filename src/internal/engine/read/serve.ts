@@ -1,0 +1,42 @@
+/** Answers with what is cached. */
+import type * as Exit from "effect/Exit"
+import { nowOf, readContextOf } from "../flight/context.ts"
+import type { Served } from "../flight/decide.ts"
+import { slide } from "../flight/sliding.ts"
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { detect } from "../telemetry/detect.ts"
+import { tell, tellHit } from "../telemetry/events.ts"
+import type { Reader } from "./reader.ts"
+
+const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
+
+/** Answers with an entry, and says so to those who want to know. */
+export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served): Exit.Exit<A, E> => {
+  const { engine, fiber, policy, request } = reader
+  entry.reads++
+  Memory.touch(engine.memory, entry)
+  if (source === "stale") entry.counters.stale++
+  else if (isFromStore(source)) entry.counters.storeHits++
+  else entry.counters.hits++
+  if (request.slides && policy.writes) slide(engine, request, entry, nowOf(fiber))
+  noteServed(reader, entry, source)
+  return entry.exit as Exit.Exit<A, E>
+}
+
+/** What has to be said of an answer beside its counting. */
+export const noteServed = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
+  const { within } = readContextOf(engine, fiber)
+  if (source === "stale") tell(engine, request.key, entry.id, { _tag: "Stale" })
+  else tellHit(engine, request.key, entry.id, isFromStore(source) ? "store" : "memory")
+  // due for a refresh: fresh enough for a caller, but not for another cache to keep it
+  const isFresh = source === "memory" || source === "store"
+  if (within !== undefined && !isFresh) within.derivedFromStale = true
+  if (policy.detector !== undefined) {
+    detect(policy.detector, entry.id, request.strategy.name, {
+      source: isFresh ? source : "stale",
+      entry,
+      now: nowOf(fiber)
+    })
+  }
+}

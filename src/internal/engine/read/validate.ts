@@ -1,0 +1,29 @@
+/** What can be seen to be wrong with a read before anything runs. */
+import { CacheConfigError } from "../../../CacheError.ts"
+import { toMillis } from "../../../Ttl.ts"
+import type { Engine } from "../engine.ts"
+import type { Request } from "../flight/request.ts"
+import { codecsOf } from "../storeTier/codec.ts"
+
+/** What can be seen to be wrong with a read before anything runs. */
+export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
+  try {
+    request.validate()
+    if (request.slides) self.hitsHaveEffects = true
+    if (request.strategy.countsReads === true) validateCounting(self, request)
+    if (self.storeTier !== undefined) codecsOf(self.storeTier, request.key)
+    return undefined
+  } catch (error) {
+    if (error instanceof CacheConfigError) return error
+    throw error
+  }
+}
+
+const validateCounting = (self: Engine, { options: { memoryTtl }, strategy: { name } }: Request): void => {
+  const isNeverKept = self.storeTier !== undefined && memoryTtl !== undefined && toMillis(memoryTtl) <= 0
+  if (self.memory.capacity > 0 && !isNeverKept) return
+  throw new CacheConfigError({
+    message: `The strategy "${name}" counts the reads of memory, and ` +
+      (isNeverKept ? "memoryTtl keeps its entries out of it" : "this cache has no memory tier")
+  })
+}

@@ -1,0 +1,106 @@
+/** Asks the store for something, within a budget. A fault is an answer like any other. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { StoreError } from "../../../CacheError.ts"
+import * as Circuit from "./circuit.ts"
+import { noteFault, recovered } from "./faults.ts"
+import type { StoreTier } from "./storeTier.ts"
+
+/** What is left of the time that all store steps of one read may take together. */
+export interface Budget {
+  leftMillis: number
+}
+
+/** The store, and how long it may take. */
+export interface Asking {
+  readonly tier: StoreTier
+  readonly budget: Budget
+}
+
+export const budgetOf = (
+  tier: StoreTier,
+  { storeTimeoutMillis }: { readonly storeTimeoutMillis: number | undefined }
+): Budget => ({
+  leftMillis: storeTimeoutMillis ?? tier.budgetMillis
+})
+
+/**
+ * Asks the store for something. It never fails and never takes longer than the budget: a fault is an answer like any
+ * other. Who asked goes on without waiting for an operation that does not even end when it is interrupted.
+ */
+export const ask = <A>(
+  tier: StoreTier,
+  budget: Budget,
+  operation: string,
+  effect: Effect.Effect<A, StoreError>
+): Effect.Effect<A | StoreError> =>
+  Effect.withFiber((fiber) => {
+    tier.front.tagEpochs.ensureTracking?.()
+    const clock = fiber.getRef(Clock.Clock)
+    const startedAt = monotonicMillis(clock)
+    const fail = (reason: StoreError["reason"], cause?: unknown) =>
+      new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
+    if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
+    let permit: Circuit.Permit | undefined
+    const asked = Effect.suspend(() => {
+      permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
+      if (permit === undefined) return Effect.succeed(fail("Unavailable"))
+      return Effect.map(within(effect, budget.leftMillis), (exit): A | StoreError => {
+        budget.leftMillis -= monotonicMillis(clock) - startedAt
+        if (exit !== undefined && Exit.isSuccess(exit)) {
+          Circuit.answered(tier.circuit)
+          recovered(tier, operation)
+          return exit.value
+        }
+        const fault = exit === undefined ? fail("Timeout") : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
+        if (fault.reason === "Timeout") {
+          Circuit.timedOut(tier.circuit, permit!, clock.currentTimeMillisUnsafe())
+        } else {
+          Circuit.answered(tier.circuit)
+        }
+        return noteFault(tier, operation, fault)
+      })
+    })
+    // around all of it: a probe that is interrupted before its first step, or after its last, must not stay one for ever
+    return Effect.onInterrupt(asked, () =>
+      Effect.sync(() => {
+        if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
+      }))
+  })
+
+const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
+  const error = Cause.squash(cause)
+  return error instanceof StoreError ? error : orElse(error)
+}
+
+/** for durations: a wall clock can be set while something runs */
+export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+/** `undefined` where it took longer; what still runs then is interrupted and left to itself */
+const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+  Effect.withFiber((parent) =>
+    Effect.callback((resume) => {
+      const run = Effect.runForkWith(parent.context)
+      const fiber = run(effect)
+      const answered = fiber.pollUnsafe()
+      if (answered !== undefined) return resume(Effect.succeed(answered))
+      const timer = run(Effect.andThen(
+        Effect.sleep(millis),
+        Effect.sync(() => {
+          // before the interruption, which may end it within this step: that would look like an answer
+          resume(Effect.undefined)
+          fiber.interruptUnsafe()
+        })
+      ))
+      fiber.addObserver((exit) => {
+        timer.interruptUnsafe()
+        resume(Effect.succeed(exit))
+      })
+      return Effect.sync(() => {
+        timer.interruptUnsafe()
+        fiber.interruptUnsafe()
+      })
+    })
+  )

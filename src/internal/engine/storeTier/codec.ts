@@ -1,0 +1,116 @@
+/** Entries to what a store keeps, and back. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
+import { SerializerError } from "../../../CacheError.ts"
+import type { Codec } from "../../../ports/serializer.ts"
+import { infoOf, type Key } from "../../key/ofKey.ts"
+import { Entry } from "../memory/entry.ts"
+import { countersOf } from "../telemetry/counters.ts"
+import { noteMisfit } from "./faults.ts"
+import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
+
+type AnyCodec = Schema.Codec<unknown, unknown, any, any>
+
+/** compiled once a key class; throws a `CacheConfigError` for a schema that this serializer refuses */
+export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
+  const info = infoOf(key)
+  if (info === undefined) return tier.plain
+  const known = tier.codecs.get(info)
+  if (known !== undefined) return known
+  const codecs: Codecs = {
+    success: tier.serializer.make(info.success as AnyCodec) as Codec<unknown, any>,
+    failure: info.hasError ? tier.serializer.make(info.error as AnyCodec) as Codec<unknown, any> : undefined
+  }
+  tier.codecs.set(info, codecs)
+  return codecs
+}
+
+export const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefined => {
+  const codec = stored.meta.outcome === "success" ? codecs.success : codecs.failure
+  return codec?.id === stored.meta.serializer ? codec : undefined
+}
+
+interface Revived {
+  readonly key: Key
+  readonly id: string
+  readonly stored: Stored
+  readonly value: unknown
+  readonly bornAt: number
+  readonly softened: boolean
+}
+
+export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry => {
+  const entry = new Entry({
+    id,
+    exit: meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
+    createdAt: meta.createdAt,
+    softExpiresAt: softened ? -Infinity : meta.softExpiresAt,
+    expiresAt: meta.expiresAt,
+    loadMillis: meta.loadMillis,
+    tags: tagNames(meta.tags),
+    bornAt,
+    writeId: meta.writeId,
+    etag: meta.etag,
+    counters: countersOf(tier.front, key)
+  })
+  // it is the same write as the one in memory: its reads were counted there
+  const kept = tier.front.memory.entries.get(id)
+  if (kept?.writeId === meta.writeId) entry.reads = kept.reads
+  return entry
+}
+
+export const none: ReadonlyArray<string> = []
+export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> =>
+  tags.length === 0 ? none : tags.map((tag) => tag.tag)
+
+export const decodeNow = (codec: Codec<unknown, any>, payload: Uint8Array): Effect.Effect<unknown, unknown, any> => {
+  try {
+    return codec.decode(payload)
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
+
+/** Encodes an entry for the store. */
+export const encode = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  key: Key,
+  entry: Entry,
+  tags: ReadonlyArray<TagVersion>
+): Effect.fn.Return<Stored | undefined | Fault, never, any> {
+  const codecs = codecsOf(tier, key)
+  const codec = entry.outcome === "success" ? codecs.success : codecs.failure
+  if (codec === undefined) return undefined
+  const value = Exit.isSuccess(entry.exit) ? entry.exit.value : Cause.squash(entry.exit.cause)
+  const exit = yield* Effect.exit(Effect.suspend(() => codec.encode(value)))
+  if (Exit.isFailure(exit)) {
+    const error = Cause.squash(exit.cause)
+    return noteMisfit(
+      tier,
+      key,
+      error instanceof SerializerError ? error : new SerializerError({
+        serializer: tier.serializer.name,
+        operation: "encode",
+        reason: `the value of "${entry.id}" cannot be stored`,
+        cause: error
+      })
+    )
+  }
+  return {
+    payload: exit.value,
+    meta: {
+      createdAt: entry.createdAt,
+      softExpiresAt: entry.softExpiresAt,
+      expiresAt: entry.expiresAt,
+      loadMillis: entry.loadMillis,
+      outcome: entry.outcome,
+      tags,
+      writeId: entry.writeId!,
+      serializer: codec.id,
+      ...entry.etag === undefined ? {} : { etag: entry.etag }
+    }
+  }
+})

@@ -1,0 +1,42 @@
+/** Reads many entries from the store. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Key } from "../../key/ofKey.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { ask, type Budget } from "./ask.ts"
+import { isFault } from "./faults.ts"
+import { type Found, reviveNow } from "./fetch.ts"
+import * as Pending from "./pendingInvalidations.ts"
+import type { Fault, StoreTier } from "./storeTier.ts"
+
+/** no entry has it: who wants to know of tags alone asks for it */
+export const nobody = "~"
+
+/** As `fetch`, for many: one question for all entries, and one for all their tags. */
+export const fetchMany = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  budget: Budget,
+  keys: ReadonlyArray<Key>,
+  ids: ReadonlyArray<string>
+): Effect.fn.Return<ReadonlyArray<Found | Fault>, never, any> {
+  // the time of asking, not of the answer: what is invalidated in between must kill it
+  const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
+  const asked = ids.filter((id) => !Pending.isPending(tier.pending, id))
+  const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
+  if (isFault(answer)) return ids.map(() => answer)
+  const tags = Array.from(new Set(answer.flatMap((stored) => stored?.meta.tags.map(({ tag }) => tag) ?? [])))
+  const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(nobody, tags))
+  if (isFault(versions)) return ids.map(() => versions)
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const found: Array<Found | Fault> = []
+  let next = 0
+  for (const [i, id] of ids.entries()) {
+    const stored = id === asked[next] ? answer[next++] : undefined
+    found.push(
+      stored === undefined
+        ? undefined
+        : yield* reviveNow(tier, { key: keys[i]!, id, stored, bornAt, now, tags, versions: versions?.versions ?? [] })
+    )
+  }
+  return found
+})

@@ -1,0 +1,46 @@
+/** A leader that fails leaves a note for the next: where one after the other fails, those who wait need not all try. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Key } from "../../key/ofKey.ts"
+import { codecsOf } from "./codec.ts"
+import type { StoreTier } from "./storeTier.ts"
+
+/** so many in a row, and who waits fails with the last of them */
+export const enoughFailures = 3
+
+/**
+ * What a load's typed failure is as a note; none where the key has no error schema, or the failure does not fit it:
+ * others cannot be told of it then, and try for themselves.
+ */
+export const encode = (
+  tier: StoreTier,
+  key: Key,
+  { cause }: Exit.Failure<unknown, unknown>
+): Effect.Effect<Uint8Array | undefined, never, any> => {
+  const codec = codecsOf(tier, key).failure
+  if (codec === undefined || cause.reasons.length !== 1 || !Cause.hasFails(cause)) return Effect.undefined
+  return Effect.matchCause(Effect.suspend(() => codec.encode(Cause.squash(cause))), {
+    onFailure: () => undefined,
+    onSuccess: (payload) => {
+      const note = new Uint8Array(payload.length + 1)
+      note[0] = codec.id
+      note.set(payload, 1)
+      return note
+    }
+  })
+}
+
+/** The failure in a note, `undefined` where it cannot be read. */
+export const decode = (
+  tier: StoreTier,
+  key: Key,
+  note: Uint8Array
+): Effect.Effect<Exit.Failure<unknown, unknown> | undefined, never, any> => {
+  const codec = codecsOf(tier, key).failure
+  if (codec === undefined || codec.id !== note[0]) return Effect.undefined
+  return Effect.matchCause(Effect.suspend(() => codec.decode(note.subarray(1))), {
+    onFailure: () => undefined,
+    onSuccess: (error) => Exit.fail(error) as Exit.Failure<unknown, unknown>
+  })
+}

@@ -1,0 +1,32 @@
+/** The versions that an entry's tags had before its load began. */
+import * as Effect from "effect/Effect"
+import type { TagVersion } from "../../../CacheEntry.ts"
+import { StoreError } from "../../../CacheError.ts"
+import type { Markers } from "../../../ports/store.ts"
+import { ask, type Asking } from "./ask.ts"
+
+/**
+ * The versions that an entry's tags had before its load began, `undefined` where one cannot be known or has changed:
+ * the entry must not be stored. A tag known only now is safe if it was not invalidated since; one without a marker, if
+ * nothing was.
+ */
+export const versionsOf = Effect.fnUntraced(function*(
+  { budget, tier }: Asking,
+  tags: ReadonlyArray<string>,
+  declared: ReadonlyArray<string>,
+  before: Markers | undefined
+): Effect.fn.Return<ReadonlyArray<TagVersion> | undefined | StoreError> {
+  if (tags.length === 0) return []
+  if (before === undefined) return undefined
+  const late = tags.filter((tag) => !declared.includes(tag))
+  const after = late.length === 0 ? undefined : yield* ask(tier, budget, "markers", tier.store.markers(late))
+  if (after instanceof StoreError) return after
+  const versions: Array<TagVersion> = []
+  for (const tag of tags) {
+    const i = declared.indexOf(tag)
+    const marker = i >= 0 ? before.markers[i] : after?.markers[late.indexOf(tag)]
+    if (marker === undefined || (i < 0 && marker.seq > before.seq)) return undefined
+    versions.push({ tag, version: marker.version })
+  }
+  return versions
+})

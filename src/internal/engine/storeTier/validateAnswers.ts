@@ -1,0 +1,78 @@
+/**
+ * A store as the engine asks it. What it throws is a failure like any other, and an answer that is not of its type is
+ * one with reason `Corrupt`: whoever wrote the adapter, a read must not die of it.
+ */
+import * as Effect from "effect/Effect"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
+import { StoreError } from "../../../CacheError.ts"
+import type { Acquired, Marker, Store } from "../../../ports/store.ts"
+
+export const validateAnswers = (store: Store): Store => {
+  const corrupt = (operation: string) => new StoreError({ store: store.name, operation, reason: "Corrupt" })
+  const ask = <A>(
+    operation: string,
+    effect: () => Effect.Effect<A, StoreError>,
+    isAnswer: (answer: A) => boolean
+  ): Effect.Effect<A, StoreError> =>
+    Effect.flatMapEager(
+      Effect.suspend(effect),
+      (answer) => isAnswer(answer) ? Effect.succeed(answer) : Effect.fail(corrupt(operation))
+    )
+  const { getUnsafe } = store
+  return {
+    ...store,
+    get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
+    getUnsafe: getUnsafe && ((id, tags) => {
+      const answer = getUnsafe(id, tags)
+      if (isAnswer(answer, tags.length)) return answer
+      throw corrupt("get")
+    }),
+    getMany: (ids) => ask("getMany", () => store.getMany(ids), (answer) => isList(answer, ids.length)),
+    set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isAnything),
+    remove: (id) => ask("remove", () => store.remove(id), isAnything),
+    touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),
+    acquire: (id, options) => ask("acquire", () => store.acquire(id, options), isTaken),
+    commit: (id, generation, entry) => ask("commit", () => store.commit(id, generation, entry), isBoolean),
+    markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
+    invalidateTags: (tags, mode) => ask("invalidate tags", () => store.invalidateTags(tags, mode), isAnything)
+  }
+}
+
+// The types say that all this holds. It is asked of those who do not keep to them.
+
+const isAnything = (): boolean => true
+
+const isBoolean = (u: unknown): boolean => typeof u === "boolean"
+
+const isNumber = (u: unknown): boolean => typeof u === "number" && !Number.isNaN(u)
+
+const isAnswer = (answer: Effect.Success<ReturnType<Store["get"]>>, tags: number): boolean =>
+  isObject(answer) && (answer.entry === undefined || isStored(answer.entry)) &&
+  Array.isArray(answer.versions) && answer.versions.length === tags
+
+const isList = (answer: Effect.Success<ReturnType<Store["getMany"]>>, ids: number): boolean =>
+  Array.isArray(answer) && answer.length === ids && answer.every((entry) => entry === undefined || isStored(entry))
+
+const isTaken = (taken: Effect.Success<ReturnType<Store["acquire"]>>): boolean =>
+  isObject(taken) && (taken._tag === "Hit" ? isStored(taken.entry) : taken._tag === "Granted" ? isLead(taken) : true)
+
+const isLead = ({ failures, generation, seq }: Acquired & { readonly _tag: "Granted" }): boolean =>
+  typeof generation === "string" && (seq === undefined || isNumber(seq)) &&
+  (failures === undefined ||
+    (isObject(failures) && isNumber(failures.count) && failures.note instanceof Uint8Array))
+
+const isMarkers = (markers: Effect.Success<ReturnType<Store["markers"]>>, tags: number): boolean =>
+  isObject(markers) && isNumber(markers.seq) && Array.isArray(markers.markers) && markers.markers.length === tags &&
+  markers.markers.every((marker: Marker) =>
+    isObject(marker) && typeof marker.version === "string" && isNumber(marker.seq)
+  )
+
+const isStored = (entry: Stored): boolean => {
+  if (!isObject(entry) || !isObject(entry.meta) || !(entry.payload instanceof Uint8Array)) return false
+  const { createdAt, etag, expiresAt, loadMillis, softExpiresAt, tags, writeId } = entry.meta
+  return isNumber(createdAt) && isNumber(softExpiresAt) && isNumber(expiresAt) && isNumber(loadMillis) &&
+    typeof writeId === "string" && (etag === undefined || typeof etag === "string") && Array.isArray(tags) &&
+    tags.every((tag: TagVersion) => isObject(tag) && typeof tag.tag === "string" && typeof tag.version === "string")
+}
+
+const isObject = (u: object | undefined): boolean => typeof u === "object" && u !== null

@@ -1,0 +1,58 @@
+/** Events, told to all who listen. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import type { CacheEvent } from "../../../CacheEvent.ts"
+import { infoOf, type Key } from "../../key/ofKey.ts"
+import { countersOf } from "./counters.ts"
+import * as Log from "./log.ts"
+import type { Telemetry } from "./telemetry.ts"
+
+export const isolated =
+  <A>(self: Telemetry, listener: (item: A) => void, unsubscribe: () => void) => (item: A): void => {
+    try {
+      listener(item)
+    } catch (defect) {
+      unsubscribe()
+      Log.warning(self, "A listener of the cache has thrown, and is not called again", { cause: Cause.die(defect) })
+    }
+  }
+
+export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): ReadonlyArray<A> | undefined => {
+  const rest = list?.filter((other) => other !== item)
+  return rest?.length === 0 ? undefined : rest
+}
+
+type OfId = Extract<CacheEvent, { readonly keyClass: unknown }>
+
+/** Tells what concerns one id. */
+export const tell = <E extends OfId>(
+  self: Telemetry,
+  key: Key,
+  id: string,
+  event: E extends OfId ? Omit<E, "id" | "keyClass"> : never
+): void => {
+  if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never)
+}
+
+/** As `tell`, for what happens most: no copy is made of it, and nothing at all where nobody listens. */
+export const tellHit = (self: Telemetry, key: Key, id: string, source: "memory" | "store"): void => {
+  if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name })
+}
+
+/** Tells all who listen. */
+export const emit = (self: Telemetry, event: CacheEvent): void => {
+  // who comes or goes meanwhile makes another list
+  const listeners = self.listeners.events
+  if (listeners === undefined) return
+  for (let i = 0; i < listeners.length; i++) listeners[i]!(event)
+}
+
+/** A read has found nothing that its strategy would simply serve. */
+export const noteMiss = (self: Telemetry, key: Key, id: string): void => {
+  countersOf(self, key).misses++
+  tell(self, key, id, { _tag: "Miss" })
+}
+
+/** How a load has ended, in one word. */
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "success" | "failure" | "interrupted" =>
+  Exit.isSuccess(exit) ? "success" : Exit.hasInterrupts(exit) ? "interrupted" : "failure"

@@ -1,0 +1,267 @@
+/** Stores around a store: one that shares it with others, one that refuses what does not fit, one that watches it. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
+import { StoreError } from "../../CacheError.ts"
+import type { Acquired, AcquireOptions, Answer, Change, Scanned, ScanOptions, Store } from "../../ports/store.ts"
+
+// Operations are passed on with all their arguments, whatever later versions of the port add to them.
+type Rest<F, Known extends ReadonlyArray<unknown>> = F extends (...arguments_: [...Known, ...infer R]) => unknown ? R
+  : never
+
+// ---------------------------------------------------------------------------------------------------------------------
+// a part of a store
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** How long `clear` frees room before it answers. What is left cannot be seen any more, and goes as it expires. */
+const sweepTime = "100 millis"
+
+const concurrency = 16
+
+/** The first slash of what is written ends the prefix: no two prefixes ever write the same. */
+const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
+
+/** Ids whose leases `clear` gives back at once; of what is forgotten, the next load waits until the lease ends. */
+const leasesKept = 10_000
+
+/** Between the store's own generation and the version of the part. */
+const mark = "@"
+
+/**
+ * The part of a store under a prefix: ids, tags and numbers are written with it and read without.
+ *
+ * Every entry of the part has one tag more. To clear the part is to invalidate that tag: one step, which ends also the
+ * loads of other processes that nobody could list.
+ */
+export const part = (store: Store, prefix: string): Store => {
+  const before = `${escape(prefix)}/`
+  // without a slash it is no tag of any part
+  const everything = `${escape(prefix)}%`
+
+  const add = (text: string): string => before + text
+  const isMine = (text: string): boolean => text.startsWith(before)
+  const strip = (text: string): string => text.slice(before.length)
+
+  const close = ({ meta, payload }: Stored, version: string): Stored => {
+    const tags = meta.tags.map(({ tag, version }) => ({ tag: add(tag), version }))
+    return { meta: { ...meta, tags: [{ tag: everything, version }, ...tags] }, payload }
+  }
+
+  const openTags = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<TagVersion> =>
+    tags.slice(1).map(({ tag, version }) => ({ tag: strip(tag), version }))
+
+  const isCurrent = ({ tags }: Meta, version: string | undefined): boolean =>
+    tags[0]?.tag === everything && tags[0].version === version
+
+  /** what was stored before the part was cleared is not there */
+  const open = (stored: Stored | undefined, version: string | undefined): Stored | undefined =>
+    stored !== undefined && isCurrent(stored.meta, version)
+      ? { meta: { ...stored.meta, tags: openTags(stored.meta.tags) }, payload: stored.payload }
+      : undefined
+
+  const asked = (tags: ReadonlyArray<string>): ReadonlyArray<string> => [...tags.map(add), everything]
+
+  const answered = ({ entry, versions, ...more }: Answer): Answer => ({
+    ...more,
+    entry: open(entry, versions.at(-1)),
+    versions: versions.slice(0, -1)
+  })
+
+  const version = Effect.map(Effect.suspend(() => store.markers([everything])), ({ markers }) => markers[0]!.version)
+  const withVersion = <A>(use: (version: string) => Effect.Effect<A, StoreError>) => Effect.flatMap(version, use)
+
+  const mine = (change: Change): ReadonlyArray<Change> => {
+    switch (change._tag) {
+      case "Changed":
+        return isMine(change.id) ? [{ _tag: "Changed", id: strip(change.id) }] : []
+      case "TagChanged":
+        if (change.tag === everything) return [{ _tag: "AllChanged" }]
+        return isMine(change.tag) ? [{ _tag: "TagChanged", tag: strip(change.tag) }] : []
+      default:
+        return [change]
+    }
+  }
+
+  const leased = new Set<string>()
+  const noteLease = (id: string, { join }: AcquireOptions) => {
+    if (join) return
+    leased.add(id)
+    if (leased.size > leasesKept) leased.delete(leased.values().next().value!)
+  }
+  const ended = <A>(id: string, effect: Effect.Effect<A, StoreError>, ends: (answer: A) => boolean = () => true) =>
+    Effect.tap(effect, (answer) => Effect.sync(() => ends(answer) && leased.delete(id)))
+
+  // The version first: what is cleared while the lease is taken is loaded once more, and never hidden by what is older.
+  const acquire = (id: string, options: AcquireOptions, ...rest: Rest<Store["acquire"], [string, AcquireOptions]>) =>
+    withVersion((version) =>
+      Effect.flatMap(store.acquire(add(id), options, ...rest), (taken): Effect.Effect<Acquired, StoreError> => {
+        if (taken._tag === "Wait") return Effect.succeed(taken)
+        if (taken._tag === "Granted") {
+          noteLease(id, options)
+          return Effect.succeed({ ...taken, generation: `${taken.generation}${mark}${version}` })
+        }
+        const entry = open(taken.entry, version)
+        return entry === undefined
+          ? acquire(id, { ...options, rejectedWriteId: taken.entry.meta.writeId }, ...rest)
+          : Effect.succeed({ ...taken, entry })
+      })
+    )
+
+  // What is stored in spite of a clear that comes between carries the version from before it, and is not seen.
+  const commit: Store["commit"] = (id, generation, entry, ...rest) =>
+    withVersion((version) => {
+      const end = generation.lastIndexOf(mark)
+      if (end < 0 || generation.slice(end + mark.length) !== version) return Effect.succeed(false)
+      const stored = store.commit(add(id), generation.slice(0, end), close(entry, version), ...rest)
+      return ended(id, stored, (accepted) => accepted)
+    })
+
+  const listed = (options?: ScanOptions) => store.scan({ ...options, prefix: add(options?.prefix ?? "") })
+
+  const scan = (options?: ScanOptions): Stream.Stream<Scanned, StoreError> =>
+    Stream.unwrap(Effect.map(version, (version) =>
+      listed(options).pipe(
+        Stream.filter(({ meta }) => isCurrent(meta, version)),
+        Stream.map(({ id, meta, ...more }) => ({
+          ...more,
+          id: strip(id),
+          meta: { ...meta, tags: openTags(meta.tags) }
+        }))
+      )))
+
+  // Whose lease is of a load that is not stored any more need not be waited for, where that is known.
+  const giveBack = Effect.suspend(() => {
+    const ids = Array.from(leased)
+    leased.clear()
+    return Effect.forEach(ids, (id) => store.remove(add(id)), { concurrency, discard: true })
+  })
+
+  const removeOld = withVersion((version) =>
+    Stream.runForEach(listed(), ({ id, meta }) => isCurrent(meta, version) ? Effect.void : store.remove(id))
+  )
+
+  const sweep = Effect.andThen(giveBack, removeOld).pipe(Effect.timeoutOption(sweepTime), Effect.ignore)
+
+  const { changesUnsafe, getUnsafe } = store
+  return {
+    ...otherOperations(store, add),
+    name: store.name,
+    capabilities: store.capabilities,
+    get: (id, tags, ...rest) => Effect.map(store.get(add(id), asked(tags), ...rest), answered),
+    getUnsafe: getUnsafe && ((id, tags, ...rest) => answered(getUnsafe(add(id), asked(tags), ...rest))),
+    getMany: (ids, ...rest) =>
+      withVersion((version) =>
+        Effect.map(
+          store.getMany(ids.map(add), ...rest),
+          (entries) => entries.map((entry) => open(entry, version))
+        )
+      ),
+    set: (id, entry, ...rest) =>
+      withVersion((version) => ended(id, store.set(add(id), close(entry, version), ...rest), (done) => done)),
+    remove: (id, ...rest) => ended(id, store.remove(add(id), ...rest)),
+    acquire,
+    commit,
+    renew: (id, ...rest) => store.renew(add(id), ...rest),
+    // noted still: what is known of its failure is cleared too
+    release: (id, ...rest) => store.release(add(id), ...rest),
+    markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
+    invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),
+    scan,
+    size: Stream.runCount(Stream.suspend(() => scan())),
+    clear: Effect.andThen(Effect.suspend(() => store.invalidateTags([everything])), sweep),
+    increment: (name, ...rest) => store.increment(add(name), ...rest),
+    changes: Stream.flatMap(store.changes, (change) => Stream.fromIterable(mine(change))),
+    changesUnsafe: changesUnsafe && (() => {
+      const changes = changesUnsafe()
+      return changes.length === 0 ? changes : changes.flatMap(mine)
+    })
+  }
+}
+
+// The port may have operations that are not named above, on an id that is their first argument: their types are not
+// known here, and stay what they are in the store.
+type Operation = (...arguments_: ReadonlyArray<any>) => any
+
+const otherOperations = (store: Store, add: (text: string) => string): Store => {
+  const mapped = Object.entries(store).map(([name, value]) => [
+    name,
+    typeof value === "function" ?
+      (id: unknown, ...rest: ReadonlyArray<unknown>) =>
+        (value as Operation)(typeof id === "string" ? add(id) : id, ...rest) :
+      value
+  ])
+  return Object.fromEntries(mapped) as Store
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// a store of payloads within a size
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Refuses payloads that are smaller or larger. */
+export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
+  const fits = ({ payload }: Stored): boolean => payload.length >= minBytes && payload.length <= maxBytes
+  const refuse = (operation: string) =>
+    Effect.fail(new StoreError({ store: store.name, operation, reason: "TooLarge" }))
+  return {
+    ...store,
+    set(id, entry, condition, ...rest) {
+      if (fits(entry)) return store.set(id, entry, condition, ...rest)
+      // it was to take the place of what is there: that must not outlive it
+      return condition === undefined ? Effect.andThen(store.remove(id), refuse("set")) : refuse("set")
+    },
+    commit: (id, generation, entry, ...rest) =>
+      fits(entry) ? store.commit(id, generation, entry, ...rest) : refuse("commit")
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// a store that is watched
+// ---------------------------------------------------------------------------------------------------------------------
+
+const noOperations = new Set(["name", "capabilities", "getUnsafe", "scan", "changes", "changesUnsafe"])
+
+export type Tap = <A>(
+  operation: string,
+  ids: ReadonlyArray<string>,
+  effect: Effect.Effect<A, StoreError>
+) => Effect.Effect<A, StoreError>
+
+/** Every operation is an effect that `watch` runs, so that no read is answered at once any more. */
+export const tapped = (store: Store, watch: Tap): Store => {
+  const around = <A>(operation: string, ids: unknown, effect: () => Effect.Effect<A, StoreError>) =>
+    Effect.suspend(() => watch(operation, textsOf(ids), effect()))
+  const mapped = Object.entries(store).map(([name, value]) => {
+    if (noOperations.has(name)) return [name, value]
+    if (Effect.isEffect(value)) {
+      return [
+        name,
+        around(name, undefined, () => value as Effect.Effect<unknown, StoreError>)
+      ]
+    }
+    if (typeof value !== "function") return [name, value]
+    return [
+      name,
+      (...arguments_: ReadonlyArray<unknown>) => around(name, arguments_[0], () => (value as Operation)(...arguments_))
+    ]
+  })
+  return {
+    ...Object.fromEntries(mapped) as Store,
+    capabilities: store.capabilities,
+    getUnsafe: undefined,
+    scan: (options) => Stream.transformPull(store.scan(options), (pull) => Effect.succeed(paged(pull, watch)))
+  }
+}
+
+const textsOf = (ids: unknown): ReadonlyArray<string> =>
+  typeof ids === "string" ? [ids] : Array.isArray(ids) ? ids as ReadonlyArray<string> : []
+
+/** Each page of a scan is a call; its end is none that failed. */
+const paged = <A>(pull: Pull.Pull<A, StoreError>, watch: Tap): Pull.Pull<A, StoreError> => {
+  const page = Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<A | undefined, StoreError>
+  return Effect.flatMap(
+    Effect.suspend(() => watch("scan", [], page)),
+    (items): Pull.Pull<A, StoreError> => items === undefined ? Cause.done() : Effect.succeed(items)
+  )
+}

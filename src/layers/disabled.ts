@@ -1,0 +1,25 @@
+/**
+ * The layer that caches nothing.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import * as Caching from "../Caching.ts"
+
+/**
+ * No cache: every effect runs as if it were not wrapped.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(CacheLayer.disabled))) // => [1, 2]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const disabled: Layer.Layer<Caching.Caching> = Layer.succeed(Caching.Caching, Caching.disabled)

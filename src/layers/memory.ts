@@ -1,0 +1,30 @@
+/**
+ * The layer of a cache in the memory of the process.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import * as Caching from "../Caching.ts"
+import { check, type MemoryOptions } from "./options.ts"
+
+/**
+ * A cache in the memory of the process. Nothing is encoded.
+ *
+ * Throws a `CacheConfigError` at once for an option that it does not know or cannot use.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 1000 })))) // => 42
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> => {
+  const checked = check("memory", options)
+  return Layer.effect(Caching.Caching, Caching.make({ ...checked, store: undefined }))
+}

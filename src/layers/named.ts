@@ -1,0 +1,79 @@
+/**
+ * Layers for several caches, each under a name of its own.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { CacheConfigError } from "../CacheError.ts"
+import * as Caching from "../Caching.ts"
+
+/** the names of caches, by what they name */
+const names = new WeakMap<Caching.Shape, string>()
+
+/**
+ * Gives a cache a name, a service of the program's own: for a second cache beside the first, with its own store, size
+ * and rules. `Cached.withCache` says what uses it.
+ *
+ * Each name has a cache, and each cache one name: a layer is built once, so that two names take two layers (call
+ * `CacheLayer.memory()` for each of them). The same layer under two names dies with a `CacheConfigError` when it is
+ * built, before one part of the program is served what another has put in.
+ *
+ * ```ts
+ * import { Context, Effect } from "effect"
+ * import { Cached, CacheLayer, type Caching } from "effect-cached"
+ *
+ * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
+ *
+ * let loads = 0
+ * const page = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
+ *
+ * const program = Effect.all([page, page])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
+ * ```
+ *
+ * What a layer gives beside its cache (`CacheReactivity.layer`, a `RecordingCache`) it still gives.
+ *
+ * Throws a `CacheConfigError` at once for what is no service, or no layer.
+ *
+ * @category several caches
+ * @since 0.1.0
+ */
+export const named = <Self, Out, E, R>(
+  name: Context.Key<Self, Caching.Shape>,
+  cache: Layer.Layer<Out, E, R> & Layer.Layer<Caching.Caching, unknown, unknown>
+): Layer.Layer<Self | Exclude<Out, Caching.Caching>, E, R> => {
+  if (!Context.isKey(name)) {
+    throw new CacheConfigError({
+      message: "CacheLayer.named takes the service of a cache first: " +
+        "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
+    })
+  }
+  const isLayer: boolean = Layer.isLayer(cache)
+  if (!isLayer) {
+    throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
+  }
+  // a cache is among what it gives: so says the second of its types
+  return Layer.flatMap(cache as Layer.Layer<Out | Caching.Caching, E, R>, (built) =>
+    Layer.effectContext(Effect.map(
+      give(name.key, Context.get(built, Caching.Caching)),
+      (shape) => Context.add(Context.omit(Caching.Caching)(built), name, shape)
+    )))
+}
+
+const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> => {
+  const former = names.get(shape)
+  if (former !== undefined && former !== name) {
+    return Effect.die(
+      new CacheConfigError({
+        message:
+          `"${former}" and "${name}" were given the same cache: call CacheLayer.memory() (or disk, or layerWith) ` +
+          "once for each of them"
+      })
+    )
+  }
+  // what caches nothing is nobody's
+  if (shape !== Caching.disabled) names.set(shape, name)
+  return Effect.succeed(shape)
+}

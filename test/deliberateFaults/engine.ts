@@ -1,0 +1,348 @@
+/** Deliberate faults that seeded schedules of one engine find. */
+import type { Fault } from "./fault.ts"
+
+export const faults: ReadonlyArray<Fault> = [
+  {
+    name: "a batch answers for the wrong key",
+    in: "make",
+    find: "if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
+    replace:
+      "if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
+  },
+  {
+    name: "a batch forgets a withdrawn call",
+    in: "make",
+    find: `call.fiber?.interruptUnsafe()
+return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
+    replace: "return Effect.void"
+  },
+  {
+    name: "a closed cache loads",
+    in: "joinOrStart",
+    find:
+      "const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)",
+    replace:
+      `const refused = self.closed && id === "" ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)`
+  },
+  {
+    name: "a failed condition replaces the value",
+    in: "set",
+    find: "if (!holdsInMemory(self, id, condition, now)) return false",
+    replace: "if (!holdsInMemory(self, id, condition, now)) put(self, entry)"
+  },
+  {
+    name: "a failed load removes the value",
+    in: "reportFailure",
+    find: "if (flight.isLoading) flight.counters.loadFailures++",
+    replace: `if (flight.isLoading) flight.counters.loadFailures++
+Memory.remove(self.memory, flight.id, "invalidated")`
+  },
+  {
+    name: "a leaving waiter interrupts a pinned flight",
+    in: "stopIfUnattended",
+    find: "if (flight.pinned) return limitUnattended(self, flight)",
+    replace: ""
+  },
+  {
+    name: "a leaving waiter interrupts the others",
+    in: "stopIfUnattended",
+    find: "if (flight.callers.size > 0 || flight.exit !== undefined) return",
+    replace: "if (flight.exit !== undefined) return"
+  },
+  {
+    name: "a pattern forgets what runs",
+    in: "matchingHere",
+    find: "const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys()])",
+    replace: "const ids = new Set(self.memory.entries.keys())"
+  },
+  {
+    name: "a read only load is stored",
+    in: "publish",
+    find: "if (entry === undefined || !flight.policy.writes || self.closed) return",
+    replace: "if (entry === undefined || self.closed) return"
+  },
+  {
+    name: "a refused value fills memory",
+    in: "write",
+    find: `if (!accepted) flight.storable = false
+else if (flight.lease !== undefined) flight.lease.isStored = true`,
+    replace: "if (accepted && flight.lease !== undefined) flight.lease.isStored = true"
+  },
+  {
+    name: "a soft tag counts as nothing",
+    in: "invalidate",
+    find: "self.epoch++",
+    replace: `self.epoch++
+if (mode === "soft") return`
+  },
+  {
+    name: "a soft tag is not looked at in the store",
+    in: "validityOf",
+    find: `validity = "soft"`,
+    replace: `validity = "valid"`
+  },
+  { name: "a soft timeout does not pin", in: "serveStale", find: "waiter.flight.pinned = true", replace: "" },
+  {
+    name: "a softened load is joined",
+    in: "movedSince",
+    find: "changedSince(self, tags, bornAt) || softenedSince(self, tags, bornAt)",
+    replace: "changedSince(self, tags, bornAt)"
+  },
+  {
+    name: "acknowledged before the answer",
+    in: "acknowledged",
+    find: "const budget = budgetOf(tier, policy)",
+    replace: `const budget = budgetOf(tier, policy)
+Pending.acknowledge(pending, item)`
+  },
+  {
+    name: "annotated tags are ignored",
+    in: "tagsOf",
+    find: "const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)",
+    replace: "const more = annotations?.ttl === null ? annotations.tags : (renewed ? previous!.tags : undefined)"
+  },
+  {
+    name: "annotated ttls are ignored",
+    in: "annotated",
+    find: `if (lifetime === "skip" || input === undefined) return lifetime`,
+    replace: `if (lifetime === "skip" || input !== null) return lifetime`
+  },
+  {
+    name: "born at the end of the load",
+    in: "toEntry",
+    find: "bornAt: flight.bornAt,",
+    replace: "bornAt: self.tagEpochs.epoch,"
+  },
+  {
+    name: "checked before it was",
+    in: "Entry",
+    find: "this.checkedAt = options.bornAt",
+    replace: "this.checkedAt = options.bornAt + 1"
+  },
+  {
+    name: "clear does not detach",
+    in: "forgetAll",
+    find: "for (const id of self.flights.keys()) detach(self, id)",
+    replace: ""
+  },
+  {
+    name: "closing waits for nobody",
+    in: "close",
+    find: "if (flight.callers.size === 0) end(self, flight)",
+    replace: "end(self, flight)"
+  },
+  {
+    name: "conditions are ignored",
+    in: "holdsInMemory",
+    find: "return !isLive",
+    replace: `return !isLive || condition._tag === "IfAbsent"`
+  },
+  {
+    name: "cycles are not seen",
+    in: "joinOrStart",
+    find: "if (within !== undefined && reaches(running, within)) {",
+    replace: "if (within !== undefined && running === within && reaches(running, running)) {"
+  },
+  {
+    name: "defects and interruptions are cached",
+    in: "isCacheable",
+    find:
+      "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)",
+    replace: "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length > 0"
+  },
+  {
+    name: "distrust of ids is ignored",
+    in: "isPending",
+    find: "self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))",
+    replace: "self.all !== undefined && self.ids.has(id)"
+  },
+  {
+    name: "distrust of tags is ignored",
+    in: "areTagsPending",
+    find: "self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))",
+    replace: "self.tags.size < 0 && tags.some((tag) => self.tags.has(tag))"
+  },
+  {
+    name: "eviction ignores the capacity",
+    in: "put",
+    find: "while (self.entries.size > self.capacity) {",
+    replace: "while (self.entries.size > self.capacity + 1) {"
+  },
+  {
+    name: "failures replace good values",
+    in: "toEntry",
+    find: "if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined",
+    replace: "if (Exit.isFailure(exit) && !isCacheable(exit.cause)) return undefined"
+  },
+  { name: "invalidate does not detach", in: "forget", find: "detach(self, id)", replace: "" },
+  {
+    name: "joins what is older than a tag",
+    in: "joinable",
+    find: "flight.bornAt !== self.tagEpochs.epoch && (",
+    replace: "flight.bornAt > self.tagEpochs.epoch && ("
+  },
+  {
+    name: "landing nests",
+    in: "resumeAll",
+    find: `self.completed.push(flight)
+if (self.resuming) return`,
+    replace: "self.completed.unshift(flight)"
+  },
+  {
+    name: "late tags need no proof",
+    in: "versionsOf",
+    find: "if (marker === undefined || (i < 0 && marker.seq > before.seq)) return undefined",
+    replace: "if (marker === undefined) return undefined"
+  },
+  {
+    name: "limits start again",
+    in: "shortened",
+    find: "Math.max(0, toMillis(limit) - millis)",
+    replace: "toMillis(limit) + 0 * millis"
+  },
+  {
+    name: "notModified renews what has expired",
+    in: "previousOf",
+    find: "clock.currentTimeMillisUnsafe() < entry.expiresAt &&",
+    replace: "clock.currentTimeMillisUnsafe() > 0 &&"
+  },
+  {
+    name: "notModified renews what was invalidated",
+    in: "previousOf",
+    find: `flight.storable && entry !== undefined && entry.outcome === "success" &&`,
+    replace: `entry !== undefined && entry.outcome === "success" &&`
+  },
+  {
+    name: "others join a load under read only",
+    in: "joinOrStart",
+    find: "if (policy.writes) {",
+    replace: "if (policy.writes || policy.readsMemory) {"
+  },
+  {
+    name: "commit is not guarded",
+    in: "make",
+    find: "if (!leases.isCurrent(id, generation, now())) return false",
+    replace: ""
+  },
+  {
+    name: "reads are not counted",
+    in: "kinds",
+    find: "if (reads >= options.hits!) return Load",
+    replace: "if (reads > options.hits!) return Load"
+  },
+  {
+    name: "refresh is merged with any load",
+    in: "joinable",
+    find: `if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined`,
+    replace: ""
+  },
+  {
+    name: "refresh retries rewrite causes",
+    in: "startRefresh",
+    find: "load : retried(anew, self.refreshing.retry)",
+    replace: "load : Effect.retry(Effect.scoped(anew), self.refreshing.retry)"
+  },
+  { name: "refreshes have no limit", in: "startRefresh", find: "limitUnattended(self, flight)", replace: "" },
+  {
+    name: "refreshes run twice",
+    in: "enqueue",
+    find: "if (self.closed || self.flights.has(id) || isThrottled(self, request, id, now)) return",
+    replace: "if (self.closed || isThrottled(self, request, id, now)) return"
+  },
+  {
+    name: "retired after the interruption",
+    in: "stopIfUnattended",
+    find: "unregister(self, flight)",
+    replace: "",
+    also: [{
+      in: "stopIfUnattended",
+      find: "abandon(self.loops, flight)",
+      replace: `abandon(self.loops, flight)
+unregister(self, flight)`
+    }]
+  },
+  { name: "set does not detach", in: "put", find: "detach(self, entry.id)", replace: "" },
+  {
+    name: "shows late tagged results to later readers",
+    in: "respond",
+    find:
+      "if (waiter.joinedAt !== flight.bornAt && isOlder(self, flight)) return waiter.resume(retryRead(waiter, now))",
+    replace:
+      "if (waiter.joinedAt < flight.bornAt && isOlder(self, flight)) return waiter.resume(retryRead(waiter, now))"
+  },
+  {
+    name: "sliding never expires",
+    in: "kinds",
+    find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
+    replace: "now + toMillis(options.idle!) * 1000 + 0 * entry.softExpiresAt"
+  },
+  {
+    name: "sliding passes its ttl",
+    in: "kinds",
+    find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
+    replace: "Math.max(entry.expiresAt, now + toMillis(options.idle!))"
+  },
+  {
+    name: "stale is served past its ttl",
+    in: "kinds",
+    find:
+      "decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,",
+    replace:
+      "decide: (_, entry, now) => entry === undefined ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,"
+  },
+  {
+    name: "tags are not compared in the store",
+    in: "validityOf",
+    find: "if (now === version) continue",
+    replace: "if (now !== undefined) continue"
+  },
+  {
+    name: "the store budget is per step",
+    in: "ask",
+    find: "budget.leftMillis -= monotonicMillis(clock) - startedAt",
+    replace: ""
+  },
+  {
+    name: "throttle is ignored",
+    in: "isThrottled",
+    find: "if (retryAt === undefined) return false",
+    replace: `if (retryAt !== undefined || id !== "") return false`
+  },
+  {
+    name: "timers are not stopped",
+    in: "stopTimers",
+    find: "for (const timer of waiter.timers) timer.interruptUnsafe()",
+    replace: ""
+  },
+  {
+    name: "touch revives what memory had",
+    in: "prolong",
+    find: "const wasThere = entry !== undefined && now < entry.expiresAt",
+    replace: "const wasThere = entry !== undefined && now < Infinity"
+  },
+  {
+    name: "touch revives what was there",
+    in: "touched",
+    find: "if (!isLive(entry, now, tags)) return undefined",
+    replace: "if (entry === undefined || !noneIsGone(tags, entry.meta.tags)) return undefined"
+  },
+  {
+    name: "unchanged means present",
+    in: "holdsInMemory",
+    find: "return isLive && entry.writeId === condition.writeId",
+    replace: `return isLive && condition.writeId !== ""`
+  },
+  { name: "waiters are not cleared", in: "resumeAll", find: "next.callers.clear()", replace: "" },
+  {
+    name: "what is softened is served by any strategy",
+    in: "decideAt",
+    find: "? decideSoftened(request, entry, now, random())",
+    replace: "? request.strategy.decide(entry, now, random)"
+  },
+  {
+    name: "what the store has is served to any strategy",
+    in: "respond",
+    find: "if (flight.served && waiter.request !== flight.request && wantsLoad(waiter, now)) {",
+    replace: "if (flight.served && waiter.request === flight.request && wantsLoad(waiter, now)) {"
+  }
+]

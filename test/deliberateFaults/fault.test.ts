@@ -1,0 +1,21 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as engine from "./engine.ts"
+import { type Edit, type Fault, placesOf } from "./fault.ts"
+import * as processes from "./processes.ts"
+import * as severalEngines from "./severalEngines.ts"
+
+const editsOf = (fault: Fault): ReadonlyArray<Edit> => [fault, ...fault.also ?? []]
+
+describe.each([
+  { kind: "of one engine", faults: engine.faults, atLeast: 58 },
+  { kind: "of several engines", faults: severalEngines.faults, atLeast: 7 },
+  { kind: "of processes", faults: processes.faults, atLeast: 10 }
+])("deliberate faults $kind", ({ atLeast, faults }) => {
+  it("are kept in sufficient number", () => expect(faults.length).toBeGreaterThanOrEqual(atLeast))
+
+  it("have a name of their own", () => expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length))
+
+  it.each(faults)("$name: fits at one place", (fault) => {
+    for (const edit of editsOf(fault)) expect(placesOf(edit)).toHaveLength(1)
+  })
+})

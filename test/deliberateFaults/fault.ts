@@ -1,0 +1,89 @@
+/**
+ * Deliberate faults: small changes of `src` that a test must find. What a test cannot find it does not check.
+ *
+ * A fault names a function and an expression in it, not a line, so it lives on while files move.
+ */
+import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { cp, mkdtemp, rm, symlink } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+export interface Edit {
+  /** the name of the function, at the top level of its file */
+  readonly in: string
+  /** stands once in it; white space of any length is one */
+  readonly find: string
+  readonly replace: string
+}
+
+export interface Fault extends Edit {
+  readonly name: string
+  readonly also?: ReadonlyArray<Edit>
+}
+
+interface Place {
+  readonly file: string
+  readonly from: number
+  readonly to: number
+}
+
+/** from the line that declares it to the line that ends it: what is formatted by dprint has both in the first column */
+const bodyOf = (text: string, name: string): readonly [from: number, to: number] | undefined => {
+  const start = new RegExp(`^(?:export )?(?:default )?(?:const|function|class) ${name}\\b`, "m").exec(text)
+  if (start === null) return undefined
+  const next = /\n(?=\S)(?![)}\]])/.exec(text.slice(start.index + start[0].length))
+  return [start.index, next === null ? text.length : start.index + start[0].length + next.index]
+}
+
+const patternOf = (find: string): RegExp =>
+  new RegExp(find.trim().split(/\s+/).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+"), "g")
+
+/** Where an edit fits. */
+export const placesOf = ({ find, in: name }: Edit, folder = root): ReadonlyArray<Place> =>
+  globSync("src/**/*.ts", { cwd: folder }).flatMap((file) => {
+    const text = readFileSync(join(folder, file), "utf8")
+    const body = bodyOf(text, name)
+    if (body === undefined) return []
+    const [from, to] = body
+    return Array.from(text.slice(from, to).matchAll(patternOf(find)), ({ 0: found, index }): Place => ({
+      file,
+      from: from + index,
+      to: from + index + found.length
+    }))
+  })
+
+/** Puts a fault into the sources below a folder; throws unless each of its edits fits at one place. */
+export const apply = (fault: Fault, folder: string): void => {
+  for (const edit of [fault, ...fault.also ?? []]) {
+    const places = placesOf(edit, folder)
+    const [place] = places
+    if (place === undefined || places.length > 1) {
+      throw new Error(`"${fault.name}" fits at ${places.length} places in "${edit.in}": refit it, see test/README.md`)
+    }
+    const path = join(folder, place.file)
+    const text = readFileSync(path, "utf8")
+    writeFileSync(path, text.slice(0, place.from) + edit.replace + text.slice(place.to))
+  }
+}
+
+/** Runs something in a copy of the sources, and of some folders of tests, that has the fault. */
+export const withFault = async <A>(
+  fault: Fault,
+  folders: ReadonlyArray<string>,
+  run: (copy: string) => Promise<A>
+): Promise<A> => {
+  const copy = await mkdtemp(join(tmpdir(), "effect-cached-"))
+  try {
+    for (const part of ["src", "package.json", ...folders]) {
+      await cp(join(root, part), join(copy, part), { recursive: true })
+    }
+    await symlink(join(root, "node_modules"), join(copy, "node_modules"))
+    apply(fault, copy)
+    return await run(copy)
+  } finally {
+    await rm(copy, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,58 @@
+/** Deliberate faults that the consistency check between real processes finds. */
+import type { Fault } from "./fault.ts"
+
+export const faults: ReadonlyArray<Fault> = [
+  {
+    name: "a lease is not exclusive",
+    in: "leftOf",
+    find: "Math.max(0, Math.min(until - now, leaseMillis))",
+    replace: "Math.min(0, Math.max(until - now, leaseMillis))"
+  },
+  {
+    name: "a missing marker counts as unchanged",
+    in: "validityOf",
+    find: "if (now === version) continue",
+    replace: "if (now === undefined || now === version) continue"
+  },
+  {
+    name: "an answer older than a change is believed",
+    in: "applyChange",
+    find: "flight.changedWhileAsked = true",
+    replace: "flight.changedWhileAsked = false"
+  },
+  {
+    name: "an unanswered invalidation is believed",
+    in: "isPending",
+    find: "self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))",
+    replace: "self.all !== undefined || (self.ids.size < 0 && self.ids.has(id))"
+  },
+  {
+    name: "changes are ignored",
+    in: "poll",
+    find: "for (const change of changes) applyChange(self, change)",
+    replace: `for (const change of changes) if (change._tag === "Coherent") applyChange(self, change)`
+  },
+  { name: "no epoch step after a gap", in: "applyChange", find: `case "Gap":`, replace: "" },
+  { name: "no epoch step before a pause", in: "resume", find: "self.tagEpochs.epoch++", replace: "" },
+  {
+    name: "no generation guard",
+    in: "make",
+    find: "if (!leases.isCurrent(id, generation, now())) return false",
+    replace: ""
+  },
+  {
+    name: "no second local drop",
+    in: "invalidateTags",
+    find: `and was not yet distrusted
+self.mutations++
+TagEpochs.invalidate(self.tagEpochs, tags, mode)`,
+    replace: "and was not yet distrusted"
+  },
+  {
+    name: "tag versions are read after the load",
+    in: "write",
+    find: "const tags = yield* versionsOf(tier, budget, entry.tags, declaredTags(request), markers)",
+    replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(request)))
+const tags = yield* versionsOf(tier, budget, entry.tags, declaredTags(request), isFault(after) ? markers : after)`
+  }
+]

@@ -1,0 +1,42 @@
+/** Deliberate faults that seeded schedules of several engines on one store find. */
+import type { Fault } from "./fault.ts"
+
+export const faults: ReadonlyArray<Fault> = [
+  {
+    name: "changes are not heard",
+    in: "poll",
+    find: "for (const change of changes) applyChange(self, change)",
+    replace: "void changes.length"
+  },
+  { name: "gaps are ignored", in: "applyChange", find: `case "Gap":`, replace: "" },
+  {
+    name: "leases are not asked for",
+    in: "acquireLease",
+    find: "const isExclusive = request.options.lease ?? store.capabilities.shared",
+    replace: "const isExclusive = request.options.lease ?? false"
+  },
+  {
+    name: "leases are not exclusive",
+    in: "make",
+    find: "if (left === 0 || lease.owner === options.owner) {",
+    replace: "if (left < Infinity || lease.owner === options.owner) {"
+  },
+  {
+    name: "the journal is not believed",
+    in: "isPending",
+    find: "self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))",
+    replace: "self.all !== undefined && (self.ids.size > 0 && self.ids.has(id))"
+  },
+  {
+    name: "waits for ever",
+    in: "acquireLease",
+    find: "const join = !isExclusive || leftMillis <= 0",
+    replace: "const join = !isExclusive"
+  },
+  {
+    name: "what has ended is stored",
+    in: "make",
+    find: "if (!leases.isCurrent(id, generation, now())) return false",
+    replace: ""
+  }
+]

@@ -1,0 +1,92 @@
+/**
+ * Floors: imports point downwards only. Who knows the floor of a file knows what it may touch.
+ *
+ * One table says all of it; `ARCHITECTURE.md` explains it, `lint.test.ts` plants a violation of each kind.
+ */
+import { dirname, join } from "node:path/posix"
+
+const effect = /^effect\//
+const node = /^node:/
+const vocabulary = [effect, /^@noble\/hashes\//, /^msgpackr(\/|$)/]
+
+/** From the bottom. A file stands on the first floor that has it; `packages` are those that it may import. */
+const floors = [
+  {
+    name: "1 (vocabulary and ports)",
+    files: /^(Cache(Entry|Error|Event|Key)|Lock|Serializer|Store|Strategy|Ttl)\.ts$|^ports\/|^internal\/(?!engine\/)/,
+    packages: vocabulary
+  },
+  {
+    name: "2 (adapters)",
+    files: /^(stores|serializers|locks)\//,
+    packages: [...vocabulary, node],
+    // an adapter imports no other: only what those of its folder share, and what all that use SQLite share
+    shared: (from, to) => to.startsWith(`${from.split("/")[0]}/internal/`) || to.startsWith("stores/internal/sqlite")
+  },
+  { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
+  { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^cached\//, packages: [effect] },
+  { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
+  { name: "6 (surfaces)", files: /^CacheReactivity\.ts$|^testing\//, packages: [effect] }
+]
+
+/** The rooms of the engine, from the bottom. Those of one line do not know each other. */
+const rooms = [["telemetry"], ["memory"], ["storeTier"], ["flight"], ["invalidation"], ["engine.ts"], [
+  "read",
+  "operations"
+]]
+
+const roomOf = (file) => {
+  const [, room] = /^internal\/engine\/([^/]+)/.exec(file) ?? []
+  return room === undefined ? undefined : { room, level: rooms.findIndex((line) => line.includes(room)) }
+}
+
+/** The number of the floor that a file of `src` stands on, `-1` where it stands on none. */
+export const floorOf = (file) => floors.findIndex(({ files }) => files.test(file))
+
+const isBarrel = (specifier) => /^effect(\/(.*\/)?[a-z][^/]*)?$/.test(specifier)
+
+/** What is wrong with an import of a file of `src`, `undefined` where nothing is. */
+export const problemOf = (file, specifier) => {
+  const floor = floors[floorOf(file)]
+  if (floor === undefined) return `${file} stands on no floor: name it in test/lint/floors.js.`
+  if (!specifier.startsWith(".")) {
+    if (isBarrel(specifier)) {
+      return "Import the module itself (`import * as Effect from \"effect/Effect\"`), never a barrel."
+    }
+    return floor.packages.some((allowed) => allowed.test(specifier))
+      ? undefined
+      : `Floor ${floor.name} does not import ${specifier}.`
+  }
+  const to = join(dirname(file), specifier)
+  const above = floorOf(to)
+  if (above > floors.indexOf(floor)) return `Floor ${floor.name} does not import floor ${floors[above].name}.`
+  if (floors[above] === floor && floor.shared?.(file, to) === false) return "An adapter does not import another one."
+  const own = roomOf(file)
+  const other = roomOf(to)
+  if (own === undefined || other === undefined || own.room === other.room) return undefined
+  if (own.level < 0) return `${file} stands in no room: name it in test/lint/floors.js.`
+  return other.level < own.level ? undefined : `In the engine ${own.room} does not import ${other.room}.`
+}
+
+/** Reports imports and re-exports, of types too, that point upwards or sideways. */
+export const floorsRule = {
+  create: (context) => {
+    const [, folder, file] = /.*\/(src|examples)\/(.*)$/.exec(context.filename.replaceAll("\\", "/")) ?? []
+    if (folder === undefined) return {}
+    const check = ({ source }) => {
+      if (source?.type !== "Literal" || typeof source.value !== "string") return
+      const message = folder === "src"
+        ? problemOf(file, source.value)
+        : /\/src\//.test(source.value)
+        ? "An example imports effect-cached as a user does."
+        : undefined
+      if (message !== undefined) context.report({ node: source, message })
+    }
+    return {
+      ImportDeclaration: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      ImportExpression: check
+    }
+  }
+}

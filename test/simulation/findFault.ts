@@ -1,0 +1,32 @@
+/** Looks for a deliberate fault with seeded schedules. */
+import { execFile } from "node:child_process"
+import { join } from "node:path"
+import { type Fault, withFault } from "../deliberateFaults/fault.ts"
+import type { Failure, Swept } from "./sweep.ts"
+
+/** The first seed that finds a fault of one engine. */
+export const findFault = (fault: Fault, seeds: number): Promise<Failure | undefined> =>
+  find(fault, seeds, ["--workers", "1", "--stop"])
+
+/** The first seed that finds a fault of several engines on one store. */
+export const findFaultOfSeveral = (fault: Fault, seeds: number): Promise<Failure | undefined> =>
+  find(fault, seeds, ["--fleet"])
+
+const find = (fault: Fault, seeds: number, more: ReadonlyArray<string>): Promise<Failure | undefined> =>
+  withFault(
+    fault,
+    ["test/simulation", "test/deliberateFaults"],
+    async (copy) => (await simulateIn(copy, seeds, more)).failures[0]
+  )
+
+const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): Promise<Pick<Swept, "failures">> =>
+  new Promise((resolve, reject) => {
+    const args = ["--conditions=effect-cached-source", join(copy, "test/simulation/main.ts")]
+    execFile(
+      process.execPath,
+      [...args, "--seeds", String(seeds), ...more, "--json"],
+      // it ends with 1 where it finds something
+      (error, out) =>
+        out === "" ? reject(error ?? new Error("the simulation said nothing")) : resolve(JSON.parse(out) as Swept)
+    )
+  })
