@@ -231,16 +231,16 @@ export const touch = (key: AnyKey, ttl: Duration.Input): Effect.Effect<boolean, 
  * @since 0.1.0
  */
 export interface IncrementOptions {
-  /** 1 by default; may be negative */
+  /** a whole number, 1 by default; may be negative. 0 reads the counter, and creates none */
   readonly by?: number | undefined
-  /** how long the number lives, from where it is created; for ever by default */
+  /** how long the counter lives, from where it is created; for ever by default */
   readonly ttl?: Duration.Input | undefined
 }
 
 /**
- * Adds to a number that starts at 0, and answers the sum: one atomic step, across processes where the store is shared.
- * Numbers have names of their own, apart from keys. A number cannot be made up, so a store that fails is the caller's to
- * know (`StoreError`).
+ * Adds to a counter that starts at 0, and answers the sum: one atomic step, across processes where the store is shared.
+ * Counters have names of their own, apart from keys; `Cached.clear` empties them. A sum cannot be made up, so a store that
+ * fails is the caller's to know (`StoreError`); one past the safe integers fails with reason `OutOfRange`.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -260,8 +260,8 @@ export const increment = (
   withCaching((caching) => {
     refuseUnknown("Cached.increment", options ?? {}, ["by", "ttl"])
     const by = options?.by ?? 1
-    if (typeof name !== "string" || !Number.isFinite(by)) {
-      throw new CacheConfigError({ message: `Cached.increment takes a name and a finite number, not ${String(by)}` })
+    if (typeof name !== "string" || !Number.isSafeInteger(by)) {
+      throw new CacheConfigError({ message: `Cached.increment takes a name and a whole number, not ${String(by)}` })
     }
     return caching.increment(name, by, options?.ttl === undefined ? Infinity : toMillis(options.ttl))
   })

@@ -165,7 +165,12 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
     scan: (prefix) => tables().entries.scan(prefix),
     size: () => tables().entries.size(),
     clear: () => tables().entries.clear(),
-    increment: (...arguments_) => tables().increment(...arguments_),
+    counters: {
+      get: (name) => tables().counters.get(name),
+      set: (...arguments_) => tables().counters.set(...arguments_),
+      remove: (name) => tables().counters.remove(name),
+      clear: () => tables().counters.clear()
+    },
     tags: {
       version: (tag) => tables().tags.version(tag),
       markers: (...arguments_) => tables().tags.markers(...arguments_),

@@ -242,6 +242,7 @@ interface Turn {
 
 interface Order {
   readonly one: (id: string) => Turn
+  readonly many: (ids: ReadonlyArray<string>) => Turn
   readonly all: () => Turn
 }
 
@@ -249,16 +250,26 @@ interface Order {
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined
+  const one = (id: string): Turn => {
+    const mine = Latch.makeUnsafe()
+    const before = last.get(id) ?? lastForAll
+    last.set(id, mine)
+    return {
+      comes: before?.await ?? Effect.void,
+      passes: () => {
+        mine.openUnsafe()
+        if (last.get(id) === mine) last.delete(id)
+      }
+    }
+  }
   return {
-    one: (id) => {
-      const mine = Latch.makeUnsafe()
-      const before = last.get(id) ?? lastForAll
-      last.set(id, mine)
+    one,
+    many: (ids) => {
+      const turns = Array.from(new Set(ids), one)
       return {
-        comes: before?.await ?? Effect.void,
+        comes: Effect.forEach(turns, ({ comes }) => comes, { discard: true }),
         passes: () => {
-          mine.openUnsafe()
-          if (last.get(id) === mine) last.delete(id)
+          for (const { passes } of turns) passes()
         }
       }
     },
@@ -303,11 +314,32 @@ const over = (self: Self): Store => {
         turn: () => order.one(id)
       }),
     remove: (id) => ask(self, { operation: "remove", apply: store.remove(id), lost: done, turn: () => order.one(id) }),
+    setMany: (requests) =>
+      ask(self, {
+        operation: "set",
+        apply: store.setMany(requests),
+        lost: doneSilently,
+        turn: () => order.many(requests.map(({ id }) => id))
+      }),
+    removeMany: (ids) =>
+      ask(self, {
+        operation: "remove",
+        apply: store.removeMany(ids),
+        lost: { answer: ids.map(() => true) },
+        turn: () => order.many(ids)
+      }),
     touch: (id, options) =>
       ask(self, { operation: "touch", apply: store.touch(id, options), lost: done, turn: () => order.one(id) }),
     acquire: (id, options) => answered("acquire", store.acquire(id, options)),
+    acquireMany: (requests) => answered("acquire", store.acquireMany(requests)),
     commit: (id, generation, entry) =>
       ask(self, { operation: "commit", apply: store.commit(id, generation, entry), lost: done }),
+    commitMany: (requests) =>
+      ask(self, {
+        operation: "commit",
+        apply: store.commitMany(requests),
+        lost: { answer: requests.map(() => true) }
+      }),
     renew: (id, owner, leaseMillis) => answered("renew", store.renew(id, owner, leaseMillis)),
     release: (id, owner, note) => answered("release", store.release(id, owner, note)),
     markers: (tags) => answered("markers", store.markers(tags)),
@@ -317,6 +349,9 @@ const over = (self: Self): Store => {
     size: answered("size", store.size),
     clear: ask(self, { operation: "clear", apply: store.clear, lost: doneSilently, turn: order.all }),
     increment: (name, by, options) => answered("increment", store.increment(name, by, options)),
+    counter: (name) => answered("counter", store.counter(name)),
+    touchCounter: (name, expiresAt) => answered("touchCounter", store.touchCounter(name, expiresAt)),
+    removeCounter: (name) => answered("removeCounter", store.removeCounter(name)),
     changes: Stream.tap(store.changes, () => self.speaking.await),
     changesUnsafe: changesUnsafe && (() => {
       if (!self.faults.silent) return changesUnsafe()

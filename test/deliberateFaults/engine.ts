@@ -19,10 +19,8 @@ return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
   {
     name: "a closed cache loads",
     in: "joinOrStart",
-    find:
-      "const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)",
-    replace:
-      `const refused = self.closed && id === "" ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)`
+    find: "const refused = engine.closed",
+    replace: "const refused = engine.closed && id === \"\""
   },
   {
     name: "a failed condition replaces the value",
@@ -93,7 +91,7 @@ if (mode === "soft") return`
     in: "acknowledged",
     find: "const budget = budgetOf(tier, policy)",
     replace: `const budget = budgetOf(tier, policy)
-Pending.acknowledge(pending, item)`
+for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "annotated tags are ignored",
@@ -221,7 +219,7 @@ if (self.resuming) return`,
   {
     name: "commit is not guarded",
     in: "make",
-    find: "if (!leases.isCurrent(id, generation, now())) return false",
+    find: "if (!leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
   {

@@ -21,10 +21,7 @@ import { noCounters } from "./telemetry/counters.ts"
 import * as Log from "./telemetry/log.ts"
 
 /** The whole state of one cache, as one record: each room sees the part that it declares. What changes it is synchronous. */
-export interface Engine extends Flights {
-  /** of `increment`, where there is no store */
-  readonly numbers: Counters.Numbers
-}
+export interface Engine extends Flights {}
 
 export interface EngineOptions {
   readonly context: Context.Context<never>
@@ -52,7 +49,7 @@ export const make = (options: EngineOptions): Engine => {
     classes: new Map(),
     listeners: { events: undefined },
     hitsHaveEffects: false,
-    numbers: Counters.make(),
+    counters: Counters.make(),
     lastReadContext: undefined,
     context: options.context,
     mutations: 0,
@@ -92,6 +89,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   const { storeTier: tier } = self
   if (tier === undefined) return
   tier.tracker?.interruptUnsafe()
+  tier.follower?.interruptUnsafe()
   for (const releasing of tier.background) yield* Fiber.await(releasing)
   tier.replay?.interruptUnsafe()
   Pending.markAllUnsent(tier.pending)

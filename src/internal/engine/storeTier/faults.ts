@@ -13,6 +13,8 @@ export const isFault = (answer: unknown): answer is Fault =>
 /** counts it, and logs the first of an incident, which lasts until all that failed has succeeded again */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError): StoreError => {
   const { failing } = tier
+  // the store is right, and well: whose counter it is has to know
+  if (fault.reason === "OutOfRange") return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   if (fault.reason === "TooLarge") {

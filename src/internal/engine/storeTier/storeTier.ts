@@ -40,6 +40,8 @@ export interface StoreTier {
   readonly maxStalenessMillis: number
   /** asks the store what others did; none while there are no reads */
   tracker: Fiber.Fiber<unknown> | undefined
+  /** follows what the store pushes, where it does */
+  follower: Fiber.Fiber<unknown> | undefined
   /** when it was last told */
   polledAt: number
   /** it cannot be told now, or never: what is in memory is believed for the bound at most */
@@ -75,6 +77,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   warned: new Set(),
   background: new Set(),
   tracker: undefined,
+  follower: undefined,
   polledAt: 0,
   untracked: false,
   clearedAt: 0,
