@@ -19,10 +19,8 @@ return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
   {
     name: "a closed cache loads",
     in: "joinOrStart",
-    find:
-      "const refused = self.closed ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)",
-    replace:
-      `const refused = self.closed && id === "" ? new CacheClosed({ key: id }) : invalidity(self, request) ?? openTransaction(fiber, id)`
+    find: "const refused = engine.closed ? new CacheClosed({ key: id })",
+    replace: `const refused = engine.closed && id === "" ? new CacheClosed({ key: id })`
   },
   {
     name: "a failed condition replaces the value",

@@ -51,8 +51,8 @@ TagEpochs.invalidate(self.tagEpochs, tags, mode)`,
   {
     name: "tag versions are read after the load",
     in: "write",
-    find: "const tags = yield* versionsOf(tier, budget, entry.tags, declaredTags(request), markers)",
+    find: "const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), markers)",
     replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(request)))
-const tags = yield* versionsOf(tier, budget, entry.tags, declaredTags(request), isFault(after) ? markers : after)`
+const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), isFault(after) ? markers : after)`
   }
 ]
