@@ -2,11 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { faults } from "../deliberateFaults/processes.ts"
 import { linesOf } from "../processes/recording.ts"
 import type { Line } from "../processes/recording.ts"
 import { check } from "./check.ts"
-import { findFault } from "./findFault.ts"
 import { run } from "./run.ts"
 
 describe("processes that are killed, stopped and robbed", () => {
@@ -24,18 +22,6 @@ describe("processes that are killed, stopped and robbed", () => {
       rmSync(folder, { recursive: true, force: true })
     }
   })
-})
-
-// Schedules of real processes are never the same twice: in here stand those that show within seconds. All of them are
-// looked for by `npm run consistency -- --faults`.
-const quick = new Set(["a missing marker counts as unchanged", "changes are ignored", "no generation guard"])
-
-describe("deliberate faults", () => {
-  it.each(faults.filter(({ name }) => quick.has(name)))(
-    "$name: is found",
-    async (fault) => expect(await findFault(fault)).toBeDefined(),
-    240_000
-  )
 })
 
 describe("the checker", () => {

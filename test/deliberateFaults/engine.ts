@@ -4,6 +4,7 @@ import type { Fault } from "./fault.ts"
 export const faults: ReadonlyArray<Fault> = [
   {
     name: "a batch answers for the wrong key",
+    sought: "always",
     in: "make",
     find: "if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
     replace:
@@ -19,8 +20,8 @@ return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
   {
     name: "a closed cache loads",
     in: "joinOrStart",
-    find: "const refused = engine.closed",
-    replace: "const refused = engine.closed && id === \"\""
+    find: "const refused = engine.closed ? new CacheClosed({ key: id })",
+    replace: `const refused = engine.closed && id === "" ? new CacheClosed({ key: id })`
   },
   {
     name: "a failed condition replaces the value",
@@ -30,6 +31,7 @@ return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
   },
   {
     name: "a failed load removes the value",
+    sought: "always",
     in: "reportFailure",
     find: "if (flight.isLoading) flight.counters.loadFailures++",
     replace: `if (flight.isLoading) flight.counters.loadFailures++
@@ -43,6 +45,7 @@ Memory.remove(self.memory, flight.id, "invalidated")`
   },
   {
     name: "a leaving waiter interrupts the others",
+    sought: "always",
     in: "stopIfUnattended",
     find: "if (flight.callers.size > 0 || flight.exit !== undefined) return",
     replace: "if (flight.exit !== undefined) return"
@@ -172,7 +175,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
     find: "if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined",
     replace: "if (Exit.isFailure(exit) && !isCacheable(exit.cause)) return undefined"
   },
-  { name: "invalidate does not detach", in: "forget", find: "detach(self, id)", replace: "" },
+  { name: "invalidate does not detach", sought: "always", in: "forget", find: "detach(self, id)", replace: "" },
   {
     name: "joins what is older than a tag",
     in: "joinable",
@@ -243,6 +246,7 @@ if (self.resuming) return`,
   { name: "refreshes have no limit", in: "startRefresh", find: "limitUnattended(self, flight)", replace: "" },
   {
     name: "refreshes run twice",
+    sought: "always",
     in: "enqueue",
     find: "if (self.closed || self.flights.has(id) || isThrottled(self, request, id, now)) return",
     replace: "if (self.closed || isThrottled(self, request, id, now)) return"
@@ -296,6 +300,7 @@ unregister(self, flight)`
   },
   {
     name: "the store budget is per step",
+    sought: "always",
     in: "ask",
     find: "budget.leftMillis -= monotonicMillis(clock) - startedAt",
     replace: ""
@@ -330,7 +335,7 @@ unregister(self, flight)`
     find: "return isLive && entry.writeId === condition.writeId",
     replace: `return isLive && condition.writeId !== ""`
   },
-  { name: "waiters are not cleared", in: "resumeAll", find: "next.callers.clear()", replace: "" },
+  { name: "waiters are not cleared", sought: "always", in: "resumeAll", find: "next.callers.clear()", replace: "" },
   {
     name: "what is softened is served by any strategy",
     in: "decideAt",

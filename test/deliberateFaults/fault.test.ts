@@ -1,3 +1,4 @@
+/** Every deliberate fault fits the sources as they are, at one place. */
 import { describe, expect, it } from "@effect/vitest"
 import * as engine from "./engine.ts"
 import { type Edit, type Fault, placesOf } from "./fault.ts"
@@ -12,6 +13,9 @@ describe.each([
   { kind: "of processes", faults: processes.faults, atLeast: 10 }
 ])("deliberate faults $kind", ({ atLeast, faults }) => {
   it("are kept in sufficient number", () => expect(faults.length).toBeGreaterThanOrEqual(atLeast))
+
+  it("are looked for by every run of the tests, at least one", () =>
+    expect(faults.some(({ sought }) => sought === "always")).toBe(true))
 
   it("have a name of their own", () => expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length))
 

@@ -22,7 +22,16 @@ export interface Edit {
 export interface Fault extends Edit {
   readonly name: string
   readonly also?: ReadonlyArray<Edit>
+  /**
+   * When it is looked for: `"always"` by `npm test` (one of each kind, found within a few seeds), `"by hand"` only by
+   * `npm run consistency -- --faults` (it may take minutes), else by `.ci/run` and with `ALL_FAULTS=1`.
+   */
+  readonly sought?: "always" | "by hand"
 }
+
+/** What this run of the tests looks for. */
+export const soughtOf = (faults: ReadonlyArray<Fault>): ReadonlyArray<Fault> =>
+  faults.filter(({ sought }) => process.env["ALL_FAULTS"] === "1" ? sought !== "by hand" : sought === "always")
 
 interface Place {
   readonly file: string

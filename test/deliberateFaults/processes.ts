@@ -4,6 +4,7 @@ import type { Fault } from "./fault.ts"
 export const faults: ReadonlyArray<Fault> = [
   {
     name: "a lease is not exclusive",
+    sought: "by hand",
     in: "leftOf",
     find: "Math.max(0, Math.min(until - now, leaseMillis))",
     replace: "Math.min(0, Math.max(until - now, leaseMillis))"
@@ -16,24 +17,33 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "an answer older than a change is believed",
+    sought: "by hand",
     in: "applyChange",
     find: "flight.changedWhileAsked = true",
     replace: "flight.changedWhileAsked = false"
   },
   {
     name: "an unanswered invalidation is believed",
+    sought: "by hand",
     in: "isPending",
     find: "self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))",
     replace: "self.all !== undefined || (self.ids.size < 0 && self.ids.has(id))"
   },
   {
     name: "changes are ignored",
+    sought: "always",
     in: "poll",
     find: "for (const change of changes) applyChange(self, change)",
     replace: `for (const change of changes) if (change._tag === "Coherent") applyChange(self, change)`
   },
-  { name: "no epoch step after a gap", in: "applyChange", find: `case "Gap":`, replace: "" },
-  { name: "no epoch step before a pause", in: "resume", find: "self.tagEpochs.epoch++", replace: "" },
+  { name: "no epoch step after a gap", sought: "by hand", in: "applyChange", find: `case "Gap":`, replace: "" },
+  {
+    name: "no epoch step before a pause",
+    sought: "by hand",
+    in: "resume",
+    find: "self.tagEpochs.epoch++",
+    replace: ""
+  },
   {
     name: "no generation guard",
     in: "make",
@@ -42,6 +52,7 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "no second local drop",
+    sought: "by hand",
     in: "invalidateTags",
     find: `and was not yet distrusted
 self.mutations++
@@ -50,6 +61,7 @@ TagEpochs.invalidate(self.tagEpochs, tags, mode)`,
   },
   {
     name: "tag versions are read after the load",
+    sought: "by hand",
     in: "write",
     find: "const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), markers)",
     replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(request)))

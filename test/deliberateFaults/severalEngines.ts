@@ -11,6 +11,7 @@ export const faults: ReadonlyArray<Fault> = [
   { name: "gaps are ignored", in: "applyChange", find: `case "Gap":`, replace: "" },
   {
     name: "leases are not asked for",
+    sought: "always",
     in: "acquireLease",
     find: "const isExclusive = request.options.lease ?? store.capabilities.shared",
     replace: "const isExclusive = request.options.lease ?? false"

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { execFile, spawnSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { withAssertions } from "./assertions.ts"
 import { type Block, blocks } from "./blocks.ts"
+import { runBlocks } from "./runBlocks.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 // Inside the repository, so that blocks import `effect-cached` by its name.
@@ -26,42 +27,50 @@ const write = (all: ReadonlyArray<Block>, name: string): string => {
 }
 
 /** The compiler's errors by the block's file name. */
-const typeErrors = (target: string): (block: Block) => string => {
-  const tsc = join(root, "node_modules/typescript/bin/tsc")
-  const run = spawnSync(process.execPath, [tsc, "-p", ".", "--pretty", "false"], { cwd: target, encoding: "utf8" })
-  if (run.status !== 0 && !run.stdout.includes("error TS")) throw new Error(run.stdout + run.stderr)
-  const messages = run.stdout.split(/\n(?=\S)/)
-  return (block) => {
-    const name = nameOf(block)
-    return messages.filter((message) => message.startsWith(`${name}(`))
-      .map((message) => message.replace(`${name}(`, `${block.file}(`)).join("\n")
+const typeErrors = (target: string): Promise<(block: Block) => string> =>
+  new Promise((resolve, reject) => {
+    const tsc = join(root, "node_modules/typescript/bin/tsc")
+    execFile(process.execPath, [tsc, "-p", ".", "--pretty", "false"], { cwd: target }, (error, stdout, stderr) => {
+      if (error !== null && !stdout.includes("error TS")) return reject(new Error(stdout + stderr))
+      const messages = stdout.split(/\n(?=\S)/)
+      resolve((block) => {
+        const name = nameOf(block)
+        return messages.filter((message) => message.startsWith(`${name}(`))
+          .map((message) => message.replace(`${name}(`, `${block.file}(`)).join("\n")
+      })
+    })
+  })
+
+const pathOf = (target: string, block: Block): string => join(target, "run", nameOf(block))
+
+/** What is wrong with arrows of a block; else the block is made ready to run. */
+const prepare = (target: string, block: Block): string => {
+  try {
+    writeFileSync(pathOf(target, block), withAssertions(block.file, block.code))
+    return ""
+  } catch (error) {
+    return (error as Error).message
   }
 }
 
-/** Runs a block in a process of its own; gives what it complained about. */
-const complaints = (target: string, block: Block): Promise<string> => {
-  const path = join(target, "run", nameOf(block))
-  writeFileSync(path, withAssertions(block.file, block.code))
-  const args = ["--conditions=effect-cached-source", "--import", join(root, "test/docs/runtime.ts"), path]
-  return new Promise((done) =>
-    execFile(
-      process.execPath,
-      args,
-      { cwd: root, timeout: 60_000 },
-      (error, stdout, stderr) =>
-        done(
-          error === null
-            ? stderr
-            : `${block.file}:${block.line}: this block fails\n${stderr || stdout || error.message}`
-        )
-    )
-  )
-}
-
+/** Checks and runs blocks; gives what each complains about. */
 const verify = (all: ReadonlyArray<Block>, name: string): (block: Block) => Promise<string> => {
   const target = write(all, name)
-  const errorsOf = typeErrors(target)
-  return async (block) => errorsOf(block) || (block.mode === "run" ? await complaints(target, block) : "")
+  const run = async () => {
+    const errorsOf = await typeErrors(target)
+    const wrong = new Map(
+      all.map((block) => [block, errorsOf(block) || (block.mode === "run" ? prepare(target, block) : "")])
+    )
+    const ready = all.filter((block) => block.mode === "run" && wrong.get(block) === "")
+    const ended = await runBlocks(ready.map((block) => pathOf(target, block)), join(target, "report"))
+    return (block: Block): string => {
+      const result = ended.get(pathOf(target, block))
+      if (result === undefined) return wrong.get(block)!
+      return result.ok ? result.said : `${block.file}:${block.line}: this block fails\n${result.said}`
+    }
+  }
+  let complaints: Promise<(block: Block) => string> | undefined
+  return async (block) => (await (complaints ??= run()))(block)
 }
 
 const blocksOf = (file: string): ReadonlyArray<Block> => blocks(file, readFileSync(join(root, file), "utf8"))
@@ -110,6 +119,47 @@ describe.concurrent("the runner of documentation", { timeout: 120_000 }, () => {
     ["a type error", "page.md(5,7): error TS2322", fence("", `const one: number = "1"`)],
     ["a thrown error", "page.md:3: this block fails", fence(`throw new Error("no")`)],
     ["a block that must not run", "", fence(`throw new Error("no")`).replace("```ts", "```ts no-run")],
+    // many blocks share a process, in this order: nothing of one is seen by the next
+    [
+      "a block that ends its process",
+      `page.md:5: this "// =>" was never reached`,
+      fence("process.exit()", "1 // => 1")
+    ],
+    ["a block that kills its process", "its process ended with SIGKILL", fence(`process.kill(process.pid, "SIGKILL")`)],
+    ["a block that never ends", "never comes", fence("await new Promise(() => {})", "export {}")],
+    ["an error after a while", "Error: later", fence(`setTimeout(() => { throw new Error("later") }, 5)`)],
+    ["a rejection", "Error: no", fence(`void Promise.reject(new Error("no"))`)],
+    ["an exit code", "page.md:3: this block fails", fence("process.exitCode = 3")],
+    ["a printed error", "oh no", fence(`console.error("oh no")`)],
+    ["a warning", "Warning: careful", fence(`process.emitWarning("careful")`)],
+    [
+      "a block that leaves much behind",
+      "",
+      fence(
+        `import { channel } from "node:diagnostics_channel"`,
+        `Reflect.set(globalThis, "leftover", channel.name)`,
+        "Math.random = () => 4",
+        "console.log = () => {}",
+        `process.env["LEFTOVER"] = "1"`,
+        `process.chdir("test")`,
+        `process.on("SIGTERM", () => {})`,
+        `setInterval(() => console.error("late"), 10).unref()`
+      )
+    ],
+    [
+      "a block after it, which sees nothing of that",
+      "",
+      fence(
+        `import { existsSync } from "node:fs"`,
+        `Reflect.has(globalThis, "leftover") // => false`,
+        "Math.random() < 1 // => true",
+        `String(console.log).includes("() => {}") // => false`,
+        `process.env["LEFTOVER"] // => undefined`,
+        `existsSync("package.json") // => true`,
+        `process.listenerCount("SIGTERM") // => 0`,
+        "await new Promise((resume) => setTimeout(resume, 50))"
+      )
+    ],
     [
       "a JSDoc example",
       "page.md:4: expected 2, got 1",
@@ -121,7 +171,7 @@ describe.concurrent("the runner of documentation", { timeout: 120_000 }, () => {
 
   cases.forEach(([name, complaint], index) => {
     it(`${complaint === "" ? "accepts" : "refuses"} ${name}`, async () => {
-      const actual = await complain(written[index]!).catch((error: Error) => error.message)
+      const actual = await complain(written[index]!)
       if (complaint === "") expect(actual).toBe("")
       else expect(actual).toContain(complaint.replace("page", `page${index}`))
     })

@@ -9,7 +9,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { tempDirectory } from "../support/tempDirectory.ts"
-import { inVirtualTime } from "./virtualTime.ts"
+import { inVirtualTime } from "../support/virtualTime.ts"
 
 const options = { lease: "3 seconds", wait: "1 minute" } as const
 const once = { lease: "3 seconds", wait: 0 } as const

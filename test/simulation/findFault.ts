@@ -10,7 +10,7 @@ export const findFault = (fault: Fault, seeds: number): Promise<Failure | undefi
 
 /** The first seed that finds a fault of several engines on one store. */
 export const findFaultOfSeveral = (fault: Fault, seeds: number): Promise<Failure | undefined> =>
-  find(fault, seeds, ["--fleet"])
+  find(fault, seeds, ["--fleet", "--stop"])
 
 const find = (fault: Fault, seeds: number, more: ReadonlyArray<string>): Promise<Failure | undefined> =>
   withFault(

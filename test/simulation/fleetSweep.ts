@@ -1,7 +1,7 @@
 /** Many seeds of several processes, one after another. */
 import { simulateFleet } from "./fleet.ts"
 import { type Counts, noCounts } from "./fleetRules.ts"
-import type { Failure } from "./sweep.ts"
+import type { Failure, Range } from "./sweep.ts"
 
 export interface FleetSwept {
   readonly counts: Counts
@@ -9,7 +9,7 @@ export interface FleetSwept {
 }
 
 export const sweepFleet = (
-  { from, to }: { readonly from: number; readonly to: number },
+  { from, stopAtFirst, to }: Omit<Range, "store">,
   before: FleetSwept = { counts: noCounts(), failures: [] }
 ): FleetSwept => {
   const counts = { ...before.counts }
@@ -18,7 +18,9 @@ export const sweepFleet = (
     const result = simulateFleet({ seed })
     for (const what of Object.keys(counts) as Array<keyof Counts>) counts[what] += result.counts[what]
     const rule = result.violations[0]
-    if (rule !== undefined) failures.push({ seed, rule })
+    if (rule === undefined) continue
+    failures.push({ seed, rule })
+    if (stopAtFirst === true) break
   }
   return { counts, failures }
 }

@@ -6,14 +6,15 @@
  *     npm run simulate -- --seed 123              one again, with its log
  *     npm run simulate -- --store async           over this store only: none, sync, async, derived
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
- *     npm run simulate -- --faults                every deliberate fault of one engine must be found
+ *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several engines
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { faults } from "../deliberateFaults/engine.ts"
-import { findFault } from "./findFault.ts"
+import * as engine from "../deliberateFaults/engine.ts"
+import * as severalEngines from "../deliberateFaults/severalEngines.ts"
+import { findFault, findFaultOfSeveral } from "./findFault.ts"
 import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"
 import type { Config } from "./model.ts"
@@ -92,7 +93,7 @@ const many = async (): Promise<void> => {
 const fleet = (): void => {
   const from = Number(args.from)
   const startedAt = performance.now()
-  const { counts, failures } = sweepFleet({ from, to: from + Number(args.seeds) })
+  const { counts, failures } = sweepFleet({ from, to: from + Number(args.seeds), stopAtFirst: args.stop })
   const seconds = (performance.now() - startedAt) / 1000
   process.exitCode = failures.length === 0 ? 0 : 1
   if (args.json) return console.log(JSON.stringify({ counts, failures }))
@@ -116,10 +117,12 @@ const report = (swept: Swept): void => {
 }
 
 const all = async (): Promise<void> => {
+  const { faults } = args.fleet ? severalEngines : engine
+  const find = args.fleet ? findFaultOfSeveral : findFault
   const left = [...faults]
   const next = async (): Promise<void> => {
     for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
-      const found = await findFault(fault, Number(args.seeds)).catch((error: unknown) => String(error))
+      const found = await find(fault, Number(args.seeds)).catch((error: unknown) => String(error))
       const isFound = typeof found === "object"
       if (!isFound) process.exitCode = 1
       console.log(`${fault.name.padEnd(45)} ${isFound ? `seed ${found.seed}: ${found.rule}` : found ?? "NOT FOUND"}`)

@@ -1,243 +1,144 @@
-/** A store that pushes what others do: the engine follows it, and what it cannot follow it does not believe for long. */
+/** What a cache does while it cannot hear what other processes do to its store. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Queue, References, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Context, Effect, Exit, Layer } from "effect"
+import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 
-type Pushed = Store.Change | "fail" | "end"
-
-/** A storage of several programs; each store over it listens to a queue of its own. */
-const pushing = () => {
-  const entries = new Map<string, CacheEntry.Stored>()
-  const queues: Array<Queue.Queue<Pushed>> = []
-  const down = new StoreError({ store: "pushing", operation: "changes", reason: "Unavailable" })
-  const counts = { gets: 0, listened: 0 }
-  const store = Store.make({
-    name: "pushing",
-    get: (id) =>
-      Effect.sync(() => {
-        counts.gets++
-        return entries.get(id)
-      }),
-    set: (id, entry) => Effect.sync(() => void entries.set(id, entry)),
-    remove: (id) => Effect.sync(() => entries.delete(id)),
-    clear: Effect.sync(() => entries.clear()),
-    changes: Stream.unwrap(Effect.gen(function*() {
-      counts.listened++
-      const queue = yield* Queue.unbounded<Pushed>()
-      queues.push(queue)
-      return Stream.fromQueue(queue).pipe(
-        Stream.takeWhile((pushed) => pushed !== "end"),
-        Stream.mapEffect((pushed) => pushed === "fail" ? Effect.fail(down) : Effect.succeed(pushed as Store.Change))
-      )
-    }))
-  })
-  // to who listened last; applied when everything else waits
-  const push = (...changes: ReadonlyArray<Pushed>) =>
-    Effect.andThen(
-      Effect.sync(() => {
-        for (const change of changes) Queue.offerUnsafe(queues.at(-1)!, change)
-      }),
-      Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
-    )
-  const build = (options?: CacheLayer.LayerOptions) =>
-    Effect.map(
-      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store)))),
-      (context) => Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching))
-    )
-  return { build, counts, entries, push }
-}
-
-const coherent: Store.Change = { _tag: "Coherent" }
-
-/** Reads a value of which another process makes a new one each time. */
-const counting = (options?: { readonly tags?: ReadonlyArray<string> }) => {
-  const origin = { value: 1 }
-  const read = Effect.sync(() => origin.value).pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
-  return { origin, read }
-}
-
-/** What another process does: a value of its own in the store, and the change pushed. */
-const elsewhere = (
-  { entries, push }: ReturnType<typeof pushing>,
-  change: Store.Change
-) =>
-  Effect.andThen(
-    Effect.sync(() => entries.clear()),
-    push(change)
+/** A store of several programs that tells nobody what the others do; it can go down. */
+const silent = () => {
+  const store = MemoryStore.make()
+  const state = { isDown: false, sizeLimit: Infinity }
+  const failing = (operation: string, reason: "Unavailable" | "TooLarge") =>
+    Effect.fail(new StoreError({ store: "silent", operation, reason }))
+  const guarded = <A>(operation: string, effect: Effect.Effect<A, StoreError>) =>
+    Effect.suspend(() => state.isDown ? failing(operation, "Unavailable") : effect)
+  const shared: Store.Store = {
+    ...store,
+    capabilities: { shared: true, changes: false },
+    getUnsafe: undefined as never,
+    get: (...input) => guarded("get", store.get(...input)),
+    acquire: (...input) => guarded("acquire", store.acquire(...input)),
+    commit: (id, generation, entry) =>
+      entry.payload.length > state.sizeLimit
+        ? failing("commit", "TooLarge")
+        : guarded("commit", store.commit(id, generation, entry)),
+    set: (...input) => guarded("set", store.set(...input))
+  }
+  const program = Effect.map(
+    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))),
+    (context) => Context.get(context, Caching.Caching)
   )
+  return { state, program }
+}
 
-describe("a store that pushes changes is followed", () => {
-  const changes: ReadonlyArray<Store.Change> = [
-    { _tag: "Changed", id: "k" },
-    { _tag: "TagChanged", tag: "t" },
-    { _tag: "AllChanged" },
-    { _tag: "Gap" }
-  ]
-
-  it.effect.each(changes)("$_tag: what memory has is not served any more", (change) =>
+describe("while others cannot be heard", () => {
+  it.effect("a strict reader does not believe memory (bound 0), all others do", () =>
     Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting({ tags: ["t"] })
-      yield* storage.push(coherent)
-      expect(yield* within(read)).toBe(1)
-      origin.value = 2
-      expect(yield* within(read)).toBe(1)
-      yield* elsewhere(storage, change)
-      expect(yield* within(read)).toBe(2)
+      const { program } = silent()
+      const [here, there] = [yield* program, yield* program]
+      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const within = Effect.provideService(Caching.Caching, here)
+      expect(yield* within(read)).toBe("loaded")
+      yield* Effect.provideService(Cached.set("k", "set by another"), Caching.Caching, there)
+      expect(yield* within(read)).toBe("loaded")
+      expect(yield* within(CachePolicy.strict(read))).toBe("set by another")
+      expect(yield* within(CachePolicy.strict(Cached.getOption("k")))).toMatchObject({ value: "set by another" })
     }))
 
-  it.effect("a change of another id, or of another tag, leaves it", () =>
+  it.effect("a strict reader fails with the store, though memory has a value", () =>
     Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting({ tags: ["t"] })
-      yield* storage.push(coherent)
+      const { program, state } = silent()
+      const within = Effect.provideService(Caching.Caching, yield* program)
+      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
       yield* within(read)
-      origin.value = 2
-      yield* storage.push({ _tag: "Changed", id: "other" }, { _tag: "TagChanged", tag: "other" })
-      expect(yield* within(read)).toBe(1)
+      state.isDown = true
+      expect(yield* within(read)).toBe("loaded")
+      const exit = yield* Effect.exit(within(CachePolicy.strict(read)))
+      expect(Exit.isFailure(exit) && exit.cause.reasons[0]).toMatchObject({ error: { _tag: "StoreError" } })
     }))
 
-  it.effect("memory is believed for as long as its entries live", () =>
+  it.effect("what was being loaded when memory was given up is not believed for another bound", () =>
     Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build({ maxStaleness: "10 seconds" })
-      const { read } = counting()
-      yield* storage.push(coherent)
-      yield* within(read)
-      const { gets } = storage.counts
-      for (let i = 0; i < 10; i++) {
-        yield* TestClock.adjust("5 seconds")
-        expect(yield* within(read)).toBe(1)
-      }
-      expect(storage.counts.gets).toBe(gets)
-    }))
-
-  it.effect("a load that runs when its id changes elsewhere answers its callers, and is kept nowhere", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      yield* storage.push(coherent)
-      let n = 0
-      const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl({ key: "k", ttl: "1 hour" }))
-      const reading = yield* Effect.forkChild(within(slow), { startImmediately: true })
-      yield* storage.push({ _tag: "Changed", id: "k" })
-      yield* TestClock.adjust("1 second")
-      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: 1 })
-      expect(yield* within(Cached.getOption("k"))).toMatchObject({ _tag: "None" })
-    }))
-})
-
-describe("while it cannot be followed", () => {
-  it.effect("before Coherent memory is believed for maxStaleness", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build({ maxStaleness: "10 seconds" })
-      const { origin, read } = counting()
-      yield* within(read)
-      origin.value = 2
-      storage.entries.clear()
-      yield* TestClock.adjust("9 seconds")
-      expect(yield* within(read)).toBe(1)
-      yield* TestClock.adjust("1 second")
-      expect(yield* within(read)).toBe(2)
-    }))
-
-  it.effect("what was loaded before Coherent stays out of memory, and its loads are joined", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
+      const { program, state } = silent()
+      const within = Effect.provideService(Caching.Caching, yield* program)
+      state.isDown = true
       let loads = 0
-      const slow = Effect.sync(() => ++loads).pipe(Effect.delay("1 second"), Cached.ttl({ key: "k", ttl: "1 hour" }))
-      const first = yield* Effect.forkChild(within(slow), { startImmediately: true })
-      yield* storage.push(coherent)
-      const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      const load = (millis: number) =>
+        within(
+          Effect.sync(() => ++loads).pipe(
+            Effect.delay(millis),
+            Cached.ttl({ key: "slow", ttl: "1 hour" }),
+            Effect.forkChild
+          )
+        )
+      // reads keep it listening; after the bound (10 seconds) it gives up what is in memory
+      const read = Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+      const reading = yield* within(Effect.forkChild(Effect.forever(Effect.delay(read, "1 second"))))
+      yield* TestClock.adjust("9 seconds")
+      const across = yield* load(5000)
+      yield* TestClock.adjust("5 seconds")
+      expect(across.pollUnsafe()).toEqual(Exit.succeed(1))
+      const anew = yield* load(1000)
       yield* TestClock.adjust("1 second")
-      expect([first.pollUnsafe(), second.pollUnsafe()]).toMatchObject([{ value: 1 }, { value: 1 }])
-      const { gets } = storage.counts
-      expect(yield* within(slow)).toBe(1)
-      expect(storage.counts.gets).toBe(gets + 1)
-    }))
-
-  it.effect.each(["fail", "end"] as const)(
-    "a stream that has come to its %s: believed for maxStaleness, then read again",
-    (how) =>
-      Effect.gen(function*() {
-        const storage = pushing()
-        const within = yield* storage.build({ maxStaleness: "10 seconds" })
-        const { origin, read } = counting()
-        yield* storage.push(coherent)
-        yield* within(read)
-        // the timer has been running for a while, and counts anew
-        yield* TestClock.adjust("7 seconds")
-        yield* within(read)
-        yield* storage.push(how)
-        origin.value = 2
-        storage.entries.clear()
-        yield* TestClock.adjust("9 seconds")
-        expect(yield* within(read)).toBe(1)
-        yield* TestClock.adjust("1 second")
-        expect(yield* within(read)).toBe(2)
-      }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
-  )
-
-  it.effect("it is listened to again, and what was missed is read again", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting()
-      yield* storage.push(coherent)
-      yield* within(read)
-      yield* storage.push("fail")
-      origin.value = 2
-      storage.entries.clear()
+      expect(anew.pollUnsafe()).toEqual(Exit.succeed(2))
+      const kept = yield* load(1000)
       yield* TestClock.adjust("1 second")
-      expect(storage.counts.listened).toBe(2)
-      expect(yield* within(read)).toBe(1)
-      yield* storage.push(coherent)
-      expect(yield* within(read)).toBe(2)
-      yield* TestClock.adjust("1 hour")
-    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
-
-  it.effect("a store that fails again and again is asked more and more seldom", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      yield* storage.build()
-      for (let second = 0; second < 600; second++) {
-        yield* storage.push("fail")
-        yield* TestClock.adjust("1 second")
-      }
-      expect(storage.counts.listened).toBeLessThan(60)
-      expect(storage.counts.listened).toBeGreaterThan(15)
-    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
-
-  it.effect("strict readers ask the store", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting()
-      yield* within(read)
-      origin.value = 2
-      storage.entries.clear()
-      expect(yield* within(CachePolicy.strict(read))).toBe(2)
-      yield* storage.push(coherent)
-      yield* within(read)
-      origin.value = 3
-      storage.entries.clear()
-      expect(yield* within(CachePolicy.strict(read))).toBe(2)
+      expect(kept.pollUnsafe()).toEqual(Exit.succeed(2))
+      reading.interruptUnsafe()
     }))
 })
 
-describe("closing", () => {
-  it.effect("ends the listening", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      yield* Effect.scoped(Effect.andThen(storage.build(), Effect.yieldNow))
-      yield* storage.push("fail")
-      yield* TestClock.adjust("1 hour")
-      expect(storage.counts.listened).toBe(1)
-    }))
-})
+it.effect("a value that is too large is no incident of its store", () =>
+  Effect.gen(function*() {
+    const { program, state } = silent()
+    const within = Effect.provideService(Caching.Caching, yield* program)
+    state.sizeLimit = 10
+    let loads = 0
+    const read = (key: string, value: string) =>
+      within(Effect.sync(() => (loads++, value)).pipe(Cached.ttl({ key, ttl: "1 hour" })))
+    const large = "x".repeat(100)
+    for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
+    for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
+    expect(loads).toBe(2)
+    expect((yield* within(Cached.stats)).storeFailures).toBe(2)
+    expect(yield* within(read("small", "x"))).toBe("x")
+  }))
+
+it.effect("what the store had before it was told of a tag's invalidation is not believed after that", () =>
+  Effect.gen(function*() {
+    const memory = MemoryStore.make()
+    let lateMillis = 0
+    const store: Store.Store = {
+      ...memory,
+      capabilities: memory.capabilities,
+      getUnsafe: undefined as never,
+      // answers late, with what it had when it was asked
+      get: (...input) => Effect.tap(memory.get(...input), () => Effect.sleep(lateMillis)),
+      invalidateTags: (...input) => Effect.delay(memory.invalidateTags(...input), 10)
+    }
+    const program = Effect.map(
+      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))),
+      (context) => Context.get(context, Caching.Caching)
+    )
+    let loads = 0
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+    expect(yield* Effect.provideService(read, Caching.Caching, yield* program)).toBe(1)
+
+    // another program, which has nothing in memory
+    const within = Effect.provideService(Caching.Caching, yield* program)
+    lateMillis = 20
+    const invalidating = yield* within(Effect.forkChild(Cached.invalidateTag("t"), { startImmediately: true }))
+    yield* TestClock.adjust(5)
+    const during = yield* within(Effect.forkChild(read, { startImmediately: true }))
+    yield* TestClock.adjust(6)
+    expect(invalidating.pollUnsafe()).toBeDefined()
+    const after = yield* within(Effect.forkChild(read, { startImmediately: true }))
+    yield* TestClock.adjust(100)
+    // whether it joins the other's load is of no consequence
+    expect(after.pollUnsafe()).toEqual(Exit.succeed(loads))
+    expect(loads).toBeGreaterThan(1)
+    expect(during.pollUnsafe()).toBeDefined()
+    expect(yield* within(read)).toBe(loads)
+  }))

@@ -1,0 +1,946 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, ended, fakeStore, over, settle, start, within } from "../promises/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+class Down extends Data.TaggedError("Down") {}
+
+interface Behaviour {
+  delay?: number
+  fails?: boolean
+  /** these fail by themselves */
+  bad?: ReadonlyArray<number>
+}
+
+/** A lookup that notes what it is asked for, and answers with the number of its call. */
+const counting = (behaviour: Behaviour = {}) => {
+  const calls: Array<ReadonlyArray<number>> = []
+  const notes = { ended: 0, interrupted: 0 }
+  const lookup = (keys: ReadonlyArray<User>): Effect.Effect<ReadonlyArray<Exit.Exit<string, string>>, Down> =>
+    Effect.suspend(() => {
+      const n = calls.push(keys.map(({ id }) => id))
+      const { bad = [], delay = 0, fails = false } = behaviour
+      const answers = keys.map(({ id }) => bad.includes(id) ? Exit.fail(`bad ${id}`) : Exit.succeed(`${id}#${n}`))
+      const work = delay === 0 ? Effect.void : Effect.sleep(delay)
+      return work.pipe(
+        Effect.andThen(Effect.suspend(() => fails ? Effect.fail(new Down()) : Effect.succeed(answers))),
+        Effect.tap(() => Effect.sync(() => notes.ended++)),
+        Effect.onInterrupt(() => Effect.sync(() => notes.interrupted++))
+      )
+    })
+  return { behaviour, calls, notes, lookup }
+}
+
+const hour = Strategy.ttl({ ttl: "1 hour" })
+const ids = (...numbers: ReadonlyArray<number>) => numbers.map((id) => ({ id }))
+const values = (exits: ReadonlyArray<Exit.Exit<string, unknown>>) =>
+  exits.map((exit) => Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause))
+
+describe("CA-10 · Cached.many", () => {
+  describe.each(caches)("over $name", (cache) => {
+    const layer = cache.layer()
+
+    it.effect("loads only what is missing, in one call, each once, and answers in the order of the input", () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
+        expect(values(yield* users(ids(3, 2, 3, 4, 1)))).toEqual(["3#2", "2#1", "3#2", "4#2", "1#1"])
+        expect(yield* users([])).toEqual([])
+        expect(values(yield* users(new Set(ids(4, 4))))).toEqual(["4#2", "4#2"])
+        expect(calls).toEqual([[1, 2], [3, 4]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("one key's failure is its own, and is not stored", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting({ bad: [2] })
+        const users = Cached.many(User, { lookup, strategy: hour })
+        const exits = yield* users(ids(1, 2, 3))
+        expect(exits[1]).toEqual(Exit.fail("bad 2"))
+        expect(values(exits)).toEqual(["1#1", "bad 2", "3#1"])
+        behaviour.bad = []
+        expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#2", "3#1"])
+        expect(calls).toEqual([[1, 2, 3], [2]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a lookup that fails as a whole fails the read, and what is present is not lost", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        yield* users(ids(1))
+        behaviour.fails = true
+        expect(yield* Effect.flip(users(ids(1, 2, 3)))).toEqual(new Down())
+        expect(values(yield* users(ids(1)))).toEqual(["1#1"])
+        behaviour.fails = false
+        expect(values(yield* users(ids(3, 1)))).toEqual(["3#3", "1#1"])
+        expect(calls).toEqual([[1], [2, 3], [3]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("stale values stand in where the lookup fails, and it fails only for what has none", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "10 minutes" })
+        const users = Cached.many(User, { lookup, strategy })
+        yield* users(ids(1, 2))
+        yield* TestClock.adjust("10 minutes")
+        behaviour.fails = true
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
+        // throttled: nobody is asked for them
+        expect(values(yield* users(ids(2, 1)))).toEqual(["2#1", "1#1"])
+        expect(calls).toEqual([[1, 2], [1, 2]])
+        expect(yield* Effect.flip(users(ids(1, 3)))).toEqual(new Down())
+        expect(calls[2]).toEqual([3])
+        yield* TestClock.adjust("5 seconds")
+        behaviour.fails = false
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#4", "2#4"])
+        behaviour.fails = true
+        yield* TestClock.adjust("1 hour")
+        expect(yield* Effect.flip(users(ids(1, 2)))).toEqual(new Down())
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("one key's failed refresh keeps its value, and the others are replaced", () =>
+      Effect.gen(function*() {
+        const { behaviour, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) })
+        yield* users(ids(1, 2))
+        yield* TestClock.adjust("1 minute")
+        behaviour.bad = [2]
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#1"])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("refreshAhead serves at once, and refreshes all that is due in one call behind it", () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting({ delay: 1000 })
+        const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "10 minutes" })
+        const users = Cached.many(User, { lookup, strategy })
+        const first = yield* start(users(ids(1, 2, 3)))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(first)
+        yield* TestClock.adjust("10 minutes")
+        expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
+        yield* settle
+        expect(calls).toEqual([[1, 2, 3], [1, 2, 3]])
+        expect((yield* Cached.stats).refreshes).toBe(3)
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(values(yield* users(ids(3, 1)))).toEqual(["3#2", "1#2"])
+        expect(calls.length).toBe(2)
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a failed refresh is tried again as a whole, keeps the values, and is throttled", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "10 minutes" })
+        const users = Cached.many(User, { lookup, strategy, retryAfter: "1 minute" })
+        yield* users(ids(1, 2))
+        yield* TestClock.adjust("10 minutes")
+        behaviour.fails = true
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
+        yield* TestClock.adjust("2 seconds")
+        yield* settle
+        expect(calls).toEqual([[1, 2], [1, 2], [1, 2], [1, 2]])
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
+        yield* settle
+        expect(calls.length).toBe(4)
+        yield* TestClock.adjust("1 minute")
+        behaviour.fails = false
+        yield* users(ids(1, 2))
+        yield* settle
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#5", "2#5"])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("sliding: each read of many moves the ends", () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: Strategy.sliding({ idle: "10 minutes" }) })
+        yield* users(ids(1, 2))
+        for (let i = 0; i < 4; i++) {
+          yield* TestClock.adjust("6 minutes")
+          yield* users(ids(1))
+          yield* settle
+        }
+        yield* users(ids(1, 2))
+        expect(calls).toEqual([[1, 2], [2]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("failover: always asked, and the last good value where that fails", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: Strategy.failover({ ttl: "1 hour" }) })
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
+        behaviour.fails = true
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
+        expect(calls.length).toBe(3)
+        expect(yield* Effect.flip(users(ids(1, 3)))).toEqual(new Down())
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("untilInvalidated: invalidate and refresh of many", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: Strategy.untilInvalidated })
+        yield* users(ids(1, 2, 3))
+        yield* TestClock.adjust("1000 days")
+        yield* users.invalidate(ids(1, 3))
+        expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#2", "2#1", "3#2"])
+        expect(values(yield* users.refresh(ids(1, 2)))).toEqual(["1#3", "2#3"])
+        behaviour.fails = true
+        expect(yield* Effect.flip(users.refresh(ids(1, 2)))).toEqual(new Down())
+        expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#3", "2#3", "3#2"])
+        expect(calls).toEqual([[1, 2, 3], [1, 3], [1, 2], [1, 2]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a single read joins a batch's load, and a batch joins a single one", () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting({ delay: 1000 })
+        const users = Cached.many(User, { lookup, strategy: hour })
+        const user = Cached.fn(User, {
+          lookup: ({ id }) => Effect.delay(Effect.succeed(`${id}!`), 1000),
+          strategy: hour
+        })
+        const one = yield* start(user({ id: 1 }))
+        yield* settle
+        const all = yield* start(users(ids(1, 2, 3)))
+        yield* settle
+        const other = yield* start(user({ id: 3 }))
+        const overlapping = yield* start(users(ids(3, 4, 1)))
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(yield* Fiber.join(one)).toBe("1!")
+        expect(values(yield* Fiber.join(all))).toEqual(["1!", "2#1", "3#1"])
+        expect(yield* Fiber.join(other)).toBe("3#1")
+        expect(values(yield* Fiber.join(overlapping))).toEqual(["3#1", "4#2", "1!"])
+        expect(calls).toEqual([[2, 3], [4]])
+        expect((yield* Cached.stats).joined).toBe(4)
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("one of two batches is interrupted: what the other waits for lives on", () =>
+      Effect.gen(function*() {
+        const { calls, lookup, notes } = counting({ delay: 1000 })
+        const users = Cached.many(User, { lookup, strategy: hour })
+        const first = yield* start(users(ids(1, 2)))
+        yield* settle
+        const second = yield* start(users(ids(2, 3)))
+        yield* settle
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.interrupt(first)
+        yield* TestClock.adjust("500 millis")
+        yield* settle
+        expect(values(yield* Fiber.join(second))).toEqual(["2#1", "3#2"])
+        expect(notes).toEqual({ ended: 2, interrupted: 0 })
+        const third = yield* start(users(ids(2, 3)))
+        yield* settle
+        expect(values(yield* Fiber.join(third))).toEqual(["2#1", "3#2"])
+        expect(calls).toEqual([[1, 2], [3]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("the call ends with the last who waits, and that one waits for its finalizers", () =>
+      Effect.gen(function*() {
+        let finalized = false
+        const users = Cached.many(User, {
+          lookup: () =>
+            Effect.sleep(10_000).pipe(
+              Effect.as([]),
+              Effect.onInterrupt(() => Effect.andThen(Effect.sleep(100), Effect.sync(() => finalized = true)))
+            ),
+          strategy: hour
+        })
+        const user = Cached.fn(User, { lookup: () => Effect.succeed("single"), strategy: hour })
+        const reader = yield* start(users(ids(1, 2)))
+        yield* settle
+        const joined = yield* start(user({ id: 2 }))
+        yield* settle
+        yield* Fiber.interrupt(reader)
+        const interruption = yield* start(Fiber.interrupt(joined))
+        yield* settle
+        expect(ended(interruption)).toBe("still waiting")
+        expect(yield* user({ id: 1 })).toBe("single")
+        yield* TestClock.adjust("100 millis")
+        yield* settle
+        expect(ended(interruption)).not.toBe("still waiting")
+        expect(finalized).toBe(true)
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("what is invalidated during the call is answered to those who waited, and not kept", () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting({ delay: 1000 })
+        const users = Cached.many(User, { lookup, strategy: hour })
+        const first = yield* start(users(ids(1, 2)))
+        yield* settle
+        yield* users.invalidate(ids(2))
+        const second = yield* start(users(ids(1, 2)))
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(values(yield* Fiber.join(first))).toEqual(["1#1", "2#1"])
+        expect(values(yield* Fiber.join(second))).toEqual(["1#1", "2#2"])
+        const third = yield* start(users(ids(1, 2)))
+        yield* settle
+        expect(values(yield* Fiber.join(third))).toEqual(["1#1", "2#2"])
+        expect(calls).toEqual([[1, 2], [2]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a lookup that dies, throws, or answers no list of Exits of the right length, is a defect", () =>
+      Effect.gen(function*() {
+        const dies = (lookup: () => Effect.Effect<any>) =>
+          Effect.map(
+            Effect.exit(Cached.many(User, { lookup, strategy: hour })(ids(1, 2, 3))),
+            (exit) => Exit.isFailure(exit) && exit.cause.reasons.every(Cause.isDieReason) && Cause.squash(exit.cause)
+          )
+        expect(yield* dies(() => Effect.die("broken"))).toBe("broken")
+        expect(
+          yield* dies(() => {
+            throw new Error("thrown")
+          })
+        ).toEqual(new Error("thrown"))
+        expect(yield* dies(() => Effect.succeed([Exit.succeed("a"), Exit.succeed("b")]))).toEqual(
+          new Error(`The lookup of many "User" was asked for 3 keys and has answered 2`)
+        )
+        expect(yield* dies(() => Effect.succeed(undefined))).toEqual(
+          new Error(`The lookup of many "User" has answered no list`)
+        )
+        expect(yield* dies(() => Effect.succeed(["a", "b", "c"]))).toEqual(
+          new Error(`The lookup of many "User" has answered something that is no Exit`)
+        )
+        expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)
+      }).pipe(Effect.provide(layer)))
+
+    it.effect.each([1, 2])(
+      "a lookup that needs its own key %i dies of a CacheCycle, and nobody hangs",
+      (id) =>
+        Effect.gen(function*() {
+          const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
+            ReadonlyArray<Exit.Exit<string>>,
+            never,
+            Caching.Caching
+          > = Cached.many(User, {
+            lookup: (keys) => Effect.as(users(ids(id)), keys.map(() => Exit.succeed("never"))),
+            strategy: hour
+          }) as never
+          const reader = yield* start(Effect.exit(users(ids(1, 2))))
+          yield* settle
+          const exit = ended(reader)
+          if (exit === "still waiting") throw new Error("it hangs")
+          expect(String(exit)).toContain("CacheCycle")
+        }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("timeout: each key that is not there in time fails by itself, and the rest is answered", () =>
+      Effect.gen(function*() {
+        const { lookup } = counting()
+        yield* Cached.many(User, { lookup, strategy: hour })(ids(1))
+        const slow = counting({ delay: 1000 })
+        const users = Cached.many(User, { lookup: slow.lookup, strategy: hour, timeout: "100 millis" })
+        const reader = yield* start(users(ids(1, 2)))
+        yield* settle
+        yield* TestClock.adjust("100 millis")
+        yield* settle
+        const key = CacheKey.id(new User({ id: 2 }))
+        expect(values(yield* Fiber.join(reader))).toEqual([
+          "1#1",
+          new CacheError.LoadTimeout({ key, timeoutMillis: 100 })
+        ])
+        expect(slow.notes.interrupted).toBe(1)
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("softTimeout: past it the stale values are answered, and the call goes on", () =>
+      Effect.gen(function*() {
+        const { behaviour, lookup } = counting()
+        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+        const users = Cached.many(User, { lookup, strategy, softTimeout: "100 millis" })
+        yield* users(ids(1, 2))
+        yield* TestClock.adjust("1 minute")
+        behaviour.delay = 1000
+        const reader = yield* start(users(ids(1, 2)))
+        yield* settle
+        yield* TestClock.adjust("100 millis")
+        yield* settle
+        expect(values(yield* Fiber.join(reader))).toEqual(["1#1", "2#1"])
+        yield* TestClock.adjust("900 millis")
+        yield* settle
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("fallbackWhen says which failures stale values stand in for", () =>
+      Effect.gen(function*() {
+        const { behaviour, lookup } = counting()
+        const users = Cached.many(User, {
+          lookup,
+          strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }),
+          fallbackWhen: () => false
+        })
+        yield* users(ids(1))
+        yield* TestClock.adjust("1 minute")
+        behaviour.fails = true
+        expect(yield* Effect.flip(users(ids(1)))).toEqual(new Down())
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("the policies mean for many what they mean for one", () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        yield* users(ids(1))
+        expect(values(yield* CachePolicy.readOnly(users(ids(1, 2))))).toEqual(["1#1", "2#2"])
+        expect(yield* Cached.has(new User({ id: 2 }))).toBe(false)
+        expect(values(yield* CachePolicy.bypass(users(ids(1, 2, 1))))).toEqual(["1#3", "2#3", "1#3"])
+        expect(values(yield* CachePolicy.refresh(users(ids(1))))).toEqual(["1#4"])
+        expect(values(yield* users(ids(1)))).toEqual(["1#4"])
+        expect(values(yield* CachePolicy.writeOnly(users(ids(1))))).toEqual(["1#5"])
+        expect(values(yield* users(ids(1)))).toEqual(["1#5"])
+        expect(values(yield* CachePolicy.strict(users(ids(1))))).toEqual(["1#5"])
+        expect(values(yield* CachePolicy.disable("get")(users(ids(1))))).toEqual(["1#6"])
+        expect(calls).toEqual([[1], [2], [1, 2], [1], [1], [1]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("invalidateFurther forgets each key first", () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        yield* users(ids(1, 2))
+        expect(values(yield* Cached.invalidateFurther(users(ids(1, 1))))).toEqual(["1#2", "1#2"])
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#1"])
+        expect(calls).toEqual([[1, 2], [1]])
+      }).pipe(Effect.provide(layer)))
+
+    const count = cache.store ? 1000 : 10_000
+    it.effect(`${count} keys: loaded in one call, served without one`, () =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        const all = ids(...Array.from({ length: count }, (_, i) => i))
+        expect((yield* users(all)).length).toBe(count)
+        const exits = yield* users(all)
+        expect(values([exits[0]!, exits[count - 1]!])).toEqual(["0#1", `${count - 1}#1`])
+        expect(calls.map((keys) => keys.length)).toEqual([count])
+      }).pipe(Effect.provide(cache.layer({ capacity: 20_000 }))))
+  })
+
+  describe("and the store", () => {
+    it.effect("one question for all that memory does not have, one for their tags, then takes and puts side by side", () => {
+      class Tagged extends CacheKey.Class<Tagged>()("Tagged", {
+        payload: { id: Schema.Int },
+        success: Schema.String,
+        tags: ({ id }) => ["users", `user:${id}`]
+      }) {}
+      const asked: Array<string> = []
+      let atOnce = 0
+      let most = 0
+      const counted = <A, E>(name: string, effect: Effect.Effect<A, E>) =>
+        Effect.suspend(() => {
+          asked.push(name)
+          most = Math.max(most, ++atOnce)
+          return Effect.andThen(Effect.sleep(10), Effect.ensuring(effect, Effect.sync(() => atOnce--)))
+        })
+      const { store } = fakeStore()
+      const watched: Store.Store = {
+        ...store,
+        get: (id, tags) => counted("get", store.get(id, tags)),
+        getMany: (ids) => counted("getMany", store.getMany(ids)),
+        markers: (tags) => counted("markers", store.markers(tags)),
+        acquire: (id, options) => counted("acquire", store.acquire(id, options)),
+        commit: (id, generation, entry) => counted("commit", store.commit(id, generation, entry))
+      }
+      const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, watched))
+      const count = (name: string) => asked.filter((one) => one === name).length
+      return Effect.gen(function*() {
+        const users = Cached.many(Tagged, {
+          lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))),
+          strategy: hour
+        })
+        const all = ids(...Array.from({ length: 50 }, (_, i) => i))
+        const loading = yield* start(users(all))
+        yield* TestClock.adjust("40 millis")
+        expect(values(yield* Fiber.join(loading)).length).toBe(50)
+        expect([count("getMany"), count("get"), count("markers"), count("acquire"), count("commit")])
+          .toEqual([1, 0, 50, 50, 50])
+        expect(most).toBe(50)
+        asked.length = 0
+        const reading = yield* start(users(all))
+        yield* TestClock.adjust("20 millis")
+        expect(values(yield* Fiber.join(reading))[49]).toBe("user 49")
+        expect(asked).toEqual(["getMany", "get"])
+      }).pipe(Effect.provide(layer))
+    })
+
+    it.effect("P4 · a store that hangs delays a read of many by its budget, once, and is not asked for each key", () => {
+      const fake = fakeStore()
+      fake.behave = () => ({ before: Effect.never })
+      const asked: Array<string> = []
+      const note = <A, E>(name: string, effect: Effect.Effect<A, E>) =>
+        Effect.andThen(Effect.sync(() => asked.push(name)), effect)
+      const hanging: Store.Store = {
+        ...fake.store,
+        get: (id, tags) => note("get", fake.store.get(id, tags)),
+        getMany: (ids) => note("getMany", fake.store.getMany(ids)),
+        acquire: (id, options) => note("acquire", fake.store.acquire(id, options))
+      }
+      return within(
+        Layer.provide(CacheLayer.layerWith({ storeTimeout: "100 millis" }), Layer.succeed(Store.Store, hanging)),
+        Effect.gen(function*() {
+          const { calls, lookup } = counting()
+          const users = Cached.many(User, { lookup, strategy: hour })
+          const reader = yield* start(users(ids(1, 2, 3)))
+          yield* TestClock.adjust("99 millis")
+          expect(ended(reader)).toBe("still waiting")
+          yield* TestClock.adjust("1 millis")
+          yield* settle
+          expect(ended(reader)).toEqual(Exit.succeed([Exit.succeed("1#1"), Exit.succeed("2#1"), Exit.succeed("3#1")]))
+          expect(asked).toEqual(["getMany"])
+          // it is in memory all the same
+          expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
+          expect(calls.length).toBe(1)
+        })
+      )
+    })
+
+    it.effect("a store that fails at once is not asked for each key again", () => {
+      const asked: Array<string> = []
+      const { store } = fakeStore()
+      const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
+      const failing: Store.Store = {
+        ...store,
+        get: () => Effect.andThen(Effect.sync(() => asked.push("get")), Effect.fail(fault)),
+        getMany: () => Effect.andThen(Effect.sync(() => asked.push("getMany")), Effect.fail(fault))
+      }
+      return Effect.gen(function*() {
+        const { lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
+        expect(asked).toEqual(["getMany"])
+      }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, failing))))
+    })
+
+    it.effect("under CachePolicy.strict a store that fails fails the read, and does not hide in an Exit", () => {
+      const fake = fakeStore()
+      const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
+      return Effect.gen(function*() {
+        const { lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
+        expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ _tag: "StoreError" })
+        // the reads answer, the writes do not
+        fake.behave = (operation) => operation === "set" ? { before: Effect.fail(fault) } : {}
+        expect(yield* Effect.flip(CachePolicy.strict(users(ids(3, 4))))).toMatchObject({ _tag: "StoreError" })
+        expect(values(yield* users(ids(5)))).toEqual(["5#2"])
+      }).pipe(Effect.provide(over(fake)))
+    })
+
+    it.effect("an answer that is no list of entries is a fault like any other", () => {
+      const { store } = fakeStore()
+      const answers: ReadonlyArray<unknown> = [undefined, [], [undefined], [undefined, { meta: {} }]]
+      return Effect.forEach(answers, (answer) => {
+        const lying: Store.Store = { ...store, getMany: () => Effect.succeed(answer as never) }
+        return Effect.gen(function*() {
+          const { lookup } = counting()
+          const users = Cached.many(User, { lookup, strategy: hour })
+          expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ reason: "Corrupt" })
+          expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
+          expect((yield* Cached.stats).storeFailures).toBe(2)
+        }).pipe(
+          Effect.provide(
+            Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, lying))
+          )
+        )
+      })
+    })
+
+    it.effect("what the store answers late does not take the place of what came into memory meanwhile", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const { behaviour, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        yield* Effect.provide(users(ids(1, 2)), over(fake))
+        // memory is empty again: the store is asked, and takes its time to answer
+        yield* Effect.gen(function*() {
+          fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
+          const late = yield* start(users(ids(1, 2)))
+          yield* settle
+          fake.behave = () => ({})
+          behaviour.bad = []
+          expect(values(yield* users.refresh(ids(1)))).toEqual(["1#2"])
+          yield* TestClock.adjust("100 millis")
+          expect(values(yield* Fiber.join(late))).toEqual(["1#1", "2#1"])
+          expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#1"])
+        }).pipe(Effect.provide(over(fake)))
+      })
+    })
+
+    it.effect("what is invalidated while the store is asked is not kept, and nobody falls back on it", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+        const users = Cached.many(User, { lookup, strategy })
+        yield* users(ids(1))
+        yield* TestClock.adjust("1 minute")
+        fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
+        behaviour.fails = true
+        behaviour.delay = 1000
+        // 1 is stale in memory, 2 has to be asked for
+        const before = yield* start(Effect.exit(users(ids(1, 2))))
+        yield* settle
+        yield* users.invalidate(ids(1))
+        yield* TestClock.adjust("100 millis")
+        yield* settle
+        const after = yield* start(Effect.exit(users(ids(1))))
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+        yield* settle
+        expect(yield* Fiber.join(before)).toEqual(Exit.fail(new Down()))
+        expect(yield* Fiber.join(after)).toEqual(Exit.fail(new Down()))
+        expect(calls.length).toBe(2)
+      }).pipe(Effect.provide(over(fake)))
+    })
+  })
+
+  describe("and other processes", () => {
+    /** two caches over one store that several share */
+    const pair = () => {
+      const { store } = fakeStore()
+      const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+      const layer = Layer.provide(
+        CacheLayer.layerWith({ memory: false, lease: "1 second" }),
+        Layer.succeed(Store.Store, shared)
+      )
+      return Effect.all([Layer.build(Layer.fresh(layer)), Layer.build(Layer.fresh(layer))])
+    }
+
+    const inA = <A, E>(
+      context: Context.Context<Caching.Caching>,
+      self: Effect.Effect<A, E, Caching.Caching>
+    ): Effect.Effect<A, E, Scope.Scope> => Effect.provide(self, context)
+
+    it.effect("keys that another is loading are waited for, and are not in the call", () =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair()
+        const slow = counting({ delay: 1000 })
+        const quick = counting({ delay: 100 })
+        const first = yield* start(inA(a, Cached.many(User, { lookup: slow.lookup, strategy: hour })(ids(1, 2))))
+        yield* settle
+        const second = yield* start(inA(b, Cached.many(User, { lookup: quick.lookup, strategy: hour })(ids(2, 3, 4))))
+        yield* TestClock.adjust("2 seconds")
+        yield* settle
+        expect(values(yield* Fiber.join(first))).toEqual(["1#1", "2#1"])
+        expect(values(yield* Fiber.join(second))).toEqual(["2#1", "3#1", "4#1"])
+        expect([slow.calls, quick.calls]).toEqual([[[1, 2]], [[3, 4]]])
+      }).pipe(Effect.scoped))
+
+    it.effect("if the other dies they are loaded here, together, in a second call", () =>
+      Effect.gen(function*() {
+        const { store } = fakeStore()
+        const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+        // a process that took the keys and was never heard of again
+        for (const id of [1, 2]) {
+          yield* store.acquire(CacheKey.id(new User({ id })), {
+            owner: "dead",
+            leaseMillis: 1000,
+            rejectedWriteId: undefined,
+            join: false
+          })
+        }
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy: hour })
+        yield* within(
+          Layer.provide(CacheLayer.layerWith({ lease: "1 second" }), Layer.succeed(Store.Store, shared)),
+          Effect.gen(function*() {
+            const reader = yield* start(users(ids(1, 2, 3)))
+            yield* settle
+            expect(calls).toEqual([[3]])
+            yield* TestClock.adjust("2 seconds")
+            yield* settle
+            expect(values(yield* Fiber.join(reader))).toEqual(["1#2", "2#2", "3#1"])
+            expect(calls).toEqual([[3], [1, 2]])
+          })
+        )
+      }))
+  })
+
+  describe("in the background", () => {
+    const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+
+    it.effect("a batch counts as one of those that may run, and waits as one", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy })
+        yield* users(ids(1, 2, 3, 4, 5, 6))
+        yield* TestClock.adjust("1 minute")
+        behaviour.delay = 1000
+        yield* users(ids(1, 2, 3))
+        yield* users(ids(4, 5))
+        yield* users(ids(6))
+        yield* settle
+        expect(calls.slice(1)).toEqual([[1, 2, 3]])
+        // somebody wants a key anew that waits for room: its whole batch begins
+        const waiting = yield* start(CachePolicy.refresh(users(ids(5))))
+        yield* settle
+        expect(calls.slice(1)).toEqual([[1, 2, 3], [4, 5]])
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(values(yield* Fiber.join(waiting))).toEqual(["5#3"])
+        expect(calls.slice(1)).toEqual([[1, 2, 3], [4, 5], [6]])
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(values(yield* users(ids(1, 4, 6)))).toEqual(["1#2", "4#3", "6#4"])
+      }).pipe(Effect.provide(CacheLayer.memory({ refresh: { concurrency: 1 } }))))
+
+    it.effect("a batch has its room until the last of its keys is stored", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const { calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy })
+        yield* users(ids(1, 2, 3))
+        yield* TestClock.adjust("1 minute")
+        const slow = CacheKey.id(new User({ id: 2 }))
+        fake.behave = (operation, id) => operation === "set" && id === slow ? { before: Effect.sleep(100) } : {}
+        yield* users(ids(1, 2))
+        yield* users(ids(3))
+        yield* settle
+        expect(calls.slice(1)).toEqual([[1, 2]])
+        yield* TestClock.adjust("100 millis")
+        yield* settle
+        expect(calls.slice(1)).toEqual([[1, 2], [3]])
+      }).pipe(Effect.provide(over(fake, { refresh: { concurrency: 1 } })))
+    })
+
+    it.effect("what was invalidated while the store was asked is refreshed for nobody to fall back on", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        const { behaviour, calls, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy })
+        yield* Effect.provide(users(ids(1)), over(fake))
+        yield* TestClock.adjust("1 minute")
+        yield* Effect.gen(function*() {
+          fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
+          const before = yield* start(users(ids(1)))
+          yield* settle
+          behaviour.fails = true
+          fake.behave = () => ({})
+          const invalidating = yield* start(users.invalidate(ids(1)))
+          yield* TestClock.adjust("100 millis")
+          yield* settle
+          yield* Fiber.join(invalidating)
+          expect(values(yield* Fiber.join(before))).toEqual(["1#1"])
+          expect(calls.length).toBe(1)
+          expect(yield* Effect.flip(users(ids(1)))).toEqual(new Down())
+        }).pipe(Effect.provide(over(fake)))
+      })
+    })
+
+    it.effect("its failure is logged once, not for each key", () => {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") lines.push(String(message))
+      })
+      return Effect.gen(function*() {
+        const { behaviour, lookup } = counting()
+        const users = Cached.many(User, { lookup, strategy })
+        yield* users(ids(1, 2, 3))
+        yield* TestClock.adjust("1 minute")
+        behaviour.fails = true
+        yield* users(ids(1, 2, 3))
+        yield* TestClock.adjust("2 seconds")
+        yield* settle
+        expect((yield* Cached.stats).loadFailures).toBe(3)
+        expect(lines.length).toBe(1)
+        expect(lines[0]).toContain("The refresh of")
+      }).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
+    })
+
+    it.effect("what one that takes too long was to bring is free for another, and its call is ended", () =>
+      Effect.gen(function*() {
+        const { behaviour, calls, lookup, notes } = counting()
+        const users = Cached.many(User, { lookup, strategy, retryAfter: 0 })
+        yield* users(ids(1, 2))
+        yield* TestClock.adjust("1 minute")
+        behaviour.delay = 1e9
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
+        yield* TestClock.adjust("10 seconds")
+        yield* settle
+        expect(notes.interrupted).toBe(1)
+        behaviour.delay = 0
+        yield* users(ids(1, 2))
+        yield* settle
+        expect(values(yield* users(ids(1, 2)))).toEqual(["1#3", "2#3"])
+        expect(calls.length).toBe(3)
+      }).pipe(Effect.provide(CacheLayer.memory({ refresh: { timeout: "10 seconds" } }))))
+  })
+
+  it.effect("closing lets a call with waiters finish, and starts none", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+      const { lookup } = counting({ delay: 1000 })
+      const users = Cached.many(User, { lookup, strategy: hour })
+      const reader = yield* start(Effect.provide(users(ids(1, 2)), context))
+      yield* settle
+      const closing = yield* start(Scope.close(scope, Exit.void))
+      const late = yield* Effect.exit(Effect.provide(users(ids(3)), context))
+      expect(Exit.isFailure(late) && Cause.squash(late.cause)).toBeInstanceOf(CacheError.CacheClosed)
+      yield* TestClock.adjust("1 second")
+      expect(values(yield* Fiber.join(reader))).toEqual(["1#1", "2#1"])
+      yield* Fiber.join(closing)
+    }))
+
+  it.effect.prop(
+    "for any lists: the answers are those of single reads, and no call has what is there, or a key twice",
+    {
+      lists: Schema.Array(Schema.Array(Schema.Literals([0, 1, 2, 3, 4, 5]))),
+      bad: Schema.Array(Schema.Literals([0, 1, 2]))
+    },
+    ({ bad, lists }) =>
+      Effect.gen(function*() {
+        const { calls, lookup } = counting({ bad })
+        const users = Cached.many(User, { lookup, strategy: hour })
+        const there = new Map<number, string>()
+        for (const list of lists) {
+          const before = calls.length
+          const exits = yield* users(ids(...list))
+          const missing = Array.from(new Set(list)).filter((id) => !there.has(id))
+          expect(calls.slice(before)).toEqual(missing.length === 0 ? [] : [missing])
+          for (const id of missing) if (!bad.some((one) => one === id)) there.set(id, `${id}#${calls.length}`)
+          expect(values(exits)).toEqual(list.map((id) => there.get(id) ?? `bad ${id}`))
+        }
+      }).pipe(Effect.provide(CacheLayer.memory()))
+  )
+
+  it.effect("maxHits counts the reads of many", () =>
+    Effect.gen(function*() {
+      const { calls, lookup } = counting()
+      const users = Cached.many(User, { lookup, strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
+      for (let i = 0; i < 4; i++) yield* users(ids(1))
+      yield* users(ids(1, 2))
+      expect(calls).toEqual([[1], [1], [2]])
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("probabilistic: early refreshes are one call", () =>
+    Effect.gen(function*() {
+      const { behaviour, calls, lookup } = counting({ delay: 1000 })
+      const users = Cached.many(User, { lookup, strategy: Strategy.probabilistic({ ttl: "1 minute", beta: 1e9 }) })
+      const first = yield* start(users(ids(1, 2, 3)))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(first)
+      behaviour.delay = 0
+      expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
+      yield* settle
+      expect(calls).toEqual([[1, 2, 3], [1, 2, 3]])
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("copy, memoryTtl and minLoad hold for each key", () =>
+    Effect.gen(function*() {
+      class Box extends CacheKey.Class<Box>()("Box", {
+        payload: { id: Schema.Int },
+        success: Schema.Struct({ n: Schema.Int })
+      }) {}
+      let calls = 0
+      const lookup = (delay: number) => (keys: ReadonlyArray<Box>) =>
+        Effect.delay(Effect.sync(() => (calls++, keys.map(() => Exit.succeed({ n: calls })))), delay)
+      const boxes = Cached.many(Box, { lookup: lookup(0), strategy: hour, copy: "structured" })
+      const [first] = yield* boxes(ids(1))
+      const [second] = yield* boxes(ids(1))
+      expect(second).toEqual(first)
+      expect(Exit.isSuccess(first!) && Exit.isSuccess(second!) && first.value === second.value).toBe(false)
+      const quick = Cached.many(Box, { lookup: lookup(10), strategy: hour, minLoad: "1 second" })
+      for (const n of [2, 3]) {
+        const reader = yield* start(quick(ids(7)))
+        yield* TestClock.adjust("10 millis")
+        expect(yield* Fiber.join(reader)).toEqual([Exit.succeed({ n })])
+      }
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("a result made of another cache's stale value is stored for none of the keys", () =>
+    Effect.gen(function*() {
+      let fails = false
+      const rate = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed("rate")).pipe(
+        Cached.softTtl({ key: "rate", ttl: "1 hour", softTtl: 0 })
+      )
+      yield* rate
+      fails = true
+      let calls = 0
+      const users = Cached.many(User, {
+        lookup: (keys) => Effect.map(Effect.orDie(rate), (rate) => (calls++, keys.map(() => Exit.succeed(rate)))),
+        strategy: hour
+      })
+      yield* users(ids(1, 2, 3))
+      yield* users(ids(2, 3))
+      expect(calls).toBe(2)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("what is wrong with the options is told before anything runs", () =>
+    Effect.gen(function*() {
+      const { calls, lookup } = counting()
+      expect(() => Cached.many(User, { lookup, strategy: hour, tll: 1 } as never)).toThrow("tll")
+      expect(() => Cached.many(User, { lookup: undefined, strategy: hour } as never)).toThrow("lookup")
+      expect(() => Cached.many(User, { lookup, strategy: hour })(7 as never)).toThrow("a list of payloads")
+      const counted = Cached.many(User, { lookup, strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
+      const exit = yield* Effect.exit(counted(ids(1, 2)))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      expect(calls).toEqual([])
+    }).pipe(Effect.provide(over(fakeStore(), { memory: false }))))
+
+  it.effect("a disabled cache asks for each key once, in one call", () =>
+    Effect.gen(function*() {
+      const { calls, lookup } = counting()
+      const users = Cached.many(User, { lookup, strategy: hour })
+      expect(values(yield* users(ids(1, 2, 1)))).toEqual(["1#1", "2#1", "1#1"])
+      expect(yield* users([])).toEqual([])
+      expect(calls).toEqual([[1, 2]])
+    }).pipe(Effect.provide(CacheLayer.disabled)))
+
+  it.effect("recursion: a lookup that reads others through itself", () =>
+    Effect.gen(function*() {
+      const calls: Array<number> = []
+      const sums: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
+        ReadonlyArray<Exit.Exit<string>>,
+        never,
+        Caching.Caching
+      > = Cached.many(User, {
+        lookup: (keys) =>
+          Effect.gen(function*() {
+            calls.push(keys.length)
+            const below = keys.map(({ id }) => id - 1).filter((id) => id >= 0)
+            if (below.length > 0) yield* sums(ids(...below))
+            return keys.map(({ id }) => Exit.succeed(`${id}`))
+          }),
+        strategy: hour
+      }) as never
+      expect((yield* sums(ids(2000)))[0]).toEqual(Exit.succeed("2000"))
+      expect(calls.length).toBe(2001)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+})
+
+describe("CA-10 · getMany, setMany, removeMany", () => {
+  describe.each(caches)("over $name", (cache) => {
+    it.effect("in the order of the keys, with what is missing and what is asked twice", () =>
+      Effect.gen(function*() {
+        const key = (id: number) => new User({ id })
+        yield* Cached.setMany([[key(1), "a"], [key(2), "b"]], { ttl: "1 hour" })
+        yield* Cached.setMany(new Map([["x", 1]]))
+        expect((yield* Cached.getMany([key(2), key(3), key(1), key(2)])).map(Option.getOrUndefined))
+          .toEqual(["b", undefined, "a", "b"])
+        expect((yield* Cached.getMany(["x", "y", key(1)])).map(Option.getOrUndefined)).toEqual([1, undefined, "a"])
+        expect(yield* Cached.removeMany([key(1), key(3), "x"])).toBe(2)
+        expect((yield* Cached.getMany([key(1), key(2), "x"])).map(Option.getOrUndefined))
+          .toEqual([undefined, "b", undefined])
+        yield* TestClock.adjust("1 hour")
+        expect(yield* Cached.getMany([key(2)])).toEqual([Option.none()])
+        expect([yield* Cached.getMany([]), yield* Cached.setMany([]), yield* Cached.removeMany([])])
+          .toEqual([[], undefined, 0])
+      }).pipe(Effect.provide(cache.layer())))
+  })
+
+  it.effect("a key given twice is removed once, and counted once", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      expect(yield* Cached.removeMany(["k", "k"])).toBe(1)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("a key set twice has the last value", () =>
+    Effect.gen(function*() {
+      yield* Cached.setMany([["k", 1], ["k", 2], ["k", 3]])
+      expect(yield* Cached.getMany(["k"])).toEqual([Option.some(3)])
+    }).pipe(Effect.provide(over(fakeStore(), { memory: false }))))
+})

@@ -1,0 +1,328 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+class Report extends CacheKey.Class<Report>()("Report", {
+  payload: { city: Schema.String },
+  success: Schema.Number,
+  error: Schema.String
+}) {}
+
+const writeIdOf = (key: string) => Effect.map(Cached.getEntry(key), (entry) => Option.getOrThrow(entry).writeId)
+
+const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("AI-05 · ifAbsent: only where nothing is, and says so", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.set("k", 1, { ifAbsent: true })).toBe(true)
+      expect(yield* Cached.set("k", 2, { ifAbsent: true })).toBe(false)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      yield* Cached.remove("k")
+      expect(yield* Cached.set("k", 3, { ifAbsent: true })).toBe(true)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
+    }).pipe(provided))
+
+  it.effect("ifPresent: only where something is, be it undefined", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.set("k", 1, { ifPresent: true })).toBe(false)
+      expect(yield* Cached.has("k")).toBe(false)
+      yield* Cached.set("k", undefined)
+      expect(yield* Cached.set("k", 2, { ifPresent: true })).toBe(true)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+    }).pipe(provided))
+
+  it.effect("CA-11 · what has expired and was not swept is absent", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "1 second" })
+      yield* TestClock.adjust("1 second")
+      expect(yield* Cached.set("k", 2, { ifPresent: true })).toBe(false)
+      expect(yield* Cached.set("k", 3, { ifAbsent: true, ttl: "1 second" })).toBe(true)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
+      const writeId = yield* writeIdOf("k")
+      yield* TestClock.adjust("1 second")
+      expect(yield* Cached.set("k", 4, { ifUnchanged: writeId })).toBe(false)
+    }).pipe(provided))
+
+  it.effect("what is gone by a tag is absent, what a tag made stale is present", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { tags: ["t"] })
+      const writeId = yield* writeIdOf("k")
+      yield* Cached.invalidateTag("t", { mode: "soft" })
+      expect(yield* Cached.set("k", 2, { ifAbsent: true })).toBe(false)
+      yield* Cached.invalidateTag("t")
+      expect(yield* Cached.set("k", 3, { ifUnchanged: writeId })).toBe(false)
+      expect(yield* Cached.set("k", 3, { ifPresent: true })).toBe(false)
+      expect(yield* Cached.set("k", 4, { ifAbsent: true })).toBe(true)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(4))
+    }).pipe(provided))
+
+  it.effect("AI-20 · ifUnchanged: compare and set", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      const writeId = yield* writeIdOf("k")
+      expect(yield* writeIdOf("k")).toBe(writeId)
+      expect(yield* Cached.set("k", 2, { ifUnchanged: writeId })).toBe(true)
+      expect(yield* Cached.set("k", 3, { ifUnchanged: writeId })).toBe(false)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      expect(yield* Cached.set("k", 3, { ifUnchanged: yield* writeIdOf("k") })).toBe(true)
+      expect(yield* Cached.set("nothing", 1, { ifUnchanged: writeId })).toBe(false)
+    }).pipe(provided))
+
+  it.effect("AI-20 · ifUnchanged fails after a set, a load and an invalidation, not after a touch", () =>
+    Effect.gen(function*() {
+      const get = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+      const changes: ReadonlyArray<readonly [Effect.Effect<unknown>, boolean]> = [
+        [Cached.set("k", 2), false],
+        [Cached.invalidate("k"), false],
+        [CachePolicy.refresh(get), false],
+        [Effect.andThen(Cached.invalidate("k"), get), false],
+        [Cached.touch("k", "2 hours"), true],
+        [Cached.getOption("k"), true],
+        [Cached.set("k", 2, { ifAbsent: true }), true]
+      ] as never
+      for (const [change, holds] of changes) {
+        yield* get
+        const writeId = yield* writeIdOf("k")
+        yield* change
+        expect(yield* Cached.set("k", 3, { ifUnchanged: writeId })).toBe(holds)
+      }
+    }).pipe(provided))
+
+  it.effect("of fifty at once exactly one sets what is absent, and all counts arrive by compare and set", () =>
+    Effect.gen(function*() {
+      const all = Array.from({ length: 50 }, (_, i) => i)
+      const won = yield* Effect.forEach(all, (i) => Cached.set("leader", i, { ifAbsent: true }), {
+        concurrency: "unbounded"
+      })
+      expect(won.filter((w) => w).length).toBe(1)
+      expect(yield* Cached.getOption("leader")).toEqual(Option.some(won.indexOf(true)))
+      yield* Cached.set("n", 0)
+      const increment: Effect.Effect<void> = Effect.gen(function*() {
+        const { value, writeId } = Option.getOrThrow(yield* Cached.getEntry("n"))
+        if (!(yield* Cached.set("n", (value as number) + 1, { ifUnchanged: writeId }))) return yield* increment
+      }) as never
+      yield* Effect.forEach(all, () => increment, { concurrency: "unbounded" })
+      expect(yield* Cached.getOption("n")).toEqual(Option.some(50))
+    }).pipe(provided))
+
+  it.effect("P2 · a load that runs does not overwrite what was set, and is not disturbed by what was not", () =>
+    Effect.gen(function*() {
+      const { load } = counting(1000)
+      const get = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+      const reader = yield* start(get)
+      yield* settle
+      expect(yield* Cached.set("k", 5, { ifPresent: true })).toBe(false)
+      expect(yield* Cached.set("k", 5, { ifAbsent: true })).toBe(true)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(reader)).toBe(1)
+      expect(yield* get).toBe(5)
+      const other = yield* start(Cached.ttl(load, { key: "l", ttl: "1 hour" }))
+      yield* settle
+      expect(yield* Cached.set("l", 5, { ifPresent: true })).toBe(false)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(other)).toBe(2)
+      expect(yield* Cached.getOption("l")).toEqual(Option.some(2))
+    }).pipe(provided))
+
+  it.effect("a stored failure is something: ifAbsent keeps it", () =>
+    Effect.gen(function*() {
+      const key = new Report({ city: "Berlin" })
+      yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key, ttl: "1 hour", when: () => true }))
+      expect(yield* Cached.set(key, 1, { ifAbsent: true })).toBe(false)
+      expect(yield* Cached.set(key, 1, { ifPresent: true })).toBe(true)
+      expect(yield* Cached.getOption(key)).toEqual(Option.some(1))
+    }).pipe(provided))
+
+  it.effect("with the other options: ttl, keepTtl, tags, etag", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ifAbsent: true, ttl: "1 hour", tags: ["t"], etag: "v1" })
+      expect(Option.getOrThrow(yield* Cached.getEntry("k"))).toMatchObject({ tags: ["t"], etag: "v1", value: 1 })
+      yield* TestClock.adjust("30 minutes")
+      expect(yield* Cached.set("k", 2, { ifPresent: true, keepTtl: true })).toBe(true)
+      yield* TestClock.adjust("30 minutes")
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("a ttl of zero or less leaves nothing to read where the condition holds, and all where it does not", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      expect(yield* Cached.set("k", 2, { ifAbsent: true, ttl: 0 })).toBe(false)
+      expect(yield* Cached.has("k")).toBe(true)
+      expect(yield* Cached.set("k", 2, { ifPresent: true, ttl: -1 })).toBe(true)
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("a policy that writes nothing sets nothing, and says so", () =>
+    Effect.gen(function*() {
+      for (const under of [CachePolicy.readOnly, CachePolicy.bypass, CachePolicy.disable("set")]) {
+        expect(yield* under(Cached.set("k", 1, { ifAbsent: true }))).toBe(false)
+        expect(yield* Cached.has("k")).toBe(false)
+      }
+    }).pipe(provided))
+})
+
+it.effect.each(
+  [
+    ["two conditions", { ifAbsent: true, ifPresent: true }],
+    ["one that is none", { ifAbset: true }],
+    ["a condition that is no boolean", { ifAbsent: "true" }],
+    ["a writeId that is none", { ifUnchanged: 5 }],
+    ["a writeId of nothing that was found", { ifUnchanged: undefined }]
+  ] as const
+)("%s: a CacheConfigError", ([, options]) =>
+  Effect.gen(function*() {
+    const exit = yield* Effect.exit(Effect.suspend(() => Cached.set("k", 1, options as never)))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+describe("while the store fails", () => {
+  const conditions = [{ ifAbsent: true }, { ifPresent: true }, { ifUnchanged: "0".repeat(32) }] as const
+
+  it.effect.each(conditions)("%j is the store's to know: its failure is the caller's, and nothing is invented", (
+    condition
+  ) =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        fake.behave = () => ({ before: Effect.fail(unavailable) })
+        const error = yield* Effect.flip(Cached.set("k", 1, condition))
+        expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
+        fake.behave = () => ({})
+        expect(yield* Cached.has("k")).toBe(false)
+        expect(fake.entries.size).toBe(0)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("P4 · it takes no longer than the budget, and what it may have written is not hidden by memory", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        fake.behave = (operation) => operation === "set" ? { after: Effect.never } : {}
+        const setting = yield* start(Effect.flip(Cached.set("k", 2, { ifPresent: true })))
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(setting)).toMatchObject({ reason: "Timeout" })
+        fake.behave = () => ({})
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("who is interrupted while the store writes leaves no older copy in memory", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        fake.behave = (operation) => operation === "set" ? { after: Effect.never } : {}
+        const setting = yield* start(Cached.set("k", 2, { ifPresent: true }))
+        yield* settle
+        yield* Fiber.interrupt(setting)
+        fake.behave = () => ({})
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("P2 · what was invalidated in vain is absent: the store is told once more, or it is its failure", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        const writeId = yield* writeIdOf("k")
+        fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+        yield* Cached.invalidate("k")
+        for (const condition of [{ ifAbsent: true }, { ifPresent: true }, { ifUnchanged: writeId }] as const) {
+          expect(yield* Effect.flip(Cached.set("k", 2, condition))).toMatchObject({ _tag: "StoreError" })
+        }
+        fake.behave = () => ({})
+        expect(yield* Cached.set("k", 2, { ifPresent: true })).toBe(false)
+        expect(yield* Cached.set("k", 2, { ifUnchanged: writeId })).toBe(false)
+        expect(yield* Cached.set("k", 2, { ifAbsent: true })).toBe(true)
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("a value that cannot be encoded is a StoreError too, and what is there stays", () =>
+    Effect.gen(function*() {
+      const key = new Report({ city: "Berlin" })
+      yield* Cached.set(key, 1)
+      const error = yield* Effect.flip(Cached.set(key, "text" as never, { ifPresent: true }))
+      expect(error).toMatchObject({ _tag: "StoreError", operation: "set" })
+      expect(yield* Cached.getOption(key)).toEqual(Option.some(1))
+    }).pipe(Effect.provide(over(fakeStore()))))
+
+  it.effect("a copy that the store contradicts is given up: compare and set goes on with what is there", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        // another program, of which nothing is heard
+        const stored = fake.entries.get("k")!
+        fake.entries.set("k", { ...stored, meta: { ...stored.meta, writeId: "f".repeat(32) } })
+        expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(false)
+        expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(true)
+        fake.entries.clear()
+        expect(yield* Cached.set("k", 3, { ifPresent: true })).toBe(false)
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+})
+
+describe("across engines on one folder", () => {
+  const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+
+  it.effect("of fifty who race exactly one sets what is absent", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const engines = [yield* engine(directory), yield* engine(directory)]
+      const won = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, i) => i),
+        (i) => Cached.set("leader", i, { ifAbsent: true }).pipe(Effect.provide(engines[i % 2]!)),
+        { concurrency: "unbounded" }
+      )
+      expect(won.filter((w) => w).length).toBe(1)
+      yield* TestClock.adjust("100 millis")
+      for (const context of engines) {
+        expect(yield* Cached.getOption("leader").pipe(Effect.provide(context))).toEqual(Option.some(won.indexOf(true)))
+      }
+    }))
+
+  it.effect("ifUnchanged fails after the other's write, though memory has the older copy", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* Cached.set("k", 1).pipe(Effect.provide(one))
+      const writeId = yield* writeIdOf("k").pipe(Effect.provide(one))
+      yield* Cached.set("k", 2).pipe(Effect.provide(other))
+      expect(yield* Cached.set("k", 3, { ifUnchanged: writeId }).pipe(Effect.provide(one))).toBe(false)
+      expect(yield* Cached.getOption("k").pipe(Effect.provide(one))).toEqual(Option.some(2))
+      const anew = yield* writeIdOf("k").pipe(Effect.provide(one))
+      expect(yield* Cached.set("k", 3, { ifUnchanged: anew }).pipe(Effect.provide(one))).toBe(true)
+      yield* TestClock.adjust("100 millis")
+      expect(yield* Cached.getOption("k").pipe(Effect.provide(other))).toEqual(Option.some(3))
+    }))
+})
+
+it.effect("P2 · a tag that is invalidated while the value is on its way: it is put in anew, behind that", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const layer = Layer.succeed(Store.Store, {
+      ...fake.store,
+      markers: (tags) => Effect.delay(fake.store.markers(tags), "100 millis")
+    })
+    yield* Effect.gen(function*() {
+      const setting = yield* start(Cached.set("k", 1, { ifAbsent: true, tags: ["t"] }))
+      yield* TestClock.adjust("50 millis")
+      yield* Cached.invalidateTag("t")
+      yield* TestClock.adjust("50 millis")
+      yield* settle
+      yield* TestClock.adjust("100 millis")
+      expect(yield* Fiber.join(setting)).toBe(true)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+    }).pipe(Effect.provide(over({ layer })))
+  }))

@@ -1,0 +1,225 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, settle, start } from "../promises/caches.ts"
+
+interface Value {
+  readonly n: number
+  readonly inner: { readonly list: Array<number> }
+}
+
+/** plain data, another one for each load */
+const loading = (delayMillis = 0) => {
+  let n = 0
+  return Effect.suspend(() => {
+    const value: Value = { n: ++n, inner: { list: [n] } }
+    return Effect.as(delayMillis === 0 ? Effect.void : Effect.sleep(delayMillis), value)
+  })
+}
+
+const byHand = ({ inner, n }: Value): Value => ({ n, inner: { list: [...inner.list] } })
+
+/** What a caller does to its value must show nowhere else. */
+const spoil = (value: Value): Value => {
+  const before = structuredClone(value)
+  value.inner.list.push(666)
+  return before
+}
+
+const fresh = (n: number): Value => ({ n, inner: { list: [n] } })
+
+class Item extends CacheKey.Class<Item>()("Item", {
+  payload: { n: Schema.Int },
+  success: Schema.Struct({ n: Schema.Int, inner: Schema.Struct({ list: Schema.mutable(Schema.Array(Schema.Int)) }) }),
+  error: Schema.Struct({ why: Schema.String })
+}) {}
+
+const forms = [{ form: "structured", copy: "structured" }, { form: "a function", copy: byHand }] as const
+
+describe.each(caches)("copy, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe.each(forms)("as $form", ({ copy }) => {
+    it.effect("ME-17 · what a caller does to a loaded or cached value changes nothing", () =>
+      Effect.gen(function*() {
+        const get = Effect.map(loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy })), spoil)
+        expect([yield* get, yield* get, yield* get]).toEqual([fresh(1), fresh(1), fresh(1)])
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
+      }).pipe(provided))
+
+    it.effect("ME-17 · all who wait for one load get their own", () =>
+      Effect.gen(function*() {
+        const get = loading(1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy }))
+        const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
+        yield* TestClock.adjust(1000)
+        const values = yield* Effect.forEach(readers, Fiber.join)
+        expect(values.map(spoil)).toEqual([fresh(1), fresh(1), fresh(1)])
+        expect(yield* get).toEqual(fresh(1))
+      }).pipe(provided))
+
+    it.effect("ME-17 · stale values, after a failure and after a soft timeout", () =>
+      Effect.gen(function*() {
+        let mode: "good" | "down" | "slow" = "good"
+        const load = loading()
+        const get = Effect.map(
+          Effect.suspend(() => mode === "good" ? load : mode === "down" ? Effect.fail("down") : Effect.never).pipe(
+            Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: 1000, retryAfter: 0, copy })
+          ),
+          spoil
+        )
+        yield* get
+        yield* TestClock.adjust("1 minute")
+        mode = "down"
+        expect([yield* get, yield* get]).toEqual([fresh(1), fresh(1)])
+        mode = "slow"
+        const reading = yield* start(get)
+        yield* TestClock.adjust(1000)
+        expect(yield* Fiber.join(reading)).toEqual(fresh(1))
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
+      }).pipe(provided))
+
+    it.effect("ME-17 · what a refresh has brought", () =>
+      Effect.gen(function*() {
+        const get = Effect.map(
+          loading().pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute", copy })),
+          spoil
+        )
+        yield* get
+        yield* TestClock.adjust("1 minute")
+        expect(yield* get).toEqual(fresh(1))
+        yield* settle
+        expect([yield* get, yield* get]).toEqual([fresh(2), fresh(2)])
+        expect([yield* CachePolicy.refresh(get), yield* get]).toEqual([fresh(3), fresh(3)])
+      }).pipe(provided))
+
+    it.effect("ME-17 · functions and many, also for one key that is asked for twice", () =>
+      Effect.gen(function*() {
+        const strategy = Strategy.ttl({ ttl: "1 hour" })
+        const item = Cached.fn(Item, { lookup: ({ n }) => Effect.sync(() => fresh(n)), strategy, copy })
+        const items = Cached.many(Item, {
+          lookup: (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(fresh(n)))),
+          strategy,
+          copy
+        })
+        const read = Effect.map(items([{ n: 1 }, { n: 2 }, { n: 1 }]), (exits) => exits.map(Exit.map(spoil)))
+        const expected = [fresh(1), fresh(2), fresh(1)].map(Exit.succeed)
+        expect(yield* read).toEqual(expected)
+        expect(yield* read).toEqual(expected)
+        expect(yield* Effect.map(item({ n: 1 }), spoil)).toEqual(fresh(1))
+        expect(yield* item({ n: 1 })).toEqual(fresh(1))
+      }).pipe(provided))
+  })
+
+  it.effect("ME-17 · two who ask for it otherwise share the entry: each gets what it has asked for", () =>
+    Effect.gen(function*() {
+      const load = loading()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" }))
+      const asIs = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const value = yield* get
+      expect(yield* asIs).not.toBe(value)
+      // a store without memory gives everybody their own anyway
+      if (cache.memory) expect(yield* asIs).toBe(yield* asIs)
+    }).pipe(provided))
+
+  it.effect("ME-17 · failures are not copied", () =>
+    Effect.gen(function*() {
+      let copies = 0
+      const error = { why: "down" }
+      const get = Effect.fail(error).pipe(Cached.ttl({
+        key: new Item({ n: 1 }),
+        ttl: "1 hour",
+        when: () => true,
+        copy: <A>(value: A): A => {
+          copies++
+          return value
+        }
+      }))
+      expect(yield* Effect.flip(get)).toBe(error)
+      expect(yield* Effect.flip(get)).toEqual(error)
+      expect(copies).toBe(0)
+    }).pipe(provided))
+
+  it.effect("ME-17 · one copy a read, made when it is answered", () =>
+    Effect.gen(function*() {
+      let copies = 0
+      const get = loading().pipe(Cached.ttl({
+        key: "k",
+        ttl: "1 hour",
+        copy: (value) => {
+          copies++
+          return byHand(value)
+        }
+      }))
+      yield* get
+      expect(copies).toBe(1)
+      yield* get
+      expect(copies).toBe(2)
+    }).pipe(provided))
+})
+
+describe("copy", () => {
+  it.effect("ME-17 · what cannot be copied dies with a CacheConfigError that says what to do, and stays cached", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const load = Effect.sync(() => ({ call: () => ++loads }))
+      const strategy = Strategy.ttl({ ttl: "1 hour" })
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" }))
+      class Call extends CacheKey.Class<Call>()("Call", { payload: {}, success: Schema.Any }) {}
+      const many = Cached.many(Call, {
+        lookup: (keys) => Effect.forEach(keys, () => Effect.exit(load)),
+        strategy,
+        copy: "structured"
+      })
+      for (const read of [Effect.asVoid(get), Effect.asVoid(get), Effect.asVoid(many([{}]))]) {
+        const exit = yield* Effect.exit(read)
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+        expect((error as Error).message).toMatch(
+          /copy: "structured" cannot copy the value of ".*give a function that copies it/
+        )
+      }
+      expect(yield* Cached.has("k")).toBe(true)
+      expect((yield* Cached.stats).loads).toBe(2)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("ME-17 · a value never stands in the message", () =>
+    Effect.gen(function*() {
+      const get = Effect.succeed({ secret: "hunter2", call: () => "hunter2" }).pipe(
+        Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" })
+      )
+      const exit = yield* Effect.exit(get)
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).not.toContain("hunter2")
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("ME-17 · a function that throws dies for its caller alone", () =>
+    Effect.gen(function*() {
+      const load = Effect.succeed(1)
+      const bad = load.pipe(Cached.ttl({
+        key: "k",
+        ttl: "1 hour",
+        copy: (): number => {
+          throw new Error("mistake")
+        }
+      }))
+      const exit = yield* Effect.exit(bad)
+      expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+      expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect.each([true, "deep", 1, null])("ME-17 · %j is no way to copy", (copy) =>
+    Effect.gen(function*() {
+      let loads = 0
+      const get = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: copy as never }))
+      const exit = yield* Effect.exit(get)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      expect(loads).toBe(0)
+      expect(() =>
+        Cached.fn(Item, {
+          lookup: () => Effect.succeed(fresh(1)),
+          strategy: Strategy.untilInvalidated,
+          copy: copy as never
+        })
+      ).toThrow(CacheError.CacheConfigError)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+})

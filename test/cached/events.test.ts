@@ -1,0 +1,400 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
+import type { Engine } from "../../src/internal/engine/engine.ts"
+import { listen, onRemoval } from "../../src/internal/engine/memory/removals.ts"
+import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+class Weather extends CacheKey.Class<Weather>()("Weather", {
+  payload: { city: Schema.String },
+  success: Schema.Int,
+  error: Schema.String,
+  tags: ({ city }) => [`city:${city}`]
+}) {}
+
+const berlin = new Weather({ city: "Berlin" })
+
+/** Collects what is told; called, it answers what was told since the last call. */
+const watch = Effect.gen(function*() {
+  const told: Array<CacheEvent.CacheEvent> = []
+  yield* Effect.forkScoped(
+    Stream.runForEach(Cached.events, (event) => Effect.sync(() => told.push(event))),
+    { startImmediately: true }
+  )
+  return Effect.andThen(settle, Effect.sync(() => told.splice(0)))
+})
+
+const inShort = (event: CacheEvent.CacheEvent): string => {
+  switch (event._tag) {
+    case "Hit":
+      return `Hit ${event.source}`
+    case "Load":
+      return `Load ${event.outcome}${event.refresh ? " refresh" : ""} ${event.millis}`
+    default:
+      return event._tag
+  }
+}
+
+const shortly = (told: Effect.Effect<Array<CacheEvent.CacheEvent>>) =>
+  Effect.map(told, (events) => events.map((event) => inShort(event)))
+
+const soft = { key: berlin, ttl: "1 hour", softTtl: "1 minute" } as const
+
+describe.each(caches)("over $name, in their order, are told:", (cache) => {
+  const provided = Effect.provide(cache.layer({ capacity: 100 }))
+  const hit = cache.memory ? "Hit memory" : "Hit store"
+  const isLate = cache.name.startsWith("an asynchronous")
+
+  it.effect("a miss, its load and a hit", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      const { load } = counting(100)
+      const reader = yield* start(Cached.ttl(load, { key: berlin, ttl: "1 hour" }))
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(reader)
+      expect(yield* told).toEqual(["Miss", "Load success 100"])
+      yield* Cached.ttl(load, { key: berlin, ttl: "1 hour" })
+      expect(yield* told).toEqual([hit])
+    }).pipe(provided))
+
+  it.effect("who joins, a miss too where there is nothing to serve", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      const { load } = counting(100)
+      const read = Cached.ttl(load, { key: berlin, ttl: "1 hour" })
+      const readers = yield* Effect.all([start(read), start(read)])
+      yield* settle
+      const last = yield* start(read)
+      yield* TestClock.adjust(100)
+      yield* Fiber.joinAll([...readers, last])
+      expect(yield* told).toEqual([
+        // while the store is asked nobody knows yet
+        ...isLate ? ["Joined", "Miss", "Miss"] : ["Miss", "Miss", "Joined"],
+        "Miss",
+        "Joined",
+        "Load success 100"
+      ])
+      const { joined, loads, misses } = yield* Cached.stats
+      expect({ joined, loads, misses }).toEqual({ joined: 2, loads: 1, misses: 3 })
+    }).pipe(provided))
+
+  it.effect("a load that fails, dies, or is interrupted", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      const options = { key: berlin, ttl: "1 hour" } as const
+      yield* Effect.exit(Cached.ttl(Effect.fail("secret"), options))
+      yield* Effect.exit(Cached.ttl(Effect.die("secret"), options))
+      const reader = yield* start(Cached.ttl(Effect.never, options))
+      yield* settle
+      yield* Fiber.interrupt(reader)
+      expect(yield* told).toEqual(["Miss", "Load failure 0", "Miss", "Load failure 0", "Miss", "Load interrupted 0"])
+    }).pipe(provided))
+
+  it.effect("a load that has found the value still right", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      const load = Effect.flatMap(
+        Cached.previous(Weather),
+        (previous) => Option.isSome(previous) ? Cached.notModified : Effect.succeed(1)
+      )
+      yield* Cached.softTtl(load, soft)
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* Cached.softTtl(load, soft)).toBe(1)
+      yield* Cached.softTtl(load, soft)
+      expect(yield* told).toEqual(["Miss", "Load success 0", "Miss", "Load notModified 0", hit])
+    }).pipe(provided))
+
+  it.effect("a refresh behind a hit", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      const read = Cached.refreshAhead(counting(100).load, { key: berlin, ttl: "1 hour", refreshAfter: "1 minute" })
+      const first = yield* start(read)
+      yield* TestClock.adjust("2 minutes")
+      yield* Fiber.join(first)
+      yield* told
+      expect(yield* read).toBe(1)
+      yield* settle
+      yield* TestClock.adjust(100)
+      expect(yield* told).toEqual(["Refresh", hit, "Load success refresh 100"])
+    }).pipe(provided))
+
+  it.effect("stale values: for a failure, for a while after it, and for a load that takes too long", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      const { load } = counting(10_000)
+      yield* Cached.softTtl(Effect.succeed(0), soft)
+      yield* TestClock.adjust("2 minutes")
+      yield* told
+      const down = Cached.softTtl(Effect.fail("down"), soft)
+      expect(yield* down).toBe(0)
+      expect(yield* told).toEqual(["Miss", "Load failure 0", "Stale"])
+      expect(yield* down).toBe(0)
+      expect(yield* told).toEqual(["Stale"])
+      yield* TestClock.adjust("5 seconds")
+      const slow = yield* start(Cached.softTtl(load, { ...soft, softTimeout: "1 second" }))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(slow)).toBe(0)
+      expect(yield* told).toEqual(["Miss", "Stale"])
+      yield* TestClock.adjust("9 seconds")
+      expect(yield* told).toEqual(["Load success 10000"])
+      expect(yield* Cached.stats).toMatchObject({ stale: 3, misses: 3, loads: 3, loadFailures: 1 })
+    }).pipe(provided))
+
+  it.effect("what is put in, and what is not", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      yield* Cached.set(berlin, 1)
+      expect(yield* Cached.set(berlin, 2, { ifAbsent: true }).pipe(Effect.orElseSucceed(() => false))).toBe(false)
+      yield* Cached.setMany([["k", 2], ["l", 3]])
+      expect((yield* told).toSorted()).toEqual(["Set", "Set", "Set"])
+      yield* Cached.set(berlin, 1, { ttl: 0 })
+      expect(yield* told).toEqual(["Invalidate"])
+    }).pipe(provided))
+
+  it.effect("a result that came too late", () =>
+    Effect.gen(function*() {
+      const told = yield* Effect.map(watch, shortly)
+      const reader = yield* start(Cached.ttl(counting(100).load, { key: "k", ttl: "1 hour", tags: ["t"] }))
+      yield* settle
+      yield* Cached.invalidate("k")
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(reader)
+      expect(yield* told).toEqual(["Miss", "Invalidate", "Refused", "Load success 100"])
+    }).pipe(provided))
+
+  it.effect("invalidations: of keys, of tags, of all, hard and soft", () =>
+    Effect.gen(function*() {
+      const told = yield* watch
+      const nothing = { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false }
+      yield* Cached.invalidateMany([])
+      yield* Cached.invalidateMany(["k", berlin])
+      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidateTag("t", { mode: "soft" })
+      yield* Cached.clear
+      expect(yield* told).toEqual([
+        { ...nothing, ids: ["k", CacheKey.id(berlin)] },
+        { ...nothing, tags: ["t"] },
+        { ...nothing, tags: ["t"], mode: "soft" },
+        { ...nothing, all: true }
+      ])
+    }).pipe(provided))
+
+  it.effect("each of many, by its own key", () =>
+    Effect.gen(function*() {
+      const told = yield* watch
+      const many = Cached.many(Weather, {
+        lookup: (keys) =>
+          Effect.succeed(keys.map(({ city }) => city === "Atlantis" ? Exit.fail("sunk") : Exit.succeed(1))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      yield* many([{ city: "Berlin" }, { city: "Atlantis" }])
+      yield* many([{ city: "Berlin" }])
+      const atlantis = CacheKey.id(new Weather({ city: "Atlantis" }))
+      const events = (yield* told).map((event) => [inShort(event), "id" in event ? event.id : ""])
+      expect(events.toSorted()).toEqual([
+        [hit, CacheKey.id(berlin)],
+        ["Load failure 0", atlantis],
+        ["Load success 0", CacheKey.id(berlin)],
+        ["Miss", atlantis],
+        ["Miss", CacheKey.id(berlin)]
+      ].toSorted())
+    }).pipe(provided))
+})
+
+it.effect("an id with the name of its class, and never a value", () =>
+  Effect.gen(function*() {
+    const told = yield* watch
+    const id = CacheKey.id(berlin)
+    const secret = "of nobody's business"
+    for (const key of [berlin, "k"]) {
+      const read = <A, E>(load: Effect.Effect<A, E>) => Cached.softTtl(load, { ...soft, key: key as string })
+      yield* read(Effect.succeed({ secret }))
+      yield* TestClock.adjust("2 minutes")
+      yield* read(Effect.fail(secret))
+      yield* Cached.invalidate(key)
+      yield* Effect.exit(read(Effect.fail(secret)))
+      yield* Cached.set(key as string, secret)
+      yield* read(Effect.die(secret))
+    }
+    for (let i = 0; i < 3; i++) yield* Cached.set(new Weather({ city: `${i}` }), 1)
+    const events = yield* told
+    expect(events.length).toBe(26)
+    for (const event of events) {
+      if (!("id" in event)) continue
+      expect(event.keyClass).toBe(event.id === "k" ? undefined : "Weather")
+    }
+    expect(events.filter((event) => "id" in event && event.id === id).length).toBe(10)
+    expect(events.filter(({ _tag }) => _tag === "Evict")).toEqual([
+      { _tag: "Evict", id, keyClass: "Weather" },
+      { _tag: "Evict", id: "k", keyClass: undefined },
+      { _tag: "Evict", id: CacheKey.id(new Weather({ city: "0" })), keyClass: "Weather" }
+    ])
+    expect(inspect(events, { depth: 10 })).not.toContain(secret)
+  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2 }))))
+
+describe("a store", () => {
+  it.effect("that fails is told, by operation and reason", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const test = Effect.gen(function*() {
+        const told = yield* watch
+        const failing = new StoreError({ store: "fake", operation: "get", reason: "Full" })
+        fake.behave = (operation) => operation === "get" ? { before: Effect.fail(failing) } : {}
+        yield* Cached.ttl(Effect.succeed(1), { key: berlin, ttl: "1 hour" })
+        const events = yield* told
+        expect(events[0]).toEqual({ _tag: "StoreFailure", operation: "get", reason: "Full" })
+        expect(events.filter(({ _tag }) => _tag !== "StoreFailure").map((event) => inShort(event)))
+          .toEqual(["Miss", "Load success 0"])
+        expect((yield* Cached.stats).storeFailures).toBe(events.length - 2)
+      })
+      yield* Effect.provide(test, over(fake))
+    }))
+
+  it.effect("with a value that cannot be written, or read back, is told too", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const test = Effect.gen(function*() {
+        const told = yield* watch
+        yield* Cached.ttl(Effect.succeed("no number" as never), { key: berlin, ttl: "1 hour" })
+        expect((yield* told).filter(({ _tag }) => _tag === "StoreFailure"))
+          .toEqual([{ _tag: "StoreFailure", operation: "encode", reason: "Corrupt" }])
+        yield* Cached.set(berlin, 1)
+        const id = CacheKey.id(berlin)
+        const stored = fake.entries.get(id)!
+        fake.entries.set(id, { ...stored, payload: Uint8Array.of(0) })
+        yield* Cached.getOption(berlin)
+        expect((yield* told).filter(({ _tag }) => _tag === "StoreFailure"))
+          .toEqual([{ _tag: "StoreFailure", operation: "decode", reason: "Corrupt" }])
+      })
+      yield* Effect.provide(test, over(fake, { memory: false }))
+    }))
+
+  it.effect("that is asked counts a read once: as a hit of it, or as a miss", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const read = Cached.ttl(counting().load, { key: berlin, ttl: "1 hour" })
+      const both = Effect.all([read, read], { concurrency: 2 })
+      const counted = Effect.map(Cached.stats, ({ hits, misses, storeHits }) => ({ hits, misses, storeHits }))
+      yield* Effect.provide(read, over(fake))
+      const again = Effect.gen(function*() {
+        const told = yield* Effect.map(watch, shortly)
+        yield* both
+        expect(yield* told).toEqual(["Joined", "Hit store", "Hit store"])
+        expect(yield* counted).toEqual({ hits: 0, storeHits: 2, misses: 0 })
+      })
+      yield* Effect.provide(again, over(fake))
+    }))
+})
+
+describe("who listens", () => {
+  it.effect("slowly loses the oldest, and no read waits for him", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const got: Array<string> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(Cached.events, (event) => {
+          got.push("id" in event ? event.id : event._tag)
+          return got.length === 1 ? Deferred.await(gate) : Effect.void
+        }),
+        { startImmediately: true }
+      )
+      yield* Cached.set("first", 1)
+      yield* settle
+      expect(got).toEqual(["first"])
+      for (let i = 0; i < 3000; i++) yield* Cached.set(`${i}`, i)
+      expect(got).toEqual(["first"])
+      yield* Deferred.succeed(gate, undefined)
+      for (let i = 0; i < 50; i++) yield* settle
+      expect(got.length).toBe(1025)
+      expect(got.slice(1)).toEqual(Array.from({ length: 1024 }, (_, i) => `${3000 - 1024 + i}`))
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("and throws hurts no read, is not called again, and that is logged", () =>
+    Effect.gen(function*() {
+      const lines: Array<unknown> = []
+      const logged = Logger.layer([
+        Logger.make(({ cause, logLevel, message }) => void lines.push([logLevel, message, Cause.squash(cause)]))
+      ])
+      const test = Effect.gen(function*() {
+        const caching = yield* Caching.Caching
+        let calls = 0
+        const throwing = () => {
+          calls++
+          throw new Error("mine")
+        }
+        const heard: Array<string> = []
+        caching.listen(throwing)
+        caching.listen((event) => void heard.push(event._tag))
+        caching.onRemoval(throwing)
+        caching.onRemoval(({ cause }) => void heard.push(cause))
+        expect(yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })).toBe(1)
+        expect(calls).toBe(1)
+        expect(yield* Cached.remove("k")).toBe(true)
+        expect(yield* Cached.ttl(Effect.succeed(2), { key: "k", ttl: "1 hour" })).toBe(2)
+        expect(yield* Cached.remove("k")).toBe(true)
+        expect(calls).toBe(2)
+        const removed = ["Invalidate", "invalidated"]
+        expect(heard).toEqual(["Miss", "Load", ...removed, "Miss", "Load", ...removed])
+      })
+      yield* Effect.provide(test, Layer.provide(CacheLayer.memory(), logged))
+      const line = ["Warn", ["A listener of the cache has thrown, and is not called again"], new Error("mine")]
+      expect(lines).toEqual([line, line])
+    }))
+
+  it.effect("is heard no more when the stream has ended, however it ends", () =>
+    Effect.gen(function*() {
+      const { Caching: service } = Caching
+      const caching = yield* service
+      let listening = 0
+      const counted: Caching.Shape = {
+        ...caching,
+        listen: (listener) => {
+          listening++
+          const deafen = caching.listen(listener)
+          return () => {
+            listening--
+            deafen()
+          }
+        }
+      }
+      const streams = Effect.gen(function*() {
+        const one = yield* start(Stream.runCollect(Stream.take(Cached.events, 1)))
+        const other = yield* start(Stream.runDrain(Cached.events))
+        const failing = yield* start(Stream.runForEach(Cached.events, () => Effect.fail("mine")))
+        expect(listening).toBe(3)
+        yield* Cached.set("k", 1)
+        expect(yield* Fiber.join(one)).toEqual([{ _tag: "Set", id: "k", keyClass: undefined }])
+        expect(yield* Effect.exit(Fiber.join(failing))).toEqual(Exit.fail("mine"))
+        expect(listening).toBe(1)
+        yield* Fiber.interrupt(other)
+        expect(listening).toBe(0)
+      })
+      yield* Effect.provide(streams, Context.make(service, counted))
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it("costs nothing any more when nobody is left", () => {
+    const engine = { listeners: { events: undefined }, memory: { onRemoval: undefined } } as unknown as Engine
+    const first = listen(engine, () => {})
+    const second = listen(engine, () => {})
+    const removals = onRemoval(engine, () => {})
+    expect([engine.listeners.events?.length, engine.memory.onRemoval?.length]).toEqual([2, 3])
+    first()
+    first()
+    expect([engine.listeners.events?.length, engine.memory.onRemoval?.length]).toEqual([1, 2])
+    second()
+    removals()
+    expect([engine.listeners.events, engine.memory.onRemoval]).toEqual([undefined, undefined])
+  })
+
+  it.effect("to a cache that is switched off hears nothing", () =>
+    Effect.gen(function*() {
+      const told = yield* watch
+      yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+      yield* Cached.set("k", 1)
+      expect(yield* told).toEqual([])
+    }).pipe(Effect.provide(CacheLayer.disabled)))
+})

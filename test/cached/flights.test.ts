@@ -1,0 +1,248 @@
+/** What a load runs in: its span, its transaction, its context; and what is served beside it. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
+
+const ahead = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
+
+const current = Effect.map(Effect.option(Effect.currentSpan), Option.getOrUndefined)
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe("spans", () => {
+    it.effect("a load's is a root, linked to that of the caller who started it", () =>
+      Effect.gen(function*() {
+        const caller = yield* Effect.makeSpan("caller")
+        const span = yield* current.pipe(
+          Effect.map((span) => [span] as const),
+          Cached.ttl({ key: "k", ttl: () => 0 }),
+          Effect.withParentSpan(caller)
+        )
+        const load = span[0]!
+        expect(load.name).toBe("effect-cached.load")
+        expect(Option.isNone(load.parent)).toBe(true)
+        expect(load.traceId).not.toBe(caller.traceId)
+        expect(load.links.map((link) => link.span.spanId)).toEqual([caller.spanId])
+        expect(Object.fromEntries(load.attributes)).toEqual({ "cache.key": "k", "cache.refresh": false })
+      }).pipe(provided))
+
+    it.effect("a refresh outlives the span it is linked to", () =>
+      Effect.gen(function*() {
+        let span: Tracer.Span | undefined
+        const load = Effect.andThen(
+          Effect.sleep(1000),
+          Effect.map(current, (found) => {
+            span = found
+            return 1
+          })
+        )
+        yield* Cached.set("k", 0, { ttl: "1 hour" })
+        const refresh = load.pipe(Cached.withStrategy({
+          key: "k",
+          strategy: {
+            ...Strategy.ttl({ ttl: "1 hour" }),
+            decide: (entry) => entry === undefined ? Strategy.Load : Strategy.ServeAndRefresh
+          }
+        }))
+        expect(yield* Effect.withSpan(refresh, "caller")).toBe(0)
+        yield* TestClock.adjust("1 second")
+        expect(span?.attributes.get("cache.refresh")).toBe(true)
+        expect(span?.status._tag).toBe("Ended")
+      }).pipe(provided))
+
+    it.effect("where the caller has none there is none", () =>
+      Effect.gen(function*() {
+        const wrapped = Effect.map(current, (span) => span === undefined ? "none" : span.name)
+        expect(yield* wrapped.pipe(Cached.ttl({ key: "k", ttl: 1 }))).toBe("none")
+      }).pipe(provided))
+  })
+
+  describe("an open SQL transaction", () => {
+    const Transaction = Context.Reference<object | undefined>("effect/sql/CurrentTransactionService", {
+      defaultValue: () => undefined
+    })
+    class Connection extends Context.Service<Connection, readonly [conn: object, counter: number]>()("Connection") {}
+    const inTransaction = SqlClient.makeWithTransaction({
+      transactionService: Connection,
+      spanAttributes: [],
+      acquireConnection: () => Effect.succeed({}),
+      begin: () => Effect.void,
+      savepoint: () => Effect.void,
+      commit: () => Effect.void,
+      rollback: () => Effect.void,
+      rollbackSavepoint: () => Effect.void
+    })
+    const isRefused = (exit: Exit.Exit<unknown, unknown>) =>
+      Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CacheError.CacheConfigError
+
+    it.effect("is refused by a load: others would be served what may be rolled back", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        for (const run of [get, CachePolicy.refresh(get), CachePolicy.writeOnly(get), CachePolicy.readOnly(get)]) {
+          expect(isRefused(yield* Effect.exit(inTransaction(run)))).toBe(true)
+        }
+        expect(counts.started).toBe(0)
+      }).pipe(provided))
+
+    it.effect("serves what is there, joins what runs, and loads under bypass", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const outside = yield* start(get)
+        yield* settle
+        const inside = yield* start(inTransaction(get))
+        yield* TestClock.adjust("1 second")
+        expect([yield* Fiber.join(outside), yield* Fiber.join(inside)]).toEqual([1, 1])
+        if (cache.memory) expect(yield* inTransaction(get)).toBe(1)
+        const bypassing = yield* start(inTransaction(CachePolicy.bypass(get)))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(bypassing)).toBe(2)
+      }).pipe(provided))
+
+    it.effect("does not reach into a background refresh", () =>
+      Effect.gen(function*() {
+        const seen: Array<object | undefined> = []
+        const load = Effect.map(Effect.service(Transaction), (transaction) => {
+          seen.push(transaction)
+          return seen.length
+        })
+        const get = load.pipe(Cached.refreshAhead(ahead))
+        expect(yield* get).toBe(1)
+        yield* TestClock.adjust("2 minutes")
+        if (cache.memory) expect(yield* inTransaction(get)).toBe(1)
+        yield* settle
+        expect(yield* get).toBe(1)
+        yield* settle
+        expect(yield* get).toBe(2)
+        expect(seen).toEqual([undefined, undefined])
+      }).pipe(provided))
+  })
+
+  describe("context", () => {
+    class Tenant extends Context.Service<Tenant, { readonly name: string }>()("Tenant") {}
+
+    it.effect("a load runs with its starter's, also for those who join it", () =>
+      Effect.gen(function*() {
+        const load = Effect.delay(Effect.map(Tenant, (tenant) => tenant.name), 1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const a = yield* start(Effect.provideService(get, Tenant, { name: "a" }))
+        const b = yield* start(Effect.provideService(get, Tenant, { name: "b" }))
+        yield* TestClock.adjust("1 second")
+        expect([yield* Fiber.join(a), yield* Fiber.join(b)]).toEqual(["a", "a"])
+      }).pipe(provided))
+  })
+
+  describe("beside a refresh that runs", () => {
+    it.effect("every reader is served at once, however often it reads", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(10_000)
+        const get = load.pipe(Cached.refreshAhead(ahead))
+        const first = yield* start(get)
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.join(first)
+        yield* TestClock.adjust("2 minutes")
+        for (let i = 0; i < 3; i++) {
+          const reader = yield* start(get)
+          yield* settle
+          expect(ended(reader)).toEqual(Exit.succeed(1))
+        }
+        expect(counts.started).toBe(2)
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* get).toBe(2)
+      }).pipe(provided))
+
+    it.effect("that was asked for, every reader is served what is stored", () =>
+      Effect.gen(function*() {
+        const { load } = counting(10_000)
+        const settings = Cached.fn(Settings, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+        yield* Cached.set(new Settings(), 0)
+        const refresh = yield* start(settings.refresh())
+        yield* settle
+        for (let i = 0; i < 3; i++) {
+          const reader = yield* start(settings())
+          yield* settle
+          expect(ended(reader)).toEqual(Exit.succeed(0))
+        }
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* Fiber.join(refresh)).toBe(1)
+        expect(yield* settings()).toBe(1)
+      }).pipe(provided))
+
+    it.effect("and fails, a reader with a stale value falls back on it", () =>
+      Effect.gen(function*() {
+        const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })
+        yield* Effect.succeed("stale").pipe(soft)
+        yield* TestClock.adjust("2 minutes")
+        const failing = Effect.delay(Effect.fail("down"), 1000)
+        const refresh = yield* start(CachePolicy.refresh(failing.pipe(soft)))
+        yield* settle
+        const reader = yield* start(failing.pipe(soft))
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        expect(ended(refresh)).toEqual(Exit.fail("down"))
+        expect(ended(reader)).toEqual(Exit.succeed("stale"))
+      }).pipe(provided))
+
+    it.effect("where nothing is stored, readers wait for it", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const both = [yield* start(CachePolicy.refresh(get)), yield* start(get)]
+        yield* TestClock.adjust("1 second")
+        expect(both.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1)])
+        expect(counts.started).toBe(1)
+      }).pipe(provided))
+  })
+})
+
+it.effect("a bad option of one who would join is its own", () =>
+  Effect.gen(function*() {
+    const { load } = counting(1000)
+    const good = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+    const bad = yield* Effect.exit(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: NaN })))
+    expect(Exit.isFailure(bad) && Cause.squash(bad.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(good)).toBe(1)
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect.each(["when the load fails", "when its timeout has passed"])(
+  "a strategy that throws %s is its caller's defect, and nobody hangs",
+  (when) =>
+    Effect.gen(function*() {
+      const broken: Strategy.Strategy = {
+        ...Strategy.failover({ ttl: "1 hour" }),
+        decide: (_, now) => {
+          if (now > 0) throw new Error("a mistake")
+          return Strategy.LoadOrStale
+        }
+      }
+      yield* Cached.set("k", "stale")
+      const failing = Effect.delay(Effect.fail("down"), 1000)
+      const timeout = when === "when the load fails" ? "1 minute" : "1 second"
+      const bad = yield* start(failing.pipe(Cached.withStrategy({ key: "k", strategy: broken, timeout })))
+      const good = yield* start(failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" })))
+      yield* TestClock.adjust("1 second")
+      const exit = ended(bad)
+      expect(exit !== "still waiting" && Exit.hasDies(exit)).toBe(true)
+      expect(ended(good)).toEqual(Exit.succeed("stale"))
+    }).pipe(Effect.provide(CacheLayer.memory()))
+)
+
+it.effect("the store's own time does not count as the load's", () => {
+  const fake = fakeStore()
+  fake.behave = () => ({ before: Effect.sleep(100) })
+  return Effect.gen(function*() {
+    const { load } = counting(1000)
+    const reader = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+    yield* TestClock.adjust("2 seconds")
+    expect(yield* Fiber.join(reader)).toBe(1)
+    expect(fake.entries.get("k")!.meta).toMatchObject({ loadMillis: 1000, createdAt: 1200, expiresAt: 3_601_200 })
+  }).pipe(Effect.provide(over(fake)))
+})

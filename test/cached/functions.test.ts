@@ -1,0 +1,281 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, settle, start } from "../promises/caches.ts"
+
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+
+class Report extends CacheKey.Class<Report>()("Report", {
+  payload: { city: Schema.String, days: Schema.Number.pipe(Schema.withConstructorDefault(Effect.succeed(1))) },
+  success: Schema.String,
+  error: Down
+}) {}
+class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
+class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
+
+const strategy = Strategy.ttl({ ttl: "1 hour" })
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe("fn", () => {
+    it.effect("calls its lookup with the key, once a payload", () =>
+      Effect.gen(function*() {
+        const keys: Array<Report> = []
+        const report = Cached.fn(Report, {
+          lookup: (key) => {
+            keys.push(key)
+            return Effect.succeed(`${key.city} ${key.days}`)
+          },
+          strategy
+        })
+        expect(yield* report({ city: "Berlin" })).toBe("Berlin 1")
+        expect(yield* report({ city: "Berlin", days: 1 })).toBe("Berlin 1")
+        expect(yield* report({ city: "Berlin", days: 2 })).toBe("Berlin 2")
+        expect(keys).toEqual([new Report({ city: "Berlin" }), new Report({ city: "Berlin", days: 2 })])
+      }).pipe(provided))
+
+    it.effect("needs no payload where no field is required", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const settings = Cached.fn(Settings, { lookup: () => load, strategy })
+        expect([yield* settings(), yield* settings(), yield* settings({})]).toEqual([1, 1, 1])
+        yield* settings.invalidate()
+        expect(yield* settings()).toBe(2)
+        expect(yield* settings.refresh()).toBe(3)
+        expect(CacheKey.id(settings.key())).toBe(CacheKey.id(new Settings()))
+      }).pipe(provided))
+
+    it.effect("a call is an effect: it runs as often as it is run, and is made without the cache", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const settings = Cached.fn(Settings, { lookup: () => load, strategy })
+        const call = settings()
+        expect([yield* call, yield* call]).toEqual([1, 1])
+        yield* settings.invalidate()
+        expect(yield* call).toBe(2)
+        expect(counts.started).toBe(2)
+      }).pipe(provided))
+
+    it.effect("key names what a call reads", () =>
+      Effect.gen(function*() {
+        const report = Cached.fn(Report, { lookup: () => Effect.succeed("sunny"), strategy })
+        yield* report({ city: "Berlin" })
+        expect(yield* Cached.getOption(report.key({ city: "Berlin" }))).toEqual(Option.some("sunny"))
+        expect(yield* Cached.has(report.key({ city: "Rome" }))).toBe(false)
+      }).pipe(provided))
+
+    it.effect("invalidate makes the next call load", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const report = Cached.fn(Report, { lookup: ({ city }) => Effect.map(load, (n) => `${city} ${n}`), strategy })
+        yield* report({ city: "Berlin" })
+        yield* report({ city: "Rome" })
+        yield* report.invalidate({ city: "Berlin" })
+        expect(yield* report({ city: "Berlin" })).toBe("Berlin 3")
+        expect(yield* report({ city: "Rome" })).toBe("Rome 2")
+      }).pipe(provided))
+
+    it.effect("refresh loads anew, merges with one that runs, and its failure keeps the old value", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        let up = true
+        const report = Cached.fn(Report, {
+          lookup: () => Effect.flatMap(load, (n) => up ? Effect.succeed(`${n}`) : Effect.fail(new Down())),
+          strategy
+        })
+        const first = yield* start(report({ city: "Berlin" }))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(first)).toBe("1")
+        const both = yield* Effect.all([
+          start(report.refresh({ city: "Berlin" })),
+          start(report.refresh({ city: "Berlin" }))
+        ])
+        // while it runs the old value is served
+        expect(yield* report({ city: "Berlin" })).toBe("1")
+        yield* TestClock.adjust("1 second")
+        expect(yield* Effect.forEach(both, Fiber.join)).toEqual(["2", "2"])
+        expect(yield* report({ city: "Berlin" })).toBe("2")
+        up = false
+        const failing = yield* start(report.refresh({ city: "Berlin" }))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.await(failing)).toEqual(Exit.fail(new Down()))
+        expect(yield* report({ city: "Berlin" })).toBe("2")
+        expect(counts.started).toBe(3)
+      }).pipe(provided))
+
+    it.effect("refresh merges with a background refresh, queued or running", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const settings = Cached.fn(Settings, {
+          lookup: () => load,
+          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+        })
+        const first = yield* start(settings())
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(first)
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* settings()).toBe(1)
+        const asked = yield* start(settings.refresh())
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(asked)).toBe(2)
+        expect(counts.started).toBe(2)
+      }).pipe(provided))
+
+    it.effect("takes the options of a read", () =>
+      Effect.gen(function*() {
+        const settings = Cached.fn(Settings, {
+          lookup: () => Effect.never,
+          strategy: Strategy.failover({ ttl: "1 hour" }),
+          timeout: "1 second",
+          tags: ["t"]
+        })
+        const nothing = yield* start(settings())
+        yield* TestClock.adjust("1 second")
+        const exit = yield* Fiber.await(nothing)
+        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.LoadTimeout)
+        yield* Cached.set(new Settings(), 7)
+        const stale = yield* start(settings())
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(stale)).toBe(7)
+        const tagged = Cached.fn(Settings, { lookup: () => Effect.succeed(1), strategy, tags: ["t"] })
+        yield* Cached.clear
+        yield* tagged()
+        yield* Cached.invalidateTag("t")
+        expect(yield* Cached.has(new Settings())).toBe(false)
+      }).pipe(provided))
+
+    it.effect("a lookup that throws is a defect of the call, and is not stored", () =>
+      Effect.gen(function*() {
+        let calls = 0
+        const settings = Cached.fn(Settings, {
+          lookup: () => {
+            if (++calls === 1) throw new Error("a mistake")
+            return Effect.succeed(calls)
+          },
+          strategy
+        })
+        expect(Exit.hasDies(yield* Effect.exit(settings()))).toBe(true)
+        expect(yield* settings()).toBe(2)
+      }).pipe(provided))
+  })
+
+  describe("recursive", () => {
+    const counted = () => {
+      let computed = 0
+      const fib = Cached.recursive(Fib, {
+        lookup: ({ n }, self) => {
+          computed++
+          return n < 2
+            ? Effect.succeed(BigInt(n))
+            : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b)
+        },
+        strategy: Strategy.untilInvalidated
+      })
+      return { fib, computed: () => computed }
+    }
+
+    it.effect("computes each value once", () =>
+      Effect.gen(function*() {
+        const { computed, fib } = counted()
+        expect(yield* fib({ n: 90 })).toBe(2880067194370816120n)
+        expect(computed()).toBe(91)
+        expect(yield* fib({ n: 91 })).toBe(4660046610375530309n)
+        expect(computed()).toBe(92)
+      }).pipe(provided))
+
+    it.effect("callers beside each other share what they need", () =>
+      Effect.gen(function*() {
+        const { computed, fib } = counted()
+        yield* Effect.all([fib({ n: 50 }), fib({ n: 49 }), fib({ n: 51 })], { concurrency: "unbounded" })
+        expect(computed()).toBe(52)
+      }).pipe(provided))
+
+    it.effect("a value that needs itself dies with the path", () =>
+      Effect.gen(function*() {
+        const loop = Cached.recursive(Fib, { lookup: ({ n }, self) => self({ n: (n + 1) % 3 }), strategy })
+        const exit = yield* Effect.exit(loop({ n: 0 }))
+        const defect = Exit.isFailure(exit) && Cause.squash(exit.cause)
+        expect(defect).toBeInstanceOf(CacheError.CacheCycle)
+        expect((defect as CacheError.CacheCycle).path).toEqual(
+          [0, 1, 2, 0].map((n) => CacheKey.id(new Fib({ n })))
+        )
+      }).pipe(provided))
+
+    it.effect("invalidate and refresh are of one value", () =>
+      Effect.gen(function*() {
+        const { computed, fib } = counted()
+        yield* fib({ n: 10 })
+        yield* fib.invalidate({ n: 10 })
+        yield* fib({ n: 10 })
+        yield* fib.refresh({ n: 10 })
+        expect(computed()).toBe(13)
+      }).pipe(provided))
+
+    it.effect("a failure below is a failure above, and nothing is stored", () =>
+      Effect.gen(function*() {
+        let up = false
+        const walk = Cached.recursive(Report, {
+          lookup: ({ city, days }, self) =>
+            days > 0
+              ? self({ city, days: days - 1 })
+              : Effect.suspend(() => up ? Effect.succeed("there") : Effect.fail(new Down())),
+          strategy
+        })
+        expect(yield* Effect.flip(walk({ city: "Berlin", days: 3 }))).toEqual(new Down())
+        up = true
+        expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
+      }).pipe(provided))
+
+    it.effect("interrupted, it ends all that nobody else needs", () =>
+      Effect.gen(function*() {
+        const ends: Array<number> = []
+        const chain = Cached.recursive(Fib, {
+          lookup: ({ n }, self) =>
+            Effect.onInterrupt(
+              n === 0 ? Effect.as(Effect.sleep(1000), 0n) : Effect.map(self({ n: n - 1 }), (below) => below + 1n),
+              () => Effect.sync(() => ends.push(n))
+            ),
+          strategy
+        })
+        const whole = yield* start(chain({ n: 5 }))
+        const half = yield* start(chain({ n: 2 }))
+        yield* settle
+        yield* TestClock.adjust(500)
+        yield* Fiber.interrupt(whole)
+        expect(ends.sort()).toEqual([3, 4, 5])
+        expect(ended(half)).toBe("still waiting")
+        yield* TestClock.adjust(500)
+        expect(yield* Fiber.join(half)).toBe(2n)
+      }).pipe(provided))
+  })
+})
+
+describe("what is wrong is thrown at once", () => {
+  const lookup = () => Effect.succeed(1)
+
+  it.each(
+    [
+      ["no strategy", () => Cached.fn(Settings, { lookup } as never)],
+      ["a strategy that is none", () => Cached.fn(Settings, { lookup, strategy: {} as never })],
+      ["no lookup", () => Cached.fn(Settings, { strategy } as never)],
+      ["an unknown option", () => Cached.fn(Settings, { lookup, strategy, ttl: 1 } as never)],
+      ["tags that are no list", () => Cached.fn(Settings, { lookup, strategy, tags: "t" as never })],
+      ["a timeout that does not parse", () => Cached.fn(Settings, { lookup, strategy, timeout: "soon" as never })],
+      ["a softTimeout that is NaN", () => Cached.fn(Settings, { lookup, strategy, softTimeout: NaN })],
+      ["a fallbackWhen that is no function", () => Cached.fn(Settings, { lookup, strategy, fallbackWhen: 1 as never })],
+      ["a class that is none", () => Cached.fn({} as never, { lookup, strategy } as never)],
+      ["recursive without a lookup", () => Cached.recursive(Fib, { strategy } as never)]
+    ] as const
+  )("%s", (_, make) => {
+    expect(make).toThrow(CacheError.CacheConfigError)
+  })
+
+  it.effect("a payload of another type is a CacheConfigError of the call", () =>
+    Effect.gen(function*() {
+      const report = Cached.fn(Report, { lookup: () => Effect.succeed("x"), strategy })
+      const exit = yield* Effect.exit(Effect.suspend(() => report({ city: 5 as never })))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+})

@@ -1,0 +1,452 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+class Report extends CacheKey.Class<Report>()("Report", {
+  payload: { city: Schema.String },
+  success: Schema.Number,
+  error: Schema.String,
+  tags: ({ city }) => [`city:${city}`]
+}) {}
+
+const berlin = new Report({ city: "Berlin" })
+
+const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
+
+const ids = (pattern?: string) => Effect.map(Stream.runCollect(Cached.scan(pattern)), (ids) => Array.from(ids).sort())
+
+const entryOf = (id: string) => Effect.map(Stream.runCollect(Cached.entries(id)), ([entry]) => entry)
+
+const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe("touch", () => {
+    it.effect("gives what is there another lifetime, from now on", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        yield* TestClock.adjust("30 minutes")
+        expect(yield* Cached.touch("k", "1 hour")).toBe(true)
+        yield* TestClock.adjust("59 minutes")
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("a shorter one too", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        expect(yield* Cached.touch("k", "1 minute")).toBe(true)
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("AI-07 · false where nothing is: absent, expired, gone by a tag, being loaded", () =>
+      Effect.gen(function*() {
+        expect(yield* Cached.touch("k", "1 hour")).toBe(false)
+        expect(yield* Cached.touch("k", 0)).toBe(false)
+        yield* Cached.set("k", 1, { ttl: "1 minute" })
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Cached.touch("k", "1 hour")).toBe(false)
+        expect(yield* Cached.has("k")).toBe(false)
+        yield* Cached.set(berlin, 1)
+        yield* Cached.invalidateTag("city:Berlin")
+        expect(yield* Cached.touch(berlin, "1 hour")).toBe(false)
+        expect(yield* Cached.has(berlin)).toBe(false)
+      }).pipe(provided))
+
+    it.effect("AI-07 · zero or less removes it, Infinity lets it live on", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        expect(yield* Cached.touch("k", "Infinity")).toBe(true)
+        yield* TestClock.adjust("10000 hours")
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+        expect(yield* Cached.touch("k", 0)).toBe(true)
+        expect(yield* Cached.has("k")).toBe(false)
+        yield* Cached.set("k", 1)
+        expect(yield* Cached.touch("k", -1)).toBe(true)
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("while a load runs: what it brings has its own lifetime", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1000)
+        const reader = yield* start(Cached.ttl(load, { key: "k", ttl: "1 hour" }))
+        yield* settle
+        expect(yield* Cached.touch("k", "9 hours")).toBe(false)
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(reader)).toBe(1)
+        yield* TestClock.adjust("1 hour")
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("does nothing where the policy writes nothing", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        for (const under of [CachePolicy.readOnly, CachePolicy.disable("set")]) {
+          expect(yield* under(Cached.touch("k", 0))).toBe(false)
+          expect(yield* under(Cached.touch("k", "9 hours"))).toBe(false)
+        }
+        yield* TestClock.adjust("1 hour")
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(provided))
+  })
+
+  describe("increment", () => {
+    it.effect("AI-06 · starts at 0, and takes any whole step", () =>
+      Effect.gen(function*() {
+        expect(yield* Cached.increment("n")).toBe(1)
+        expect(yield* Cached.increment("n", { by: 5 })).toBe(6)
+        expect(yield* Cached.increment("n", { by: -10 })).toBe(-4)
+        expect(yield* Cached.increment("n", { by: 0 })).toBe(-4)
+        expect(yield* Cached.increment("none", { by: 0 })).toBe(0)
+        expect(yield* Cached.increment("other", { by: -2 })).toBe(-2)
+      }).pipe(provided))
+
+    it.effect("CA-13 · it lives from where it is created, whatever the step, and is not prolonged", () =>
+      Effect.gen(function*() {
+        expect(yield* Cached.increment("n", { by: 5, ttl: "1 minute" })).toBe(5)
+        yield* TestClock.adjust("30 seconds")
+        expect(yield* Cached.increment("n", { ttl: "1 hour" })).toBe(6)
+        yield* TestClock.adjust("30 seconds")
+        expect(yield* Cached.increment("n", { ttl: "1 minute" })).toBe(1)
+        expect(yield* Cached.increment("ever")).toBe(1)
+        yield* TestClock.adjust("1000 hours")
+        expect(yield* Cached.increment("ever", { ttl: 1 })).toBe(2)
+      }).pipe(provided))
+
+    it.effect("a thousand at once are all counted", () =>
+      Effect.gen(function*() {
+        const sums = yield* Effect.all(Array.from({ length: 1000 }, () => Cached.increment("n")), {
+          concurrency: "unbounded"
+        })
+        expect(new Set(sums).size).toBe(1000)
+        expect(yield* Cached.increment("n")).toBe(1001)
+      }).pipe(provided))
+
+    it.effect("numbers are no entries: keys of the same text are apart", () =>
+      Effect.gen(function*() {
+        yield* Cached.increment("k")
+        expect(yield* Cached.has("k")).toBe(false)
+        yield* Cached.set("k", "text")
+        expect(yield* Cached.increment("k")).toBe(2)
+        expect(yield* ids()).toEqual(["k"])
+      }).pipe(provided))
+
+    it.effect("clear empties counters", () =>
+      Effect.gen(function*() {
+        yield* Cached.increment("n")
+        yield* Cached.clear
+        expect(yield* Cached.increment("n")).toBe(1)
+      }).pipe(provided))
+
+    it.effect("a sum past the safe integers fails and changes nothing, and is no incident of the store", () =>
+      Effect.gen(function*() {
+        yield* Cached.increment("n", { by: Number.MAX_SAFE_INTEGER })
+        expect(yield* Effect.flip(Cached.increment("n"))).toMatchObject({ _tag: "StoreError", reason: "OutOfRange" })
+        expect(yield* Cached.increment("n", { by: 0 })).toBe(Number.MAX_SAFE_INTEGER)
+        expect((yield* Cached.stats).storeFailures).toBe(0)
+      }).pipe(provided))
+
+    it.effect.each([{ by: NaN }, { by: 0.5 }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
+      "%j is a CacheConfigError",
+      (options) =>
+        Effect.gen(function*() {
+          const exit = yield* Effect.exit(Effect.suspend(() => Cached.increment("n", options as never)))
+          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+          expect(yield* Cached.increment("n")).toBe(1)
+        }).pipe(provided)
+    )
+  })
+
+  describe("scan, entries, size, ping", () => {
+    const fill = Effect.gen(function*() {
+      yield* Cached.set("user:1", 1)
+      yield* Cached.set("user:2", 2, { tags: ["t"] })
+      yield* Cached.set("page:1", 3, { ttl: "1 hour" })
+      yield* Cached.set(berlin, 4)
+      yield* Cached.set("~odd", 5)
+    })
+
+    it.effect("tell all ids, or those that match", () =>
+      Effect.gen(function*() {
+        expect(yield* ids()).toEqual([])
+        yield* fill
+        expect(yield* ids()).toEqual(
+          ["user:1", "user:2", "page:1", CacheKey.id(berlin), CacheKey.id("~odd")].sort()
+        )
+        expect(yield* ids("user:*")).toEqual(["user:1", "user:2"])
+        expect(yield* ids("*:1")).toEqual(["page:1", "user:1"])
+        expect(yield* ids("user:1")).toEqual(["user:1"])
+        expect(yield* ids("~Report@*")).toEqual([CacheKey.id(berlin)])
+        expect(yield* ids("nothing*")).toEqual([])
+        expect(yield* Cached.size).toBe(5)
+      }).pipe(provided))
+
+    it.effect("neither what has expired nor what was invalidated", () =>
+      Effect.gen(function*() {
+        yield* fill
+        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidateAll(Report)
+        yield* Cached.invalidate("~odd")
+        yield* TestClock.adjust("1 hour")
+        expect(yield* ids()).toEqual(["user:1"])
+        if (!cache.store) expect(yield* Cached.size).toBe(1)
+      }).pipe(provided))
+
+    it.effect("what a tag has made stale is told, and that it is", () =>
+      Effect.gen(function*() {
+        yield* fill
+        yield* Cached.invalidateTag("t", { mode: "soft" })
+        expect(yield* ids("user:*")).toEqual(["user:1", "user:2"])
+        expect((yield* entryOf("user:2"))?.softExpiresAt).toBe(-Infinity)
+        expect((yield* entryOf("user:1"))?.softExpiresAt).toBe(Infinity)
+      }).pipe(provided))
+
+    it.effect("entries tell what is known, and nothing of the value", () =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("1 hour")
+        const load = Effect.delay(Effect.succeed(1), "1 second")
+        const reader = yield* start(
+          Cached.softTtl(load, { key: berlin, ttl: "1 hour", softTtl: "30 minutes", tags: ["t"] })
+        )
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(reader)
+        const entry = yield* entryOf(CacheKey.id(berlin))
+        const now = 3_601_000
+        const writeId = entry?.writeId
+        expect(entry).toEqual({
+          id: CacheKey.id(berlin),
+          createdAt: now,
+          softExpiresAt: now + 1_800_000,
+          expiresAt: now + 3_600_000,
+          loadMillis: 1000,
+          outcome: "success",
+          tags: ["~Report", "t"],
+          etag: undefined,
+          writeId,
+          reads: 0
+        })
+        if (cache.store) expect(writeId).toMatch(/^[0-9a-f]{32}$/)
+      }).pipe(provided))
+
+    it.effect("reads are those that memory has served", () =>
+      Effect.gen(function*() {
+        if (!cache.memory) return
+        const get = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+        yield* get
+        for (let i = 0; i < 3; i++) yield* get
+        expect((yield* entryOf("k"))?.reads).toBe(3)
+        expect(Option.getOrThrow(yield* Cached.getEntry("k")).reads).toBe(3)
+      }).pipe(provided))
+
+    it.effect("a stored failure is told as one; getEntry finds no value", () =>
+      Effect.gen(function*() {
+        yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key: berlin, ttl: "1 hour", when: () => true }))
+        expect((yield* entryOf(CacheKey.id(berlin)))?.outcome).toBe("failure")
+        expect(yield* Cached.getEntry(berlin)).toEqual(Option.none())
+      }).pipe(provided))
+
+    it.effect("a pattern that is none throws at once", () =>
+      Effect.sync(() => {
+        expect(() => Cached.scan("[")).toThrow(CacheError.CacheConfigError)
+        expect(() => Cached.entries("[z-a]")).toThrow(CacheError.CacheConfigError)
+      }))
+
+    it.effect("thousands are told, each once", () =>
+      Effect.gen(function*() {
+        const all = Array.from({ length: 3000 }, (_, i) => `k${i}`)
+        yield* Effect.forEach(all, (id) => Cached.set(id, 1, { tags: [`t${id}`] }))
+        expect(yield* ids()).toEqual(all.sort())
+        expect(yield* Stream.runCount(Stream.take(Cached.scan(), 10))).toBe(10)
+      }).pipe(provided))
+
+    it.effect("ping succeeds", () => Cached.ping.pipe(provided))
+  })
+
+  it.effect("getEntry: value and what is known of it, nothing else", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.getEntry("k")).toEqual(Option.none())
+      yield* Cached.set("k", { a: 1 }, { ttl: "1 hour", tags: ["t"], etag: "\"v1\"" })
+      const entry = Option.getOrThrow(yield* Cached.getEntry("k"))
+      const { writeId } = entry
+      expect(writeId).toMatch(/^[0-9a-f]{32}$/)
+      expect(entry).toEqual({
+        id: "k",
+        value: { a: 1 },
+        createdAt: 0,
+        softExpiresAt: 3_600_000,
+        expiresAt: 3_600_000,
+        loadMillis: 0,
+        outcome: "success",
+        tags: ["t"],
+        etag: "\"v1\"",
+        writeId,
+        reads: entry.reads
+      })
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.getEntry("k")).toEqual(Option.none())
+    }).pipe(provided))
+
+  it.effect("CA-12, AI-04 · set without a ttl: the old one is gone; keepTtl keeps it, and is fresh until then", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      yield* Cached.set("k", 2)
+      yield* TestClock.adjust("2 hours")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      const soft = Cached.softTtl({ key: "l", ttl: "1 hour", softTtl: "10 minutes" })
+      yield* soft(Effect.succeed(1))
+      yield* TestClock.adjust("30 minutes")
+      yield* Cached.set("l", 2, { keepTtl: true })
+      expect(yield* soft(Effect.succeed(3))).toBe(2)
+      yield* TestClock.adjust("30 minutes")
+      expect(yield* soft(Effect.succeed(3))).toBe(3)
+    }).pipe(provided))
+})
+
+describe("while the store fails", () => {
+  it.effect("increment, scan, size and ping fail typed: nothing is made up", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const broken = Effect.fail(unavailable)
+      const layer = Layer.succeed(Store.Store, {
+        ...fake.store,
+        get: () => broken,
+        increment: () => broken,
+        size: broken,
+        scan: () => Stream.fail(unavailable)
+      })
+      yield* Effect.gen(function*() {
+        for (
+          const operation of [
+            Cached.increment("n"),
+            Cached.size,
+            Cached.ping,
+            Stream.runDrain(Cached.scan()),
+            Stream.runDrain(Cached.entries())
+          ]
+        ) expect(yield* Effect.flip<unknown, CacheError.StoreError, never>(operation as never)).toEqual(unavailable)
+      }).pipe(Effect.provide(over({ layer })))
+    }))
+
+  it.effect("P4 · a store that hangs is not waited for longer than the budget", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const layer = Layer.succeed(Store.Store, {
+        ...fake.store,
+        get: () => Effect.never,
+        increment: () => Effect.never,
+        scan: () => Stream.never
+      })
+      yield* Effect.gen(function*() {
+        const operations = [Cached.increment("n"), Cached.ping, Stream.runDrain(Cached.scan())]
+        for (const operation of operations) {
+          const fiber = yield* start(Effect.flip<unknown, CacheError.StoreError, never>(operation as never))
+          yield* settle
+          expect(fiber.pollUnsafe()).toBe(undefined)
+          yield* TestClock.adjust("500 millis")
+          expect(fiber.pollUnsafe()).toMatchObject({ value: { reason: "Timeout" } })
+        }
+      }).pipe(Effect.provide(over({ layer })))
+    }))
+
+  it.effect("touch: memory goes on, and says so; strict callers hear of it", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        fake.behave = () => ({ before: Effect.fail(unavailable) })
+        expect(yield* Cached.touch("k", "2 hours")).toBe(true)
+        expect(yield* Cached.touch("nothing", "2 hours")).toBe(false)
+        expect(yield* Effect.flip(CachePolicy.strict(Cached.touch("k", "2 hours")))).toEqual(unavailable)
+        yield* TestClock.adjust("90 minutes")
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("P2 · touch does not bring back what was invalidated in vain", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+        yield* Cached.invalidate("k")
+        expect(yield* Cached.touch("k", "2 hours")).toBe(false)
+        expect(yield* Cached.has("k")).toBe(false)
+        expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("what memory alone has is told too, once", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("stored", 1)
+        fake.behave = (operation) => operation === "set" ? { before: Effect.fail(unavailable) } : {}
+        yield* Cached.set("refused", 1)
+        expect(yield* ids()).toEqual(["refused", "stored"])
+      }).pipe(Effect.provide(over(fake)))
+    }))
+})
+
+describe("across engines on one folder", () => {
+  it.effect("numbers are shared, and outlive a restart", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* Effect.scoped(Effect.gen(function*() {
+        const engines = [yield* engine(directory), yield* engine(directory)]
+        const sums = yield* Effect.forEach(
+          Array.from({ length: 100 }, (_, i) => i),
+          (i) => Cached.increment("n", { by: i % 3 - 1 + 2 }).pipe(Effect.provide(engines[i % 2]!)),
+          { concurrency: "unbounded" }
+        )
+        expect(new Set(sums).size).toBe(100)
+      }))
+      const after = yield* Cached.increment("n", { by: 0 }).pipe(Effect.provide(CacheLayer.disk({ directory })))
+      expect(after).toBe(Array.from({ length: 100 }, (_, i) => i % 3 + 1).reduce((a, b) => a + b))
+    }))
+
+  it.effect("touch reaches the other's copy", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
+      expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(true)
+      expect(yield* Cached.touch("k", "1 minute").pipe(Effect.provide(one))).toBe(true)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
+      yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
+      // not in its memory
+      expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
+      yield* TestClock.adjust("2 hours")
+      expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)
+    }))
+
+  it.effect("scan tells what the other has stored", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* Cached.set("a", 1, { tags: ["t"] }).pipe(Effect.provide(one))
+      yield* Cached.set("b", 1).pipe(Effect.provide(other))
+      expect(yield* ids().pipe(Effect.provide(one))).toEqual(["a", "b"])
+      yield* Cached.invalidateTag("t").pipe(Effect.provide(other))
+      expect(yield* ids().pipe(Effect.provide(one))).toEqual(["b"])
+      yield* Cached.ping.pipe(Effect.provide(one))
+      expect(yield* Cached.size.pipe(Effect.provide(one))).toBeGreaterThan(0)
+    }))
+})
+
+it.effect("a cache that caches nothing: nothing is there, and nothing fails", () =>
+  Effect.gen(function*() {
+    expect(yield* Cached.set("k", 1, { ifAbsent: true })).toBe(false)
+    expect(yield* Cached.touch("k", "1 hour")).toBe(false)
+    expect(yield* Cached.increment("n", { by: 3 })).toBe(3)
+    expect(yield* ids()).toEqual([])
+    expect(yield* Cached.size).toBe(0)
+    yield* Cached.ping
+    expect(yield* Stream.runCollect(Cached.invalidateMatching("*"))).toEqual([])
+  }).pipe(Effect.provide(CacheLayer.disabled)))

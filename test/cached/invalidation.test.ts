@@ -1,0 +1,520 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+class Forecast extends CacheKey.Class<Forecast>()("Forecast", {
+  payload: { city: Schema.String, days: Schema.Int },
+  success: Schema.Number,
+  error: Schema.String,
+  tags: ({ days }) => [`days:${days}`],
+  indexes: ["city", ["city", "days"]]
+}) {}
+
+class Next extends CacheKey.Class<Next>()("Forecast", {
+  payload: { city: Schema.String, days: Schema.Int },
+  success: Schema.Number,
+  error: Schema.String,
+  version: "2",
+  indexes: ["city", ["city", "days"]]
+}) {}
+
+class Plain extends CacheKey.Class<Plain>()("Plain", { payload: { city: Schema.String }, success: Schema.Number }) {}
+
+const berlin = new Forecast({ city: "Berlin", days: 3 })
+const berlinLong = new Forecast({ city: "Berlin", days: 9 })
+const paris = new Forecast({ city: "Paris", days: 3 })
+const all = [berlin, berlinLong, paris]
+
+const byClass = [
+  ["invalidateAll", Cached.invalidateAll(Forecast), []],
+  ["invalidateWhere a field", Cached.invalidateWhere(Forecast, { city: "Berlin" }), [paris]],
+  [
+    "invalidateWhere a combination, its fields in any order",
+    Cached.invalidateWhere(Forecast, { days: 9, city: "Berlin" }),
+    [berlin, paris]
+  ]
+] as const
+
+const left = Effect.filter(all, (key) => Cached.has(key))
+
+/** fills the cache in three ways */
+const fill = Effect.gen(function*() {
+  yield* Cached.set(berlin, 1)
+  yield* Cached.ttl(Effect.succeed(1), { key: berlinLong, ttl: "1 hour", tags: [] })
+  yield* Cached.ttl(Effect.succeed(1), { key: paris, ttl: "1 hour", tags: () => ["own"] })
+})
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe.each(byClass.map(([name, run, rest]) => ({ name, run, rest })))("$name", ({ rest, run }) => {
+    it.effect("reaches what it means and nothing else, whatever tags its readers gave", () =>
+      Effect.gen(function*() {
+        yield* fill
+        yield* Cached.set("Forecast", 1, { tags: ["Forecast"] })
+        yield* Cached.set(new Plain({ city: "Berlin" }), 1)
+        yield* run
+        expect(yield* left).toEqual(rest)
+        expect(yield* Cached.has("Forecast")).toBe(true)
+        expect(yield* Cached.has(new Plain({ city: "Berlin" }))).toBe(true)
+      }).pipe(provided))
+
+    it.effect("reaches every version of the class", () =>
+      Effect.gen(function*() {
+        const next = new Next({ city: "Berlin", days: 9 })
+        yield* Cached.set(next, 1)
+        yield* run
+        expect(yield* Cached.has(next)).toBe(false)
+      }).pipe(provided))
+
+    it.effect("P2 · a load that runs: who waits gets it, it is stored nowhere", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: berlinLong, ttl: "1 hour", tags: ["own"] }))
+        const before = yield* start(get)
+        yield* TestClock.adjust("500 millis")
+        yield* run
+        const after = yield* start(get)
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(before)).toBe(1)
+        expect(yield* Cached.getOption(berlinLong)).toEqual(Option.none())
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(after)).toBe(2)
+        expect(yield* get).toBe(2)
+        expect(counts.started).toBe(2)
+      }).pipe(provided))
+  })
+
+  it.effect("what is declared as tag by the class goes with the reader's own tags, its class does not", () =>
+    Effect.gen(function*() {
+      yield* fill
+      yield* Cached.invalidateTag("days:3")
+      expect(yield* left).toEqual([berlinLong, paris])
+    }).pipe(provided))
+
+  describe("invalidateMatching", () => {
+    const ids = ["a:1", "a:2", "a:10", "b:1", "a.b", "axb", "[a]"]
+    const has = Effect.filter(ids, (id) => Cached.has(id))
+
+    it.effect.each(
+      [
+        ["*", ids],
+        ["a:*", ["a:1", "a:2", "a:10"]],
+        ["a:?", ["a:1", "a:2"]],
+        ["?:1", ["a:1", "b:1"]],
+        ["[ab]:1", ["a:1", "b:1"]],
+        ["[^a]:1", ["b:1"]],
+        ["*:1*", ["a:1", "a:10", "b:1"]],
+        ["a.b*", ["a.b"]],
+        ["[[]a]", ["[a]"]],
+        ["a:1", ["a:1"]],
+        ["a:1?", ["a:10"]],
+        ["nothing:*", []],
+        ["nothing", []]
+      ] as const
+    )(
+      "CA-14 · %s is a glob: the whole id, and nothing but its specials is special",
+      ([pattern, gone]) =>
+        Effect.gen(function*() {
+          yield* Effect.forEach(ids, (id) => Cached.set(id, 1))
+          const progress = yield* Stream.runCollect(Cached.invalidateMatching(pattern))
+          expect(yield* has).toEqual(ids.filter((id) => !(gone as ReadonlyArray<string>).includes(id)))
+          expect(progress.at(-1)?.invalidated).toBe(gone.length)
+        }).pipe(provided)
+    )
+
+    it.effect("ids of a class begin with its name", () =>
+      Effect.gen(function*() {
+        yield* Effect.forEach(all, (key) => Cached.set(key, 1))
+        yield* Cached.set("Forecast@", 1)
+        yield* Cached.set("~Forecast@", 1)
+        yield* Stream.runDrain(Cached.invalidateMatching("~Forecast@*"))
+        expect(yield* left).toEqual([])
+        expect([yield* Cached.has("Forecast@"), yield* Cached.has("~Forecast@")]).toEqual([true, true])
+        yield* Stream.runDrain(Cached.invalidateMatching(CacheKey.id("~Forecast@")))
+        expect(yield* Cached.has("~Forecast@")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("P2 · loads that run are stored nowhere, those of other ids are", () =>
+      Effect.gen(function*() {
+        const get = (key: string) => Cached.ttl(Effect.delay(Effect.succeed(1), "1 second"), { key, ttl: "1 hour" })
+        const readers = yield* Effect.forEach(["user:1", "user:2", "page:1"], (key) => start(get(key)))
+        yield* TestClock.adjust("500 millis")
+        yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
+        yield* TestClock.adjust("500 millis")
+        for (const reader of readers) expect(yield* Fiber.join(reader)).toBe(1)
+        expect(yield* Effect.filter(["user:1", "user:2", "page:1"], (id) => Cached.has(id))).toEqual(["page:1"])
+      }).pipe(provided))
+
+    it.effect("ten thousand ids in batches of some hundreds, and the progress only grows", () =>
+      Effect.gen(function*() {
+        yield* Effect.forEach(
+          Array.from({ length: 10_000 }, (_, i) => `user:${i}`),
+          (id) => Cached.set(id, 1)
+        )
+        yield* Cached.set("page:1", 1)
+        const before = (yield* Cached.stats).invalidations
+        const progress = yield* Stream.runCollect(Cached.invalidateMatching("user:*"))
+        expect(progress.length).toBeGreaterThan(30)
+        for (const [i, { invalidated, scanned }] of progress.entries()) {
+          const last = progress[i - 1] ?? { invalidated: 0, scanned: 0 }
+          expect(invalidated - last.invalidated).toBeLessThanOrEqual(512)
+          expect(invalidated).toBeGreaterThanOrEqual(last.invalidated)
+          expect(scanned).toBeGreaterThanOrEqual(last.scanned)
+        }
+        expect(progress.at(-1)!.invalidated).toBe(10_000)
+        expect((yield* Cached.stats).invalidations - before).toBe(10_000)
+        expect(yield* Stream.runCollect(Cached.scan())).toEqual(["page:1"])
+      }).pipe(Effect.provide(cache.layer({ capacity: 20_000 }))))
+
+    it.effect("who takes only a part of the progress leaves the rest", () =>
+      Effect.gen(function*() {
+        yield* Effect.forEach(Array.from({ length: 1000 }, (_, i) => `user:${i}`), (id) => Cached.set(id, 1))
+        yield* Stream.runDrain(Stream.take(Cached.invalidateMatching("user:*"), 1))
+        const rest = yield* Stream.runCount(Cached.scan("user:*"))
+        expect(rest).toBeGreaterThan(0)
+        expect(rest).toBeLessThan(1000)
+      }).pipe(provided))
+
+    it.effect("does nothing where CachePolicy.disable(\"invalidate\") says so", () =>
+      Effect.gen(function*() {
+        yield* Cached.set(berlin, 1)
+        yield* Effect.all([
+          Stream.runDrain(Cached.invalidateMatching("*")),
+          Cached.invalidateAll(Forecast),
+          Cached.invalidateWhere(Forecast, { city: "Berlin" }),
+          Cached.invalidate(berlin),
+          Cached.invalidateTag("days:3")
+        ]).pipe(CachePolicy.disable("invalidate"))
+        expect(yield* Cached.has(berlin)).toBe(true)
+      }).pipe(provided))
+  })
+
+  describe("CA-51 · invalidateFurther", () => {
+    const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, { key, ttl: "1 hour" })
+
+    it.effect("each read forgets first, and loads anew, for others too", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        expect(yield* get(load)).toBe(1)
+        expect(yield* Cached.invalidateFurther(get(load))).toBe(2)
+        expect(yield* get(load)).toBe(2)
+        const twice = Effect.all([get(load), get(load)])
+        expect(yield* Cached.invalidateFurther(twice)).toEqual([3, 4])
+      }).pipe(provided))
+
+    it.effect("where the load fails nothing older is served, nor left", () =>
+      Effect.gen(function*() {
+        const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "30 minutes" })
+        yield* soft(Effect.succeed(1))
+        expect(yield* Effect.exit(Cached.invalidateFurther(soft(Effect.fail("down"))))).toEqual(Exit.fail("down"))
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("getOption, has, getEntry, getMany and expiresIn answer none, and forget", () =>
+      Effect.gen(function*() {
+        const looks: ReadonlyArray<Effect.Effect<unknown, never, never>> = [
+          Cached.getOption("k"),
+          Cached.has("k"),
+          Cached.getEntry("k"),
+          Cached.expiresIn("k"),
+          Cached.getMany(["k"])
+        ] as never
+        const nothing = [Option.none(), false, Option.none(), Option.none(), [Option.none()]]
+        for (const [i, look] of looks.entries()) {
+          yield* Cached.set("k", 1)
+          expect(yield* Cached.invalidateFurther(look)).toEqual(nothing[i])
+          expect(yield* Cached.has("k")).toBe(false)
+        }
+      }).pipe(provided))
+
+    it.effect("writes pass", () =>
+      Effect.gen(function*() {
+        yield* Cached.invalidateFurther(Cached.set("k", 1, { ttl: "1 hour" }))
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+        yield* Cached.invalidateFurther(Cached.set("k", 2, { keepTtl: true }))
+        expect(Option.isSome(yield* Cached.expiresIn("k"))).toBe(true)
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      }).pipe(provided))
+
+    it.effect("what a load reads it reads as usual, and so does all behind the scope", () =>
+      Effect.gen(function*() {
+        const inner = counting()
+        const outer = get(Effect.map(get(inner.load, "inner"), (n) => n * 10), "outer")
+        expect(yield* outer).toBe(10)
+        expect(yield* Cached.invalidateFurther(outer)).toBe(10)
+        expect(yield* Cached.invalidateFurther(get(inner.load, "inner"))).toBe(2)
+        expect(yield* outer).toBe(10)
+        expect(yield* Cached.invalidateFurther(Cached.invalidateFurther(outer))).toBe(20)
+      }).pipe(provided))
+
+    it.effect("does not join what runs, nor let others join it", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1000)
+        const before = yield* start(get(load))
+        yield* TestClock.adjust("500 millis")
+        const fresh = yield* start(Cached.invalidateFurther(get(load)))
+        yield* settle
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(before)).toBe(1)
+        expect(yield* Cached.has("k")).toBe(false)
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(fresh)).toBe(2)
+        expect(yield* get(load)).toBe(2)
+      }).pipe(provided))
+
+    it.effect("under readOnly it forgets and stores nothing; under bypass nothing is touched", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        yield* Cached.set("k", 0)
+        expect(yield* CachePolicy.bypass(Cached.invalidateFurther(get(load)))).toBe(1)
+        expect(yield* Cached.invalidateFurther(CachePolicy.bypass(get(load)))).toBe(2)
+        expect(yield* Cached.invalidateFurther(CachePolicy.bypass(Cached.getOption("k")))).toEqual(Option.none())
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(0))
+        expect(yield* Cached.invalidateFurther(CachePolicy.readOnly(get(load)))).toBe(3)
+        expect(yield* Cached.has("k")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("where CachePolicy.disable(\"invalidate\") says so it forgets nothing", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 0)
+        const disable = CachePolicy.disable("invalidate")
+        expect(yield* disable(Cached.invalidateFurther(get(Effect.succeed(1))))).toBe(0)
+        expect(yield* Cached.invalidateFurther(disable(get(Effect.succeed(1))))).toBe(0)
+        expect(yield* Cached.invalidateFurther(CachePolicy.disable("remove")(get(Effect.succeed(1))))).toBe(1)
+      }).pipe(provided))
+
+    it.effect("many: each of them is loaded anew, those asked twice once", () =>
+      Effect.gen(function*() {
+        const asked: Array<number> = []
+        const many = Cached.many(Forecast, {
+          lookup: (keys) =>
+            Effect.sync(() => {
+              asked.push(keys.length)
+              return keys.map(() => Exit.succeed(asked.length))
+            }),
+          strategy: Strategy.ttl({ ttl: "1 hour" })
+        })
+        const payloads = [{ city: "Berlin", days: 3 }, { city: "Paris", days: 3 }, { city: "Berlin", days: 3 }]
+        yield* many(payloads)
+        const exits = yield* Cached.invalidateFurther(many(payloads))
+        expect(exits).toEqual([Exit.succeed(2), Exit.succeed(2), Exit.succeed(2)])
+        expect(yield* many(payloads)).toEqual(exits)
+        expect(asked).toEqual([2, 2])
+      }).pipe(provided))
+  })
+
+  it.effect("CA-50 · invalidateAfter: not on failure, and of what its value says", () =>
+    Effect.gen(function*() {
+      yield* Cached.set(berlin, 1)
+      yield* Effect.exit(Effect.fail("down").pipe(Cached.invalidateAfter(berlin)))
+      expect(yield* Cached.has(berlin)).toBe(true)
+      yield* Effect.succeed({ city: "Berlin", days: 3 }).pipe(
+        Cached.invalidateAfter(({ value }) => new Forecast(value))
+      )
+      expect(yield* Cached.has(berlin)).toBe(false)
+    }).pipe(provided))
+
+  it.effect("CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in anew without it stays", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("long", 1, { tags: ["t"] })
+      yield* Cached.set("short", 1, { tags: ["t"], ttl: "1 second" })
+      yield* Cached.set("anew", 1, { tags: ["t"] })
+      yield* Cached.invalidate("anew")
+      yield* Cached.set("anew", 1)
+      yield* TestClock.adjust("1 minute")
+      yield* Cached.invalidateTag("t")
+      expect(yield* Effect.filter(["long", "anew"], (id) => Cached.has(id))).toEqual(["anew"])
+    }).pipe(provided))
+
+  it.effect("AI-08 · remove counts what is there: whatever it is, but not what has expired or is gone by a tag", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", null)
+      expect(yield* Cached.remove("k")).toBe(true)
+      expect(yield* Cached.remove("k")).toBe(false)
+      if (cache.store) return
+      yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.remove("k")).toBe(false)
+      yield* Cached.set("k", 1, { tags: ["t"] })
+      yield* Cached.invalidateTag("t")
+      expect(yield* Cached.remove("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("AI-09 · clear forgets timers and tags too: what comes after it lives as long as it says", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: 100 })
+      yield* Cached.clear
+      yield* Cached.set("k", 2, { ttl: 10_000 })
+      yield* TestClock.adjust(5000)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+    }).pipe(provided))
+})
+
+describe("what is wrong is a CacheConfigError that says what to do", () => {
+  const messageOf = (run: () => unknown) =>
+    Effect.map(Effect.exit(Effect.suspend(run as () => Effect.Effect<unknown>)), (exit) => {
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+      return (error as Error).message
+    })
+  const provided = Effect.provide(CacheLayer.memory())
+
+  it.effect("an index that is not declared: those that are", () =>
+    Effect.gen(function*() {
+      const message = yield* messageOf(() => Cached.invalidateWhere(Forecast, { days: 3 }))
+      expect(message).toContain("Forecast")
+      expect(message).toContain("\"city\"")
+      expect(message).toContain("[\"city\",\"days\"]")
+      expect(yield* messageOf(() => Cached.invalidateWhere(Plain, { city: "Berlin" }))).toContain("none")
+    }).pipe(provided))
+
+  it.effect.each(
+    [
+      ["no fields", () => Cached.invalidateWhere(Forecast, {})],
+      ["fields that are none", () => Cached.invalidateWhere(Forecast, null as never)],
+      ["a value of another type", () => Cached.invalidateWhere(Forecast, { city: 5 } as never)],
+      ["a class that is none", () => Cached.invalidateAll("Forecast" as never)],
+      ["a class that is undefined", () => Cached.invalidateAll(undefined as never)],
+      ["a key instead of its class", () => Cached.invalidateAll(berlin as never)],
+      ["a target that is null", () => Effect.void.pipe(Cached.invalidateAfter([null as never]))],
+      ["a pattern that is none", () => Cached.invalidateMatching("[a")],
+      ["an empty pattern", () => Cached.invalidateMatching("")],
+      ["a pattern that is no text", () => Cached.invalidateMatching(5 as never)]
+    ] as const
+  )("%s", ([, run]) => messageOf(run).pipe(provided))
+})
+
+describe("invalidateMatching and the store", () => {
+  const failing = (scan: Store.Store["scan"]) => {
+    const fake = fakeStore()
+    return { ...fake, layer: Layer.succeed(Store.Store, { ...fake.store, scan }) }
+  }
+
+  it.effect("a store that cannot be gone through fails typed; memory and what runs are invalidated before that", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const { get, remove, set } = fake.store
+      const layer = Layer.succeed(
+        Store.Store,
+        Store.make({
+          name: "simple",
+          get: (id) => Effect.map(get(id, []), ({ entry }) => entry),
+          set: (id, entry) => Effect.asVoid(set(id, entry)),
+          remove: (id) => remove(id)
+        })
+      )
+      yield* Effect.gen(function*() {
+        yield* Cached.set("user:1", 1)
+        const error = yield* Effect.flip(Stream.runDrain(Cached.invalidateMatching("user:*")))
+        expect(error).toMatchObject({ _tag: "StoreError", operation: "scan", reason: "Unsupported" })
+        expect(yield* Cached.has("user:1")).toBe(false)
+        yield* Cached.set("user:1", 1)
+        yield* Stream.runDrain(Cached.invalidateMatching("user:1"))
+        expect(yield* Cached.has("user:1")).toBe(false)
+      }).pipe(Effect.provide(over({ layer })))
+    }))
+
+  it.effect.each(
+    [
+      ["hangs", () => Stream.never, "Timeout"],
+      ["dies", () => Stream.die("bug"), "Unavailable"],
+      [
+        "throws",
+        () => {
+          throw new Error("bug")
+        },
+        "Unavailable"
+      ]
+    ] as const
+  )("P4 · a scan that %s fails typed within the budget", ([, scan, reason]) =>
+    Effect.gen(function*() {
+      const fiber = yield* start(Effect.flip(Stream.runDrain(Cached.invalidateMatching("user:*"))))
+      yield* settle
+      yield* TestClock.adjust("500 millis")
+      expect(fiber.pollUnsafe()).toMatchObject({ value: { _tag: "StoreError", operation: "scan", reason } })
+    }).pipe(Effect.provide(over(failing(scan)))))
+
+  it.effect("P2 · what is put in while the store is gone through is dropped too, in this process", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const began = yield* Deferred.make<void>()
+      const goOn = yield* Deferred.make<void>()
+      const layer = Layer.succeed(Store.Store, {
+        ...fake.store,
+        scan: (options) =>
+          Stream.concat(
+            fake.store.scan(options),
+            Stream.fromEffectDrain(Effect.andThen(Deferred.succeed(began, undefined), Deferred.await(goOn)))
+          )
+      })
+      yield* Effect.gen(function*() {
+        const invalidating = yield* start(Stream.runDrain(Cached.invalidateMatching("user:*")))
+        yield* Deferred.await(began)
+        yield* Cached.set("user:1", 1)
+        const loading = yield* start(Cached.ttl(Effect.never, { key: "user:2", ttl: "1 hour" }))
+        yield* Deferred.succeed(goOn, undefined)
+        yield* Fiber.join(invalidating)
+        expect(yield* Cached.has("user:1")).toBe(false)
+        yield* Fiber.interrupt(loading)
+      }).pipe(Effect.provide(over({ layer })))
+    }))
+
+  it.effect("P2 · a store that removes nothing is not believed afterwards", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("user:1", 1)
+        fake.behave = (operation) =>
+          operation === "remove"
+            ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+            : {}
+        yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
+        expect(yield* Cached.has("user:1")).toBe(false)
+        expect(yield* Stream.runCollect(Cached.scan())).toEqual([])
+        fake.behave = () => ({})
+        yield* TestClock.adjust("2 seconds")
+        expect(fake.entries.size).toBe(0)
+      }).pipe(Effect.provide(over(fake, { memory: false })))
+    }))
+})
+
+describe("across engines on one folder", () => {
+  it.effect.each(
+    [
+      ["invalidateAll", Cached.invalidateAll(Forecast)],
+      ["invalidateWhere", Cached.invalidateWhere(Forecast, { city: "Berlin" })],
+      ["invalidateMatching", Stream.runDrain(Cached.invalidateMatching("~Forecast@*"))]
+    ] as const
+  )("%s reaches the other's memory, and what it loads", ([, run]) =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+      const [one, other] = [yield* engine, yield* engine]
+      yield* Cached.set(berlin, 1).pipe(Effect.provide(one))
+      expect(yield* Cached.getOption(berlin).pipe(Effect.provide(other))).toEqual(Option.some(1))
+      yield* run.pipe(Effect.provide(one))
+      yield* TestClock.adjust("100 millis")
+      expect(yield* Cached.has(berlin).pipe(Effect.provide(other))).toBe(false)
+      expect(yield* Cached.has(berlin).pipe(Effect.provide(one))).toBe(false)
+    }))
+
+  it.effect("invalidateAll while the other loads: what comes late is no hit for anybody", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+      const [one, other] = [yield* engine, yield* engine]
+      const { load } = counting(1000)
+      const get = load.pipe(Cached.ttl({ key: berlin, ttl: "1 hour", tags: [] }))
+      const loading = yield* start(get.pipe(Effect.provide(other)))
+      yield* TestClock.adjust("500 millis")
+      yield* Cached.invalidateAll(Forecast).pipe(Effect.provide(one))
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(loading)).toBe(1)
+      expect(yield* Cached.has(berlin).pipe(Effect.provide(one))).toBe(false)
+      expect(yield* Cached.has(berlin).pipe(Effect.provide(other))).toBe(false)
+    }))
+})

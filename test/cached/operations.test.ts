@@ -1,0 +1,304 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, start } from "../promises/caches.ts"
+
+class Report extends CacheKey.Class<Report>()("Report", {
+  payload: { city: Schema.String },
+  success: Schema.Struct({ celsius: Schema.Number }),
+  error: Schema.String,
+  tags: ({ city }) => [`city:${city}`]
+}) {}
+
+const berlin = new Report({ city: "Berlin" })
+
+const hours = (n: number) => Option.some(Duration.hours(n))
+
+const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("getOption: what is stored and within its ttl; nothing is loaded", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      yield* get(Effect.succeed("v"))
+      expect(yield* Cached.getOption("k")).toEqual(Option.some("v"))
+      yield* TestClock.adjust("59 minutes")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some("v"))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      expect((yield* Cached.stats).loads).toBe(1)
+    }).pipe(provided))
+
+  it.effect("getOption: a stale value is a value, a running load is none, a stored failure neither", () =>
+    Effect.gen(function*() {
+      yield* Effect.succeed("v").pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+      yield* TestClock.adjust("30 minutes")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some("v"))
+      const reader = yield* start(get(Effect.never, "running"))
+      expect(yield* Cached.getOption("running")).toEqual(Option.none())
+      expect(reader.pollUnsafe()).toBe(undefined)
+      yield* Fiber.interrupt(reader)
+      yield* Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: berlin, ttl: "1 hour", when: () => true })))
+      expect(yield* Cached.getOption(berlin)).toEqual(Option.none())
+      expect(yield* Cached.has(berlin)).toBe(true)
+    }).pipe(provided))
+
+  it.effect("set: for ever, or for its ttl", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.infinity))
+      yield* Cached.set("k", 2, { ttl: "2 hours" })
+      expect(yield* Cached.expiresIn("k")).toEqual(hours(2))
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.expiresIn("k")).toEqual(hours(1))
+      expect(yield* get(Effect.succeed(3))).toBe(2)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.expiresIn("k")).toEqual(Option.none())
+      expect(yield* get(Effect.succeed(3))).toBe(3)
+    }).pipe(provided))
+
+  it.effect("set: anew begins a new life, and without ttl has no end", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "4 hours" })
+      yield* TestClock.adjust("3 hours")
+      yield* Cached.set("k", 2, { ttl: "4 hours" })
+      yield* TestClock.adjust("3 hours")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      yield* Cached.set("k", 3)
+      yield* TestClock.adjust("1000 hours")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
+    }).pipe(provided))
+
+  it.effect("set keepTtl: keeps the end of what is there, and has its own where there is nothing", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "4 hours" })
+      yield* TestClock.adjust("3 hours")
+      yield* Cached.set("k", 2, { keepTtl: true })
+      expect(yield* Cached.expiresIn("k")).toEqual(hours(1))
+      yield* Cached.set("k", 3, { keepTtl: true, ttl: "9 hours" })
+      expect(yield* Cached.expiresIn("k")).toEqual(hours(1))
+      yield* TestClock.adjust("1 hour")
+      yield* Cached.set("k", 4, { keepTtl: true, ttl: "9 hours" })
+      expect(yield* Cached.expiresIn("k")).toEqual(hours(9))
+      yield* Cached.set("l", 1, { keepTtl: true })
+      expect(yield* Cached.expiresIn("l")).toEqual(Option.some(Duration.infinity))
+    }).pipe(provided))
+
+  it.effect("set keepTtl: keeps it also where nothing is read", () =>
+    Effect.gen(function*() {
+      for (const under of [CachePolicy.refresh, CachePolicy.writeOnly, CachePolicy.disable("get")]) {
+        yield* Cached.set("k", 1, { ttl: "4 hours" })
+        yield* under(Cached.set("k", 2, { keepTtl: true }))
+        expect(yield* Cached.expiresIn("k")).toEqual(hours(4))
+      }
+    }).pipe(provided))
+
+  it.effect.each([0, -1] as const)("set with a ttl of %s removes what is there", (ttl) =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      yield* Cached.set("k", 2, { ttl })
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("set: tags of the key, or its own", () =>
+    Effect.gen(function*() {
+      yield* Cached.set(berlin, { celsius: 1 })
+      yield* Cached.invalidateTag("city:Berlin")
+      expect(yield* Cached.has(berlin)).toBe(false)
+      yield* Cached.set(berlin, { celsius: 2 }, { tags: ["t"] })
+      yield* Cached.invalidateTag("city:Berlin")
+      expect(yield* Cached.getOption(berlin)).toEqual(Option.some({ celsius: 2 }))
+      yield* Cached.invalidateTag("t")
+      expect(yield* Cached.has(berlin)).toBe(false)
+    }).pipe(provided))
+
+  it.effect("set ends the pause after a failure: what it stored is the next to fall back on", () =>
+    Effect.gen(function*() {
+      const failover = Cached.failover({ key: "k", ttl: "1 hour", retryAfter: "1 hour" })
+      yield* Effect.succeed(1).pipe(failover)
+      expect(yield* Effect.fail("down").pipe(failover)).toBe(1)
+      expect(yield* Effect.succeed(2).pipe(failover)).toBe(1)
+      yield* Cached.set("k", 3)
+      expect(yield* Effect.succeed(4).pipe(failover)).toBe(4)
+    }).pipe(provided))
+
+  it.effect("has, expiresIn", () =>
+    Effect.gen(function*() {
+      expect([yield* Cached.has("k"), yield* Cached.expiresIn("k")]).toEqual([false, Option.none()])
+      yield* Cached.set("k", undefined, { ttl: "1 hour" })
+      expect([yield* Cached.has("k"), yield* Cached.expiresIn("k")]).toEqual([true, hours(1)])
+      yield* TestClock.adjust("59 minutes")
+      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.minutes(1)))
+      yield* TestClock.adjust("1 minute")
+      expect([yield* Cached.has("k"), yield* Cached.expiresIn("k")]).toEqual([false, Option.none()])
+    }).pipe(provided))
+
+  it.effect("remove says whether something was there, whatever it was", () =>
+    Effect.gen(function*() {
+      for (const value of [1, 0, "", null, undefined, false]) {
+        yield* Cached.set("k", value)
+        expect(yield* Cached.remove("k")).toBe(true)
+        expect(yield* Cached.remove("k")).toBe(false)
+      }
+    }).pipe(provided))
+
+  it.effect("invalidateMany takes any iterable of keys, once or twice the same", () =>
+    Effect.gen(function*() {
+      const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
+      yield* Effect.forEach([...keys, "other"], (key) => Cached.set(key, 1))
+      yield* Cached.set(berlin, { celsius: 1 })
+      yield* Cached.invalidateMany(new Set([...keys, berlin]))
+      yield* Cached.invalidateMany(["k1", "k1", "nothing"])
+      yield* Cached.invalidateMany([])
+      expect(yield* Effect.filter([...keys, "other"], Cached.has)).toEqual(["other"])
+      expect(yield* Cached.has(berlin)).toBe(false)
+    }).pipe(provided))
+
+  it.effect("invalidateTag: all that has it, and nothing else", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 20; i++) {
+        yield* Cached.set(`k${i}`, i, { tags: i % 2 === 0 ? ["even", "all"] : ["odd", "all"] })
+      }
+      yield* Cached.invalidateTag("even")
+      const left = yield* Effect.filter(Array.from({ length: 20 }, (_, i) => i), (i) => Cached.has(`k${i}`))
+      expect(left).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19])
+      yield* Cached.invalidateTag("all")
+      expect(yield* Cached.has("k1")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("clear leaves nothing, and what comes after it lives as long as it says", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      yield* Cached.set("l", 1)
+      yield* Cached.clear
+      expect(yield* Effect.filter(["k", "l"], Cached.has)).toEqual([])
+      yield* Cached.set("k", 2, { ttl: "3 hours" })
+      yield* TestClock.adjust("2 hours")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+    }).pipe(provided))
+
+  describe("invalidateAfter", () => {
+    it.effect("once the effect has succeeded, and before its value is given on", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        yield* Cached.set("l", 1, { tags: ["t"] })
+        yield* Cached.set(berlin, { celsius: 1 })
+        const during: Array<boolean> = []
+        const value = yield* Effect.gen(function*() {
+          during.push(yield* Cached.has("k"))
+          return 5
+        }).pipe(Cached.invalidateAfter(["k", berlin, { tag: "t" }]))
+        expect(value).toBe(5)
+        expect(during).toEqual([true])
+        expect([yield* Cached.has("k"), yield* Cached.has("l"), yield* Cached.has(berlin)]).toEqual([
+          false,
+          false,
+          false
+        ])
+      }).pipe(provided))
+
+    it.effect.each([Effect.fail("down"), Effect.die("bug"), Effect.interrupt])(
+      "not where it failed",
+      (outcome) =>
+        Effect.gen(function*() {
+          yield* Cached.set("k", 1)
+          const exit = yield* Effect.exit(outcome.pipe(Cached.invalidateAfter("k")))
+          expect(Exit.isFailure(exit)).toBe(true)
+          expect(yield* Cached.has("k")).toBe(true)
+        }).pipe(provided)
+    )
+
+    it.effect("of what its value says", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("user:1", 1)
+        yield* Cached.set("user:2", 1)
+        yield* Effect.succeed({ id: 2 }).pipe(Cached.invalidateAfter((exit) => `user:${exit.value.id}`))
+        yield* Cached.invalidateAfter(Effect.succeed([]), () => [])
+        expect(yield* Effect.filter(["user:1", "user:2"], Cached.has)).toEqual(["user:1"])
+      }).pipe(provided))
+  })
+
+  it.effect("stats count what happened", () =>
+    Effect.gen(function*() {
+      const { load } = counting(1000)
+      const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 })
+      const readers = yield* Effect.all([start(load.pipe(soft)), start(load.pipe(soft))])
+      yield* TestClock.adjust("1 second")
+      for (const reader of readers) expect(reader.pollUnsafe()).toEqual(Exit.succeed(1))
+      yield* load.pipe(soft)
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* Effect.fail("down").pipe(soft)).toBe(1)
+      yield* Effect.exit(get(Effect.fail("down"), "l"))
+      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "m", ttl: () => NaN }))
+      const late = yield* start(get(load, "n"))
+      yield* Cached.invalidate("n")
+      yield* TestClock.adjust("1 second")
+      expect(late.pollUnsafe()).toEqual(Exit.succeed(2))
+      yield* Cached.invalidateTag("t")
+      expect(yield* Cached.stats).toEqual({
+        hits: cache.memory ? 1 : 0,
+        storeHits: cache.memory ? 0 : 1,
+        misses: (yield* Cached.stats).misses,
+        joined: 1,
+        stale: 1,
+        loads: 5,
+        loadFailures: 2,
+        refreshes: 0,
+        invalidations: 2,
+        storeFailures: 0,
+        refused: cache.store ? (yield* Cached.stats).refused : 1,
+        notStored: 1,
+        lostInvalidations: 0,
+        evictions: 0,
+        size: cache.memory ? 1 : 0,
+        classes: {}
+      })
+    }).pipe(provided))
+})
+
+it.effect("what keys a class makes and what texts say never meet", () =>
+  Effect.gen(function*() {
+    yield* Cached.set(berlin, { celsius: 1 })
+    const id = CacheKey.id(berlin)
+    expect(yield* Cached.has(id)).toBe(false)
+    yield* Cached.set(id, "text")
+    expect(yield* Cached.getOption(berlin)).toEqual(Option.some({ celsius: 1 }))
+    expect(yield* Cached.getOption(id)).toEqual(Option.some("text"))
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+describe("what is wrong dies with a CacheConfigError", () => {
+  it.effect.each(
+    [
+      ["a key that is none", () => Cached.getOption(5 as never)],
+      ["a key that is none, to set", () => Cached.set(null as never, 1 as never)],
+      ["a key that is none, to has", () => Cached.has(undefined as never)],
+      ["a key that is none, to invalidate", () => Cached.invalidate({} as never)],
+      ["a key that is none, to remove", () => Cached.remove([] as never)],
+      ["a ttl that does not parse", () => Cached.set("k", 1, { ttl: "soon" as never })],
+      ["a ttl that is NaN", () => Cached.set("k", 1, { ttl: NaN })],
+      ["an unknown option of set", () => Cached.set("k", 1, { tll: 1 } as never)],
+      ["tags that are no list", () => Cached.set("k", 1, { tags: "t" as never })],
+      ["tags that are no texts", () => Cached.set("k", 1, { tags: [1] as never })],
+      ["a tag that is no text", () => Cached.invalidateTag(5 as never)],
+      ["a target that is none", () => Effect.void.pipe(Cached.invalidateAfter([5 as never]))]
+    ] as const
+  )("%s", ([, make]) =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Effect.suspend(make as () => Effect.Effect<unknown>))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+    }).pipe(Effect.provide(over(fakeStore()))))
+})
+
+it.effect("strategies and operations meet: what is set is what a strategy decides about", () =>
+  Effect.gen(function*() {
+    yield* Cached.set("k", "set", { ttl: "1 hour" })
+    const failing = Effect.fail("down")
+    expect(yield* failing.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))).toBe("set")
+    yield* TestClock.adjust("59 minutes")
+    expect(yield* failing.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.ttl({ ttl: 1 }) }))).toBe("set")
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Effect.flip(failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" })))).toBe("down")
+  }).pipe(Effect.provide(CacheLayer.memory())))

@@ -1,0 +1,576 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Fiber, Option, Random, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, settle, start } from "../promises/caches.ts"
+
+class Report extends CacheKey.Class<Report>()("Report", {
+  payload: { city: Schema.String },
+  success: Schema.Number,
+  tags: ({ city }) => [`city:${city}`]
+}) {}
+
+const mistake = (): any => {
+  throw new Error("a mistake")
+}
+
+const lifetimes: ReadonlyArray<readonly [string, () => Duration.Input, number]> = [
+  ["throws", mistake, 2],
+  ["gives NaN", () => NaN, 2],
+  ["gives what does not parse", () => "soon" as never, 2],
+  ["gives zero", () => 0, 0],
+  ["gives less than zero", () => "-1 minute" as never, 0],
+  ["gives minus infinity", () => -Infinity, 0]
+]
+
+const timeoutOf = (exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isFailure(exit) ? Cause.squash(exit.cause) as CacheError.LoadTimeout : undefined
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe("ttl", () => {
+    it.effect("counts from the end of the load, to the millisecond", () =>
+      Effect.gen(function*() {
+        const { load } = counting(60_000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "10 seconds" }))
+        const first = yield* start(get)
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Fiber.join(first)).toBe(1)
+        yield* TestClock.adjust(9999)
+        expect(yield* get).toBe(1)
+        yield* TestClock.adjust(1)
+        expect(yield* Cached.has("k")).toBe(false)
+        const second = yield* start(get)
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Fiber.join(second)).toBe(2)
+      }).pipe(provided))
+
+    it.effect("as a function sees outcome and key, and makes lifetimes of its own", () =>
+      Effect.gen(function*() {
+        const seen: Array<unknown> = []
+        const get = (city: string, value: number) =>
+          Effect.succeed(value).pipe(Cached.ttl({
+            key: new Report({ city }),
+            ttl: (exit, key) => {
+              seen.push(exit, key.city)
+              return Exit.isSuccess(exit) ? Duration.minutes(exit.value) : 0
+            }
+          }))
+        yield* get("Berlin", 1)
+        yield* get("Rome", 5)
+        expect(seen).toEqual([Exit.succeed(1), "Berlin", Exit.succeed(5), "Rome"])
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* get("Berlin", 7)).toBe(7)
+        expect(yield* get("Rome", 7)).toBe(5)
+      }).pipe(provided))
+
+    it.effect.each(lifetimes)("as a function that %s: not stored", ([, ttl, notStored]) =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.ttl({ key: "k", ttl }))
+        expect([yield* get, yield* get]).toEqual([1, 2])
+        expect(yield* Cached.has("k")).toBe(false)
+        expect(yield* Cached.stats).toMatchObject({ notStored })
+      }).pipe(provided))
+
+    it.effect.each([0, -1, "0 millis"] as const)("%s: not stored", (ttl) =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.ttl({ key: "k", ttl }))
+        expect([yield* get, yield* get]).toEqual([1, 2])
+      }).pipe(provided))
+
+    it.effect("Infinity: for ever", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        for (const ttl of [Infinity, "Infinity", Duration.infinity] as const) {
+          const get = load.pipe(Cached.ttl({ key: "k", ttl }))
+          yield* get
+          yield* TestClock.adjust("10000 days")
+          expect(yield* get).toBe(1)
+        }
+        expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.infinity))
+      }).pipe(provided))
+  })
+
+  describe("jitter", () => {
+    it.effect("takes a random share of the lifetime, the soft deadline with it", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const left: Array<number> = []
+        for (let i = 0; i < 50; i++) {
+          const key = `k${i}`
+          yield* load.pipe(Cached.softTtl({ key, ttl: 1000, softTtl: 500, jitter: 0.2 }))
+          left.push(Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn(key))))
+        }
+        expect(Math.min(...left)).toBeGreaterThan(800)
+        expect(Math.max(...left)).toBeLessThanOrEqual(1000)
+        expect(new Set(left).size).toBeGreaterThan(25)
+      }).pipe(Random.withSeed("jitter"), provided))
+
+    it.effect("0, the default, takes nothing; 1 anything", () =>
+      Effect.gen(function*() {
+        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: 1000 }))
+        expect(yield* Cached.expiresIn("a")).toEqual(Option.some(Duration.seconds(1)))
+        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "b", ttl: 1000, jitter: 1 }))
+        expect(Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn("b")))).toBeLessThan(1000)
+      }).pipe(Random.withSeed("jitter"), provided))
+  })
+
+  describe("tags", () => {
+    it.effect("a list, in place of the key's", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.ttl({ key: new Report({ city: "Berlin" }), ttl: "1 hour", tags: ["a", "b"] }))
+        yield* get
+        yield* Cached.invalidateTag("city:Berlin")
+        expect(yield* get).toBe(1)
+        yield* Cached.invalidateTag("b")
+        expect(yield* get).toBe(2)
+      }).pipe(provided))
+
+    it.effect("the key's, by default", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.ttl({ key: new Report({ city: "Berlin" }), ttl: "1 hour" }))
+        yield* get
+        yield* Cached.invalidateTag("city:Rome")
+        expect(yield* get).toBe(1)
+        yield* Cached.invalidateTag("city:Berlin")
+        expect(yield* get).toBe(2)
+      }).pipe(provided))
+
+    it.effect("a function of outcome and key", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.ttl({
+          key: new Report({ city: "Berlin" }),
+          ttl: "1 hour",
+          tags: (exit, key) => Exit.isSuccess(exit) ? [`${key.city} ${exit.value}`] : []
+        }))
+        yield* get
+        yield* Cached.invalidateTag("Berlin 2")
+        expect(yield* get).toBe(1)
+        yield* Cached.invalidateTag("Berlin 1")
+        expect(yield* get).toBe(2)
+        yield* Cached.invalidateTag("Berlin 1")
+        expect(yield* get).toBe(2)
+      }).pipe(provided))
+
+    it.effect.each(
+      [
+        ["throws", mistake],
+        ["gives no list", () => 5 as never],
+        ["gives no text", () => [5] as never]
+      ] as const
+    )("a function that %s: not stored", ([, tags]) =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+        expect([yield* get, yield* get]).toEqual([1, 2])
+        expect((yield* Cached.stats).notStored).toBe(2)
+      }).pipe(provided))
+
+    it.effect("that look like the library's own are the user's", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["~Report"] }))
+        yield* get
+        yield* Cached.invalidateTag("~~Report")
+        expect(yield* get).toBe(1)
+        yield* Cached.invalidateTag("~Report")
+        expect(yield* get).toBe(2)
+      }).pipe(provided))
+  })
+
+  describe("when", () => {
+    it.effect("says what is stored", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(
+          Cached.ttl({ key: "k", ttl: "1 hour", when: (exit) => Exit.isSuccess(exit) && exit.value >= 3 })
+        )
+        expect([yield* get, yield* get, yield* get, yield* get]).toEqual([1, 2, 3, 3])
+      }).pipe(provided))
+
+    it.effect("that throws: not stored", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.untilInvalidated({
+          key: "k",
+          when: () => {
+            throw new Error("a mistake")
+          }
+        }))
+        expect([yield* get, yield* get]).toEqual([1, 2])
+        expect((yield* Cached.stats).notStored).toBe(2)
+      }).pipe(provided))
+  })
+
+  describe("timeout", () => {
+    it.effect("is the caller's own: LoadTimeout names the key, the load of others goes on", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = (timeout: Duration.Input) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+        const readers = yield* Effect.forEach([100, 200, 5000], (timeout) => start(get(timeout)))
+        yield* TestClock.adjust(100)
+        expect(readers.map((reader) => ended(reader) === "still waiting")).toEqual([false, true, true])
+        expect(timeoutOf(yield* Fiber.await(readers[0]!))).toMatchObject({
+          _tag: "LoadTimeout",
+          key: "k",
+          timeoutMillis: 100
+        })
+        yield* TestClock.adjust(100)
+        expect(timeoutOf(yield* Fiber.await(readers[1]!))).toMatchObject({ timeoutMillis: 200 })
+        yield* TestClock.adjust(800)
+        expect(yield* Fiber.join(readers[2]!)).toBe(1)
+        expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
+      }).pipe(provided))
+
+    it.effect("counts from when the caller joined", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: 600 }))
+        const first = yield* start(get)
+        yield* TestClock.adjust(500)
+        const second = yield* start(get)
+        yield* TestClock.adjust(500)
+        expect(timeoutOf(yield* Fiber.await(first))).toMatchObject({ _tag: "LoadTimeout" })
+        expect(yield* Fiber.join(second)).toBe(1)
+      }).pipe(provided))
+
+    it.effect("does not touch a hit, nor a load that is in time", () =>
+      Effect.gen(function*() {
+        const { load } = counting(99)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: 100 }))
+        const reader = yield* start(get)
+        yield* TestClock.adjust(99)
+        expect(yield* Fiber.join(reader)).toBe(1)
+        yield* TestClock.adjust(100)
+        expect(yield* get).toBe(1)
+      }).pipe(provided))
+
+    it.effect.each([0, -5] as const)("%s waits for nothing that is not there", (timeout) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+        const reader = yield* start(get)
+        yield* TestClock.adjust(0)
+        yield* settle
+        const exit = ended(reader)
+        expect(exit !== "still waiting" && timeoutOf(exit)).toMatchObject({ _tag: "LoadTimeout" })
+        yield* settle
+        expect(counts.interrupted).toBe(counts.started)
+        yield* Cached.set("k", 7)
+        if (cache.memory) expect(yield* get).toBe(7)
+      }).pipe(provided))
+
+    it.effect("Infinity is none", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1_000_000_000)
+        const get = load.pipe(Cached.ttl({ key: "k", ttl: "Infinity", timeout: "Infinity" }))
+        const reader = yield* start(get)
+        yield* settle
+        yield* TestClock.adjust(1_000_000_000)
+        expect(yield* Fiber.join(reader)).toBe(1)
+      }).pipe(provided))
+
+    it.effect("falls back where the strategy does", () =>
+      Effect.gen(function*() {
+        const options = { key: "k", ttl: "1 hour", softTtl: 0, timeout: 100 } as const
+        yield* Effect.succeed(0).pipe(Cached.softTtl(options))
+        const { counts, load } = counting(1000)
+        const reader = yield* start(load.pipe(Cached.softTtl(options)))
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(reader)).toBe(0)
+        expect(counts.interrupted).toBe(1)
+        const picky = yield* start(
+          load.pipe(Cached.softTtl({ ...options, retryAfter: 0, fallbackWhen: () => false }))
+        )
+        yield* TestClock.adjust(100)
+        expect(timeoutOf(yield* Fiber.await(picky))).toMatchObject({ _tag: "LoadTimeout" })
+      }).pipe(provided))
+  })
+
+  describe("softTimeout", () => {
+    it.effect("with nothing stored waits for the load", () =>
+      Effect.gen(function*() {
+        const { load } = counting(1000)
+        const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: 100 }))
+        const reader = yield* start(get)
+        yield* TestClock.adjust(1000)
+        expect(yield* Fiber.join(reader)).toBe(1)
+      }).pipe(provided))
+
+    it.effect("and timeout: the sooner stale, the later an end", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = load.pipe(
+          Cached.failover({ key: "k", ttl: "1 hour", softTimeout: 100, timeout: 500 })
+        )
+        const nothing = yield* start(get)
+        yield* TestClock.adjust(500)
+        expect(timeoutOf(yield* Fiber.await(nothing))).toMatchObject({ _tag: "LoadTimeout" })
+        expect(counts.interrupted).toBe(1)
+        yield* Cached.set("k", 0)
+        const stale = yield* start(get)
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(stale)).toBe(0)
+        // the load goes on past the timeout of the caller who is gone
+        yield* TestClock.adjust(900)
+        expect(counts.ended).toBe(1)
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      }).pipe(provided))
+
+    it.effect("a load that nobody waits for any more ends with the refresh timeout", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 0)
+        let interrupted = 0
+        const hanging = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
+        const reader = yield* start(hanging.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: 100 })))
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(reader)).toBe(0)
+        yield* TestClock.adjust("59 seconds")
+        expect(interrupted).toBe(0)
+        yield* TestClock.adjust("1 second")
+        expect(interrupted).toBe(1)
+      }).pipe(provided))
+  })
+
+  describe("fallbackWhen", () => {
+    const options = { key: "k", ttl: "1 hour" } as const
+    const after = (outcome: Effect.Effect<string, string>, fallbackWhen?: (cause: Cause.Cause<string>) => boolean) =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", "stale")
+        return yield* Effect.exit(
+          outcome.pipe(Cached.failover(fallbackWhen === undefined ? options : { ...options, fallbackWhen }))
+        )
+      })
+
+    it.effect("is by default: typed failures, not defects", () =>
+      Effect.gen(function*() {
+        expect(yield* after(Effect.fail("down"))).toEqual(Exit.succeed("stale"))
+        expect(yield* after(Effect.die("bug"))).toEqual(Exit.die("bug"))
+        const both = Cause.combine(Cause.fail("down"), Cause.die("bug"))
+        expect(yield* after(Effect.failCause(both))).toEqual(Exit.failCause(both))
+      }).pipe(provided))
+
+    it.effect("chooses by cause, defects too", () =>
+      Effect.gen(function*() {
+        expect(yield* after(Effect.die("bug"), Cause.hasDies)).toEqual(Exit.succeed("stale"))
+        expect(yield* after(Effect.fail("down"), Cause.hasDies)).toEqual(Exit.fail("down"))
+      }).pipe(provided))
+
+    it.effect("is never asked about interruption", () =>
+      Effect.gen(function*() {
+        let asked = 0
+        const exit = yield* after(Effect.interrupt, () => ++asked > 0)
+        expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
+        expect(asked).toBe(0)
+      }).pipe(provided))
+  })
+
+  describe("retryAfter", () => {
+    it.effect("is five seconds: a failing load is not tried on every read", () =>
+      Effect.gen(function*() {
+        const options = { key: "k", ttl: "1 hour", softTtl: "1 minute" } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
+        yield* TestClock.adjust("2 minutes")
+        let calls = 0
+        const failing = Effect.suspend(() => {
+          calls++
+          return Effect.fail("down")
+        }).pipe(Cached.softTtl(options))
+        yield* failing
+        yield* TestClock.adjust(4999)
+        expect(yield* failing).toBe("stale")
+        expect(calls).toBe(1)
+        yield* TestClock.adjust(1)
+        expect(yield* failing).toBe("stale")
+        expect(calls).toBe(2)
+      }).pipe(provided))
+
+    it.effect("0 tries every time, as failover does", () =>
+      Effect.gen(function*() {
+        let calls = 0
+        const failing = Effect.suspend(() => {
+          calls++
+          return Effect.fail("down")
+        })
+        yield* Effect.succeed("stale").pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: 0 }))
+        for (
+          const run of [
+            failing.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: 0, retryAfter: 0 })),
+            failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" }))
+          ]
+        ) {
+          calls = 0
+          expect([yield* run, yield* run, yield* run]).toEqual(["stale", "stale", "stale"])
+          expect(calls).toBe(3)
+        }
+      }).pipe(provided))
+
+    it.effect("does not keep a reader with nothing stored from loading", () =>
+      Effect.gen(function*() {
+        const options = { key: "k", ttl: 3000, softTtl: 1000, retryAfter: "1 hour" } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
+        yield* TestClock.adjust(2000)
+        yield* Effect.fail("down").pipe(Cached.softTtl(options))
+        yield* TestClock.adjust(1000)
+        expect(yield* Effect.succeed("new").pipe(Cached.softTtl(options))).toBe("new")
+      }).pipe(provided))
+
+    it.effect("is over once a value is set or invalidated", () =>
+      Effect.gen(function*() {
+        const options = { key: "k", ttl: "1 hour", softTtl: 0, retryAfter: "1 hour" } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
+        yield* Effect.fail("down").pipe(Cached.softTtl(options))
+        expect(yield* Effect.succeed("new").pipe(Cached.softTtl(options))).toBe("stale")
+        yield* Cached.invalidate("k")
+        expect(yield* Effect.succeed("new").pipe(Cached.softTtl(options))).toBe("new")
+      }).pipe(provided))
+  })
+
+  describe("probabilistic", () => {
+    it.effect("refreshes the earlier the longer the last load took", () =>
+      Effect.gen(function*() {
+        const read = (key: string, loadMillis: number) =>
+          Effect.gen(function*() {
+            const { counts, load } = counting(loadMillis)
+            const get = load.pipe(Cached.probabilistic({ key, ttl: "1 hour" }))
+            const first = yield* start(get)
+            yield* TestClock.adjust(loadMillis)
+            yield* Fiber.join(first)
+            yield* TestClock.adjust("30 minutes")
+            for (let i = 0; i < 20; i++) expect(yield* get).toBe(1)
+            yield* settle
+            return counts.started
+          })
+        expect(yield* read("cheap", 1)).toBe(1)
+        expect(yield* read("dear", 1_800_000)).toBe(2)
+      }).pipe(Random.withSeed("probabilistic"), provided))
+  })
+
+  describe("Scope", () => {
+    it.effect("is the load's own, and closes with the load", () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const get = Effect.acquireRelease(
+          Effect.sync(() => log.push("open")),
+          () => Effect.sync(() => log.push("close"))
+        ).pipe(Effect.andThen(Effect.sync(() => log.push("use"))), Cached.ttl({ key: "k", ttl: "1 hour" }))
+        yield* get
+        yield* get
+        expect(log).toEqual(["open", "use", "close"])
+        yield* CachePolicy.refresh(get)
+        expect(log.length).toBe(6)
+      }).pipe(provided))
+  })
+
+  it.effect("Scope: each try of a refresh has one, closed before the next", () =>
+    Effect.gen(function*() {
+      const ahead = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
+      yield* Effect.succeed("good").pipe(Cached.refreshAhead(ahead))
+      yield* TestClock.adjust("2 minutes")
+      const log: Array<string> = []
+      const failing = Effect.acquireRelease(
+        Effect.sync(() => log.push("open")),
+        () => Effect.sync(() => log.push("close"))
+      ).pipe(Effect.andThen(Effect.fail("down")), Cached.refreshAhead(ahead))
+      expect(yield* failing).toBe("good")
+      yield* TestClock.adjust("2 seconds")
+      expect(log).toEqual(["open", "close", "open", "close", "open", "close"])
+    }).pipe(provided))
+
+  describe("withStrategy", () => {
+    it.effect("takes a strategy of your own", () =>
+      Effect.gen(function*() {
+        const hour = 3_600_000
+        const untilTheHour: Strategy.Strategy = {
+          name: "untilTheHour",
+          decide: (entry, now) =>
+            entry !== undefined && Math.floor(entry.createdAt / hour) === Math.floor(now / hour)
+              ? Strategy.Serve
+              : Strategy.Load,
+          lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+        }
+        const { load } = counting()
+        const get = load.pipe(Cached.withStrategy({ key: "k", strategy: untilTheHour }))
+        yield* TestClock.adjust("59 minutes")
+        expect([yield* get, yield* get]).toEqual([1, 1])
+        yield* TestClock.adjust("1 minute")
+        expect([yield* get, yield* get]).toEqual([2, 2])
+      }).pipe(provided))
+
+    it.effect("its retryAfter and jitter count", () =>
+      Effect.gen(function*() {
+        const strategy: Strategy.Strategy = {
+          ...Strategy.softTtl({ ttl: 1000, softTtl: 0, jitter: 0.5 }),
+          retryAfter: 100
+        }
+        yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: "k", strategy }))
+        const left = Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn("k")))
+        expect(left).toBeLessThan(1000)
+        expect(left).toBeGreaterThanOrEqual(500)
+        let calls = 0
+        const failing = Effect.suspend(() => {
+          calls++
+          return Effect.fail("down")
+        }).pipe(Cached.withStrategy({ key: "k", strategy }))
+        yield* failing
+        yield* failing
+        expect(calls).toBe(1)
+        yield* TestClock.adjust(100)
+        yield* failing
+        expect(calls).toBe(2)
+      }).pipe(provided))
+  })
+})
+
+describe("wrong options die with a CacheConfigError before the first load", () => {
+  const wrong: ReadonlyArray<readonly [string, (load: Effect.Effect<number>) => unknown]> = [
+    ["a ttl that does not parse", Cached.ttl({ key: "k", ttl: "soon" as never })],
+    ["a ttl that is NaN", Cached.ttl({ key: "k", ttl: NaN })],
+    ["no ttl", Cached.ttl({ key: "k" } as never)],
+    ["an unknown option", Cached.ttl({ key: "k", ttl: 1, tll: 2 } as never)],
+    ["another combinator's option", Cached.ttl({ key: "k", ttl: 1, softTtl: 1 } as never)],
+    ["an unknown option of untilInvalidated", Cached.untilInvalidated({ key: "k", ttl: 1 } as never)],
+    ["a soft ttl longer than its ttl", Cached.softTtl({ key: "k", ttl: "1 minute", softTtl: "2 minutes" })],
+    ["no soft ttl", Cached.softTtl({ key: "k", ttl: "1 minute" } as never)],
+    ["no soft ttl beside a computed ttl", Cached.softTtl({ key: "k", ttl: () => 1 } as never)],
+    ["a refreshAfter longer than its ttl", Cached.refreshAhead({ key: "k", ttl: 1, refreshAfter: 2 })],
+    ["a jitter of 2", Cached.ttl({ key: "k", ttl: 1, jitter: 2 })],
+    ["a beta of 0", Cached.probabilistic({ key: "k", ttl: 1, beta: 0 })],
+    ["a timeout that does not parse", Cached.ttl({ key: "k", ttl: 1, timeout: "soon" as never })],
+    ["a softTimeout that is NaN", Cached.failover({ key: "k", ttl: 1, softTimeout: NaN })],
+    ["a retryAfter that does not parse", Cached.failover({ key: "k", ttl: 1, retryAfter: "soon" as never })],
+    ["a lease that is a duration", Cached.ttl({ key: "k", ttl: 1, lease: "5 seconds" as never })],
+    ["tags that are no list", Cached.ttl({ key: "k", ttl: 1, tags: "t" as never })],
+    ["tags that are no texts", Cached.ttl({ key: "k", ttl: 1, tags: [1] as never })],
+    ["a `when` that is no function", Cached.ttl({ key: "k", ttl: 1, when: true as never })],
+    ["a fallbackWhen that is no function", Cached.failover({ key: "k", ttl: 1, fallbackWhen: true as never })],
+    ["a strategy that is none", Cached.withStrategy({ key: "k", strategy: {} as never })],
+    ["no strategy", Cached.withStrategy({ key: "k" } as never)],
+    [
+      "a ttl beside a strategy",
+      Cached.withStrategy({ key: "k", strategy: Strategy.untilInvalidated, ttl: 1 } as never)
+    ],
+    ["no key", Cached.ttl({ ttl: 1 } as never)],
+    ["a key that is none", Cached.ttl({ key: 5 as never, ttl: 1 })],
+    ["a key that is null", Cached.ttl({ key: null as never, ttl: 1 })]
+  ]
+
+  describe.each(caches)("over $name", (cache) => {
+    it.effect.each(wrong)("%s", ([, wrap]) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const read = wrap(load) as Effect.Effect<number>
+        for (const run of [read, CachePolicy.readOnly(read), CachePolicy.refresh(read)]) {
+          const exit = yield* Effect.exit(run)
+          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+        }
+        expect(counts.started).toBe(0)
+      }).pipe(Effect.provide(cache.layer())))
+  })
+})

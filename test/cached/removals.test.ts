@@ -1,0 +1,198 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { caches, settle, start, within } from "../promises/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.Unknown,
+  error: Schema.String
+}) {}
+
+/** Collects what leaves; called, it answers what has left since the last call, as id, cause and value. */
+const watch = Effect.gen(function*() {
+  const gone: Array<CacheEvent.Removal> = []
+  yield* Cached.onRemoval((removal) => Effect.sync(() => gone.push(removal)))
+  return Effect.andThen(
+    settle,
+    Effect.sync(() =>
+      gone.splice(0).map(({ cause, exit, id }) => [id, cause, Exit.isSuccess(exit) ? exit.value : "failed"])
+    )
+  )
+})
+
+const ttl = (key: string, value: unknown) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 minute", tags: ["t"] })
+
+describe.each(caches.filter(({ memory }) => memory))("what leaves memory is told, over $name:", (cache) => {
+  const provided = Effect.provide(cache.layer({ capacity: 3 }))
+
+  it.effect("evicted, in the order of leaving, with its value", () =>
+    Effect.gen(function*() {
+      const gone = yield* watch
+      for (const key of ["a", "b", "c", "d", "e"]) yield* ttl(key, { of: key })
+      expect(yield* gone).toEqual([["a", "evicted", { of: "a" }], ["b", "evicted", { of: "b" }]])
+      expect((yield* Cached.stats).evictions).toBe(2)
+    }).pipe(provided))
+
+  it.effect("expired, when another takes its place", () =>
+    Effect.gen(function*() {
+      const gone = yield* watch
+      yield* ttl("a", 1)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* gone).toEqual([])
+      yield* ttl("a", 2)
+      expect(yield* gone).toEqual([["a", "expired", 1]])
+    }).pipe(provided))
+
+  it.effect("replaced: by a set, and by a load that was asked for", () =>
+    Effect.gen(function*() {
+      const gone = yield* watch
+      yield* ttl("a", 1)
+      yield* Cached.set("a", 2)
+      yield* CachePolicy.refresh(ttl("a", 3))
+      expect(yield* gone).toEqual([["a", "replaced", 1], ["a", "replaced", 2]])
+    }).pipe(provided))
+
+  it.effect("invalidated: by key, by tag when that is noticed, with all", () =>
+    Effect.gen(function*() {
+      const gone = yield* watch
+      for (const key of ["a", "b", "c"]) yield* ttl(key, key)
+      yield* Cached.remove("a")
+      expect(yield* gone).toEqual([["a", "invalidated", "a"]])
+      yield* Cached.invalidateTag("t")
+      yield* Cached.has("b")
+      expect(yield* gone).toEqual([["b", "invalidated", "b"]])
+      yield* Cached.clear
+      expect(yield* gone).toEqual([["c", "invalidated", "c"]])
+    }).pipe(provided))
+
+  it.effect("with the name of the class, failures too", () =>
+    Effect.gen(function*() {
+      const gone: Array<CacheEvent.Removal> = []
+      yield* Cached.onRemoval((removal) => Effect.sync(() => gone.push(removal)))
+      const key = new User({ id: 1 })
+      yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key, ttl: "1 minute", when: () => true }))
+      yield* Cached.invalidate(key)
+      yield* Cached.set("a", 1)
+      yield* Cached.invalidate("a")
+      yield* settle
+      const cause = "invalidated"
+      expect(gone).toEqual([
+        { id: CacheKey.id(key), keyClass: "User", cause, exit: Exit.fail("down") },
+        { id: "a", keyClass: undefined, cause, exit: Exit.succeed(1) }
+      ])
+    }).pipe(provided))
+})
+
+describe("what other processes do", () => {
+  it.effect("removes by their invalidations, and for doubt where they cannot be heard", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const changes: Array<Store.Change> = []
+      let isDeaf = false
+      const shared: Store.Store = {
+        ...store,
+        capabilities: { ...store.capabilities, shared: true },
+        changesUnsafe: () => {
+          if (isDeaf) throw new Error("deaf")
+          return changes.splice(0)
+        }
+      }
+      const test = Effect.gen(function*() {
+        const gone = yield* watch
+        yield* ttl("a", 1)
+        changes.push({ _tag: "Changed", id: "a" })
+        yield* TestClock.adjust("50 millis")
+        expect(yield* gone).toEqual([["a", "invalidated", 1]])
+        yield* ttl("b", 2)
+        isDeaf = true
+        for (let i = 0; i < 300; i++) {
+          yield* TestClock.adjust("50 millis")
+          yield* ttl("b", 3)
+        }
+        expect((yield* gone)[0]).toEqual(["b", "unverified", 2])
+      })
+      const cache = Layer.provide(
+        CacheLayer.layerWith({ maxStaleness: "10 seconds" }),
+        Layer.succeed(Store.Store, shared)
+      )
+      yield* within(cache, Effect.scoped(test))
+    }))
+})
+
+describe("who is told", () => {
+  const provided = Effect.provide(CacheLayer.memory())
+
+  it.effect("may fail or die: it is logged, and the next is told", () =>
+    Effect.gen(function*() {
+      const lines: Array<unknown> = []
+      const logged = Logger.layer([
+        Logger.make(({ cause, logLevel }) => void lines.push([logLevel, Cause.squash(cause)]))
+      ])
+      const told: Array<string> = []
+      const test = Effect.gen(function*() {
+        yield* Cached.onRemoval(({ id }) => {
+          told.push(id)
+          if (id === "a") throw new Error("thrown")
+          return id === "b" ? Effect.fail("mine") : Effect.die("worse")
+        })
+        for (const key of ["a", "b", "c", "d"]) yield* Cached.set(key, 1)
+        yield* Cached.clear
+        yield* settle
+      })
+      yield* Effect.scoped(test).pipe(Effect.provide(logged), provided)
+      expect(told).toEqual(["a", "b", "c", "d"])
+      expect(lines).toEqual([["Warn", new Error("thrown")], ["Warn", "mine"], ["Warn", "worse"], ["Warn", "worse"]])
+    }))
+
+  it.effect("keeps no read waiting, and loses the oldest above 1024", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const told: Array<string> = []
+      yield* Cached.onRemoval(({ id }) => {
+        told.push(id)
+        return Deferred.await(gate)
+      })
+      yield* Cached.set("first", 1)
+      yield* Cached.remove("first")
+      yield* settle
+      for (let i = 0; i < 2000; i++) yield* Cached.set(`${i}`, i)
+      yield* Cached.clear
+      expect(told).toEqual(["first"])
+      yield* Deferred.succeed(gate, undefined)
+      for (let i = 0; i < 50; i++) yield* settle
+      expect(told.length).toBe(1025)
+      expect(told.at(-1)).toBe("1999")
+    }).pipe(provided))
+
+  it.effect("is told no more when his scope has closed, which waits for what has left before", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const told: Array<string> = []
+      yield* Cached.onRemoval(({ id }) => Effect.andThen(Effect.sleep("1 second"), Effect.sync(() => told.push(id))))
+        .pipe(Scope.provide(scope))
+      for (const key of ["a", "b", "c"]) yield* Cached.set(key, 1)
+      yield* Cached.removeMany(["a", "b"])
+      const closing = yield* start(Scope.close(scope, Exit.void))
+      yield* Cached.remove("c")
+      yield* TestClock.adjust("1 second")
+      expect([told, closing.pollUnsafe()]).toEqual([["a"], undefined])
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      expect(told).toEqual(["a", "b"])
+    }).pipe(provided))
+
+  it.effect("is not told of what is in memory when the cache closes", () =>
+    Effect.gen(function*() {
+      const cache = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(CacheLayer.memory(), cache)
+      const told: Array<string> = []
+      const listening = Cached.onRemoval(({ id }) => Effect.sync(() => told.push(id)))
+      yield* Effect.provide(Effect.andThen(listening, Cached.set("a", 1)), context)
+      yield* Scope.close(cache, Exit.void)
+      yield* settle
+      expect(told).toEqual([])
+    }))
+})

@@ -1,0 +1,293 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Context, Effect, Exit, Fiber, Layer, RequestResolver, Schema, Scope } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
+  payload: { id: Schema.Int },
+  success: Schema.String,
+  error: Schema.String
+}) {}
+
+/** A resolver that notes its batches, and answers with their number. */
+const origin = () => {
+  const behaviour = { delay: 0, fails: [] as ReadonlyArray<number>, down: false, forgets: [] as ReadonlyArray<number> }
+  const batches: Array<ReadonlyArray<number>> = []
+  const resolver = RequestResolver.make<GetUser>((entries) =>
+    Effect.suspend(() => {
+      const n = batches.push(entries.map(({ request }) => request.id))
+      const { delay, down, fails, forgets } = behaviour
+      const answers = Effect.suspend(() => {
+        if (down) return Effect.fail("down")
+        for (const entry of entries) {
+          const { id } = entry.request
+          if (forgets.includes(id)) continue
+          entry.completeUnsafe(fails.includes(id) ? Exit.fail(`bad ${id}`) : Exit.succeed(`${id}#${n}`))
+        }
+        return Effect.void
+      })
+      return delay === 0 ? answers : Effect.delay(answers, delay)
+    })
+  )
+  return { behaviour, batches, resolver }
+}
+
+const hour = Strategy.ttl({ ttl: "1 hour" })
+const key = (id: number) => new GetUser({ id })
+
+describe("Cached.resolver", () => {
+  describe.each(caches)("over $name", (cache) => {
+    const layer = cache.layer()
+
+    it.effect("only what is missing reaches the resolver, each key once, across batches too", () =>
+      Effect.gen(function*() {
+        const { batches, resolver } = origin()
+        const users = Cached.resolver(resolver, { strategy: hour })
+        const get = (...ids: ReadonlyArray<number>) =>
+          Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+        expect(yield* get(3, 1, 2, 1)).toEqual(["3#1", "1#1", "2#1", "1#1"])
+        expect(yield* get(2, 4, 3)).toEqual(["2#1", "4#2", "3#1"])
+        expect(batches).toEqual([[3, 1, 2], [4]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("one request's failure is its own, and is not stored", () =>
+      Effect.gen(function*() {
+        const { batches, behaviour, resolver } = origin()
+        const users = Cached.resolver(resolver, { strategy: hour })
+        const get = (id: number) => Effect.exit(Effect.request(key(id), users))
+        behaviour.fails = [2]
+        expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
+          .toEqual([Exit.succeed("1#1"), Exit.fail("bad 2")])
+        behaviour.fails = []
+        expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
+          .toEqual([Exit.succeed("1#1"), Exit.succeed("2#2")])
+        expect(batches).toEqual([[1, 2], [2]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a failed refresh keeps the old value, key by key", () =>
+      Effect.gen(function*() {
+        const { batches, behaviour, resolver } = origin()
+        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+        const users = Cached.resolver(resolver, { strategy })
+        const get = (...ids: ReadonlyArray<number>) =>
+          Effect.forEach(ids, (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
+        yield* get(1, 2)
+        yield* TestClock.adjust("1 minute")
+        behaviour.fails = [2]
+        expect(yield* get(1, 2)).toEqual([Exit.succeed("1#2"), Exit.succeed("2#1")])
+        yield* TestClock.adjust("1 minute")
+        behaviour.down = true
+        expect(yield* get(1, 2, 3)).toEqual([Exit.succeed("1#2"), Exit.succeed("2#1"), Exit.fail("down")])
+        expect(batches).toEqual([[1, 2], [1, 2], [1, 2, 3]])
+        yield* TestClock.adjust("1 hour")
+        expect(yield* get(1)).toEqual([Exit.fail("down")])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("refreshAhead answers at once, and refreshes in one batch", () =>
+      Effect.gen(function*() {
+        const { batches, behaviour, resolver } = origin()
+        const users = Cached.resolver(resolver, {
+          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+        })
+        const get = (...ids: ReadonlyArray<number>) =>
+          Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+        yield* get(1, 2)
+        yield* TestClock.adjust("1 minute")
+        behaviour.down = true
+        expect(yield* get(1, 2)).toEqual(["1#1", "2#1"])
+        yield* settle
+        expect(batches).toEqual([[1, 2], [1, 2]])
+        yield* TestClock.adjust("1 minute")
+        behaviour.down = false
+        expect(yield* get(1, 2)).toEqual(["1#1", "2#1"])
+        yield* settle
+        const after = yield* get(1, 2)
+        expect(after.map((value) => value.startsWith("1#") || value.startsWith("2#"))).toEqual([true, true])
+        expect(after).not.toEqual(["1#1", "2#1"])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("what the resolver leaves without an answer is a defect of that request alone, and is not stored", () =>
+      Effect.gen(function*() {
+        const { behaviour, resolver } = origin()
+        const users = Cached.resolver(resolver, { strategy: hour })
+        behaviour.forgets = [2]
+        const [one, two] = yield* Effect.forEach(
+          [1, 2],
+          (id) => Effect.exit(Effect.request(key(id), users)),
+          { concurrency: "unbounded" }
+        )
+        expect(one).toEqual(Exit.succeed("1#1"))
+        expect(two !== undefined && Exit.isFailure(two) && String(Cause.squash(two.cause)))
+          .toContain("did not complete request")
+        behaviour.forgets = []
+        expect(yield* Effect.request(key(2), users)).toBe("2#2")
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("shares loads and entries with single reads of the same keys", () =>
+      Effect.gen(function*() {
+        const { batches, behaviour, resolver } = origin()
+        behaviour.delay = 1000
+        const users = Cached.resolver(resolver, { strategy: hour })
+        const user = Cached.fn(GetUser, { lookup: ({ id }) => Effect.succeed(`single ${id}`), strategy: hour })
+        const requested = yield* start(Effect.request(key(1), users))
+        yield* settle
+        const joined = yield* start(user({ id: 1 }))
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect([yield* Fiber.join(requested), yield* Fiber.join(joined)]).toEqual(["1#1", "1#1"])
+        expect(yield* user({ id: 2 })).toBe("single 2")
+        expect(yield* Effect.request(key(2), users)).toBe("single 2")
+        expect(batches).toEqual([[1]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("one caller's interruption leaves the others their answers", () =>
+      Effect.gen(function*() {
+        const { batches, behaviour, resolver } = origin()
+        behaviour.delay = 1000
+        const users = Cached.resolver(resolver, { strategy: hour })
+        const one = yield* start(Effect.request(key(1), users))
+        const two = yield* start(Effect.request(key(2), users))
+        yield* settle
+        yield* Fiber.interrupt(one)
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(yield* Fiber.join(two)).toBe("2#1")
+        expect(batches).toEqual([[1, 2]])
+      }).pipe(Effect.provide(layer)))
+  })
+
+  it.effect("can be run first, and used where there is no cache in the context", () =>
+    Effect.gen(function*() {
+      const { batches, resolver } = origin()
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+      const users = yield* Effect.provide(Cached.resolver(resolver, { strategy: hour }), context)
+      expect(yield* Effect.request(key(1), users)).toBe("1#1")
+      expect(yield* Effect.request(key(1), users)).toBe("1#1")
+      expect(batches).toEqual([[1]])
+      yield* Scope.close(scope, Exit.void)
+      const closed = yield* Effect.exit(Effect.request(key(2), users))
+      expect(Exit.isFailure(closed) && Cause.squash(closed.cause)).toBeInstanceOf(CacheError.CacheClosed)
+      // what is there is answered still
+      expect(yield* Effect.request(key(1), users)).toBe("1#1")
+    }))
+
+  it.effect("each cache has its own", () =>
+    Effect.gen(function*() {
+      const { batches, resolver } = origin()
+      const users = Cached.resolver(resolver, { strategy: hour })
+      const get = Effect.request(key(1), users)
+      const [a, b] = yield* Effect.all([Layer.build(CacheLayer.memory()), Layer.build(CacheLayer.memory())])
+      expect(yield* Effect.provide(get, Context.merge(a, a))).toBe("1#1")
+      expect(yield* Effect.provide(get, b)).toBe("1#2")
+      expect(yield* Effect.provide(get, a)).toBe("1#1")
+      expect(batches).toEqual([[1], [1]])
+    }).pipe(Effect.scoped))
+
+  it.effect("each request has the policy of its own caller", () =>
+    Effect.gen(function*() {
+      const { batches, resolver } = origin()
+      const users = Cached.resolver(resolver, { strategy: hour })
+      const get = (id: number) => Effect.request(key(id), users)
+      yield* get(1)
+      const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.readOnly(get(2))], {
+        concurrency: "unbounded"
+      })
+      const [kept, fresh, unkept] = yield* both
+      expect([kept, fresh.startsWith("1#"), unkept.startsWith("2#")]).toEqual(["1#1", true, true])
+      expect(fresh).not.toBe("1#1")
+      expect(yield* get(1)).toBe(fresh)
+      expect(yield* Cached.has(key(2))).toBe(false)
+      expect(batches.flat()).toEqual([1, 1, 2])
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("under CachePolicy.strict only those fail whom the store has failed", () => {
+    const fake = fakeStore()
+    const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
+    return Effect.gen(function*() {
+      const { resolver } = origin()
+      const users = Cached.resolver(resolver, { strategy: hour })
+      const get = (id: number) => Effect.request(key(id), users)
+      yield* get(1)
+      fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
+      const strict = CachePolicy.strict(
+        Effect.forEach([1, 2], (id) => Effect.exit(get(id)), { concurrency: "unbounded" })
+      )
+      const [one, two] = yield* strict
+      expect(one).toEqual(Exit.succeed("1#1"))
+      expect(two !== undefined && Exit.isFailure(two)).toBe(true)
+      expect(yield* Effect.flip(CachePolicy.strict(get(2)))).toMatchObject({ _tag: "StoreError" })
+      expect((yield* get(3)).startsWith("3#")).toBe(true)
+    }).pipe(Effect.provide(over(fake)))
+  })
+
+  it.effect("a cycle through a resolver dies, and fails nobody else", () =>
+    Effect.gen(function*() {
+      const users: Effect.Effect<RequestResolver.RequestResolver<GetUser>, never, never> = Cached.resolver(
+        RequestResolver.fromEffect<GetUser>(({ request }) =>
+          request.id < 0 ? Effect.request(key(request.id), users) : Effect.succeed("fine")
+        ),
+        { strategy: hour }
+      ) as never
+      const reader = yield* start(
+        Effect.forEach([1, -1], (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
+      )
+      yield* settle
+      const exit = ended(reader)
+      if (exit === "still waiting") throw new Error("it hangs")
+      expect(String(Exit.isSuccess(exit) && exit.value[0])).toContain("fine")
+      expect(String(Exit.isSuccess(exit) && exit.value[1])).toContain("CacheCycle")
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("requests made in loads are a part of them: what is stale for one is not stored by it", () =>
+    Effect.gen(function*() {
+      const { behaviour, resolver } = origin()
+      const users = Cached.resolver(resolver, { strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: 0 }) })
+      const pages = { loads: 0 }
+      const page = (id: number) =>
+        Effect.request(key(id), users).pipe(
+          Effect.tap(() => Effect.sync(() => pages.loads++)),
+          Cached.ttl({ key: `page:${id}`, ttl: "1 hour" })
+        )
+      yield* Effect.forEach([1, 2], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+      behaviour.down = true
+      yield* Effect.forEach([1, 2], page, { concurrency: "unbounded" })
+      yield* Effect.forEach([1, 2], page, { concurrency: "unbounded" })
+      expect(pages.loads).toBe(4)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("the resolver's own batch size holds for what reaches it, and the store is asked once", () => {
+    const asked: Array<string> = []
+    const { store } = fakeStore()
+    const watched: Store.Store = {
+      ...store,
+      getMany: (ids) => Effect.andThen(Effect.sync(() => asked.push("getMany")), store.getMany(ids)),
+      get: (id, tags) => Effect.andThen(Effect.sync(() => asked.push("get")), store.get(id, tags))
+    }
+    return Effect.gen(function*() {
+      const { batches, resolver } = origin()
+      const users = Cached.resolver(RequestResolver.batchN(resolver, 2), { strategy: hour })
+      yield* Effect.forEach([1, 2, 3, 4, 5], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+      expect(batches).toEqual([[1, 2], [3, 4], [5]])
+      expect(asked).toEqual(["getMany"])
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, watched))))
+  })
+
+  it.effect("a disabled cache passes every request on", () =>
+    Effect.gen(function*() {
+      const { batches, resolver } = origin()
+      const users = Cached.resolver(resolver, { strategy: hour })
+      yield* Effect.request(key(1), users)
+      yield* Effect.request(key(1), users)
+      expect(batches).toEqual([[1], [1]])
+    }).pipe(Effect.provide(CacheLayer.disabled)))
+
+  it("refuses what it does not know", () => {
+    const { resolver } = origin()
+    expect(() => Cached.resolver(resolver, { strategy: hour, timeout: "1 second" } as never)).toThrow("timeout")
+    expect(() => Cached.resolver(resolver, {} as never)).toThrow("strategy")
+    expect(() => Cached.resolver({} as never, { strategy: hour })).toThrow("RequestResolver")
+  })
+})

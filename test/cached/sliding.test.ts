@@ -1,0 +1,409 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+const idle = 10_000
+
+const sliding = (load: Effect.Effect<number>, options: { readonly ttl?: Duration.Input } = {}) =>
+  load.pipe(Cached.sliding({ key: "k", idle, ...options }))
+
+/** Whose reads are exact: where there is no memory a read knows what the store has heard, a tenth of idle late. */
+const exact = caches.filter(({ memory }) => memory)
+
+const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
+
+describe.each(caches)("sliding, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("what is not read for idle is gone, to the millisecond", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = sliding(load)
+      expect(yield* get).toBe(1)
+      yield* TestClock.adjust(idle)
+      expect(yield* get).toBe(2)
+    }).pipe(provided))
+
+  it.effect("what is read all the time lives on", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = sliding(load)
+      yield* get
+      for (let i = 0; i < 40; i++) {
+        yield* TestClock.adjust(idle / 2)
+        expect(yield* get).toBe(1)
+      }
+      yield* TestClock.adjust(idle)
+      expect(yield* get).toBe(2)
+    }).pipe(provided))
+
+  it.effect("ttl ends it in any case", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = sliding(load, { ttl: 3 * idle })
+      for (let i = 0; i < 6; i++) {
+        expect(yield* get).toBe(1)
+        yield* TestClock.adjust(idle / 2)
+      }
+      expect(yield* get).toBe(2)
+    }).pipe(provided))
+
+  it.effect("ttl may be a function of the outcome, and be less than idle", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.sliding({
+        key: "k",
+        idle,
+        ttl: (exit: Exit.Exit<number>) => Exit.isSuccess(exit) && exit.value === 1 ? idle / 2 : 2 * idle
+      }))
+      yield* get
+      yield* TestClock.adjust(idle / 4)
+      expect(yield* get).toBe(1)
+      yield* TestClock.adjust(idle / 4)
+      expect(yield* get).toBe(2)
+      yield* TestClock.adjust(idle / 2)
+      yield* get
+      yield* TestClock.adjust(0.9 * idle)
+      expect(yield* get).toBe(2)
+      yield* TestClock.adjust(0.6 * idle)
+      expect(yield* get).toBe(3)
+    }).pipe(provided))
+
+  it.effect("ttl zero: not stored", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = sliding(load, { ttl: 0 })
+      expect([yield* get, yield* get]).toEqual([1, 2])
+    }).pipe(provided))
+
+  it.effect("who joins a load reads at its end", () =>
+    Effect.gen(function*() {
+      const { load } = counting(1000)
+      const get = sliding(load)
+      yield* start(get)
+      yield* TestClock.adjust(500)
+      yield* start(get)
+      yield* TestClock.adjust(500)
+      yield* TestClock.adjust(idle - 1)
+      expect(yield* get).toBe(1)
+    }).pipe(provided))
+
+  it.effect("is not brought back by a read that an invalidation has overtaken", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = sliding(load)
+      yield* get
+      yield* TestClock.adjust(idle / 2)
+      yield* get
+      yield* Cached.invalidate("k")
+      yield* settle
+      expect(yield* Cached.has("k")).toBe(false)
+      expect(yield* get).toBe(2)
+    }).pipe(provided))
+
+  it.effect("reads never shorten a life that was given otherwise", () =>
+    Effect.gen(function*() {
+      const { counts, load } = counting()
+      const get = sliding(load)
+      yield* Cached.set("k", 7, { ttl: 10 * idle })
+      yield* get
+      yield* TestClock.adjust(9 * idle)
+      expect(yield* get).toBe(7)
+      yield* TestClock.adjust(idle)
+      expect(yield* get).toBe(1)
+      yield* Cached.touch("k", 5 * idle)
+      yield* get
+      yield* TestClock.adjust(4 * idle)
+      yield* get
+      expect(counts.started).toBe(1)
+    }).pipe(provided))
+
+  it.effect("works for functions and for many, too", () =>
+    Effect.gen(function*() {
+      class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.Int }) {}
+      let loads = 0
+      const items = Cached.many(Item, {
+        lookup: (keys) =>
+          Effect.sync(() => {
+            loads++
+            return keys.map(({ n }) => Exit.succeed(n))
+          }),
+        strategy: Strategy.sliding({ idle })
+      })
+      const item = Cached.fn(Item, {
+        lookup: ({ n }) => Effect.sync(() => ++loads && n),
+        strategy: Strategy.sliding({ idle })
+      })
+      yield* items([{ n: 1 }, { n: 2 }])
+      for (let i = 0; i < 3; i++) {
+        yield* TestClock.adjust(0.6 * idle)
+        yield* items([{ n: 1 }])
+        yield* TestClock.adjust(0.3 * idle)
+        yield* item({ n: 1 })
+      }
+      expect(loads).toBe(1)
+      yield* items([{ n: 1 }, { n: 2 }])
+      expect(loads).toBe(2)
+    }).pipe(provided))
+})
+
+describe.each(exact)("sliding, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect.each([0.05, 0.5, 0.999])("a read moves the end exactly, after %s idle", (share) =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = sliding(load)
+      yield* get
+      for (let i = 0; i < 5; i++) {
+        yield* TestClock.adjust(share * idle)
+        expect(yield* get).toBe(1)
+        expect(yield* left).toEqual(Option.some(idle))
+      }
+      yield* TestClock.adjust(idle - 1)
+      expect(yield* Cached.has("k")).toBe(true)
+      yield* TestClock.adjust(1)
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("expiresIn tells the end that reads have moved, and looking moves nothing", () =>
+    Effect.gen(function*() {
+      const get = sliding(counting().load, { ttl: 1.5 * idle })
+      yield* get
+      yield* TestClock.adjust(idle / 4)
+      expect(yield* left).toEqual(Option.some(0.75 * idle))
+      yield* Cached.getOption("k")
+      expect(yield* left).toEqual(Option.some(0.75 * idle))
+      yield* get
+      expect(yield* left).toEqual(Option.some(idle))
+      yield* TestClock.adjust(0.75 * idle)
+      yield* get
+      expect(yield* left).toEqual(Option.some(0.5 * idle))
+    }).pipe(provided))
+
+  it.effect("who reads under readOnly moves nothing", () =>
+    Effect.gen(function*() {
+      const get = sliding(counting().load)
+      yield* get
+      yield* TestClock.adjust(idle / 2)
+      expect(yield* CachePolicy.readOnly(get)).toBe(1)
+      expect(yield* left).toEqual(Option.some(idle / 2))
+    }).pipe(provided))
+
+  it.effect("a soft invalidation ends it for those who read, and no read prolongs it", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.sliding({ key: "k", idle, tags: ["t"] }))
+      yield* get
+      yield* Cached.invalidateTag("t", { mode: "soft" })
+      expect(yield* get).toBe(2)
+    }).pipe(provided))
+})
+
+describe("what the store hears of reads", () => {
+  const touching = () => {
+    const inner = MemoryStore.make()
+    const touches: Array<number | undefined> = []
+    const fake = { behave: (): Effect.Effect<unknown, CacheError.StoreError> => Effect.void }
+    const store: Store.Store = {
+      ...inner,
+      touch: (id, options) =>
+        Effect.suspend(() => {
+          touches.push(options.expiresAt)
+          return Effect.andThen(fake.behave(), inner.touch(id, options))
+        })
+    }
+    return { touches, fake, store, layer: Layer.succeed(Store.Store, store) }
+  }
+
+  it.effect("is a touch for a tenth of idle at most, and what it knows is a tenth late at most", () =>
+    Effect.gen(function*() {
+      const { layer, store, touches } = touching()
+      const get = sliding(counting().load)
+      yield* Effect.gen(function*() {
+        yield* get
+        for (let i = 1; i <= 1000; i++) {
+          yield* TestClock.adjust(idle / 100)
+          yield* get
+          const { entry } = yield* store.get("k", [])
+          expect(entry!.meta.expiresAt).toBeGreaterThan(idle + (i - 10) * idle / 100)
+        }
+      }).pipe(Effect.provide(over({ layer })))
+      expect(touches).toHaveLength(100)
+    }))
+
+  it.effect("is no touch where reads cannot move the end any more", () =>
+    Effect.gen(function*() {
+      const { layer, touches } = touching()
+      const get = sliding(counting().load, { ttl: idle })
+      yield* Effect.gen(function*() {
+        for (let i = 0; i < 50; i++) {
+          yield* get
+          yield* TestClock.adjust(idle / 100)
+        }
+      }).pipe(Effect.provide(over({ layer })))
+      expect(touches).toEqual([])
+    }))
+
+  it.effect("is nothing of what was invalidated softly, though it is served still", () =>
+    Effect.gen(function*() {
+      const { layer, store, touches } = touching()
+      let up = true
+      const eager: Strategy.Strategy = {
+        name: "eager",
+        decide: (entry, now) =>
+          entry === undefined || now >= entry.expiresAt
+            ? Strategy.Load
+            : now >= entry.softExpiresAt
+            ? Strategy.ServeAndRefresh
+            : Strategy.Serve,
+        lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: idle, ttl: idle } : "skip",
+        touch: (_, now) => now + idle
+      }
+      const get = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
+        Cached.withStrategy({ key: "k", strategy: eager, tags: ["t"] })
+      )
+      yield* Effect.gen(function*() {
+        yield* get
+        yield* Cached.invalidateTag("t", { mode: "soft" })
+        up = false
+        yield* TestClock.adjust(idle / 2)
+        expect(yield* get).toBe(1)
+        expect((yield* store.get("k", [])).entry?.meta.expiresAt).toBe(idle)
+      }).pipe(Effect.provide(over({ layer })))
+      expect(touches).toEqual([])
+    }))
+
+  it.effect("may fail, hang or die: reads go on, and the next touch makes it good", () =>
+    Effect.gen(function*() {
+      const { fake, layer, store } = touching()
+      const get = sliding(counting().load)
+      yield* Effect.gen(function*() {
+        yield* get
+        const ways = [
+          Effect.fail(new CacheError.StoreError({ store: "s", operation: "touch", reason: "Unavailable" })),
+          Effect.die("broken"),
+          Effect.never
+        ]
+        for (const way of ways) {
+          fake.behave = () => way
+          yield* TestClock.adjust(0.25 * idle)
+          expect(yield* get).toBe(1)
+        }
+        fake.behave = () => Effect.void
+        yield* TestClock.adjust(0.15 * idle)
+        expect(yield* get).toBe(1)
+        expect((yield* Cached.stats).storeFailures).toBeGreaterThanOrEqual(3)
+      }).pipe(Effect.provide(over({ layer })))
+      expect((yield* store.get("k", [])).entry?.meta.expiresAt).toBe(1.9 * idle)
+    }))
+
+  it.effect("a touch that arrives after an invalidation, or after another write, changes nothing", () =>
+    Effect.gen(function*() {
+      for (const after of [Cached.invalidate("k"), Cached.set("k", 9, { ttl: 3 * idle })]) {
+        const { fake, layer, store } = touching()
+        const get = sliding(counting().load)
+        yield* Effect.gen(function*() {
+          yield* get
+          fake.behave = () => Effect.sleep(100)
+          yield* TestClock.adjust(idle / 2)
+          yield* get
+          yield* after
+          const before = (yield* store.get("k", [])).entry?.meta
+          yield* TestClock.adjust(100)
+          expect((yield* store.get("k", [])).entry?.meta).toEqual(before)
+        }).pipe(Effect.provide(over({ layer })))
+      }
+    }))
+})
+
+describe("sliding, over one store in several caches", () => {
+  const cached = (store: Store.Store) => Layer.build(over({ layer: Layer.succeed(Store.Store, store) }))
+
+  const stores = [
+    {
+      name: "an asynchronous store",
+      make: Effect.sync(() => fakeStore().store).pipe(Effect.map((s) => [s, s] as const))
+    },
+    {
+      name: "a synchronous store",
+      make: Effect.sync(() => MemoryStore.make()).pipe(Effect.map((s) => [s, s] as const))
+    },
+    {
+      name: "a SQLite store",
+      make: Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        return [yield* SqliteStore.make({ directory }), yield* SqliteStore.make({ directory })] as const
+      })
+    }
+  ]
+
+  describe.each(stores)("$name", ({ make }) => {
+    it.effect("who finds its copy expired asks the store, and is told the end that others have moved", () =>
+      Effect.gen(function*() {
+        const [one, other] = yield* make
+        const a = Effect.provide(yield* cached(one))
+        const b = Effect.provide(yield* cached(other))
+        const { load } = counting()
+        const get = sliding(load)
+        yield* a(get)
+        expect(yield* b(get)).toBe(1)
+        for (let i = 0; i < 6; i++) {
+          yield* TestClock.adjust(idle / 2)
+          expect(yield* a(get)).toBe(1)
+        }
+        expect(yield* b(get)).toBe(1)
+        expect(Option.getOrThrow(yield* b(left))).toBe(idle)
+        yield* TestClock.adjust(idle)
+        expect(yield* b(get)).toBe(2)
+      }))
+
+    it.effect("what was read before a restart lives on after it", () =>
+      Effect.gen(function*() {
+        const [one, other] = yield* make
+        const { load } = counting()
+        const get = sliding(load)
+        yield* Effect.scoped(Effect.gen(function*() {
+          const a = Effect.provide(yield* cached(one))
+          yield* a(get)
+          yield* TestClock.adjust(0.75 * idle)
+          yield* a(get)
+          yield* settle
+        }))
+        yield* TestClock.adjust(0.75 * idle)
+        const b = Effect.provide(yield* cached(other))
+        expect(yield* b(get)).toBe(1)
+      }))
+  })
+})
+
+describe("what is wrong with sliding", () => {
+  const wrong: ReadonlyArray<readonly [string, Strategy.SlidingOptions<unknown, unknown, unknown>, string]> = [
+    ["idle zero", { idle: 0 }, "idle is longer than nothing, not 0 ms"],
+    ["idle less than zero", { idle: -1 }, "idle is longer than nothing"],
+    ["no idle", {} as never, "idle"],
+    ["idle beyond ttl", { idle: 2, ttl: 1 }, "idle (2 ms) is longer than ttl (1 ms)"],
+    ["idle that is no duration", { idle: "a while" as never }, "idle"]
+  ]
+
+  it.effect.each(wrong)(
+    "%s is a CacheConfigError, before the first load",
+    ([, options, message]) =>
+      Effect.gen(function*() {
+        expect(() => Strategy.sliding(options)).toThrow(message)
+        const { counts, load } = counting()
+        const exit = yield* Effect.exit(
+          load.pipe(Cached.sliding({ key: "k", ...options } as { key: string; idle: number }))
+        )
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+        expect((error as Error).message).toContain(message)
+        expect(counts.started).toBe(0)
+      }).pipe(Effect.provide(CacheLayer.memory()))
+  )
+})

@@ -1,0 +1,409 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Ref, Schema, type Scope } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+class Report extends CacheKey.Class<Report>()("Report", {
+  payload: { city: Schema.String },
+  success: Schema.Number,
+  error: Schema.String,
+  indexes: ["city"]
+}) {}
+
+const berlin = new Report({ city: "Berlin" })
+
+const soften = Cached.invalidateTag("t", { mode: "soft" })
+const harden = Cached.invalidateTag("t")
+
+const options = { key: "k", ttl: "1 hour", tags: ["t"] } as const
+const softTtl = Cached.softTtl({ ...options, softTtl: "30 minutes", retryAfter: 0 })
+const refreshAhead = Cached.refreshAhead({ ...options, refreshAfter: "30 minutes" })
+const failover = Cached.failover(options)
+const down = Effect.fail("down")
+
+/** strategies that serve nothing stale */
+const strict = [
+  ["ttl", Strategy.ttl<any, any, any>({ ttl: "1 hour" })],
+  ["sliding", Strategy.sliding<any, any, any>({ idle: "1 hour" })],
+  ["maxHits", Strategy.maxHits<any, any, any>({ ttl: "1 hour", hits: 1000 })],
+  ["maxHits with refreshAfter", Strategy.maxHits<any, any, any>({ ttl: "1 hour", hits: 1000, refreshAfter: 1 })],
+  ["untilInvalidated", Strategy.untilInvalidated],
+  ["probabilistic", Strategy.probabilistic<any, any, any>({ ttl: "1 hour", beta: 1e9 })]
+] as const
+
+describe.each(caches)("soft tags over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("softTtl loads, and serves the stale value where that fails", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      expect(yield* softTtl(load)).toBe(1)
+      yield* soften
+      expect(yield* softTtl(down)).toBe(1)
+      expect(yield* softTtl(load)).toBe(2)
+      expect(yield* softTtl(Effect.die("not asked"))).toBe(2)
+    }).pipe(provided))
+
+  it.effect("a stale value is served until its ttl, and no longer", () =>
+    Effect.gen(function*() {
+      yield* softTtl(Effect.succeed(1))
+      yield* soften
+      yield* TestClock.adjust("59 minutes")
+      expect(yield* softTtl(down)).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
+    }).pipe(provided))
+
+  it.effect("after a failed load the stale value is served without another try for a while", () =>
+    Effect.gen(function*() {
+      const patient = Cached.softTtl({ ...options, softTtl: "30 minutes", retryAfter: "5 seconds" })
+      yield* patient(Effect.succeed(1))
+      yield* soften
+      expect(yield* patient(down)).toBe(1)
+      expect(yield* patient(Effect.succeed(2))).toBe(1)
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* patient(Effect.succeed(2))).toBe(2)
+    }).pipe(provided))
+
+  it.effect("refreshAhead serves at once and refreshes behind it", () =>
+    Effect.gen(function*() {
+      const { counts, load } = counting(1000)
+      const first = yield* start(refreshAhead(load))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(first)).toBe(1)
+      yield* soften
+      expect(yield* refreshAhead(load)).toBe(1)
+      expect(yield* refreshAhead(load)).toBe(1)
+      yield* settle
+      expect(counts.started).toBe(2)
+      yield* TestClock.adjust("1 second")
+      expect(yield* refreshAhead(load)).toBe(2)
+      expect(counts.started).toBe(2)
+    }).pipe(provided))
+
+  it.effect("failover serves it where the load fails", () =>
+    Effect.gen(function*() {
+      yield* failover(Effect.succeed(1))
+      yield* soften
+      expect(yield* failover(down)).toBe(1)
+      expect(yield* failover(Effect.succeed(2))).toBe(2)
+    }).pipe(provided))
+
+  it.effect.each(cache.memory ? strict : strict.filter(([name]) => !name.startsWith("maxHits")))(
+    "%s loads anew, and a load that fails is the caller's",
+    ([, strategy]) =>
+      Effect.gen(function*() {
+        const get = <E>(load: Effect.Effect<number, E>) =>
+          load.pipe(Cached.withStrategy({ key: "k", tags: ["t"], strategy }))
+        // it costs something, for the dice
+        const first = yield* start(get(Effect.delay(Effect.succeed(1), "1 second")))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(first)).toBe(1)
+        yield* soften
+        expect(yield* Effect.exit(get(down))).toEqual(Exit.fail("down"))
+        expect(yield* get(Effect.succeed(2))).toBe(2)
+        yield* settle
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+      }).pipe(provided)
+  )
+
+  it.effect("getOption, has, getEntry and scan see it within its ttl", () =>
+    Effect.gen(function*() {
+      yield* softTtl(Effect.succeed(1))
+      yield* soften
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      expect(yield* Cached.has("k")).toBe(true)
+      const entry = Option.getOrThrow(yield* Cached.getEntry("k"))
+      expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("hard after soft: gone; soft after hard: gone still", () =>
+    Effect.gen(function*() {
+      yield* softTtl(Effect.succeed(1))
+      yield* soften
+      yield* harden
+      expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
+      expect(yield* Cached.has("k")).toBe(false)
+      yield* softTtl(Effect.succeed(2))
+      yield* harden
+      yield* soften
+      expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("what is put in or loaded afterwards is fresh", () =>
+    Effect.gen(function*() {
+      yield* soften
+      yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
+      expect(yield* softTtl(Effect.succeed(2))).toBe(1)
+      yield* soften
+      yield* Cached.set("k", 3, { keepTtl: true, tags: ["t"] })
+      expect(yield* softTtl(Effect.succeed(4))).toBe(3)
+      yield* soften
+      expect(yield* softTtl(Effect.succeed(4))).toBe(4)
+      expect(yield* softTtl(Effect.succeed(5))).toBe(4)
+    }).pipe(provided))
+
+  it.effect("touch does not make it fresh", () =>
+    Effect.gen(function*() {
+      yield* softTtl(Effect.succeed(1))
+      yield* soften
+      expect(yield* Cached.touch("k", "2 hours")).toBe(true)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* softTtl(down)).toBe(1)
+      expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+    }).pipe(provided))
+
+  it.effect("only what has the tag, one of several suffices", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("a", 1, { tags: ["t", "u"] })
+      yield* Cached.set("b", 1, { tags: ["u"] })
+      yield* soften
+      const get = (key: string) => Cached.ttl(Effect.succeed(2), { key, ttl: 1000 })
+      expect([yield* get("a"), yield* get("b")]).toEqual([2, 1])
+    }).pipe(provided))
+
+  it.effect("a load that runs meanwhile: those who wait get it, and it is stale from its birth", () =>
+    Effect.gen(function*() {
+      const { load } = counting(1000)
+      const before = yield* start(softTtl(load))
+      const joined = yield* start(softTtl(load))
+      yield* TestClock.adjust("500 millis")
+      yield* soften
+      yield* TestClock.adjust("500 millis")
+      expect([yield* Fiber.join(before), yield* Fiber.join(joined)]).toEqual([1, 1])
+      expect(yield* softTtl(down)).toBe(1)
+      const anew = yield* start(softTtl(load))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(anew)).toBe(2)
+      expect(yield* softTtl(down)).toBe(2)
+    }).pipe(provided))
+
+  it.effect("a whole class, and an index of it", () =>
+    Effect.gen(function*() {
+      const get = <E>(load: Effect.Effect<number, E>) =>
+        load.pipe(Cached.softTtl({ key: berlin, ttl: "1 hour", softTtl: "1 hour", retryAfter: 0 }))
+      for (
+        const invalidate of [
+          Cached.invalidateAll(Report, { mode: "soft" }),
+          Cached.invalidateWhere(Report, { city: "Berlin" }, { mode: "soft" })
+        ]
+      ) {
+        yield* Cached.set(berlin, 1, { ttl: "1 hour" })
+        yield* invalidate
+        expect(yield* get(Effect.fail("down"))).toBe(1)
+        expect(yield* get(Effect.succeed(2))).toBe(2)
+      }
+    }).pipe(provided))
+
+  it.effect("many: what is stale is loaded with what is missing, and served where that fails", () =>
+    Effect.gen(function*() {
+      const asked: Array<ReadonlyArray<string>> = []
+      const fails = yield* Ref.make(false)
+      const many = Cached.many(Report, {
+        lookup: (keys) =>
+          Effect.suspend(() => {
+            asked.push(keys.map(({ city }) => city))
+            return Effect.map(
+              Ref.get(fails),
+              (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
+            )
+          }),
+        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 hour" }),
+        retryAfter: 0
+      })
+      const cities = [{ city: "Berlin" }, { city: "Paris" }]
+      expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
+      yield* Cached.invalidateWhere(Report, { city: "Paris" }, { mode: "soft" })
+      yield* Ref.set(fails, true)
+      expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
+      yield* Ref.set(fails, false)
+      expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(3)])
+      expect(asked).toEqual([["Berlin", "Paris"], ["Paris"], ["Paris"]])
+    }).pipe(provided))
+
+  it.effect("of more tags than are remembered those forgotten err to stale and gone, never to fresh", () =>
+    Effect.gen(function*() {
+      yield* softTtl(Effect.succeed(1))
+      yield* soften
+      for (let i = 0; i < 10_001; i++) yield* Cached.invalidateTag(`other${i}`, { mode: "soft" })
+      expect(yield* softTtl(down)).toBe(1)
+      expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+    }).pipe(provided))
+})
+
+it.effect("a strategy of one's own that refreshes whatever the age serves nothing that was marked as stale", () =>
+  Effect.gen(function*() {
+    const always: Strategy.Strategy = {
+      name: "always",
+      decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.ServeAndRefresh,
+      lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+    }
+    const get = (n: number) => Cached.withStrategy(Effect.succeed(n), { key: "k", tags: ["t"], strategy: always })
+    expect(yield* get(1)).toBe(1)
+    yield* soften
+    expect(yield* get(2)).toBe(2)
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("a mode that is none is a CacheConfigError", () =>
+  Effect.gen(function*() {
+    for (const options of [{ mode: "softly" }, { modes: "soft" }]) {
+      const exit = yield* Effect.exit(Effect.suspend(() => Cached.invalidateTag("t", options as never)))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+    }
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("invalidateTag over a list: an index is no option", () =>
+  Effect.gen(function*() {
+    yield* Cached.set("k", 1, { tags: ["b"] })
+    yield* Effect.forEach(["a", "b"], Cached.invalidateTag)
+    expect(yield* Cached.has("k")).toBe(false)
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+describe("soft tags while the store fails", () => {
+  const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
+
+  /** a store whose tags cannot be invalidated as long as it is down */
+  const failing = () => {
+    const fake = fakeStore()
+    const broken = { down: false, modes: [] as Array<string | undefined> }
+    const { invalidateTags } = fake.store
+    fake.layer = Layer.suspend(() =>
+      Layer.succeed(
+        Store.Store,
+        {
+          ...fake.store,
+          invalidateTags: (tags, mode) =>
+            Effect.suspend(() => {
+              if (broken.down) return Effect.fail(unavailable)
+              broken.modes.push(mode)
+              return invalidateTags(tags, mode)
+            })
+        }
+      )
+    )
+    return { broken, layer: fake.layer }
+  }
+
+  it.effect("what is not acknowledged makes stale what the store has, and no more", () =>
+    Effect.gen(function*() {
+      const { broken, layer } = failing()
+      yield* Effect.gen(function*() {
+        yield* softTtl(Effect.succeed(1))
+        broken.down = true
+        yield* soften
+        expect(yield* softTtl(down)).toBe(1)
+        expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+        broken.down = false
+      }).pipe(Effect.provide(over({ layer }, { memory: false })))
+    }))
+
+  it.effect("the replay keeps the mode", () =>
+    Effect.gen(function*() {
+      const { broken, layer } = failing()
+      yield* Effect.gen(function*() {
+        yield* softTtl(Effect.succeed(1))
+        broken.down = true
+        yield* soften
+        broken.down = false
+        yield* TestClock.adjust("2 seconds")
+        expect(broken.modes).toEqual(["soft"])
+        expect(yield* softTtl(down)).toBe(1)
+      }).pipe(Effect.provide(over({ layer }, { memory: false })))
+    }))
+
+  it.effect.each([["soft", "hard"], ["hard", "soft"]] as const)("%s, then %s in vain: gone, here and in the store", (
+    modes
+  ) =>
+    Effect.gen(function*() {
+      const { broken, layer } = failing()
+      yield* Effect.gen(function*() {
+        yield* softTtl(Effect.succeed(1))
+        broken.down = true
+        for (const mode of modes) yield* Cached.invalidateTag("t", { mode })
+        expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
+        broken.down = false
+        yield* TestClock.adjust("2 seconds")
+        expect(broken.modes).toContain("hard")
+        expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
+      }).pipe(Effect.provide(over({ layer }, { memory: false })))
+    }))
+})
+
+describe("soft tags across engines on one folder", () => {
+  const engine = (directory: string, options?: { readonly memory?: boolean }) =>
+    Layer.build(Layer.fresh(CacheLayer.disk({ directory, ...options }))) as Effect.Effect<
+      Context.Context<Caching.Caching>,
+      unknown,
+      Scope.Scope
+    >
+
+  it.effect("what one marks as stale is stale for the other, also in its memory", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* softTtl(Effect.succeed(1)).pipe(Effect.provide(one))
+      expect(yield* softTtl(down).pipe(Effect.provide(other))).toBe(1)
+      yield* soften.pipe(Effect.provide(one))
+      yield* TestClock.adjust("100 millis")
+      expect(yield* softTtl(down).pipe(Effect.provide(other))).toBe(1)
+      expect(yield* softTtl(Effect.succeed(2)).pipe(Effect.provide(other))).toBe(2)
+      yield* TestClock.adjust("100 millis")
+      expect(yield* softTtl(down).pipe(Effect.provide(one))).toBe(2)
+    }))
+
+  it.effect("what one marks as stale while the other loads is stale from its birth", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      const { load } = counting(1000)
+      const loading = yield* start(softTtl(load).pipe(Effect.provide(other)))
+      yield* TestClock.adjust("500 millis")
+      yield* soften.pipe(Effect.provide(one))
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(loading)).toBe(1)
+      for (const context of [one, other]) {
+        const entry = Option.getOrThrow(yield* Cached.getEntry("k").pipe(Effect.provide(context)))
+        expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
+      }
+      expect(yield* softTtl(Effect.succeed(2)).pipe(Effect.provide(one))).toBe(2)
+    }))
+
+  it.effect("after a pause the first to ask finds what the other has marked as stale meanwhile", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* softTtl(Effect.succeed(1)).pipe(Effect.provide(one))
+      yield* soften.pipe(Effect.provide(one))
+      expect(yield* Cached.getOption("k").pipe(Effect.provide(other))).toEqual(Option.some(1))
+    }))
+
+  it.effect("after a pause what is put in outlives what the other has invalidated before", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      yield* Cached.set("first", 1).pipe(Effect.provide(other))
+      yield* TestClock.adjust("1 minute")
+      yield* harden.pipe(Effect.provide(one))
+      yield* Cached.set("k", 1, { tags: ["t"] }).pipe(Effect.provide(other))
+      for (const context of [one, other]) {
+        expect(yield* Cached.getOption("k").pipe(Effect.provide(context))).toEqual(Option.some(1))
+      }
+    }))
+
+  it.effect("a restart forgets neither the value nor that it is stale", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) =>
+        Effect.scoped(Effect.flatMap(engine(directory), (context) => Effect.provide(effect, context)))
+      yield* run(softTtl(Effect.succeed(1)))
+      yield* run(soften)
+      expect(yield* run(softTtl(down))).toBe(1)
+      expect(yield* run(Cached.ttl(Effect.succeed(2), options))).toBe(2)
+    }))
+})

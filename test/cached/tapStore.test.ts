@@ -1,0 +1,530 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Arbitrary, Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { Cached, type CacheEntry, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+import { slowStore } from "../support/slowStore.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+/** Lets virtual time pass for as long as the effect needs it. */
+const withTimePassing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
+    return yield* Fiber.join(fiber)
+  })
+
+type StoreLayer = Layer.Layer<Store.Store>
+type Tap = (layer: StoreLayer) => StoreLayer
+
+const over = (store: Store.Store, tap: Tap) =>
+  Effect.map(Layer.build(tap(Layer.succeed(Store.Store, store))), (context) => Context.get(context, Store.Store))
+
+/** A part of a store, for tests that are not about layers. */
+const part = (store: Store.Store, prefix: string): Store.Store =>
+  Effect.runSync(Effect.scoped(over(store, Cached.tapStore({ prefix }))))
+
+const identity = Cached.tapStore({ around: (_, effect) => effect })
+
+const taps: Record<string, Tap> = {
+  "a prefix": Cached.tapStore({ prefix: "app:" }),
+  "a prefix with slashes and percents": Cached.tapStore({ prefix: "a/b%/" }),
+  "an around that changes nothing": identity,
+  "all of it twice": (layer) =>
+    identity(taps["a prefix"]!(Cached.tapStore({ prefix: "outer", maxSize: "2 MB" })(layer)))
+}
+
+const stores = {
+  memory: Effect.sync(() => MemoryStore.make()),
+  sqlite: Effect.flatMap(tempDirectory, (directory) => SqliteStore.make({ directory })),
+  "a simple storage that answers late": slowStore
+}
+
+for (const [name, tap] of Object.entries(taps)) {
+  for (const [storeName, make] of Object.entries(stores)) {
+    describe(`the laws of stores hold for ${storeName} behind ${name} (CA-21)`, () => {
+      for (const law of storeLaws<unknown>(Effect.flatMap(make, (store: Store.Store) => over(store, tap)))) {
+        it.effect(law.name, () => withTimePassing(law.run))
+      }
+    })
+  }
+
+  describe(`the laws of shared stores hold for two sqlite stores behind ${name}`, () => {
+    const two = Effect.flatMap(tempDirectory, (directory) => {
+      const one = Effect.flatMap(SqliteStore.make({ directory }), (store) => over(store, tap))
+      return Effect.all([one, one])
+    })
+    for (const law of sharedStoreLaws<unknown>(two)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+}
+
+const entry = (text: string, tags: ReadonlyArray<CacheEntry.TagVersion> = []): CacheEntry.Stored => ({
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    tags,
+    writeId: "0".repeat(32),
+    serializer: 1
+  },
+  payload: new TextEncoder().encode(text)
+})
+
+const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDecoder().decode(stored.payload)
+const textIn = (store: Store.Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => textOf(entry))
+const idsIn = (store: Store.Store) =>
+  Effect.map(Stream.runCollect(store.scan()), (all) => Array.from(all, ({ id }) => id).toSorted())
+const asking = (owner: string) => ({ owner, leaseMillis: 2000, rejectedWriteId: undefined, join: false })
+const generationOf = (taken: Store.Acquired) => taken._tag === "Granted" ? taken.generation : ""
+
+const units = ["a", ":", "/", "%", "2", "F", "~"]
+const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: units.length - 1 }))
+const ids = Arbitrary.map(
+  Arbitrary.array(Arbitrary.schema(Index), { maxLength: 4 }),
+  (indexes) => indexes.map((i) => units[i]).join("")
+)
+const prefixes = Arbitrary.map(
+  Arbitrary.all({ first: Arbitrary.schema(Index), rest: ids }),
+  ({ first, rest }) => `${units[first]}${rest}`
+)
+
+describe("the parts of a store are disjoint (CA-21)", () => {
+  it.effect.prop(
+    "whatever their prefixes are",
+    { prefix: prefixes, id: ids, other: prefixes, otherId: ids },
+    ({ id, other, otherId, prefix }) =>
+      Effect.gen(function*() {
+        if (prefix === other) return
+        const store = MemoryStore.make()
+        const [a, b] = [part(store, prefix), part(store, other)]
+        yield* a.set(id, entry("a"))
+        yield* b.set(otherId, entry("b"))
+        expect(yield* idsIn(a)).toEqual([id])
+        expect(yield* idsIn(b)).toEqual([otherId])
+        const { markers } = yield* a.markers([id])
+        yield* b.invalidateTags([otherId])
+        yield* b.clear
+        expect((yield* a.markers([id])).markers).toEqual(markers)
+        expect(yield* a.increment(id, 1)).toBe(1)
+        expect(yield* b.increment(otherId, 1)).toBe(1)
+        expect(yield* textIn(a, id)).toBe("a")
+        expect(yield* b.size).toBe(0)
+        expect(yield* store.size).toBe(1)
+      })
+  )
+
+  it.effect("where one begins with the other", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const [a, av] = [part(store, "a"), part(store, "a:v")]
+      yield* a.set(":v1", entry("a"))
+      yield* a.set(":v/1", entry("a"))
+      expect(yield* av.size).toBe(0)
+      yield* av.clear
+      expect(yield* a.size).toBe(2)
+    }))
+
+  it.effect("and what is written begins with the prefix, for who looks at the store", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      yield* part(store, "app:").set("user", entry("u"))
+      expect(yield* idsIn(store)).toEqual(["app:/user"])
+    }))
+
+  it.effect("under an entry's own tags, which come back as they were", () =>
+    Effect.gen(function*() {
+      const a = part(MemoryStore.make(), "a")
+      const { markers } = yield* a.markers(["users"])
+      const tags = [{ tag: "users", version: markers[0]!.version }]
+      yield* a.set("id", entry("x", tags))
+      expect((yield* a.get("id", ["users"])).entry?.meta.tags).toEqual(tags)
+      expect((yield* a.getMany(["id"]))[0]?.meta.tags).toEqual(tags)
+      yield* a.invalidateTags(["users"])
+      expect(yield* a.set("id", entry("y"), { _tag: "IfPresent" })).toBe(false)
+    }))
+
+  it.effect("what is there under the prefix and was not written by its part is a miss", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      yield* store.set("a/id", entry("foreign"))
+      const a = part(store, "a")
+      expect((yield* a.get("id", [])).entry).toBeUndefined()
+      expect(yield* a.size).toBe(0)
+      expect((yield* a.acquire("id", asking("me")))._tag).toBe("Granted")
+    }))
+})
+
+describe("clear empties one part alone", () => {
+  const two = Effect.flatMap(
+    tempDirectory,
+    (directory) => Effect.all([SqliteStore.make({ directory }), SqliteStore.make({ directory })])
+  )
+
+  it.effect("and ends loads of other processes, also of ids that nobody has stored", () =>
+    withTimePassing(Effect.gen(function*() {
+      const [first, second] = yield* two
+      const [mine, theirs, others] = [part(first, "a"), part(second, "a"), part(second, "b")]
+      const cold = generationOf(yield* theirs.acquire("cold", asking("them")))
+      const other = generationOf(yield* others.acquire("cold", asking("others")))
+      yield* mine.clear
+      expect(yield* theirs.commit("cold", cold, entry("old"))).toBe(false)
+      expect(yield* textIn(theirs, "cold")).toBeUndefined()
+      expect(yield* others.commit("cold", other, entry("b"))).toBe(true)
+    })))
+
+  it.effect("and who comes next may load and store", () =>
+    withTimePassing(Effect.gen(function*() {
+      const a = part(MemoryStore.make(), "a")
+      yield* a.acquire("cold", asking("first"))
+      yield* a.clear
+      yield* Effect.sleep("3 seconds")
+      const generation = generationOf(yield* a.acquire("cold", asking("second")))
+      expect(yield* a.commit("cold", generation, entry("new"))).toBe(true)
+      expect(yield* textIn(a, "cold")).toBe("new")
+    })))
+
+  it.effect("and frees its room", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const [a, b] = [part(store, "a"), part(store, "b")]
+      for (const id of ["1", "2", "3"]) yield* a.set(id, entry(id))
+      yield* b.set("1", entry("b"))
+      yield* a.clear
+      expect(yield* idsIn(store)).toEqual(["b/1"])
+    }))
+
+  it.effect("at once, where removing takes longer than one waits or nothing can be listed", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      const unlisted = {
+        ...inner,
+        scan: () =>
+          Stream.fromEffect(new CacheError.StoreError({ store: "m", operation: "scan", reason: "Unsupported" }))
+      }
+      const slow = { ...inner, remove: () => Effect.never }
+      for (const store of [unlisted, slow]) {
+        const a = part(store, "a")
+        yield* a.set("id", entry("x"))
+        yield* withTimePassing(a.clear)
+        expect(yield* textIn(a, "id")).toBeUndefined()
+        expect(a.getUnsafe?.("id", []).entry).toBeUndefined()
+        expect(yield* a.getMany(["id"])).toEqual([undefined])
+        expect((yield* a.acquire("id", asking("me")))._tag).toBe("Granted")
+        expect(yield* a.set("id", entry("y"), { _tag: "IfAbsent" })).toBe(true)
+        expect(yield* textIn(a, "id")).toBe("y")
+      }
+    }))
+
+  it.effect("and a commit that passes while it is cleared is not seen", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      // the clear comes after the question whether the load may be stored still
+      const racing: Store.Store = {
+        ...inner,
+        commit: (...call) => Effect.andThen(part(inner, "a").clear, inner.commit(...call))
+      }
+      const a = part(racing, "a")
+      const generation = generationOf(yield* a.acquire("id", asking("me")))
+      yield* a.commit("id", generation, entry("old"))
+      expect(yield* textIn(a, "id")).toBeUndefined()
+    }))
+})
+
+describe("changes of a part", () => {
+  it.effect("are its own, and what concerns all", () =>
+    Effect.gen(function*() {
+      const heard: ReadonlyArray<Store.Change> = [
+        { _tag: "Changed", id: "a/1" },
+        { _tag: "Changed", id: "b/1" },
+        { _tag: "TagChanged", tag: "a/t" },
+        { _tag: "TagChanged", tag: "b/t" },
+        { _tag: "TagChanged", tag: "a%" },
+        { _tag: "TagChanged", tag: "b%" },
+        { _tag: "AllChanged" },
+        { _tag: "Gap" },
+        { _tag: "Coherent" }
+      ]
+      const store: Store.Store = {
+        ...MemoryStore.make(),
+        changes: Stream.fromIterable(heard),
+        changesUnsafe: () => heard
+      }
+      const expected = [
+        { _tag: "Changed", id: "1" },
+        { _tag: "TagChanged", tag: "t" },
+        { _tag: "AllChanged" },
+        { _tag: "AllChanged" },
+        { _tag: "Gap" },
+        { _tag: "Coherent" }
+      ]
+      const a = part(store, "a")
+      expect(a.changesUnsafe?.()).toEqual(expected)
+      expect(Array.from(yield* Stream.runCollect(a.changes))).toEqual(expected)
+    }))
+
+  it("a part of a synchronous store is synchronous", () => {
+    const a = part(MemoryStore.make(), "a")
+    Effect.runSync(a.set("id", entry("x")))
+    expect(textOf(a.getUnsafe?.("id", []).entry)).toBe("x")
+  })
+
+  it.effect("operations that the port may have one day are asked about the id of the part", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const store = {
+        ...MemoryStore.make(),
+        later: (...call: ReadonlyArray<unknown>) => Effect.sync(() => asked.push(call))
+      }
+      const a = part(store, "a") as unknown as typeof store
+      yield* a.later("id", 1)
+      expect(asked).toEqual([["a/id", 1]])
+    }))
+})
+
+class Tally extends Context.Service<Tally, { readonly calls: Array<string> }>()("Tally") {}
+
+const tallied = Cached.tapStore({
+  around: ({ ids, operation, store }, effect) =>
+    Effect.flatMap(
+      Tally,
+      ({ calls }) =>
+        Effect.onExit(effect, (exit) =>
+          Effect.sync(() => calls.push(`${store} ${operation} ${ids.map((id) => id.slice(0, 5))} ${exit._tag}`)))
+    )
+})
+
+const cache = (layer: StoreLayer) => CacheLayer.layer.pipe(Layer.provide(layer))
+
+describe("around (CA-20, CA-22, AI-21)", () => {
+  it.effect("sees every operation, with the services of the layer", () =>
+    Effect.gen(function*() {
+      const calls: Array<string> = []
+      const layer = MemoryStore.layer.pipe(tallied, Layer.provide(Layer.succeed(Tally, { calls })))
+      yield* Effect.gen(function*() {
+        const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", tags: ["t"] }))
+        yield* answer
+        yield* answer
+        yield* Cached.invalidate("answer")
+        yield* Cached.invalidateTag("t")
+        yield* Cached.clear
+      }).pipe(Effect.provide(cache(layer)))
+      expect(calls).toEqual([
+        "memory get answe Success",
+        "memory markers t Success",
+        "memory acquire answe Success",
+        "memory commit answe Success",
+        "memory remove answe Success",
+        "memory invalidateTags t Success",
+        "memory clear  Success"
+      ])
+    }))
+
+  it.effect("sees each operation of the store, in whatever way it is asked", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const store = yield* over(
+        MemoryStore.make(),
+        Cached.tapStore({
+          around: ({ operation }, effect) => Effect.andThen(Effect.sync(() => seen.push(operation)), effect)
+        })
+      )
+      expect(store.getUnsafe).toBeUndefined()
+      const id = "id"
+      const operations: Record<string, Effect.Effect<unknown, unknown>> = {
+        get: store.get(id, []),
+        getMany: store.getMany([id]),
+        set: store.set(id, entry("x")),
+        remove: store.remove(id),
+        acquire: store.acquire(id, asking("me")),
+        commit: store.commit(id, "", entry("x")),
+        renew: store.renew(id, "me", 1),
+        release: store.release(id, "me"),
+        markers: store.markers([]),
+        invalidateTags: store.invalidateTags([]),
+        size: store.size,
+        clear: store.clear,
+        increment: store.increment("n", 1)
+      }
+      for (const operation of Object.values(operations)) {
+        yield* operation
+        yield* operation
+      }
+      expect(seen).toEqual(Object.keys(operations).flatMap((name) => [name, name]))
+      seen.length = 0
+      yield* Effect.forEach(Array.from({ length: 600 }, (_, i) => i), (i) => store.set(`${i}`, entry("x")))
+      seen.length = 0
+      expect(yield* Stream.runCount(store.scan())).toBe(600)
+      expect(new Set(seen)).toEqual(new Set(["scan"]))
+    }))
+
+  it("needs its services of the layer, and none where it needs none", () => {
+    const services: Layer.Layer<Store.Store, never, Tally> = MemoryStore.layer.pipe(tallied)
+    // @ts-expect-error a Tally is needed
+    const noServices: StoreLayer = MemoryStore.layer.pipe(tallied)
+    const fromLayer: Layer.Layer<Store.Store, "failed", Tally> = identity(
+      Layer.effect(Store.Store, Effect.andThen(Tally, Effect.fail("failed" as const)))
+    )
+    expect([services, noServices, fromLayer].every(Layer.isLayer)).toBe(true)
+  })
+
+  it.effect("leaves alone what is no operation, and what leads are told beside their generation", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      const path: Store.Store & { readonly path: string } = {
+        ...inner,
+        path: "/tmp",
+        acquire: (...call) => Effect.map(inner.acquire(...call), (taken) => ({ ...taken, more: 3 }))
+      }
+      for (const tap of Object.values(taps)) {
+        const store = yield* over(path, tap)
+        expect(store).toMatchObject({ path: "/tmp" })
+        expect(yield* store.acquire("id", asking("me"))).toMatchObject({ _tag: "Granted", more: 3 })
+        yield* store.remove("id")
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("an operation that it refuses, or that it dies of, does not fail a program (P4)", () =>
+    Effect.gen(function*() {
+      const refusals = [
+        Cached.tapStore({
+          around: ({ operation, store }) =>
+            Effect.fail(new CacheError.StoreError({ store, operation, reason: "Denied" }))
+        }),
+        Cached.tapStore({
+          around: () => {
+            throw new Error("a mistake of the user")
+          }
+        })
+      ]
+      for (const refused of refusals) {
+        const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+        expect(yield* program.pipe(Effect.provide(cache(MemoryStore.layer.pipe(refused))))).toBe(42)
+        const strict = yield* program.pipe(
+          CachePolicy.strict,
+          Effect.exit,
+          Effect.provide(cache(MemoryStore.layer.pipe(refused)))
+        )
+        expect(Exit.isFailure(strict)).toBe(true)
+      }
+    }))
+
+  it.effect("spans are children of who asks, not of who built the layer", () =>
+    Effect.gen(function*() {
+      const parents: Array<string | undefined> = []
+      const tap = Cached.tapStore({
+        around: (_, effect) =>
+          Effect.tap(effect, () =>
+            Effect.map(Effect.option(Effect.currentSpan), (span) =>
+              parents.push(span._tag === "Some" ? span.value.name : undefined)))
+      })
+      const store = yield* over(MemoryStore.make(), tap).pipe(Effect.withSpan("building"))
+      yield* store.remove("id").pipe(Effect.withSpan("asking"))
+      expect(parents).toEqual(["asking"])
+    }))
+})
+
+describe("payloads out of range (CA-21)", () => {
+  const sized = Cached.tapStore({ prefix: "app:", minSize: 2, maxSize: "4 B" })
+
+  it.effect("are not written, and the rest is", () =>
+    Effect.gen(function*() {
+      const store = yield* over(MemoryStore.make(), sized)
+      for (const text of ["", "1", "12345"]) {
+        const generation = generationOf(yield* store.acquire("id", asking("me")))
+        const refused = { reason: "TooLarge", store: "memory" }
+        expect(yield* Effect.flip(store.commit("id", generation, entry(text)))).toMatchObject({
+          ...refused,
+          operation: "commit"
+        })
+        expect(yield* Effect.flip(store.set("id", entry(text)))).toMatchObject({ ...refused, operation: "set" })
+        expect(yield* textIn(store, "id")).toBeUndefined()
+      }
+      for (const text of ["12", "1234"]) {
+        yield* store.set("id", entry(text))
+        expect(yield* textIn(store, "id")).toBe(text)
+      }
+    }))
+
+  it.effect("a set of one removes what was there, and ends the load that runs; a conditional one leaves it", () =>
+    Effect.gen(function*() {
+      const store = yield* over(MemoryStore.make(), sized)
+      yield* store.set("id", entry("old"))
+      yield* Effect.flip(store.set("id", entry("12345"), { _tag: "IfAbsent" }))
+      expect(yield* textIn(store, "id")).toBe("old")
+      const generation = generationOf(yield* store.acquire("id", { ...asking("me"), rejectedWriteId: "0".repeat(32) }))
+      yield* Effect.flip(store.set("id", entry("12345")))
+      expect(yield* textIn(store, "id")).toBeUndefined()
+      expect(yield* store.commit("id", generation, entry("new"))).toBe(false)
+    }))
+
+  it.effect("stay in memory, and the program goes on", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      let loads = 0
+      const large = Effect.sync(() => `${++loads}`.repeat(100)).pipe(Cached.ttl({ key: "large", ttl: "1 hour" }))
+      const program = Effect.all([large, large])
+      const layer = cache(sized(Layer.succeed(Store.Store, inner)))
+      expect(yield* program.pipe(Effect.provide(layer))).toEqual(["1".repeat(100), "1".repeat(100)])
+      expect(yield* inner.size).toBe(0)
+    }))
+})
+
+describe("two caches on one store", () => {
+  it.effect("of one part, in two processes: what the one clears or invalidates the other forgets", () =>
+    withTimePassing(Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const process = Effect.map(
+        Layer.build(cache(SqliteStore.layer({ directory }).pipe(Layer.orDie, Cached.tapStore({ prefix: "a" })))),
+        (context) => Effect.provideContext(context)
+      )
+      const [one, two] = [yield* process, yield* process]
+      let loads = 0
+      const n = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "n", ttl: "1 hour", tags: ["t"] }))
+      const ways = [Cached.clear, Cached.invalidateTag("t"), Cached.invalidate("n")]
+      for (const [i, way] of ways.entries()) {
+        expect([yield* one(n), yield* two(n)]).toEqual([i + 1, i + 1])
+        yield* one(way)
+        yield* Effect.sleep("100 millis")
+        expect([yield* two(n), yield* one(n)]).toEqual([i + 2, i + 2])
+      }
+    })))
+
+  it.effect("share nothing, and one is cleared without the other", () =>
+    Effect.gen(function*() {
+      const store = Layer.succeed(Store.Store, MemoryStore.make())
+      const counter = () => {
+        let loads = 0
+        return Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "n", ttl: "1 hour" }))
+      }
+      const [a, b] = [counter(), counter()]
+      const withA = Effect.provide(cache(store.pipe(Cached.tapStore({ prefix: "a" }))))
+      const withB = Effect.provide(cache(store.pipe(Cached.tapStore({ prefix: "b" }))))
+      yield* a.pipe(withA)
+      yield* b.pipe(withB)
+      yield* Cached.clear.pipe(withA)
+      expect(yield* b.pipe(withB)).toBe(1)
+      expect(yield* a.pipe(withA)).toBe(2)
+    }))
+})
+
+describe("options that make no sense are refused at once", () => {
+  const cases: Record<string, unknown> = {
+    "unknown": { prefx: "a" },
+    "an empty prefix": { prefix: "" },
+    "a prefix that is no text": { prefix: 1 },
+    "an around that is no function": { around: "log" },
+    "a size that is none": { maxSize: "1 banana" },
+    "a negative size": { minSize: -1 },
+    "nothing at most": { maxSize: 0 },
+    "a range without content": { minSize: "2 MB", maxSize: "1 MB" }
+  }
+  for (const [name, options] of Object.entries(cases)) {
+    it(name, () => {
+      expect(() => Cached.tapStore(options as Cached.TapStoreOptions<never>)).toThrow(CacheError.CacheConfigError)
+    })
+  }
+})

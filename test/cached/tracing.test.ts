@@ -1,0 +1,236 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Tracer } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+const current = Effect.map(Effect.option(Effect.currentSpan), Option.getOrUndefined)
+
+/** A load of 100 ms that keeps the span it runs in. */
+const traced = () => {
+  const spans: Array<Tracer.Span | undefined> = []
+  const load = Effect.delay(Effect.map(current, (span) => String(spans.push(span))), 100)
+  return { spans, load }
+}
+
+/** Keeps the spans that are made. */
+const tracing = () => {
+  const spans: Array<Tracer.Span> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer }
+}
+
+const linksOf = (span: Tracer.Span | undefined) =>
+  span?.links.map((link) => link.span._tag === "Span" ? link.span.name : link.span.spanId)
+
+const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, { key, ttl: "1 hour" })
+
+describe.each(caches)("the span of a load over $name", (cache) => {
+  const provided = Effect.provide(cache.layer({ capacity: 100 }))
+
+  it.effect("is linked to the spans of all who wait for it, each once", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const read = ttl(load)
+      const first = yield* start(Effect.withSpan(read, "first"))
+      const second = yield* start(Effect.withSpan(Effect.all([read, read], { concurrency: 2 }), "second"))
+      yield* settle
+      yield* TestClock.adjust(50)
+      const third = yield* start(Effect.withSpan(read, "third"))
+      yield* TestClock.adjust(50)
+      yield* Fiber.joinAll([first, second, third])
+      yield* Effect.withSpan(read, "a hit")
+      expect(spans.length).toBe(1)
+      expect(linksOf(spans[0])).toEqual(["first", "second", "third"])
+      expect(spans[0]!.name).toBe("effect-cached.load")
+      expect(Option.isNone(spans[0]!.parent)).toBe(true)
+      expect(Object.fromEntries(spans[0]!.attributes)).toEqual({ "cache.key": "k", "cache.refresh": false })
+      expect(spans[0]!.status._tag).toBe("Ended")
+    }).pipe(provided))
+
+  it.effect("is linked to the span of each read, though one fiber makes them", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const reads = yield* start(
+        Effect.forEach(["a", "b"], (name) => Effect.withSpan(ttl(load, name), name), { discard: true })
+      )
+      yield* settle
+      yield* TestClock.adjust(100)
+      yield* settle
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(reads)
+      expect(spans.map((span) => linksOf(span))).toEqual([["a"], ["b"]])
+    }).pipe(provided))
+
+  it.effect("is linked to 128 at most", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const readers = yield* Effect.forEach(
+        Array.from({ length: 200 }),
+        (_, i) => start(Effect.withSpan(ttl(load), `${i}`))
+      )
+      yield* settle
+      yield* TestClock.adjust(100)
+      yield* Fiber.joinAll(readers)
+      expect(linksOf(spans[0])).toEqual(Array.from({ length: 128 }, (_, i) => `${i}`))
+    }).pipe(provided))
+
+  it.effect("is not made where nobody has one", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const reads = Effect.gen(function*() {
+        const read = ttl(Effect.delay(current, 100))
+        const readers = yield* Effect.all([start(read), start(read)])
+        yield* settle
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.joinAll(readers)).toEqual([undefined, undefined])
+      })
+      yield* Effect.withTracer(reads, tracer)
+      expect(spans).toEqual([])
+    }).pipe(provided))
+})
+
+describe("the span of a load", () => {
+  it.effect("is linked to who joined before it began, though who started it has none", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(10) } : {}
+      const test = Effect.gen(function*() {
+        const { load, spans } = traced()
+        const first = yield* start(ttl(load))
+        const second = yield* start(Effect.withSpan(ttl(load), "second"))
+        for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+        yield* Fiber.joinAll([first, second])
+        expect(linksOf(spans[0])).toEqual(["second"])
+      })
+      yield* Effect.provide(test, over(fake))
+    }))
+
+  it.effect("of a refresh is linked to who asked for it, and to who joins", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const options = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
+      yield* Cached.refreshAhead(Effect.succeed("0"), options)
+      yield* TestClock.adjust("2 minutes")
+      yield* Effect.withSpan(Cached.refreshAhead(load, options), "reader")
+      const joining = Cached.softTtl(load, { key: "k", ttl: "1 hour", softTtl: 0 })
+      const joined = yield* start(Effect.withSpan(joining, "joined"))
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(joined)
+      expect(linksOf(spans[0])).toEqual(["reader", "joined"])
+      expect(spans[0]!.attributes.get("cache.refresh")).toBe(true)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("of many leads from their call to the callers of each", () =>
+    Effect.gen(function*() {
+      const spans: Array<Tracer.Span | undefined> = []
+      const users = Cached.many(User, {
+        lookup: (keys) =>
+          Effect.delay(
+            Effect.map(current, (span) => {
+              spans.push(span)
+              return keys.map(({ id }) => Exit.succeed(`${id}`))
+            }),
+            100
+          ),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const one = Cached.fn(User, { lookup: () => Effect.never, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+      const many = yield* start(Effect.withSpan(users([{ id: 1 }, { id: 2 }]), "many"))
+      const joined = yield* start(Effect.withSpan(one({ id: 2 }), "joined"))
+      yield* TestClock.adjust(100)
+      expect(yield* Fiber.join(joined)).toBe("2")
+      yield* Fiber.join(many)
+      expect(spans.length).toBe(1)
+      // its call runs in the span of the first
+      expect(spans[0]!.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 1 })))
+      expect(linksOf(spans[0])).toEqual(["many", "effect-cached.load"])
+      const ofSecond = spans[0]!.links[1]!.span as Tracer.Span
+      expect(ofSecond.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 2 })))
+      expect(linksOf(ofSecond)).toEqual(["many", "joined"])
+    }).pipe(Effect.provide(CacheLayer.memory())))
+})
+
+describe("log lines", () => {
+  type Line = readonly [message: unknown, annotations: unknown]
+
+  const logging = () => {
+    const lines: Array<Line> = []
+    const logger = Logger.make(({ fiber, message }) => {
+      const [text] = Array.isArray(message) ? message : [message]
+      lines.push([text, { ...fiber.getRef(References.CurrentLogAnnotations) }])
+    })
+    return { lines, layer: Logger.layer([logger]) }
+  }
+
+  it.effect("of a load have its key and its class, beside what they have", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = logging()
+      const user = new User({ id: 1 })
+      const inner = ttl(Effect.as(Effect.log("inner"), "value"), "string")
+      const load = Effect.log("before").pipe(
+        Effect.andThen(inner),
+        Effect.tap(() => Effect.annotateLogs(Effect.log("after"), "own", 1))
+      )
+      const reads = Effect.gen(function*() {
+        yield* Cached.ttl(load, { key: user, ttl: "1 hour" })
+        yield* Effect.log("outside")
+      })
+      yield* Effect.annotateLogs(reads, "caller", "me").pipe(Effect.provide([layer, CacheLayer.memory()]))
+      const about = { "cache.key": CacheKey.id(user), "cache.class": "User" }
+      expect(lines).toEqual([
+        ["before", { caller: "me", ...about }],
+        ["inner", { caller: "me", "cache.key": "string" }],
+        ["after", { caller: "me", ...about, own: 1 }],
+        ["outside", { caller: "me" }]
+      ])
+    }))
+
+  it.effect("of a load for many have the class alone", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = logging()
+      const users = Cached.many(User, {
+        lookup: (keys) => Effect.as(Effect.log("many"), keys.map(({ id }) => Exit.succeed(`${id}`))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      yield* users([{ id: 1 }, { id: 2 }]).pipe(Effect.provide([layer, CacheLayer.memory()]))
+      expect(lines).toEqual([["many", { "cache.class": "User" }]])
+    }))
+
+  it.effect("of the cache about a key have it, and what is about none has not", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = logging()
+      const fake = fakeStore()
+      const test = Effect.gen(function*() {
+        const user = new User({ id: 1 })
+        const soft = { ttl: "1 hour", softTtl: "1 minute" } as const
+        for (const key of [user, "k" as never]) {
+          yield* Cached.softTtl(Effect.succeed("1"), { ...soft, key })
+          yield* TestClock.adjust("2 minutes")
+          yield* Cached.softTtl(Effect.suspend(() => Effect.die("down")), { ...soft, key, fallbackWhen: () => true })
+        }
+        yield* Cached.ttl(Effect.succeed("1"), { key: "nonsense", ttl: () => NaN })
+        yield* Cached.set(new User({ id: 2 }), 2 as never)
+        fake.behave = () => ({ before: Effect.die("broken") })
+        yield* Cached.invalidate("other")
+        yield* settle
+        const about = { "cache.key": CacheKey.id(user), "cache.class": "User" }
+        expect(lines.map(([, annotations]) => annotations)).toEqual([
+          about,
+          { "cache.key": "k" },
+          { "cache.key": "nonsense" },
+          { "cache.key": CacheKey.id(new User({ id: 2 })), "cache.class": "User" },
+          {}
+        ])
+      })
+      yield* Effect.provide(test, Layer.provide(over(fake), layer))
+    }))
+})

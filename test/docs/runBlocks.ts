@@ -1,0 +1,58 @@
+/** Runs blocks of documentation, many in one process, and says what each complained about. */
+import { spawn } from "node:child_process"
+import { existsSync, readFileSync, rmSync } from "node:fs"
+import { join, resolve } from "node:path"
+import type { Ended } from "./program.ts"
+
+const root = resolve(import.meta.dirname, "../..")
+
+/** one block may take so long */
+const limitMillis = 60_000
+
+/** Runs blocks until one takes the process with it; tells why the process ended, where it did so without a report. */
+const runSome = (paths: ReadonlyArray<string>, report: string): Promise<string> => {
+  rmSync(report, { force: true })
+  const args = ["--conditions=effect-cached-source", join(root, "test/docs/program.ts"), report, ...paths]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
+  let stderr = ""
+  let timedOut = false
+  const stop = () => {
+    timedOut = true
+    child.kill("SIGKILL")
+  }
+  let timer = setTimeout(stop, limitMillis)
+  child.stdout.on("data", () => {
+    clearTimeout(timer)
+    timer = setTimeout(stop, limitMillis)
+  })
+  child.stderr.on("data", (chunk: Buffer) => stderr += chunk.toString())
+  return new Promise((done) =>
+    child.on("close", (code, signal) => {
+      clearTimeout(timer)
+      done(timedOut ? `it took longer than ${limitMillis} ms` : stderr || `its process ended with ${signal ?? code}`)
+    })
+  )
+}
+
+const reported = (report: string): ReadonlyArray<Ended> =>
+  existsSync(report)
+    ? readFileSync(report, "utf8").trim().split("\n").map((line): Ended => JSON.parse(line))
+    : []
+
+/** What became of each block, by its path. */
+export const runBlocks = async (
+  paths: ReadonlyArray<string>,
+  report: string
+): Promise<ReadonlyMap<string, Ended>> => {
+  const results = new Map<string, Ended>()
+  let left = paths
+  while (left.length > 0) {
+    const why = await runSome(left, report)
+    for (const ended of reported(report)) results.set(ended.path, ended)
+    const after = left.filter((path) => !results.has(path))
+    // who has reported nothing has ended its process by force
+    if (after.length === left.length) results.set(left[0]!, { path: left[0]!, ok: false, said: why })
+    left = left.filter((path) => !results.has(path))
+  }
+  return results
+}

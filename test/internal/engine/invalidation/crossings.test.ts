@@ -1,0 +1,273 @@
+/** What happens between two steps of one program, or of two at once. */
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, References, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { caches, counting, ended, settle, start, within } from "../../../promises/caches.ts"
+
+class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
+
+/** One storage, and for each program a store that tells it what the others did; `delayed` says how long an answer takes. */
+const fleet = () => {
+  const storage = MemoryStore.make()
+  const queues: Array<Array<Store.Change>> = []
+  const answering = { millis: (_operation: string): number => 0 }
+  const storeOf = (mine: Array<Store.Change>): Store.Store => {
+    const tell = (change: Store.Change) => queues.forEach((queue) => queue !== mine && queue.push(change))
+    const late = <A, E>(operation: string, effect: Effect.Effect<A, E>, change?: Store.Change) =>
+      Effect.tap(effect, () => {
+        if (change !== undefined) tell(change)
+        const millis = answering.millis(operation)
+        return millis === 0 ? Effect.void : Effect.sleep(millis)
+      })
+    const changed = (id: string): Store.Change => ({ _tag: "Changed", id })
+    return {
+      ...storage,
+      capabilities: { shared: true, changes: true },
+      getUnsafe: undefined,
+      changesUnsafe: () => mine.splice(0),
+      get: (...input) => late("get", storage.get(...input)),
+      acquire: (...input) => late("acquire", storage.acquire(...input)),
+      touch: (...input) => Effect.delay(storage.touch(...input), answering.millis("before touch")),
+      commit: (id, ...input) => late("commit", storage.commit(id, ...input), changed(id)),
+      set: (id, ...input) => late("set", storage.set(id, ...input), changed(id)),
+      remove: (id) => late("remove", storage.remove(id), changed(id))
+    }
+  }
+  const program = Effect.suspend(() => {
+    const queue: Array<Store.Change> = []
+    queues.push(queue)
+    const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, storeOf(queue)))
+    return Effect.map(
+      Layer.build(Layer.fresh(layer)),
+      (context) => Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching))
+    )
+  })
+  return { answering, program, storage }
+}
+
+describe("P2 · what another program has invalidated", () => {
+  it.effect("is no fallback for who comes after, while the load waits for a lease", () =>
+    Effect.gen(function*() {
+      const { program } = fleet()
+      const [here, there] = [yield* program, yield* program]
+      const load = { run: Effect.succeed("old") as Effect.Effect<string, string> }
+      const read = Effect.suspend(() => load.run).pipe(
+        Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })
+      )
+      expect(yield* here(read)).toBe("old")
+      yield* TestClock.adjust("2 minutes")
+      load.run = Effect.delay(Effect.fail("down"), "1 second")
+      // another holds the lease, and this program waits for it
+      const leader = yield* start(Effect.exit(there(
+        Effect.fail("down").pipe(
+          Effect.delay("2 seconds"),
+          Cached.ttl({ key: "k", ttl: "1 hour" }),
+          CachePolicy.refresh
+        )
+      )))
+      yield* settle
+      const before = yield* start(Effect.exit(here(read)))
+      yield* TestClock.adjust("500 millis")
+      yield* there(Cached.invalidate("k"))
+      yield* TestClock.adjust("200 millis")
+      const after = yield* start(Effect.flip(here(read)))
+      yield* TestClock.adjust("10 seconds")
+      expect(ended(after)).toMatchObject({ value: "down" })
+      yield* Fiber.await(leader)
+      yield* Fiber.await(before)
+    }))
+})
+
+describe("P3 · a read that is interrupted", () => {
+  it.effect("while the store gives it the lease: the next one does not wait for it", () =>
+    Effect.gen(function*() {
+      const { answering, program } = fleet()
+      const here = yield* program
+      const there = yield* program
+      const { load } = counting()
+      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      answering.millis = (operation) => operation === "acquire" ? 100 : 0
+      const first = yield* start(here(read))
+      yield* TestClock.adjust("50 millis")
+      yield* Fiber.interrupt(first)
+      answering.millis = () => 0
+      for (const program of [here, there]) {
+        const next = yield* start(program(read))
+        yield* TestClock.adjust("60 millis")
+        expect(ended(next)).toMatchObject({ value: 1 })
+      }
+    }))
+})
+
+describe("a strategy of the user's that moves deadlines", () => {
+  it.effect("moves that of what was set, before any load of it", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const strategy: Strategy.Strategy = {
+        ...Strategy.ttl({ ttl: "1 hour" }),
+        name: "mine",
+        touch: (_entry, now) => now + 600_000
+      }
+      const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+      yield* Cached.set("k", 100, { ttl: "1 minute" })
+      expect(yield* read).toBe(100)
+      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
+    }).pipe(Effect.provide(CacheLayer.memory())))
+})
+
+describe("touch, for less than the value's own ttl", () => {
+  const cases = [
+    { name: "while the store answers that it has stored the value", operation: "commit" },
+    { name: "that reaches the store after the value has", operation: "before touch" }
+  ]
+  it.effect.each(cases)("holds in memory too: $name", ({ operation }) =>
+    Effect.gen(function*() {
+      const { answering, program } = fleet()
+      const here = yield* program
+      const { counts, load } = counting(10)
+      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      answering.millis = (asked) => asked === operation ? 100 : 0
+      const first = yield* start(here(read))
+      yield* TestClock.adjust(operation === "commit" ? 50 : 5)
+      const touch = yield* start(here(Cached.touch("k", "1 second")))
+      yield* TestClock.adjust("500 millis")
+      expect([ended(first), ended(touch)]).toMatchObject([{ value: 1 }, { value: true }])
+      expect(yield* here(read)).toBe(1)
+      expect(counts.started).toBe(1)
+      yield* TestClock.adjust("2 seconds")
+      const next = yield* start(here(read))
+      yield* TestClock.adjust("1 second")
+      expect(ended(next)).toMatchObject({ value: 2 })
+    }))
+})
+
+/** Runs it with a yield after each step (to go on takes two of the three), interrupts it after so many, and waits for its end. */
+const cutAfter = <A, E, R>(steps: number, self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* start(Effect.provideService(self, References.MaxOpsBeforeYield, 3))
+    for (let i = 0; i < steps; i++) yield* Effect.yieldNow
+    const hasEnded = fiber.pollUnsafe() !== undefined
+    yield* start(Fiber.interrupt(fiber))
+    yield* settle
+    return hasEnded
+  })
+
+describe("whatever the step at which it is interrupted", () => {
+  const asynchronous = caches.filter(({ name }) => name.startsWith("an asynchronous"))
+  const invalidations = [
+    { name: "invalidate", run: Cached.invalidate("k") },
+    { name: "invalidateMany", run: Cached.invalidateMany(["a", "k", "b"]) },
+    { name: "invalidateTag", run: Cached.invalidateTag("t") },
+    { name: "clear", run: Cached.clear },
+    { name: "set", run: Cached.set("k", 7, { tags: ["t"] }) }
+  ] as const
+
+  describe.each(asynchronous)("over $name", (cache) => {
+    it.effect.each(invalidations)("$name leaves a store that is believed again", ({ run }) =>
+      Effect.gen(function*() {
+        for (let steps = 0; steps < 300; steps++) {
+          const hasEnded = yield* within(
+            cache.layer(),
+            Effect.gen(function*() {
+              const { counts, load } = counting()
+              const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+              yield* read
+              const hasEnded = yield* cutAfter(
+                steps,
+                Effect.orDie(run as Effect.Effect<unknown, never, Caching.Caching>)
+              )
+              yield* TestClock.adjust("5 seconds")
+              yield* read
+              // whoever was not believed is believed by now
+              yield* read
+              const { started } = counts
+              yield* read
+              expect(counts.started, `after ${steps} steps`).toBe(started)
+              return hasEnded
+            })
+          )
+          if (hasEnded) return
+        }
+        expect.unreachable("it never ends")
+      }))
+
+    it.effect("a read leaves nothing that the next has to wait for", () =>
+      Effect.gen(function*() {
+        for (let steps = 0; steps < 300; steps++) {
+          const hasEnded = yield* within(
+            cache.layer(),
+            Effect.gen(function*() {
+              const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"], lease: true }))
+              const hasEnded = yield* cutAfter(steps, read)
+              const next = yield* start(read)
+              yield* settle
+              expect(ended(next), `after ${steps} steps`).not.toBe("still waiting")
+              return hasEnded
+            })
+          )
+          if (hasEnded) return
+        }
+        expect.unreachable("it never ends")
+      }))
+  })
+})
+
+it.effect("P2 · a look-up that is answered after an invalidation puts nothing into memory", () =>
+  Effect.gen(function*() {
+    const { answering, program } = fleet()
+    const [other, here] = [yield* program, yield* program]
+    yield* other(Cached.set("k", "old"))
+    answering.millis = (operation) => operation === "get" ? 50 : 0
+    const looking = yield* here(Effect.forkChild(Cached.getOption("k"), { startImmediately: true }))
+    yield* TestClock.adjust(10)
+    yield* here(Cached.invalidate("k"))
+    yield* TestClock.adjust(50)
+    expect(yield* Fiber.join(looking)).toEqual(Option.some("old"))
+    const after = yield* here(Effect.forkChild(Cached.getOption("k"), { startImmediately: true }))
+    yield* TestClock.adjust(100)
+    expect(yield* Fiber.join(after)).toEqual(Option.none())
+  }))
+
+it.effect("P2 · of a shared folder, what another program has invalidated by class is heard, with every read asking the disk", () =>
+  Effect.gen(function*() {
+    const directory = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    )
+    const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
+    const [one, other] = [yield* open, yield* open]
+    let loads = 0
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
+    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    yield* TestClock.adjust("100 millis")
+    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(2)
+    // its own it sees at once
+    yield* Effect.provide(Cached.invalidateAll(Page), one)
+    expect(yield* Effect.provide(read, one)).toBe(3)
+  }))
+
+it.effect("P2 · who was stopped takes nothing that the disk has told it before as told", () =>
+  Effect.gen(function*() {
+    const directory = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    )
+    const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
+    const [one, other] = [yield* open, yield* open]
+    let loads = 0
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
+    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    // a second has gone by, and its timers have not run yet
+    const clock = yield* Clock.Clock
+    const later: Clock.Clock = Object.create(clock, {
+      currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() + 1000 }
+    })
+    expect(yield* read.pipe(Effect.provide(one), Effect.provideService(Clock.Clock, later))).toBe(2)
+  }))

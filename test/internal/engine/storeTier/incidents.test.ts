@@ -1,0 +1,204 @@
+/** What goes wrong once must not go on being wrong: circuits close, leases come back, queues move, logs stay short. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Logger } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { counting, fakeStore, over, start, within } from "../../../promises/caches.ts"
+
+const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
+  Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+
+/** the messages logged while the effect runs */
+const logged = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const messages: Array<string> = []
+    const logger = Logger.make(({ message }) => void messages.push(String(message)))
+    return Effect.as(Effect.provide(self, Logger.layer([logger])), messages)
+  })
+
+describe("the circuit", () => {
+  it.effect("closes again over a synchronous store, whose reads are never its probe", () =>
+    Effect.gen(function*() {
+      const memory = MemoryStore.make()
+      let locked = false
+      const store: Store.Store = {
+        ...memory,
+        acquire: (id, options) => locked ? Effect.never : memory.acquire(id, options)
+      }
+      const get = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      yield* Effect.gen(function*() {
+        locked = true
+        for (const key of ["a", "b", "c"]) {
+          const reader = yield* start(get(key))
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.join(reader)
+        }
+        locked = false
+        yield* TestClock.adjust("2 seconds")
+        yield* get("d")
+        yield* get("e")
+        expect(yield* store.size).toBe(2)
+      }).pipe(Effect.provide(cacheOver(store)))
+    }))
+
+  it.effect("is open for a second, however many timed out at once", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      fake.behave = () => ({ before: Effect.never })
+      yield* Effect.gen(function*() {
+        const get = (n: number) => counting().load.pipe(Cached.ttl({ key: `k${n}`, ttl: "1 hour" }))
+        const readers = yield* Effect.forEach(Array.from({ length: 50 }, (_, n) => n), (n) => start(get(n)))
+        yield* TestClock.adjust("600 millis")
+        yield* Fiber.awaitAll(readers)
+        fake.behave = () => ({})
+        const asked = fake.calls.length
+        yield* TestClock.adjust("1 second")
+        yield* get(100)
+        expect(fake.calls.length).toBeGreaterThan(asked)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+})
+
+it.effect("a probe that is interrupted leaves the circuit to the next", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    fake.behave = () => ({ before: Effect.never })
+    yield* Effect.gen(function*() {
+      const get = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      for (const key of ["a", "b", "c"]) {
+        const reader = yield* start(get(key))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(reader)
+      }
+      yield* TestClock.adjust("2 seconds")
+      const probing = yield* start(get("probe"))
+      yield* Fiber.interrupt(probing)
+      fake.behave = () => ({})
+      yield* get("d")
+      expect(fake.entries.size).toBe(1)
+    }).pipe(Effect.provide(over(fake)))
+  }))
+
+describe("an exclusive load whose result nobody will get", () => {
+  const shared = Effect.sync(() => {
+    const memory = new Map<string, Parameters<Store.SyncStorage["set"]>[1]>()
+    return Store.makeSync({
+      name: "shared",
+      capabilities: { shared: true },
+      get: (id) => memory.get(id),
+      set: (id, entry) => void memory.set(id, entry),
+      remove: (id) => memory.delete(id)
+    })
+  })
+  const slow = Cached.ttl(Effect.as(Effect.sleep("4 seconds"), "old"), { key: "k", ttl: "1 hour", tags: ["t"] })
+  const quick = Cached.ttl(Effect.succeed("new"), { key: "k", ttl: "1 hour", tags: ["t"] })
+
+  for (
+    const [name, next] of [
+      ["after its tag was invalidated", Effect.andThen(Cached.invalidateTag("t"), quick)],
+      ["under writeOnly", CachePolicy.writeOnly(quick)],
+      ["under refresh", CachePolicy.refresh(quick)]
+    ] as const
+  ) {
+    it.effect(`does not delay the next one, ${name}`, () =>
+      Effect.gen(function*() {
+        const layer = cacheOver(yield* shared)
+        yield* Effect.gen(function*() {
+          const first = yield* start(slow)
+          yield* TestClock.adjust("100 millis")
+          const second = yield* start(next)
+          yield* TestClock.adjust("1 millis")
+          expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
+          yield* TestClock.adjust("5 seconds")
+          expect(yield* Fiber.join(first)).toBe("old")
+          expect(yield* quick).toBe("new")
+        }).pipe(Effect.provide(layer))
+      }))
+  }
+
+  it.effect("does not delay the next one when it cannot be interrupted and everybody has left", () =>
+    Effect.gen(function*() {
+      const layer = cacheOver(yield* shared)
+      const stuck = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* within(
+        layer,
+        Effect.gen(function*() {
+          const first = yield* start(stuck)
+          yield* start(Fiber.interrupt(first))
+          const second = yield* start(quick)
+          yield* TestClock.adjust("1 millis")
+          expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
+        })
+      )
+    }))
+})
+
+it.effect("a refresh that hangs and cannot be interrupted makes room for the next in the queue", () =>
+  within(
+    CacheLayer.memory({ refresh: { concurrency: 1, timeout: "1 minute" } }),
+    Effect.gen(function*() {
+      let hangs = false
+      const a = Effect.suspend(() => hangs ? Effect.uninterruptible(Effect.sleep("1 day")) : Effect.void).pipe(
+        Cached.refreshAhead({ key: "a", ttl: "10 hours", refreshAfter: "1 minute" })
+      )
+      const b = counting()
+      const readB = b.load.pipe(Cached.refreshAhead({ key: "b", ttl: "10 hours", refreshAfter: "1 minute" }))
+      yield* a
+      yield* readB
+      hangs = true
+      yield* TestClock.adjust("2 minutes")
+      yield* a
+      yield* readB
+      expect(b.counts.started).toBe(1)
+      yield* TestClock.adjust("2 minutes")
+      expect(b.counts.started).toBe(2)
+    })
+  ))
+
+it.effect("a store that reads but does not write is one line in the log, not one a load", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const full = new CacheError.StoreError({ store: "fake", operation: "set", reason: "Full" })
+    fake.behave = (operation) => operation === "set" ? { before: Effect.fail(full) } : {}
+    const messages = yield* logged(
+      Effect.forEach(["a", "b", "c", "d"], (key) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))).pipe(
+        Effect.provide(over(fake))
+      )
+    )
+    expect(messages.filter((message) => message.includes("Full"))).toHaveLength(1)
+    expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
+  }))
+
+it.effect("closing tells the store what was lost within one store timeout, however much that is", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep("400 millis") } : {}
+    const keys = Array.from({ length: 100 }, (_, n) => `k${n}`)
+    const using = yield* start(
+      Effect.gen(function*() {
+        const invalidating = yield* start(Cached.invalidateMany(keys))
+        yield* Effect.yieldNow
+        yield* start(Fiber.interrupt(invalidating))
+      }).pipe(Effect.provide(over(fake)))
+    )
+    yield* TestClock.adjust("1200 millis")
+    expect(using.pollUnsafe()).toBeDefined()
+  }))
+
+it.effect("what is stored and damaged is a miss, and one warning", () =>
+  Effect.gen(function*() {
+    const store = Store.makeSync({
+      name: "rotten",
+      get: () => Store.Damaged,
+      set: () => undefined,
+      remove: () => true
+    })
+    const { counts, load } = counting()
+    const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const messages = yield* logged(
+      Effect.andThen(get, get).pipe(Effect.provide(cacheOver(store, { memory: false })))
+    )
+    expect(counts.started).toBe(2)
+    expect(messages.filter((message) => message.includes("damaged"))).toHaveLength(1)
+  }))

@@ -1,0 +1,64 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { validateAnswers } from "../../../../src/internal/engine/storeTier/validateAnswers.ts"
+import { entry } from "../../../support/stored.ts"
+
+const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+
+const lying = (answers: { readonly [Name in keyof Store.Store]?: unknown }) =>
+  validateAnswers({ ...MemoryStore.make(), ...answers as Partial<Store.Store> })
+
+const lead = (failures: unknown) =>
+  lying({ acquire: () => Effect.succeed({ _tag: "Granted", generation: "g", failures }) })
+
+describe("an answer that is not of its type is Corrupt", () => {
+  it.effect("of touch", () =>
+    Effect.gen(function*() {
+      for (const answer of [undefined, 1, "yes", {}]) {
+        const store = lying({ touch: () => Effect.succeed(answer) })
+        const error = yield* Effect.flip(store.touch("id", { softExpiresAt: 1, expiresAt: 2 }))
+        expect(error).toMatchObject({ _tag: "StoreError", reason: "Corrupt", operation: "touch" })
+      }
+    }))
+
+  it.effect("of take, in what it tells of failures", () =>
+    Effect.gen(function*() {
+      const note = Uint8Array.of(1)
+      for (const failures of [null, 3, { count: "3", note }, { count: Number.NaN, note }, { count: 3, note: [1] }]) {
+        expect(yield* Effect.flip(lead(failures).acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
+      }
+      expect(yield* lead({ count: 3, note }).acquire("id", asking)).toMatchObject({ failures: { count: 3, note } })
+      expect(yield* lead(undefined).acquire("id", asking)).toMatchObject({ _tag: "Granted" })
+    }))
+
+  it.effect("of get, in the etag", () =>
+    Effect.gen(function*() {
+      const of = (etag: unknown) =>
+        lying({ get: () => Effect.succeed({ entry: entry(1, 8, { etag: etag as string }), versions: [] }) })
+      for (const etag of [null, 1, {}]) {
+        expect(yield* Effect.flip(of(etag).get("id", []))).toMatchObject({ reason: "Corrupt" })
+      }
+      expect((yield* of("").get("id", [])).entry?.meta.etag).toBe("")
+    }))
+})
+
+describe("what is asked is passed on", () => {
+  it.effect("with every argument", () =>
+    Effect.gen(function*() {
+      const asked: Array<ReadonlyArray<unknown>> = []
+      const noting = (answer: unknown) => (...arguments_: ReadonlyArray<unknown>) =>
+        Effect.sync(() => {
+          asked.push(arguments_)
+          return answer
+        })
+      const store = lying({ touch: noting(true), release: noting(true), invalidateTags: noting(undefined) })
+      const options = { writeId: "w", softExpiresAt: 1, expiresAt: 2 }
+      const note = Uint8Array.of(1)
+      expect(yield* store.touch("id", options)).toBe(true)
+      expect(yield* store.release("id", "a", note)).toBe(true)
+      yield* store.invalidateTags(["tag"], "soft")
+      expect(asked).toEqual([["id", options], ["id", "a", note], [["tag"], "soft"]])
+    }))
+})

@@ -1,0 +1,141 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as Counters from "../../../src/internal/store/counters.ts"
+import * as Leases from "../../../src/internal/store/leases.ts"
+import * as Lines from "../../../src/internal/store/lines.ts"
+import * as Markers from "../../../src/internal/store/markers.ts"
+
+const newGeneration = () => "generation"
+
+const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+
+describe("generations", () => {
+  it("of loads that never ended are forgotten after their life", () => {
+    const generations = Leases.make()
+    for (let i = 0; i < 100_000; i++) generations.acquire(`id ${i}`, asking("a"), i * 3600, newGeneration)
+    expect(generations.size()).toBeLessThan(4096)
+  })
+
+  it("given back live shorter", () => {
+    const generations = Leases.make()
+    for (let i = 0; i < 100_000; i++) {
+      generations.acquire(`id ${i}`, asking("a"), i * 10, newGeneration)
+      generations.release(`id ${i}`, "a", i * 10)
+    }
+    expect(generations.size()).toBeLessThan(4096)
+  })
+
+  it("a clock set back freezes no lease", () => {
+    const generations = Leases.make()
+    generations.acquire("id", asking("a"), 1_000_000, newGeneration)
+    expect(generations.leftMillis("id", asking("b"), 0)).toBe(0)
+    expect(generations.acquire("id", asking("b"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 1000 })
+    expect(generations.leftMillis("id", asking("b"), 400)).toBe(600)
+    expect(generations.acquire("id", asking("b"), 1000, newGeneration)._tag).toBe("Granted")
+  })
+
+  it("a clock set back forgets a failure", () => {
+    const generations = Leases.make()
+    generations.acquire("id", asking("a"), 1_000_000, newGeneration)
+    generations.release("id", "a", 1_000_000, Uint8Array.of(1))
+    expect(generations.acquire("id", asking("b"), 0, newGeneration)).toEqual({
+      _tag: "Granted",
+      generation: "generation"
+    })
+  })
+
+  it("remember a failure for 999 milliseconds", () => {
+    const generations = Leases.make()
+    const fail = (now: number) => {
+      generations.acquire("id", asking("a"), now, newGeneration)
+      generations.release("id", "a", now, Uint8Array.of(now & 255))
+    }
+    fail(0)
+    fail(999)
+    expect(generations.acquire("id", asking("b"), 1998, newGeneration)).toMatchObject({ failures: { count: 2 } })
+    expect(generations.acquire("id", asking("b"), 1999, newGeneration)).not.toHaveProperty("failures")
+    fail(3000)
+    expect(generations.acquire("id", asking("b"), 3000, newGeneration)).toMatchObject({ failures: { count: 1 } })
+  })
+
+  it("that have died refuse, also before they are forgotten", () => {
+    const generations = Leases.make()
+    generations.acquire("id", asking("a"), 0, newGeneration)
+    expect(generations.isCurrent("id", "generation", 3_599_999)).toBe(true)
+    expect(generations.isCurrent("id", "generation", 3_600_000)).toBe(false)
+    expect(generations.acquire("id", asking("b"), 3_600_000, () => "another")).toEqual({
+      _tag: "Granted",
+      generation: "another"
+    })
+  })
+})
+
+describe("lines", () => {
+  it.effect("leave nothing behind", () =>
+    Effect.gen(function*() {
+      const lines = Lines.make()
+      const waiting = yield* Effect.forkChild(lines.run("id", "write", Effect.never), { startImmediately: true })
+      const second = yield* Effect.forkChild(lines.run("id", "write", Effect.void), { startImmediately: true })
+      yield* lines.run("other", "write", Effect.void)
+      expect(lines.busy()).toEqual(["id"])
+      yield* Fiber.interrupt(second)
+      yield* Fiber.interrupt(waiting)
+      yield* Effect.exit(lines.run("failed", "write", Effect.fail("no")))
+      yield* Effect.exit(lines.run("interrupted", "write", Effect.interrupt))
+      expect(lines.busy()).toEqual(["id"])
+    }))
+})
+
+describe("markers", () => {
+  it("are softened where the hard half is the same and the soft one is not", () => {
+    const [first, softened, hardened] = ["aaaaaaaaaaaa1", "aaaaaaaaaaaa2", "baaaaaaaaaaa1"].map((start) =>
+      start.padEnd(24, "0")
+    ) as [string, string, string]
+    expect(Markers.isSoftened(first, softened)).toBe(true)
+    expect(Markers.isSoftened(first, first)).toBe(false)
+    expect(Markers.isSoftened(first, hardened)).toBe(false)
+  })
+
+  it("that were forgotten come back as others, also from a soft invalidation", () => {
+    const markers = Markers.make(1)
+    let next = 1
+    const newVersion = () => String(next++).repeat(24).slice(0, 24)
+    const [first] = markers.markers(["first"], newVersion).markers
+    markers.markers(["second"], newVersion)
+    markers.invalidate(["first"], newVersion, "soft")
+    expect(Markers.isSoftened(first!.version, markers.version("first")!)).toBe(false)
+    expect(markers.version("first")).toBe("3".repeat(24))
+    markers.invalidate(["first"], newVersion, "soft")
+    expect(markers.version("first")).toBe("3".repeat(12) + "4".repeat(12))
+  })
+
+  it("are so many at most, and a forgotten one is another when it comes back", () => {
+    const markers = Markers.make(10)
+    let next = 0
+    const newVersion = () => String(next++)
+    const [first] = markers.markers(["first"], newVersion).markers
+    for (let i = 0; i < 10; i++) markers.markers([`tag ${i}`], newVersion)
+    expect(markers.version("first")).toBeUndefined()
+    expect(markers.version("tag 9")).toBeDefined()
+    expect(markers.markers(["first"], newVersion).markers[0]!.version).not.toBe(first!.version)
+  })
+
+  it("asked for again and again stay", () => {
+    const markers = Markers.make(10)
+    let next = 0
+    const newVersion = () => String(next++)
+    const [first] = markers.markers(["first"], newVersion).markers
+    for (let i = 0; i < 100; i++) markers.markers(["first", `tag ${i}`], newVersion)
+    expect(markers.version("first")).toBe(first!.version)
+  })
+})
+
+describe("counters", () => {
+  it("that have expired are forgotten", () => {
+    const counters = Counters.make()
+    for (let i = 0; i < 100_000; i++) {
+      Counters.increment(counters, { store: "memory", name: `n ${i}`, by: 1, now: i, expiresAt: i + 10 })
+    }
+    expect(counters.size()).toBeLessThan(4096)
+  })
+})

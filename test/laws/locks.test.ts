@@ -1,0 +1,114 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import { Lock } from "effect-cached"
+import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import { lockLaws } from "effect-cached/testing"
+import { tempDirectory } from "../support/tempDirectory.ts"
+import { inVirtualTime } from "../support/virtualTime.ts"
+
+const processLocks = Effect.sync(() => {
+  const lock = ProcessLock.make()
+  return [lock, lock] as const
+})
+
+const sqliteLocks = Effect.gen(function*() {
+  const directory = yield* tempDirectory
+  return [yield* SqliteLock.make({ directory }), yield* SqliteLock.make({ directory })] as const
+})
+
+describe("the process lock", () => {
+  for (const { name, run } of lockLaws(processLocks)) it.effect(name, () => inVirtualTime(run))
+})
+
+describe("the SQLite lock, two on one directory", () => {
+  for (const { name, run } of lockLaws(sqliteLocks)) it.effect(name, () => inVirtualTime(run))
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the laws find these faults
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Where locks are kept, open to faults. */
+const place = () => {
+  const held = new Map<string, { token: bigint; until: number }>()
+  let last = 0n
+  const backend: Lock.Backend = {
+    name: "place",
+    pollMillis: 50,
+    tryAcquire: (name, leaseMillis) =>
+      Effect.clockWith((clock) =>
+        Effect.sync((): Lock.Acquired => {
+          const now = clock.currentTimeMillisUnsafe()
+          const leftMillis = (held.get(name)?.until ?? 0) - now
+          if (leftMillis > 0) return { _tag: "Wait", leftMillis }
+          held.set(name, { token: ++last, until: now + leaseMillis })
+          return { _tag: "Held", token: last }
+        })
+      ),
+    renew: (name, token, leaseMillis) =>
+      Effect.clockWith((clock) =>
+        Effect.sync(() => {
+          if (held.get(name)?.token !== token) return false
+          held.set(name, { token, until: clock.currentTimeMillisUnsafe() + leaseMillis })
+          return true
+        })
+      ),
+    release: (name, token) => Effect.sync(() => void (held.get(name)?.token === token && held.delete(name)))
+  }
+  return { backend, held }
+}
+
+type Faulty = (one: ReturnType<typeof place>) => Partial<Lock.Backend>
+
+const faults: ReadonlyArray<readonly [fault: string, law: string, faulty: Faulty]> = [
+  ["lets all in", "two are never inside", ({ backend, held }) => ({
+    tryAcquire: (name, leaseMillis) => Effect.suspend(() => (held.delete(name), backend.tryAcquire(name, leaseMillis)))
+  })],
+  ["gives nothing back", "a lock has one holder, and is free when its scope is closed", () => ({
+    release: () => Effect.void
+  })],
+  [
+    "gives back whosever it is",
+    "a holder that is stopped loses the lock at the end of its lease, and to one",
+    ({ held }) => ({ release: (name) => Effect.sync(() => void held.delete(name)) })
+  ],
+  ["keeps whosever it is", "a holder that is stopped loses the lock at the end of its lease, and to one", () => ({
+    renew: () => Effect.succeed(true)
+  })],
+  ["never keeps", "a holder that lives keeps the lock longer than its lease", () => ({
+    renew: () => Effect.succeed(false)
+  })],
+  ["has no end", "a holder that is stopped loses the lock at the end of its lease, and to one", ({ backend }) => ({
+    tryAcquire: (name) => backend.tryAcquire(name, 1e9)
+  })],
+  ["gives everyone the same token", "tokens grow from holder to holder", ({ backend }) => ({
+    tryAcquire: (name, leaseMillis) =>
+      Effect.map(
+        backend.tryAcquire(name, leaseMillis),
+        (taken) => taken._tag === "Held" ? { ...taken, token: 1n } : taken
+      ),
+    release: (name) => backend.release(name, 1n)
+  })],
+  ["joins names", "names are locks of their own, odd ones too", ({ backend }) => ({
+    tryAcquire: (name, leaseMillis) => backend.tryAcquire(Buffer.from(name).toString(), leaseMillis)
+  })]
+]
+
+describe("the laws of locks find a lock that", () => {
+  for (const [fault, broken, faulty] of faults) {
+    it.effect(fault, () =>
+      Effect.gen(function*() {
+        const run = (make: Faulty) => {
+          const laws = lockLaws(Effect.sync(() => {
+            const one = place()
+            const backend = { ...one.backend, ...make(one) }
+            return [Lock.make(backend), Lock.make(backend)] as const
+          }))
+          return inVirtualTime(Effect.exit(laws.find(({ name }) => name === broken)!.run))
+        }
+        expect(Exit.isSuccess(yield* run(() => ({})))).toBe(true)
+        expect(Exit.isSuccess(yield* run(faulty))).toBe(false)
+      }))
+  }
+})

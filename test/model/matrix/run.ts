@@ -1,0 +1,318 @@
+/** Runs one case under virtual time, and says what was not as it must be. */
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
+import { Cached, CacheKey, CachePolicy, type Serializer, type Store, Strategy } from "effect-cached"
+import type { Caching } from "effect-cached/Caching"
+import { Within } from "../../../src/internal/engine/flight/flight.ts"
+import type { Flights } from "../../../src/internal/engine/flight/flights.ts"
+import * as SeededScheduler from "../../../src/testing/SeededScheduler.ts"
+import { budgetMillis, type Kind, lateMillis, layerOf, quiet, serializers } from "./caches.ts"
+import * as Model from "./model.ts"
+
+export interface Case {
+  readonly kind: Kind
+  readonly strategy: Model.StrategyName
+  readonly policy: Model.PolicyName
+  readonly outcome: Model.OutcomeName
+  readonly state: Model.StateName
+}
+
+const Value = Schema.Struct({ n: Schema.Int })
+class Down extends Schema.TaggedError<Down>()("Down", { n: Schema.Int }) {}
+
+class Thing extends CacheKey.Class<Thing>()("Thing", { payload: { case: Schema.Int }, success: Value, error: Down }) {}
+
+interface Running {
+  readonly case: Case
+  readonly key: CacheKey.Any | string
+  readonly tag: string
+  readonly reference: Model.Reference
+  readonly wrong: Array<string>
+  readonly now: () => number
+  /** of the loads: how many have begun, and how many scopes of theirs were closed */
+  readonly seen: { n: number; closed: number; readonly succeeded: Set<number> }
+  engine: Flights | undefined
+}
+
+const load = (self: Running, outcome: Model.OutcomeName) =>
+  Effect.gen(function*() {
+    const n = ++self.seen.n
+    self.engine ??= (yield* Within)?.engine
+    yield* Effect.addFinalizer(() => Effect.sync(() => void self.seen.closed++))
+    const slow = Model.takes(outcome)
+    if (slow > 0) yield* Effect.sleep(slow)
+    switch (outcome) {
+      case "failure":
+      case "storedFailure":
+        return yield* new Down({ n })
+      case "defect":
+        return yield* Effect.die("defect")
+      case "both":
+        return yield* Effect.failCause(Cause.combine(Cause.fail(new Down({ n })), Cause.die("defect")))
+      case "interruption":
+        return yield* Effect.interrupt
+      default:
+        self.seen.succeeded.add(n)
+        return { n }
+    }
+  })
+
+const request = (self: Running, strategy: Model.StrategyName, outcome: Model.OutcomeName) => {
+  const { millis } = Model
+  const effect = load(self, outcome) as Effect.Effect<any, any, Scope.Scope>
+  // it is never asked about defects and interruptions
+  const when = outcome === "failure" ? undefined : () => true
+  const timeout = outcome === "timeout" ? millis.patience : undefined
+  const softTimeout = outcome === "slow" ? millis.patience : undefined
+  const base = { key: self.key as string, tags: [self.tag], timeout, when }
+  const { ttl } = millis
+  switch (strategy) {
+    case "ttl":
+      return Cached.ttl(effect, { ...base, ttl })
+    case "softTtl":
+      return Cached.softTtl(effect, { ...base, ttl, softTtl: millis.soft, softTimeout })
+    case "refreshAhead":
+      return Cached.refreshAhead(effect, { ...base, ttl, refreshAfter: millis.soft })
+    case "probabilistic":
+      // so small that the dice are never for a refresh
+      return Cached.probabilistic(effect, { ...base, ttl, beta: 0.001 })
+    case "sliding":
+      return Cached.sliding(effect, { ...base, ttl, idle: millis.idle })
+    case "maxHits":
+      return Cached.maxHits(effect, { ...base, ttl, hits: Model.hits })
+    case "dynamic": {
+      const { when: _, ...rest } = base
+      const strategy = Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours", when })
+      return Cached.withStrategy(effect, { ...rest, strategy: when === undefined ? Strategy.dynamic : strategy })
+    }
+    case "failover":
+      return Cached.failover(effect, { ...base, ttl, softTimeout })
+    case "untilInvalidated":
+      return Cached.untilInvalidated(effect, base)
+  }
+}
+
+const policies: Readonly<
+  Record<Model.PolicyName, <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, any, R>>
+> = {
+  none: (self) => self,
+  refresh: CachePolicy.refresh,
+  readOnly: CachePolicy.readOnly,
+  writeOnly: CachePolicy.writeOnly,
+  bypass: CachePolicy.bypass,
+  disabled: CachePolicy.disabled,
+  strict: CachePolicy.strict,
+  storeTimeout: CachePolicy.storeTimeout(15),
+  disableGet: CachePolicy.disable("get"),
+  disableSet: CachePolicy.disable("set"),
+  invalidateFurther: Cached.invalidateFurther
+}
+
+const show = (thing: unknown): string => JSON.stringify(thing)
+
+const expectSame = (self: Running, what: string, actual: unknown, expected: unknown): void => {
+  if (show(actual) !== show(expected)) self.wrong.push(`${what}: ${show(actual)}, not ${show(expected)}`)
+}
+
+/** one read, and the same of the model */
+const read = (self: Running, what: string, policy: Model.PolicyName, outcome: Model.OutcomeName) =>
+  Effect.gen(function*() {
+    const { strategy } = self.case
+    const now = self.now()
+    const expected = Model.read(self.reference, { now, strategy, policy, outcome })
+    const asked = policies[policy](request(self, strategy, outcome)) as Effect.Effect<unknown, unknown, Caching>
+    let answer: Model.Answer
+    if (outcome === "left") {
+      const fiber = yield* Effect.forkChild(asked, { startImmediately: true })
+      yield* Effect.sleep(Model.millis.patience)
+      yield* Fiber.interrupt(fiber)
+      const exit = fiber.pollUnsafe()!
+      answer = Exit.hasInterrupts(exit) ? { _tag: "Left" } : Model.describe(exit)
+    } else answer = Model.describe(yield* Effect.exit(asked))
+    return { what, answer, expected, tookMillis: outcome === "left" ? expected.tookMillis : self.now() - now }
+  })
+
+const checkRead = (self: Running, done: Effect.Success<ReturnType<typeof read>>): void => {
+  const { answer, expected, tookMillis, what } = done
+  if (self.case.kind.store === "chaos") return checkLoosely(self, done)
+  expectSame(self, what, answer, expected.answer)
+  expectSame(self, `${what} took`, tookMillis, expected.tookMillis)
+}
+
+/** over a store that goes wrong: what is answered is a load's, or the outcome of this one, and not late */
+const checkLoosely = (self: Running, { answer, tookMillis, what }: Effect.Success<ReturnType<typeof read>>): void => {
+  const { outcome, policy } = self.case
+  const isRead = what === "the read"
+  // a budget for the load, and one for the invalidation before it
+  const mayTake = (isRead ? Model.takes(outcome) : 0) + 2 * budgetMillis
+  if (tookMillis > mayTake) self.wrong.push(`${what} took ${tookMillis}`)
+  if (answer._tag === "Value") {
+    if (!self.seen.succeeded.has(answer.n)) self.wrong.push(`${what}: ${show(answer)}, which no load has brought`)
+    return
+  }
+  const isStored = outcome === "storedFailure" && answer._tag === "Failure"
+  const isStrict = isRead && policy === "strict" && answer._tag === "StoreError"
+  if (isStrict || isStored || (isRead && ownAnswers[outcome].includes(answer._tag))) return
+  self.wrong.push(`${what}: ${show(answer)}`)
+}
+
+const ownAnswers: Readonly<Record<Model.OutcomeName, ReadonlyArray<Model.Answer["_tag"]>>> = {
+  success: [],
+  failure: ["Failure"],
+  storedFailure: ["Failure"],
+  defect: ["Defect"],
+  both: ["Both"],
+  interruption: ["Interrupt"],
+  timeout: ["LoadTimeout"],
+  slow: [],
+  left: ["Left"]
+}
+
+/** brings the cache into the state in which the read in question finds it */
+const prepare = (self: Running) =>
+  Effect.gen(function*() {
+    const { state } = self.case
+    if (state === "nothing") return
+    checkRead(self, yield* read(self, "the first read", "none", "success"))
+    yield* Effect.sleep(10)
+    if (state === "read") {
+      for (let i = 0; i < 2; i++) {
+        checkRead(self, yield* read(self, "a read before", "none", "success"))
+        yield* Effect.sleep(10)
+      }
+    }
+    if (state === "stale") yield* Effect.sleep(40)
+    if (state === "expired") yield* Effect.sleep(140)
+    if (state === "softened") {
+      yield* Cached.invalidateTag(self.tag, { mode: "soft" })
+      if (self.reference.held !== undefined) self.reference.held.softAt = -Infinity
+    }
+    if (state === "gone") {
+      yield* Cached.invalidateTag(self.tag)
+      self.reference.held = undefined
+    }
+  })
+
+const codecs = new Map<string, { readonly success: Serializer.Codec<any>; readonly failure: Serializer.Codec<any> }>()
+const codecsOf = ({ schema, serializer }: Kind) => {
+  const name = `${serializer} ${schema}`
+  const make = (schema: Schema.Codec<any, any> | undefined) =>
+    serializers[serializer].make(schema) as Serializer.Codec<any>
+  const codecs_ = codecs.get(name) ??
+    { success: make(schema ? Value : undefined), failure: make(schema ? Down : undefined) }
+  codecs.set(name, codecs_)
+  return codecs_
+}
+
+/** what is cached is what may be, and nothing else */
+const checkStored = (self: Running, store: Store.Store | undefined) =>
+  Effect.gen(function*() {
+    const { kind } = self.case
+    const { held } = self.reference
+    const now = self.now()
+    const isLive = Model.isLive(self.reference, now)
+    const isHeld = isLive
+    const found = yield* Cached.getOption(self.key)
+    const value = isHeld && held!.isValue ? { n: held!.n } : undefined
+    expectSame(self, "cached", Option.getOrUndefined(found), value)
+    expectSame(self, "has", yield* Cached.has(self.key), isHeld)
+    const left = isHeld ? held!.expiresAt - now : undefined
+    const expiresIn = Option.getOrUndefined(yield* Cached.expiresIn(self.key))
+    expectSame(self, "expires in", expiresIn === undefined ? undefined : Duration.toMillis(expiresIn), left)
+    if (store === undefined || !isHeld || (!held!.isValue && !kind.schema)) return
+    const { entry } = yield* Effect.orDie(store.get(CacheKey.id(self.key), []))
+    if (entry === undefined) return void self.wrong.push("the store has nothing")
+    const { failure, success } = codecsOf(kind)
+    const codec = entry.meta.outcome === "success" ? success : failure
+    const stored = yield* Effect.orDie(codec.decode(entry.payload, "id"))
+    expectSame(self, "stored", [stored.n, entry.meta.outcome], [held!.n, held!.isValue ? "success" : "failure"])
+  })
+
+const checkEngine = ({ engine, wrong }: Running): void => {
+  if (engine === undefined) return
+  const { storeTier, flights, memory, refreshing, running } = engine
+  const left = {
+    flights: flights.size,
+    running: running.size,
+    refreshing: refreshing.running.size,
+    queued: refreshing.queue.size,
+    releasing: storeTier?.background.size ?? 0
+  }
+  for (const [what, count] of Object.entries(left)) if (count > 0) wrong.push(`${what}: ${count}`)
+  if (memory.entries.size > memory.capacity) wrong.push(`${memory.entries.size} entries in memory`)
+}
+
+const checkCounters = (self: Running) =>
+  Effect.gen(function*() {
+    const stats = yield* Cached.stats
+    const { loadFailures, loads, misses, refreshes, served, stale } = self.reference.counts
+    const { hits, storeHits } = stats
+    expectSame(
+      self,
+      "counters",
+      {
+        served: hits + storeHits,
+        misses: stats.misses,
+        stale: stats.stale,
+        loads: stats.loads,
+        refreshes: stats.refreshes,
+        loadFailures: stats.loadFailures
+      },
+      { served, misses, stale, loads, refreshes, loadFailures }
+    )
+    expectSame(self, "loads that ran", self.seen.n, self.reference.n)
+  })
+
+/** the read in question, and one after it */
+const scenario = (self: Running, store: Store.Store | undefined) =>
+  Effect.gen(function*() {
+    const { outcome, policy } = self.case
+    checkRead(self, yield* read(self, "the read", policy, outcome))
+    yield* Effect.sleep(35)
+    const isExact = self.case.kind.store !== "chaos"
+    if (isExact) {
+      checkEngine(self)
+      yield* checkStored(self, store)
+    }
+    checkRead(self, yield* read(self, "the second read", "none", "success"))
+    yield* Effect.sleep(5)
+    if (isExact) yield* checkCounters(self)
+  })
+
+/** what was wrong */
+export const run = (one: Case, n: number, store: Store.Store | undefined): ReadonlyArray<string> => {
+  const schedule = SeededScheduler.make({ seed: n, yieldChance: 0 })
+  const self: Running = {
+    case: one,
+    key: one.kind.schema ? new Thing({ case: n }) : `case ${n}`,
+    tag: `case ${n}`,
+    reference: Model.make(one.kind.memory || one.kind.schema),
+    wrong: [],
+    now: schedule.now,
+    seen: { n: 0, closed: 0, succeeded: new Set() },
+    engine: undefined
+  }
+  const program = Effect.gen(function*() {
+    const inCache = Effect.fnUntraced(function*(use: Effect.Effect<void, never, Caching>) {
+      const scope = yield* Scope.make()
+      yield* Effect.provideContext(use, yield* Layer.buildWithScope(layerOf(one.kind, store), scope))
+      yield* Scope.close(scope, Exit.void)
+    })
+    if (one.kind.restarts) {
+      yield* inCache(prepare(self))
+      Model.restart(self.reference)
+      self.engine = undefined
+      yield* inCache(scenario(self, store))
+    } else yield* inCache(Effect.andThen(prepare(self), scenario(self, store)))
+    if (one.kind.store === "chaos") yield* Effect.sleep(lateMillis)
+    checkEngine(self)
+    expectSame(self, "scopes of loads that were closed", self.seen.closed, self.seen.n)
+    if (schedule.fibers() !== 1) self.wrong.push(`${schedule.fibers() - 1} fibers left`)
+    if (schedule.timers() !== 0) self.wrong.push(`${schedule.timers()} timers left`)
+  })
+  const fiber = Effect.runForkWith(schedule.context)(Effect.provideContext(program, quiet))
+  schedule.settle()
+  const exit = fiber.pollUnsafe()
+  if (exit === undefined) self.wrong.push("it never ended")
+  else if (Exit.isFailure(exit)) self.wrong.push(`it failed: ${Cause.pretty(exit.cause)}`)
+  return self.wrong
+}

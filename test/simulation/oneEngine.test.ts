@@ -1,0 +1,38 @@
+import { assert, describe, it } from "@effect/vitest"
+import { simulate } from "./simulate.ts"
+import { type Failure, sweep } from "./sweep.ts"
+
+/** blocks, so that the test runner hears of us in between */
+const sweepAll = async (seeds: number): Promise<ReadonlyArray<Failure>> => {
+  const failures: Array<Failure> = []
+  for (let from = 1; from <= seeds; from += 100) {
+    failures.push(...sweep({ from, to: Math.min(from + 100, seeds + 1) }).failures)
+    await new Promise((resume) => setImmediate(resume))
+  }
+  return failures
+}
+
+describe("seeded schedules", () => {
+  it("keep P1 to P7 over every kind of store", async () => {
+    assert.deepStrictEqual(await sweepAll(2000), [])
+  }, 120_000)
+
+  it("give the same log for the same seed", () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const [one, other]: [Array<string>, Array<string>] = [[], []]
+      simulate({ seed, log: one })
+      simulate({ seed, log: other })
+      assert.deepStrictEqual(one, other)
+      assert.isAbove(one.length, 10)
+    }
+  })
+
+  it("give other logs for other seeds", () => {
+    const logs = new Set(Array.from({ length: 50 }, (_, seed) => {
+      const log: Array<string> = []
+      simulate({ seed, log })
+      return log.join("\n")
+    }))
+    assert.strictEqual(logs.size, 50)
+  })
+})
