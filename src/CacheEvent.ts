@@ -118,3 +118,16 @@ export type CacheEvent =
     readonly all: boolean
   }
   | { readonly _tag: "StoreFailure"; readonly operation: string; readonly reason: StoreErrorReason }
+
+/**
+ * How far an invalidation by pattern has come.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Progress {
+  /** how many ids it has looked at */
+  readonly scanned: number
+  /** under how many of them there was something to invalidate */
+  readonly invalidated: number
+}

@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
+import * as Defaults from "./internal/defaults.ts"
 import { refuseUnknown } from "./internal/options.ts"
 import { toMillis } from "./Ttl.ts"
 
@@ -266,7 +267,7 @@ export const kinds = {
     decide: (options, entry, now, random) => {
       if (isGone(entry, now)) return Load
       // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
-      const ahead = (entry as Timing).loadMillis * (options.beta ?? 1)
+      const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
       return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
     }
   }),
@@ -295,7 +296,7 @@ export const kinds = {
     }
   }),
   failover: kind("failover", [], {
-    retryAfter: 0,
+    retryAfter: Defaults.retryAfterOfFailoverMillis,
     servesFresh: false,
     decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
   }),
@@ -522,7 +523,7 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  * @category strategies
  * @since 0.1.0
  */
-export const dynamic: Strategy = maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+export const dynamic: Strategy = maxHits(Defaults.dynamic)
 
 /**
  * Always load; where that fails serve the last good value while it is younger than `ttl`.

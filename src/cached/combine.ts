@@ -8,6 +8,7 @@ import * as Effectable from "effect/Effectable"
 import { CacheConfigError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
+import { cacheOf } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { ReadOptions, Request } from "../internal/engine/flight/request.ts"
@@ -33,7 +34,7 @@ interface CachedEffect extends Request {
 const EffectPrototype = Effectable.Prototype<CachedEffect>({
   label: "Cached",
   evaluate(fiber) {
-    return Context.get(fiber.context as Context.Context<Caching>, Caching).read(fiber, this)
+    return cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching)).read(fiber, this)
   }
 })
 
@@ -339,7 +340,7 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
   const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
   return (keys) =>
     Effect.withFiber((fiber) =>
-      Context.get(fiber.context as Context.Context<Caching>, Caching)
+      cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching))
         .readMany(fiber, { keys, template, requestOf, loadAll, isApart }) as Effect.Effect<never>
     )
 }

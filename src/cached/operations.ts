@@ -8,7 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
-import type { Caching, Known, Shape } from "../Caching.ts"
+import type { Caching, Known } from "../Caching.ts"
+import { incrementBy } from "../internal/defaults.ts"
+import type { Cache } from "../internal/engine/cache.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
@@ -123,7 +125,7 @@ interface Conditions {
 }
 
 /** What the engine takes for the options of `set`. */
-export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Shape["set"]>[2] => {
+export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Cache["set"]>[2] => {
   refuseUnknown("Cached.set", options, ["ttl", "tags", "keepTtl", "etag", "ifAbsent", "ifPresent", "ifUnchanged"])
   return {
     ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl),
@@ -259,7 +261,7 @@ export const increment = (
 ): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
     refuseUnknown("Cached.increment", options ?? {}, ["by", "ttl"])
-    const by = options?.by ?? 1
+    const by = options?.by ?? incrementBy
     if (typeof name !== "string" || !Number.isFinite(by)) {
       throw new CacheConfigError({ message: `Cached.increment takes a name and a finite number, not ${String(by)}` })
     }

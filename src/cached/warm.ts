@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import * as Key from "../CacheKey.ts"
 import type { Any } from "../CacheKey.ts"
+import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import { isMany } from "./combine.ts"
 
@@ -82,8 +83,8 @@ export const warm = <F extends AnyCached>(
   options: WarmOptions = {}
 ): Stream.Stream<WarmProgress, never, ServicesOf<F>> => {
   refuseUnknown("Cached.warm", options, ["concurrency", "chunk"])
-  const concurrency = countOf("concurrency", options.concurrency ?? 16)
-  const chunk = isMany(self) ? countOf("chunk", options.chunk ?? 100) : 1
+  const concurrency = countOf("concurrency", options.concurrency ?? Defaults.warm.concurrency)
+  const chunk = isMany(self) ? countOf("chunk", options.chunk ?? Defaults.warm.chunk) : 1
   return Stream.suspend(() => {
     const all = Array.from(payloads)
     let done = 0

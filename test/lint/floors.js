@@ -33,7 +33,7 @@ const floors = [
 const rooms = [["telemetry"], ["memory"], ["storeTier"], ["flight"], ["invalidation"], ["engine.ts"], [
   "read",
   "operations"
-]]
+], ["cache.ts"]]
 
 const roomOf = (file) => {
   const [, room] = /^internal\/engine\/([^/]+)/.exec(file) ?? []

@@ -52,9 +52,11 @@ const cases: ReadonlyArray<Case> = [
   refusedImport("src/internal/engine/flight/flight.ts", "../engine.ts"),
   refusedImport("src/internal/engine/invalidation/invalidate.ts", "../read/read.ts"),
   refusedImport("src/internal/engine/read/read.ts", "../operations/set.ts"),
+  refusedImport("src/internal/engine/operations/set.ts", "../cache.ts"),
   refusedImport("src/internal/engine/attic/old.ts", "../memory/entry.ts"),
   allowedImport("src/internal/engine/read/read.ts", "../flight/flight.ts"),
   allowedImport("src/internal/engine/operations/set.ts", "../engine.ts"),
+  allowedImport("src/internal/engine/cache.ts", "./read/read.ts"),
   // floors: downwards
   allowedImport("src/CacheKey.ts", "./internal/key/canonical.ts"),
   allowedImport("src/CacheKey.ts", "@noble/hashes/sha2.js"),

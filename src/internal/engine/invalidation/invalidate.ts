@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CacheEvent } from "../../../CacheEvent.ts"
+import { removalConcurrency } from "../../defaults.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
@@ -45,7 +46,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
       const removing = Effect.forEach(
         ids,
         (id, i) => acknowledged(tier, items[i]!, "remove", store.remove(id)),
-        { concurrency: 16 }
+        { concurrency: removalConcurrency }
       )
       return Effect.map(
         orUnsent(tier, items, restore(removing)),

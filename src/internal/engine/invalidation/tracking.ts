@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Change } from "../../../ports/store.ts"
+import { polling } from "../../defaults.ts"
 import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
 import * as Memory from "../memory/memory.ts"
@@ -11,9 +12,6 @@ import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
 import { forgetAll } from "./invalidate.ts"
-
-/** how long what another process did may go unseen, while this one reads */
-const pollMillis = 50
 
 /**
  * Keeps memory from serving what other processes have changed. A store that tells what they did is asked every 50 ms;
@@ -27,7 +25,7 @@ export const track = (self: Flights): void => {
   if (tier === undefined || !tier.store.capabilities.shared) return
   const reportsChanges = tier.store.changesUnsafe !== undefined
   tier.untracked = !reportsChanges
-  const everyMillis = reportsChanges ? pollMillis : tier.maxStalenessMillis
+  const everyMillis = reportsChanges ? polling.pollMillis : tier.maxStalenessMillis
   const look = reportsChanges ? () => poll(self, tier) : () => clearWhenStale(self, tier)
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, everyMillis, look)
