@@ -50,15 +50,19 @@ const standard: Port.Serializer = {
  * @since 0.1.0
  */
 export interface Options {
-  /** bytes that a serializer of another name wrote are a miss */
+  /** what it is called; bytes that a serializer of another name wrote are a miss */
   readonly name: string
   /** of files that hold one value, like `".yaml"` */
   readonly extension: string
-  /** default: `application/octet-stream` */
+  /**
+   * the media type of its bytes
+   *
+   * @default `application/octet-stream`
+   */
   readonly contentType?: string | undefined
-  /** a text is written as UTF-8; what it throws makes the value one that cannot be stored */
+  /** gives the bytes, or a text to be written as UTF-8; what it throws makes the value one that cannot be stored */
   readonly encode: (value: unknown) => string | Uint8Array
-  /** what it throws makes the bytes a miss */
+  /** gives the value; what it throws makes the bytes a miss */
   readonly decode: (bytes: Uint8Array) => unknown
 }
 

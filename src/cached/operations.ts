@@ -52,11 +52,23 @@ export const getOption = <K extends AnyKey>(
  * @since 0.1.0
  */
 export interface SetOptions {
-  /** how long it is served; for ever by default. Zero or negative removes what is there */
+  /**
+   * how long it is served; zero or negative removes what is there
+   *
+   * @default for ever
+   */
   readonly ttl?: Duration.Input | undefined
-  /** by default the key's */
+  /**
+   * tags of the entry
+   *
+   * @default those of the key
+   */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** keep the expiry of what is there, if something is; otherwise a `set` without `ttl` is for ever */
+  /**
+   * keeps the expiry of what is there, if something is
+   *
+   * @default `false`
+   */
   readonly keepTtl?: boolean | undefined
   /** what the origin calls this version of the value, for `Cached.previous` */
   readonly etag?: string | undefined
@@ -69,10 +81,18 @@ export interface SetOptions {
  * @since 0.1.0
  */
 export type SetCondition =
-  | { readonly ifAbsent: true }
-  | { readonly ifPresent: true }
-  /** the `writeId` that `getEntry` has told: nobody has written since */
-  | { readonly ifUnchanged: string }
+  | {
+    /** nothing is there; what has expired or was invalidated is nothing */
+    readonly ifAbsent: true
+  }
+  | {
+    /** something is there, be it stale, `undefined` or a failure */
+    readonly ifPresent: true
+  }
+  | {
+    /** the `writeId` that `getEntry` has told is that of what is there: nobody has written since */
+    readonly ifUnchanged: string
+  }
 
 /**
  * Stores a value in place of what is there, and of what is being loaded at the moment; answers whether it did: `false`
@@ -233,9 +253,17 @@ export const touch = (key: AnyKey, ttl: Duration.Input): Effect.Effect<boolean, 
  * @since 0.1.0
  */
 export interface IncrementOptions {
-  /** 1 by default; may be negative */
+  /**
+   * what is added; may be negative
+   *
+   * @default 1
+   */
   readonly by?: number | undefined
-  /** how long the number lives, from where it is created; for ever by default */
+  /**
+   * how long the number lives, from where it is created; not prolonged
+   *
+   * @default for ever
+   */
   readonly ttl?: Duration.Input | undefined
 }
 

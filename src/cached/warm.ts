@@ -46,9 +46,17 @@ export interface WarmProgress {
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /** so many loads at once, or calls of a function of many; 16 by default */
+  /**
+   * how many loads at once, or calls of a function of many
+   *
+   * @default 16
+   */
   readonly concurrency?: number | undefined
-  /** so many payloads a call, for a function of many; 100 by default */
+  /**
+   * how many payloads a call, for a function of many
+   *
+   * @default 100
+   */
   readonly chunk?: number | undefined
 }
 

@@ -59,6 +59,9 @@ export const incrementBy = 1
 /** `Cached.warm` */
 export const warm = { concurrency: 16, chunk: 100 }
 
+/** `ChaosStore` and `SeededScheduler` */
+export const testing = { lateMillis: 1000, yieldChance: 0.1, maxTasks: 1_000_000 }
+
 // ---------------------------------------------------------------------------------------------------------------------
 // several processes
 // ---------------------------------------------------------------------------------------------------------------------
@@ -74,6 +77,9 @@ export const warm = { concurrency: 16, chunk: 100 }
  *   100 ms within which an invalidation is heard.
  */
 export const polling = { pollMillis: 50, waitingPollMillis: 50, lateMillis: 100 }
+
+/** How often one that waits for a lock of another process looks again. */
+export const lockPollMillis = 50
 
 /** So long a stale value stays where another process refreshes it: then that has stored a new one, or this one tries. */
 export const leftToOthersMillis = 250
@@ -100,6 +106,12 @@ export const pendingInvalidations = 10_000
 // ---------------------------------------------------------------------------------------------------------------------
 // bounds of tables
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Markers of tags that a store keeps: one that is forgotten costs a load, and never a stale read. */
+export const markersKept = 100_000
+
+/** Changes that a shared store keeps for those who ask later; who is further behind is told of a gap. */
+export const changesKept = 10_000
 
 /** Tags whose last invalidation memory knows, hard and soft each; what is forgotten is a miss. */
 export const tagEpochs = 10_000

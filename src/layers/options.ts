@@ -62,7 +62,7 @@ export interface MemoryOptions {
   /**
    * refreshes in the background: `concurrency`, `timeout`, `retry`
    *
-   * @default those of `RefreshOptions`
+   * @default each has its own
    */
   readonly refresh?: RefreshOptions | undefined
   /**
