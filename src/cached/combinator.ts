@@ -33,7 +33,7 @@ export interface UntimedKind {
 }
 
 /** @internal */
-export type Outcome<Kind, A, E, K> =
+type Outcome<Kind, A, E, K> =
   & ReadOptions<A, E, K>
   & (Kind extends TimedKind ? TtlOptions<A, E, K>
     : Kind extends MaybeTimedKind ? Omit<TtlOptions<A, E, K>, "ttl"> & Partial<Pick<TtlOptions<A, E, K>, "ttl">>
@@ -50,7 +50,7 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, unknown>, "tag
 }
 
 /** @internal */
-export type FixedOutcome<Kind> =
+type FixedOutcome<Kind> =
   & Fixed
   // named, or the parameter of a `when` would be `any` before the overload for it is tried
   & { readonly when?: undefined }

@@ -16,7 +16,7 @@ export const refuseUnknown = (
 }
 
 /** Throws a `CacheConfigError` for an option that is not what it should be; `of` is who was given it. */
-export type Check<A> = (given: A, of: string) => void
+type Check<A> = (given: A, of: string) => void
 
 /** A check for each option of a type: an option without its check does not compile, nor a check without its option. */
 export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }

@@ -141,7 +141,7 @@ export const replaceInStore = <R>(
  * Asks the store for what the journal holds, inside `orLost`. What it does not acknowledge stays there, is tried again in
  * the background, and until then the store is not believed about it. The caller goes on, unless it is strict.
  */
-export const acknowledged = <A>(
+const acknowledged = <A>(
   tier: StoreTier,
   item: Pending.Item,
   operation: string,

@@ -103,7 +103,7 @@ const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =
   ))
 
 /** An entry in memory that may be served. */
-export const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
+const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }

@@ -23,7 +23,7 @@ export interface Item {
   unsent: boolean
 }
 
-export type Target =
+type Target =
   | { readonly _tag: "Id"; readonly id: string }
   | { readonly _tag: "Tags"; readonly tags: ReadonlyArray<string>; readonly mode: Mode }
   | { readonly _tag: "All" }

@@ -5,7 +5,7 @@ import * as Tracer from "effect/Tracer"
 import { spanLinks } from "../../defaults.ts"
 
 /** What a load is traced by. */
-export interface Traced {
+interface Traced {
   readonly id: string
   readonly refresh: boolean
   /** of the fiber that started the load */
