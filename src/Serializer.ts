@@ -50,15 +50,22 @@ const standard: Port.Serializer = {
  * @since 0.1.0
  */
 export interface Options {
-  /** bytes that a serializer of another name wrote are a miss */
+  /** what it is called; bytes that a serializer of another name wrote are a miss */
   readonly name: string
   /** of files that hold one value, like `".yaml"` */
   readonly extension: string
-  /** default: `application/octet-stream` */
+  /**
+   * the media type of its bytes
+   *
+   * @default `application/octet-stream`
+   */
   readonly contentType?: string | undefined
-  /** a text is written as UTF-8; what it throws makes the value one that cannot be stored. `id`: its entry's */
+  /**
+   * gives the bytes, or a text to be written as UTF-8, of a value that is stored under `id`; what it throws makes the value
+   * one that cannot be stored
+   */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
-  /** what it throws makes the bytes a miss. `id`: that of the entry in which they were found */
+  /** gives the value of bytes that were found under `id`; what it throws makes them a miss */
   readonly decode: (bytes: Uint8Array, id: string) => unknown
 }
 

@@ -160,11 +160,23 @@ const end = (flight: Flight): Effect.Effect<never> =>
  * @since 0.1.0
  */
 export interface Annotations {
-  /** beside those of its key and options */
+  /**
+   * tags beside those of the key and the options
+   *
+   * @default none; of a renewed value: those it has
+   */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** how long it is served, in place of what its strategy says; zero or negative: it is not stored */
+  /**
+   * how long the result is served at most, from the end of the load; zero or negative: it is not stored
+   *
+   * @default the strategy's
+   */
   readonly ttl?: Duration.Input | undefined
-  /** what the origin calls this version of the value (an HTTP `ETag`), for the next load's `previous` */
+  /**
+   * what the origin calls this version of the value (an HTTP `ETag`), for the next load's `previous`
+   *
+   * @default none; of a renewed value: the one it has
+   */
   readonly etag?: string | undefined
 }
 

@@ -70,9 +70,11 @@ export const invalidateMany = (keys: Iterable<AnyKey>): Effect.Effect<void, neve
  */
 export interface InvalidateOptions {
   /**
-   * `"hard"` (by default): it is gone, and no read that starts afterwards sees it. `"soft"`: it is stale, and a strategy
-   * that says so may still serve it: `softTtl` and `failover` where the load fails, `refreshAhead` while it refreshes;
-   * for all others it is as good as gone
+   * `"hard"`: it is gone, and no read that starts afterwards sees it. `"soft"`: it is stale, and a strategy that says so
+   * may still serve it: `softTtl` and `failover` where the load fails, `refreshAhead` while it refreshes; for all others
+   * it is as good as gone
+   *
+   * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined
 }

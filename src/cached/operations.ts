@@ -8,7 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
-import type { Caching, Known, Shape } from "../Caching.ts"
+import type { Caching, Known } from "../Caching.ts"
+import { incrementBy } from "../internal/defaults.ts"
+import type { Cache } from "../internal/engine/cache.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
@@ -50,11 +52,23 @@ export const getOption = <K extends AnyKey>(
  * @since 0.1.0
  */
 export interface SetOptions {
-  /** how long it is served; for ever by default. Zero or negative removes what is there */
+  /**
+   * how long it is served; zero or negative removes what is there
+   *
+   * @default for ever
+   */
   readonly ttl?: Duration.Input | undefined
-  /** by default the key's */
+  /**
+   * tags of the entry
+   *
+   * @default those of the key
+   */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** keep the expiry of what is there, if something is; otherwise a `set` without `ttl` is for ever */
+  /**
+   * keeps the expiry of what is there, if something is
+   *
+   * @default `false`
+   */
   readonly keepTtl?: boolean | undefined
   /** what the origin calls this version of the value, for `Cached.previous` */
   readonly etag?: string | undefined
@@ -67,10 +81,18 @@ export interface SetOptions {
  * @since 0.1.0
  */
 export type SetCondition =
-  | { readonly ifAbsent: true }
-  | { readonly ifPresent: true }
-  /** the `writeId` that `getEntry` has told: nobody has written since */
-  | { readonly ifUnchanged: string }
+  | {
+    /** nothing is there; what has expired or was invalidated is nothing */
+    readonly ifAbsent: true
+  }
+  | {
+    /** something is there, be it stale, `undefined` or a failure */
+    readonly ifPresent: true
+  }
+  | {
+    /** the `writeId` that `getEntry` has told is that of what is there: nobody has written since */
+    readonly ifUnchanged: string
+  }
 
 /**
  * Stores a value in place of what is there, and of what is being loaded at the moment; answers whether it did: `false`
@@ -123,7 +145,7 @@ interface Conditions {
 }
 
 /** What the engine takes for the options of `set`. */
-export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Shape["set"]>[2] => {
+export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Cache["set"]>[2] => {
   refuseUnknown("Cached.set", options, ["ttl", "tags", "keepTtl", "etag", "ifAbsent", "ifPresent", "ifUnchanged"])
   return {
     ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl),
@@ -231,9 +253,17 @@ export const touch = (key: AnyKey, ttl: Duration.Input): Effect.Effect<boolean, 
  * @since 0.1.0
  */
 export interface IncrementOptions {
-  /** a whole number, 1 by default; may be negative. 0 reads the counter, and creates none */
+  /**
+   * what is added: a whole number, may be negative; 0 reads the counter, and creates none
+   *
+   * @default 1
+   */
   readonly by?: number | undefined
-  /** how long the counter lives, from where it is created; for ever by default */
+  /**
+   * how long the counter lives, from where it is created; not prolonged
+   *
+   * @default for ever
+   */
   readonly ttl?: Duration.Input | undefined
 }
 
@@ -259,7 +289,7 @@ export const increment = (
 ): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
     refuseUnknown("Cached.increment", options ?? {}, ["by", "ttl"])
-    const by = options?.by ?? 1
+    const by = options?.by ?? incrementBy
     if (typeof name !== "string" || !Number.isSafeInteger(by)) {
       throw new CacheConfigError({ message: `Cached.increment takes a name and a whole number, not ${String(by)}` })
     }

@@ -43,9 +43,17 @@ export interface TapStoreOptions<R> {
     | undefined
   /** ids, tags and numbers are written with it and read back without: caches of other prefixes never meet them */
   readonly prefix?: string | undefined
-  /** of a payload: a larger one is not written; unlimited by default */
+  /**
+   * of a payload: a larger one is not written
+   *
+   * @default unlimited
+   */
   readonly maxSize?: ByteSize.Input | undefined
-  /** of a payload: a smaller one is not written; 0 by default */
+  /**
+   * of a payload: a smaller one is not written
+   *
+   * @default 0
+   */
   readonly minSize?: ByteSize.Input | undefined
 }
 

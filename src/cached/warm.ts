@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import * as Key from "../CacheKey.ts"
 import type { Any } from "../CacheKey.ts"
+import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import { isMany } from "./combine.ts"
 
@@ -45,9 +46,17 @@ export interface WarmProgress {
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /** so many loads at once, or calls of a function of many; 16 by default */
+  /**
+   * how many loads at once, or calls of a function of many
+   *
+   * @default 16
+   */
   readonly concurrency?: number | undefined
-  /** so many payloads a call, for a function of many; 100 by default */
+  /**
+   * how many payloads a call, for a function of many
+   *
+   * @default 100
+   */
   readonly chunk?: number | undefined
 }
 
@@ -82,8 +91,8 @@ export const warm = <F extends AnyCached>(
   options: WarmOptions = {}
 ): Stream.Stream<WarmProgress, never, ServicesOf<F>> => {
   refuseUnknown("Cached.warm", options, ["concurrency", "chunk"])
-  const concurrency = countOf("concurrency", options.concurrency ?? 16)
-  const chunk = isMany(self) ? countOf("chunk", options.chunk ?? 100) : 1
+  const concurrency = countOf("concurrency", options.concurrency ?? Defaults.warm.concurrency)
+  const chunk = isMany(self) ? countOf("chunk", options.chunk ?? Defaults.warm.chunk) : 1
   return Stream.suspend(() => {
     const all = Array.from(payloads)
     let done = 0

@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type { Stored } from "../CacheEntry.ts"
 import { CacheConfigError, StoreError, type StoreErrorReason } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import { tokenUnsafe } from "../internal/token.ts"
 import { Serializer } from "../Serializer.ts"
@@ -103,7 +104,7 @@ interface Config {
 }
 
 const what = "FilesStore.make"
-const defaultMaxSize = Option.some(ByteSize.gibibytes(1))
+const defaultMaxSize = Option.some(ByteSize.bytes(Defaults.maxSize))
 
 const validate = (options: Options): Config => {
   refuseUnknown(what, options, ["directory", "maxSize"])
@@ -244,9 +245,6 @@ const metadataStems = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
 /** So many writes between two looks at what has expired. */
 const tidyEvery = 64
 
-/** A marker that is forgotten costs a load and never a stale read, so only so many are kept. */
-const markersKept = 100_000
-
 const isCounter = (file: string): boolean => file.startsWith(`${Counters.subfolder}/`)
 
 /** Every so many writes a part of the folder is looked through; when all has been seen, it begins again. */
@@ -257,7 +255,7 @@ const tidying = (folder: Folder.Folder) => {
   const begin = () => {
     rest = [...folder.list(), ...folder.list(Counters.subfolder).map((file) => `${Counters.subfolder}/${file}`)]
       .filter((file) => Name.parse(file)?.isMetadata === true || isCounter(file))
-    for (const file of folder.list("tags").filter(Name.parse).slice(markersKept)) folder.remove(`tags/${file}`)
+    for (const file of folder.list("tags").filter(Name.parse).slice(Defaults.markersKept)) folder.remove(`tags/${file}`)
   }
 
   const tidyEntry = (file: string, now: number) => {

@@ -12,6 +12,7 @@ import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import type { Store } from "../ports/store.ts"
 import { toMillis } from "../Ttl.ts"
@@ -20,21 +21,41 @@ import { dice } from "./SeededScheduler.ts"
 /**
  * What goes wrong; nothing by default. Rates are shares of the operations, 0 to 1.
  *
- * @category models
+ * @category options
  * @since 0.1.0
  */
 export interface Faults {
-  /** fails with reason `Unavailable`, and does nothing */
+  /**
+   * this share of the operations fails with reason `Unavailable`, and does nothing
+   *
+   * @default 0
+   */
   readonly failRate?: number | undefined
-  /** of the writes: does nothing, and answers as if it had */
+  /**
+   * this share of the writes does nothing, and answers as if it had
+   *
+   * @default 0
+   */
   readonly dropRate?: number | undefined
-  /** does what it was asked, and answers later by `late` */
+  /**
+   * this share of the operations is done, and answered later by `late`
+   *
+   * @default 0
+   */
   readonly lateRate?: number | undefined
-  /** 1 second by default, which is past the store budget */
+  /**
+   * how much later; past the store's budget
+   *
+   * @default 1 second
+   */
   readonly late?: Duration.Input | undefined
   /** how long an operation is on its way to the store, or between which two it is drawn */
   readonly delay?: Duration.Input | readonly [least: Duration.Input, most: Duration.Input] | undefined
-  /** what gets to the store gets lost, and what is on its way back */
+  /**
+   * what gets to the store is lost, and so is what is on its way back
+   *
+   * @default `false`
+   */
   readonly silent?: boolean | undefined
 }
 
@@ -45,7 +66,7 @@ export interface Faults {
  * @since 0.1.0
  */
 export interface Options extends Faults {
-  /** a whole number */
+  /** the same seed is the same trouble; a whole number */
   readonly seed: number
 }
 
@@ -183,7 +204,7 @@ const draw = ({ dice, faults }: Self) => {
   return {
     fails: fails < (faults.failRate ?? 0),
     drops: drops < (faults.dropRate ?? 0),
-    lateMillis: late < (faults.lateRate ?? 0) ? faults.late ?? 1000 : 0,
+    lateMillis: late < (faults.lateRate ?? 0) ? faults.late ?? Defaults.testing.lateMillis : 0,
     delayMillis: least + slow * (most - least)
   }
 }

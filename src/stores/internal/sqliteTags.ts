@@ -1,14 +1,12 @@
 /** The tag markers of a database. */
 import type { DatabaseSync } from "node:sqlite"
+import { markersKept } from "../../internal/defaults.ts"
 import { nextVersion } from "../../internal/store/markers.ts"
 import type { SyncTags } from "../../ports/storage.ts"
 import type { Marker, Markers } from "../../ports/store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { toColumn } from "./sqliteColumn.ts"
 import { atomically } from "./sqliteFile.ts"
-
-/** A marker that is forgotten costs a load and never a stale read, so only so many are kept. */
-const markersKept = 100_000
 
 export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
   const select = database.prepare("SELECT version, seq FROM marker WHERE tag = ?")

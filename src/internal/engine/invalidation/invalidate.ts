@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CacheEvent } from "../../../CacheEvent.ts"
+import { chunk } from "../../defaults.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
@@ -49,9 +50,6 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
     })
   )
 
-/** So many ids are one question to the store. */
-const askedAtOnce = 256
-
 /** Answers what was there, as far as the store says. */
 const removeFromStore = (
   tier: StoreTier,
@@ -63,10 +61,10 @@ const removeFromStore = (
   if (first !== undefined && ids.length === 1) {
     return Effect.map(acknowledged(tier, items, "remove", store.remove(first)), (was) => [was === true])
   }
-  const starts = Array.from({ length: Math.ceil(ids.length / askedAtOnce) }, (_, i) => i * askedAtOnce)
+  const starts = Array.from({ length: Math.ceil(ids.length / chunk) }, (_, i) => i * chunk)
   const parts = Effect.forEach(starts, (from) => {
-    const part = ids.slice(from, from + askedAtOnce)
-    const answered = acknowledged(tier, items.slice(from, from + askedAtOnce), "remove", store.removeMany(part))
+    const part = ids.slice(from, from + chunk)
+    const answered = acknowledged(tier, items.slice(from, from + chunk), "remove", store.removeMany(part))
     return Effect.map(answered, (removed) => removed ?? part.map(() => false))
   })
   return Effect.map(parts, (removed) => removed.flat())
@@ -159,7 +157,7 @@ export const replaceInStore = <R>(
  * Asks the store for what the journal holds, inside `orLost`. What it does not acknowledge stays there, is tried again in
  * the background, and until then the store is not believed about it. The caller goes on, unless it is strict.
  */
-export const acknowledged = <A>(
+const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,
   operation: string,

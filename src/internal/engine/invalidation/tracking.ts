@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Change } from "../../../ports/store.ts"
+import { following, polling } from "../../defaults.ts"
 import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
 import * as Memory from "../memory/memory.ts"
@@ -15,9 +16,6 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
 import * as Log from "../telemetry/log.ts"
 import { forgetAll } from "./invalidate.ts"
-
-/** how long what another process did may go unseen, while this one reads */
-const pollMillis = 50
 
 /**
  * Keeps memory from serving what other processes have changed. A store that can be asked for changes is asked every 50 ms;
@@ -36,7 +34,7 @@ export const track = (self: Flights): void => {
   const isAsked = changesUnsafe !== undefined
   tier.untracked = !isAsked
   const timer: Timer = isAsked
-    ? { look: () => poll(self, tier), nextMillis: () => pollMillis }
+    ? { look: () => poll(self, tier), nextMillis: () => polling.pollMillis }
     : { look: () => clearWhenStale(self, tier), nextMillis: () => untilStale(self, tier) }
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
@@ -46,17 +44,13 @@ export const track = (self: Flights): void => {
   if (capabilities.changes && !isAsked) tier.follower = Effect.runForkWith(self.context)(follow(self, tier))
 }
 
-/** Between two tries to listen, at first and at most. */
-const firstPauseMillis = 100
-const longestPauseMillis = 30_000
-
 /** Applies what the store pushes, and listens again when that has ended: what was between was missed. */
 const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
-  let pauseMillis = firstPauseMillis
+  let pauseMillis = following.firstMillis
   let hasListened = false
   const apply = (change: Change): void => {
     if (change._tag !== "Coherent") return applyChange(self, change)
-    pauseMillis = firstPauseMillis
+    pauseMillis = following.firstMillis
     if (tier.untracked) trust(self, tier, hasListened)
     hasListened = true
   }
@@ -67,7 +61,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
     const exit = yield* Effect.exit(listening)
     if (!tier.untracked) distrust(self, tier, exit)
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
-    pauseMillis = Math.min(longestPauseMillis, pauseMillis * 2)
+    pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
   }
 })
 

@@ -18,7 +18,7 @@ export interface MemoryTier extends Telemetry {
 }
 
 /** The memory tier: decoded entries by id, at most `capacity` of them. */
-export interface Memory {
+interface Memory {
   readonly entries: Map<string, Entry>
   readonly policy: Policy
   /** 0 where there is no memory tier */

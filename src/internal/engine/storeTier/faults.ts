@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
+import { onceWarnings } from "../../defaults.ts"
 import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
@@ -48,7 +49,7 @@ const noteCorrupt = (tier: StoreTier, operation: string): void => {
 const warnOnce = (tier: StoreTier, topic: string, message: string, about?: Log.About): void => {
   const { warned } = tier
   if (warned.has(topic)) return
-  if (warned.size >= 1000) warned.clear()
+  if (warned.size >= onceWarnings) warned.clear()
   warned.add(topic)
   Log.warning(tier.front, message, about === undefined ? {} : { about })
 }

@@ -96,7 +96,7 @@ export const validityOf = (
 }
 
 /** What the store is asked for. */
-export interface Asked {
+interface Asked {
   readonly key: Key
   readonly id: string
   /** those that are known before its entry is */

@@ -6,9 +6,6 @@ import { idOf, type Key } from "../../key/ofKey.ts"
 import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
-/** so many in a row, and who waits fails with the last of them */
-export const enoughFailures = 3
-
 /**
  * What a load's typed failure is as a note; none where the key has no error schema, or the failure does not fit it:
  * others cannot be told of it then, and try for themselves.
