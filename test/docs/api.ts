@@ -56,9 +56,20 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
         to.set(name, overload === undefined ? statement : `${overload}\n${statement}`)
       }
     }
-    const exported: Exports = new Map(Array.from(own, ([name, text]) => [name, withHelpers(name, text, helpers)]))
+    const exported: Exports = new Map(
+      Array.from(own, ([name, text]) => [name, [...withHelpers(name, text, helpers), ...renamed(file, text, rest)]])
+    )
     for (const statement of rest) for (const [name, declared] of passedOn(file, statement)) exported.set(name, declared)
     return exported
+  }
+
+  /** the type behind a name that is given to that of another file, as `Lock` is to `Port.Lock` */
+  const renamed = (file: string, text: string, statements: ReadonlyArray<string>): Declared => {
+    const [, namespace, name] = /^export type \w+ = (\w+)\.(\w+);$/m.exec(text) ?? []
+    if (namespace === undefined) return []
+    const imported = new RegExp(`^import (?:type )?\\* as ${namespace} from "(\\..+)";$`)
+    const [source] = statements.flatMap((statement) => imported.exec(statement)?.[1] ?? [])
+    return source === undefined ? [] : read(join(dirname(file), source)).get(name!) ?? []
   }
 
   /** what an `export … from` adds */
