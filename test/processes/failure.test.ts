@@ -246,7 +246,7 @@ const scenes: ReadonlyArray<readonly [what: string, play: (scene: Scene) => Prom
     await sleep(300)
     leader.signal("SIGCONT")
   }],
-  ["it can do nothing else for longer than its lease", ({ leader }) => leader.ask({ do: "block", millis: 3 * lease })],
+  ["it is blocked for longer than its lease", ({ leader }) => leader.ask({ do: "block", millis: 3 * lease })],
   ["it closes its cache", ({ leader }) => leader.ask({ do: "close" })],
   ["another process invalidates what it loads", ({ other }) => other.ask({ do: "invalidate", key: "k" })]
 ]

@@ -38,7 +38,7 @@ export const live = (self: SyncCounters, name: string, now: number): Counter | u
   return counter !== undefined && counter.expiresAt > now ? counter : undefined
 }
 
-export interface Addition {
+interface Addition {
   /** whose counter it is, in an error */
   readonly store: string
   readonly name: string
