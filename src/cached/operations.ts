@@ -12,7 +12,7 @@ import type { Caching, Known } from "../Caching.ts"
 import { incrementBy } from "../internal/defaults.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { checkOptions, type Checks, optional, refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, type ValueOf, withCaching } from "./withCaching.ts"
@@ -144,9 +144,19 @@ interface Conditions {
   readonly ifUnchanged: string
 }
 
+const optionsOfSet = {
+  ttl: true,
+  tags: true,
+  keepTtl: true,
+  etag: true,
+  ifAbsent: true,
+  ifPresent: true,
+  ifUnchanged: true
+} satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
+
 /** What the engine takes for the options of `set`. */
 export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Cache["set"]>[2] => {
-  refuseUnknown("Cached.set", options, ["ttl", "tags", "keepTtl", "etag", "ifAbsent", "ifPresent", "ifUnchanged"])
+  refuseUnknown("Cached.set", options, Object.keys(optionsOfSet))
   return {
     ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl),
     tags: options.tags === undefined ? undefined : tagsOf(options.tags),
@@ -288,13 +298,22 @@ export const increment = (
   options?: IncrementOptions
 ): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
-    refuseUnknown("Cached.increment", options ?? {}, ["by", "ttl"])
-    const by = options?.by ?? incrementBy
-    if (typeof name !== "string" || !Number.isSafeInteger(by)) {
-      throw new CacheConfigError({ message: `Cached.increment takes a name and a whole number, not ${String(by)}` })
-    }
-    return caching.increment(name, by, options?.ttl === undefined ? Infinity : toMillis(options.ttl))
+    const { by = incrementBy, ttl } = options ?? {}
+    checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
+    if (typeof name !== "string") refuseIncrement(by)
+    return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl))
   })
+
+const refuseIncrement = (by: number): never => {
+  throw new CacheConfigError({ message: `Cached.increment takes a name and a whole number, not ${String(by)}` })
+}
+
+const incrementOptions: Checks<IncrementOptions> = {
+  by: optional((by) => {
+    if (!Number.isSafeInteger(by)) refuseIncrement(by)
+  }),
+  ttl: optional((ttl) => void toMillis(ttl))
+}
 
 /**
  * Whether something is stored under a key, a failure included.

@@ -31,6 +31,12 @@ export const checkAll = <O extends object>(of: string, options: O, checks: Check
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of)
 }
 
+/** As `checkAll`, where the list is all that may be given. */
+export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
+  refuseUnknown(of, options, Object.keys(checks))
+  checkAll(of, options, checks)
+}
+
 /** Throws where a required option is missing or of another type. */
 export const requireType = (
   what: string,
