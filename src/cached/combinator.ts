@@ -1,5 +1,5 @@
 /**
- * The type of a combinator: what it makes of an effect, with a key of a class or a string.
+ * The type of a combinator: an effect and a key (of a class, or a string) become a cached effect.
  *
  * @since 0.1.0
  */
@@ -60,8 +60,12 @@ type FixedOutcome<Kind> =
     : {})
 
 /**
- * A combinator that caches an effect, data-first and data-last. With a key its value must be the key's, and it may fail
- * with more than the key's error; with a string the types are the effect's.
+ * A combinator that caches an effect, data-first and data-last.
+ *
+ * **Details**
+ *
+ * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
+ * declares. With a string key, the types are those of the effect.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What the code inside a load may ask and say: the previous value, that it is still right, tags and validators.
+ * Operations for the code inside a load: its previous value, its renewal, and annotations of its result.
  *
  * @since 0.1.0
  */
@@ -18,28 +18,38 @@ import { refuseUnknown } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * The value that a load is to replace.
+ * The value that a load replaces, as {@link previous} gives it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Previous<A> {
   readonly value: A
-  /** what the origin called it, as `annotate` was told */
+  /** the origin's name for this version of the value, as `annotate` or `set` stored it */
   readonly etag: string | undefined
-  /** when it was loaded, or last found to be still right, in epoch milliseconds */
+  /** when it was loaded or last renewed, in epoch milliseconds */
   readonly createdAt: number
 }
 
 /**
- * Inside the load of a key of this class: the value that it is to replace, where there is one within its ttl. For what is
- * past that, was invalidated, or was never there: none. None too where nothing is cached (`CacheLayer.disabled`,
- * `CachePolicy.bypass`, `CachePolicy.disable("get")`), in the load of another class, and in the load of a batch.
+ * Gets the value that the running load of a key class replaces, if there is one within its `ttl`.
  *
- * Use it to ask the origin whether the value is still right (`If-None-Match`, RFC 9110, section 13.1.2), or to load only
- * what has changed since. A store that is asked for it and does not answer within its timeout has none.
+ * **When to use**
  *
- * @example
+ * Use inside a load to ask the origin whether the value is still right (`If-None-Match`, RFC 9110, section 13.1.2), or
+ * to load only what has changed since.
+ *
+ * **Details**
+ *
+ * It is `Option.none()`:
+ *
+ * - where the value has expired, was invalidated or never existed;
+ * - outside of a load, in the load of another class, and in the load of a batch;
+ * - where the cache is not read (`CacheLayer.disabled`, `CachePolicy.bypass`, `CachePolicy.disable("get")`);
+ * - where the store does not answer within its budget.
+ *
+ * **Example** (Adding to the previous value)
+ *
  * ```ts
  * import { Effect, Option, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
@@ -56,7 +66,9 @@ export interface Previous<A> {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["first", "more"]
  * ```
  *
- * @category inside a load
+ * @see {@link notModified} for keeping the previous value
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const previous = <C extends AnyClass>(
@@ -87,16 +99,22 @@ const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry):
 }
 
 /**
- * Inside a load: the value that it was to replace is still right. The load ends here, past all its error handlers, which
- * do not run (finalizers do, as after an interruption); who waits for it gets the value, and the value starts its life
- * again, with a lifetime from the strategy or `annotate`, and with the ETag and the tags that it has.
+ * Ends the load and renews the value that it was to replace.
  *
- * What has been invalidated or set meanwhile stays so: then the value goes to those who wait, and is not stored.
+ * **Details**
  *
- * It dies with `CacheConfigError` where there is no value to keep: outside of a load, after its end, in the load of a
- * batch, and where `previous` says none. A value that `previous` has told, in this load, can always be kept.
+ * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
+ * - Its callers get the value. The value starts a new lifetime, from the strategy or `annotate`, and keeps its ETag and
+ *   its tags.
+ * - If the key was invalidated or set meanwhile, the callers get the value and it is not stored.
  *
- * @example
+ * **Gotchas**
+ *
+ * It dies with `CacheConfigError` where there is no value to renew: outside of a load, after its end, in the load of a
+ * batch, and where {@link previous} gives none. A value that `previous` gave in this load can always be renewed.
+ *
+ * **Example** (Answering a 304)
+ *
  * ```ts
  * import { Effect, Option, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
@@ -120,7 +138,9 @@ const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry):
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "Hello"
  * ```
  *
- * @category inside a load
+ * @see {@link previous} for the value and its ETag
+ *
+ * @category completion
  * @since 0.1.0
  */
 export const notModified: Effect.Effect<never> = Effect.flatMap(Loading, (flight) => {
@@ -154,16 +174,16 @@ const end = (flight: Flight): Effect.Effect<never> =>
   })
 
 /**
- * What a load says of its result.
+ * Options for {@link annotate}.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Annotations {
   /**
-   * tags beside those of the key and the options
+   * tags beside those of the key and of the options
    *
-   * @default none; of a renewed value: those it has
+   * @default none; a renewed value keeps its tags
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
@@ -173,22 +193,28 @@ export interface Annotations {
    */
   readonly ttl?: Duration.Input | undefined
   /**
-   * what the origin calls this version of the value (an HTTP `ETag`), for the next load's `previous`
+   * the origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load
    *
-   * @default none; of a renewed value: the one it has
+   * @default none; a renewed value keeps its own
    */
   readonly etag?: string | undefined
 }
 
 /**
- * Inside a load: says of its result what only the load knows. Of several calls the last one counts, for each of the
- * three. Outside of a load, after its end, and in that of a batch, it says nothing.
+ * Sets tags, `ttl` and ETag of a result from inside its load.
  *
- * `ttl` counts from the end of the load, as every ttl. It takes the place of the strategy's `ttl`, whichever is longer,
- * for what the strategy stores at all; `softTtl`, `refreshAfter` and `idle` stay, up to the new end. What is wrong with
- * an option throws a `CacheConfigError`.
+ * **Details**
  *
- * @example
+ * - Of several calls the last one counts, for each option by itself.
+ * - `ttl` takes the place of the strategy's `ttl`, be it shorter or longer. `softTtl`, `refreshAfter` and `idle` stay,
+ *   up to the new end. A result that the strategy does not store stays out of the cache.
+ *
+ * **Gotchas**
+ *
+ * It does nothing outside of a load, after its end, and in the load of a batch.
+ *
+ * **Example** (Tagging by what was loaded)
+ *
  * ```ts
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
@@ -203,7 +229,7 @@ export interface Annotations {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
- * @category inside a load
+ * @category annotations
  * @since 0.1.0
  */
 export const annotate = (annotations: Annotations): Effect.Effect<void> => {

@@ -1,5 +1,5 @@
 /**
- * Caching a `RequestResolver`: each request by its own key.
+ * A cached `RequestResolver`: each request is a key.
  *
  * @since 0.1.0
  */
@@ -25,8 +25,11 @@ type SuccessOf<K> = K extends CacheKey<infer A, any, any> ? A : never
 type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
 
 /**
- * What `Cached.resolver` takes: the strategy, and the options of all reads without `timeout`, for which the type of a
- * request has no room (`Effect.timeout` around the request does it).
+ * Options for `Cached.resolver`: a strategy, and the options of all reads but `timeout`.
+ *
+ * **Details**
+ *
+ * The type of a request has no room for a `LoadTimeout`. Put `Effect.timeout` around the request.
  *
  * @category options
  * @since 0.1.0
@@ -40,16 +43,23 @@ export type ResolverOptions<K> =
   }
 
 /**
- * Caches what a `RequestResolver` resolves: a key is a request, so the resolver of keys is the origin of their results.
- * What is cached is answered, and only what is missing reaches the resolver, each key once, also across batches; with
- * the strategies that serve stale values a failed refresh keeps the old one, key by key.
+ * Creates a caching `RequestResolver` from one whose requests are keys.
  *
- * It is an effect that asks for the cache and gives one resolver for each: pass it to `Effect.request` as it is, or run
- * it and pass what it gives. What the resolver leaves unanswered is a defect of that request alone; the resolver's own
- * `batchN`, `grouped` and delay hold for what reaches it.
+ * **Details**
  *
- * Requests made together are read together. Those made in the loads of different cached effects are read apart, but may
- * still reach the resolver in one batch.
+ * - Cached results are answered at once. Missing ones reach the resolver, each key once, also across batches.
+ * - It is an effect that needs the cache and gives one resolver for each cache. Pass it to `Effect.request` as it is,
+ *   or run it and pass its result.
+ * - Requests made together are read together. Requests made in the loads of different cached effects are read apart,
+ *   and may still reach the resolver in one batch. `batchN`, `grouped` and the delay of the resolver apply to what
+ *   reaches it.
+ * - With a strategy that serves stale values, a failed refresh keeps the old value of its key.
+ *
+ * **Gotchas**
+ *
+ * A request that the resolver leaves unanswered is a defect of that request alone.
+ *
+ * **Example** (Resolving only what is missing)
  *
  * ```ts
  * import { Effect, Exit, RequestResolver, Schema } from "effect"
@@ -78,7 +88,9 @@ export type ResolverOptions<K> =
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2], [3]]
  * ```
  *
- * @category bulk
+ * @see `Cached.many` for an origin that is a function
+ *
+ * @category caching
  * @since 0.1.0
  */
 export const resolver = <K extends Requested>(
