@@ -94,7 +94,7 @@ export interface KeyClass<
     & CacheKey<S["Type"], E["Type"], CodecServices<S, E>>
     & Persistable.Persistable<S, E>
     & Request.Request<S["Type"], E["Type"], CodecServices<S, E>>
-  /** the type of what the constructor takes; it exists for the compiler alone */
+  /** the type of what the constructor takes; it exists only for the compiler */
   readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
   /** the name of the class */
   readonly keyName: Name
@@ -284,7 +284,10 @@ export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction
   const sources = functions.map((fn) => {
     const source = Function.prototype.toString.call(fn)
     if (/\{\s*\[native code\]\s*\}$/.test(source)) {
-      throw new CacheConfigError({ message: `CacheKey.codeOf: the function "${fn.name}" has no source text` })
+      throw new CacheConfigError({
+        message:
+          `The function "${fn.name}" has no source text: pass CacheKey.codeOf one that is neither built-in nor bound`
+      })
     }
     return source
   })

@@ -254,7 +254,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
   const unknown = names.find((name) => !operations.has(name))
   if (unknown !== undefined) {
     throw new CacheConfigError({
-      message: `There is no operation "${unknown}" to disable, only ${Array.from(operations).join(", ")}`
+      message: `CachePolicy.disable has no operation "${unknown}": it knows ${Array.from(operations).join(", ")}`
     })
   }
   const get = names.includes("get")

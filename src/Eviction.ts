@@ -166,7 +166,7 @@ export const leastRecentlyUpdated: Eviction = {
 // internals
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Nodes in an order, in a ring around a sentinel: so the first and the last are no special cases. */
+/** Nodes in an order, in a ring around a sentinel, so that the first and the last are no special cases. */
 interface Ring {
   readonly append: (node: Node) => void
   readonly remove: (node: Node) => void
@@ -213,7 +213,7 @@ const makeRing = (): Ring => {
   }
 }
 
-/** Evicts what stands in the ring the longest. */
+/** Evicts the first node of the ring. */
 const byAge = (ring: Ring): Policy => ({
   added: ring.append,
   read: () => {},

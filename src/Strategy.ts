@@ -262,8 +262,8 @@ export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
 }
 
 /**
- * The part of a strategy that combinators share: how to decide, how to read the options, which there are. It is
- * `this`-free but for its options, so that a combinator's effect can be its own strategy.
+ * The part of a strategy that all its combinators share: how to decide, and which options there are. Its functions get
+ * the options as an argument, so that a combinator's effect can be its own strategy.
  *
  * @internal
  */
@@ -272,19 +272,19 @@ export interface Kind<O> {
   readonly options: ReadonlySet<string>
   readonly retryAfter: Duration.Input | undefined
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** the decision rests on nothing but the entry's deadlines: no dice, and no clock where it has none */
+  /** it decides by the deadlines of the entry alone: without random numbers, and without the clock if there is no deadline */
   readonly deadlinesOnly: boolean
-  /** it serves whatever is before both deadlines: then a hit need not ask */
+  /** it serves every entry before both deadlines, so a hit need not ask it */
   readonly servesFresh: boolean
   readonly lifetime: (options: O, ttl: number) => Lifetime
   readonly ttl: (options: O) => unknown
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
-  /** a load that fails is answered with what is stored: the combinator takes `fallbackWhen` */
+  /** a failed load is answered with what is stored, and the combinator has the option `fallbackWhen` */
   readonly fallsBack: boolean
 }
 
-/** the options of all strategies */
+/** The options of all strategies. */
 interface AnyOptions {
   readonly ttl?: Duration.Input | Of<any, any, any, Duration.Input> | undefined
   readonly when?: Of<any, any, any, boolean> | undefined
@@ -345,16 +345,16 @@ export const kinds = {
       return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
     }
   }),
-  // reads move `expiresAt`; what they cannot move it past is in `softExpiresAt`
+  // reads move `expiresAt`, up to `softExpiresAt`
   sliding: kind("sliding", ["idle"], {
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: (options) => options.ttl ?? Infinity,
     lifetime: (options, ttl) => {
       const idle = toMillis(options.idle!, "idle")
-      if (idle <= 0) throw new CacheConfigError({ message: `idle is longer than nothing, not ${idle} ms` })
+      if (idle <= 0) throw new CacheConfigError({ message: `idle cannot be ${idle} ms: pass a duration above zero` })
       return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
     },
-    // never nearer: somebody else may have given it a longer life
+    // never nearer: `Cached.touch` may have given it a longer life
     touch: (options, entry, now) =>
       Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
   }),
@@ -384,15 +384,17 @@ export const kinds = {
 
 const within = (name: string, soft: Duration.Input, options: AnyOptions, ttl: number): number => {
   const millis = toMillis(soft, name)
-  // where both are fixed a soft deadline behind the hard one is a mistake; where ttl is computed it only is not reached
+  // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
   if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
-    throw new CacheConfigError({ message: `${name} (${millis} ms) is longer than ttl (${ttl} ms)` })
+    throw new CacheConfigError({
+      message: `${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`
+    })
   }
   return Math.min(millis, ttl)
 }
 
 /**
- * How long to keep what a load brought. Throws where an option is no duration, or the user's function throws.
+ * How long to keep the outcome of a load. Throws if an option is no duration, or if the user's function throws.
  *
  * @internal
  */
@@ -409,23 +411,25 @@ export const lifetimeOf = (
 }
 
 /**
- * Throws a `CacheConfigError` for what can be seen to be wrong before a load has run.
+ * Throws a `CacheConfigError` for every mistake that shows before a load has run.
  *
  * @internal
  */
 export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = kind.options): void => {
   if (typeof options !== "object" || options === null) {
-    throw new CacheConfigError({ message: `${kind.name} needs an object of options` })
+    throw new CacheConfigError({ message: `${kind.name} got no options: pass an object` })
   }
   refuseUnknown(kind.name, options, known)
   if (options.jitter !== undefined && !(options.jitter >= 0 && options.jitter <= 1)) {
-    throw new CacheConfigError({ message: `jitter is a share from 0 to 1, not ${options.jitter}` })
+    throw new CacheConfigError({ message: `jitter cannot be ${options.jitter}: pass a share from 0 to 1` })
   }
   if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
-    throw new CacheConfigError({ message: `beta is a number above 0, not ${options.beta}` })
+    throw new CacheConfigError({ message: `beta cannot be ${options.beta}: pass a number above 0` })
   }
   if (options.when !== undefined && typeof options.when !== "function") {
-    throw new CacheConfigError({ message: `when of ${kind.name} is a function` })
+    throw new CacheConfigError({
+      message: `when of ${kind.name} is no function: pass one from outcome and key to true or false`
+    })
   }
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
@@ -434,12 +438,14 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
 
 const validateHits = ({ hits, refreshAfter }: MaxHitsOptions<unknown, unknown, unknown>): void => {
   if (!(Number.isInteger(hits) && hits >= 1)) {
-    throw new CacheConfigError({ message: `hits is a whole number of at least 1, not ${hits}` })
+    throw new CacheConfigError({ message: `hits cannot be ${hits}: pass a whole number of at least 1` })
   }
   if (refreshAfter === undefined) return
   if (!(Number.isInteger(refreshAfter) && refreshAfter >= 1 && refreshAfter <= hits)) {
     throw new CacheConfigError({
-      message: `refreshAfter of maxHits is a number of reads from 1 to its hits (${hits}), not ${String(refreshAfter)}`
+      message: `refreshAfter of maxHits cannot be ${
+        String(refreshAfter)
+      }: pass a number of reads from 1 to hits (${hits})`
     })
   }
 }
@@ -455,7 +461,7 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
     decide: (entry, now, random) => kind.decide(options, entry, now, random),
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
-  // not enumerable: who makes a strategy of their own from this one decides otherwise
+  // not enumerable, so that a strategy made by spreading this one does not get it
   return Object.defineProperty(strategy, servesFresh, { value: kind.servesFresh })
 }
 

@@ -69,9 +69,9 @@ const notADuration = (text: string): never => {
   })
 }
 
-// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression; the same few strings come again and again
+// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression; programs use few different strings
 const parsed = new Map<string, number>()
-// a strategy that lets reads move a deadline asks on every hit, mostly about the same one
+// with a strategy whose reads move a deadline every hit asks, mostly about the same duration
 let lastText: string | undefined
 let lastMillis = 0
 
@@ -114,15 +114,15 @@ const remembered = (input: Duration.Input & string, what: string): number => {
   return millis
 }
 
+const advice = `Write it like "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+
 const convert = (input: Duration.Input, what: string): number => {
-  if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN` })
+  if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN. ${advice}` })
   try {
     return Duration.toMillis(Duration.fromInputUnsafe(input))
   } catch {
     throw new CacheConfigError({
-      message: `${what} is not a duration: ${
-        typeof input === "string" ? `"${input}"` : typeof input
-      }. Write it like "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+      message: `${what} is not a duration: ${typeof input === "string" ? `"${input}"` : typeof input}. ${advice}`
     })
   }
 }

@@ -207,9 +207,11 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
     if (typeof payloads !== "object" || payloads === null || !(Symbol.iterator in payloads)) {
-      throw new CacheConfigError({ message: `Many "${keyClass.keyName}" takes a list of payloads` })
+      throw new CacheConfigError({
+        message: `The function of many "${keyClass.keyName}" got no list of payloads: for one payload pass [payload]`
+      })
     }
-    // as an array it is gone through several times as fast
+    // iterating over an array is several times as fast
     return readMany(Array.isArray(payloads) ? payloads.map(keyOf) : Array.from(payloads, keyOf))
   }
   Combine.markMany(call)

@@ -14,7 +14,7 @@ import type { Given, ReadOptions, StoreOptions, Timeout, TimeoutError, TtlOption
 export type KeyOf<A, E, KR, K> = { readonly key: K & CacheKey<A, E, KR> }
 
 /**
- * by the kind of a combinator's own options: fixed ones, those that depend on the outcome, and the rest
+ * Kinds of combinators: those that require `ttl`, those that may have it, and those without.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ type Outcome<Kind, A, E, K> =
     : StoreOptions<A, E, K>)
 
 /**
- * The options without their functions: the parameters of those would be `any` before the overload for them is tried.
+ * The options without their functions: the parameters of functions would be `any` before the overload for them is tried.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, unknown>, "tag
 /** @internal */
 type FixedOutcome<Kind> =
   & Fixed
-  // named, or the parameter of a `when` would be `any` before the overload for it is tried
+  // without it the parameter of a `when` would be `any` before the overload for it is tried
   & { readonly when?: undefined }
   & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Duration.Input }
     : Kind extends MaybeTimedKind

@@ -75,11 +75,13 @@ export const previous = <C extends AnyClass>(
   keyClass: C
 ): Effect.Effect<Option.Option<Previous<Success<InstanceType<C>>>>> => {
   if (typeof keyClass?.keyName !== "string") {
-    throw new CacheConfigError({ message: "Cached.previous takes the class of the key that is loaded" })
+    throw new CacheConfigError({
+      message: "Cached.previous got no key class: pass the class of the key that is being loaded"
+    })
   }
   return Effect.flatMap(Loading, (flight) => {
     if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
-    // what its codecs need is in the load's context: it is where the flight was started
+    // the context of the load has the services of the codecs: the flight was started with them
     return Effect.map(
       previousOf(flight) as Effect.Effect<Entry | undefined>,
       (entry) =>
@@ -92,7 +94,7 @@ export const previous = <C extends AnyClass>(
   })
 }
 
-/** for a load as for any caller: its own copy, where the reader has asked for copies */
+/** A load gets a copy, as any caller, if its reader asked for copies. */
 const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
   return copy === undefined ? value : copyOf<unknown>(copy, key)(value)
@@ -144,30 +146,34 @@ const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry):
  * @since 0.1.0
  */
 export const notModified: Effect.Effect<never> = Effect.flatMap(Loading, (flight) => {
-  if (flight === undefined) return nothingToKeep("it was called outside of a load, or in that of a batch")
+  if (flight === undefined) {
+    return nothingToRenew("it runs outside of a load, or in the load of a batch. Use it in the load of a single key")
+  }
   if (flight.renewed) return end(flight)
-  if (flight.ended) return nothingToKeep(`the load of "${flight.id}" has ended`)
+  if (flight.ended) return nothingToRenew(`the load of "${flight.id}" has ended. Use it before the load ends`)
   return Effect.flatMap(previousOf(flight) as Effect.Effect<Entry | undefined>, (entry) => {
-    if (entry === undefined) return nothingToKeep(`there is none for "${flight.id}": ask Cached.previous first`)
+    if (entry === undefined) {
+      return nothingToRenew(`no value that may be served is stored for "${flight.id}". Ask Cached.previous first`)
+    }
     flight.renewed = true
-    // as good as loaded: it is stored also when the last who waits leaves
+    // it counts as loaded: it is stored even if the last caller leaves now
     flight.pinned = true
     return end(flight)
   })
 })
 
-const nothingToKeep = (why: string): Effect.Effect<never> =>
+const nothingToRenew = (why: string): Effect.Effect<never> =>
   Effect.die(
-    new CacheConfigError({ message: `Cached.notModified keeps the value that a load was to replace, and ${why}` })
+    new CacheConfigError({ message: `Cached.notModified has no value to renew: ${why}` })
   )
 
 /**
- * Interrupts the load, and what of it runs in a fiber of its own: no other end is past every handler. Where it may not
- * be interrupted here, it is as soon as it may.
+ * Interrupts the load, and the fiber of this call where it is another one: only an interruption gets past every handler.
+ * In an uninterruptible region it takes effect at its end.
  */
 const end = (flight: Flight): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // its fiber, once the load has ended, is busy with what comes of it
+    // after the end of the load its fiber completes the flight
     if (!flight.ended) flight.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
@@ -234,16 +240,16 @@ export interface Annotations {
  */
 export const annotate = (annotations: Annotations): Effect.Effect<void> => {
   if (typeof annotations !== "object" || annotations === null) {
-    throw new CacheConfigError({ message: "Cached.annotate takes an object of tags, ttl and etag" })
+    throw new CacheConfigError({ message: "Cached.annotate got no options: pass an object with tags, ttl or etag" })
   }
   refuseUnknown("Cached.annotate", annotations, ["tags", "ttl", "etag"])
   const { etag, tags, ttl } = annotations
   if (ttl !== undefined) toMillis(ttl)
   if (tags !== undefined && !(Array.isArray(tags) && tags.every((tag) => typeof tag === "string"))) {
-    throw new CacheConfigError({ message: "The tags of Cached.annotate are a list of strings" })
+    throw new CacheConfigError({ message: "The tags of Cached.annotate cannot be used: pass a list of strings" })
   }
   if (etag !== undefined && typeof etag !== "string") {
-    throw new CacheConfigError({ message: `The etag of Cached.annotate is a string, not a ${typeof etag}` })
+    throw new CacheConfigError({ message: `The etag of Cached.annotate is a ${typeof etag}: pass a string` })
   }
   const given: Flight["annotations"] = {
     ...tags === undefined ? {} : { tags: tags.map(escapeTag) },

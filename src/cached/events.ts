@@ -50,7 +50,7 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = Stream.callback
   (queue) =>
     Effect.acquireRelease(
       Effect.map(Caching, (caching) => cacheOf(caching).listen((event) => void Queue.offerUnsafe(queue, event))),
-      (deafen) => Effect.sync(deafen)
+      (unsubscribe) => Effect.sync(unsubscribe)
     ),
   { bufferSize: waitingEvents, strategy: "sliding" }
 )
@@ -104,9 +104,9 @@ export const onRemoval = <E, R>(
     )
     yield* Effect.acquireRelease(
       Effect.sync(() => caching.onRemoval((removal) => void Queue.offerUnsafe(queue, removal))),
-      (deafen) =>
+      (unsubscribe) =>
         Effect.suspend(() => {
-          deafen()
+          unsubscribe()
           Queue.endUnsafe(queue)
           return Fiber.await(worker)
         })

@@ -139,7 +139,7 @@ export const recursive = <C extends AnyClass, R = never, T extends Given = undef
   return self as never
 }
 
-// the types are the callers': in here a key class is something to construct keys with
+// the callers have the types: in here a key class only constructs keys
 const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
   Combine.validateFn(keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)

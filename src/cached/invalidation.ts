@@ -118,7 +118,7 @@ export interface InvalidateOptions {
  * @since 0.1.0
  */
 export const invalidateTag: {
-  // of its own: `Effect.forEach(tags, Cached.invalidateTag)` gives it an index too
+  // an overload of its own, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
@@ -127,7 +127,7 @@ export const invalidateTag: {
 const invalidateTags = (tags: ReadonlyArray<string>): Effect.Effect<void, never, Caching> =>
   invalidateStored(() => tagsOf(tags), undefined)
 
-/** by tags as they are stored */
+/** Invalidates by tags as they are stored. */
 const invalidateStored = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
@@ -137,7 +137,9 @@ const invalidateStored = (
     refuseUnknown("The invalidation of tags", options, ["mode"])
     const mode = options.mode ?? "hard"
     if (mode !== "hard" && mode !== "soft") {
-      throw new CacheConfigError({ message: `mode is "hard" or "soft", not "${String(mode)}"` })
+      throw new CacheConfigError({
+        message: `The mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`
+      })
     }
     const stored = tags()
     return policy.disabled.has("invalidate") ? Effect.void : caching.invalidateTags(stored, mode)
@@ -146,7 +148,7 @@ const invalidateStored = (
 const infoOf = (what: string, keyClass: AnyClass): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info
-  throw new CacheConfigError({ message: `${what} takes a CacheKey class` })
+  throw new CacheConfigError({ message: `${what} got no key class: pass a class made with CacheKey.Class` })
 }
 
 /**
@@ -239,7 +241,9 @@ export const invalidateWhere = <C extends AnyClass>(
 ): Effect.Effect<void, never, Caching> =>
   invalidateStored(() => {
     if (typeof where !== "object" || where === null) {
-      throw new CacheConfigError({ message: "Cached.invalidateWhere takes the values of an index's fields" })
+      throw new CacheConfigError({
+        message: "Cached.invalidateWhere got no fields: pass an object with the values of all fields of one index"
+      })
     }
     return [infoOf("Cached.invalidateWhere", keyClass).indexTagOf(where as { readonly [field: string]: unknown })]
   }, options)
@@ -282,7 +286,7 @@ export const invalidateWhere = <C extends AnyClass>(
  */
 export const invalidateMatching = (pattern: string): Stream.Stream<Progress, StoreError, Caching> => {
   if (typeof pattern !== "string" || pattern === "") {
-    throw new CacheConfigError({ message: "Cached.invalidateMatching takes a pattern, like \"user:*\"" })
+    throw new CacheConfigError({ message: "Cached.invalidateMatching got no pattern: pass one like \"user:*\"" })
   }
   const glob = Glob.make(pattern)
   return Stream.unwrap(
@@ -367,7 +371,7 @@ export const invalidateAfter: {
   self: Effect.Effect<A, E, R>,
   targets: Targets | ((exit: Exit.Success<A>) => Targets)
 ): Effect.Effect<A, E, R | Caching> =>
-  // what has happened is followed by its invalidation, whoever is interrupted then
+  // an interruption after the success of the effect must not skip the invalidation
   Effect.uninterruptibleMask((restore) =>
     Effect.tap(restore(self), (value) => {
       const given = typeof targets === "function" ? targets(Exit.succeed(value) as Exit.Success<A>) : targets

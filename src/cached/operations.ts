@@ -148,7 +148,7 @@ export const set: {
   value: ValueOf<K>,
   options?: SetOptions & Partial<Conditions>
 ): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  // only a condition lets a store's failure through, and then the type says so
+  // a store fails the caller only under a condition, and then the type has the error
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
@@ -161,7 +161,7 @@ interface Conditions {
   readonly ifUnchanged: string
 }
 
-/** What the engine takes for the options of `set`. */
+/** The options of `set` as the engine takes them. */
 export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Cache["set"]>[2] => {
   refuseUnknown("Cached.set", options, ["ttl", "tags", "keepTtl", "etag", "ifAbsent", "ifPresent", "ifUnchanged"])
   return {
@@ -175,14 +175,16 @@ export const setOptions = (options: SetOptions & Partial<Conditions>): Parameter
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
-  // what is only meant as a condition must not become none
+  // a condition that is wrong must not become no condition
   if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
-    throw new CacheConfigError({ message: "Cached.set: ifAbsent and ifPresent are true, or left out" })
+    throw new CacheConfigError({
+      message: "The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out"
+    })
   }
   if (typeof ifUnchanged !== "string" && "ifUnchanged" in options) {
     throw new CacheConfigError({
       message:
-        "Cached.set: ifUnchanged is the writeId that Cached.getEntry has told; where it finds nothing, use ifAbsent"
+        "The ifUnchanged of Cached.set is no writeId: pass that of Cached.getEntry, or ifAbsent where it finds nothing"
     })
   }
   const conditions: Array<StoreCondition> = []
@@ -190,7 +192,9 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
   if (ifPresent) conditions.push({ _tag: "IfPresent" })
   if (ifUnchanged !== undefined) conditions.push({ _tag: "IfUnchanged", writeId: ifUnchanged })
   if (conditions.length <= 1) return conditions[0]
-  throw new CacheConfigError({ message: "Cached.set takes one condition: ifAbsent, ifPresent or ifUnchanged" })
+  throw new CacheConfigError({
+    message: "Cached.set got several conditions: pass one of ifAbsent, ifPresent and ifUnchanged"
+  })
 }
 
 /**
@@ -330,7 +334,9 @@ export const increment = (
     refuseUnknown("Cached.increment", options ?? {}, ["by", "ttl"])
     const by = options?.by ?? incrementBy
     if (typeof name !== "string" || !Number.isSafeInteger(by)) {
-      throw new CacheConfigError({ message: `Cached.increment takes a name and a whole number, not ${String(by)}` })
+      throw new CacheConfigError({
+        message: `Cached.increment cannot add ${String(by)}: pass a string as the name, and a safe integer as by`
+      })
     }
     return caching.increment(name, by, options?.ttl === undefined ? Infinity : toMillis(options.ttl))
   })

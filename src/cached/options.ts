@@ -97,7 +97,7 @@ export type TimeoutError<T> = T extends undefined ? never : LoadTimeout
 export type Given = Duration.Input | undefined
 
 /**
- * The options of a read without its types: those are the user's, and checked where options are given.
+ * The options of a read without the user's types, which are checked where options are given.
  *
  * @internal
  */
@@ -106,7 +106,7 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions & Time
 const duration = (name: string) => optional((given: Duration.Input) => void toMillis(given, name))
 
 /**
- * How the options of every read are checked.
+ * The checks of the options of every read.
  *
  * @internal
  */
@@ -114,7 +114,9 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
   tags: optional((tags, of) => {
     if (typeof tags === "function") return
     if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
-      throw new CacheConfigError({ message: `The tags of ${of} are a list of strings, or a function that gives one` })
+      throw new CacheConfigError({
+        message: `The tags of ${of} cannot be used: pass a list of strings, or a function that gives one`
+      })
     }
   }),
   timeout: duration("timeout"),
@@ -122,31 +124,37 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
   lease: optional((lease, of) => {
     // the layer's option of that name is a duration
     if (typeof lease === "boolean") return
-    throw new CacheConfigError({ message: `lease of ${of} is true or false; how long it is says the layer` })
+    throw new CacheConfigError({
+      message: `The lease of ${of} cannot be used: pass true or false; its length is an option of the layer`
+    })
   }),
   softTimeout: duration("softTimeout"),
   copy: optional((copy, of) => {
     if (copy === "structured" || typeof copy === "function") return
-    throw new CacheConfigError({ message: `copy of ${of} is "structured", or a function that copies a value` })
+    throw new CacheConfigError({
+      message: `The copy of ${of} cannot be used: pass "structured", or a function that copies a value`
+    })
   }),
   memoryTtl: duration("memoryTtl"),
   minLoad: duration("minLoad")
 }
 
 /**
- * How those of a strategy that falls back are checked.
+ * The checks of the options of strategies that fall back.
  *
  * @internal
  */
 export const fallbackOptions: Checks<FallbackOptions> = {
   fallbackWhen: optional((fallbackWhen, of) => {
     if (typeof fallbackWhen === "function") return
-    throw new CacheConfigError({ message: `fallbackWhen of ${of} is a function` })
+    throw new CacheConfigError({
+      message: `The fallbackWhen of ${of} is no function: pass one from a Cause to true or false`
+    })
   })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// of the strategies
+// options of the strategies
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**

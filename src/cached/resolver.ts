@@ -18,7 +18,7 @@ import * as Combine from "./combine.ts"
 import type { FallbackOptions, ReadOptions } from "./options.ts"
 import { checked } from "./withCaching.ts"
 
-/** an instance of a key class, which is a request of its result */
+/** An instance of a key class, which is also a request for its result. */
 type Requested = Any & Request.Any
 
 type SuccessOf<K> = K extends CacheKey<infer A, any, any> ? A : never
@@ -38,7 +38,7 @@ export type ResolverOptions<K> =
   & FallbackOptions
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
   & {
-    /** when to load again, and what to serve meanwhile */
+    /** decides when to load again, and what to serve meanwhile */
     readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
   }
 
@@ -98,17 +98,19 @@ export const resolver = <K extends Requested>(
   options: ResolverOptions<K>
 ): Effect.Effect<RequestResolver.RequestResolver<K>, never, Caching> => {
   if (!RequestResolver.isRequestResolver(self)) {
-    throw new CacheConfigError({ message: "Cached.resolver takes a RequestResolver of key classes" })
+    throw new CacheConfigError({
+      message: "Cached.resolver got no RequestResolver: pass one whose requests are instances of CacheKey classes"
+    })
   }
   Combine.validateResolver(options as never)
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
   const readMany = Combine.callMany({
     ...options,
-    // each by itself: it is for the resolver to say what is a batch
+    // each by itself: the resolver decides what is a batch
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
     isApart: true
   } as Combine.ManyOptions)
-  // one for each cache: requests of different resolvers are never made together
+  // one a cache: Effect collects the requests of one resolver
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
   const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
     RequestResolver.make<K>((entries) =>
@@ -133,7 +135,7 @@ interface Group<K> {
   readonly entries: Array<Request.Entry<K>>
 }
 
-/** Those who read under one policy, as a part of the same load, or of none: a load must know what it waits for. */
+/** Groups requests by policy and by the load that makes them: a load must know what it waits for. */
 const groupsOf = <K>(entries: ReadonlyArray<Request.Entry<K>>): ReadonlyArray<Group<K>> => {
   const groups = new Map<Flight | undefined, Map<Policy.Policy, Group<K>>>()
   for (const entry of entries) {
@@ -149,7 +151,7 @@ const groupsOf = <K>(entries: ReadonlyArray<Request.Entry<K>>): ReadonlyArray<Gr
   return Array.from(groups.values()).flatMap((ofLoad) => Array.from(ofLoad.values()))
 }
 
-/** Answers all of them, whatever happens. */
+/** Answers all requests of a group, whatever happens. */
 const readGroup = <K extends Requested>(
   readMany: ReturnType<typeof Combine.callMany>,
   caching: Caching["Service"],

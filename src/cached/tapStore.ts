@@ -132,34 +132,37 @@ export const tapStore = <R = never>(
 const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.Context<R>) => Store => {
   refuseUnknown("Cached.tapStore", options, ["around", "prefix", "maxSize", "minSize"])
   const { around, prefix } = options
-  refuseUnless("around is a function", around === undefined || typeof around === "function")
   refuseUnless(
-    "prefix is a text that is not empty",
+    "around is no function: pass one from a call and its effect to an effect",
+    around === undefined || typeof around === "function"
+  )
+  refuseUnless(
+    "prefix is no text, or an empty one: pass one like \"app:\"",
     prefix === undefined || (typeof prefix === "string" && prefix !== "")
   )
   const minBytes = bytes("minSize", options.minSize, 0)
   const maxBytes = bytes("maxSize", options.maxSize, Infinity)
-  refuseUnless("maxSize is at least minSize and above zero", maxBytes >= minBytes && maxBytes > 0)
+  refuseUnless("maxSize is zero, or below minSize: pass a larger one", maxBytes >= minBytes && maxBytes > 0)
   return (store, context) => {
     const own = prefix === undefined ? store : Tapped.part(store, prefix)
     const fitting = minBytes === 0 && maxBytes === Infinity ? own : Tapped.sized(own, minBytes, maxBytes)
-    return around === undefined ? fitting : Tapped.tapped(fitting, watch(store.name, around, context))
+    return around === undefined ? fitting : Tapped.tapped(fitting, runAround(store.name, around, context))
   }
 }
 
-const refuseUnless = (rule: string, holds: boolean): void => {
-  if (!holds) throw new CacheConfigError({ message: `Cached.tapStore: ${rule}` })
+const refuseUnless = (complaint: string, holds: boolean): void => {
+  if (!holds) throw new CacheConfigError({ message: `Cached.tapStore: ${complaint}` })
 }
 
 const bytes = (name: string, input: ByteSize.Input | undefined, otherwise: number): number => {
   if (input === undefined) return otherwise
   const size = ByteSize.fromInput(input)
-  refuseUnless(`${name} is a size, like "1 MB"`, Option.isSome(size))
+  refuseUnless(`${name} is no size: pass one like "1 MB"`, Option.isSome(size))
   return Number(Option.getOrThrow(size))
 }
 
-// The surroundings of who asks come first: spans, logs and the clock are theirs.
-const watch = <R>(
+// The context of the caller goes before that of the layer: spans, logs and the clock are the caller's.
+const runAround = <R>(
   store: string,
   around: NonNullable<TapStoreOptions<R>["around"]>,
   context: Context.Context<R>

@@ -16,7 +16,7 @@ import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import { isMany } from "./combine.ts"
 
-/** a function that `Cached.fn`, `Cached.recursive` or `Cached.many` has made */
+/** A function made by `Cached.fn`, `Cached.recursive` or `Cached.many`. */
 type AnyCached = ((...input: any) => Effect.Effect<any, any, any>) & {
   readonly key: (...payload: any) => Any
   readonly refresh: (...input: any) => Effect.Effect<any, any, any>
@@ -127,10 +127,12 @@ export const warm = <F extends AnyCached>(
 
 const countOf = (name: string, count: number): number => {
   if (Number.isInteger(count) && count > 0) return count
-  throw new CacheConfigError({ message: `${name} of Cached.warm is a number from 1 on, not ${count}` })
+  throw new CacheConfigError({
+    message: `The ${name} of Cached.warm cannot be ${count}: pass a whole number of at least 1`
+  })
 }
 
-/** how many of them could not be read */
+/** How many payloads of a part could not be read. */
 const failuresOf = <F extends AnyCached>(
   self: F,
   part: ReadonlyArray<PayloadOf<F>>
@@ -142,19 +144,22 @@ const failuresOf = <F extends AnyCached>(
     if (refusal !== undefined) return Effect.failCause(refusal as Cause.Cause<never>)
     if (failures === 0) return Effect.succeed(0)
     return Effect.as(
-      Effect.logDebug(`${failures} of ${part.length} could not be warmed: ${nameOf(self, part)}`, causes[0]),
+      Effect.logDebug(
+        `${failures} of ${part.length} results could not be loaded, from "${nameOf(self, part)}" on`,
+        causes[0]
+      ),
       failures
     )
   })
 
-/** the failures of a read: of all of it, or of some of many */
+/** The failures of a read: of the read itself, or of single keys of many. */
 const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<Cause.Cause<unknown>> => {
   if (Exit.isFailure(exit)) return [exit.cause]
   if (!isMany(self)) return []
   return (exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>).filter(Exit.isFailure).map(({ cause }) => cause)
 }
 
-/** the next one would end in the same way */
+/** Whether the next read would end in the same way. */
 const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) =>
     Cause.isDieReason(reason) &&
@@ -217,17 +222,24 @@ export const keepFresh = <F extends AnyCached, X, R>(
     let isFailing = false
     const name = Effect.sync(() => nameOf(self, isMany(self) ? Array.from(payload as Iterable<unknown>) : [payload]))
     const warn = (cause: Cause.Cause<unknown>) =>
-      Effect.flatMap(name, (name) => Effect.logWarning(`"${name}" cannot be kept fresh; what is stored stays`, cause))
-    const keep = (read: () => Effect.Effect<unknown, unknown, ServicesOf<F>>) =>
+      Effect.flatMap(name, (name) =>
+        Effect.logWarning(
+          `"${name}" cannot be kept fresh: its load failed. The stored value stays, and the schedule tries again`,
+          cause
+        ))
+    const attempt = (read: () => Effect.Effect<unknown, unknown, ServicesOf<F>>) =>
       Effect.flatMap(Effect.exit(Effect.suspend(read)), (exit) => {
         const [cause] = causesOf(self, exit)
         const wasFailing = isFailing
         isFailing = cause !== undefined
-        const said = cause === undefined || wasFailing ? Effect.void : warn(cause)
+        const logged = cause === undefined || wasFailing ? Effect.void : warn(cause)
         return cause !== undefined && isHopeless(cause)
-          ? Effect.andThen(said, Effect.failCause(cause as Cause.Cause<never>))
-          : said
+          ? Effect.andThen(logged, Effect.failCause(cause as Cause.Cause<never>))
+          : logged
       })
-    const refreshing = Effect.schedule(keep(() => self.refresh(payload)), schedule)
-    return Effect.asVoid(Effect.forkScoped(Effect.andThen(keep(() => self(payload)), refreshing)))
+    const refreshing = Effect.schedule(
+      attempt(() => self.refresh(payload)),
+      schedule
+    )
+    return Effect.asVoid(Effect.forkScoped(Effect.andThen(attempt(() => self(payload)), refreshing)))
   })

@@ -23,11 +23,11 @@ export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
   : T
 
-/** What `withCache` takes: what is none of these uses no cache. */
+/** The values that can use a cache. */
 type Usable =
   | Effect.Effect<any, any, any>
   | Stream.Stream<any, any, any>
-  // a function's parameters are the wrong way round for any other type
+  // parameters are contravariant: no other type accepts every function
   | ((...args: any) => unknown)
 
 /**
@@ -73,7 +73,7 @@ export const withCache: {
 } = dual(2, (self: unknown, cache: Context.Key<unknown, Shape>): unknown => {
   if (!Context.isKey(cache)) {
     throw new CacheConfigError({
-      message: "Cached.withCache takes the service of a cache: " +
+      message: "Cached.withCache got no service of a cache: pass a class like " +
         "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
     })
   }
@@ -97,7 +97,7 @@ interface Change {
 
 const changes = new WeakMap<Shape, Change>()
 
-/** The last one is kept: a cache knows the context of the last read again, and what it has found in it. */
+/** Keeps the last context of a cache: the cache recognizes the context of the last read, and what it found in it. */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to
