@@ -272,7 +272,7 @@ export interface Kind<O> {
   readonly options: ReadonlySet<string>
   readonly retryAfter: Duration.Input | undefined
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** it decides by the deadlines of the entry alone: without random numbers, and without the clock if there is no deadline */
+  /** it decides by the deadlines of the entry alone: no random numbers, and no clock if there is no deadline */
   readonly deadlinesOnly: boolean
   /** it serves every entry before both deadlines, so a hit need not ask it */
   readonly servesFresh: boolean

@@ -91,15 +91,15 @@ export interface SetOptions {
  */
 export type SetCondition =
   | {
-    /** nothing is there; what has expired or was invalidated is nothing */
+    /** there is no entry; an expired or invalidated one is none */
     readonly ifAbsent: true
   }
   | {
-    /** something is there, be it stale, `undefined` or a failure */
+    /** there is an entry, be it stale, `undefined` or a failure */
     readonly ifPresent: true
   }
   | {
-    /** the `writeId` that `getEntry` has told is that of what is there: nobody has written since */
+    /** the entry has this `writeId`, from `getEntry`: nobody has written since */
     readonly ifUnchanged: string
   }
 
