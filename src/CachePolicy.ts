@@ -153,8 +153,8 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
 export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = bypass
 
 /**
- * Makes failures of the store, the serializer or a lock failures of the effect. Without it they are logged and counted,
- * and the program goes on without the cache.
+ * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and the
+ * program goes on without the cache.
  *
  * **Details**
  *
