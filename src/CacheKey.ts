@@ -1,8 +1,8 @@
 /**
- * Names of cached results.
+ * Keys: the names of cached results.
  *
- * A key class says what identifies a result and of which type it is. A new shape of either is a new key, so what an
- * older version of a program has stored is never read as something else. A plain `string` is a key too.
+ * A key class declares what identifies a result and of which type the result is. A change of either makes new keys, so
+ * what an older version of a program stored is never read as something else. A plain `string` is a key too.
  *
  * @since 0.1.0
  */
@@ -22,10 +22,13 @@ import type { KeyInfo } from "./internal/key/info.ts"
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The name of a cached result: a value of type `A`, or a failure of type `E`, whose codecs need the services `R`.
+ * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` are the services that
+ * their codecs need.
  *
- * Instances of a class made with {@link Class} are keys. Its own members have names that begin with `~`, so every
- * other name is free for the payload; read them with {@link id} and {@link tags}.
+ * **Details**
+ *
+ * Instances of a class made with {@link Class} are keys. The members of a key have names that begin with `~`, so every
+ * other name is free for the payload. Read them with {@link id} and {@link tags}.
  *
  * @category models
  * @since 0.1.0
@@ -42,7 +45,7 @@ export interface CacheKey<out A, out E = never, out R = never> extends PrimaryKe
 }
 
 /**
- * Any key of a class, whatever it names.
+ * A key of any class.
  *
  * @category models
  * @since 0.1.0
@@ -58,7 +61,7 @@ export type Any = CacheKey<any, any, any>
 export type Success<K> = K extends CacheKey<infer A, any, any> ? A : never
 
 /**
- * The type of the failures that a key names: `never` where its class declares no error.
+ * The type of the failures that a key names, `never` where its class declares no error.
  *
  * @category utility types
  * @since 0.1.0
@@ -74,7 +77,7 @@ export type Error<K> = K extends CacheKey<any, infer E, any> ? E : never
 export type Services<K> = K extends CacheKey<any, any, infer R> ? R : never
 
 /**
- * A class of keys, as {@link Class} makes it: the constructor, and the schemas it was given.
+ * A class of keys, made by {@link Class}.
  *
  * @category models
  * @since 0.1.0
@@ -91,15 +94,17 @@ export interface KeyClass<
     & CacheKey<S["Type"], E["Type"], CodecServices<S, E>>
     & Persistable.Persistable<S, E>
     & Request.Request<S["Type"], E["Type"], CodecServices<S, E>>
-  /** the type of what the constructor takes; it exists for the compiler alone */
+  /** the type of what the constructor takes; it exists only for the compiler */
   readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
+  /** the name of the class */
   readonly keyName: Name
   /** the struct of the fields */
   readonly payload: Schema.Struct<Fields>
+  /** the schema of the result */
   readonly success: S
-  /** `Schema.Never` where the class declares no error */
+  /** the schema of the failures, `Schema.Never` where the class declares none */
   readonly error: E
-  /** Validates and decodes unknown input, such as the parameters of an HTTP request, into a key. */
+  /** validates and decodes unknown input, such as the parameters of an HTTP request, into a key */
   readonly decode: (
     input: unknown,
     options?: SchemaAST.ParseOptions
@@ -107,8 +112,11 @@ export interface KeyClass<
 }
 
 /**
- * Any class of keys, for functions that take one: with `C extends AnyClass`, `InstanceType<C>` is its key and
- * {@link Input} what its constructor takes.
+ * Any class of keys, for functions that take one.
+ *
+ * **Details**
+ *
+ * With `C extends AnyClass`, the key is `InstanceType<C>`, and its constructor takes {@link Input} of `C`.
  *
  * @category models
  * @since 0.1.0
@@ -123,7 +131,7 @@ export interface AnyClass {
 }
 
 /**
- * What the constructor of a key class takes.
+ * The type of what the constructor of a key class takes.
  *
  * @category utility types
  * @since 0.1.0
@@ -145,7 +153,7 @@ type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
   | E["EncodingServices"]
 
 /**
- * What a key class is made of.
+ * Options for {@link Class}.
  *
  * @category options
  * @since 0.1.0
@@ -178,7 +186,7 @@ export interface Options<
     | ReadonlyArray<string>
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
     | undefined
-  /** fields, and combinations of fields, by whose values keys of this class can be invalidated together */
+  /** the fields, and combinations of fields, by whose values keys of this class can be invalidated together */
   readonly indexes?: ReadonlyArray<keyof NoInfer<Fields> | ReadonlyArray<keyof NoInfer<Fields>>> | undefined
 }
 
@@ -187,19 +195,25 @@ export interface Options<
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes a class of keys.
+ * Creates a class of keys.
  *
- * The id of a key is `~Name@fingerprint:payload`. The *fingerprint* is a hash of the structure of payload, success and
- * error, so any change that shows in a schema makes a new key; logic inside filters and transformations does not
- * show: raise `version`. The *payload* is written so that equal values have one text and different values different
- * ones: the order of fields, records, sets and maps does not count. Ids over 200 bytes of UTF-8 are hashed (SHA-256).
+ * **Details**
  *
- * The constructor runs no schema, but applies constructor defaults; `decode` validates. The class is also a
- * `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
+ * - The id of a key is `~Name@fingerprint:payload`. The *fingerprint* is a hash of the structure of payload, success
+ *   and error: a change that shows in a schema makes new keys. In the *payload*, equal values have one text and
+ *   different values have different ones; the order of fields, records, sets and maps does not count. Ids over 200
+ *   bytes of UTF-8 are hashed (SHA-256).
+ * - The constructor runs no schema, but applies constructor defaults; `decode` validates.
+ * - The class is also a `PrimaryKey`, a `Persistable` and a `Request`, with `Equal` and `Hash` by id.
  *
- * Throws `CacheConfigError`: when the class is defined, for an ambiguous name, an unknown option or field, a field
- * that cannot be in an id (`Schema.Unknown`, `Redacted`, …), or a declared type without representation where there is
- * no `version`; and when an id is asked for, for a value that is not of its field's type.
+ * **Gotchas**
+ *
+ * - Logic inside filters and transformations does not show in the fingerprint. Raise `version` when it changes.
+ * - The definition throws a `CacheConfigError` for an ambiguous name, an unknown option or field, a field that cannot
+ *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation where there is no
+ *   `version`. Asking for the id throws one for a value that is not of its field's type.
+ *
+ * **Example** (Defining a key class)
  *
  * ```ts
  * import { Schema } from "effect"
@@ -232,11 +246,21 @@ export const Class = <Self = never>() =>
 type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey.Class<Self>()(...)\``
 
 /**
- * A version string made from the source text of functions, for `version`: whoever edits one of them makes new keys.
+ * Creates a version string from the source text of functions, for the option `version` of a key class: a change of a
+ * function makes new keys.
  *
- * Use it where a small pure function is all that decides a result. It sees the text alone: not the values a function
- * captures, nor the functions it calls unless they are listed too. Build tools that rewrite source rewrite it too, so
- * it may change with every build. Throws `CacheConfigError` for functions without source text (built-in and bound).
+ * **When to use**
+ *
+ * Use where a small pure function alone decides a result.
+ *
+ * **Gotchas**
+ *
+ * - It sees the text only: not the values that a function captures, nor the functions that it calls, unless they are
+ *   listed too.
+ * - A build tool that rewrites source may change the string with every build.
+ * - Functions without source text (built-in and bound ones) throw a `CacheConfigError`.
+ *
+ * **Example** (Making a version from a function)
  *
  * ```ts
  * import { Schema } from "effect"
@@ -249,6 +273,8 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  *   success: Schema.Int,
  *   version: CacheKey.codeOf(score)
  * }) {}
+ *
+ * CacheKey.codeOf(score) === CacheKey.codeOf((words: number) => words * 3) // => false
  * ```
  *
  * @category constructors
@@ -258,7 +284,10 @@ export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction
   const sources = functions.map((fn) => {
     const source = Function.prototype.toString.call(fn)
     if (/\{\s*\[native code\]\s*\}$/.test(source)) {
-      throw new CacheConfigError({ message: `CacheKey.codeOf: the function "${fn.name}" has no source text` })
+      throw new CacheConfigError({
+        message:
+          `The function "${fn.name}" has no source text: pass CacheKey.codeOf one that is neither built-in nor bound`
+      })
     }
     return source
   })
@@ -272,7 +301,19 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Whether a value is an instance of a key class.
+ * Checks whether a value is an instance of a key class.
+ *
+ * **Example** (Telling keys from other values)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheKey } from "effect-cached"
+ *
+ * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+ *
+ * CacheKey.isCacheKey(new User({ id: 1 })) // => true
+ * CacheKey.isCacheKey("user:1") // => false
+ * ```
  *
  * @category guards
  * @since 0.1.0
@@ -280,9 +321,13 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 export const isCacheKey = (u: unknown): u is Any => isKey(u)
 
 /**
- * The id under which the result of a key is stored.
+ * Gets the id under which the result of a key is stored.
  *
- * A string is its own id, with one more `~` before it if it begins with one: it never meets the id of a class.
+ * **Details**
+ *
+ * A string is its own id. A string that begins with `~` gets one more `~`, so it never equals the id of a class's key.
+ *
+ * **Example** (Reading ids)
  *
  * ```ts
  * import { CacheKey } from "effect-cached"
@@ -297,9 +342,26 @@ export const isCacheKey = (u: unknown): u is Any => isKey(u)
 export const id = (key: Any | string): string => typeof key === "string" ? idOfString(key) : key["~id"]
 
 /**
- * The tags that the class of a key declares for it, those of its indexes first. A string has none.
+ * Gets the tags that the class of a key declares for it, those of its indexes first. A string has none.
  *
- * They are written as the cache stores them: one of the user's that begins with `~` has one more before it.
+ * **Details**
+ *
+ * The tags are written as the cache stores them: a tag of the user that begins with `~` has one more `~`.
+ *
+ * **Example** (Reading tags)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheKey } from "effect-cached"
+ *
+ * class User extends CacheKey.Class<User>()("User", {
+ *   payload: { id: Schema.Int },
+ *   success: Schema.String,
+ *   tags: ({ id }) => [`user:${id}`, "users"]
+ * }) {}
+ *
+ * CacheKey.tags(new User({ id: 1 })) // => ["user:1", "users"]
+ * ```
  *
  * @category accessors
  * @since 0.1.0

@@ -1,6 +1,8 @@
 /**
- * How the calls inside an effect use the cache. Each of these wraps any effect, not only a cached one, and holds for
- * all that runs in it; a load starts with the standard policy again (but under `bypass`).
+ * Policies: how the calls inside an effect use the cache.
+ *
+ * Each policy wraps any effect, not only a cached one, and applies to everything that runs in it. A load starts with
+ * the standard policy again, except under `bypass`.
  *
  * | policy | reads memory | reads store | joins a flight | others may join its flight | writes |
  * |---|---|---|---|---|---|
@@ -10,8 +12,8 @@
  * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
  * | `bypass`, `disabled`, `disable("get", "set")` | no | no | no | no | no |
  *
- * Invalidations are always carried out, whatever the policy, unless `disable` names them. `Cached.increment` is
- * carried out under every one.
+ * Invalidations are carried out under every policy, unless `disable` names them. `Cached.increment` is carried out
+ * under every policy.
  *
  * @since 0.1.0
  */
@@ -28,8 +30,10 @@ const under = <A, E, R>(
 ): Effect.Effect<A, E, R> => Effect.updateService(self, Policy.Current, change)
 
 /**
- * Loads anew, whatever is cached, and stores the result; merges with a refresh that is running. A failure is the
- * caller's and leaves the stored value as it is.
+ * Loads anew, whatever is cached, and stores the result; joins a refresh that is running. A failure reaches the caller
+ * and leaves the stored value as it is.
+ *
+ * **Example** (Loading anew)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -42,13 +46,17 @@ const under = <A, E, R>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @category policies
+ * @see `Cached.invalidateFurther` for removing the stored value first
+ *
+ * @category combinators
  * @since 0.1.0
  */
 export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => under(self, Policy.refreshing)
 
 /**
- * Serves what is cached or being loaded, loads what is not, and writes nothing.
+ * Serves what is cached or being loaded, loads what is not, and stores nothing.
+ *
+ * **Example** (Reading without writing)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -61,14 +69,16 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @category policies
+ * @category combinators
  * @since 0.1.0
  */
 export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   under(self, (policy) => ({ ...policy, writes: false }))
 
 /**
- * Loads always, by itself, and stores the result.
+ * Loads on every read: serves nothing that is cached, joins no load, and stores the result.
+ *
+ * **Example** (Writing without reading)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -81,14 +91,18 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @category policies
+ * @see {@link refresh} for joining a refresh that is running
+ *
+ * @category combinators
  * @since 0.1.0
  */
 export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   under(self, (policy) => ({ ...policy, readsMemory: false, readsStore: false, joins: "none" }))
 
 /**
- * Runs cached effects as if they were not wrapped.
+ * Runs cached effects as if they were not wrapped, in loads too.
+ *
+ * **Example** (Going past the cache)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -101,7 +115,7 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
  *
- * @category policies
+ * @category combinators
  * @since 0.1.0
  */
 export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -115,19 +129,39 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   }))
 
 /**
- * The same as `bypass`, by the name that configuration uses.
+ * The same as `bypass`, under the name that configuration uses.
  *
- * @category policies
+ * **Example** (Switching the cache off by configuration)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * const isCacheOn: boolean = false
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * const program = Effect.all([count, count])
+ * const configured = isCacheOn ? program : CachePolicy.disabled(program)
+ * await Effect.runPromise(configured.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2]
+ * ```
+ *
+ * @category combinators
  * @since 0.1.0
  */
 export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = bypass
 
 /**
- * Makes the failures of store, serializer and lock failures of the effect. Without it the program goes on without the
- * cache; they are logged and counted.
+ * Makes failures of the store and the serializer failures of the effect. Without it they are logged and counted, and the
+ * program goes on without the cache.
  *
- * It does not believe memory either while what other processes do cannot be heard (the `maxStaleness` of the layer is for
- * all others): such a read asks the store.
+ * **Details**
+ *
+ * Memory is not trusted while this process cannot read what other processes change: such a read asks the store. For all
+ * other reads the layer's `maxStaleness` applies.
+ *
+ * **Example** (Failing where the store is down)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -143,7 +177,7 @@ export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<
  * await Effect.runPromise(failure.pipe(Effect.provide(cache))) // => "StoreError"
  * ```
  *
- * @category policies
+ * @category error handling
  * @since 0.1.0
  */
 export const strict = <A, E, R>(
@@ -152,7 +186,9 @@ export const strict = <A, E, R>(
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**
- * Another budget for all store steps of one read.
+ * Sets how long all store steps of one read may take together, in place of the layer's `storeTimeout`.
+ *
+ * **Example** (Waiting less for the store)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -170,7 +206,7 @@ export const strict = <A, E, R>(
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
  *
- * @category policies
+ * @category delays & timeouts
  * @since 0.1.0
  */
 export const storeTimeout = (
@@ -181,7 +217,7 @@ export const storeTimeout = (
 }
 
 /**
- * The operations that can be switched off.
+ * An operation that {@link disable} can switch off.
  *
  * @category models
  * @since 0.1.0
@@ -191,10 +227,14 @@ export type Operation = Policy.Operation
 const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remove", "invalidate", "clear"])
 
 /**
- * Switches single operations off: `get` reads nothing, `set` writes nothing (`Cached.touch` neither), `remove`,
- * `invalidate` (all invalidations, by key, tag, class, field and pattern) and `clear` leave what they would remove.
+ * Switches single operations off: `get` reads nothing, `set` writes nothing (nor does `Cached.touch`); `remove`,
+ * `invalidate` (by key, tag, class, index and pattern) and `clear` leave what they would remove.
  *
- * Throws a `CacheConfigError` for a name that is none of these.
+ * **Details**
+ *
+ * A name that is no operation throws a `CacheConfigError`.
+ *
+ * **Example** (Neither reading nor writing)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -207,14 +247,14 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
  *
- * @category policies
+ * @category combinators
  * @since 0.1.0
  */
 export const disable = (...names: ReadonlyArray<Operation>) => {
   const unknown = names.find((name) => !operations.has(name))
   if (unknown !== undefined) {
     throw new CacheConfigError({
-      message: `There is no operation "${unknown}" to disable, only ${Array.from(operations).join(", ")}`
+      message: `CachePolicy.disable has no operation "${unknown}": it knows ${Array.from(operations).join(", ")}`
     })
   }
   const get = names.includes("get")

@@ -1,6 +1,6 @@
 /**
- * The language: combinators that cache effects, functions that are cached, and the operations on what is cached. This
- * file is its table of contents; each part is a file of `cached/`.
+ * The language of the cache: combinators that cache effects, cached functions, and operations on the cache. This file is
+ * its table of contents; each part is a file of `cached/`.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,6 @@
 /**
- * Which entry leaves the memory tier when it is full. Only finished entries are in it: a running load is never evicted.
+ * Eviction policies: which entry leaves memory when it is full. Memory has only complete results, so a running load is
+ * never evicted.
  *
  * @since 0.1.0
  */
@@ -11,43 +12,50 @@
  * @since 0.1.0
  */
 export interface Node {
+  /** the id of the entry */
   readonly id: string
   previous: Node | undefined
   next: Node | undefined
 }
 
 /**
- * The running state of an eviction policy for one memory tier. Every call is synchronous and takes constant time.
+ * The state of an eviction policy for one memory tier. Every call is synchronous and takes constant time.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Policy {
-  /** an entry came in, or took the place of one with the same id that was `removed` before */
+  /** an entry was added, or took the place of one with the same id that was `removed` before */
   readonly added: (node: Node) => void
-  /** an entry took the place of another with the same id; without this method `old` is `removed` and `node` `added` */
+  /**
+   * an entry took the place of another with the same id; without this method `old` is `removed` and `node` is `added`
+   */
   readonly replaced?: ((old: Node, node: Node) => void) | undefined
   /** an entry was served */
   readonly read: (node: Node) => void
-  /** an entry left, for whatever reason */
+  /** an entry left, for whatever cause */
   readonly removed: (node: Node) => void
-  /** the entry to evict next, `undefined` where there is none */
+  /** gives the entry to evict next, `undefined` where there is none */
   readonly victim: () => Node | undefined
 }
 
 /**
- * A way to choose what leaves the memory tier.
+ * An eviction policy: it makes its state for a memory tier.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Eviction {
+  /** the name of the policy */
   readonly name: string
+  /** makes the state of one memory tier */
   readonly make: (options: { readonly capacity: number }) => Policy
 }
 
 /**
- * Evicts the entry that was not read or written for the longest time. The default: it keeps what is in use.
+ * Evicts the entry that was not read or written for the longest time (least recently used). It is the default.
+ *
+ * **Example** (Keeping what is read)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -65,7 +73,7 @@ export interface Eviction {
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
  * ```
  *
- * @category policies
+ * @category constructors
  * @since 0.1.0
  */
 export const lru: Eviction = {
@@ -77,8 +85,17 @@ export const lru: Eviction = {
 }
 
 /**
- * Evicts the entry that came in first. Neither a read nor a new value under its id gives it another place; one that
- * left and comes back is new. Use it where all entries should get the same chance, however often they are read.
+ * Evicts the entry that came in first. Reads do not count, nor does a new value under the same id.
+ *
+ * **When to use**
+ *
+ * Use when all entries should stay equally long, however often they are read.
+ *
+ * **Details**
+ *
+ * An entry that left and comes back is new.
+ *
+ * **Example** (Evicting the first entry)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -96,7 +113,9 @@ export const lru: Eviction = {
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["b", "c"]
  * ```
  *
- * @category policies
+ * @see {@link leastRecentlyUpdated} for a policy where new values count
+ *
+ * @category constructors
  * @since 0.1.0
  */
 export const fifo: Eviction = {
@@ -108,8 +127,13 @@ export const fifo: Eviction = {
 }
 
 /**
- * Evicts the entry whose value is the oldest: a new value under an id is a new place, reads do not count. Use it where
- * old values are worth less however often they are read, as of prices or positions.
+ * Evicts the entry with the oldest value. A new value under an id counts, reads do not.
+ *
+ * **When to use**
+ *
+ * Use when old values are worth less however often they are read, such as prices or positions.
+ *
+ * **Example** (Evicting the oldest value)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -128,7 +152,9 @@ export const fifo: Eviction = {
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => ["a", "c"]
  * ```
  *
- * @category policies
+ * @see {@link lru} for a policy where reads count
+ *
+ * @category constructors
  * @since 0.1.0
  */
 export const leastRecentlyUpdated: Eviction = {
@@ -140,7 +166,7 @@ export const leastRecentlyUpdated: Eviction = {
 // internals
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Nodes in an order, in a ring around a sentinel: so the first and the last are no special cases. */
+/** Nodes in an order, in a ring around a sentinel, so that the first and the last are no special cases. */
 interface Ring {
   readonly append: (node: Node) => void
   readonly remove: (node: Node) => void
@@ -187,7 +213,7 @@ const makeRing = (): Ring => {
   }
 }
 
-/** Evicts what stands in the ring the longest. */
+/** Evicts the first node of the ring. */
 const byAge = (ring: Ring): Policy => ({
   added: ring.append,
   read: () => {},

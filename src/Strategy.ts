@@ -1,6 +1,7 @@
 /**
- * Decisions as values: what to do with what is stored, and how long to store what a load brings. Pure, so that every
- * strategy can be tested as a table; the engine alone carries decisions out.
+ * Strategies: what to do with a stored entry, and how long to keep a new result, as values.
+ *
+ * A strategy is pure and can be tested as a table. The engine alone carries its decisions out.
  *
  * @since 0.1.0
  */
@@ -13,7 +14,16 @@ import { refuseUnknown } from "./internal/options.ts"
 import { toMillis } from "./Ttl.ts"
 
 /**
- * Serve what is stored.
+ * The decision to serve what is stored.
+ *
+ * **Example** (Deciding for a fresh entry)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * Strategy.ttl({ ttl: 100 }).decide(entry, 99, () => 0.5) === Strategy.Serve // => true
+ * ```
  *
  * @category decisions
  * @since 0.1.0
@@ -21,7 +31,17 @@ import { toMillis } from "./Ttl.ts"
 export const Serve = "Serve"
 
 /**
- * Serve what is stored, and load anew in the background.
+ * The decision to serve what is stored, and to load anew in the background.
+ *
+ * **Example** (Deciding for an entry that is due for a refresh)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.refreshAhead({ ttl: 100, refreshAfter: 60 })
+ * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 60, () => 0.5) === Strategy.ServeAndRefresh // => true
+ * ```
  *
  * @category decisions
  * @since 0.1.0
@@ -29,7 +49,15 @@ export const Serve = "Serve"
 export const ServeAndRefresh = "ServeAndRefresh"
 
 /**
- * Load; what is stored is of no use.
+ * The decision to load, and to make no use of what is stored.
+ *
+ * **Example** (Deciding without an entry)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * Strategy.ttl({ ttl: 100 }).decide(undefined, 0, () => 0.5) === Strategy.Load // => true
+ * ```
  *
  * @category decisions
  * @since 0.1.0
@@ -37,7 +65,17 @@ export const ServeAndRefresh = "ServeAndRefresh"
 export const Load = "Load"
 
 /**
- * Load; where that fails or takes too long, serve what is stored.
+ * The decision to load, and to serve what is stored if the load fails or takes too long.
+ *
+ * **Example** (Deciding for a stale entry)
+ *
+ * ```ts
+ * import { Strategy } from "effect-cached"
+ *
+ * const strategy = Strategy.softTtl({ ttl: 100, softTtl: 60 })
+ * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
+ * strategy.decide(entry, 60, () => 0.5) === Strategy.LoadOrStale // => true
+ * ```
  *
  * @category decisions
  * @since 0.1.0
@@ -45,7 +83,7 @@ export const Load = "Load"
 export const LoadOrStale = "LoadOrStale"
 
 /**
- * What to do with what is stored.
+ * The answer of a strategy: what to do with a stored entry.
  *
  * @category models
  * @since 0.1.0
@@ -53,20 +91,27 @@ export const LoadOrStale = "LoadOrStale"
 export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typeof LoadOrStale
 
 /**
- * How long a result lives, in milliseconds from the end of its load. From `softTtl` on it is stale, from `ttl` on gone.
+ * How long a result lives, in milliseconds from the end of its load.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Lifetime {
+  /** from here on it is stale: the strategy decides what that means */
   readonly softTtl: number
+  /** from here on it is never served */
   readonly ttl: number
 }
 
 /**
- * A caching strategy: two pure functions and a few preferences. Write your own by giving the two functions.
+ * A caching strategy: two pure functions, and some preferences.
  *
- * @example
+ * **Details**
+ *
+ * Of your own strategy give `decide` and `lifetime`; everything else is optional.
+ *
+ * **Example** (Writing a strategy)
+ *
  * ```ts
  * import { Exit } from "effect"
  * import { Strategy } from "effect-cached"
@@ -84,23 +129,24 @@ export interface Lifetime {
  * @since 0.1.0
  */
 export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
+  /** the name of the strategy */
   readonly name: string
   /** what to do with `entry` at the time `now`; `random` gives numbers from 0 (included) to 1 (excluded) */
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** how long to keep what a load brought, or not at all */
+  /** how long to keep the outcome of a load; `"skip"`: it is not stored */
   readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
-  /** where reads move the end of an entry: its new `expiresAt` when it is read at `now` */
+  /** where reads move the end of an entry: its new `expiresAt` after a read at `now` */
   readonly touch?: ((entry: Timing, now: number) => number) | undefined
-  /** it decides by `entry.reads`, which only a memory tier counts */
+  /** whether it decides by `entry.reads`, which only memory counts */
   readonly countsReads?: boolean | undefined
   /** the share of the lifetime that is taken off at random, 0 to 1 */
   readonly jitter?: number | undefined
-  /** after a load failed where a stale value was at hand, serve that for so long before another try */
+  /** how long a stale value is served without another load, after a load has failed */
   readonly retryAfter?: Duration.Input | undefined
 }
 
 /**
- * A function of a load's outcome and its key.
+ * A function of the outcome of a load and its key.
  *
  * @category models
  * @since 0.1.0
@@ -108,34 +154,34 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 
 /**
- * What `untilInvalidated` takes, as a combinator.
+ * Options for every strategy: which outcomes are stored.
  *
  * @category options
  * @since 0.1.0
  */
 export interface UntilInvalidatedOptions<in A, in E, in K> {
   /**
-   * store this outcome? Defects and interruptions are never asked about, nor stored
+   * whether an outcome is stored; it is never asked about defects and interruptions, which are not stored
    *
-   * @default successes
+   * @default only successes are stored
    */
   readonly when?: Of<A, E, K, boolean> | undefined
 }
 
 /**
- * What all timed strategies take.
+ * Options for every timed strategy: which outcomes are stored, and for how long.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * how long a result is served at most, from the end of its load, or a function of outcome and key; zero or negative: it
-   * is not stored
+   * how long a result is served at most, from the end of its load: a duration, or a function of outcome and key; zero
+   * or negative: it is not stored
    */
   readonly ttl: Duration.Input | Of<A, E, K, Duration.Input>
   /**
-   * the share of the lifetime that is taken off at random, 0 to 1, so that what was stored together does not expire
+   * the share of the lifetime that is taken off at random, 0 to 1, so that results stored together do not expire
    * together
    *
    * @default 0
@@ -144,36 +190,36 @@ export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E,
 }
 
 /**
- * What `softTtl` takes.
+ * Options for `softTtl`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** from here on a read loads again, and falls back on what is stored */
+  /** the age from which a read loads again, and falls back on what is stored */
   readonly softTtl: Duration.Input
 }
 
 /**
- * What `refreshAhead` takes.
+ * Options for `refreshAhead`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** from here on a read is served at once and refreshes in the background */
+  /** the age from which a read is served at once and refreshes in the background */
   readonly refreshAfter: Duration.Input
 }
 
 /**
- * What `probabilistic` takes.
+ * Options for `probabilistic`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K> {
   /**
-   * above 1 refreshes earlier, below 1 later
+   * how early to refresh: above 1 earlier, below 1 later
    *
    * @default 1, the paper's optimum
    */
@@ -181,33 +227,34 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
 }
 
 /**
- * What `sliding` takes.
+ * Options for `sliding`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
-  /** it expires when it was not read for so long */
+  /** how long an entry lives without being read */
   readonly idle: Duration.Input
   /**
-   * and after so long in any case
+   * how long a result is served at most, however often it is read: a duration, or a function of outcome and key
    *
-   * @default never
+   * @default for ever
    */
   readonly ttl?: Duration.Input | Of<A, E, K, Duration.Input> | undefined
 }
 
 /**
- * What `maxHits` takes.
+ * Options for `maxHits`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** it expires after so many reads of this process, the load that brought it not counted */
+  /** how many reads of this process an entry serves, without the read that loaded it */
   readonly hits: number
   /**
-   * from this read on each read also refreshes in the background, one refresh at a time; a new value counts from 0
+   * the number of the read from which each read also refreshes in the background, one refresh at a time; a new value
+   * counts from 0
    *
    * @default no refresh
    */
@@ -215,8 +262,8 @@ export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
 }
 
 /**
- * The part of a strategy that combinators share: how to decide, how to read the options, which there are. It is
- * `this`-free but for its options, so that a combinator's effect can be its own strategy.
+ * The part of a strategy that all its combinators share: how to decide, and which options there are. Its functions get
+ * the options as an argument, so that a combinator's effect can be its own strategy.
  *
  * @internal
  */
@@ -225,19 +272,19 @@ export interface Kind<O> {
   readonly options: ReadonlySet<string>
   readonly retryAfter: Duration.Input | undefined
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** the decision rests on nothing but the entry's deadlines: no dice, and no clock where it has none */
+  /** it decides by the deadlines of the entry alone: no random numbers, and no clock if there is no deadline */
   readonly deadlinesOnly: boolean
-  /** it serves whatever is before both deadlines: then a hit need not ask */
+  /** it serves every entry before both deadlines, so a hit need not ask it */
   readonly servesFresh: boolean
   readonly lifetime: (options: O, ttl: number) => Lifetime
   readonly ttl: (options: O) => unknown
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
-  /** a load that fails is answered with what is stored: the combinator takes `fallbackWhen` */
+  /** a failed load is answered with what is stored, and the combinator has the option `fallbackWhen` */
   readonly fallsBack: boolean
 }
 
-/** the options of all strategies */
+/** The options of all strategies. */
 interface AnyOptions {
   readonly ttl?: Duration.Input | Of<any, any, any, Duration.Input> | undefined
   readonly when?: Of<any, any, any, boolean> | undefined
@@ -298,16 +345,16 @@ export const kinds = {
       return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
     }
   }),
-  // reads move `expiresAt`; what they cannot move it past is in `softExpiresAt`
+  // reads move `expiresAt`, up to `softExpiresAt`
   sliding: kind("sliding", ["idle"], {
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: (options) => options.ttl ?? Infinity,
     lifetime: (options, ttl) => {
       const idle = toMillis(options.idle!, "idle")
-      if (idle <= 0) throw new CacheConfigError({ message: `idle is longer than nothing, not ${idle} ms` })
+      if (idle <= 0) throw new CacheConfigError({ message: `idle cannot be ${idle} ms: pass a duration above zero` })
       return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
     },
-    // never nearer: somebody else may have given it a longer life
+    // never nearer: `Cached.touch` may have given it a longer life
     touch: (options, entry, now) =>
       Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
   }),
@@ -337,15 +384,17 @@ export const kinds = {
 
 const within = (name: string, soft: Duration.Input, options: AnyOptions, ttl: number): number => {
   const millis = toMillis(soft, name)
-  // where both are fixed a soft deadline behind the hard one is a mistake; where ttl is computed it only is not reached
+  // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
   if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
-    throw new CacheConfigError({ message: `${name} (${millis} ms) is longer than ttl (${ttl} ms)` })
+    throw new CacheConfigError({
+      message: `${name} (${millis} ms) is longer than ttl (${ttl} ms): shorten ${name}, or lengthen ttl`
+    })
   }
   return Math.min(millis, ttl)
 }
 
 /**
- * How long to keep what a load brought. Throws where an option is no duration, or the user's function throws.
+ * How long to keep the outcome of a load. Throws if an option is no duration, or if the user's function throws.
  *
  * @internal
  */
@@ -362,23 +411,25 @@ export const lifetimeOf = (
 }
 
 /**
- * Throws a `CacheConfigError` for what can be seen to be wrong before a load has run.
+ * Throws a `CacheConfigError` for every mistake that shows before a load has run.
  *
  * @internal
  */
 export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = kind.options): void => {
   if (typeof options !== "object" || options === null) {
-    throw new CacheConfigError({ message: `${kind.name} needs an object of options` })
+    throw new CacheConfigError({ message: `${kind.name} got no options: pass an object` })
   }
   refuseUnknown(kind.name, options, known)
   if (options.jitter !== undefined && !(options.jitter >= 0 && options.jitter <= 1)) {
-    throw new CacheConfigError({ message: `jitter is a share from 0 to 1, not ${options.jitter}` })
+    throw new CacheConfigError({ message: `jitter cannot be ${options.jitter}: pass a share from 0 to 1` })
   }
   if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
-    throw new CacheConfigError({ message: `beta is a number above 0, not ${options.beta}` })
+    throw new CacheConfigError({ message: `beta cannot be ${options.beta}: pass a number above 0` })
   }
   if (options.when !== undefined && typeof options.when !== "function") {
-    throw new CacheConfigError({ message: `when of ${kind.name} is a function` })
+    throw new CacheConfigError({
+      message: `when of ${kind.name} is no function: pass one from outcome and key to true or false`
+    })
   }
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
@@ -387,12 +438,14 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
 
 const validateHits = ({ hits, refreshAfter }: MaxHitsOptions<unknown, unknown, unknown>): void => {
   if (!(Number.isInteger(hits) && hits >= 1)) {
-    throw new CacheConfigError({ message: `hits is a whole number of at least 1, not ${hits}` })
+    throw new CacheConfigError({ message: `hits cannot be ${hits}: pass a whole number of at least 1` })
   }
   if (refreshAfter === undefined) return
   if (!(Number.isInteger(refreshAfter) && refreshAfter >= 1 && refreshAfter <= hits)) {
     throw new CacheConfigError({
-      message: `refreshAfter of maxHits is a number of reads from 1 to its hits (${hits}), not ${String(refreshAfter)}`
+      message: `refreshAfter of maxHits cannot be ${
+        String(refreshAfter)
+      }: pass a number of reads from 1 to hits (${hits})`
     })
   }
 }
@@ -408,7 +461,7 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
     decide: (entry, now, random) => kind.decide(options, entry, now, random),
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
-  // not enumerable: who makes a strategy of their own from this one decides otherwise
+  // not enumerable, so that a strategy made by spreading this one does not get it
   return Object.defineProperty(strategy, servesFresh, { value: kind.servesFresh })
 }
 
@@ -416,7 +469,9 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
 export const servesFresh = "~servesFresh"
 
 /**
- * Serve until `ttl`, then load again.
+ * Creates a strategy that serves until `ttl`, then loads again.
+ *
+ * **Example** (Deciding by age)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
@@ -427,14 +482,16 @@ export const servesFresh = "~servesFresh"
  * strategy.decide(entry, 100, () => 0.5) // => "Load"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
   make(kinds.ttl, options)
 
 /**
- * Serve until `softTtl`, then load again and fall back on what is stored until `ttl`.
+ * Creates a strategy that serves until `softTtl`, then loads again and falls back on what is stored until `ttl`.
+ *
+ * **Example** (Falling back on a stale value)
  *
  * ```ts
  * import { Exit } from "effect"
@@ -448,14 +505,17 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
  * strategy.decide(entry, 500_000, () => 0.5) // => "LoadOrStale"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlOptions<A, E, K>): Strategy<A, E, K> =>
   make(kinds.softTtl, options)
 
 /**
- * Serve until `ttl`; from `refreshAfter` on each read also refreshes in the background, one refresh at a time.
+ * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background, one refresh
+ * at a time.
+ *
+ * **Example** (Refreshing behind a read)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
@@ -465,7 +525,7 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
  * strategy.decide(entry, 60, () => 0.5) // => "ServeAndRefresh"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
@@ -473,9 +533,19 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(kinds.refreshAhead, options)
 
 /**
- * Serve until `ttl`; the nearer that comes and the longer the last load took, the likelier a read refreshes in the
- * background (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
- * Processes that share a store so refresh at different times without talking to each other.
+ * Creates a strategy that serves until `ttl`, and refreshes in the background with a probability that grows towards
+ * `ttl` and with the duration of the last load.
+ *
+ * **When to use**
+ *
+ * Use when many processes share a store: they refresh at different times without any communication.
+ *
+ * **Details**
+ *
+ * The algorithm is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
+ * 2015).
+ *
+ * **Example** (Refreshing by chance)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
@@ -486,7 +556,7 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
  * strategy.decide(entry, 90, () => 0.9) // => "Serve"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const probabilistic = <A = unknown, E = unknown, K = unknown>(
@@ -494,10 +564,15 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(kinds.probabilistic, options)
 
 /**
- * Serve until it was not read for `idle`, or until `ttl` in any case. Where there is a store, it hears of reads at most
- * ten times in an `idle`, so that what is read in one process lives on for the others and for the next start.
+ * Creates a strategy that serves until an entry was not read for `idle`, and until `ttl` at most.
  *
- * @example
+ * **Details**
+ *
+ * A read in memory is reported to the store at most ten times in an `idle`, so that an entry lives on for other
+ * processes and for the next start.
+ *
+ * **Example** (Moving the end of an entry)
+ *
  * ```ts
  * import { Strategy } from "effect-cached"
  *
@@ -510,17 +585,22 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
  * session.decide(entry, minutes(20), () => 0.5) // => "Load"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingOptions<A, E, K>): Strategy<A, E, K> =>
   make(kinds.sliding, options)
 
 /**
- * Serve `hits` reads of this process, then load again; from the read `refreshAfter` on also refresh in the background.
- * Needs a memory tier, which counts the reads: an entry that was evicted from it counts from 0.
+ * Creates a strategy that serves `hits` reads of this process, then loads again; from read number `refreshAfter` on it
+ * also refreshes in the background.
  *
- * @example
+ * **Gotchas**
+ *
+ * It needs a memory tier, which counts the reads. An entry that was evicted counts from 0.
+ *
+ * **Example** (Deciding by reads)
+ *
  * ```ts
  * import { Strategy } from "effect-cached"
  *
@@ -531,16 +611,20 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * Array.of(0, 1, 2, 3).map(after) // => ["Serve", "ServeAndRefresh", "ServeAndRefresh", "Load"]
  * ```
  *
- * @category strategies
+ * @see {@link dynamic} for a ready-made one
+ *
+ * @category constructors
  * @since 0.1.0
  */
 export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsOptions<A, E, K>): Strategy<A, E, K> =>
   make(kinds.maxHits, options)
 
 /**
- * `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and refreshes behind it.
+ * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and
+ * refreshes behind it.
  *
- * @example
+ * **Example** (Refreshing behind every read)
+ *
  * ```ts
  * import { Strategy } from "effect-cached"
  *
@@ -548,13 +632,15 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  * Strategy.dynamic.decide(entry, 1, () => 0.5) // => "ServeAndRefresh"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const dynamic: Strategy = maxHits(Defaults.dynamic)
 
 /**
- * Always load; where that fails serve the last good value while it is younger than `ttl`.
+ * Creates a strategy that always loads, and serves the last good value until `ttl` if the load fails or takes too long.
+ *
+ * **Example** (Loading on every read)
  *
  * ```ts
  * import { Strategy } from "effect-cached"
@@ -564,14 +650,16 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  * strategy.decide(entry, 1, () => 0.5) // => "LoadOrStale"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const failover = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
   make(kinds.failover, options)
 
 /**
- * Serve until invalidated.
+ * The strategy that serves until the key or one of its tags is invalidated.
+ *
+ * **Example** (Living for ever)
  *
  * ```ts
  * import { Exit } from "effect"
@@ -581,7 +669,7 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
  * Strategy.untilInvalidated.lifetime(Exit.fail("down"), "key") // => "skip"
  * ```
  *
- * @category strategies
+ * @category constructors
  * @since 0.1.0
  */
 export const untilInvalidated: Strategy = make(kinds.untilInvalidated, {})

@@ -1,5 +1,5 @@
 /**
- * Lifetimes: how users write them, and the milliseconds they become.
+ * Lifetimes: the forms in which users write them, and the milliseconds they become.
  *
  * @since 0.1.0
  */
@@ -16,13 +16,19 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /**
- * Reads a compact duration, as URLs and configuration write them: `"1d2h3m50s"`, `"1.5h"`, `"250ms"`, a bare number of
- * seconds (`"90"`), or any string that `Duration.Input` takes (`"10 minutes"`, `"Infinity"`).
+ * Parses a compact duration, as URLs and configuration write it.
  *
- * Each of the units `w d h m s ms` may stand once, from the largest to the smallest, in lower or upper case. What does
- * not parse whole throws a `CacheConfigError`: nothing is guessed.
+ * **Details**
  *
- * @example
+ * - `"1d2h3m50s"`, `"1.5h"` or `"250ms"`: each of the units `w d h m s ms` at most once, from the largest to the
+ *   smallest, in lower or upper case
+ * - `"90"`: a number of seconds
+ * - any string that `Duration.Input` accepts, such as `"10 minutes"` or `"Infinity"`
+ *
+ * Text that does not parse completely throws a `CacheConfigError`.
+ *
+ * **Example** (Parsing durations)
+ *
  * ```ts
  * import { Duration } from "effect"
  * import { Ttl } from "effect-cached"
@@ -30,6 +36,8 @@ const units: Readonly<Record<string, number>> = {
  * Duration.toMillis(Ttl.parse("1d2h3m50s")) // => 93830000
  * Duration.toMillis(Ttl.parse("90")) // => 90000
  * ```
+ *
+ * @see {@link toMillis} for a `Duration.Input`
  *
  * @category constructors
  * @since 0.1.0
@@ -61,17 +69,31 @@ const notADuration = (text: string): never => {
   })
 }
 
-// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression; the same few strings come again and again
+// `Duration.fromInputUnsafe("10 minutes")` runs a regular expression; programs use few different strings
 const parsed = new Map<string, number>()
-// a strategy that lets reads move a deadline asks on every hit, mostly about the same one
+// with a strategy whose reads move a deadline every hit asks, mostly about the same duration
 let lastText: string | undefined
 let lastMillis = 0
 
 /**
- * The milliseconds of a `Duration.Input`, `Infinity` included. Throws a `CacheConfigError` that names `what` where the
- * input is no duration or `NaN`: Effect itself would take `NaN` for zero.
+ * Converts a `Duration.Input` to milliseconds, `Infinity` included.
  *
- * @category conversions
+ * **Details**
+ *
+ * Input that is no duration throws a `CacheConfigError` that names `what`. So does `NaN`, which Effect itself takes for
+ * zero.
+ *
+ * **Example** (Converting a duration)
+ *
+ * ```ts
+ * import { Ttl } from "effect-cached"
+ *
+ * Ttl.toMillis("10 minutes") // => 600_000
+ * ```
+ *
+ * @see {@link parse} for compact durations
+ *
+ * @category converting
  * @since 0.1.0
  */
 export const toMillis = (input: Duration.Input, what = "ttl"): number => {
@@ -92,15 +114,15 @@ const remembered = (input: Duration.Input & string, what: string): number => {
   return millis
 }
 
+const advice = `Write it like "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+
 const convert = (input: Duration.Input, what: string): number => {
-  if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN` })
+  if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN. ${advice}` })
   try {
     return Duration.toMillis(Duration.fromInputUnsafe(input))
   } catch {
     throw new CacheConfigError({
-      message: `${what} is not a duration: ${
-        typeof input === "string" ? `"${input}"` : typeof input
-      }. Write it like "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+      message: `${what} is not a duration: ${typeof input === "string" ? `"${input}"` : typeof input}. ${advice}`
     })
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Many keys at once: one question to the store, and one load for all that is missing.
+ * Operations on many keys: one request to the store, and one load of everything that is missing.
  *
  * @since 0.1.0
  */
@@ -19,10 +19,26 @@ import type { FallbackOptions, Given, ReadOptions, Timeout, TimeoutError } from 
 import { type AnyKey, checked, type CodecsOf, idOf, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
- * The values stored under keys, in their order; nothing is loaded. What memory does not have the store is asked for in
- * one question.
+ * Gets the cached values of several keys, in their order, and loads nothing.
  *
- * @category bulk
+ * **Details**
+ *
+ * A key without an entry, or with a cached failure, gives `Option.none()`. The store is asked once for all entries that
+ * memory does not have.
+ *
+ * **Example** (Reading several values)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("user:1", "Ada"), Cached.getMany(["user:1", "user:2"]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some("Ada"), Option.none()]
+ * ```
+ *
+ * @see {@link many} for a function that loads what is missing
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const getMany = <K extends AnyKey>(
@@ -41,9 +57,28 @@ export const getMany = <K extends AnyKey>(
   )
 
 /**
- * Stores values in place of what is there, all at once.
+ * Stores several values in place of the entries of their keys.
  *
- * @category bulk
+ * **Details**
+ *
+ * The options apply to every entry. The entries are written side by side, not in one atomic step.
+ *
+ * **Example** (Storing several values)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(
+ *   Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"]], { ttl: "1 hour", tags: ["users"] }),
+ *   Cached.size
+ * )
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
+ * ```
+ *
+ * @see `Cached.set` for a single key, with a condition
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const setMany = <K extends AnyKey>(
@@ -61,9 +96,21 @@ export const setMany = <K extends AnyKey>(
   })
 
 /**
- * Removes what is stored under keys; answers how many of them had something.
+ * Removes the entries of several keys and answers how many keys had one.
  *
- * @category bulk
+ * **Example** (Removing several entries)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(Cached.set("user:1", "Ada"), Cached.removeMany(["user:1", "user:2"]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
+ * ```
+ *
+ * @see `Cached.invalidateMany` for the same without the count
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never, Caching> =>
@@ -74,27 +121,37 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
 type Instance<C extends AnyClass> = InstanceType<C>
 
 /**
- * A cached function of many payloads at once.
+ * A cached function of many payloads, made by {@link many}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   (payloads: Iterable<In>): Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
-  /** the key of a payload */
+  /** gives the key of a payload */
   readonly key: (payload: In) => K
+  /** invalidates the results of all payloads */
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
-  /** loads all of them anew, in one call; a failure keeps what is stored */
+  /** loads all payloads anew, in one call; a failure keeps the stored value */
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
 }
 
 /**
- * As `fn`, for many keys at once: what is cached is served, what is missing is loaded in one call, each key once. The
- * lookup answers an `Exit` for each key, in their order: one that fails does not fail the others. Where the lookup fails
- * as a whole, so does the read, unless stale values stand in for all that it has needed.
+ * Creates a cached function of many payloads, which loads all missing results in one call.
  *
- * Each key is shared with single reads of it: who reads one that is being loaded waits for that load, and the other way
- * round. Keys that another process is loading are waited for, and are not in the call.
+ * **When to use**
+ *
+ * Use when the origin answers many keys at once, such as a database query by ids.
+ *
+ * **Details**
+ *
+ * - `lookup` gets every missing key once and answers an `Exit` for each, in their order. A key that fails does not fail
+ *   the others.
+ * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
+ * - A load of a key is shared with single reads of that key, in both directions.
+ * - A key that another process is loading is waited for and is not part of the call.
+ *
+ * **Example** (Loading what is missing in one call)
  *
  * ```ts
  * import { Effect, Exit, Schema } from "effect"
@@ -120,7 +177,10 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2], [3]]
  * ```
  *
- * @category bulk
+ * @see `Cached.fn` for a function of one payload
+ * @see `Cached.resolver` for an origin that is a `RequestResolver`
+ *
+ * @category constructors
  * @since 0.1.0
  */
 export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
@@ -147,9 +207,11 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
     if (typeof payloads !== "object" || payloads === null || !(Symbol.iterator in payloads)) {
-      throw new CacheConfigError({ message: `Many "${keyClass.keyName}" takes a list of payloads` })
+      throw new CacheConfigError({
+        message: `The function of many "${keyClass.keyName}" got no list of payloads: for one payload pass [payload]`
+      })
     }
-    // as an array it is gone through several times as fast
+    // iterating over an array is several times as fast
     return readMany(Array.isArray(payloads) ? payloads.map(keyOf) : Array.from(payloads, keyOf))
   }
   Combine.markMany(call)

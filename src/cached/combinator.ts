@@ -1,5 +1,5 @@
 /**
- * The type of a combinator: what it makes of an effect, with a key of a class or a string.
+ * The type of a combinator: an effect and a key (of a class, or a string) become a cached effect.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { Given, ReadOptions, StoreOptions, Timeout, TimeoutError, TtlOption
 export type KeyOf<A, E, KR, K> = { readonly key: K & CacheKey<A, E, KR> }
 
 /**
- * by the kind of a combinator's own options: fixed ones, those that depend on the outcome, and the rest
+ * Kinds of combinators: those that require `ttl`, those that may have it, and those without.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ type Outcome<Kind, A, E, K> =
     : StoreOptions<A, E, K>)
 
 /**
- * The options without their functions: the parameters of those would be `any` before the overload for them is tried.
+ * The options without their functions: the parameters of functions would be `any` before the overload for them is tried.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, unknown>, "tag
 /** @internal */
 type FixedOutcome<Kind> =
   & Fixed
-  // named, or the parameter of a `when` would be `any` before the overload for it is tried
+  // without it the parameter of a `when` would be `any` before the overload for it is tried
   & { readonly when?: undefined }
   & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Duration.Input }
     : Kind extends MaybeTimedKind
@@ -60,8 +60,12 @@ type FixedOutcome<Kind> =
     : {})
 
 /**
- * A combinator that caches an effect, data-first and data-last. With a key its value must be the key's, and it may fail
- * with more than the key's error; with a string the types are the effect's.
+ * A combinator that caches an effect, data-first and data-last.
+ *
+ * **Details**
+ *
+ * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
+ * declares. With a string key, the types are those of the effect.
  *
  * @category models
  * @since 0.1.0

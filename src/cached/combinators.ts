@@ -1,5 +1,5 @@
 /**
- * The combinators: each wraps an effect in a strategy and a key.
+ * The combinators: each caches an effect under a key, by one strategy.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,9 @@ import type {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Runs the effect, stores its value, and serves that until it expires.
+ * Caches an effect: serves its value until `ttl`, then loads again.
+ *
+ * **Example** (Loading once)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -41,14 +43,23 @@ import type {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
  * ```
  *
+ * @see {@link softTtl} for a source that is sometimes down
+ * @see {@link refreshAhead} for reads that do not wait for a load
+ *
  * @category combinators
  * @since 0.1.0
  */
 export const ttl: Combinator<TimedKind, {}> = Combine.combinator(kinds.ttl)
 
 /**
- * After `softTtl` runs again, and where that fails, or takes longer than `softTimeout`, serves the stored value while
- * it is younger than `ttl`.
+ * Caches an effect: loads again after `softTtl`, and serves the stored value until `ttl` if that load fails or takes
+ * longer than `softTimeout`.
+ *
+ * **When to use**
+ *
+ * Use when the source is sometimes down or slow and an older value is better than none.
+ *
+ * **Example** (Surviving a failure of the source)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -69,14 +80,27 @@ export const ttl: Combinator<TimedKind, {}> = Combine.combinator(kinds.ttl)
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))) // => "sunny"
  * ```
  *
+ * @see {@link refreshAhead} for reads that do not wait for the load
+ * @see {@link failover} for a load on every read
+ *
  * @category combinators
  * @since 0.1.0
  */
 export const softTtl: Combinator<TimedKind, SoftTtlOptions> = Combine.combinator(kinds.softTtl)
 
 /**
- * After `refreshAfter` serves the stored value at once and refreshes it in the background: one refresh at a time, tried
- * again when it fails, ended when it hangs. A failed refresh leaves the value as it is.
+ * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
+ *
+ * **When to use**
+ *
+ * Use for values that are read all the time, so that no reader waits for a load.
+ *
+ * **Details**
+ *
+ * A key has one refresh at a time. A refresh that fails is tried again and a refresh that hangs is ended, by the
+ * options of the layer (`refresh`). A refresh that fails leaves the stored value as it is.
+ *
+ * **Example** (Refreshing behind a read)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -98,14 +122,28 @@ export const softTtl: Combinator<TimedKind, SoftTtlOptions> = Combine.combinator
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 2]
  * ```
  *
+ * @see {@link softTtl} for reads that wait for the new value
+ * @see {@link probabilistic} for many processes that read the same keys
+ *
  * @category combinators
  * @since 0.1.0
  */
 export const refreshAhead: Combinator<TimedKind, RefreshAheadOptions> = Combine.combinator(kinds.refreshAhead)
 
 /**
- * Refreshes early with a probability that grows towards expiry and with the cost of the load (XFetch: Vattani,
- * Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
+ * Caches an effect: serves its value until `ttl`, and refreshes it in the background with a probability that grows
+ * towards `ttl` and with the duration of the load.
+ *
+ * **When to use**
+ *
+ * Use when many processes read the same keys: they refresh at different times without any communication.
+ *
+ * **Details**
+ *
+ * The algorithm is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
+ * 2015).
+ *
+ * **Example** (Refreshing by chance)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -126,13 +164,17 @@ export const refreshAhead: Combinator<TimedKind, RefreshAheadOptions> = Combine.
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1]
  * ```
  *
+ * @see {@link refreshAhead} for a refresh at a fixed age
+ *
  * @category combinators
  * @since 0.1.0
  */
 export const probabilistic: Combinator<TimedKind, ProbabilisticOptions> = Combine.combinator(kinds.probabilistic)
 
 /**
- * Serves the stored value until it was not read for `idle`, or until `ttl` in any case.
+ * Caches an effect: serves its value until it was not read for `idle`, and until `ttl` at most.
+ *
+ * **Example** (Keeping what is read)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -160,8 +202,14 @@ export const probabilistic: Combinator<TimedKind, ProbabilisticOptions> = Combin
 export const sliding: Combinator<MaybeTimedKind, SlidingOptions> = Combine.combinator(kinds.sliding)
 
 /**
- * Serves the stored value for so many reads, then runs again; from the read `refreshAfter` on it also refreshes in the
- * background. `Strategy.dynamic` is a ready-made one.
+ * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
+ *
+ * **Details**
+ *
+ * From read number `refreshAfter` on, each read also refreshes the value in the background. `Strategy.dynamic` is a
+ * ready-made strategy of this kind.
+ *
+ * **Example** (Serving two reads)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -180,7 +228,14 @@ export const sliding: Combinator<MaybeTimedKind, SlidingOptions> = Combine.combi
 export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator(kinds.maxHits)
 
 /**
- * Always runs the effect; where that fails, serves the last good value while it is younger than `ttl`.
+ * Caches an effect: loads on every read, and serves the last good value until `ttl` if the load fails or takes longer
+ * than `softTimeout`.
+ *
+ * **When to use**
+ *
+ * Use to survive failures of the source. It saves no loads.
+ *
+ * **Example** (Serving the last good value)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -199,13 +254,17 @@ export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["good", "good"]
  * ```
  *
+ * @see {@link softTtl} for fewer loads
+ *
  * @category combinators
  * @since 0.1.0
  */
 export const failover: Combinator<TimedKind, FallbackOptions> = Combine.combinator(kinds.failover)
 
 /**
- * Runs the effect once, and serves its value until the key or one of its tags is invalidated.
+ * Caches an effect: serves its value until its key or one of its tags is invalidated.
+ *
+ * **Example** (Loading again after an invalidation)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -230,7 +289,9 @@ export const untilInvalidated: Combinator<UntimedKind, {}> = Combine.combinator(
 type StrategyOptions<A, E, K> = FallbackOptions & ReadOptions<A, E, K> & { readonly strategy: Strategy<A, E, K> }
 
 /**
- * Caches by any `Strategy`, your own among them.
+ * Caches an effect by any `Strategy`, such as one of your own.
+ *
+ * **Example** (Writing a strategy)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -1,6 +1,6 @@
 /**
- * How combinators and cached functions become requests to the engine. Types end here: what users are promised is
- * written beside it.
+ * How combinators and cached functions become requests to the engine. In here the types of users end: `combinators.ts`,
+ * `functions.ts` and `bulk.ts` declare them, and the engine needs a `Request`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,8 +16,6 @@ import { checkAll, refuseUnknown } from "../internal/options.ts"
 import { type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
-// In here types end: what `Cached` promises to users is written there, and what the engine needs is a `Request`.
-
 const namesOfRead = Object.keys(readOptions)
 const namesOfFallback = Object.keys(fallbackOptions)
 
@@ -27,13 +25,13 @@ interface CombinatorOptions extends AnyReadOptions {
 }
 
 interface CachedEffect extends Request {
-  /** whose effect it is, where it is its own strategy */
+  /** the combinator that made it, if the effect is its own strategy */
   readonly combinator: Combinator | undefined
   readonly load: Effect.Effect<unknown, unknown, any>
   readonly options: CombinatorOptions
 }
 
-/** an effect that asks the cache of its context to read it */
+/** An effect that asks the cache of its context to read it. */
 const EffectPrototype = Effectable.Prototype<CachedEffect>({
   label: "Cached",
   evaluate(fiber) {
@@ -50,8 +48,8 @@ interface Combinator {
 type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
 
 /**
- * A class of effects. An instance is effect, strategy and request in one object, because one is made for every read;
- * what its options say is parsed when something is stored, never for a hit.
+ * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
+ * options are parsed when something is stored, never for a hit.
  */
 const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
   function CachedEffect(this: Record<string, unknown>, combinator: unknown, load: unknown, options: unknown) {
@@ -77,7 +75,7 @@ const dual = (make: EffectClass, combinator?: Combinator): never =>
       ? (self: unknown) => new make(combinator, self, first as CombinatorOptions)
       : new make(combinator, first, second as CombinatorOptions)) as never
 
-/** One class for all kinds: where the engine sees one shape, what it does with it is compiled into its own code. */
+/** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
 const Timed = effectClass({
   name: {
     get(this: TimedEffect) {
@@ -186,7 +184,9 @@ export const withStrategy: never = dual(effectClass({
 const validateRead = (name: string, options: CombinatorOptions): void => {
   const { key } = options
   if (typeof key !== "string" && !CacheKey.isCacheKey(key)) {
-    throw new CacheConfigError({ message: `The key of ${name} is an instance of a CacheKey class, or a string` })
+    throw new CacheConfigError({
+      message: `The key of ${name} cannot be used: pass an instance of a CacheKey class, or a string`
+    })
   }
   validateRest(name, options)
 }
@@ -198,7 +198,9 @@ const validateRest = (name: string, options: AnyReadOptions): void => {
 
 const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
-    throw new CacheConfigError({ message: `The strategy of ${name} is a Strategy: it decides, and gives lifetimes` })
+    throw new CacheConfigError({
+      message: `The strategy of ${name} cannot be used: pass one of Strategy, or an object with decide and lifetime`
+    })
   }
 }
 
@@ -209,17 +211,19 @@ export interface FnOptions extends AnyReadOptions {
 }
 
 const knownOfFn = new Set([...shared, "lookup"])
-// the types of a request leave no room for a `LoadTimeout`
+// the types of a request have no room for a `LoadTimeout`
 const knownOfResolver = new Set(shared.filter((name) => name !== "timeout"))
 
 export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): void => {
   const name: string | undefined = keyClass?.keyName
   if (typeof keyClass !== "function" || name === undefined) {
-    throw new CacheConfigError({ message: "A cached function is one of a CacheKey class" })
+    throw new CacheConfigError({
+      message: "A cached function got no key class: pass a class made with CacheKey.Class as its first argument"
+    })
   }
   validateShared(name, options, knownOfFn)
   if (typeof options.lookup !== "function") {
-    throw new CacheConfigError({ message: `The lookup of ${name} is a function` })
+    throw new CacheConfigError({ message: `The lookup of ${name} is no function: pass one that gives an effect` })
   }
 }
 
@@ -240,7 +244,7 @@ interface Call extends Request {
   readonly options: FnOptions
 }
 
-/** a call of a cached function: its lookup is not even called where a hit is */
+/** A call of a cached function. A hit does not call its lookup. */
 const Call = function(this: { key: unknown; options: unknown }, key: unknown, options: unknown) {
   this.key = key
   this.options = options
@@ -261,7 +265,7 @@ Object.defineProperty(Call, "prototype", {
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
-  /** the keys have readers of their own */
+  /** each key has a reader of its own */
   readonly isApart?: boolean | undefined
 }
 
@@ -272,7 +276,7 @@ export const markMany = (call: object): void => void manies.add(call)
 /** Whether a cached function takes many payloads at once. */
 export const isMany = (call: object): boolean => manies.has(call)
 
-/** one key of many: its load is a part of a batch's */
+/** One key of many: its load is a part of the load of a batch. */
 const BatchCall = function(
   this: { key: unknown; options: unknown; batch: unknown },
   key: unknown,

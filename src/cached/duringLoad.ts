@@ -1,5 +1,5 @@
 /**
- * What the code inside a load may ask and say: the previous value, that it is still right, tags and validators.
+ * Operations for the code inside a load: its previous value, its renewal, and annotations of its result.
  *
  * @since 0.1.0
  */
@@ -18,28 +18,38 @@ import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * The value that a load is to replace.
+ * The value that a load replaces, as {@link previous} gives it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Previous<A> {
   readonly value: A
-  /** what the origin called it, as `annotate` was told */
+  /** the origin's name for this version of the value, as `annotate` or `set` stored it */
   readonly etag: string | undefined
-  /** when it was loaded, or last found to be still right, in epoch milliseconds */
+  /** when it was loaded or last renewed, in epoch milliseconds */
   readonly createdAt: number
 }
 
 /**
- * Inside the load of a key of this class: the value that it is to replace, where there is one within its ttl. For what is
- * past that, was invalidated, or was never there: none. None too where nothing is cached (`CacheLayer.disabled`,
- * `CachePolicy.bypass`, `CachePolicy.disable("get")`), in the load of another class, and in the load of a batch.
+ * Gets the value that the running load of a key class replaces, if there is one within its `ttl`.
  *
- * Use it to ask the origin whether the value is still right (`If-None-Match`, RFC 9110, section 13.1.2), or to load only
- * what has changed since. A store that is asked for it and does not answer within its timeout has none.
+ * **When to use**
  *
- * @example
+ * Use inside a load to ask the origin whether the value is still right (`If-None-Match`, RFC 9110, section 13.1.2), or
+ * to load only what has changed since.
+ *
+ * **Details**
+ *
+ * It is `Option.none()`:
+ *
+ * - where the value has expired, was invalidated or never existed;
+ * - outside of a load, in the load of another class, and in the load of a batch;
+ * - where the cache is not read (`CacheLayer.disabled`, `CachePolicy.bypass`, `CachePolicy.disable("get")`);
+ * - where the store does not answer within its budget.
+ *
+ * **Example** (Adding to the previous value)
+ *
  * ```ts
  * import { Effect, Option, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
@@ -56,18 +66,22 @@ export interface Previous<A> {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["first", "more"]
  * ```
  *
- * @category inside a load
+ * @see {@link notModified} for keeping the previous value
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const previous = <C extends AnyClass>(
   keyClass: C
 ): Effect.Effect<Option.Option<Previous<Success<InstanceType<C>>>>> => {
   if (typeof keyClass?.keyName !== "string") {
-    throw new CacheConfigError({ message: "Cached.previous takes the class of the key that is loaded" })
+    throw new CacheConfigError({
+      message: "Cached.previous got no key class: pass the class of the key that is being loaded"
+    })
   }
   return Effect.flatMap(Loading, (flight) => {
     if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
-    // what its codecs need is in the load's context: it is where the flight was started
+    // the context of the load has the services of the codecs: the flight was started with them
     return Effect.map(
       previousOf(flight) as Effect.Effect<Entry | undefined>,
       (entry) =>
@@ -80,23 +94,29 @@ export const previous = <C extends AnyClass>(
   })
 }
 
-/** for a load as for any caller: its own copy, where the reader has asked for copies */
+/** A load gets a copy, as any caller, if its reader asked for copies. */
 const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
   return copy === undefined ? value : copyOf<unknown>(copy, key)(value)
 }
 
 /**
- * Inside a load: the value that it was to replace is still right. The load ends here, past all its error handlers, which
- * do not run (finalizers do, as after an interruption); who waits for it gets the value, and the value starts its life
- * again, with a lifetime from the strategy or `annotate`, and with the ETag and the tags that it has.
+ * Ends the load and renews the value that it was to replace.
  *
- * What has been invalidated or set meanwhile stays so: then the value goes to those who wait, and is not stored.
+ * **Details**
  *
- * It dies with `CacheConfigError` where there is no value to keep: outside of a load, after its end, in the load of a
- * batch, and where `previous` says none. A value that `previous` has told, in this load, can always be kept.
+ * - The load ends here, past its error handlers. Finalizers run, as after an interruption.
+ * - Its callers get the value. The value starts a new lifetime, from the strategy or `annotate`, and keeps its ETag and
+ *   its tags.
+ * - If the key was invalidated or set meanwhile, the callers get the value and it is not stored.
  *
- * @example
+ * **Gotchas**
+ *
+ * It dies with `CacheConfigError` where there is no value to renew: outside of a load, after its end, in the load of a
+ * batch, and where {@link previous} gives none. A value that `previous` gave in this load can always be renewed.
+ *
+ * **Example** (Answering a 304)
+ *
  * ```ts
  * import { Effect, Option, Schema } from "effect"
  * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
@@ -120,50 +140,56 @@ const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry):
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "Hello"
  * ```
  *
- * @category inside a load
+ * @see {@link previous} for the value and its ETag
+ *
+ * @category completion
  * @since 0.1.0
  */
 export const notModified: Effect.Effect<never> = Effect.flatMap(Loading, (flight) => {
-  if (flight === undefined) return nothingToKeep("it was called outside of a load, or in that of a batch")
+  if (flight === undefined) {
+    return nothingToRenew("it runs outside of a load, or in the load of a batch. Use it in the load of a single key")
+  }
   if (flight.renewed) return end(flight)
-  if (flight.ended) return nothingToKeep(`the load of "${flight.id}" has ended`)
+  if (flight.ended) return nothingToRenew(`the load of "${flight.id}" has ended. Use it before the load ends`)
   return Effect.flatMap(previousOf(flight) as Effect.Effect<Entry | undefined>, (entry) => {
-    if (entry === undefined) return nothingToKeep(`there is none for "${flight.id}": ask Cached.previous first`)
+    if (entry === undefined) {
+      return nothingToRenew(`no value that may be served is stored for "${flight.id}". Ask Cached.previous first`)
+    }
     flight.renewed = true
-    // as good as loaded: it is stored also when the last who waits leaves
+    // it counts as loaded: it is stored even if the last caller leaves now
     flight.pinned = true
     return end(flight)
   })
 })
 
-const nothingToKeep = (why: string): Effect.Effect<never> =>
+const nothingToRenew = (why: string): Effect.Effect<never> =>
   Effect.die(
-    new CacheConfigError({ message: `Cached.notModified keeps the value that a load was to replace, and ${why}` })
+    new CacheConfigError({ message: `Cached.notModified has no value to renew: ${why}` })
   )
 
 /**
- * Interrupts the load, and what of it runs in a fiber of its own: no other end is past every handler. Where it may not
- * be interrupted here, it is as soon as it may.
+ * Interrupts the load, and the fiber of this call where it is another one: only an interruption gets past every handler.
+ * In an uninterruptible region it takes effect at its end.
  */
 const end = (flight: Flight): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // its fiber, once the load has ended, is busy with what comes of it
+    // after the end of the load its fiber completes the flight
     if (!flight.ended) flight.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
   })
 
 /**
- * What a load says of its result.
+ * Options for {@link annotate}.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Annotations {
   /**
-   * tags beside those of the key and the options
+   * tags beside those of the key and of the options
    *
-   * @default none; of a renewed value: those it has
+   * @default none; a renewed value keeps its tags
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
@@ -173,22 +199,28 @@ export interface Annotations {
    */
   readonly ttl?: Duration.Input | undefined
   /**
-   * what the origin calls this version of the value (an HTTP `ETag`), for the next load's `previous`
+   * the origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load
    *
-   * @default none; of a renewed value: the one it has
+   * @default none; a renewed value keeps its own
    */
   readonly etag?: string | undefined
 }
 
 /**
- * Inside a load: says of its result what only the load knows. Of several calls the last one counts, for each of the
- * three. Outside of a load, after its end, and in that of a batch, it says nothing.
+ * Sets tags, `ttl` and ETag of a result from inside its load.
  *
- * `ttl` counts from the end of the load, as every ttl. It takes the place of the strategy's `ttl`, whichever is longer,
- * for what the strategy stores at all; `softTtl`, `refreshAfter` and `idle` stay, up to the new end. What is wrong with
- * an option throws a `CacheConfigError`.
+ * **Details**
  *
- * @example
+ * - Of several calls the last one counts, for each option by itself.
+ * - `ttl` takes the place of the strategy's `ttl`, be it shorter or longer. `softTtl`, `refreshAfter` and `idle` stay,
+ *   up to the new end. A result that the strategy does not store stays out of the cache.
+ *
+ * **Gotchas**
+ *
+ * It does nothing outside of a load, after its end, and in the load of a batch.
+ *
+ * **Example** (Tagging by what was loaded)
+ *
  * ```ts
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
@@ -203,12 +235,12 @@ export interface Annotations {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
- * @category inside a load
+ * @category annotations
  * @since 0.1.0
  */
 export const annotate = (annotations: Annotations): Effect.Effect<void> => {
   if (typeof annotations !== "object" || annotations === null) {
-    throw new CacheConfigError({ message: "Cached.annotate takes an object of tags, ttl and etag" })
+    throw new CacheConfigError({ message: "Cached.annotate got no options: pass an object with tags, ttl or etag" })
   }
   checkOptions("Cached.annotate", annotations, annotationChecks)
   const { etag, tags, ttl } = annotations
@@ -226,10 +258,10 @@ const annotationChecks: Checks<Annotations> = {
   ttl: optional((ttl) => void toMillis(ttl)),
   tags: optional((tags, of) => {
     if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return
-    throw new CacheConfigError({ message: `The tags of ${of} are a list of strings` })
+    throw new CacheConfigError({ message: `The tags of ${of} cannot be used: pass a list of strings` })
   }),
   etag: optional((etag, of) => {
     if (typeof etag === "string") return
-    throw new CacheConfigError({ message: `The etag of ${of} is a string, not a ${typeof etag}` })
+    throw new CacheConfigError({ message: `The etag of ${of} is a ${typeof etag}: pass a string` })
   })
 }

@@ -1,5 +1,5 @@
 /**
- * Watching a cache: its events, what leaves its memory, and how reads were answered.
+ * Watching a cache: its events, the entries that leave memory, and how reads were answered.
  *
  * @since 0.1.0
  */
@@ -17,8 +17,14 @@ import { Current } from "../internal/engine/flight/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 
 /**
- * What the cache does, from when the stream is run until it ends; ids are told, values never. Who is slow loses the
- * oldest: 1024 wait for each subscriber at most, and no read ever waits for one.
+ * A stream of what the cache does, from the moment the stream runs.
+ *
+ * **Details**
+ *
+ * Events carry ids, never values. No read waits for a subscriber: at most 1024 events wait for each one, and a slow one
+ * loses the oldest.
+ *
+ * **Example** (Collecting three events)
  *
  * ```ts
  * import { Effect, Fiber, Stream } from "effect"
@@ -34,24 +40,39 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
  * ```
  *
- * @category watching
+ * @see `Cached.stats` for counters
+ * @see {@link detect} for the reads of one effect
+ *
+ * @category subscriptions
  * @since 0.1.0
  */
 export const events: Stream.Stream<CacheEvent, never, Caching> = Stream.callback<CacheEvent, never, Caching>(
   (queue) =>
     Effect.acquireRelease(
       Effect.map(Caching, (caching) => cacheOf(caching).listen((event) => void Queue.offerUnsafe(queue, event))),
-      (deafen) => Effect.sync(deafen)
+      (unsubscribe) => Effect.sync(unsubscribe)
     ),
   { bufferSize: waitingEvents, strategy: "sliding" }
 )
 
 /**
- * Runs an effect for every entry that leaves the memory tier, with the value it had and the cause, one after the other,
- * for as long as the scope is open. For what has to be closed or counted when it is no longer cached.
+ * Runs an effect for every entry that leaves memory, for as long as the scope is open.
  *
- * Where it fails, or dies, that is logged and the next is told. 1024 wait at most, then the oldest are lost. The scope
- * closes when what has left before is dealt with. What is in memory when the cache itself closes is not told.
+ * **When to use**
+ *
+ * Use to close or count what is no longer cached.
+ *
+ * **Details**
+ *
+ * - The entries are handled one after the other. A failure or defect is logged, and the next entry follows.
+ * - At most 1024 entries wait; past that the oldest are lost.
+ * - When the scope closes it waits until the entries that have left are handled.
+ *
+ * **Gotchas**
+ *
+ * Entries that are in memory when the cache itself closes are not reported.
+ *
+ * **Example** (Recording removals)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -68,7 +89,7 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = Stream.callback
  * gone // => ["a: replaced", "a: invalidated"]
  * ```
  *
- * @category watching
+ * @category subscriptions
  * @since 0.1.0
  */
 export const onRemoval = <E, R>(
@@ -83,9 +104,9 @@ export const onRemoval = <E, R>(
     )
     yield* Effect.acquireRelease(
       Effect.sync(() => caching.onRemoval((removal) => void Queue.offerUnsafe(queue, removal))),
-      (deafen) =>
+      (unsubscribe) =>
         Effect.suspend(() => {
-          deafen()
+          unsubscribe()
           Queue.endUnsafe(queue)
           return Fiber.await(worker)
         })
@@ -93,10 +114,20 @@ export const onRemoval = <E, R>(
   })
 
 /**
- * Runs an effect, and tells how each cached read in it was answered, in the order of the answers: those of the loads it
- * starts too, those of inner `detect`s, and those of the fibers that it forks, until it ends. Where it fails it fails:
- * give it `Effect.exit` to be told all the same. A read that is interrupted, that gives up after its `timeout`, or that
- * goes past the cache (`CachePolicy.bypass`) is not told; nor is one that loads nothing (`getOption`).
+ * Runs an effect and also gives how each cached read in it was answered, in the order of the answers.
+ *
+ * **Details**
+ *
+ * Included are the reads of the loads that the effect starts, of the fibers that it forks (until it ends), and of inner
+ * `detect`s.
+ *
+ * **Gotchas**
+ *
+ * - If the effect fails, so does `detect`. Wrap the effect in `Effect.exit` to get its reads all the same.
+ * - Not included are reads that are interrupted, that give up after their `timeout`, that go past the cache
+ *   (`CachePolicy.bypass`), and reads that never load (`getOption`).
+ *
+ * **Example** (Seeing where values came from)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -112,7 +143,9 @@ export const onRemoval = <E, R>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
  * ```
  *
- * @category watching
+ * @see {@link events} for all reads of the cache
+ *
+ * @category combinators
  * @since 0.1.0
  */
 export const detect = <A, E, R>(

@@ -1,5 +1,5 @@
 /**
- * Cached functions: the key class, its load and its strategy in one place.
+ * Cached functions: a key class, its load and its strategy in one place.
  *
  * @since 0.1.0
  */
@@ -18,17 +18,18 @@ import type { FallbackOptions, Given, ReadOptions, Timeout, TimeoutError } from 
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * A cached function of a key's payload.
+ * A cached function of one payload, made by {@link fn} or {@link recursive}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CachedFn<K extends Key.Any, In, E, R> {
   (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
-  /** the key of a payload */
+  /** gives the key of a payload */
   readonly key: (...payload: Arguments<In>) => K
+  /** invalidates the result of a payload */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
-  /** loads anew, merged with a refresh that is running; a failure keeps the stored value */
+  /** loads anew, or joins a refresh that is running; a failure keeps the stored value */
   readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
 }
 
@@ -41,7 +42,9 @@ type FnOptions<C extends AnyClass, T> =
   & { readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>> }
 
 /**
- * Makes a cached function of a key class: the key, its load and its strategy, in one place.
+ * Creates a cached function from a key class, a load and a strategy.
+ *
+ * **Example** (Caching a function)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -60,7 +63,10 @@ type FnOptions<C extends AnyClass, T> =
  * await Effect.runPromise(square({ n: 7 }).pipe(Effect.provide(CacheLayer.memory()))) // => 49
  * ```
  *
- * @category functions
+ * @see `Cached.many` for an origin that answers many keys at once
+ * @see {@link recursive} for a function that calls itself
+ *
+ * @category constructors
  * @since 0.1.0
  */
 export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
@@ -76,8 +82,14 @@ export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
 > => makeFn(keyClass, options)
 
 /**
- * As `fn`, for a function that calls itself: `self` is the cached function. Each value is computed once, however often
- * and however deep it is needed. A value that needs itself dies with `CacheCycle`.
+ * Creates a cached function that can call itself: its load gets the cached function as `self`.
+ *
+ * **Details**
+ *
+ * Each value is loaded once, however often and however deep it is needed. A value that needs itself dies with
+ * `CacheCycle`.
+ *
+ * **Example** (Computing Fibonacci numbers)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -94,7 +106,9 @@ export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
  * await Effect.runPromise(fib({ n: 90 }).pipe(Effect.provide(CacheLayer.memory()))) // => 2880067194370816120n
  * ```
  *
- * @category functions
+ * @see {@link fn} for a function that does not call itself
+ *
+ * @category constructors
  * @since 0.1.0
  */
 export const recursive = <C extends AnyClass, R = never, T extends Given = undefined>(
@@ -125,7 +139,7 @@ export const recursive = <C extends AnyClass, R = never, T extends Given = undef
   return self as never
 }
 
-// the types are the callers': in here a key class is something to construct keys with
+// the callers have the types: in here a key class only constructs keys
 const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
   Combine.validateFn(keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)

@@ -1,5 +1,5 @@
 /**
- * The cache as a whole: its entries, size, counters and health.
+ * The cache in all: its entries, size, counters and health.
  *
  * @since 0.1.0
  */
@@ -15,11 +15,19 @@ const stream = <A>(f: (caching: Cache) => Stream.Stream<A, StoreError>) =>
   Stream.unwrap(withCaching((caching) => Effect.succeed(f(caching))))
 
 /**
- * What is known of everything that is cached and may be served, a few at a time and in no particular order. A pattern
- * picks some: `*` is any run of characters, `?` is one, `[a-z]` one of a set; it is matched against `CacheKey.id`.
+ * Streams the metadata of all entries that may be served, in no particular order.
  *
- * It looks at everything the store has, or at what begins with what the pattern begins with: a tool for people, not for
- * every request. What comes and goes meanwhile may be told or not.
+ * **Details**
+ *
+ * A pattern selects entries by `CacheKey.id`, which must match it completely: `*` is any run of characters, `?` is one,
+ * `[a-z]` is one of a set. Entries that come or go while the stream runs may be missing or included.
+ *
+ * **Gotchas**
+ *
+ * It reads the entire store, or all ids that begin with the text before the first special character of the pattern. Use
+ * it in tools, not for every request.
+ *
+ * **Example** (Listing entries by pattern)
  *
  * ```ts
  * import { Effect, Stream } from "effect"
@@ -33,7 +41,9 @@ const stream = <A>(f: (caching: Cache) => Stream.Stream<A, StoreError>) =>
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [["user:1", "users"]]
  * ```
  *
- * @category operations
+ * @see {@link scan} for the ids alone
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching> => {
@@ -42,7 +52,9 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
 }
 
 /**
- * The ids of everything that is cached and may be served: see `entries`.
+ * Streams the ids of all entries that may be served, in no particular order.
+ *
+ * **Example** (Listing ids by pattern)
  *
  * ```ts
  * import { Effect, Stream } from "effect"
@@ -52,14 +64,22 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["user:1"]
  * ```
  *
- * @category operations
+ * @see {@link entries} for the metadata too, and for patterns
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> =>
   Stream.map(entries(pattern), ({ id }) => id)
 
 /**
- * How many entries there are: in the store, where there is one, which may count what has expired and is not cleaned up.
+ * Counts the entries: those of the store, or of memory where there is no store.
+ *
+ * **Details**
+ *
+ * A store may count expired entries that it has not cleaned up.
+ *
+ * **Example** (Counting entries)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -69,21 +89,37 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
  * ```
  *
- * @category operations
+ * @category accessors
  * @since 0.1.0
  */
 export const size: Effect.Effect<number, StoreError, Caching> = withCaching((caching) => caching.size)
 
 /**
- * Whether the store answers, within the store's time limit; fails with its `StoreError` where it does not.
+ * Checks that the store answers within its budget, and fails with its `StoreError` if it does not.
  *
- * @category operations
+ * **Details**
+ *
+ * Without a store it succeeds.
+ *
+ * **Example** (Checking the health of a cache)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const health = Cached.ping.pipe(Effect.as("up"), Effect.catchTag("StoreError", () => Effect.succeed("down")))
+ * await Effect.runPromise(health.pipe(Effect.provide(CacheLayer.memory()))) // => "up"
+ * ```
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((caching) => caching.ping)
 
 /**
- * Empties the cache: memory and store, whoever wrote there.
+ * Empties the cache: removes everything from memory and from the store, entries of other processes and counters too.
+ *
+ * **Example** (Emptying a cache)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -93,7 +129,7 @@ export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((cachi
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
  *
- * @category operations
+ * @category mutations
  * @since 0.1.0
  */
 export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, policy) =>
@@ -101,7 +137,9 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
 )
 
 /**
- * What the cache has done since its layer was built.
+ * Gets the counters of the cache, from when its layer was built.
+ *
+ * **Example** (Counting hits and loads)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -118,7 +156,9 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { hits: 1, loads: 1, misses: 1 }
  * ```
  *
- * @category operations
+ * @see `Cached.events` for what happens one by one
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) => caching.stats)

@@ -18,8 +18,13 @@ import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { type AnyKey, idOf, tagsOf, withCaching } from "./withCaching.ts"
 
 /**
- * Makes sure that no read that starts after it sees what was loaded before it. A load that is running gives its result
- * to those who wait for it, and to nobody else.
+ * Invalidates a key: no read that starts afterwards sees a value whose load began before.
+ *
+ * **Details**
+ *
+ * A load that is running gives its result to the callers it has. The result is not stored, and later reads load anew.
+ *
+ * **Example** (Loading again after an invalidation)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -32,13 +37,17 @@ import { type AnyKey, idOf, tagsOf, withCaching } from "./withCaching.ts"
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
- * @category invalidation
+ * @see `Cached.remove` for an answer that says whether there was an entry
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const invalidate = (key: AnyKey): Effect.Effect<void, never, Caching> => invalidateMany([key])
 
 /**
  * Invalidates several keys.
+ *
+ * **Example** (Invalidating two keys)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -52,7 +61,7 @@ export const invalidate = (key: AnyKey): Effect.Effect<void, never, Caching> => 
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => false
  * ```
  *
- * @category invalidation
+ * @category mutations
  * @since 0.1.0
  */
 export const invalidateMany = (keys: Iterable<AnyKey>): Effect.Effect<void, never, Caching> =>
@@ -63,16 +72,15 @@ export const invalidateMany = (keys: Iterable<AnyKey>): Effect.Effect<void, neve
   )
 
 /**
- * How an invalidation by tag leaves what it finds.
+ * Options for `Cached.invalidateTag`, `invalidateAll` and `invalidateWhere`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface InvalidateOptions {
   /**
-   * `"hard"`: it is gone, and no read that starts afterwards sees it. `"soft"`: it is stale, and a strategy that says so
-   * may still serve it: `softTtl` and `failover` where the load fails, `refreshAhead` while it refreshes; for all others
-   * it is as good as gone
+   * `"hard"`: entries are gone for every read that starts afterwards. `"soft"`: entries are stale; `softTtl` and
+   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes, all other strategies load
    *
    * @default `"hard"`
    */
@@ -80,7 +88,9 @@ export interface InvalidateOptions {
 }
 
 /**
- * Invalidates all that has a tag, whatever its key, in constant time.
+ * Invalidates all entries with a tag, whatever their keys, in constant time.
+ *
+ * **Example** (Making entries stale, then removing them)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -102,11 +112,13 @@ export interface InvalidateOptions {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, "down"]
  * ```
  *
- * @category invalidation
+ * @see {@link invalidateAll} for all results of a key class
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const invalidateTag: {
-  // of its own: `Effect.forEach(tags, Cached.invalidateTag)` gives it an index too
+  // an overload of its own, because `Effect.forEach(tags, Cached.invalidateTag)` passes an index too
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
@@ -115,7 +127,7 @@ export const invalidateTag: {
 const invalidateTags = (tags: ReadonlyArray<string>): Effect.Effect<void, never, Caching> =>
   invalidateStored(() => tagsOf(tags), undefined)
 
-/** by tags as they are stored */
+/** Invalidates by tags as they are stored. */
 const invalidateStored = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
@@ -130,18 +142,22 @@ const invalidateStored = (
 const invalidateOptions: Checks<InvalidateOptions> = {
   mode: optional((mode) => {
     if (mode === "hard" || mode === "soft") return
-    throw new CacheConfigError({ message: `mode is "hard" or "soft", not "${String(mode)}"` })
+    throw new CacheConfigError({
+      message: `The mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`
+    })
   })
 }
 
 const infoOf = (what: string, keyClass: AnyClass): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
   if (info !== undefined) return info
-  throw new CacheConfigError({ message: `${what} takes a CacheKey class` })
+  throw new CacheConfigError({ message: `${what} got no key class: pass a class made with CacheKey.Class` })
 }
 
 /**
- * Invalidates all results of a key class, of every version of it, in constant time.
+ * Invalidates all results of a key class, in every version of the class, in constant time.
+ *
+ * **Example** (Invalidating a key class)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -160,7 +176,9 @@ const infoOf = (what: string, keyClass: AnyClass): KeyInfo => {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
  * ```
  *
- * @category invalidation
+ * @see {@link invalidateWhere} for some of its results
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const invalidateAll: {
@@ -170,7 +188,7 @@ export const invalidateAll: {
   invalidateStored(() => [infoOf("Cached.invalidateAll", keyClass).tag], options)
 
 /**
- * Fields by which keys of a class can be invalidated together.
+ * Values of payload fields, by which {@link invalidateWhere} selects keys of a class.
  *
  * @category models
  * @since 0.1.0
@@ -178,8 +196,17 @@ export const invalidateAll: {
 export type Where<C extends AnyClass> = Partial<C["payload"]["Type"]>
 
 /**
- * Invalidates all results of a key class with these values in a declared index (`indexes` of the class), in constant
- * time. The fields are those of one index, all of them; dies with a `CacheConfigError` where there is no such index.
+ * Invalidates all results of a key class that have the given values in one of its indexes, in constant time.
+ *
+ * **Details**
+ *
+ * An index is declared by `indexes` of the class. Give all fields of one index.
+ *
+ * **Gotchas**
+ *
+ * It dies with `CacheConfigError` where the class has no index of exactly these fields.
+ *
+ * **Example** (Invalidating by a field)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -205,7 +232,9 @@ export type Where<C extends AnyClass> = Partial<C["payload"]["Type"]>
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
  * ```
  *
- * @category invalidation
+ * @see {@link invalidateAll} for all results of the class
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const invalidateWhere = <C extends AnyClass>(
@@ -215,19 +244,28 @@ export const invalidateWhere = <C extends AnyClass>(
 ): Effect.Effect<void, never, Caching> =>
   invalidateStored(() => {
     if (typeof where !== "object" || where === null) {
-      throw new CacheConfigError({ message: "Cached.invalidateWhere takes the values of an index's fields" })
+      throw new CacheConfigError({
+        message: "Cached.invalidateWhere got no fields: pass an object with the values of all fields of one index"
+      })
     }
     return [infoOf("Cached.invalidateWhere", keyClass).indexTagOf(where as { readonly [field: string]: unknown })]
   }, options)
 
 /**
- * Invalidates every id that matches a pattern, a few hundred at a time, and tells after each batch how far it is. `*` is
- * any run of characters, `?` is one, `[a-z]` one of a set, everything else is itself; the whole of `CacheKey.id` must
- * match. Throws a `CacheConfigError` at once for a pattern that is none.
+ * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred.
  *
- * It has to look at everything that begins with what the pattern begins with, so a tag or an index is the fast way, and
- * the exact one: what another process stores while this runs may stay. Fails with the `StoreError` of a store that cannot
- * be gone through.
+ * **Details**
+ *
+ * `*` is any run of characters, `?` is one, `[a-z]` is one of a set, everything else is itself. The pattern must match
+ * `CacheKey.id` completely. A pattern that is not valid throws a `CacheConfigError` at once. A store that cannot be
+ * scanned fails the stream with its `StoreError`.
+ *
+ * **Gotchas**
+ *
+ * It reads all ids that begin with the text before the first special character. An entry that another process stores
+ * while it runs may stay. Tags and indexes are fast and exact.
+ *
+ * **Example** (Invalidating by pattern)
  *
  * ```ts
  * import { Effect, Stream } from "effect"
@@ -244,12 +282,14 @@ export const invalidateWhere = <C extends AnyClass>(
  * left // => 1
  * ```
  *
- * @category invalidation
+ * @see {@link invalidateTag} for the fast and exact way
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const invalidateMatching = (pattern: string): Stream.Stream<Progress, StoreError, Caching> => {
   if (typeof pattern !== "string" || pattern === "") {
-    throw new CacheConfigError({ message: "Cached.invalidateMatching takes a pattern, like \"user:*\"" })
+    throw new CacheConfigError({ message: "Cached.invalidateMatching got no pattern: pass one like \"user:*\"" })
   }
   const glob = Glob.make(pattern)
   return Stream.unwrap(
@@ -260,8 +300,17 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
 }
 
 /**
- * Each read in the effect forgets first what is stored under its key, and so loads it anew, for others too: for a request
- * that asks for fresh data. What loads start by themselves they read as usual.
+ * Makes each cached read in an effect invalidate its key first, and so load anew, for all readers.
+ *
+ * **When to use**
+ *
+ * Use for a request that asks for fresh data.
+ *
+ * **Details**
+ *
+ * Reads inside the loads are answered as usual.
+ *
+ * **Example** (Loading anew for one request)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -274,14 +323,16 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @category invalidation
+ * @see `CachePolicy.refresh` for keeping the stored value if the load fails
+ *
+ * @category combinators
  * @since 0.1.0
  */
 export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Current, (policy) => ({ ...policy, invalidates: !policy.disabled.has("invalidate") }))
 
 /**
- * What `invalidateAfter` invalidates: a key, or all that has a tag.
+ * A target of {@link invalidateAfter}: a key, or all entries with a tag.
  *
  * @category models
  * @since 0.1.0
@@ -291,7 +342,13 @@ export type Target = AnyKey | { readonly tag: string }
 type Targets = Target | ReadonlyArray<Target>
 
 /**
- * Invalidates once the effect has succeeded, and before its value is given on.
+ * Invalidates keys and tags once an effect has succeeded, before its value is returned.
+ *
+ * **Details**
+ *
+ * An interruption after the success of the effect does not skip the invalidation.
+ *
+ * **Example** (Invalidating after a write)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -302,7 +359,7 @@ type Targets = Target | ReadonlyArray<Target>
  * await Effect.runPromise(rename.pipe(Effect.provide(CacheLayer.memory()))) // => "Ada"
  * ```
  *
- * @category invalidation
+ * @category combinators
  * @since 0.1.0
  */
 export const invalidateAfter: {
@@ -317,7 +374,7 @@ export const invalidateAfter: {
   self: Effect.Effect<A, E, R>,
   targets: Targets | ((exit: Exit.Success<A>) => Targets)
 ): Effect.Effect<A, E, R | Caching> =>
-  // what has happened is followed by its invalidation, whoever is interrupted then
+  // an interruption after the success of the effect must not skip the invalidation
   Effect.uninterruptibleMask((restore) =>
     Effect.tap(restore(self), (value) => {
       const given = typeof targets === "function" ? targets(Exit.succeed(value) as Exit.Success<A>) : targets

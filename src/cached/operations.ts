@@ -18,7 +18,13 @@ import { toMillis } from "../Ttl.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
- * The value stored under a key, if there is one within its ttl; nothing is loaded. A stored failure is no value.
+ * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing.
+ *
+ * **Details**
+ *
+ * A cached failure gives `Option.none()`.
+ *
+ * **Example** (Reading without a load)
  *
  * ```ts
  * import { Effect, Option } from "effect"
@@ -31,7 +37,10 @@ import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, type ValueOf, withCa
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [Option.some(42), Option.none()]
  * ```
  *
- * @category operations
+ * @see {@link getEntry} for the value with its metadata
+ * @see {@link has} for cached failures too
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const getOption = <K extends AnyKey>(
@@ -46,60 +55,66 @@ export const getOption = <K extends AnyKey>(
   )
 
 /**
- * What `set` takes beside key and value.
+ * Options for `Cached.set` and `Cached.setMany`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SetOptions {
   /**
-   * how long it is served; zero or negative removes what is there
+   * how long the value is served; zero or negative removes the entry
    *
    * @default for ever
    */
   readonly ttl?: Duration.Input | undefined
   /**
-   * tags of the entry
+   * tags of the entry, in place of the `tags` of its key class
    *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * `true`: the expiry of the present entry stays, if there is one
+   * whether the value gets the expiry of the entry that it replaces, if there is one
    *
    * @default `false`
    */
   readonly keepTtl?: boolean | undefined
-  /** what the origin calls this version of the value, for `Cached.previous` */
+  /** the origin's name for this version of the value, for `Cached.previous` */
   readonly etag?: string | undefined
 }
 
 /**
- * One of these: only then is the value put in.
+ * A condition of `Cached.set`: the value is stored only where it holds.
  *
  * @category options
  * @since 0.1.0
  */
 export type SetCondition =
   | {
-    /** nothing is there; an expired or invalidated entry counts as nothing */
+    /** there is no entry; an expired or invalidated one is none */
     readonly ifAbsent: true
   }
   | {
-    /** something is there, even if it is stale, `undefined` or a failure */
+    /** there is an entry, be it stale, `undefined` or a failure */
     readonly ifPresent: true
   }
   | {
-    /** exactly the write with this `writeId` is there, as `getEntry` has told it: nobody has written since */
+    /** the entry has this `writeId`, from `getEntry`: nobody has written since */
     readonly ifUnchanged: string
   }
 
 /**
- * Stores a value in place of what is there, and of what is being loaded at the moment; answers whether it did: `false`
- * where a condition does not hold, or where the policy writes nothing.
+ * Stores a value in place of the entry of a key, and answers whether it did.
  *
- * With a condition it is one atomic step, across processes too where the store is shared. Whether it holds only the store
- * knows then, so that its failure is the caller's (`StoreError`); without one a store that fails is worked around.
+ * **Details**
+ *
+ * - It answers `false` where its condition does not hold, and where the policy does not write.
+ * - The result of a load that is running is not stored: the value that was set stays.
+ * - A condition is checked and the value stored in one atomic step, across processes too where they share the store.
+ *   Only the store knows whether the condition holds, so a store that fails fails the caller (`StoreError`). Without a
+ *   condition a failure of the store is logged and counted.
+ *
+ * **Example** (Storing only where nothing is stored)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -112,7 +127,9 @@ export type SetCondition =
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
  *
- * @category operations
+ * @see {@link touch} for a new lifetime of the same value
+ *
+ * @category mutations
  * @since 0.1.0
  */
 export const set: {
@@ -131,7 +148,7 @@ export const set: {
   value: ValueOf<K>,
   options?: SetOptions & Partial<Conditions>
 ): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  // only a condition lets a store's failure through, and then the type says so
+  // a store fails the caller only under a condition, and then the type has the error
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
@@ -154,7 +171,7 @@ const optionsOfSet = {
   ifUnchanged: true
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
-/** What the engine takes for the options of `set`. */
+/** The options of `set` as the engine takes them. */
 export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Cache["set"]>[2] => {
   refuseUnknown("Cached.set", options, Object.keys(optionsOfSet))
   return {
@@ -168,14 +185,16 @@ export const setOptions = (options: SetOptions & Partial<Conditions>): Parameter
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options
-  // what is only meant as a condition must not become none
+  // a condition that is wrong must not become no condition
   if (typeof ifAbsent !== "boolean" || typeof ifPresent !== "boolean") {
-    throw new CacheConfigError({ message: "Cached.set: ifAbsent and ifPresent are true, or left out" })
+    throw new CacheConfigError({
+      message: "The condition of Cached.set cannot be used: pass true as ifAbsent or ifPresent, or leave it out"
+    })
   }
   if (typeof ifUnchanged !== "string" && "ifUnchanged" in options) {
     throw new CacheConfigError({
       message:
-        "Cached.set: ifUnchanged is the writeId that Cached.getEntry has told; where it finds nothing, use ifAbsent"
+        "The ifUnchanged of Cached.set is no writeId: pass that of Cached.getEntry, or ifAbsent where it finds nothing"
     })
   }
   const conditions: Array<StoreCondition> = []
@@ -183,24 +202,31 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
   if (ifPresent) conditions.push({ _tag: "IfPresent" })
   if (ifUnchanged !== undefined) conditions.push({ _tag: "IfUnchanged", writeId: ifUnchanged })
   if (conditions.length <= 1) return conditions[0]
-  throw new CacheConfigError({ message: "Cached.set takes one condition: ifAbsent, ifPresent or ifUnchanged" })
+  throw new CacheConfigError({
+    message: "Cached.set got several conditions: pass one of ifAbsent, ifPresent and ifUnchanged"
+  })
 }
 
 /**
- * A cached value, and what is known of it.
+ * A cached value with its metadata, as {@link getEntry} gives it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FoundEntry<A> extends Known {
   readonly value: A
-  /** another one is another write: for `ifUnchanged` */
+  /** identifies the write of this value, for `ifUnchanged` */
   readonly writeId: string
 }
 
 /**
- * As `getOption`, with what is known of the value: when it was loaded and how long it lives, its tags, its ETag, and the
- * `writeId` by which `set` can tell whether somebody else has written since (compare and set).
+ * Gets the cached value of a key with its metadata, if there is one within its `ttl`, and loads nothing.
+ *
+ * **Details**
+ *
+ * With `writeId` as the condition `ifUnchanged`, {@link set} stores only if nobody has written since (compare and set).
+ *
+ * **Example** (Comparing and setting)
  *
  * ```ts
  * import { Effect, Option } from "effect"
@@ -216,7 +242,9 @@ export interface FoundEntry<A> extends Known {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { tags: ["numbers"], value: 41, first: true, late: false }
  * ```
  *
- * @category operations
+ * @see {@link getOption} for the value alone
+ *
+ * @category accessors
  * @since 0.1.0
  */
 export const getEntry = <K extends AnyKey>(
@@ -230,8 +258,13 @@ export const getEntry = <K extends AnyKey>(
   )
 
 /**
- * Gives what is stored under a key another lifetime, from now on; `false` where nothing is. Zero or negative removes it,
- * `Infinity` lets it live until it is invalidated.
+ * Gives the entry of a key a new lifetime from now on, and answers whether there was one.
+ *
+ * **Details**
+ *
+ * Zero or negative removes the entry. With `Infinity` it lives until it is invalidated.
+ *
+ * **Example** (Keeping an entry until it is invalidated)
  *
  * ```ts
  * import { Duration, Effect, Option } from "effect"
@@ -246,7 +279,7 @@ export const getEntry = <K extends AnyKey>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
  * ```
  *
- * @category operations
+ * @category mutations
  * @since 0.1.0
  */
 export const touch = (key: AnyKey, ttl: Duration.Input): Effect.Effect<boolean, never, Caching> =>
@@ -257,20 +290,20 @@ export const touch = (key: AnyKey, ttl: Duration.Input): Effect.Effect<boolean, 
   )
 
 /**
- * What `increment` takes beside the name.
+ * Options for `Cached.increment`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface IncrementOptions {
   /**
-   * what is added: a whole number, may be negative; 0 reads the counter, and creates none
+   * the whole number to add, which may be negative; 0 reads the counter and creates none
    *
    * @default 1
    */
   readonly by?: number | undefined
   /**
-   * how long the counter lives, from its creation on; later calls do not extend it
+   * how long the counter lives, from its creation; later calls do not renew it
    *
    * @default for ever
    */
@@ -278,9 +311,19 @@ export interface IncrementOptions {
 }
 
 /**
- * Adds to a counter that starts at 0, and answers the sum: one atomic step, across processes where the store is shared.
- * Counters have names of their own, apart from keys; `Cached.clear` empties them. A sum cannot be made up, so a store that
- * fails is the caller's to know (`StoreError`); one past the safe integers fails with reason `OutOfRange`.
+ * Adds to a counter that starts at 0, and answers the sum.
+ *
+ * **Details**
+ *
+ * It is one atomic step, across processes too where they share the store. Counters have names of their own, apart from
+ * keys. `Cached.clear` empties them.
+ *
+ * **Gotchas**
+ *
+ * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum that is no safe integer fails
+ * with reason `OutOfRange` and leaves the counter as it was.
+ *
+ * **Example** (Counting visits)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -290,7 +333,7 @@ export interface IncrementOptions {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 11]
  * ```
  *
- * @category operations
+ * @category mutations
  * @since 0.1.0
  */
 export const increment = (
@@ -299,24 +342,25 @@ export const increment = (
 ): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
     const { by = incrementBy, ttl } = options ?? {}
+    if (typeof name !== "string") {
+      throw new CacheConfigError({ message: "Cached.increment got no name: pass a string" })
+    }
     checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
-    if (typeof name !== "string") refuseIncrement(by)
     return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl))
   })
 
-const refuseIncrement = (by: number): never => {
-  throw new CacheConfigError({ message: `Cached.increment takes a name and a whole number, not ${String(by)}` })
-}
-
 const incrementOptions: Checks<IncrementOptions> = {
   by: optional((by) => {
-    if (!Number.isSafeInteger(by)) refuseIncrement(by)
+    if (Number.isSafeInteger(by)) return
+    throw new CacheConfigError({ message: `Cached.increment cannot add ${String(by)}: pass a safe integer as by` })
   }),
   ttl: optional((ttl) => void toMillis(ttl))
 }
 
 /**
- * Whether something is stored under a key, a failure included.
+ * Checks whether a key has an entry within its `ttl`, a cached failure included.
+ *
+ * **Example** (Checking for an entry)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -326,15 +370,20 @@ const incrementOptions: Checks<IncrementOptions> = {
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
  *
- * @category operations
+ * @category accessors
  * @since 0.1.0
  */
 export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
   withCaching((caching) => Effect.map(caching.lookup(checked(key)), (entry) => entry !== undefined))
 
 /**
- * How long what is stored under a key is served still at most: none where nothing is stored, infinity where it does
- * not expire.
+ * Gets how long the entry of a key is served at most, from now.
+ *
+ * **Details**
+ *
+ * It is `Option.none()` without an entry, and `Duration.infinity` for an entry that does not expire.
+ *
+ * **Example** (Reading the remaining lifetime)
  *
  * ```ts
  * import { Duration, Effect, Option } from "effect"
@@ -350,7 +399,7 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
  * ```
  *
- * @category operations
+ * @category accessors
  * @since 0.1.0
  */
 export const expiresIn = <K extends AnyKey>(
@@ -368,8 +417,13 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes what is stored under a key; `false` where nothing was. As `invalidate`, but says so. A store may count what has
- * expired and is not cleaned up.
+ * Removes the entry of a key, and answers whether there was one.
+ *
+ * **Details**
+ *
+ * It does what `Cached.invalidate` does. A store may count an expired entry that it has not cleaned up.
+ *
+ * **Example** (Removing an entry)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -379,7 +433,7 @@ export const expiresIn = <K extends AnyKey>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
  * ```
  *
- * @category operations
+ * @category mutations
  * @since 0.1.0
  */
 export const remove = (key: AnyKey): Effect.Effect<boolean, never, Caching> =>

@@ -1,6 +1,6 @@
 /**
- * What combinators and cached functions take: each option once, with its check. The documentation's tables are made from
- * the comments here (`npm run docs`).
+ * The options of combinators and cached functions: each once, with its check. The tables of the documentation are made
+ * from the comments here (`npm run docs`).
  *
  * The engine reads these options too, so this file stands on the lowest floor.
  *
@@ -14,77 +14,79 @@ import type * as Strategy from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * What every combinator and cached function takes.
+ * Options for every combinator and cached function.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ReadOptions<in out A, in E, in K> {
   /**
-   * tags of the entry: a list, or a function of outcome and key
+   * tags of the entry, in place of the `tags` of its key class: a list, or a function of outcome and key
    *
    * @default those of the key
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, K, ReadonlyArray<string>> | undefined
   /**
-   * after a load failed with a stale value at hand, how long that is served without another try
+   * how long a stale value is served without another load, after a load has failed
    *
    * @default 5 seconds; 0 for `failover`
    */
   readonly retryAfter?: Duration.Input | undefined
   /**
-   * one load across the processes that share the store; `false`: load beside them, guarded against invalidations all
-   * the same
+   * `true`: one load across the processes that share the store; `false`: this process loads beside the others, and
+   * invalidations hold all the same
    *
    * @default `true` where the store is shared
    */
   readonly lease?: boolean | undefined
   /**
-   * past it this caller gets the stale value, where its strategy would fall back on one, and the load goes on in the
-   * background
+   * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one; the load
+   * goes on in the background
    */
   readonly softTimeout?: Duration.Input | undefined
   /**
-   * a copy of the value for each caller, so that none can change what is cached: `"structured"` for plain data
+   * how each caller gets a copy of the value, so that none can change the cached one: `"structured"` for plain data
    * (`structuredClone`, which turns instances of classes into plain objects and refuses functions), or a function
    *
    * @default the value itself
    */
   readonly copy?: "structured" | ((value: A) => A) | undefined
   /**
-   * how long at most memory answers before the store beneath is asked again, 0 for not at all; without a store it says
-   * nothing
+   * how long memory answers before a read asks the store again, 0 for not at all; without a store it does nothing
    *
    * @default as long as the entry lives
    */
   readonly memoryTtl?: Duration.Input | undefined
   /**
-   * only what took longer than this to load is stored, of what `when` lets pass
+   * only a result whose load took longer than this is stored, if `when` accepts it too
    *
-   * @default everything is
+   * @default none: every result is stored
    */
   readonly minLoad?: Duration.Input | undefined
 }
 
 /**
- * What a strategy takes that falls back on a stale value.
+ * Options for strategies that fall back on a stale value.
  *
  * @category options
  * @since 0.1.0
  */
 export interface FallbackOptions {
   /**
-   * whether a failure is answered with the stale value; never asked about interruption
+   * whether a failed load is answered with the stale value; an interrupted one never is
    *
    * @default typed failures and timeouts
    */
-  // the effect may fail with more than its key says, and what that is shows only in the pipe
+  // the effect may fail with more than its key declares, and only the pipe shows with what
   readonly fallbackWhen?: ((cause: Cause.Cause<any>) => boolean) | undefined
 }
 
 /** @internal */
 export interface Timeout<T> {
-  /** this caller's own limit for the load: past it, it fails with `LoadTimeout`, or gets a stale value where the strategy falls back */
+  /**
+   * how long this caller waits for a load before it fails with `LoadTimeout`, or gets the stale value if its strategy
+   * falls back on one
+   */
   readonly timeout?: T
 }
 
@@ -95,7 +97,7 @@ export type TimeoutError<T> = T extends undefined ? never : LoadTimeout
 export type Given = Duration.Input | undefined
 
 /**
- * The options of a read without its types: those are the user's, and checked where options are given.
+ * The options of a read without the user's types, which are checked where options are given.
  *
  * @internal
  */
@@ -104,7 +106,7 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions & Time
 const duration = (name: string) => optional((given: Duration.Input) => void toMillis(given, name))
 
 /**
- * How the options of every read are checked.
+ * The checks of the options of every read.
  *
  * @internal
  */
@@ -112,7 +114,9 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
   tags: optional((tags, of) => {
     if (typeof tags === "function") return
     if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
-      throw new CacheConfigError({ message: `The tags of ${of} are a list of strings, or a function that gives one` })
+      throw new CacheConfigError({
+        message: `The tags of ${of} cannot be used: pass a list of strings, or a function that gives one`
+      })
     }
   }),
   timeout: duration("timeout"),
@@ -120,35 +124,41 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
   lease: optional((lease, of) => {
     // the layer's option of that name is a duration
     if (typeof lease === "boolean") return
-    throw new CacheConfigError({ message: `lease of ${of} is true or false; how long it is says the layer` })
+    throw new CacheConfigError({
+      message: `The lease of ${of} cannot be used: pass true or false; its length is an option of the layer`
+    })
   }),
   softTimeout: duration("softTimeout"),
   copy: optional((copy, of) => {
     if (copy === "structured" || typeof copy === "function") return
-    throw new CacheConfigError({ message: `copy of ${of} is "structured", or a function that copies a value` })
+    throw new CacheConfigError({
+      message: `The copy of ${of} cannot be used: pass "structured", or a function that copies a value`
+    })
   }),
   memoryTtl: duration("memoryTtl"),
   minLoad: duration("minLoad")
 }
 
 /**
- * How those of a strategy that falls back are checked.
+ * The checks of the options of strategies that fall back.
  *
  * @internal
  */
 export const fallbackOptions: Checks<FallbackOptions> = {
   fallbackWhen: optional((fallbackWhen, of) => {
     if (typeof fallbackWhen === "function") return
-    throw new CacheConfigError({ message: `fallbackWhen of ${of} is a function` })
+    throw new CacheConfigError({
+      message: `The fallbackWhen of ${of} is no function: pass one from a Cause to true or false`
+    })
   })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// of the strategies
+// options of the strategies
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * What is stored of what a load brings.
+ * Options for combinators of every strategy: which outcomes are stored.
  *
  * @category options
  * @since 0.1.0
@@ -156,7 +166,7 @@ export const fallbackOptions: Checks<FallbackOptions> = {
 export interface StoreOptions<in A, in E, in K> extends Strategy.UntilInvalidatedOptions<A, E, K> {}
 
 /**
- * How long that is served.
+ * Options for combinators of timed strategies: which outcomes are stored, and for how long.
  *
  * @category options
  * @since 0.1.0
@@ -166,7 +176,7 @@ export interface TtlOptions<in A, in E, in K> extends Strategy.Options<A, E, K> 
 type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
 
 /**
- * What `softTtl` takes beside that.
+ * Options for `Cached.softTtl` alone.
  *
  * @category options
  * @since 0.1.0
@@ -174,7 +184,7 @@ type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
 export interface SoftTtlOptions extends FallbackOptions, Own<Strategy.SoftTtlOptions<unknown, unknown, unknown>> {}
 
 /**
- * What `refreshAhead` takes beside that.
+ * Options for `Cached.refreshAhead` alone.
  *
  * @category options
  * @since 0.1.0
@@ -182,7 +192,7 @@ export interface SoftTtlOptions extends FallbackOptions, Own<Strategy.SoftTtlOpt
 export interface RefreshAheadOptions extends Own<Strategy.RefreshAheadOptions<unknown, unknown, unknown>> {}
 
 /**
- * What `sliding` takes beside that.
+ * Options for `Cached.sliding` alone.
  *
  * @category options
  * @since 0.1.0
@@ -190,7 +200,7 @@ export interface RefreshAheadOptions extends Own<Strategy.RefreshAheadOptions<un
 export interface SlidingOptions extends Own<Strategy.SlidingOptions<unknown, unknown, unknown>> {}
 
 /**
- * What `maxHits` takes beside that.
+ * Options for `Cached.maxHits` alone.
  *
  * @category options
  * @since 0.1.0
@@ -198,7 +208,7 @@ export interface SlidingOptions extends Own<Strategy.SlidingOptions<unknown, unk
 export interface MaxHitsOptions extends Own<Strategy.MaxHitsOptions<unknown, unknown, unknown>> {}
 
 /**
- * What `probabilistic` takes beside that.
+ * Options for `Cached.probabilistic` alone.
  *
  * @category options
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Caching a `RequestResolver`: each request by its own key.
+ * A cached `RequestResolver`: each request is a key.
  *
  * @since 0.1.0
  */
@@ -18,15 +18,18 @@ import * as Combine from "./combine.ts"
 import type { FallbackOptions, ReadOptions } from "./options.ts"
 import { checked } from "./withCaching.ts"
 
-/** an instance of a key class, which is a request of its result */
+/** An instance of a key class, which is also a request for its result. */
 type Requested = Any & Request.Any
 
 type SuccessOf<K> = K extends CacheKey<infer A, any, any> ? A : never
 type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
 
 /**
- * What `Cached.resolver` takes: the strategy, and the options of all reads without `timeout`, for which the type of a
- * request has no room (`Effect.timeout` around the request does it).
+ * Options for `Cached.resolver`: a strategy, and the options of all reads but `timeout`.
+ *
+ * **Details**
+ *
+ * The type of a request has no room for a `LoadTimeout`. Put `Effect.timeout` around the request.
  *
  * @category options
  * @since 0.1.0
@@ -35,21 +38,28 @@ export type ResolverOptions<K> =
   & FallbackOptions
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
   & {
-    /** when to load again, and what to serve meanwhile */
+    /** decides when to load again, and what to serve meanwhile */
     readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
   }
 
 /**
- * Caches what a `RequestResolver` resolves: a key is a request, so the resolver of keys is the origin of their results.
- * What is cached is answered, and only what is missing reaches the resolver, each key once, also across batches; with
- * the strategies that serve stale values a failed refresh keeps the old one, key by key.
+ * Creates a caching `RequestResolver` from one whose requests are keys.
  *
- * It is an effect that asks for the cache and gives one resolver for each: pass it to `Effect.request` as it is, or run
- * it and pass what it gives. What the resolver leaves unanswered is a defect of that request alone; the resolver's own
- * `batchN`, `grouped` and delay hold for what reaches it.
+ * **Details**
  *
- * Requests made together are read together. Those made in the loads of different cached effects are read apart, but may
- * still reach the resolver in one batch.
+ * - Cached results are answered at once. Missing ones reach the resolver, each key once, also across batches.
+ * - It is an effect that needs the cache and gives one resolver for each cache. Pass it to `Effect.request` as it is,
+ *   or run it and pass its result.
+ * - Requests made together are read together. Requests made in the loads of different cached effects are read apart,
+ *   and may still reach the resolver in one batch. `batchN`, `grouped` and the delay of the resolver apply to what
+ *   reaches it.
+ * - With a strategy that serves stale values, a failed refresh keeps the old value of its key.
+ *
+ * **Gotchas**
+ *
+ * A request that the resolver leaves unanswered is a defect of that request alone.
+ *
+ * **Example** (Resolving only what is missing)
  *
  * ```ts
  * import { Effect, Exit, RequestResolver, Schema } from "effect"
@@ -78,7 +88,9 @@ export type ResolverOptions<K> =
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2], [3]]
  * ```
  *
- * @category bulk
+ * @see `Cached.many` for an origin that is a function
+ *
+ * @category caching
  * @since 0.1.0
  */
 export const resolver = <K extends Requested>(
@@ -86,17 +98,19 @@ export const resolver = <K extends Requested>(
   options: ResolverOptions<K>
 ): Effect.Effect<RequestResolver.RequestResolver<K>, never, Caching> => {
   if (!RequestResolver.isRequestResolver(self)) {
-    throw new CacheConfigError({ message: "Cached.resolver takes a RequestResolver of key classes" })
+    throw new CacheConfigError({
+      message: "Cached.resolver got no RequestResolver: pass one whose requests are instances of CacheKey classes"
+    })
   }
   Combine.validateResolver(options as never)
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
   const readMany = Combine.callMany({
     ...options,
-    // each by itself: it is for the resolver to say what is a batch
+    // each by itself: the resolver decides what is a batch
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
     isApart: true
   } as Combine.ManyOptions)
-  // one for each cache: requests of different resolvers are never made together
+  // one a cache: Effect collects the requests of one resolver
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
   const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
     RequestResolver.make<K>((entries) =>
@@ -121,7 +135,7 @@ interface Group<K> {
   readonly entries: Array<Request.Entry<K>>
 }
 
-/** Those who read under one policy, as a part of the same load, or of none: a load must know what it waits for. */
+/** Groups requests by policy and by the load that makes them: a load must know what it waits for. */
 const groupsOf = <K>(entries: ReadonlyArray<Request.Entry<K>>): ReadonlyArray<Group<K>> => {
   const groups = new Map<Flight | undefined, Map<Policy.Policy, Group<K>>>()
   for (const entry of entries) {
@@ -137,7 +151,7 @@ const groupsOf = <K>(entries: ReadonlyArray<Request.Entry<K>>): ReadonlyArray<Gr
   return Array.from(groups.values()).flatMap((ofLoad) => Array.from(ofLoad.values()))
 }
 
-/** Answers all of them, whatever happens. */
+/** Answers all requests of a group, whatever happens. */
 const readGroup = <K extends Requested>(
   readMany: ReturnType<typeof Combine.callMany>,
   caching: Caching["Service"],

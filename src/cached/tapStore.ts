@@ -1,5 +1,5 @@
 /**
- * A store seen through: its part of the ids, a largest value, and effects around its operations.
+ * A layer that changes what a cache asks of its store: a prefix, limits of size, and effects around its operations.
  *
  * @since 0.1.0
  */
@@ -14,43 +14,49 @@ import * as Tapped from "../internal/store/tap.ts"
 import { Store } from "../ports/store.ts"
 
 /**
- * What a cache asks of its store.
+ * An operation that a cache asks of its store.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StoreCall {
+  /** the method of `Store` */
   readonly operation: Exclude<keyof Store, "name" | "capabilities" | "getUnsafe" | "changes" | "changesUnsafe">
-  /** the ids, tags or the name of a number that it is about, without any prefix; none for `scan`, `size`, `clear` */
+  /**
+   * the ids, the tags or the name of the counter that it concerns, without any prefix; none for `scan`, `size`, `clear`
+   */
   readonly ids: ReadonlyArray<string>
-  /** the store's name */
+  /** the name of the store */
   readonly store: string
 }
 
 /**
- * What `tapStore` takes.
+ * Options for `Cached.tapStore`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface TapStoreOptions<R> {
   /**
-   * runs every operation: logs, times, counts, repeats or refuses it. A store that would answer at once is asked as an
-   * effect then. Of a `scan` each page is a call; listening to what other processes change is none
+   * runs every operation, and may log, time, count, repeat or refuse it; a synchronous store is then asked as an
+   * effect, each page of a `scan` is a call, and following the changes of other processes is none
    */
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /** ids, tags and numbers are written with it and read back without: caches of other prefixes never meet them */
+  /**
+   * the part of the store for this cache: ids, tags and counters are written with it and read back without, and caches
+   * of other prefixes never meet them
+   */
   readonly prefix?: string | undefined
   /**
-   * of a payload: a larger one is not written
+   * the largest payload that is written
    *
    * @default unlimited
    */
   readonly maxSize?: ByteSize.Input | undefined
   /**
-   * of a payload: a smaller one is not written
+   * the smallest payload that is written
    *
    * @default 0
    */
@@ -58,20 +64,33 @@ export interface TapStoreOptions<R> {
 }
 
 /**
- * Changes what a cache asks of its store: watches every operation, keeps to a part of the store, leaves out payloads
- * that are too large or too small.
+ * Changes what a cache asks of its store: runs an effect around every operation, keeps to a part of the store, and
+ * leaves out payloads that are too large or too small.
  *
- * `prefix` lets several caches share one store. What is written is the prefix, a slash, and the id (`%` and `/` in the
- * prefix are percent-encoded), so `"a"` and `"a:v"` never meet. `clear` empties its own part alone, in one step and in
- * all processes: a load that runs elsewhere is waited for still, and not stored. Then it frees room for up to 100 ms;
- * what is left cannot be read any more, and goes as it expires. That costs a look at one more tag with every operation
- * on entries, for a write or a lease a question of its own; `size` reads the whole part.
+ * **When to use**
  *
- * What is not written because of `maxSize` or `minSize` stays in memory, fails with reason `TooLarge` where somebody
- * asks (`CachePolicy.strict`), and counts among `storeFailures`. An explicit `set` of it removes what was stored.
+ * Use `prefix` to let several caches share one store, the sizes to keep payloads in memory alone, and `around` to watch
+ * a store or to make it fail in a test.
  *
- * The services that `around` needs are those of the layer, taken when it is built; what the program around a read has of
- * its own comes before them.
+ * **Details**
+ *
+ * - An id is written as the prefix, a slash, and the id (`%` and `/` in the prefix are percent-encoded), so `"a"` and
+ *   `"a:v"` never meet.
+ * - With a prefix, `clear` empties its own part alone, in one step and in all processes. A load that is running
+ *   elsewhere is waited for and not stored. Then room is freed for up to 100 ms; what is left cannot be read, and goes
+ *   as it expires.
+ * - A payload that is too large or too small stays in memory. It counts among `storeFailures`, and fails with reason
+ *   `TooLarge` under `CachePolicy.strict`. `Cached.set` of such a value removes what the store has.
+ * - The services that `around` needs are those of the layer, taken when it is built. The context of the program around
+ *   a read goes before them.
+ * - Options that are unknown or cannot be used throw a `CacheConfigError` at once.
+ *
+ * **Gotchas**
+ *
+ * A prefix costs a look at one more tag with every operation on entries: for a write or a lease that is a request of
+ * its own. `size` reads all ids of the prefix.
+ *
+ * **Example** (Recording the calls of a store)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -90,8 +109,6 @@ export interface TapStoreOptions<R> {
  * calls[0] // => "get answer"
  * calls.at(-1) // => "commit answer"
  * ```
- *
- * Throws a `CacheConfigError` at once for options that it does not know or cannot use.
  *
  * @category layers
  * @since 0.1.0
@@ -117,36 +134,44 @@ const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.
   const { around, prefix } = options
   const minBytes = bytes("minSize", options.minSize, 0)
   const maxBytes = bytes("maxSize", options.maxSize, Infinity)
-  refuseUnless("maxSize is at least minSize and above zero", maxBytes >= minBytes && maxBytes > 0)
+  refuseUnless("maxSize is zero, or below minSize: pass a larger one", maxBytes >= minBytes && maxBytes > 0)
   return (store, context) => {
     const own = prefix === undefined ? store : Tapped.part(store, prefix)
     const fitting = minBytes === 0 && maxBytes === Infinity ? own : Tapped.sized(own, minBytes, maxBytes)
-    return around === undefined ? fitting : Tapped.tapped(fitting, watch(store.name, around, context))
+    return around === undefined ? fitting : Tapped.tapped(fitting, runAround(store.name, around, context))
   }
 }
 
 const tapStoreOptions: Checks<TapStoreOptions<any>> = {
-  around: optional((around) => refuseUnless("around is a function", typeof around === "function")),
+  around: optional((around) =>
+    refuseUnless(
+      "around is no function: pass one from a call and its effect to an effect",
+      typeof around === "function"
+    )
+  ),
   prefix: optional((prefix) =>
-    refuseUnless("prefix is a text that is not empty", typeof prefix === "string" && prefix !== "")
+    refuseUnless(
+      "prefix is no text, or an empty one: pass one like \"app:\"",
+      typeof prefix === "string" && prefix !== ""
+    )
   ),
   maxSize: (maxSize) => void bytes("maxSize", maxSize, Infinity),
   minSize: (minSize) => void bytes("minSize", minSize, 0)
 }
 
-const refuseUnless = (rule: string, holds: boolean): void => {
-  if (!holds) throw new CacheConfigError({ message: `Cached.tapStore: ${rule}` })
+const refuseUnless = (complaint: string, holds: boolean): void => {
+  if (!holds) throw new CacheConfigError({ message: `Cached.tapStore: ${complaint}` })
 }
 
 const bytes = (name: string, input: ByteSize.Input | undefined, otherwise: number): number => {
   if (input === undefined) return otherwise
   const size = ByteSize.fromInput(input)
-  refuseUnless(`${name} is a size, like "1 MB"`, Option.isSome(size))
+  refuseUnless(`${name} is no size: pass one like "1 MB"`, Option.isSome(size))
   return Number(Option.getOrThrow(size))
 }
 
-// The surroundings of who asks come first: spans, logs and the clock are theirs.
-const watch = <R>(
+// The context of the caller goes before that of the layer: spans, logs and the clock are the caller's.
+const runAround = <R>(
   store: string,
   around: NonNullable<TapStoreOptions<R>["around"]>,
   context: Context.Context<R>

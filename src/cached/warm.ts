@@ -16,7 +16,7 @@ import * as Defaults from "../internal/defaults.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { isMany } from "./combine.ts"
 
-/** a function that `Cached.fn`, `Cached.recursive` or `Cached.many` has made */
+/** A function made by `Cached.fn`, `Cached.recursive` or `Cached.many`. */
 type AnyCached = ((...input: any) => Effect.Effect<any, any, any>) & {
   readonly key: (...payload: any) => Any
   readonly refresh: (...input: any) => Effect.Effect<any, any, any>
@@ -27,33 +27,35 @@ type PayloadOf<F extends AnyCached> = Parameters<F["key"]>[0]
 type ServicesOf<F extends AnyCached> = Effect.Services<ReturnType<F>>
 
 /**
- * How far a warming has come: `done + failed` of `total` are asked for.
+ * The progress of a warming: `done + failed` of `total` payloads were read.
  *
  * @category models
  * @since 0.1.0
  */
 export interface WarmProgress {
-  /** are in the cache now, or were before */
+  /** how many payloads were read, from the cache or by a load */
   readonly done: number
+  /** how many payloads could not be loaded */
   readonly failed: number
+  /** how many payloads there are */
   readonly total: number
 }
 
 /**
- * How much of a warming runs at once.
+ * Options for `Cached.warm`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface WarmOptions {
   /**
-   * how many loads at once, or calls of a function of many
+   * how many loads run at once; of a function of many, how many calls
    *
    * @default 16
    */
   readonly concurrency?: number | undefined
   /**
-   * how many payloads a call, for a function of many
+   * how many payloads one call gets, for a function of many
    *
    * @default 100
    */
@@ -61,9 +63,20 @@ export interface WarmOptions {
 }
 
 /**
- * Reads payloads through a cached function, so that what is missing is loaded: before a server takes requests, or after
- * an import. What is there already is not loaded again. Tells after each read, or each call of a function of many, how
- * far it is; nothing for no payloads. A load that fails is counted, logged at debug, and stops nothing.
+ * Reads payloads through a cached function, so that missing results are loaded, and streams the progress.
+ *
+ * **When to use**
+ *
+ * Use before a server takes requests, or after an import.
+ *
+ * **Details**
+ *
+ * - Cached results are not loaded again.
+ * - There is one element after each read, or after each call of a function of many, and none for no payloads.
+ * - A load that fails is counted, logged at debug level, and stops nothing. A wrong option or a closed cache ends the
+ *   stream with its defect.
+ *
+ * **Example** (Loading results ahead of their readers)
  *
  * ```ts
  * import { Effect, Schema, Stream } from "effect"
@@ -82,7 +95,9 @@ export interface WarmOptions {
  * progress[2] // => { done: 2, failed: 1, total: 3 }
  * ```
  *
- * @category bulk
+ * @see {@link keepFresh} for loading anew by a schedule
+ *
+ * @category caching
  * @since 0.1.0
  */
 export const warm = <F extends AnyCached>(
@@ -113,12 +128,14 @@ export const warm = <F extends AnyCached>(
 const count = (name: string) =>
   optional((given: number, of) => {
     if (Number.isInteger(given) && given > 0) return
-    throw new CacheConfigError({ message: `${name} of ${of} is a number from 1 on, not ${given}` })
+    throw new CacheConfigError({
+      message: `The ${name} of ${of} cannot be ${given}: pass a whole number of at least 1`
+    })
   })
 
 const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }
 
-/** how many of them could not be read */
+/** How many payloads of a part could not be read. */
 const failuresOf = <F extends AnyCached>(
   self: F,
   part: ReadonlyArray<PayloadOf<F>>
@@ -130,19 +147,22 @@ const failuresOf = <F extends AnyCached>(
     if (refusal !== undefined) return Effect.failCause(refusal as Cause.Cause<never>)
     if (failures === 0) return Effect.succeed(0)
     return Effect.as(
-      Effect.logDebug(`${failures} of ${part.length} could not be warmed: ${nameOf(self, part)}`, causes[0]),
+      Effect.logDebug(
+        `${failures} of ${part.length} results could not be loaded, from "${nameOf(self, part)}" on`,
+        causes[0]
+      ),
       failures
     )
   })
 
-/** the failures of a read: of all of it, or of some of many */
+/** The failures of a read: of the read itself, or of single keys of many. */
 const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<Cause.Cause<unknown>> => {
   if (Exit.isFailure(exit)) return [exit.cause]
   if (!isMany(self)) return []
   return (exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>).filter(Exit.isFailure).map(({ cause }) => cause)
 }
 
-/** the next one would end in the same way */
+/** Whether the next read would end in the same way. */
 const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) =>
     Cause.isDieReason(reason) &&
@@ -152,14 +172,22 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => Key.id(self.key(first))
 
 /**
- * Keeps a result fresh for as long as the scope is open: reads it at once, and from then on loads it anew whenever the
- * schedule says so, whether anybody reads it or not. For the few values that everybody needs and nobody shall wait for.
+ * Keeps a result fresh for as long as the scope is open: reads it at once, then loads it anew by a schedule, whether
+ * anybody reads it or not.
  *
- * One load at a time, merged with a refresh that is running. A failure keeps the old value; it is counted among
- * `loadFailures`, and the first of an incident, which lasts until a load has succeeded, is logged as a warning. Ends
- * with the schedule too. It reads in the background: to have the value before going on, read it.
+ * **When to use**
  *
- * For a function of many the payload is the list of payloads.
+ * Use for the few values that every reader needs and no reader should wait for.
+ *
+ * **Details**
+ *
+ * - It runs in the background, until the scope closes or the schedule ends. To have the value before going on, read it.
+ * - One load runs at a time and joins a refresh that is running.
+ * - A failed load keeps the old value and counts among `loadFailures`. The first failure is logged as a warning, the
+ *   next ones only after a load has succeeded.
+ * - For a function of many the payload is the list of payloads.
+ *
+ * **Example** (Loading once a minute)
  *
  * ```ts
  * import { Effect, Schedule, Schema } from "effect"
@@ -183,7 +211,9 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => Key
  * await Effect.runPromise(run) // => 4
  * ```
  *
- * @category bulk
+ * @see {@link warm} for loading once
+ *
+ * @category caching
  * @since 0.1.0
  */
 export const keepFresh = <F extends AnyCached, X, R>(
@@ -195,17 +225,24 @@ export const keepFresh = <F extends AnyCached, X, R>(
     let isFailing = false
     const name = Effect.sync(() => nameOf(self, isMany(self) ? Array.from(payload as Iterable<unknown>) : [payload]))
     const warn = (cause: Cause.Cause<unknown>) =>
-      Effect.flatMap(name, (name) => Effect.logWarning(`"${name}" cannot be kept fresh; what is stored stays`, cause))
-    const keep = (read: () => Effect.Effect<unknown, unknown, ServicesOf<F>>) =>
+      Effect.flatMap(name, (name) =>
+        Effect.logWarning(
+          `"${name}" cannot be kept fresh: its load failed. The stored value stays, and the schedule tries again`,
+          cause
+        ))
+    const attempt = (read: () => Effect.Effect<unknown, unknown, ServicesOf<F>>) =>
       Effect.flatMap(Effect.exit(Effect.suspend(read)), (exit) => {
         const [cause] = causesOf(self, exit)
         const wasFailing = isFailing
         isFailing = cause !== undefined
-        const said = cause === undefined || wasFailing ? Effect.void : warn(cause)
+        const logged = cause === undefined || wasFailing ? Effect.void : warn(cause)
         return cause !== undefined && isHopeless(cause)
-          ? Effect.andThen(said, Effect.failCause(cause as Cause.Cause<never>))
-          : said
+          ? Effect.andThen(logged, Effect.failCause(cause as Cause.Cause<never>))
+          : logged
       })
-    const refreshing = Effect.schedule(keep(() => self.refresh(payload)), schedule)
-    return Effect.asVoid(Effect.forkScoped(Effect.andThen(keep(() => self(payload)), refreshing)))
+    const refreshing = Effect.schedule(
+      attempt(() => self.refresh(payload)),
+      schedule
+    )
+    return Effect.asVoid(Effect.forkScoped(Effect.andThen(attempt(() => self(payload)), refreshing)))
   })

@@ -11,8 +11,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import { Caching, type Shape } from "../Caching.ts"
 
 /**
- * What uses a cache of its own where it used the program's: an effect, a stream, or a function that gives them, with
- * its members.
+ * The type of an effect, a stream or a function after {@link withCache}: it needs that cache in place of `Caching`.
  *
  * @category models
  * @since 0.1.0
@@ -24,20 +23,25 @@ export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
   : T
 
-/** What `withCache` takes: what is none of these uses no cache. */
+/** The values that can use a cache. */
 type Usable =
   | Effect.Effect<any, any, any>
   | Stream.Stream<any, any, any>
-  // a function's parameters are the wrong way round for any other type
+  // parameters are contravariant: no other type accepts every function
   | ((...args: any) => unknown)
 
 /**
- * Uses a cache of its own (see `CacheLayer.named`) for all that is cached in an effect: combinators, operations,
- * invalidations, and the loads that it starts with what they read in turn. Nearer to the effect wins: what has its own
- * `withCache` keeps it.
+ * Makes an effect, a stream or a function use a cache of its own (see `CacheLayer.named`) in place of the program's.
  *
- * It takes streams too, and functions that give effects or streams, those of `Cached.fn`, `recursive` and `many` with
- * their `invalidate` and `refresh`: the function belongs to that cache then, wherever it is called.
+ * **Details**
+ *
+ * - It applies to everything that is cached in an effect: combinators, operations, invalidations, and the loads with
+ *   what they read. An inner `withCache` goes before an outer one.
+ * - A function that gives effects or streams belongs to that cache, wherever it is called. So do `invalidate` and
+ *   `refresh` of what `Cached.fn`, `recursive` and `many` make.
+ * - It throws a `CacheConfigError` at once if `cache` is no service.
+ *
+ * **Example** (Using two caches)
  *
  * ```ts
  * import { Context, Effect, Layer } from "effect"
@@ -60,9 +64,7 @@ type Usable =
  * await Effect.runPromise(program.pipe(Effect.provide(caches))) // => [0, 1]
  * ```
  *
- * Throws a `CacheConfigError` at once for what is no service.
- *
- * @category several caches
+ * @category providing services
  * @since 0.1.0
  */
 export const withCache: {
@@ -71,7 +73,7 @@ export const withCache: {
 } = dual(2, (self: unknown, cache: Context.Key<unknown, Shape>): unknown => {
   if (!Context.isKey(cache)) {
     throw new CacheConfigError({
-      message: "Cached.withCache takes the service of a cache: " +
+      message: "Cached.withCache got no service of a cache: pass a class like " +
         "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
     })
   }
@@ -95,7 +97,7 @@ interface Change {
 
 const changes = new WeakMap<Shape, Change>()
 
-/** The last one is kept: a cache knows the context of the last read again, and what it has found in it. */
+/** Keeps the last context of a cache: the cache recognizes the context of the last read, and what it found in it. */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to

@@ -1,4 +1,4 @@
-/** What the language shares: asking the cache of the context, and checking keys and tags. */
+/** Helpers of the language: they ask the cache of the context, and check keys and tags. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../CacheError.ts"
@@ -16,7 +16,7 @@ export type ValueOf<K> = K extends string ? unknown : Success<K>
 
 export type CodecsOf<K> = K extends string ? never : Services<K>
 
-/** Asks the cache of the context, under its policy. */
+/** Runs an operation with the cache of the context and its policy. */
 export const withCaching = <A, E = never, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | Caching> =>
@@ -26,18 +26,20 @@ export const withCaching = <A, E = never, R = never>(
 
 export const checked = <K extends AnyKey>(key: K): K => {
   if (typeof key === "string" || Key.isCacheKey(key)) return key
-  throw new CacheConfigError({ message: "A key is an instance of a CacheKey class, or a string" })
+  throw new CacheConfigError({
+    message: `A key cannot be a value of type ${typeof key}: pass an instance of a CacheKey class, or a string`
+  })
 }
 
 export const idOf = (key: AnyKey): string => Key.id(checked(key))
 
 const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
-  throw new CacheConfigError({ message: `A tag is a string, not ${tag}` })
+  throw new CacheConfigError({ message: `A tag cannot be ${String(tag)}: pass a string` })
 }
 
-/** Tags as the cache stores them. */
+/** The tags as the cache stores them. */
 export const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags.map(tagOf)
-  throw new CacheConfigError({ message: "Tags are a list of strings" })
+  throw new CacheConfigError({ message: "The tags are no list: pass a list of strings" })
 }

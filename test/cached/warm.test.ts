@@ -103,7 +103,7 @@ describe("Cached.warm", () => {
       const { square } = squares()
       yield* Stream.runDrain(Cached.warm(square, [{ n: -7 }]))
       expect(lines.length).toBe(1)
-      expect(lines[0]).toContain("Debug 1 of 1 could not be warmed: ")
+      expect(lines[0]).toContain("Debug 1 of 1 results could not be loaded, from ")
       expect(lines[0]).toContain(CacheKey.id(new Square({ n: -7 })))
     }).pipe(Effect.provide([CacheLayer.memory(), layer]))
   })
