@@ -82,7 +82,7 @@ const exclusionLaws: Record<string, Check> = {
     yield* isFree(other, "name", "let go")
   }),
 
-  "a holder that fails or is interrupted lets go": Effect.fnUntraced(function*(one, other) {
+  "a holder that fails or is interrupted releases the lock": Effect.fnUntraced(function*(one, other) {
     yield* Effect.exit(Effect.scoped(Effect.andThen(one.acquire("name", once), Effect.die("a bug of the holder"))))
     yield* isFree(other, "name", "its holder died")
     const holder = yield* Effect.forkChild(Effect.scoped(Effect.andThen(one.acquire("name", patient), Effect.never)))
@@ -92,12 +92,12 @@ const exclusionLaws: Record<string, Check> = {
     yield* isFree(other, "name", "its holder was interrupted")
   }),
 
-  "names are locks of their own, odd ones too": Effect.fnUntraced(function*(one, other) {
+  "locks of different names are independent, unusual names too": Effect.fnUntraced(function*(one, other) {
     for (const name of oddTexts) yield* one.acquire(name, once)
     for (const [i, name] of oddTexts.entries()) yield* isTaken(other, name, `odd name ${i}`)
   }),
 
-  "two are never inside": Effect.fnUntraced(function*(one, other) {
+  "there is never more than one holder": Effect.fnUntraced(function*(one, other) {
     let inside = 0
     let most = 0
     const enter = Effect.fnUntraced(function*(n: number) {
@@ -126,7 +126,7 @@ const exclusionLaws: Record<string, Check> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const waitingLaws: Record<string, Check> = {
-  "who waits gets the lock when it is let go": Effect.fnUntraced(function*(one, other) {
+  "a waiting caller gets the lock when it is released": Effect.fnUntraced(function*(one, other) {
     for (const lock of [one, other]) {
       const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
       const waiter = yield* Effect.forkChild(elapsed(hold(lock, "name", patient)))
@@ -138,7 +138,7 @@ const waitingLaws: Record<string, Check> = {
     }
   }),
 
-  "who waits too long fails, not before": Effect.fnUntraced(function*(one, other) {
+  "a waiting caller fails after its wait, not before": Effect.fnUntraced(function*(one, other) {
     yield* one.acquire("name", { ...once, lease: "1 minute" })
     for (const lock of [one, other]) {
       const waiting = Effect.exit(Effect.scoped(lock.acquire("name", { ...patient, wait: "500 millis" })))
@@ -148,7 +148,7 @@ const waitingLaws: Record<string, Check> = {
     }
   }),
 
-  "who waits behind one that gave up is served all the same": Effect.fnUntraced(function*(one, other) {
+  "a waiting caller is served although the one before it gave up": Effect.fnUntraced(function*(one, other) {
     const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
     const wait = (wait: Duration.Input) =>
       Effect.forkChild(elapsed(Effect.exit(hold(other, "name", { ...once, wait }))), { startImmediately: true })
@@ -161,7 +161,7 @@ const waitingLaws: Record<string, Check> = {
     yield* isBetween(millis, 1000 - early, 2000, "it is let go after 1000 ms")
   }),
 
-  "who is interrupted while waiting leaves nothing behind": Effect.fnUntraced(function*(one, other) {
+  "an interrupted waiting caller leaves nothing behind": Effect.fnUntraced(function*(one, other) {
     const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
     const waiters = yield* Effect.forEach(
       [one, other, other, one],
@@ -180,7 +180,7 @@ const waitingLaws: Record<string, Check> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const leaseLaws: Record<string, Check> = {
-  "a holder that lives keeps the lock longer than its lease": Effect.fnUntraced(function*(one, other) {
+  "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
     const lease = yield* one.acquire("name", { ...once, lease: "600 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 10; i++) {
@@ -190,7 +190,7 @@ const leaseLaws: Record<string, Check> = {
     yield* same(lost.pollUnsafe(), undefined, "it is not lost")
   }),
 
-  "a holder that is stopped loses the lock at the end of its lease, and to one": Effect.fnUntraced(
+  "a stopped holder loses the lock to one other at the end of its lease": Effect.fnUntraced(
     function*(one, other) {
       const stopped = stoppable(yield* Clock.Clock)
       const late = yield* hold(one, "name", { ...once, lease: "1 second" }).pipe(
@@ -214,7 +214,7 @@ const leaseLaws: Record<string, Check> = {
     }
   ),
 
-  "a holder that was stopped while nobody wanted the lock has it still, or is told": Effect.fnUntraced(
+  "a holder that was stopped while nobody else acquired still has the lock, or its lost fails": Effect.fnUntraced(
     function*(one, other) {
       const stopped = stoppable(yield* Clock.Clock)
       const late = yield* hold(one, "name", { ...once, lease: "1 second" }).pipe(

@@ -22,7 +22,7 @@ const forgottenAfter = (ending: Check): Check => (store) =>
   }))
 
 export const failureLaws: Record<string, Check> = {
-  "who leads is told how many before it have failed, and the last one's note": Effect.fnUntraced(function*(store) {
+  "Granted has the number of failed leaders in a row and the last note": Effect.fnUntraced(function*(store) {
     yield* told(store, undefined, "nobody has failed")
     yield* same(yield* store.release("id", "b", note(1, 2)), true, "given back with a note")
     for (const [i, bytes] of [[], [0, 255], [7], [8]].entries()) {
@@ -34,14 +34,14 @@ export const failureLaws: Record<string, Check> = {
     yield* same(failuresOf(yield* store.acquire("other", asking("b"))), undefined, "nobody has failed at another id")
   }),
 
-  "who joins is told, and who waits is not": Effect.fnUntraced(function*(store) {
+  "joining answers with the failures, Wait without": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* told(store, [1, [1]], "the leader")
     yield* same(failuresOf(yield* store.acquire("id", asking("c", { join: true }))), [1, [1]], "who joins")
     yield* same(failuresOf(yield* store.acquire("id", asking("c"))), "Wait", "who waits")
   }),
 
-  "a failure is forgotten a second after the last": Effect.fnUntraced(function*(store) {
+  "failures are forgotten one second after the last": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* Effect.sleep("600 millis")
     yield* fails(store, 2)
@@ -53,14 +53,14 @@ export const failureLaws: Record<string, Check> = {
     yield* told(store, [1, [3]], "it begins again")
   }),
 
-  "a failure is told for its second, however short the lease was": Effect.fnUntraced(function*(store) {
+  "a failure is kept for its second, however short the lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a", { leaseMillis: 1 }))
     yield* same(yield* store.release("id", "a", note(1)), true, "given back with a note")
     yield* Effect.sleep("500 millis")
     yield* told(store, [1, [1]], "told")
   }),
 
-  "only the holder of a lease can fail": Effect.fnUntraced(function*(store) {
+  "only the owner of a lease can release it with a note": Effect.fnUntraced(function*(store) {
     yield* same(yield* store.release("id", "a", note(1)), false, "nothing is held")
     yield* lead(store, "id", asking("a"))
     yield* lead(store, "id", asking("c", { join: true }))
@@ -70,14 +70,14 @@ export const failureLaws: Record<string, Check> = {
     yield* told(store, undefined, "nobody has failed")
   }),
 
-  "a lease that ran out is no failure, and takes none away": Effect.fnUntraced(function*(store) {
+  "an expired lease is no failure and forgets none": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* lead(store, "id", asking("a", { leaseMillis: 200 }))
     yield* Effect.sleep("500 millis")
     yield* told(store, [1, [1]], "the one that gave back")
   }),
 
-  "failures leave a load its right": Effect.fnUntraced(function*(store) {
+  "a release with a note does not end the generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* store.release("id", "a", note(1))
     yield* same(yield* lead(store, "id", asking("b")), generation, "the same generation")
@@ -91,10 +91,10 @@ export const failureLaws: Record<string, Check> = {
     Effect.flatMap(lead(store, "id", asking("a")), (generation) => store.commit("id", generation, entry(1)))
   ),
   "a failure is forgotten after a set": forgottenAfter((store) => store.set("id", entry(1))),
-  "a failure is forgotten after a removal": forgottenAfter((store) => store.remove("id")),
+  "a failure is forgotten after a remove": forgottenAfter((store) => store.remove("id")),
   "a failure is forgotten after a clear": forgottenAfter((store) => store.clear),
 
-  "a failure is told after a touch": Effect.fnUntraced(function*(store) {
+  "a touch does not forget a failure": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     yield* lead(store, "id", asking("a", { rejectedWriteId: entry(1).meta.writeId }))
     yield* store.release("id", "a", note(1))
@@ -102,7 +102,7 @@ export const failureLaws: Record<string, Check> = {
     yield* told(store, [1, [1]], "told", { rejectedWriteId: entry(1).meta.writeId })
   }),
 
-  "bytes of a note that a caller changes afterwards are not the stored ones": Effect.fnUntraced(function*(store) {
+  "changing the bytes of a note afterwards does not change the stored note": Effect.fnUntraced(function*(store) {
     const given = note(1, 2)
     yield* lead(store, "id", asking("a"))
     yield* store.release("id", "a", given)
