@@ -1,5 +1,5 @@
 /**
- * The port that turns values into bytes and back.
+ * Serializers: the port that turns values into bytes and back.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type * as Port from "./ports/serializer.ts"
 export type { Codec } from "./ports/serializer.ts"
 
 /**
- * Makes a `Codec` for a schema, or for any structured value where there is none: see `Codec`.
+ * Compiles a `Codec` for a schema, or for any structured value where there is no schema.
  *
  * @category models
  * @since 0.1.0
@@ -23,8 +23,28 @@ export type { Codec } from "./ports/serializer.ts"
 export type Serializer = Port.Serializer
 
 /**
- * The serializer of a cache: by default JSON through the schema's own codec where there is a schema, and structured
- * MessagePack (see `effect-cached/serializers/Structured`) where there is none.
+ * The serializer of a cache: a reference with a default.
+ *
+ * **Details**
+ *
+ * By default, values with a schema become JSON through the schema's own codec, and values without one become structured
+ * MessagePack (see `effect-cached/serializers/Structured`).
+ *
+ * **Example** (Writing JSON for keys without a schema too)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer, Serializer } from "effect-cached"
+ * import { Json } from "effect-cached/serializers/Json"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const cache = CacheLayer.layer.pipe(
+ *   Layer.provide(MemoryStore.layer),
+ *   Layer.provide(Layer.succeed(Serializer.Serializer, Json))
+ * )
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
+ * ```
  *
  * @category services
  * @since 0.1.0
@@ -44,7 +64,7 @@ const standard: Port.Serializer = {
 }
 
 /**
- * A format of one's own, as `make` takes it.
+ * A format of your own, as `make` takes it.
  *
  * @category options
  * @since 0.1.0
@@ -70,17 +90,22 @@ export interface Options {
 }
 
 /**
- * A serializer of one's own: YAML, JSON that is compressed, whatever writes bytes and reads them again.
+ * A serializer of your own: YAML, compressed JSON, signed bytes.
  *
- * Where a key has a schema, `encode` is given the schema's JSON form and what `decode` answers is checked by the schema;
- * so it has to know JSON values only. Where there is none it is given any value, and should throw for one that it could
- * not give back as it was.
+ * **Details**
  *
- * Both are given the id of the entry with the value, so that a signature can cover it: bytes that somebody has copied to
- * another id are then refused.
+ * - With a schema, `encode` gets the schema's JSON form, and the schema checks what `decode` answers; so the format has
+ *   to know JSON values only. Without a schema, `encode` gets any value, and should throw for one that it cannot
+ *   restore.
+ * - `encode` and `decode` also get the id of the entry. A signature that covers it refuses bytes that somebody copied
+ *   to another id.
+ * - Throws a `CacheConfigError` for options that make no sense.
  *
- * It is taken for one that does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`. Options
- * that make no sense throw one too.
+ * **Gotchas**
+ *
+ * The format is assumed not to encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ *
+ * **Example** (Compressing JSON)
  *
  * ```ts
  * import { Effect, Schema } from "effect"

@@ -1,6 +1,6 @@
 /**
- * What all layers take: each option once, with what it makes of a cache. The documentation's tables are made from the
- * comments here (`npm run docs`).
+ * The options of all layers: each option once, with what it makes of a cache. The tables of the documentation are made
+ * from the comments here (`npm run docs`).
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * Refreshes in the background.
+ * Options of refreshes in the background.
  *
  * @category options
  * @since 0.1.0
@@ -41,7 +41,7 @@ export interface RefreshOptions {
 }
 
 /**
- * What every ready-made layer takes.
+ * Options of every ready-made layer.
  *
  * @category options
  * @since 0.1.0
@@ -74,7 +74,7 @@ export interface MemoryOptions {
 }
 
 /**
- * What every layer over a store takes beside that.
+ * Options of every layer over a store, beside those of all layers.
  *
  * @category options
  * @since 0.1.0

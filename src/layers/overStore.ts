@@ -12,7 +12,14 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front of it. The serializer is taken from its reference.
+ * A cache over any `Store`, with a memory tier in front and options.
+ *
+ * **Details**
+ *
+ * The serializer is taken from the reference `Serializer`. Throws a `CacheConfigError` for an option that it does not
+ * know or cannot use.
+ *
+ * **Example** (Reading every value from the store)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -24,6 +31,8 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
+ *
+ * @see {@link layer} for the defaults
  *
  * @category layers
  * @since 0.1.0
@@ -52,7 +61,9 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
 }
 
 /**
- * A cache over any `Store`, with every option at its default.
+ * A cache over any `Store`, with a memory tier in front and every option at its default.
+ *
+ * **Example** (Caching over a store in memory)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -62,6 +73,8 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.has("answer"))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer), Effect.provide(MemoryStore.layer))) // => true
  * ```
+ *
+ * @see {@link layerWith} for options
  *
  * @category layers
  * @since 0.1.0

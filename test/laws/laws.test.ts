@@ -49,10 +49,14 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["lets all lead", "acquire by another owner answers Wait, with no more than the lease", ({ acquire }) => ({
     acquire: (id, options) => acquire(id, { ...options, join: true })
   })],
-  ["forgets who waits for how long", "acquire by another owner answers Wait, with no more than the lease", ({ acquire }) => ({
-    acquire: (id, options) =>
-      Effect.map(acquire(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
-  })],
+  [
+    "forgets who waits for how long",
+    "acquire by another owner answers Wait, with no more than the lease",
+    ({ acquire }) => ({
+      acquire: (id, options) =>
+        Effect.map(acquire(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
+    })
+  ],
   ["answers what was rejected for ever", "acquire answers Hit with an entry that was not rejected", ({ acquire }) => ({
     acquire: (id, options) => acquire(id, { ...options, rejectedWriteId: undefined })
   })],
@@ -69,7 +73,11 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     "a conditional set writes only if its condition holds",
     ({ set }) => ({ set: (id, entry) => set(id, entry) })
   ],
-  ["never changes a version", "a marker stays the same until its tag is invalidated", () => ({ invalidateTags: () => Effect.void })],
+  [
+    "never changes a version",
+    "a marker stays the same until its tag is invalidated",
+    () => ({ invalidateTags: () => Effect.void })
+  ],
   [
     "takes soft for hard",
     "a soft invalidation changes the soft half of a version, a hard one both halves",
@@ -182,9 +190,13 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["sets many in its own order", "setMany sets each entry, and of one id the last", ({ setMany }) => ({
     setMany: (requests) => setMany(requests.toReversed())
   })],
-  ["forgets one of many to remove", "removeMany answers for each id whether there was an entry, and ends its generation", (
-    { removeMany }
-  ) => ({ removeMany: (ids) => Effect.map(removeMany(ids.slice(1)), (removed) => [true, ...removed]) })],
+  [
+    "forgets one of many to remove",
+    "removeMany answers for each id whether there was an entry, and ends its generation",
+    (
+      { removeMany }
+    ) => ({ removeMany: (ids) => Effect.map(removeMany(ids.slice(1)), (removed) => [true, ...removed]) })
+  ],
   ["acquires many as if each were the first", "acquireMany answers each request like acquire", ({ acquireMany }) => ({
     acquireMany: (requests) => acquireMany(requests.map((request) => ({ ...request, join: true })))
   })],

@@ -36,16 +36,18 @@ export const manyLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(2), "what was set")
   }),
 
-  "removeMany answers for each id whether there was an entry, and ends its generation": Effect.fnUntraced(function*(store) {
-    yield* store.set("a", entry(1))
-    yield* store.set("b", entry(2))
-    yield* store.set("stays", entry(3))
-    const generation = yield* lead(store, "c", asking("a"))
-    yield* same(yield* store.removeMany(["b", "c", "a", "b"]), [true, false, true, false], "in their order")
-    for (const id of ["a", "b", "c"]) yield* stores(store, id, undefined, "removed")
-    yield* stores(store, "stays", entry(3), "another")
-    yield* same(yield* store.commit("c", generation, entry(4)), false, "refused")
-  }),
+  "removeMany answers for each id whether there was an entry, and ends its generation": Effect.fnUntraced(
+    function*(store) {
+      yield* store.set("a", entry(1))
+      yield* store.set("b", entry(2))
+      yield* store.set("stays", entry(3))
+      const generation = yield* lead(store, "c", asking("a"))
+      yield* same(yield* store.removeMany(["b", "c", "a", "b"]), [true, false, true, false], "in their order")
+      for (const id of ["a", "b", "c"]) yield* stores(store, id, undefined, "removed")
+      yield* stores(store, "stays", entry(3), "another")
+      yield* same(yield* store.commit("c", generation, entry(4)), false, "refused")
+    }
+  ),
 
   "acquireMany answers each request like acquire": Effect.fnUntraced(function*(store) {
     yield* store.set("hit", entry(1))
