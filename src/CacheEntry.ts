@@ -1,14 +1,14 @@
 /**
- * What is known about a cached result beside the result itself.
+ * What is known about a cached result beside the result.
  *
- * Freshness is always decided from these numbers and Effect's `Clock`; a store's own expiry only frees space.
- * All times are epoch milliseconds, `Infinity` where something never happens.
+ * Freshness is decided from these numbers and Effect's `Clock`; a store's own expiry only frees space. Times are epoch
+ * milliseconds, `Infinity` for what never happens.
  *
  * @since 0.1.0
  */
 
 /**
- * What a `Strategy` decides from.
+ * The times of an entry, from which a `Strategy` decides.
  *
  * @category models
  * @since 0.1.0
@@ -37,7 +37,7 @@ export interface Timing {
 export type Outcome = "success" | "failure"
 
 /**
- * A tag with the version of its marker at the time the load began.
+ * A tag with the version of its marker from the time the load began.
  *
  * @category models
  * @since 0.1.0
@@ -49,7 +49,7 @@ export interface TagVersion {
 }
 
 /**
- * What a store keeps beside the payload.
+ * What a store keeps beside the payload of an entry.
  *
  * @category models
  * @since 0.1.0
@@ -65,7 +65,7 @@ export interface Meta extends Timing {
 }
 
 /**
- * An entry as a `Store` moves it: no schema, no decoded value.
+ * An entry as a `Store` moves it: metadata and bytes, no schema and no decoded value.
  *
  * @category models
  * @since 0.1.0
@@ -76,7 +76,7 @@ export interface Stored {
 }
 
 /**
- * What is known of a cached result beside the result.
+ * The metadata of an entry as `Cached.getEntry` and `Cached.entries` answer it.
  *
  * @category models
  * @since 0.1.0

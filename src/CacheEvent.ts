@@ -1,6 +1,6 @@
 /**
- * What a cache tells those who watch it: see `Cached.events`, `Cached.detect` and `Cached.onRemoval`. Ids are told,
- * values never.
+ * Events of a cache: what `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Ids are reported; values only
+ * to `onRemoval`.
  *
  * @since 0.1.0
  */
@@ -10,11 +10,13 @@ import type { StoreErrorReason } from "./CacheError.ts"
 /**
  * Where an answer came from.
  *
+ * **Details**
+ *
  * - `memory`: from memory, fresh
  * - `store`: from the store, fresh
- * - `load`: from a load that this read has started
+ * - `load`: from a load that this read started
  * - `joined`: from a load that another read had started
- * - `stale`: past its soft ttl, while it is loaded anew or because a load failed a moment ago
+ * - `stale`: past its soft ttl, while a refresh runs or because a load has just failed
  * - `fallback`: a stored value in place of a load that failed or took too long
  *
  * @category models
@@ -25,11 +27,13 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
 /**
  * Why an entry left the memory tier.
  *
+ * **Details**
+ *
  * - `evicted`: there was no room
  * - `expired`: it was past its ttl when another took its place
  * - `replaced`: a newer value took its place
  * - `invalidated`: its key, a tag of it or the whole cache was invalidated, here or by another process
- * - `unverified`: what other processes do could not be heard for too long
+ * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy
  *
  * @category models
  * @since 0.1.0
@@ -52,7 +56,7 @@ export interface Removal {
 }
 
 /**
- * How a read was answered, for `Cached.detect`.
+ * How a read was answered: an item of `Cached.detect`.
  *
  * @category models
  * @since 0.1.0
@@ -77,7 +81,7 @@ interface OfId {
 }
 
 /**
- * What a cache tells, by the name of the event: each once, with what the documentation says of it (`npm run docs`).
+ * The events of a cache by name. The documentation's table is made from it (`npm run docs`).
  *
  * @category models
  * @since 0.1.0
@@ -117,7 +121,7 @@ export interface Events {
 }
 
 /**
- * Something that a cache has done: one of `Events`, with its name as `_tag`.
+ * An event of a cache: one of `Events`, with its name as `_tag`.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * A bridge between tags and Effect's `Reactivity`, both ways.
+ * A bridge between the tags of a cache and Effect's `Reactivity`, in both directions.
  *
  * @since 0.1.0
  */
@@ -15,20 +15,26 @@ import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import { escapeTag } from "./internal/key/ofKey.ts"
 
 /**
- * Connects a cache layer with `Reactivity`: provide it instead of that one, and instead of `Reactivity.layer`.
+ * Connects a cache layer with `Reactivity`: provide it in place of the cache layer and of `Reactivity.layer`.
  *
- * - What is invalidated through `Reactivity` (`invalidate`, `mutation`, also after an SQL transaction has committed)
- *   invalidates the tags of the same name first, so that no query that runs again is answered with an old value.
- * - What is invalidated by tag (`Cached.invalidateTag`, `Cached.invalidateAfter`) runs the queries of that name again,
- *   once the cache no longer has it. Other processes' queries are not run; they see a new value when they next run.
+ * **Details**
  *
- * A list of keys are the tags of these names, numbers and booleans as text. A record names its keys and each id:
- * `{ users: [1, 2] }` are the tags `users`, `users:1` and `users:2`, as it is for `Reactivity` itself; an entry that is
- * to live on when another user changes has the tag `users:1` alone, and is invalidated by `["users:1"]`. Objects have
- * no tag in a list, and in a record that of their hash.
+ * - Keys that are invalidated through `Reactivity` (`invalidate`, `mutation`, also after an SQL transaction has
+ *   committed) first invalidate the tags of the same name, so that no query that runs again gets an old value.
+ * - Tags that are invalidated (`Cached.invalidateTag`, `Cached.invalidateAfter`) run the queries of the same name
+ *   again, after the cache has removed its entries. Queries of other processes are not run; they get a new value the
+ *   next time they run.
+ * - A list of keys names tags; numbers and booleans count as text. A record names its keys and each id: `{ users: [1,
+ *   2] }` names the tags `users`, `users:1` and `users:2`, as in `Reactivity` itself. An entry that must outlive the
+ *   change of another user has the tag `users:1` alone, and is invalidated by `["users:1"]`. An object has no tag in a
+ *   list, and the tag of its hash in a record.
+ *
+ * **Gotchas**
  *
  * Within `Reactivity.withBatch` the cache is invalidated at once, and again at the end of the batch, before the queries
- * run: what was loaded in between may be older than what the batch has written.
+ * run: a load in between may have read what the batch had not written yet.
+ *
+ * **Example** (Invalidating by a mutation)
  *
  * ```ts
  * import { Effect, Layer } from "effect"

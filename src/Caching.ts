@@ -103,7 +103,7 @@ export const defaults: MakeOptions = {
  *
  * **When to use**
  *
- * In a layer of your own. Programs use `CacheLayer`, which checks its options.
+ * Use in a layer of your own. Programs use `CacheLayer`, which checks its options.
  *
  * **Example** (Making a small cache)
  *

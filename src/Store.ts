@@ -21,7 +21,7 @@ export * from "./ports/store.ts"
  *
  * **When to use**
  *
- * For a storage that answers with effects: a driver, a bucket, a service.
+ * Use for a storage that answers with effects: a driver, a bucket, a service.
  *
  * **Details**
  *
@@ -69,7 +69,7 @@ export const make: (storage: Storage) => Store = fromStorage.make
  *
  * **When to use**
  *
- * For an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the step
+ * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the step
  * that looks at memory.
  *
  * **Example** (Reading a map without an effect)
@@ -100,7 +100,7 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * **When to use**
  *
- * For a store that keeps leases and tags itself, and for one that changes some operations of another.
+ * Use for a store that keeps leases and tags itself, and for one that changes some operations of another.
  *
  * **Details**
  *

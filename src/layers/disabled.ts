@@ -11,7 +11,7 @@ import * as Caching from "../Caching.ts"
  *
  * **When to use**
  *
- * To test or run a program without its cache.
+ * Use to test or run a program without its cache.
  *
  * **Example** (Loading every time)
  *

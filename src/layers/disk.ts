@@ -34,7 +34,7 @@ export interface DiskOptions extends LayerOptions {
  *
  * **When to use**
  *
- * For results that are worth keeping across restarts, and for processes of one machine that share a cache.
+ * Use for results that are worth keeping across restarts, and for processes of one machine that share a cache.
  *
  * **Details**
  *

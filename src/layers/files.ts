@@ -43,7 +43,7 @@ export interface FilesOptions extends LayerOptions {
  *
  * **When to use**
  *
- * For results that people look at, copy and remove by hand: pipelines, scripts, notebooks.
+ * Use for results that people look at, copy and remove by hand: pipelines, scripts, notebooks.
  *
  * **Details**
  *

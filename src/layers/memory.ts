@@ -12,7 +12,7 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  *
  * **When to use**
  *
- * For everything that may be loaded again after a restart.
+ * Use for everything that may be loaded again after a restart.
  *
  * **Details**
  *

@@ -17,7 +17,7 @@ const names = new WeakMap<Caching.Shape, string>()
  *
  * **When to use**
  *
- * For a second cache beside the first, with its own store, size and rules.
+ * Use for a second cache beside the first, with its own store, size and rules.
  *
  * **Details**
  *

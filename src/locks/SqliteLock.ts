@@ -1,5 +1,5 @@
 /**
- * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node brings it). Not for
+ * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
  * network file systems.
  *
  * @since 0.1.0
@@ -22,7 +22,7 @@ import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
 
 /**
- * Where the locks are.
+ * The directory of the locks.
  *
  * @category options
  * @since 0.1.0
@@ -35,13 +35,36 @@ export interface Options {
 /**
  * A lock in a directory, closed with its scope. All who name the same directory exclude each other.
  *
- * Who waits looks every 50 ms, and when the holder's lease ends. Fencing tokens outlive restarts. A lock that is closed
- * while it is held goes on being held until the lease ends.
+ * **Details**
  *
- * Fails with a `LockError` (reason `Unavailable`) where the directory cannot be used: its `name` is the directory, its
- * `cause` says why. A file that is damaged is not replaced, for others may use it: delete it.
+ * - A waiting caller looks every 50 ms, and when the holder's lease ends.
+ * - Fencing tokens survive restarts.
+ * - Fails with a `LockError` (reason `Unavailable`) if the directory cannot be used: `name` is the directory, `cause`
+ *   says why. Throws a `CacheConfigError` for options that make no sense.
  *
- * Throws a `CacheConfigError` for options that make no sense.
+ * **Gotchas**
+ *
+ * - A lock that is closed while it is held stays held until its lease ends.
+ * - A damaged file is not replaced, because others may use it: delete it.
+ *
+ * **Example** (Locking in a directory)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as SqliteLock from "effect-cached/locks/SqliteLock"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
+ *
+ * const program = Effect.gen(function*() {
+ *   const lock = yield* SqliteLock.make({ directory })
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token > 0n
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -56,7 +79,9 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
 }
 
 /**
- * The layer of the lock in a directory: see `make`.
+ * The layer of the lock in a directory.
+ *
+ * **Example** (Reading growing tokens)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -76,6 +101,8 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
  * await Effect.runPromise(program.pipe(Effect.provide(SqliteLock.layer({ directory })))) // => true
  * ```
+ *
+ * @see {@link make} for what the lock promises
  *
  * @category layers
  * @since 0.1.0

@@ -38,7 +38,7 @@ export interface AcquireOptions {
  *
  * **When to use**
  *
- * For work that must not run twice at once and that no cache entry represents: a report, a migration, a file.
+ * Use for work that must not run twice at once and that no cache entry represents: a report, a migration, a file.
  *
  * **Details**
  *

@@ -284,7 +284,7 @@ export interface Scanned {
  *
  * **When to use**
  *
- * To cache in a storage that no ready-made layer covers. Most adapters are made with `Store.make` or `Store.makeSync`, and
+ * Use to cache in a storage that no ready-made layer covers. Most adapters are made with `Store.make` or `Store.makeSync`, and
  * need three functions.
  *
  * **Details**

@@ -1,9 +1,10 @@
 /**
- * A store in a folder, one file an entry, in the serializer's own format: for results that people look at. Beside each
- * file stands another with its metadata. Entries, tag invalidations and counters survive a restart.
+ * A store in a folder with one file for each entry, in the serializer's own format, for results that people look at.
+ * Beside each file stands another with its metadata. Entries, tag invalidations and counters survive a restart.
  *
- * Reads and writes are synchronous: a file is read faster than it is decoded, a read needs no fiber, and nothing can come
- * between two steps. So the folder belongs on a disk that answers; a network drive that stalls stops the process.
+ * Reads and writes are synchronous: reading a small file takes less time than decoding it, a read needs no fiber, and
+ * nothing can happen between two steps. So the folder belongs on a disk that answers; a network drive that stalls stops
+ * the process.
  *
  * @since 0.1.0
  */
@@ -27,7 +28,7 @@ import * as Room from "./internal/filesRoom.ts"
 import * as Tags from "./internal/filesTags.ts"
 
 /**
- * Where the files are, and how much room they may take.
+ * The folder, and how much room its files may take.
  *
  * @category options
  * @since 0.1.0
@@ -43,15 +44,35 @@ export interface Options {
 }
 
 /**
- * Opens the store in a folder. The files have the extension of the `Serializer` in the context.
+ * Opens the store in a folder. Its files have the extension of the `Serializer` in the context.
  *
- * Fails with a `StoreError` where the folder cannot be written (reason `Denied`, `Full` or `Unavailable`), and throws a
- * `CacheConfigError` for options that make no sense. A file that is damaged, edited or not of this library is a miss; no
- * file that is not of this library is ever changed or removed.
+ * **Details**
  *
- * Several processes may use one folder: each finds entries and tag invalidations of the others, and never half a file.
- * Leases, conditional sets, touches, soft invalidations and increments are atomic inside one process only: where that
- * matters use `effect-cached/stores/SqliteStore`.
+ * - Fails with a `StoreError` if the folder cannot be written (reason `Denied`, `Full` or `Unavailable`). Throws a
+ *   `CacheConfigError` for options that make no sense.
+ * - A file that is damaged, edited or of another program is a miss. Files of other programs are never changed or
+ *   removed.
+ *
+ * **Gotchas**
+ *
+ * Several processes may use one folder: each finds the entries and tag invalidations of the others, and never half a
+ * file. But leases, conditional sets, touches, soft invalidations and increments are atomic inside one process only.
+ * Where that matters, use `effect-cached/stores/SqliteStore`.
+ *
+ * **Example** (Opening a folder)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as FilesStore from "effect-cached/stores/FilesStore"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
+ *
+ * const program = Effect.flatMap(FilesStore.make({ directory }), (store) => store.increment("visits", 1))
+ * await Effect.runPromise(program) // => 1
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -70,7 +91,9 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
 }
 
 /**
- * The layer of the store in a folder: see `make`.
+ * The layer of the store in a folder.
+ *
+ * **Example** (Caching in files)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -86,6 +109,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
+ *
+ * @see {@link make} for what the store promises
  *
  * @category layers
  * @since 0.1.0

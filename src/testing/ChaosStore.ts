@@ -1,6 +1,6 @@
 /**
- * A store that goes wrong: it fails, is slow, loses what it was given, answers late or not at all. The dice are seeded,
- * and the time is Effect's `Clock`: the same seed is the same trouble.
+ * A store that goes wrong: it fails, is slow, loses writes, answers late or not at all. Its dice are seeded and its
+ * time is Effect's `Clock`: the same seed gives the same faults.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
 
 /**
- * What goes wrong; nothing by default. Rates are shares of the operations, 0 to 1.
+ * The faults of a store; none by default. Rates are shares of the operations, 0 to 1.
  *
  * @category options
  * @since 0.1.0
@@ -71,7 +71,7 @@ export interface Options extends Faults {
 }
 
 /**
- * How often what went wrong, since the store was made.
+ * How often each fault happened, since the store was made.
  *
  * @category models
  * @since 0.1.0
@@ -87,7 +87,7 @@ export interface Counts {
 }
 
 /**
- * A store and what goes wrong with it, which a test changes while it runs.
+ * A store that goes wrong, and the handles by which a test changes its faults.
  *
  * @category models
  * @since 0.1.0
@@ -104,13 +104,17 @@ export interface ChaosStore {
 }
 
 /**
- * Wraps a store.
+ * Wraps a store in faults.
  *
- * An operation that has been asked is on its way: it gets to the store also if its caller has given up. Explicit writes
- * of one id (`set`, `remove`, `touch`, `clear`) get there in the order they were asked; everything else may overtake, a
- * `commit` too. Nothing is answered at once: the store is not `synchronous`.
+ * **Details**
  *
- * Throws a `CacheConfigError` for a rate that is none, or an option that it does not know.
+ * - An operation is on its way as soon as it is asked: it reaches the store even if its caller has given up.
+ * - Explicit writes of one id (`set`, `remove`, `touch`, and `clear` of all) reach the store in the order in which they
+ *   were asked. Everything else may overtake, a `commit` too.
+ * - No operation is answered synchronously: the store has no `getUnsafe`.
+ * - Throws a `CacheConfigError` for a rate outside 0 to 1, or an option that it does not know.
+ *
+ * **Example** (Failing, then healing)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * A cache that remembers what it was asked and how it answered, so that a test can say: the second call was a hit.
+ * A cache that records what it is asked and how it answers, so that a test can say: the second call was a hit.
  *
  * @since 0.1.0
  */
@@ -18,11 +18,13 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
 /**
  * How a read was answered.
  *
+ * **Details**
+ *
  * - `hit`: with what was stored, in memory or in the store
  * - `load`: by a load that it started
- * - `joined`: by a load that another had started
+ * - `joined`: by a load that another read had started
  * - `stale`: with what was stored, because the load failed or took too long
- * - `miss`: with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like: they load nothing)
+ * - `miss`: with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
  *
  * @category models
  * @since 0.1.0
@@ -30,9 +32,12 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
 export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
- * Something that a cache was asked, by id (`CacheKey.id`), or did by itself. It stands where it was answered; what was
- * interrupted does not appear. A read of many keys is one read of each, in their order. A `set` or `touch` that found
- * its condition unmet, or nothing there, does not appear either.
+ * Something that a cache was asked, by id (`CacheKey.id`), or did by itself.
+ *
+ * **Details**
+ *
+ * Records are in the order of the answers. A read of many keys is one read of each, in their order. Not recorded: what
+ * was interrupted, a `set` whose condition did not hold, a `touch` that found nothing.
  *
  * @category models
  * @since 0.1.0
@@ -49,7 +54,7 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
- * What was recorded.
+ * The records of a cache.
  *
  * @category models
  * @since 0.1.0
@@ -64,7 +69,23 @@ export interface Shape {
 }
 
 /**
- * What the cache of a test was asked.
+ * The records of the cache of a test.
+ *
+ * **Example** (Reading the log)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { RecordingCache } from "effect-cached/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   const { log } = yield* RecordingCache.RecordingCache
+ *   return yield* log
+ * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
+ *
+ * await Effect.runPromise(test) // => [{ _tag: "Set", id: "answer" }]
+ * ```
  *
  * @category services
  * @since 0.1.0
@@ -72,7 +93,9 @@ export interface Shape {
 export class RecordingCache extends Context.Service<RecordingCache, Shape>()("effect-cached/testing/RecordingCache") {}
 
 /**
- * Records what any cache layer is asked: provide it instead of that one.
+ * Wraps a cache layer so that it records: provide it in place of that one.
+ *
+ * **Example** (Asserting on a hit)
  *
  * ```ts
  * import { Effect } from "effect"

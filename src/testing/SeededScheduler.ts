@@ -1,6 +1,6 @@
 /**
- * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and dice: the same seed is the
- * same run, another seed another interleaving.
+ * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and dice: the same seed gives
+ * the same run, another seed another interleaving.
  *
  * @since 0.1.0
  */
@@ -38,7 +38,7 @@ export interface Options {
 }
 
 /**
- * One schedule: what is ready runs in drawn order, and when nothing is, time jumps to the next deadline and all that is
+ * A schedule: ready tasks run in drawn order, and when none is ready, time jumps to the next deadline and all that is
  * due races. Priorities are kept.
  *
  * @category models
@@ -61,6 +61,8 @@ export interface SeededScheduler {
 
 /**
  * Dice from a seed (Mulberry32): good enough to draw schedules and programs, not for secrets.
+ *
+ * **Example** (Repeating a draw)
  *
  * ```ts
  * import { SeededScheduler } from "effect-cached/testing"
@@ -98,6 +100,25 @@ interface Ready {
 
 /**
  * Makes a schedule.
+ *
+ * **When to use**
+ *
+ * Use to drive several effects, or callbacks, under one schedule. For one effect there is `run`.
+ *
+ * **Example** (Running to the end)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SeededScheduler } from "effect-cached/testing"
+ *
+ * const schedule = SeededScheduler.make({ seed: 1 })
+ * const fiber = Effect.runForkWith(schedule.context)(Effect.sleep("1 hour"))
+ * schedule.settle() // => true
+ * schedule.now() // => 3_600_000
+ * fiber.pollUnsafe()?._tag // => "Success"
+ * ```
+ *
+ * @see {@link run} for one effect
  *
  * @category constructors
  * @since 0.1.0
@@ -214,7 +235,7 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
 }
 
 /**
- * What came of a run.
+ * The result of a run.
  *
  * @category models
  * @since 0.1.0
@@ -229,8 +250,14 @@ export interface Outcome<out A, out E> {
 }
 
 /**
- * Runs an effect to its end under one schedule, at once: no promise, no waiting. What it does may wait for fibers and
- * the clock only, not for the outer world.
+ * Runs an effect to its end under one schedule, synchronously.
+ *
+ * **Gotchas**
+ *
+ * The effect may wait for fibers and the clock only. A run that waits for the outer world (files, sockets) ends without
+ * an `exit`.
+ *
+ * **Example** (Finding both orders of a race)
  *
  * ```ts
  * import { Effect } from "effect"

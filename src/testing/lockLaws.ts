@@ -15,11 +15,29 @@ import { oddTexts } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a lock, each run on two fresh ones that `make` opens over one place, as two processes would; for a lock of
- * one process they are the same. They sleep for up to some seconds of Effect's `Clock` and expect an answer of the lock
- * within one.
+ * The laws of a lock.
  *
- * @category laws
+ * **Details**
+ *
+ * - `make` opens two fresh locks over one place, as two processes would; for a lock of one process they are the same.
+ *   Each law runs `make` once.
+ * - Laws sleep for some seconds of Effect's `Clock`, and expect the lock to answer within one second.
+ *
+ * **Example** (Checking a lock)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as ProcessLock from "effect-cached/locks/ProcessLock"
+ * import { lockLaws } from "effect-cached/testing"
+ *
+ * const laws = lockLaws(Effect.sync(() => {
+ *   const lock = ProcessLock.make()
+ *   return [lock, lock] as const
+ * }))
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const lockLaws = <E>(make: Effect.Effect<readonly [Lock, Lock], E, Scope.Scope>): ReadonlyArray<Law> =>

@@ -13,10 +13,25 @@ import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
- * The laws of a serializer. `values` are further values to try without a schema, beside those that are known to be
- * hard: each comes back as it was, or is refused with a `SerializerError`.
+ * The laws of a serializer.
  *
- * @category laws
+ * **Details**
+ *
+ * `values` are more values to try without a schema, beside many that are known to be hard: each comes back as it was,
+ * or is refused with a `SerializerError`.
+ *
+ * **Example** (Checking a serializer)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Json } from "effect-cached/serializers/Json"
+ * import { serializerLaws } from "effect-cached/testing"
+ *
+ * const laws = serializerLaws(Json, [{ city: "Berlin" }])
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const serializerLaws = (

@@ -12,12 +12,32 @@ import { asking, entry, excused, failuresOf, hardHalf, lead, stores, writeId } f
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store whose `capabilities.shared` holds, beside `storeLaws`: `make` opens two stores that use one fresh
- * storage, as two processes would. They sleep for up to some seconds of Effect's `Clock`.
+ * The laws of a store whose `capabilities.shared` is true, beside `storeLaws`.
  *
- * What changes is checked where `capabilities.changes` holds: the other store has to report it within a second.
+ * **Details**
  *
- * @category laws
+ * - `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once.
+ * - Laws sleep for some seconds of Effect's `Clock`.
+ * - If `capabilities.changes` is true, each store has to report what the other did within one second.
+ *
+ * **Example** (Checking a shared store)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as SqliteStore from "effect-cached/stores/SqliteStore"
+ * import { sharedStoreLaws } from "effect-cached/testing"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const laws = sharedStoreLaws(Effect.gen(function*() {
+ *   const directory = mkdtempSync(join(tmpdir(), "cache-"))
+ *   return [yield* SqliteStore.make({ directory }), yield* SqliteStore.make({ directory })] as const
+ * }))
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const sharedStoreLaws = <E>(

@@ -32,12 +32,26 @@ import { touchLaws } from "./internal/storeTouchLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store, each run on a fresh one that `make` opens. They sleep for up to some seconds of Effect's `Clock`
- * and expect an answer of the store within one.
+ * The laws of a store.
  *
- * An operation that fails with reason `Unsupported` is excused.
+ * **Details**
  *
- * @category laws
+ * - `make` opens a fresh store. Each law runs it once.
+ * - Laws sleep for some seconds of Effect's `Clock`, and expect the store to answer within one second.
+ * - An optional operation that fails with reason `Unsupported` is excused.
+ *
+ * **Example** (Checking a store)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { storeLaws } from "effect-cached/testing"
+ *
+ * const laws = storeLaws(Effect.sync(() => MemoryStore.make()))
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): ReadonlyArray<Law> =>
