@@ -59,7 +59,8 @@ export type StoreErrorReason = typeof StoreErrorReason.Type
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Cached.increment("visits", { by: 0.5 }).pipe(
+ * const program = Cached.increment("visits", { by: Number.MAX_SAFE_INTEGER }).pipe(
+ *   Effect.andThen(Cached.increment("visits")),
  *   Effect.catchTag("StoreError", ({ reason }) => Effect.succeed(reason))
  * )
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "OutOfRange"
@@ -183,9 +184,9 @@ export class LoadTimeout extends Schema.TaggedError<LoadTimeout>()("LoadTimeout"
  *
  * ```ts
  * import { Cause, Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
+ * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
- * const self: Effect.Effect<number, never, any> = Effect.suspend(() => self).pipe(
+ * const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
  *   Cached.ttl({ key: "self", ttl: "1 hour" })
  * )
  * const program = Effect.map(Effect.sandbox(self).pipe(Effect.flip), (cause) => String(Cause.squash(cause)))
