@@ -16,9 +16,9 @@
 export interface Timing {
   /** when the load ended and the result was stored */
   readonly createdAt: number
-  /** from here on it is stale: the strategy says what that means */
+  /** from then on it is stale: the strategy says what that means */
   readonly softExpiresAt: number
-  /** from here on it is never served */
+  /** from then on it is never served */
   readonly expiresAt: number
   /** how long the load took */
   readonly loadMillis: number
@@ -56,11 +56,11 @@ export interface TagVersion {
  */
 export interface Meta extends Timing {
   readonly tags: ReadonlyArray<TagVersion>
-  /** 16 random bytes as 32 lower-case hexadecimal digits: another one is another write */
+  /** 16 random bytes as 32 lower-case hexadecimal digits: a different one is a different write */
   readonly writeId: string
-  /** which serializer wrote the payload (1 to 255): an entry of another one is a miss */
+  /** the number of the serializer that wrote the payload, 1 to 255: an entry of another serializer is a miss */
   readonly serializer: number
-  /** what the origin calls this version of the value (an HTTP ETag): any text */
+  /** the origin's name for this version of the value (an HTTP ETag): any text */
   readonly etag?: string | undefined
 }
 

@@ -24,17 +24,17 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export const StoreErrorReason = Schema.Literals([
-  /** it cannot be reached, or the operation failed for a reason of its own (see `cause`) */
+  /** the store cannot be reached, or the operation failed for another reason (see `cause`) */
   "Unavailable",
-  /** it did not answer within the store budget */
+  /** the store did not answer within the store budget */
   "Timeout",
-  /** this store cannot do this at all */
+  /** the store does not have this operation */
   "Unsupported",
   /** no room: the value was not stored */
   "Full",
   /** the value is larger than the store takes */
   "TooLarge",
-  /** a counter would be no safe integer any more: it stays as it was */
+  /** the sum of an increment is no safe integer: the counter stays as it was */
   "OutOfRange",
   /** what is stored cannot be read */
   "Corrupt",

@@ -76,7 +76,7 @@ export const layer = <E, R>(
 
 type Keys = Parameters<Reactivity.Reactivity["invalidate"]>[0]
 
-/** What is below: neither of the two knows of the other, so nothing comes back to where it began. */
+/** The cache and `Reactivity` below. Neither knows the other, so no invalidation comes back. */
 interface Bridge {
   readonly caching: Cache
   readonly reactivity: Reactivity.Reactivity
@@ -89,7 +89,7 @@ interface Bridge {
 
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
-/** As `Reactivity` itself names them, in one list. */
+/** The keys in one list, named as `Reactivity` names them. */
 const listOf = (keys: Keys): ReadonlyArray<unknown> =>
   Array.isArray(keys)
     ? keys
@@ -100,14 +100,14 @@ const listOf = (keys: Keys): ReadonlyArray<unknown> =>
 
 const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName).map((key) => escapeTag(String(key)))
 
-/** The cache tells tags as it writes them, which is how it writes most keys, but not all. */
+/** The keys, and the tags made of them: the cache escapes some tags, and reports them escaped. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
 
 // ---------------------------------------------------------------------------------------------------------------------
 // both ways
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What is invalidated once more when the batch ends, by the way it was invalidated. */
+/** The tags to invalidate again when the batch ends, by the way in which they were invalidated. */
 const Batch = Context.Reference<Map<string, Again> | undefined>("effect-cached/CacheReactivity/Batch", {
   defaultValue: () => undefined
 })
@@ -129,7 +129,7 @@ const cachingOf = ({ caching, reactivity }: Bridge): Cache => ({
     })
 })
 
-/** The queries run whatever becomes of the cache's part: that was invalid in this process before it could fail. */
+/** The queries run even if the cache fails: its entries were invalid in this process before it could fail. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate
@@ -164,11 +164,11 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
     stream: (keys, effect) => reactivity.stream(withTags(keys), effect),
     invalidate,
     invalidateUnsafe: (keys) => {
-      // What it does in this process it does before it first waits: here, before the queries run.
+      // The cache invalidates this process before it first waits: here, before the queries run.
       fork(invalidateTags(tagsOf(keys)))
       reactivity.invalidateUnsafe(withTags(keys))
     },
-    // What has happened is followed by its invalidation, whoever is interrupted then.
+    // A mutation that has happened is followed by its invalidation, even if the caller is interrupted.
     mutation: (keys, effect) => Effect.onExit(effect, (exit) => Exit.isSuccess(exit) ? invalidate(keys) : Effect.void),
     withBatch: (effect) =>
       Effect.suspend(() => {

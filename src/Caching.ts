@@ -27,7 +27,7 @@ export interface Stats extends Readonly<Counters> {
   readonly evictions: number
   /** entries in the memory tier now */
   readonly size: number
-  /** the part of each key class, by its name; string keys and what concerns no key are in the totals alone */
+  /** the share of each key class, by its name; string keys, and counts without a key, are in the totals alone */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> }
 }
 

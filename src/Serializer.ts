@@ -70,9 +70,9 @@ const standard: Port.Serializer = {
  * @since 0.1.0
  */
 export interface Options {
-  /** what it is called; bytes that a serializer of another name wrote are a miss */
+  /** the name of the format; bytes that a serializer of another name wrote are a miss */
   readonly name: string
-  /** of files that hold one value, like `".yaml"` */
+  /** the extension of files that hold one value, like `".yaml"` */
   readonly extension: string
   /**
    * the media type of its bytes
@@ -81,11 +81,11 @@ export interface Options {
    */
   readonly contentType?: string | undefined
   /**
-   * gives the bytes, or a text to be written as UTF-8, of a value that is stored under `id`; what it throws makes the value
-   * one that cannot be stored
+   * makes the bytes, or a text to write as UTF-8, of a value that is stored under `id`; a value for which it throws is not
+   * stored
    */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
-  /** gives the value of bytes that were found under `id`; what it throws makes them a miss */
+  /** makes the value of bytes that were found under `id`; bytes for which it throws are a miss */
   readonly decode: (bytes: Uint8Array, id: string) => unknown
 }
 
@@ -149,7 +149,7 @@ const encoder = new TextEncoder()
 const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   name,
   id: idOf(name),
-  // What is thrown may hold the value: it is not passed on.
+  // The thrown error may contain the value, so it is not passed on.
   pack(value, id) {
     try {
       const bytes = encode(value, id)
@@ -169,7 +169,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   }
 })
 
-/** 128 to 255, the same in every process: those below are of this library. */
+/** 128 to 255, the same in every process: the numbers below belong to this library. */
 const idOf = (name: string): number => {
   let hash = 0
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) % 0xff_ffff

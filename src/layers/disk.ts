@@ -19,7 +19,7 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface DiskOptions extends LayerOptions {
-  /** where the files are; made if it is not there */
+  /** the folder; made if it does not exist */
   readonly directory: string
   /**
    * how large the database may become

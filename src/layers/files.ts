@@ -21,7 +21,7 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** where the files are; made if it is not there. It should hold nothing else */
+  /** the folder; made if it does not exist. It should hold nothing else */
   readonly directory: string
   /**
    * the format of the files, and their extension
@@ -30,7 +30,7 @@ export interface FilesOptions extends LayerOptions {
    */
   readonly serializer?: Serializer | undefined
   /**
-   * of all payloads together; the metadata, some 600 bytes an entry, comes on top
+   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top
    *
    * @default 1 GiB
    */

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 
-/** the names of caches, by what they name */
+/** the name of each cache */
 const names = new WeakMap<Caching.Shape, string>()
 
 /**
@@ -62,7 +62,7 @@ export const named = <Self, Out, E, R>(
   if (!isLayer) {
     throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
   }
-  // a cache is among what it gives: so says the second of its types
+  // its second type says that it provides a cache
   return Layer.flatMap(cache as Layer.Layer<Out | Caching.Caching, E, R>, (built) =>
     Layer.effectContext(Effect.map(
       give(name.key, Context.get(built, Caching.Caching)),
@@ -81,7 +81,7 @@ const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> 
       })
     )
   }
-  // what caches nothing is nobody's
+  // a cache that caches nothing may have many names
   if (shape !== Caching.disabled) names.set(shape, name)
   return Effect.succeed(shape)
 }

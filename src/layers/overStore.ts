@@ -42,7 +42,7 @@ export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, 
 
 export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
-  // what is built once is known by its layer alone: over another store it is another cache, and so another layer
+  // A memo map knows what was built by its layer alone: each store needs a layer of its own.
   const over = (store: Store): Layer.Layer<Caching.Caching> => {
     const layer = layers.get(store) ?? Layer.effect(
       Caching.Caching,

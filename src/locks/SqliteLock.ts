@@ -28,7 +28,7 @@ import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** made if it does not exist; that of a `SqliteStore` will do */
+  /** the directory; made if it does not exist. The directory of a `SqliteStore` will do */
   readonly directory: string
 }
 
@@ -123,7 +123,7 @@ const validate = (options: Options): string => {
 // operations
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Rows of holders that never came back are kept for so long: one that was only suspended may find its own. */
+/** How long the row of a stopped holder is kept: a holder that was only suspended may find its own. */
 const deadMillis = 86_400_000
 
 const over = ({ leave, tables }: Connection): Lock.Backend => {
@@ -154,13 +154,13 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
 const take = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
   const held = () => tables.look.get(name) as unknown as Row | undefined
-  // A look first: who waits does not keep others from writing.
+  // A look first: a waiting caller does not keep others from writing.
   const seen = held()
   if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
   return atomically(tables.database, () => {
     const row = held()
     if (row !== undefined && isHeld(row, now)) {
-      // The clock was set back: the lease runs from now on, or a dead holder would have the lock for so much longer.
+      // The clock was set back: the lease starts again, or a dead holder would have the lock for longer.
       if (isAhead(row, now)) tables.restart.run(now + row.millis, name)
       return waitOf(row, now)
     }
@@ -194,7 +194,7 @@ const again = Schedule.exponential(firstDelay).pipe(
   Schedule.upTo({ duration: "500 millis" })
 )
 
-/** Tries, and while another process is writing tries again. Every operation can be run twice. */
+/** Tries, and tries again while another process writes. Every operation can be run twice. */
 const attempt = <A>(name: string, run: () => A): Effect.Effect<A, LockError> => {
   const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
   const wasBusy = (error: LockError) => isBusy(error.cause)
@@ -209,7 +209,7 @@ const attempt = <A>(name: string, run: () => A): Effect.Effect<A, LockError> => 
 
 const format = 1
 
-/** Waiting inside SQLite blocks the whole process: hardly at all here, the rest of the waiting is a schedule's. */
+/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
 const busyMillis = 5
 
 // Tokens are counted for all names together: a name that nobody holds leaves nothing behind.
@@ -221,9 +221,9 @@ const schema = `
 `
 
 interface Connection {
-  /** of the file in the directory; opens it where it is not open, or no longer there */
+  /** the statements of the file in the directory; opens the file if it is not open, or was replaced */
   readonly tables: () => Tables
-  /** what is wrong with the file may have been repaired when it is opened anew */
+  /** closes the file: the next operation opens it again, and it may have been repaired */
   readonly leave: () => void
   readonly close: () => void
 }

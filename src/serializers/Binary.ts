@@ -90,10 +90,10 @@ const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   }
 }
 
-/** What may hold anything: the binary format would change what is no JSON without a word. */
+/** A schema that accepts anything: the binary format would silently change values that are not JSON. */
 const isOpen = ({ _tag }: SchemaAST.AST): boolean => _tag === "Unknown" || _tag === "Any" || _tag === "ObjectKeyword"
 
-/** A copy: what `SchemaBinary` answers is a view into a buffer that it shares. */
+/** A copy, because `SchemaBinary` answers a view into a shared buffer. */
 const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {
   const copy = new Uint8Array(bytes.length + 1)
   copy[0] = kind

@@ -34,11 +34,13 @@ import * as Tags from "./internal/filesTags.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** made if it does not exist; it should hold nothing else */
+  /** the folder; made if it does not exist. It should hold nothing else */
   readonly directory: string
   /**
-   * how large all payloads together may become (default 1 GiB; the metadata, some 600 bytes an entry, comes on top); where
-   * there is no room, what was used longest ago goes first
+   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top. If there is no room,
+   * the entry that was used longest ago goes first
+   *
+   * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
 }
@@ -184,7 +186,7 @@ const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
   })
 }
 
-/** Once more after a full disk has been given room. */
+/** Runs once more after making room on a full disk. */
 const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
   try {
     return run()
@@ -209,11 +211,11 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }:
 
   const get = (id: string): Stored | typeof Store.Damaged | undefined => {
     const stem = Name.stemOf(id)
-    // Another process may be writing this very entry: what it has done in between shows at the second look.
+    // Another process may be writing this entry: the second look finds its write.
     for (let look = 0, seen = ""; look < 2; look++) {
       const text = readText(stem)
       const metadata = parse(stem, text)
-      // metadata come in one piece: what cannot be read has been changed by somebody
+      // a metadata file is replaced in one step: one that cannot be read was changed by somebody
       if (text !== undefined && metadata === undefined) return Store.Damaged
       if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
       const payload = folder.read(metadata.file)
@@ -226,8 +228,8 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }:
     return undefined
   }
 
-  // Between the two renames the pair is one of two writes, which is a miss: never the payload of another entry, and never
-  // a payload without metadata, of which nobody would know that it is ours.
+  // Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry, and
+  // never a payload without metadata, which nobody could recognize as ours.
   const set = (id: string, entry: Stored, now: number) => {
     const size = entry.payload.length
     if (size > maxSize) throw new StoreError({ store: name, operation: "set", reason: "TooLarge" })
@@ -267,12 +269,12 @@ const metadataStems = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
     return parsed?.isMetadata === true ? [parsed.stem] : []
   })
 
-/** So many writes between two looks at what has expired. */
+/** How many writes there are between two looks for expired entries. */
 const tidyEvery = 64
 
 const isCounter = (file: string): boolean => file.startsWith(`${Counters.subfolder}/`)
 
-/** Every so many writes a part of the folder is looked through; when all has been seen, it begins again. */
+/** Every `tidyEvery` writes removes the expired entries of one part of the folder; after the last part it starts again. */
 const tidying = (folder: Folder.Folder) => {
   let writes = 0
   let rest: Array<string> = []
@@ -301,7 +303,7 @@ const tidying = (folder: Folder.Folder) => {
         else tidyEntry(file, now)
       }
     } catch {
-      // What was asked has been done; the next look tidies this up.
+      // The write has succeeded; the next look removes this.
     }
   }
 }

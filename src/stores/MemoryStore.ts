@@ -32,7 +32,7 @@ export const make = () => {
   const entries = new Map<string, Stored>()
   return Store.makeSync({
     name: "memory",
-    // Copies both ways: neither who wrote an entry nor who read it can change what is stored.
+    // Copies both ways: neither the writer nor a reader of an entry can change the stored one.
     get(id) {
       const entry = entries.get(id)
       return entry === undefined ? undefined : copy(entry)

@@ -30,15 +30,21 @@ import { atomically } from "./internal/sqliteFile.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** made if it does not exist; several processes of one machine may use it at once */
+  /** the directory; made if it does not exist. Several processes of one machine may use it at once */
   readonly directory: string
   /**
-   * how large the database may become (default 1 GiB); where there is no room, what has expired goes first, then what
-   * was used least recently, as far as this process knows: what was written longest ago, but what this process has read
-   * since then is spared once (it remembers the reads of some 10 000 entries)
+   * how large the database may become. If there is no room, expired entries go first, then the least recently used ones as
+   * far as this process knows: those written longest ago, but an entry that this process has read since is spared once (it
+   * remembers reads of some 10,000 entries)
+   *
+   * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
-  /** how long to try again while another process writes (default 500 ms) */
+  /**
+   * how long to try again while another process writes
+   *
+   * @default 500 ms
+   */
   readonly storeTimeout?: Duration.Input | undefined
 }
 
@@ -157,7 +163,7 @@ const valid = <A>(name: string, expected: string, parsed: Option.Option<A>): A =
 
 const name = "sqlite"
 
-/** Tries, and while another process is writing tries again. Every operation can be run twice. */
+/** Tries, and tries again while another process writes. Every operation can be run twice. */
 const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.Effect<A, StoreError> => {
   const once = Effect.suspend(() => {
     try {
@@ -216,7 +222,7 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
   })
 }
 
-/** The pause between two steps of giving room back: others are to have most of the time. */
+/** The pause between two steps of giving room back, so that others have most of the time. */
 const givingBackEvery = "100 millis"
 
 /** Gives room back in small steps, after a write has made the database sparse and until it no longer is. */

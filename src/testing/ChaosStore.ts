@@ -38,21 +38,21 @@ export interface Faults {
    */
   readonly dropRate?: number | undefined
   /**
-   * this share of the operations is done, and answered later by `late`
+   * this share of the operations is carried out, and answered later by `late`
    *
    * @default 0
    */
   readonly lateRate?: number | undefined
   /**
-   * how much later; past the store's budget
+   * how much later; more than the store budget
    *
    * @default 1 second
    */
   readonly late?: Duration.Input | undefined
-  /** how long an operation is on its way to the store, or between which two it is drawn */
+  /** how long an operation takes to reach the store; `[least, most]` draws it */
   readonly delay?: Duration.Input | readonly [least: Duration.Input, most: Duration.Input] | undefined
   /**
-   * what gets to the store is lost, and so is what is on its way back
+   * operations do not reach the store, and answers do not come back
    *
    * @default `false`
    */
@@ -66,7 +66,7 @@ export interface Faults {
  * @since 0.1.0
  */
 export interface Options extends Faults {
-  /** the same seed is the same trouble; a whole number */
+  /** the same seed gives the same faults; a whole number */
   readonly seed: number
 }
 
@@ -82,7 +82,7 @@ export interface Counts {
   readonly failed: number
   readonly dropped: number
   readonly late: number
-  /** never to be answered */
+  /** operations that are never answered */
   readonly unanswered: number
 }
 
@@ -94,12 +94,13 @@ export interface Counts {
  */
 export interface ChaosStore {
   readonly store: Store
-  /** changes what goes wrong; what is not named stays as it is */
+  /** changes the named faults; the others stay as they are */
   readonly set: (faults: Faults) => Effect.Effect<void>
-  /** from now on nothing is answered: as `set({ silent: true })` */
+  /** ends all answers: `set({ silent: true })` */
   readonly silence: Effect.Effect<void>
-  /** from now on nothing goes wrong; what was lost stays lost */
+  /** ends all faults; what was lost stays lost */
   readonly heal: Effect.Effect<void>
+  /** how often each fault happened */
   readonly counts: Effect.Effect<Counts>
 }
 
@@ -196,12 +197,12 @@ const check = (faults: Faults): Checked => {
 }
 
 const range = (delay: NonNullable<Faults["delay"]>): readonly [number, number] => {
-  // A pair of numbers is a `Duration.Input` too, of seconds and nanoseconds: here it is a range.
+  // A pair of numbers is also a `Duration.Input` (seconds and nanoseconds); here it is a range.
   const [least, most] = Array.isArray(delay) ? delay : [delay, delay]
   return [toMillis(least, "delay"), toMillis(most, "delay")]
 }
 
-/** What will become of an operation; the same number of dice whatever the faults are. */
+/** Draws the fate of an operation, with the same number of draws whatever the faults are. */
 const draw = ({ dice, faults }: Self) => {
   const [fails, drops, late, slow] = [0, 0, 0, 0].map(() => dice.nextDoubleUnsafe()) as [number, number, number, number]
   const [least, most] = faults.delay ?? [0, 0]
@@ -216,9 +217,9 @@ const draw = ({ dice, faults }: Self) => {
 interface Asked<A> {
   readonly operation: string
   readonly apply: Effect.Effect<A, StoreError>
-  /** of a write: what it answers when it is lost */
+  /** the answer of a write that is lost */
   readonly lost?: { readonly answer: A } | undefined
-  /** of an explicit write: its place among the others */
+  /** the turn of an explicit write among the others */
   readonly turn?: (() => Turn) | undefined
 }
 
@@ -237,7 +238,7 @@ const ask = <A>(self: Self, asked: Asked<A>): Effect.Effect<A, StoreError> =>
       if (exit === undefined || self.faults.silent) self.counts.unanswered++
       else Deferred.doneUnsafe(answer, exit)
     })
-    // It is on its way: no interruption calls it back.
+    // Detached: an operation on its way reaches the store even if its caller is interrupted.
     return Effect.andThen(Effect.forkDetach(carryOut), Deferred.await(answer))
   })
 
@@ -271,7 +272,7 @@ interface Order {
   readonly all: () => Turn
 }
 
-/** Who is last in line for an id, or for all, is whom the next one waits for. */
+/** Each explicit write waits for the one before it, of the same id or of all ids. */
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined

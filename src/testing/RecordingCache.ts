@@ -44,7 +44,7 @@ export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
  */
 export type Recorded =
   | { readonly _tag: "Read"; readonly id: string; readonly outcome: Outcome }
-  /** a load in the background was asked for */
+  /** a refresh in the background was asked for */
   | { readonly _tag: "Refresh"; readonly id: string }
   | { readonly _tag: "Set"; readonly id: string }
   | { readonly _tag: "Touch"; readonly id: string }
@@ -64,7 +64,7 @@ export interface Shape {
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
   /** how the reads of one key were answered, in order */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
-  /** forgets what was recorded so far */
+  /** forgets all records so far */
   readonly forget: Effect.Effect<void>
 }
 
@@ -130,7 +130,7 @@ export const layer = <E, R>(
             if (event._tag === "Refresh") self.log.push({ _tag: "Refresh", id: event.id })
           })
         ),
-        (deafen) => Effect.sync(deafen)
+        (unsubscribe) => Effect.sync(unsubscribe)
       )
       return Context.make(Caching.Caching, recording(self)).pipe(Context.add(RecordingCache, handle(self)))
     })),
@@ -166,7 +166,7 @@ const recording = (self: Self): Cache => {
     outcome: entry === undefined ? "miss" : "hit"
   })
   return {
-    // what concerns the cache as a whole is not recorded
+    // operations on the cache as a whole are not recorded
     ...inner,
     read: (_, request) => read(self, [request.key], (fiber) => inner.read(fiber, request)),
     readMany: (_, many) => read(self, many.keys, (fiber) => inner.readMany(fiber, many)),
@@ -186,7 +186,7 @@ const recording = (self: Self): Cache => {
   }
 }
 
-/** Lets the cache tell how it answers: of what it tells of a load that runs meanwhile only these keys count. */
+/** Reads with a detector, which also gets the reads of a load that runs meanwhile: only these keys count. */
 const read = <A, E, R>(
   self: Self,
   keys: ReadonlyArray<CacheKey.Any | string>,
@@ -201,7 +201,7 @@ const read = <A, E, R>(
         detector.found = undefined
         if (Exit.hasInterrupts(exit)) return
         for (const id of new Set(keys.map((key) => CacheKey.id(key)))) {
-          // what is not told has gone past the cache, or has taken too long
+          // a read without a report has bypassed the cache, or has reached its timeout
           const source = found.findLast(({ key }) => key === id)?.source ?? "load"
           self.log.push({ _tag: "Read", id, outcome: outcomes[source] })
         }

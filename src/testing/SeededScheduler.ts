@@ -21,7 +21,7 @@ import * as Defaults from "../internal/defaults.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** the same seed is the same schedule; a whole number */
+  /** the same seed gives the same schedule; a whole number */
   readonly seed: number
   /**
    * how likely a fiber is made to yield before each of its steps, 0 to 1
@@ -30,7 +30,7 @@ export interface Options {
    */
   readonly yieldChance?: number | undefined
   /**
-   * after so many tasks a run is given up: it has no end
+   * after how many tasks a run is given up as endless
    *
    * @default 1,000,000
    */
@@ -45,7 +45,7 @@ export interface Options {
  * @since 0.1.0
  */
 export interface SeededScheduler {
-  /** scheduler, clock, dice and fiber count, for what is to run under this schedule */
+  /** scheduler, clock, dice and fiber count, for effects that run under this schedule */
   readonly context: Context.Context<never>
   /** epoch milliseconds on the virtual clock, which starts at 0 */
   readonly now: () => number
@@ -53,9 +53,9 @@ export interface SeededScheduler {
   readonly fibers: () => number
   /** sleeps and timers that are not due */
   readonly timers: () => number
-  /** runs something at a later time, outside of any fiber; answers how to call it off */
+  /** runs a callback after some milliseconds, outside of any fiber; answers a function that cancels it */
   readonly after: (millis: number, run: () => void) => () => void
-  /** runs until nothing is left to run and no deadline to wait for; `false` if it was given up */
+  /** runs until no task and no deadline is left; `false` if it was given up */
   readonly settle: () => boolean
 }
 
@@ -166,7 +166,7 @@ export const make = (options: Options): SeededScheduler => {
       if (timer.at > now) continue
       ready.push({
         priority: 0,
-        // called off while it raced with others that are due
+        // it may have been cancelled by another timer that was due too
         run: () => {
           if (timers.delete(timer)) timer.run()
         }
@@ -241,11 +241,11 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
  * @since 0.1.0
  */
 export interface Outcome<out A, out E> {
-  /** `undefined`: it never ended; it waits for something that nobody does, or runs for ever */
+  /** `undefined`: the effect never ended. It waits for something that never happens, or runs for ever */
   readonly exit: Exit.Exit<A, E> | undefined
-  /** fibers that were left */
+  /** fibers that were still running */
   readonly fibers: number
-  /** milliseconds it took on the virtual clock */
+  /** how many milliseconds passed on the virtual clock */
   readonly millis: number
 }
 

@@ -51,7 +51,7 @@ type Check = (one: Lock, other: Lock) => Effect.Effect<unknown, unknown, Scope.S
 const once = { lease: "3 seconds", wait: 0 } as const
 const patient = { lease: "3 seconds", wait: "20 seconds" } as const
 
-/** holds a lock until it is let go */
+/** Holds a lock until `letGo`. */
 const hold = Effect.fnUntraced(function*(lock: Lock, name: string, options: Parameters<Lock["acquire"]>[1] = once) {
   const scope = yield* Scope.make()
   const lease = yield* Scope.provide(lock.acquire(name, options), scope)
@@ -250,7 +250,7 @@ const leaseLaws: Record<string, Check> = {
   )
 }
 
-/** The clock of a process that can be stopped and continued, as by signals: meanwhile no sleep of it ends. */
+/** The clock of a process that can be stopped and continued, as by signals: while it is stopped, no sleep ends. */
 const stoppable = (clock: Clock.Clock) => {
   const running = Latch.makeUnsafe(true)
   return {

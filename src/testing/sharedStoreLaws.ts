@@ -237,7 +237,7 @@ const sharedLaws: Record<string, Check> = {
 // changes
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What a store reports within a second of something that is done. */
+/** The changes that a store reports within a second of an action. */
 const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
     const heard: Array<Change> = []

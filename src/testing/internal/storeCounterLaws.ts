@@ -1,4 +1,4 @@
-/** What a store promises about its counters. */
+/** Laws of counters. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../CacheError.ts"

@@ -1,4 +1,4 @@
-/** What those who lead are told of the leaders before them. */
+/** Laws of failure notes: what `Granted` says about the leaders before. */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"

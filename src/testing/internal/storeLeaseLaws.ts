@@ -1,4 +1,4 @@
-/** Who may store what a load brings, and when it is too late. */
+/** Laws of leases and generations: which results are stored, and which are too late. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../CacheEntry.ts"
@@ -151,7 +151,7 @@ export const generationLaws: Record<string, Check> = {
 
 const rounds = Array.from({ length: 20 }, (_, round) => round)
 
-/** The longest a store may take to settle what was interrupted. */
+/** The longest that a store may take to end an operation whose caller was interrupted. */
 const settled = Effect.sleep("3 seconds")
 
 export const raceLaws: Record<string, Check> = {

@@ -1,4 +1,4 @@
-/** What a store promises about operations on many ids: each is what the same on one id is. */
+/** Laws of operations on many ids: each does what the same operation on one id does. */
 import * as Effect from "effect/Effect"
 import type { AcquireRequest } from "../../ports/store.ts"
 import { same } from "../law.ts"
@@ -9,7 +9,7 @@ const request = (id: string, owner: string, more?: Partial<AcquireRequest>): Acq
   id
 })
 
-/** more than any adapter does in one step */
+/** more ids than any adapter handles in one step */
 const many = Array.from({ length: 300 }, (_, i) => `id ${i}`)
 
 export const manyLaws: Record<string, Check> = {

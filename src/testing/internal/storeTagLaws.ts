@@ -1,4 +1,4 @@
-/** The markers of tags, and what an invalidation does to them. */
+/** Laws of tag markers and invalidations. */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"

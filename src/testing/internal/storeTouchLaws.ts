@@ -1,4 +1,4 @@
-/** Other deadlines for what is stored, and nothing else. */
+/** Laws of `touch`: other deadlines, and no other change. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
