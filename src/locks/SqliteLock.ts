@@ -141,17 +141,17 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
   return {
     name: "sqlite",
     pollMillis: lockPollMillis,
-    tryAcquire: (name, leaseMillis) => run(name, (tables, clock) => take(tables, toColumn(name), leaseMillis, clock)),
+    tryAcquire: (name, leaseMillis) => run(name, (tables, clock) => acquire(tables, toColumn(name), leaseMillis, clock)),
     renew: (name, token, leaseMillis) =>
       run(name, (tables, clock) => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis
-        return Number(tables.keep.run(leaseMillis, until, toColumn(name), token).changes) > 0
+        return Number(tables.renew.run(leaseMillis, until, toColumn(name), token).changes) > 0
       }),
     release: (name, token) => run(name, (tables) => void tables.release.run(toColumn(name), token))
   }
 }
 
-const take = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
+const acquire = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
   const held = () => tables.look.get(name) as unknown as Row | undefined
   // A look first: a waiting caller does not keep others from writing.
@@ -167,7 +167,7 @@ const take = (tables: Tables, name: string | Uint8Array, leaseMillis: number, cl
     const token = nextToken((tables.last.get() as { readonly token: bigint }).token, clock)
     tables.prune.run(now - deadMillis)
     tables.count.run(token)
-    tables.take.run(name, token, leaseMillis, now + leaseMillis)
+    tables.insert.run(name, token, leaseMillis, now + leaseMillis)
     return { _tag: "Held", token }
   })
 }
@@ -269,8 +269,8 @@ const open = (directory: string, file: string) => {
       count: database.prepare("UPDATE last SET token = ?"),
       look: database.prepare("SELECT millis, until FROM lock WHERE name = ?"),
       prune: database.prepare("DELETE FROM lock WHERE until <= ?"),
-      take: database.prepare("INSERT OR REPLACE INTO lock VALUES (?, ?, ?, ?)"),
-      keep: database.prepare("UPDATE lock SET millis = ?, until = ? WHERE name = ? AND token = ?"),
+      insert: database.prepare("INSERT OR REPLACE INTO lock VALUES (?, ?, ?, ?)"),
+      renew: database.prepare("UPDATE lock SET millis = ?, until = ? WHERE name = ? AND token = ?"),
       restart: database.prepare("UPDATE lock SET until = ? WHERE name = ?"),
       release: database.prepare("DELETE FROM lock WHERE name = ? AND token = ?")
     }

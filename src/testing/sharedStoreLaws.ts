@@ -88,16 +88,16 @@ const sharedLaws: Record<string, Check> = {
 
   "one of two processes is granted the lease": Effect.fnUntraced(function*(a, b) {
     yield* lead(a, "id", asking("a"))
-    const taken = yield* b.acquire("id", asking("b"))
-    yield* same(taken._tag, "Wait", "the other waits")
-    if (taken._tag === "Wait") yield* same(taken.leftMillis > 0 && taken.leftMillis <= 2000, true, "within the lease")
+    const acquired = yield* b.acquire("id", asking("b"))
+    yield* same(acquired._tag, "Wait", "the other waits")
+    if (acquired._tag === "Wait") yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
     yield* lead(b, "other", asking("b"))
   }),
 
   "of many concurrent acquires in both processes one is granted": Effect.fnUntraced(function*(a, b) {
-    const takes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).acquire("id", asking(`owner ${i}`)))
-    const taken = yield* Effect.all(takes, { concurrency: "unbounded" })
-    yield* same(taken.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
+    const acquires = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).acquire("id", asking(`owner ${i}`)))
+    const acquired = yield* Effect.all(acquires, { concurrency: "unbounded" })
+    yield* same(acquired.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
   }),
 
   "an expired lease is taken over, and the first commit is stored": Effect.fnUntraced(function*(a, b) {
@@ -113,13 +113,13 @@ const sharedLaws: Record<string, Check> = {
 
   "only the owner can renew and release a lease, in either process": Effect.fnUntraced(function*(a, b) {
     const generation = yield* lead(a, "id", asking("a"))
-    yield* same(yield* b.renew("id", "b", 9000), false, "another cannot keep")
+    yield* same(yield* b.renew("id", "b", 9000), false, "another cannot renew")
     yield* same(yield* b.release("id", "b"), false, "nor release")
     yield* same(yield* a.renew("id", "a", 5000), true, "the owner can")
     yield* Effect.sleep("3 seconds")
     yield* same((yield* b.acquire("id", asking("b")))._tag, "Wait", "still exclusive")
     yield* same(yield* lead(b, "id", asking("b", { join: true })), generation, "one may join")
-    yield* same(yield* a.release("id", "a"), true, "given back")
+    yield* same(yield* a.release("id", "a"), true, "released")
     yield* same(yield* lead(b, "id", asking("b")), generation, "free at once")
   }),
 
@@ -199,7 +199,7 @@ const sharedLaws: Record<string, Check> = {
           yield* same((yield* b.acquire("id", asking("patient")))._tag, "Wait", "the holder holds it still")
           yield* Effect.sleep("1100 millis")
         }
-        yield* same(yield* b.renew("id", "holder", 900_000), true, "who led beside it has not taken it over")
+        yield* same(yield* b.renew("id", "holder", 900_000), true, "who led beside it has not acquired it over")
       }
     ),
 
@@ -240,18 +240,18 @@ const sharedLaws: Record<string, Check> = {
 /** The changes that a store reports within a second of an action. */
 const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
-    const heard: Array<Change> = []
-    const listening = Stream.runForEach(store.changes, (change) => Effect.sync(() => heard.push(change)))
+    const changes: Array<Change> = []
+    const listening = Stream.runForEach(store.changes, (change) => Effect.sync(() => changes.push(change)))
     yield* Effect.forkScoped(listening, { startImmediately: true })
     // A store may have to open a connection first.
     yield* Effect.sleep("1 second")
     store.changesUnsafe?.()
-    heard.length = 0
+    changes.length = 0
     yield* action
     const atOnce = store.changesUnsafe?.()
     yield* Effect.sleep("1 second")
-    if (atOnce !== undefined) yield* same(atOnce, heard, "changesUnsafe reports what changes does")
-    return heard
+    if (atOnce !== undefined) yield* same(atOnce, changes, "changesUnsafe reports what changes does")
+    return changes
   })
 
 type Act = (other: Store) => Effect.Effect<unknown, unknown>
@@ -260,8 +260,8 @@ const reports = (change: Change, act: Act, before: Act = () => Effect.void): Che
   excused(Effect.scoped(Effect.gen(function*() {
     if (!a.capabilities.changes) return
     yield* before(b)
-    const heard = yield* reported(a, act(b))
-    yield* same(heard.filter(({ _tag }) => _tag === change._tag), [change], "what the other did, once")
+    const changes = yield* reported(a, act(b))
+    yield* same(changes.filter(({ _tag }) => _tag === change._tag), [change], "what the other did, once")
   })))
 
 const id = "an id: {} é\u0000\ud83d"

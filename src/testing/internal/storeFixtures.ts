@@ -48,14 +48,14 @@ export const asking = (owner: string, more?: Partial<AcquireOptions>): AcquireOp
 })
 
 export const lead = (store: Store, id: string, options: AcquireOptions) =>
-  Effect.flatMap(store.acquire(id, options), (taken) =>
-    taken._tag === "Granted"
-      ? Effect.succeed(taken.generation)
-      : Effect.as(same(taken._tag, "Granted", `${options.owner} may load`), ""))
+  Effect.flatMap(store.acquire(id, options), (acquired) =>
+    acquired._tag === "Granted"
+      ? Effect.succeed(acquired.generation)
+      : Effect.as(same(acquired._tag, "Granted", `${options.owner} may load`), ""))
 
 /** The failures in an answer of `acquire`: their number and the bytes of the last note. */
-export const failuresOf = (taken: Acquired): unknown =>
-  taken._tag === "Granted" ? taken.failures && [taken.failures.count, Array.from(taken.failures.note)] : taken._tag
+export const failuresOf = (acquired: Acquired): unknown =>
+  acquired._tag === "Granted" ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)] : acquired._tag
 
 export const excused = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A | void, unknown> =>
   Effect.catch(effect, (error) => (error as StoreError).reason === "Unsupported" ? Effect.void : Effect.fail(error))

@@ -48,16 +48,16 @@ export const leaseLaws: Record<string, Check> = {
 
   "acquire by another owner answers Wait, with no more than the lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a"))
-    const taken = yield* store.acquire("id", asking("b"))
-    yield* same(taken._tag, "Wait", "it waits")
-    if (taken._tag === "Wait") yield* same(taken.leftMillis > 0 && taken.leftMillis <= 2000, true, "within the lease")
+    const acquired = yield* store.acquire("id", asking("b"))
+    yield* same(acquired._tag, "Wait", "it waits")
+    if (acquired._tag === "Wait") yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
     yield* lead(store, "other", asking("b"))
   }),
 
   "of many concurrent acquires one is granted": Effect.fnUntraced(function*(store) {
-    const takes = Array.from({ length: 50 }, (_, i) => store.acquire("id", asking(`owner ${i}`)))
-    const taken = yield* Effect.all(takes, { concurrency: "unbounded" })
-    yield* same(taken.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
+    const acquires = Array.from({ length: 50 }, (_, i) => store.acquire("id", asking(`owner ${i}`)))
+    const acquired = yield* Effect.all(acquires, { concurrency: "unbounded" })
+    yield* same(acquired.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
   }),
 
   "an expired lease does not end the generation: the first commit is stored": Effect.fnUntraced(function*(store) {
@@ -70,8 +70,8 @@ export const leaseLaws: Record<string, Check> = {
 
   "acquire answers Hit with an entry that was not rejected": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    const taken = yield* store.acquire("id", asking("a"))
-    yield* same(taken._tag === "Hit" ? plain(taken.entry) : taken, entry(1), "what is stored")
+    const acquired = yield* store.acquire("id", asking("a"))
+    yield* same(acquired._tag === "Hit" ? plain(acquired.entry) : acquired, entry(1), "what is stored")
     yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* stores(store, "id", entry(1), "what was seen stays until it is replaced")
   }),
@@ -79,7 +79,7 @@ export const leaseLaws: Record<string, Check> = {
   "only the owner can renew and release a lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a"))
     yield* Effect.sleep("1 second")
-    yield* same(yield* store.renew("id", "b", 9000), false, "another cannot keep")
+    yield* same(yield* store.renew("id", "b", 9000), false, "another cannot renew")
     yield* same(yield* store.renew("id", "a", 5000), true, "the owner can")
     yield* Effect.sleep("3 seconds")
     yield* same((yield* store.acquire("id", asking("b")))._tag, "Wait", "still exclusive")
@@ -111,11 +111,11 @@ export const generationLaws: Record<string, Check> = {
 
   "a released lease is granted to the next owner under the same generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
-    yield* same(yield* store.release("id", "a"), true, "given back")
-    yield* same(yield* store.renew("id", "a", 2000), false, "and no longer kept")
+    yield* same(yield* store.release("id", "a"), true, "released")
+    yield* same(yield* store.renew("id", "a", 2000), false, "and not renewed")
     yield* same(yield* lead(store, "id", asking("b")), generation, "the next one's generation")
     yield* same(yield* store.commit("id", generation, entry(1)), true, "the first to finish is stored")
-    yield* same(yield* store.release("id", "b"), false, "nothing is left to give back")
+    yield* same(yield* store.release("id", "b"), false, "nothing is left to release")
   }),
 
   "an ended generation does not come back": Effect.fnUntraced(function*(store) {
@@ -136,8 +136,8 @@ export const generationLaws: Record<string, Check> = {
       "one waits for it"
     )
     yield* store.commit("id", generation, entry(2))
-    const taken = yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) }))
-    yield* same(taken._tag === "Hit" ? plain(taken.entry) : taken, entry(2), "the new one")
+    const acquired = yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) }))
+    yield* same(acquired._tag === "Hit" ? plain(acquired.entry) : acquired, entry(2), "the new one")
   }),
 
   "invalidating a tag or writing another id does not end a generation": Effect.fnUntraced(function*(store) {
@@ -158,8 +158,8 @@ export const raceLaws: Record<string, Check> = {
   "a commit concurrent with remove leaves no entry": Effect.fnUntraced(function*(store) {
     for (const round of rounds) {
       const generation = yield* lead(store, "id", asking(`owner ${round}`))
-      const put = store.commit("id", generation, entry(1))
-      yield* Effect.all(round % 2 === 0 ? [put, store.remove("id")] : [store.remove("id"), put], { concurrency: 2 })
+      const commit = store.commit("id", generation, entry(1))
+      yield* Effect.all(round % 2 === 0 ? [commit, store.remove("id")] : [store.remove("id"), commit], { concurrency: 2 })
       yield* stores(store, "id", undefined, "nothing")
     }
   }),
@@ -167,9 +167,9 @@ export const raceLaws: Record<string, Check> = {
   "a commit concurrent with set leaves the set entry": Effect.fnUntraced(function*(store) {
     for (const round of rounds) {
       const generation = yield* lead(store, "id", asking(`owner ${round}`, { rejectedWriteId: writeId(2) }))
-      const put = store.commit("id", generation, entry(1))
+      const commit = store.commit("id", generation, entry(1))
       const set = store.set("id", entry(2))
-      yield* Effect.all(round % 2 === 0 ? [put, set] : [set, put], { concurrency: 2 })
+      yield* Effect.all(round % 2 === 0 ? [commit, set] : [set, commit], { concurrency: 2 })
       yield* stores(store, "id", entry(2), "what was set")
     }
   }),
@@ -178,16 +178,16 @@ export const raceLaws: Record<string, Check> = {
     excused(Effect.gen(function*() {
       for (const round of rounds) {
         const generation = yield* lead(store, "id", asking(`owner ${round}`))
-        const put = store.commit("id", generation, entry(1))
-        yield* Effect.all(round % 2 === 0 ? [put, store.clear] : [store.clear, put], { concurrency: 2 })
+        const commit = store.commit("id", generation, entry(1))
+        yield* Effect.all(round % 2 === 0 ? [commit, store.clear] : [store.clear, commit], { concurrency: 2 })
         yield* stores(store, "id", undefined, "nothing")
       }
     })),
 
   "a remove after an interrupted commit leaves no entry": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
-    const put = yield* Effect.forkChild(store.commit("id", generation, entry(1)), { startImmediately: true })
-    yield* Fiber.interrupt(put)
+    const commit = yield* Effect.forkChild(store.commit("id", generation, entry(1)), { startImmediately: true })
+    yield* Fiber.interrupt(commit)
     yield* store.remove("id")
     yield* stores(store, "id", undefined, "nothing, when the removal has answered")
     yield* settled

@@ -34,10 +34,10 @@ export const tagLaws: Record<string, Check> = {
   "Granted has the invalidation counter": Effect.fnUntraced(function*(store) {
     const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
     yield* store.invalidateTags(["tag"])
-    const taken = yield* store.acquire("id", options)
-    yield* same(taken._tag, "Granted", "nobody else leads")
+    const acquired = yield* store.acquire("id", options)
+    yield* same(acquired._tag, "Granted", "nobody else leads")
     const { seq } = yield* store.markers([])
-    yield* same(taken._tag === "Granted" && (taken.seq ?? seq) === seq, true, "as it is now, where it is told")
+    yield* same(acquired._tag === "Granted" && (acquired.seq ?? seq) === seq, true, "as it is now, where it is told")
   }),
 
   "the invalidation counter tells older markers from newer ones": Effect.fnUntraced(function*(store) {
