@@ -141,7 +141,8 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
   return {
     name: "sqlite",
     pollMillis: lockPollMillis,
-    tryAcquire: (name, leaseMillis) => run(name, (tables, clock) => acquire(tables, toColumn(name), leaseMillis, clock)),
+    tryAcquire: (name, leaseMillis) =>
+      run(name, (tables, clock) => acquire(tables, toColumn(name), leaseMillis, clock)),
     renew: (name, token, leaseMillis) =>
       run(name, (tables, clock) => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis

@@ -90,7 +90,9 @@ const sharedLaws: Record<string, Check> = {
     yield* lead(a, "id", asking("a"))
     const acquired = yield* b.acquire("id", asking("b"))
     yield* same(acquired._tag, "Wait", "the other waits")
-    if (acquired._tag === "Wait") yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
+    if (acquired._tag === "Wait") {
+      yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
+    }
     yield* lead(b, "other", asking("b"))
   }),
 

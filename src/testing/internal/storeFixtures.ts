@@ -55,7 +55,9 @@ export const lead = (store: Store, id: string, options: AcquireOptions) =>
 
 /** The failures in an answer of `acquire`: their number and the bytes of the last note. */
 export const failuresOf = (acquired: Acquired): unknown =>
-  acquired._tag === "Granted" ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)] : acquired._tag
+  acquired._tag === "Granted"
+    ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)]
+    : acquired._tag
 
 export const excused = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A | void, unknown> =>
   Effect.catch(effect, (error) => (error as StoreError).reason === "Unsupported" ? Effect.void : Effect.fail(error))

@@ -50,7 +50,9 @@ export const leaseLaws: Record<string, Check> = {
     yield* lead(store, "id", asking("a"))
     const acquired = yield* store.acquire("id", asking("b"))
     yield* same(acquired._tag, "Wait", "it waits")
-    if (acquired._tag === "Wait") yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
+    if (acquired._tag === "Wait") {
+      yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
+    }
     yield* lead(store, "other", asking("b"))
   }),
 
@@ -159,7 +161,9 @@ export const raceLaws: Record<string, Check> = {
     for (const round of rounds) {
       const generation = yield* lead(store, "id", asking(`owner ${round}`))
       const commit = store.commit("id", generation, entry(1))
-      yield* Effect.all(round % 2 === 0 ? [commit, store.remove("id")] : [store.remove("id"), commit], { concurrency: 2 })
+      yield* Effect.all(round % 2 === 0 ? [commit, store.remove("id")] : [store.remove("id"), commit], {
+        concurrency: 2
+      })
       yield* stores(store, "id", undefined, "nothing")
     }
   }),
