@@ -223,7 +223,7 @@ const leaseLaws: Record<string, Check> = {
       const lost = yield* Effect.forkChild(Effect.exit(late.lost))
       stopped.go()
       yield* Effect.sleep("1 second")
-      yield* same(lost.pollUnsafe() && reasonOf(yield* Fiber.join(lost)), "Lost", "the late one is told")
+      yield* same(lost.pollUnsafe() && reasonOf(yield* Fiber.join(lost)), "Lost", "the late holder has lost it")
       yield* late.letGo
       yield* isTaken(one, "name", "the late one lets go of nothing")
       yield* isTaken(other, "name", "the late one lets go of nothing")

@@ -131,7 +131,11 @@ const sharedLaws: Record<string, Check> = {
     yield* same(failuresOf(yield* b.acquire("id", asking("b"))), [1, [1]], "the other's")
     yield* b.release("id", "b", Uint8Array.of(2))
     yield* same(failuresOf(yield* a.acquire("id", asking("a"))), [2, [2]], "both")
-    yield* same(failuresOf(yield* b.acquire("id", asking("b", { join: true }))), [2, [2]], "who joins is told too")
+    yield* same(
+      failuresOf(yield* b.acquire("id", asking("b", { join: true }))),
+      [2, [2]],
+      "joining answers with them too"
+    )
     yield* b.remove("id")
     yield* same(failuresOf(yield* a.acquire("id", asking("a"))), undefined, "forgotten")
   }),
@@ -201,7 +205,7 @@ const sharedLaws: Record<string, Check> = {
           yield* same((yield* b.acquire("id", asking("patient")))._tag, "Wait", "the holder holds it still")
           yield* Effect.sleep("1100 millis")
         }
-        yield* same(yield* b.renew("id", "holder", 900_000), true, "who led beside it has not acquired it over")
+        yield* same(yield* b.renew("id", "holder", 900_000), true, "joining has not taken the lease over")
       }
     ),
 

@@ -242,7 +242,7 @@ const listingLaws: Record<string, Check> = {
       for (const { id, meta } of all) yield* same(meta, entry(oddTexts.indexOf(id)).meta, "its metadata")
     })),
 
-  "scan acquires a prefix literally": (store) =>
+  "scan takes a prefix literally": (store) =>
     excused(Effect.gen(function*() {
       for (const id of ["a*", "a*b", "ab", "A*", "%", "a%"]) yield* store.set(id, entry(1))
       yield* same(yield* ids(store, "a*"), ["a*", "a*b"], "two")

@@ -37,8 +37,8 @@ export const failureLaws: Record<string, Check> = {
   "joining answers with the failures, Wait without": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* answers(store, [1, [1]], "the leader")
-    yield* same(failuresOf(yield* store.acquire("id", asking("c", { join: true }))), [1, [1]], "who joins")
-    yield* same(failuresOf(yield* store.acquire("id", asking("c"))), "Wait", "who waits")
+    yield* same(failuresOf(yield* store.acquire("id", asking("c", { join: true }))), [1, [1]], "joining")
+    yield* same(failuresOf(yield* store.acquire("id", asking("c"))), "Wait", "waiting")
   }),
 
   "failures are forgotten one second after the last": Effect.fnUntraced(function*(store) {
@@ -64,7 +64,7 @@ export const failureLaws: Record<string, Check> = {
     yield* same(yield* store.release("id", "a", note(1)), false, "nothing is held")
     yield* lead(store, "id", asking("a"))
     yield* lead(store, "id", asking("c", { join: true }))
-    yield* same(yield* store.release("id", "c", note(1)), false, "who joined holds nothing")
+    yield* same(yield* store.release("id", "c", note(1)), false, "joining holds nothing")
     yield* same(yield* store.release("id", "a"), true, "the holder does")
     yield* same(yield* store.release("id", "a", note(1)), false, "and holds nothing any more")
     yield* answers(store, undefined, "nobody has failed")

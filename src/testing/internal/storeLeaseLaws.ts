@@ -40,7 +40,7 @@ export const leaseLaws: Record<string, Check> = {
   "a second commit under one generation is refused": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     const joined = yield* lead(store, "id", asking("b", { join: true }))
-    yield* same(joined, generation, "who joins loads under the same generation")
+    yield* same(joined, generation, "joining grants the same generation")
     yield* same(yield* store.commit("id", joined, entry(1)), true, "the first")
     yield* same(yield* store.commit("id", generation, entry(2)), false, "the second")
     yield* stores(store, "id", entry(1), "the first one's")
@@ -95,7 +95,7 @@ export const generationLaws: Record<string, Check> = {
   "joining grants the same generation and leaves the lease with its owner": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* same(yield* lead(store, "id", asking("b", { join: true })), generation, "the same generation")
-    yield* same(yield* store.renew("id", "b", 2000), false, "who joined does not hold the lease")
+    yield* same(yield* store.renew("id", "b", 2000), false, "joining does not take the lease")
     yield* same(yield* store.renew("id", "a", 2000), true, "the holder does")
     yield* same((yield* store.acquire("id", asking("c")))._tag, "Wait", "it is exclusive still")
   }),

@@ -61,7 +61,7 @@ export const manyLaws: Record<string, Check> = {
       request("held", "me", { join: true })
     ])
     yield* same(answers.map(({ _tag }) => _tag), ["Wait", "Hit", "Granted", "Granted", "Granted"], "in their order")
-    yield* same((yield* store.acquire("free", asking("other")))._tag, "Wait", "who was granted it holds it")
+    yield* same((yield* store.acquire("free", asking("other")))._tag, "Wait", "the granted owner holds the lease")
   }),
 
   "commitMany stores once under each current generation": Effect.fnUntraced(function*(store) {

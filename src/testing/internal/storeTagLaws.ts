@@ -37,10 +37,14 @@ export const tagLaws: Record<string, Check> = {
     const acquired = yield* store.acquire("id", options)
     yield* same(acquired._tag, "Granted", "nobody else leads")
     const { seq } = yield* store.markers([])
-    yield* same(acquired._tag === "Granted" && (acquired.seq ?? seq) === seq, true, "as it is now, where it is told")
+    yield* same(
+      acquired._tag === "Granted" && (acquired.seq ?? seq) === seq,
+      true,
+      "the present count, if there is one"
+    )
   }),
 
-  "the invalidation counter tells older markers from newer ones": Effect.fnUntraced(function*(store) {
+  "the invalidation counter separates older markers from newer ones": Effect.fnUntraced(function*(store) {
     const { seq } = yield* store.markers(["old"])
     yield* store.invalidateTags(["new"])
     const after = yield* store.markers(["old", "new"])
