@@ -3,7 +3,7 @@
  *
  * The failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only
  * under `CachePolicy.strict`, and from operations whose answer is the store's (`Cached.increment`, a conditional
- * `Cached.set`, scans); otherwise it is logged, counted and worked around.
+ * `Cached.set`, scans), and where a layer over a folder is built; otherwise it is logged, counted and worked around.
  *
  * @since 0.1.0
  */

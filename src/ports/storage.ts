@@ -65,7 +65,7 @@ export interface Storage {
   readonly size?: Store["size"] | undefined
   /** removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds) */
   readonly clear?: Store["clear"] | undefined
-  /** counters that the storage keeps (default: counters of this process) */
+  /** counters that the storage keeps; its `clear` has to remove them (default: counters of this process) */
   readonly counters?: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> | undefined
   /** what other processes did, beginning with `Coherent`: see `Store.changes` (default: nothing is reported) */
   readonly changes?: Store["changes"] | undefined
@@ -108,7 +108,10 @@ export interface SyncStorage {
    * is reported)
    */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
-  /** runs several steps as one, against other processes too; every write runs inside it (default: runs them as they are) */
+  /**
+   * runs several steps as one, against other processes too: every write of entries, leases and counters, but not those of
+   * `tags` (default: runs the steps as they are)
+   */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /** the reason for what an operation threw (default: `Unavailable`) */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
@@ -117,7 +120,8 @@ export interface SyncStorage {
 }
 
 /**
- * Tag markers as plain functions: `Store.markers` and `Store.invalidateTags` of a `SyncStorage`.
+ * Tag markers as plain functions: `Store.markers` and `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by
+ * itself; neither runs inside `atomic`.
  *
  * @category models
  * @since 0.1.0

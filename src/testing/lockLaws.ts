@@ -225,8 +225,8 @@ const leaseLaws: Record<string, Check> = {
       yield* Effect.sleep("1 second")
       yield* same(lost.pollUnsafe() && reasonOf(yield* Fiber.join(lost)), "Lost", "the late holder has lost it")
       yield* late.letGo
-      yield* isTaken(one, "name", "the late one lets go of nothing")
-      yield* isTaken(other, "name", "the late one lets go of nothing")
+      yield* isTaken(one, "name", "the late holder releases nothing")
+      yield* isTaken(other, "name", "the late holder releases nothing")
       yield* next.letGo
       yield* isFree(one, "name", "the next one has let go")
     }
@@ -244,8 +244,8 @@ const leaseLaws: Record<string, Check> = {
       const lost = yield* Effect.forkChild(Effect.exit(late.lost))
       yield* Effect.sleep("100 millis")
       yield* lost.pollUnsafe() === undefined
-        ? isTaken(other, "name", "the late one has it still")
-        : isFree(other, "name", "the late one has lost it")
+        ? isTaken(other, "name", "the late holder still has it")
+        : isFree(other, "name", "the late holder has lost it")
     }
   )
 }
