@@ -1,14 +1,14 @@
 /**
- * What is known about a cached result beside the result itself.
+ * What is known about a cached result beside the result.
  *
- * Freshness is always decided from these numbers and Effect's `Clock`; a store's own expiry only frees space.
- * All times are epoch milliseconds, `Infinity` where something never happens.
+ * Freshness is decided from these numbers and Effect's `Clock`; a store's own expiry only frees space. Times are epoch
+ * milliseconds, `Infinity` for what never happens.
  *
  * @since 0.1.0
  */
 
 /**
- * What a `Strategy` decides from.
+ * The times of an entry, from which a `Strategy` decides.
  *
  * @category models
  * @since 0.1.0
@@ -16,9 +16,9 @@
 export interface Timing {
   /** when the load ended and the result was stored */
   readonly createdAt: number
-  /** from here on it is stale: the strategy says what that means */
+  /** from then on it is stale: the strategy says what that means */
   readonly softExpiresAt: number
-  /** from here on it is never served */
+  /** from then on it is never served */
   readonly expiresAt: number
   /** how long the load took */
   readonly loadMillis: number
@@ -37,7 +37,7 @@ export interface Timing {
 export type Outcome = "success" | "failure"
 
 /**
- * A tag with the version of its marker at the time the load began.
+ * A tag with the version of its marker from the time the load began.
  *
  * @category models
  * @since 0.1.0
@@ -49,23 +49,23 @@ export interface TagVersion {
 }
 
 /**
- * What a store keeps beside the payload.
+ * What a store keeps beside the payload of an entry.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Meta extends Timing {
   readonly tags: ReadonlyArray<TagVersion>
-  /** 16 random bytes as 32 lower-case hexadecimal digits: another one is another write */
+  /** 16 random bytes as 32 lower-case hexadecimal digits: a different one is a different write */
   readonly writeId: string
-  /** which serializer wrote the payload (1 to 255): an entry of another one is a miss */
+  /** the number of the serializer that wrote the payload, 1 to 255: an entry of another serializer is a miss */
   readonly serializer: number
-  /** what the origin calls this version of the value (an HTTP ETag): any text */
+  /** the origin's name for this version of the value (an HTTP ETag): any text */
   readonly etag?: string | undefined
 }
 
 /**
- * An entry as a `Store` moves it: no schema, no decoded value.
+ * An entry as a `Store` moves it: metadata and bytes, no schema and no decoded value.
  *
  * @category models
  * @since 0.1.0
@@ -76,7 +76,7 @@ export interface Stored {
 }
 
 /**
- * What is known of a cached result beside the result.
+ * The metadata of an entry as `Cached.getEntry` and `Cached.entries` answer it.
  *
  * @category models
  * @since 0.1.0

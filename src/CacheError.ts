@@ -1,31 +1,40 @@
 /**
- * The errors of the cache itself, as tagged Schema errors with fields to act on.
+ * The errors of the cache itself: tagged Schema errors with fields to act on.
  *
- * A load's own failure is never wrapped in one of these. By default a store's or serializer's fault never reaches the
- * program at all: it is logged, counted and worked around; `CachePolicy.strict` makes it one of these errors.
+ * The failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only
+ * under `CachePolicy.strict`, and from operations whose answer is the store's (`Cached.increment`, a conditional
+ * `Cached.set`, scans), and where a layer over a folder is built; otherwise it is logged, counted and worked around.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * Why a store could not do what it was asked.
+ * The schema of `StoreError.reason`: why a store could not do what it was asked.
  *
- * @category models
+ * **Example** (Listing the reasons)
+ *
+ * ```ts
+ * import { CacheError } from "effect-cached"
+ *
+ * CacheError.StoreErrorReason.literals.includes("OutOfRange") // => true
+ * ```
+ *
+ * @category schemas
  * @since 0.1.0
  */
 export const StoreErrorReason = Schema.Literals([
-  /** it cannot be reached, or the operation failed for a reason of its own (see `cause`) */
+  /** the store cannot be reached, or the operation failed for another reason (see `cause`) */
   "Unavailable",
-  /** it did not answer within the store budget */
+  /** the store did not answer within the store budget */
   "Timeout",
-  /** this store cannot do this at all */
+  /** the store does not have this operation */
   "Unsupported",
   /** no room: the value was not stored */
   "Full",
   /** the value is larger than the store takes */
   "TooLarge",
-  /** a counter would be no safe integer any more: it stays as it was */
+  /** the sum of an increment is no safe integer: the counter stays as it was */
   "OutOfRange",
   /** what is stored cannot be read */
   "Corrupt",
@@ -42,7 +51,20 @@ export const StoreErrorReason = Schema.Literals([
 export type StoreErrorReason = typeof StoreErrorReason.Type
 
 /**
- * A store failed: `store` names it, `operation` what was asked, `reason` why.
+ * A store failed: `store` is its name, `operation` what it was asked, `reason` why it failed.
+ *
+ * **Example** (Acting on a reason)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Cached.increment("visits", { by: Number.MAX_SAFE_INTEGER }).pipe(
+ *   Effect.andThen(Cached.increment("visits")),
+ *   Effect.catchTag("StoreError", ({ reason }) => Effect.succeed(reason))
+ * )
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "OutOfRange"
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -59,7 +81,19 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 }
 
 /**
- * A value could not be encoded for the store, or what was stored could not be decoded.
+ * A value could not be encoded for the store, or stored bytes could not be decoded.
+ *
+ * **Example** (Refusing a value that JSON does not have)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Json } from "effect-cached/serializers/Json"
+ *
+ * const codec = Json.make<unknown, never>(undefined)
+ * const error = Effect.runSync(Effect.flip(codec.encode(new Map(), "numbers")))
+ * error._tag // => "SerializerError"
+ * error.operation // => "encode"
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -76,7 +110,24 @@ export class SerializerError extends Schema.TaggedError<SerializerError>()("Seri
 }
 
 /**
- * A lock could not be acquired within `wait`, was lost, or its backend is unavailable.
+ * A lock was not acquired within `wait`, was lost, or its backend is unavailable.
+ *
+ * **Example** (Trying a lock once)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   const lock = yield* Lock.Lock
+ *   yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
+ *   return yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
+ * }).pipe(
+ *   Effect.scoped,
+ *   Effect.catchTag("LockError", ({ reason }) => Effect.succeed(reason))
+ * )
+ * await Effect.runPromise(program) // => "Timeout"
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -92,7 +143,23 @@ export class LockError extends Schema.TaggedError<LockError>()("LockError", {
 }
 
 /**
- * A caller waited longer than its `timeout` for a load. Only that caller fails; the load may go on for others.
+ * A caller waited for a load longer than its `timeout`.
+ *
+ * **Details**
+ *
+ * Only this caller fails; the load may go on for others.
+ *
+ * **Example** (Limiting one caller)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const slow = Effect.never.pipe(Cached.ttl({ key: "slow", ttl: "1 hour", timeout: "10 millis" }))
+ *
+ * const program = slow.pipe(Effect.catchTag("LoadTimeout", ({ timeoutMillis }) => Effect.succeed(timeoutMillis)))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 10
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -107,10 +174,27 @@ export class LoadTimeout extends Schema.TaggedError<LoadTimeout>()("LoadTimeout"
 }
 
 /**
- * Loads wait for each other in a circle (`path` names them, first and last are the same). It is a defect: every way
- * out would be a guess. See `Cached.recursive`.
+ * A defect: loads wait for each other in a circle. `path` names them; first and last are the same.
  *
- * @category defects
+ * **Details**
+ *
+ * The cache cannot break the circle without a guess. `Cached.recursive` can.
+ *
+ * **Example** (Finding a circle)
+ *
+ * ```ts
+ * import { Cause, Effect } from "effect"
+ * import { Cached, CacheLayer, type Caching } from "effect-cached"
+ *
+ * const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
+ *   Cached.ttl({ key: "self", ttl: "1 hour" })
+ * )
+ * const program = Effect.map(Effect.sandbox(self).pipe(Effect.flip), (cause) => String(Cause.squash(cause)))
+ * const message = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * message.includes("self -> self") // => true
+ * ```
+ *
+ * @category errors
  * @since 0.1.0
  */
 export class CacheCycle extends Schema.TaggedError<CacheCycle>()("CacheCycle", {
@@ -122,9 +206,17 @@ export class CacheCycle extends Schema.TaggedError<CacheCycle>()("CacheCycle", {
 }
 
 /**
- * A load was asked of a cache whose layer is closed. It is a defect: the program uses the cache outside its scope.
+ * A defect: a load was asked of a cache whose layer is closed. The program uses the cache outside its scope.
  *
- * @category defects
+ * **Example** (Describing the defect)
+ *
+ * ```ts
+ * import { CacheError } from "effect-cached"
+ *
+ * new CacheError.CacheClosed({ key: "answer" }).message.includes("keep its layer open") // => true
+ * ```
+ *
+ * @category errors
  * @since 0.1.0
  */
 export class CacheClosed extends Schema.TaggedError<CacheClosed>()("CacheClosed", {
@@ -136,10 +228,28 @@ export class CacheClosed extends Schema.TaggedError<CacheClosed>()("CacheClosed"
 }
 
 /**
- * A programmer's error: a duration that does not parse, an unknown option, a key that cannot be canonical. It is
- * thrown at once by what is given the wrong thing, or dies with the first read where only then it can be seen.
+ * A programming mistake: a duration that does not parse, an unknown option, a key that has no canonical form.
  *
- * @category defects
+ * **Details**
+ *
+ * It is thrown by the function that is given the wrong thing. Where the mistake shows only later, the first read dies
+ * with it.
+ *
+ * **Example** (Misspelling an option)
+ *
+ * ```ts
+ * import { CacheError, CacheLayer } from "effect-cached"
+ *
+ * let error: unknown
+ * try {
+ *   CacheLayer.memory({ capacitty: 10 } as object)
+ * } catch (thrown) {
+ *   error = thrown
+ * }
+ * error instanceof CacheError.CacheConfigError // => true
+ * ```
+ *
+ * @category errors
  * @since 0.1.0
  */
 export class CacheConfigError extends Schema.TaggedError<CacheConfigError>()("CacheConfigError", {

@@ -1,6 +1,6 @@
 /**
- * What a cache tells those who watch it: see `Cached.events`, `Cached.detect` and `Cached.onRemoval`. Ids are told,
- * values never.
+ * Events of a cache: what `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Ids are reported; values only
+ * to `onRemoval`.
  *
  * @since 0.1.0
  */
@@ -10,11 +10,13 @@ import type { StoreErrorReason } from "./CacheError.ts"
 /**
  * Where an answer came from.
  *
+ * **Details**
+ *
  * - `memory`: from memory, fresh
  * - `store`: from the store, fresh
- * - `load`: from a load that this read has started
+ * - `load`: from a load that this read started
  * - `joined`: from a load that another read had started
- * - `stale`: past its soft ttl, while it is loaded anew or because a load failed a moment ago
+ * - `stale`: past its soft ttl, while a refresh runs or because a load has just failed
  * - `fallback`: a stored value in place of a load that failed or took too long
  *
  * @category models
@@ -25,11 +27,13 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
 /**
  * Why an entry left the memory tier.
  *
+ * **Details**
+ *
  * - `evicted`: there was no room
  * - `expired`: it was past its ttl when another took its place
  * - `replaced`: a newer value took its place
  * - `invalidated`: its key, a tag of it or the whole cache was invalidated, here or by another process
- * - `unverified`: what other processes do could not be heard for too long
+ * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy
  *
  * @category models
  * @since 0.1.0
@@ -52,7 +56,7 @@ export interface Removal {
 }
 
 /**
- * How a read was answered, for `Cached.detect`.
+ * How a read was answered: an item of `Cached.detect`.
  *
  * @category models
  * @since 0.1.0
@@ -61,15 +65,15 @@ export interface Detected {
   /** the id of the key: `CacheKey.id(key)` */
   readonly key: string
   readonly source: Source
-  /** how old the value is, in milliseconds; 0 where it is not cached */
+  /** how old the value is, in milliseconds; 0 if it is not cached */
   readonly ageMillis: number
-  /** how long it is served still at most, in milliseconds; 0 where it is not cached */
+  /** how much longer it is served at most, in milliseconds; 0 if it is not cached */
   readonly ttlMillis: number
   /** the name of the strategy that decided */
   readonly strategy: string
 }
 
-/** What all events that concern one id have. */
+/** The fields of all events about one id. */
 interface OfId {
   readonly id: string
   /** the name of the key's class, `undefined` for a string */
@@ -77,47 +81,47 @@ interface OfId {
 }
 
 /**
- * What a cache tells, by the name of the event: each once, with what the documentation says of it (`npm run docs`).
+ * The events of a cache by name. The documentation's table is made from it (`npm run docs`).
  *
  * @category models
  * @since 0.1.0
  */
 export interface Events {
-  /** a read was answered with what is cached, from `memory` or from the `store`; a refresh may run behind it */
+  /** a read was answered with a cached value, from `memory` or from the `store`; a refresh may run behind it */
   readonly Hit: OfId & { readonly source: "memory" | "store" }
-  /** a read found nothing that its strategy would simply serve; told when the store has been asked */
+  /** a read found nothing that its strategy would simply serve; emitted after the store was asked */
   readonly Miss: OfId
-  /** a read waits for what another had begun */
+  /** a read waits for a flight that another began */
   readonly Joined: OfId
-  /** a load has ended, in so many milliseconds; `refresh` where nobody waited for it when it began */
+  /** a load has ended, after `millis` milliseconds; `refresh` if it began without a caller */
   readonly Load: OfId & {
     readonly outcome: "success" | "failure" | "interrupted" | "notModified"
     readonly refresh: boolean
     readonly millis: number
   }
-  /** a load in the background was asked for */
+  /** a refresh in the background was asked for */
   readonly Refresh: OfId
   /** a read was answered with a stale value, in place of a load that failed or took too long */
   readonly Stale: OfId
-  /** an explicit value was put in */
+  /** a value was stored by hand */
   readonly Set: OfId
-  /** a result is not cached: it came too late, or was made with what an inner cache served stale. Told before its `Load` */
+  /** a result is not cached: it came too late, or was derived from a stale value. Emitted before its `Load` */
   readonly Refused: OfId
   /** an entry left the memory tier because there was no room */
   readonly Evict: OfId
-  /** ids or tags were invalidated, or all, by this process */
+  /** this process invalidated ids or tags, or cleared the cache */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>
     readonly mode: "hard" | "soft"
     readonly all: boolean
   }
-  /** the store has failed an operation, or a value could not be written for it or read back (`encode`, `decode`) */
+  /** an operation of the store failed, or a value could not be encoded or decoded (`encode`, `decode`) */
   readonly StoreFailure: { readonly operation: string; readonly reason: StoreErrorReason }
 }
 
 /**
- * Something that a cache has done: one of `Events`, with its name as `_tag`.
+ * An event of a cache: one of `Events`, with its name as `_tag`.
  *
  * @category models
  * @since 0.1.0
@@ -133,6 +137,6 @@ export type CacheEvent = { readonly [Name in keyof Events]: Events[Name] & { rea
 export interface Progress {
   /** how many ids it has looked at */
   readonly scanned: number
-  /** under how many of them there was something to invalidate */
+  /** how many of them had something to invalidate */
   readonly invalidated: number
 }

@@ -1,5 +1,5 @@
 /**
- * A bridge between tags and Effect's `Reactivity`, both ways.
+ * A bridge between the tags of a cache and Effect's `Reactivity`, in both directions.
  *
  * @since 0.1.0
  */
@@ -15,20 +15,26 @@ import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import { escapeTag } from "./internal/key/ofKey.ts"
 
 /**
- * Connects a cache layer with `Reactivity`: provide it instead of that one, and instead of `Reactivity.layer`.
+ * Connects a cache layer with `Reactivity`: provide it in place of the cache layer and of `Reactivity.layer`.
  *
- * - What is invalidated through `Reactivity` (`invalidate`, `mutation`, also after an SQL transaction has committed)
- *   invalidates the tags of the same name first, so that no query that runs again is answered with an old value.
- * - What is invalidated by tag (`Cached.invalidateTag`, `Cached.invalidateAfter`) runs the queries of that name again,
- *   once the cache no longer has it. Other processes' queries are not run; they see a new value when they next run.
+ * **Details**
  *
- * A list of keys are the tags of these names, numbers and booleans as text. A record names its keys and each id:
- * `{ users: [1, 2] }` are the tags `users`, `users:1` and `users:2`, as it is for `Reactivity` itself; an entry that is
- * to live on when another user changes has the tag `users:1` alone, and is invalidated by `["users:1"]`. Objects have
- * no tag in a list, and in a record that of their hash.
+ * - Keys that are invalidated through `Reactivity` (`invalidate`, `mutation`, also after an SQL transaction has
+ *   committed) first invalidate the tags of the same name, so that no query that runs again gets an old value.
+ * - Tags that are invalidated (`Cached.invalidateTag`, `Cached.invalidateAfter`) run the queries of the same name
+ *   again, after the cache has removed its entries. Queries of other processes are not run; they get a new value the
+ *   next time they run.
+ * - A list of keys names tags; numbers and booleans count as text. A record names its keys and each id: `{ users: [1,
+ *   2] }` names the tags `users`, `users:1` and `users:2`, as in `Reactivity` itself. An entry that must outlive the
+ *   change of another user has the tag `users:1` alone, and is invalidated by `["users:1"]`. An object has no tag in a
+ *   list, and the tag of its hash in a record.
+ *
+ * **Gotchas**
  *
  * Within `Reactivity.withBatch` the cache is invalidated at once, and again at the end of the batch, before the queries
- * run: what was loaded in between may be older than what the batch has written.
+ * run: a load in between may have read what the batch had not written yet.
+ *
+ * **Example** (Invalidating by a mutation)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -70,7 +76,7 @@ export const layer = <E, R>(
 
 type Keys = Parameters<Reactivity.Reactivity["invalidate"]>[0]
 
-/** What is below: neither of the two knows of the other, so nothing comes back to where it began. */
+/** The cache and `Reactivity` below. Neither knows the other, so no invalidation comes back. */
 interface Bridge {
   readonly caching: Cache
   readonly reactivity: Reactivity.Reactivity
@@ -83,7 +89,7 @@ interface Bridge {
 
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
-/** As `Reactivity` itself names them, in one list. */
+/** The keys in one list, named as `Reactivity` names them. */
 const listOf = (keys: Keys): ReadonlyArray<unknown> =>
   Array.isArray(keys)
     ? keys
@@ -94,14 +100,14 @@ const listOf = (keys: Keys): ReadonlyArray<unknown> =>
 
 const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName).map((key) => escapeTag(String(key)))
 
-/** The cache tells tags as it writes them, which is how it writes most keys, but not all. */
+/** The keys, and the tags made of them: the cache escapes some tags, and reports them escaped. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
 
 // ---------------------------------------------------------------------------------------------------------------------
 // both ways
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What is invalidated once more when the batch ends, by the way it was invalidated. */
+/** The tags to invalidate again when the batch ends, by the way in which they were invalidated. */
 const Batch = Context.Reference<Map<string, Again> | undefined>("effect-cached/CacheReactivity/Batch", {
   defaultValue: () => undefined
 })
@@ -123,7 +129,7 @@ const cachingOf = ({ caching, reactivity }: Bridge): Cache => ({
     })
 })
 
-/** The queries run whatever becomes of the cache's part: that was invalid in this process before it could fail. */
+/** The queries run even if the cache fails: its entries were invalid in this process before it could fail. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate
@@ -158,11 +164,11 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
     stream: (keys, effect) => reactivity.stream(withTags(keys), effect),
     invalidate,
     invalidateUnsafe: (keys) => {
-      // What it does in this process it does before it first waits: here, before the queries run.
+      // The cache invalidates this process before it first waits: here, before the queries run.
       fork(invalidateTags(tagsOf(keys)))
       reactivity.invalidateUnsafe(withTags(keys))
     },
-    // What has happened is followed by its invalidation, whoever is interrupted then.
+    // A mutation that has happened is followed by its invalidation, even if the caller is interrupted.
     mutation: (keys, effect) => Effect.onExit(effect, (exit) => Exit.isSuccess(exit) ? invalidate(keys) : Effect.void),
     withBatch: (effect) =>
       Effect.suspend(() => {

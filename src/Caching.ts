@@ -1,5 +1,5 @@
 /**
- * The service behind every combinator: one cache. A `CacheLayer` provides it; programs name it in their types only.
+ * The service behind every combinator: a cache. A `CacheLayer` provides it; programs name it in types only.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ export type { Known } from "./CacheEntry.ts"
 export type { Progress } from "./CacheEvent.ts"
 
 /**
- * What a cache has done since its layer was built.
+ * What a cache has done since its layer was built: `Cached.stats`.
  *
  * @category models
  * @since 0.1.0
@@ -27,12 +27,12 @@ export interface Stats extends Readonly<Counters> {
   readonly evictions: number
   /** entries in the memory tier now */
   readonly size: number
-  /** the part of each key class, by its name; string keys and what concerns no key are in the totals alone */
+  /** the share of each key class, by its name; string keys, and counts without a key, are in the totals alone */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> }
 }
 
 /**
- * A cache, to hand on: what a `CacheLayer` provides. What is in it is for `Cached` and `CachePolicy` alone.
+ * A cache as a value, to pass on. Only `Cached` and `CachePolicy` look into it.
  *
  * @category models
  * @since 0.1.0
@@ -42,7 +42,19 @@ export interface Shape {
 }
 
 /**
- * A cache. `Effect<A, E, Caching>` is an effect that uses one.
+ * The cache in use. `Effect<A, E, Caching>` is an effect that needs one.
+ *
+ * **Example** (Requiring a cache)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, type Caching } from "effect-cached"
+ *
+ * const answer: Effect.Effect<number, never, Caching.Caching> = Effect.succeed(42).pipe(
+ *   Cached.ttl({ key: "answer", ttl: "1 hour" })
+ * )
+ * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.memory()))) // => 42
+ * ```
  *
  * @category services
  * @since 0.1.0
@@ -50,7 +62,9 @@ export interface Shape {
 export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Caching") {}
 
 /**
- * What a cache is made of: everything is already checked, see `CacheLayer`.
+ * The parts and limits of a cache, as `make` takes them. Nothing is checked here: the layers check their options.
+ *
+ * @see {@link make}
  *
  * @category models
  * @since 0.1.0
@@ -58,7 +72,15 @@ export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Ca
 export interface MakeOptions extends EngineOptions {}
 
 /**
- * What a cache is made of where its layer says nothing else.
+ * The parts and limits of a cache whose layer has no options.
+ *
+ * **Example** (Reading a default)
+ *
+ * ```ts
+ * import { Caching } from "effect-cached"
+ *
+ * Caching.defaults.capacity // => 10_000
+ * ```
  *
  * @category models
  * @since 0.1.0
@@ -79,6 +101,22 @@ export const defaults: MakeOptions = {
 /**
  * Makes a cache that closes with its scope.
  *
+ * **When to use**
+ *
+ * Use in a layer of your own. Programs use `CacheLayer`, which checks its options.
+ *
+ * **Example** (Making a small cache)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, Caching } from "effect-cached"
+ *
+ * const layer = Layer.effect(Caching.Caching, Caching.make({ ...Caching.defaults, capacity: 2 }))
+ *
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(layer))) // => 1
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -86,6 +124,19 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
 
 /**
  * A cache that caches nothing: every effect runs as if it were not wrapped.
+ *
+ * **Example** (Providing no cache)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, Caching } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ *
+ * const twice = Effect.all([count, count]).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
+ * await Effect.runPromise(twice) // => [1, 2]
+ * ```
  *
  * @category constructors
  * @since 0.1.0

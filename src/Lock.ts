@@ -1,6 +1,6 @@
 /**
- * The port to a lock that holds across processes. It protects what is not in the cache, so whoever holds it is given a
- * token that only grows: the protected resource can refuse one that is smaller than the last it saw.
+ * Locks: the port to mutual exclusion across processes. A lock protects what is not in the cache, so its holder gets a
+ * token that only grows: the protected resource can refuse a smaller one than it saw last.
  *
  * See M. Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
  *
@@ -14,7 +14,7 @@ import type * as Port from "./ports/lock.ts"
 export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 
 /**
- * Mutual exclusion by name: see `effect-cached/Lock`.
+ * Mutual exclusion by name, across all who use the same place.
  *
  * @category models
  * @since 0.1.0
@@ -22,8 +22,25 @@ export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 export type Lock = Port.Lock
 
 /**
- * The lock in use. By default it is that of this process alone (`effect-cached/locks/ProcessLock`): provide another
- * where processes share what is protected.
+ * The lock in use: a reference whose default excludes callers of this process (`effect-cached/locks/ProcessLock`).
+ *
+ * **When to use**
+ *
+ * Provide another lock where processes share what is protected.
+ *
+ * **Example** (Running one report at a time)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ *
+ * const report = Effect.gen(function*() {
+ *   const lock = yield* Lock.Lock
+ *   yield* lock.acquire("report", { lease: "10 seconds", wait: "1 minute" })
+ *   return "written"
+ * })
+ * await Effect.runPromise(Effect.scoped(report)) // => "written"
+ * ```
  *
  * @category services
  * @since 0.1.0
@@ -33,9 +50,41 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
 })
 
 /**
- * A `Lock` over a place where locks are kept: waiting, prolonging and giving back are derived.
+ * A `Lock` over a place where locks are kept: waiting, renewal and release are derived.
  *
- * Of those who wait for one name only the first asks the backend.
+ * **Details**
+ *
+ * Of the callers of one name that wait in this process, the first asks the backend.
+ *
+ * **Example** (Keeping locks in a map)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Lock } from "effect-cached"
+ *
+ * const held = new Map<string, bigint>()
+ * let last = 0n
+ *
+ * const lock = Lock.make({
+ *   name: "map",
+ *   pollMillis: 50,
+ *   tryAcquire: (name, leaseMillis) =>
+ *     Effect.sync(() => {
+ *       if (held.has(name)) return { _tag: "Wait", leftMillis: leaseMillis } // a real place lets leases end
+ *       held.set(name, ++last)
+ *       return { _tag: "Held", token: last }
+ *     }),
+ *   renew: (name, token) => Effect.sync(() => held.get(name) === token),
+ *   release: (name, token) => Effect.sync(() => void (held.get(name) === token && held.delete(name)))
+ * })
+ *
+ * const twice = Effect.all([
+ *   Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 })),
+ *   Effect.scoped(lock.acquire("door", { lease: "5 seconds", wait: 0 }))
+ * ])
+ * const [first, second] = await Effect.runPromise(twice)
+ * second.token > first.token // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The port that turns values into bytes and back.
+ * Serializers: the port that turns values into bytes and back.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type * as Port from "./ports/serializer.ts"
 export type { Codec } from "./ports/serializer.ts"
 
 /**
- * Makes a `Codec` for a schema, or for any structured value where there is none: see `Codec`.
+ * Compiles a `Codec` for a schema, or for any structured value where there is no schema.
  *
  * @category models
  * @since 0.1.0
@@ -23,8 +23,28 @@ export type { Codec } from "./ports/serializer.ts"
 export type Serializer = Port.Serializer
 
 /**
- * The serializer of a cache: by default JSON through the schema's own codec where there is a schema, and structured
- * MessagePack (see `effect-cached/serializers/Structured`) where there is none.
+ * The serializer of a cache: a reference with a default.
+ *
+ * **Details**
+ *
+ * By default, values with a schema become JSON through the schema's own codec, and values without one become structured
+ * MessagePack (see `effect-cached/serializers/Structured`).
+ *
+ * **Example** (Writing JSON for keys without a schema too)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer, Serializer } from "effect-cached"
+ * import { Json } from "effect-cached/serializers/Json"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const cache = CacheLayer.layer.pipe(
+ *   Layer.provide(MemoryStore.layer),
+ *   Layer.provide(Layer.succeed(Serializer.Serializer, Json))
+ * )
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
+ * ```
  *
  * @category services
  * @since 0.1.0
@@ -44,15 +64,15 @@ const standard: Port.Serializer = {
 }
 
 /**
- * A format of one's own, as `make` takes it.
+ * A format of your own, as `make` takes it.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** what it is called; bytes that a serializer of another name wrote are a miss */
+  /** the name of the format; bytes that a serializer of another name wrote are a miss */
   readonly name: string
-  /** of files that hold one value, like `".yaml"` */
+  /** the extension of files that hold one value, like `".yaml"` */
   readonly extension: string
   /**
    * the media type of its bytes
@@ -61,26 +81,31 @@ export interface Options {
    */
   readonly contentType?: string | undefined
   /**
-   * gives the bytes, or a text to be written as UTF-8, of a value that is stored under `id`; what it throws makes the value
-   * one that cannot be stored
+   * makes the bytes, or a text to write as UTF-8, of a value that is stored under `id`; a value for which it throws is not
+   * stored
    */
   readonly encode: (value: unknown, id: string) => string | Uint8Array
-  /** gives the value of bytes that were found under `id`; what it throws makes them a miss */
+  /** makes the value of bytes that were found under `id`; bytes for which it throws are a miss */
   readonly decode: (bytes: Uint8Array, id: string) => unknown
 }
 
 /**
- * A serializer of one's own: YAML, JSON that is compressed, whatever writes bytes and reads them again.
+ * A serializer of your own: YAML, compressed JSON, signed bytes.
  *
- * Where a key has a schema, `encode` is given the schema's JSON form and what `decode` answers is checked by the schema;
- * so it has to know JSON values only. Where there is none it is given any value, and should throw for one that it could
- * not give back as it was.
+ * **Details**
  *
- * Both are given the id of the entry with the value, so that a signature can cover it: bytes that somebody has copied to
- * another id are then refused.
+ * - With a schema, `encode` gets the schema's JSON form, and the schema checks what `decode` answers; so the format has
+ *   to know JSON values only. Without a schema, `encode` gets any value, and should throw for one that it cannot
+ *   restore.
+ * - `encode` and `decode` also get the id of the entry. A signature that covers it refuses bytes that somebody copied
+ *   to another id.
+ * - Throws a `CacheConfigError` for options that make no sense.
  *
- * It is taken for one that does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`. Options
- * that make no sense throw one too.
+ * **Gotchas**
+ *
+ * The format is assumed not to encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ *
+ * **Example** (Compressing JSON)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -124,7 +149,7 @@ const encoder = new TextEncoder()
 const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   name,
   id: idOf(name),
-  // What is thrown may hold the value: it is not passed on.
+  // The thrown error may contain the value, so it is not passed on.
   pack(value, id) {
     try {
       const bytes = encode(value, id)
@@ -144,7 +169,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   }
 })
 
-/** 128 to 255, the same in every process: those below are of this library. */
+/** 128 to 255, the same in every process: the numbers below belong to this library. */
 const idOf = (name: string): number => {
   let hash = 0
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) % 0xff_ffff

@@ -1,5 +1,5 @@
 /**
- * The port to a storage: moves entries, knows no schema.
+ * Stores: the port to a storage, and its constructors. A store moves entries and knows no schema.
  *
  * @since 0.1.0
  */
@@ -16,19 +16,31 @@ export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
 
 /**
- * A `Store` over a simple storage: leases, tags, counters and batches are derived, inside this process.
+ * A `Store` over a storage of three functions; leases, tags, counters and operations on many ids are derived, inside
+ * this process.
  *
- * What is done to one id is done in the order it was asked, and the next begins when the one before has truly settled:
- * a `commit` whose generation has ended never gets into the storage, however late the storage answers. An operation that
- * has begun runs to its end when its caller is interrupted; only the waiting ends. So a write that never answers holds up
- * its id for ever: give the storage's own operations a timeout where that can happen.
+ * **When to use**
  *
- * Tags known to this process alone end with it: what has any, and every entry of a key class has one, is a miss for the
- * next process. A storage that outlives its process keeps them itself (`tags` of `makeSync`), or overrides `markers` and
- * `invalidateTags`.
+ * Use for a storage that answers with effects: a driver, a bucket, a service.
  *
- * What cannot be derived fails with reason `Unsupported`. A storage that can do better (leases across processes)
- * replaces it: `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
+ * **Details**
+ *
+ * - Operations on one id run in the order in which they were asked, each after the one before has really ended. A
+ *   `commit` whose generation has ended never reaches the storage, however late the storage answers.
+ * - An operation that has begun runs to its end when its caller is interrupted; the caller stops waiting.
+ * - What cannot be derived fails with reason `Unsupported`.
+ * - Throws a `CacheConfigError` for an option that it does not know.
+ *
+ * **Gotchas**
+ *
+ * - A write that never answers holds up its id for ever: give the storage's operations a timeout.
+ * - Derived tags end with the process, and then every entry with a tag is a miss. Every entry of a key class has one. A
+ *   storage that outlives its process keeps the tags itself: `tags` of `makeSync`, or its own `markers` and
+ *   `invalidateTags`.
+ * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:
+ *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
+ *
+ * **Example** (Storing in a map)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -44,7 +56,8 @@ export * from "./ports/store.ts"
  * Effect.runSync(store.remove("nothing")) // => false
  * ```
  *
- * Throws a `CacheConfigError` for an option it does not know.
+ * @see {@link makeSync} for a storage that answers without waiting
+ * @see {@link complete} for a store that implements the core itself
  *
  * @category constructors
  * @since 0.1.0
@@ -52,7 +65,14 @@ export * from "./ports/store.ts"
 export const make: (storage: Storage) => Store = fromStorage.make
 
 /**
- * A `Store` over a storage that answers at once: as `make`, without fibers and queues, and readable by `getUnsafe`.
+ * A `Store` over a storage that answers without waiting: like `make`, with plain functions, no fibers and no queues.
+ *
+ * **When to use**
+ *
+ * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`, inside the step
+ * that looks at memory.
+ *
+ * **Example** (Reading a map without an effect)
  *
  * ```ts
  * import { type CacheEntry, Store } from "effect-cached"
@@ -67,6 +87,8 @@ export const make: (storage: Storage) => Store = fromStorage.make
  * store.getUnsafe("nothing", []).entry // => undefined
  * ```
  *
+ * @see {@link make} for a storage that answers with effects
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -74,8 +96,23 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
   fromSync.make
 
 /**
- * A `Store` of which only the core is written by hand: operations on many ids are derived from those on one, `size` from
- * `scan`, counters are kept inside this process, and what cannot be derived fails with reason `Unsupported`.
+ * A `Store` of its core: the missing operations are derived.
+ *
+ * **When to use**
+ *
+ * Use for a store that keeps leases and tags itself, and for one that changes some operations of another.
+ *
+ * **Details**
+ *
+ * Operations on many ids are derived from those on one, and `size` and `clear` from `scan`. Without `increment`, all
+ * four operations on counters are those of this process. What cannot be derived fails with reason `Unsupported`.
+ *
+ * **Gotchas**
+ *
+ * A store that is spread into `complete` brings its operations on many ids along. Set those that a new operation
+ * replaces to `undefined`.
+ *
+ * **Example** (Refusing large payloads)
  *
  * ```ts
  * import { Effect, Stream } from "effect"
@@ -92,13 +129,17 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * Effect.runSync(Stream.runCount(store.scan())) // => 0
  * ```
  *
+ * @see {@link make} for a storage without leases and tags
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const complete: (core: StoreCore) => Store = completion.complete
 
 /**
- * The layer of a store that an effect makes.
+ * The layer of a store that an effect opens. The store is closed with the layer.
+ *
+ * **Example** (Opening and closing a store)
  *
  * ```ts
  * import { Effect, Layer } from "effect"

@@ -1,5 +1,5 @@
 /**
- * The layer that caches nothing.
+ * The layer without a cache.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,13 @@ import * as Layer from "effect/Layer"
 import * as Caching from "../Caching.ts"
 
 /**
- * No cache: every effect runs as if it were not wrapped.
+ * A layer that caches nothing: every effect runs as if it were not wrapped.
+ *
+ * **When to use**
+ *
+ * Use to test or run a program without its cache.
+ *
+ * **Example** (Loading every time)
  *
  * ```ts
  * import { Effect } from "effect"

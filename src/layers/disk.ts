@@ -1,5 +1,5 @@
 /**
- * The layer of a cache in a folder: embedded SQLite.
+ * The layer of a cache in a folder, in an embedded SQLite database.
  *
  * @since 0.1.0
  */
@@ -13,13 +13,13 @@ import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
 /**
- * What `disk` takes.
+ * The options of `disk`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface DiskOptions extends LayerOptions {
-  /** where the files are; made if it is not there */
+  /** the folder; made if it does not exist */
   readonly directory: string
   /**
    * how large the database may become
@@ -30,10 +30,18 @@ export interface DiskOptions extends LayerOptions {
 }
 
 /**
- * A cache in a folder (embedded SQLite), with a memory tier in front of it. What is in it outlives the process.
+ * A cache in a folder (embedded SQLite), with a memory tier in front. It outlives the process.
  *
- * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
- * the layer's `StoreError`.
+ * **When to use**
+ *
+ * Use for results that are worth keeping across restarts, and for processes of one machine that share a cache.
+ *
+ * **Details**
+ *
+ * Needs Node. Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a
+ * `StoreError` of the layer.
+ *
+ * **Example** (Keeping a result across two runs)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -51,6 +59,8 @@ export interface DiskOptions extends LayerOptions {
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory, maxSize: "100 MB" })))) // => 1
  * ```
+ *
+ * @see {@link files} for entries as readable files
  *
  * @category layers
  * @since 0.1.0

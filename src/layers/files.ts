@@ -1,5 +1,5 @@
 /**
- * The layer of a cache in a folder with one readable file an entry.
+ * The layer of a cache in a folder with one readable file for each entry.
  *
  * @since 0.1.0
  */
@@ -15,13 +15,13 @@ import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
 /**
- * What `files` takes.
+ * The options of `files`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** where the files are; made if it is not there. It should hold nothing else */
+  /** the folder; made if it does not exist. It should hold nothing else */
   readonly directory: string
   /**
    * the format of the files, and their extension
@@ -30,7 +30,7 @@ export interface FilesOptions extends LayerOptions {
    */
   readonly serializer?: Serializer | undefined
   /**
-   * of all payloads together; the metadata, some 600 bytes an entry, comes on top
+   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top
    *
    * @default 1 GiB
    */
@@ -38,18 +38,25 @@ export interface FilesOptions extends LayerOptions {
 }
 
 /**
- * A cache in a folder with one file an entry, in the serializer's own format and with its metadata beside it, and with a
- * memory tier in front of it: for results that people look at, copy and remove by hand. What is in it outlives the
- * process.
+ * A cache in a folder with one file for each entry and its metadata beside it, with a memory tier in front. It outlives
+ * the process.
  *
- * By default a file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
- * `Serializer`: then it is that one's.
+ * **When to use**
  *
- * For one process at a time: what another process loads or invalidates meanwhile is not kept apart. Where processes
- * share a cache use `disk`.
+ * Use for results that people look at, copy and remove by hand: pipelines, scripts, notebooks.
  *
- * Needs Node. Throws a `CacheConfigError` at once for an option that it cannot use; a folder that cannot be written is
- * the layer's `StoreError`.
+ * **Details**
+ *
+ * - A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or
+ *   the option `serializer` gives one.
+ * - Needs Node. Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a
+ *   `StoreError` of the layer.
+ *
+ * **Gotchas**
+ *
+ * For one process at a time: loads of several processes are not coordinated. Where processes share a cache, use `disk`.
+ *
+ * **Example** (Writing a readable file)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -65,6 +72,8 @@ export interface FilesOptions extends LayerOptions {
  *
  * readdirSync(directory).some((name) => /^answer~\w+\.json$/.test(name)) // => true
  * ```
+ *
+ * @see {@link disk} for a cache that processes share
  *
  * @category layers
  * @since 0.1.0

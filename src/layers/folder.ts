@@ -1,4 +1,4 @@
-/** The options that all layers of a folder have. */
+/** The options of all layers in a folder. */
 import * as ByteSize from "effect/ByteSize"
 import * as Option from "effect/Option"
 import { CacheConfigError } from "../CacheError.ts"
@@ -9,7 +9,7 @@ interface FolderOptions {
   readonly maxSize?: ByteSize.Input | undefined
 }
 
-/** How each of them is checked. */
+/** The check of each option. */
 export const folderOptions: Checks<FolderOptions> = {
   directory: (directory, layer) => {
     if (typeof directory === "string" && directory !== "") return

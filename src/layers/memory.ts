@@ -10,7 +10,15 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
 /**
  * A cache in the memory of the process. Nothing is encoded.
  *
- * Throws a `CacheConfigError` at once for an option that it does not know or cannot use.
+ * **When to use**
+ *
+ * Use for everything that may be loaded again after a restart.
+ *
+ * **Details**
+ *
+ * Throws a `CacheConfigError` for an option that it does not know or cannot use.
+ *
+ * **Example** (Bounding the number of entries)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * Layers for several caches, each under a name of its own.
+ * Layers for several caches, each under its own name.
  *
  * @since 0.1.0
  */
@@ -9,16 +9,28 @@ import * as Layer from "effect/Layer"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 
-/** the names of caches, by what they name */
+/** the name of each cache */
 const names = new WeakMap<Caching.Shape, string>()
 
 /**
- * Gives a cache a name, a service of the program's own: for a second cache beside the first, with its own store, size
- * and rules. `Cached.withCache` says what uses it.
+ * Provides a cache under a name, a service of your own.
  *
- * Each name has a cache, and each cache one name: a layer is built once, so that two names take two layers (call
- * `CacheLayer.memory()` for each of them). The same layer under two names dies with a `CacheConfigError` when it is
- * built, before one part of the program is served what another has put in.
+ * **When to use**
+ *
+ * Use for a second cache beside the first, with its own store, size and rules.
+ *
+ * **Details**
+ *
+ * - `Cached.withCache` says which effects use it.
+ * - Other services of the layer (of `CacheReactivity.layer`, of a `RecordingCache`) are still provided.
+ * - Throws a `CacheConfigError` for a name that is no service and a cache that is no layer.
+ *
+ * **Gotchas**
+ *
+ * Each name needs a layer of its own: call `CacheLayer.memory()` once for each. A layer is built once, so one layer
+ * under two names would be one cache; it dies with a `CacheConfigError` when it is built.
+ *
+ * **Example** (Caching pages apart from everything else)
  *
  * ```ts
  * import { Context, Effect } from "effect"
@@ -33,11 +45,7 @@ const names = new WeakMap<Caching.Shape, string>()
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
  * ```
  *
- * What a layer gives beside its cache (`CacheReactivity.layer`, a `RecordingCache`) it still gives.
- *
- * Throws a `CacheConfigError` at once for what is no service, or no layer.
- *
- * @category several caches
+ * @category layers
  * @since 0.1.0
  */
 export const named = <Self, Out, E, R>(
@@ -54,7 +62,7 @@ export const named = <Self, Out, E, R>(
   if (!isLayer) {
     throw new CacheConfigError({ message: `CacheLayer.named gives "${name.key}" a layer, like CacheLayer.memory()` })
   }
-  // a cache is among what it gives: so says the second of its types
+  // its second type says that it provides a cache
   return Layer.flatMap(cache as Layer.Layer<Out | Caching.Caching, E, R>, (built) =>
     Layer.effectContext(Effect.map(
       give(name.key, Context.get(built, Caching.Caching)),
@@ -73,7 +81,7 @@ const give = (name: string, shape: Caching.Shape): Effect.Effect<Caching.Shape> 
       })
     )
   }
-  // what caches nothing is nobody's
+  // a cache that caches nothing may have many names
   if (shape !== Caching.disabled) names.set(shape, name)
   return Effect.succeed(shape)
 }

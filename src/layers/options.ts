@@ -1,6 +1,6 @@
 /**
- * What all layers take: each option once, with what it makes of a cache. The documentation's tables are made from the
- * comments here (`npm run docs`).
+ * The options of all layers: each option once, with what it makes of a cache. The tables of the documentation are made
+ * from the comments here (`npm run docs`).
  *
  * @since 0.1.0
  */
@@ -14,26 +14,26 @@ import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * Refreshes in the background.
+ * Options of refreshes in the background.
  *
  * @category options
  * @since 0.1.0
  */
 export interface RefreshOptions {
   /**
-   * how many at once; more wait in a queue
+   * how many run at once; more wait in a queue
    *
    * @default 16
    */
   readonly concurrency?: number | undefined
   /**
-   * how long one may take, tries included
+   * how long one may take, retries included
    *
    * @default 1 minute
    */
   readonly timeout?: Duration.Input | undefined
   /**
-   * when to try a failed one again, a `Schedule`
+   * when to retry a failed one, a `Schedule`
    *
    * @default 2 times, with exponential backoff from 100 ms and jitter
    */
@@ -41,14 +41,14 @@ export interface RefreshOptions {
 }
 
 /**
- * What every ready-made layer takes.
+ * Options of every ready-made layer.
  *
  * @category options
  * @since 0.1.0
  */
 export interface MemoryOptions {
   /**
-   * entries in memory at most
+   * how many entries memory holds at most
    *
    * @default 10,000
    */
@@ -60,13 +60,13 @@ export interface MemoryOptions {
    */
   readonly eviction?: Eviction | undefined
   /**
-   * refreshes in the background: `concurrency`, `timeout`, `retry`
+   * options of refreshes in the background: `concurrency`, `timeout`, `retry`
    *
    * @default each has its own
    */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * how long closing waits for loads that somebody waits for
+   * how long closing waits for loads with callers
    *
    * @default 5 seconds
    */
@@ -74,7 +74,7 @@ export interface MemoryOptions {
 }
 
 /**
- * What every layer over a store takes beside that.
+ * Options of every layer over a store, beside those of all layers.
  *
  * @category options
  * @since 0.1.0
@@ -87,26 +87,26 @@ export interface LayerOptions extends MemoryOptions {
    */
   readonly memory?: boolean | undefined
   /**
-   * how long all store steps of one read may take together; `CachePolicy.storeTimeout` for a part of the program
+   * the store budget: how long all store steps of one read may take together; `CachePolicy.storeTimeout` sets it for a part
+   * of the program
    *
    * @default 500 ms
    */
   readonly storeTimeout?: Duration.Input | undefined
   /**
-   * how long a load is exclusive across the processes that share the store; renewed while its process lives
+   * how long a load holds its cross-process lease; renewed while the process lives
    *
    * @default 5 seconds
    */
   readonly lease?: Duration.Input | undefined
   /**
-   * how long a load waits for that of another process, then runs beside it
+   * how long a load waits for the load of another process before it runs beside it
    *
    * @default twice the lease
    */
   readonly wait?: Duration.Input | undefined
   /**
-   * how long this process may serve from memory what another has changed, while it cannot hear of it. Under
-   * `CachePolicy.strict` not at all
+   * how long memory is trusted while changes by other processes cannot be read; under `CachePolicy.strict` not at all
    *
    * @default 10 seconds
    */
@@ -116,8 +116,8 @@ export interface LayerOptions extends MemoryOptions {
 type Refresh = Caching.MakeOptions["refresh"]
 
 /**
- * What each option makes of a cache, or of its refreshes: an option without its part does not compile. `name` is what an
- * error calls it. The order counts: a later part replaces what an earlier one has made.
+ * What each option makes of a cache, or of its refreshes: an option without its part does not compile. `name` is its name
+ * in errors. The order counts: a later part replaces what an earlier one made.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
@@ -148,7 +148,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
 
 const layerParts: Parts<LayerOptions, Caching.MakeOptions> = {
   ...memoryParts,
-  // behind the capacity
+  // after the capacity, which it overrides
   memory: (given, name) => {
     refuseUnless(`${name} is true or false`, typeof given === "boolean")
     return given ? {} : { capacity: 0 }
@@ -156,10 +156,10 @@ const layerParts: Parts<LayerOptions, Caching.MakeOptions> = {
   storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
   lease: (given, name) => {
     const leaseMillis = positive(name, given)
-    refuseUnless(`${name} is finite: nobody would take over from a process that died`, leaseMillis !== Infinity)
+    refuseUnless(`${name} is finite: no process would take over from one that died`, leaseMillis !== Infinity)
     return { leaseMillis, waitMillis: waitOf(leaseMillis) }
   },
-  // behind the lease, which says what it is by default
+  // after the lease, which sets its default
   wait: (given, name) => ({ waitMillis: positive(name, given) }),
   maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
 }
@@ -192,7 +192,7 @@ export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptio
   return made(options, memoryParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** Those of a layer over a store; `own` checks what it takes beside those of all. */
+/** The options of a layer over a store; `own` checks those that only this layer has. */
 export const checkLayer = <O extends LayerOptions>(
   layer: string,
   given: O | undefined,

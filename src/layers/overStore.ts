@@ -12,7 +12,14 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front of it. The serializer is taken from its reference.
+ * A cache over any `Store`, with a memory tier in front and options.
+ *
+ * **Details**
+ *
+ * The serializer is taken from the reference `Serializer`. Throws a `CacheConfigError` for an option that it does not
+ * know or cannot use.
+ *
+ * **Example** (Reading every value from the store)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -25,6 +32,8 @@ import { checkLayer, type LayerOptions } from "./options.ts"
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *
+ * @see {@link layer} for the defaults
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -33,7 +42,7 @@ export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, 
 
 export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
-  // what is built once is known by its layer alone: over another store it is another cache, and so another layer
+  // A memo map knows what was built by its layer alone: each store needs a layer of its own.
   const over = (store: Store): Layer.Layer<Caching.Caching> => {
     const layer = layers.get(store) ?? Layer.effect(
       Caching.Caching,
@@ -52,7 +61,9 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
 }
 
 /**
- * A cache over any `Store`, with every option at its default.
+ * A cache over any `Store`, with a memory tier in front and every option at its default.
+ *
+ * **Example** (Caching over a store in memory)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -62,6 +73,8 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.has("answer"))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer), Effect.provide(MemoryStore.layer))) // => true
  * ```
+ *
+ * @see {@link layerWith} for options
  *
  * @category layers
  * @since 0.1.0

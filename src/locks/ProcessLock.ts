@@ -1,8 +1,8 @@
 /**
- * Locks inside this process: the default one, and one of your own for a test.
+ * Locks inside this process: the default lock, and a lock of its own for a test.
  *
- * They exclude only who uses the same `Lock` value. A holder lives as long as its scope is open, so a lease hardly ever
- * runs out: the event loop would have to stand still for longer than it.
+ * They exclude only callers of the same `Lock` value. A holder lives as long as its scope is open, so a lease ends
+ * early only if the event loop stands still for longer than the lease.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,9 @@ import * as processLocks from "../internal/lock/process.ts"
 import * as Lock from "../Lock.ts"
 
 /**
- * A lock that shares nothing with another.
+ * Makes a lock that shares nothing with another.
+ *
+ * **Example** (Excluding a second holder)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -34,6 +36,8 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
 
 /**
  * A layer with a lock of its own.
+ *
+ * **Example** (Reading growing tokens)
  *
  * ```ts
  * import { Effect } from "effect"

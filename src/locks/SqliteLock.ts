@@ -1,5 +1,5 @@
 /**
- * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node brings it). Not for
+ * Locks between the processes of one machine, in a directory of its local disk (SQLite, as Node has it). Not for
  * network file systems.
  *
  * @since 0.1.0
@@ -22,26 +22,49 @@ import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
 
 /**
- * Where the locks are.
+ * The directory of the locks.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** made if it does not exist; that of a `SqliteStore` will do */
+  /** the directory; made if it does not exist. The directory of a `SqliteStore` will do */
   readonly directory: string
 }
 
 /**
  * A lock in a directory, closed with its scope. All who name the same directory exclude each other.
  *
- * Who waits looks every 50 ms, and when the holder's lease ends. Fencing tokens outlive restarts. A lock that is closed
- * while it is held goes on being held until the lease ends.
+ * **Details**
  *
- * Fails with a `LockError` (reason `Unavailable`) where the directory cannot be used: its `name` is the directory, its
- * `cause` says why. A file that is damaged is not replaced, for others may use it: delete it.
+ * - A waiting caller looks every 50 ms, and when the holder's lease ends.
+ * - Fencing tokens survive restarts.
+ * - Fails with a `LockError` (reason `Unavailable`) if the directory cannot be used: `name` is the directory, `cause`
+ *   says why. Throws a `CacheConfigError` for options that make no sense.
  *
- * Throws a `CacheConfigError` for options that make no sense.
+ * **Gotchas**
+ *
+ * - A lock that is closed while it is held stays held until its lease ends.
+ * - A damaged file is not replaced, because others may use it: delete it.
+ *
+ * **Example** (Locking in a directory)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as SqliteLock from "effect-cached/locks/SqliteLock"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
+ *
+ * const program = Effect.gen(function*() {
+ *   const lock = yield* SqliteLock.make({ directory })
+ *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
+ *   return token > 0n
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -56,7 +79,9 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
 }
 
 /**
- * The layer of the lock in a directory: see `make`.
+ * The layer of the lock in a directory.
+ *
+ * **Example** (Reading growing tokens)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -76,6 +101,8 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
  * await Effect.runPromise(program.pipe(Effect.provide(SqliteLock.layer({ directory })))) // => true
  * ```
+ *
+ * @see {@link make} for what the lock promises
  *
  * @category layers
  * @since 0.1.0
@@ -111,33 +138,34 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
   return {
     name: "sqlite",
     pollMillis: lockPollMillis,
-    tryAcquire: (name, leaseMillis) => run(name, (tables, clock) => take(tables, toColumn(name), leaseMillis, clock)),
+    tryAcquire: (name, leaseMillis) =>
+      run(name, (tables, clock) => acquire(tables, toColumn(name), leaseMillis, clock)),
     renew: (name, token, leaseMillis) =>
       run(name, (tables, clock) => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis
-        return Number(tables.keep.run(leaseMillis, until, toColumn(name), token).changes) > 0
+        return Number(tables.renew.run(leaseMillis, until, toColumn(name), token).changes) > 0
       }),
     release: (name, token) => run(name, (tables) => void tables.release.run(toColumn(name), token))
   }
 }
 
-const take = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
+const acquire = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
   const held = () => tables.look.get(name) as unknown as Row | undefined
-  // A look first: who waits does not keep others from writing.
+  // A look first: a waiting caller does not keep others from writing.
   const seen = held()
   if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
   return atomically(tables.database, () => {
     const row = held()
     if (row !== undefined && isHeld(row, now)) {
-      // The clock was set back: the lease runs from now on, or a dead holder would have the lock for so much longer.
+      // The clock was set back: the lease starts again, or a dead holder would have the lock for longer.
       if (isAhead(row, now)) tables.restart.run(now + row.millis, name)
       return waitOf(row, now)
     }
     const token = nextToken((tables.last.get() as { readonly token: bigint }).token, clock)
     tables.prune.run(now - lockLifeMillis)
     tables.count.run(token)
-    tables.take.run(name, token, leaseMillis, now + leaseMillis)
+    tables.insert.run(name, token, leaseMillis, now + leaseMillis)
     return { _tag: "Held", token }
   })
 }
@@ -164,7 +192,7 @@ const again = Schedule.exponential(firstDelay).pipe(
   Schedule.upTo({ duration: "500 millis" })
 )
 
-/** Tries, and while another process is writing tries again. Every operation can be run twice. */
+/** Tries, and tries again while another process writes. Every operation can be run twice. */
 const attempt = <A>(name: string, run: () => A): Effect.Effect<A, LockError> => {
   const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
   const wasBusy = (error: LockError) => isBusy(error.cause)
@@ -179,7 +207,7 @@ const attempt = <A>(name: string, run: () => A): Effect.Effect<A, LockError> => 
 
 const format = 1
 
-/** Waiting inside SQLite blocks the whole process: hardly at all here, the rest of the waiting is a schedule's. */
+/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
 const busyMillis = 5
 
 // Tokens are counted for all names together: a name that nobody holds leaves nothing behind.
@@ -191,9 +219,9 @@ const schema = `
 `
 
 interface Connection {
-  /** of the file in the directory; opens it where it is not open, or no longer there */
+  /** the statements of the file in the directory; opens the file if it is not open, or was replaced */
   readonly tables: () => Tables
-  /** what is wrong with the file may have been repaired when it is opened anew */
+  /** closes the file: the next operation opens it again, and it may have been repaired */
   readonly leave: () => void
   readonly close: () => void
 }
@@ -239,8 +267,8 @@ const open = (directory: string, file: string) => {
       count: database.prepare("UPDATE last SET token = ?"),
       look: database.prepare("SELECT millis, until FROM lock WHERE name = ?"),
       prune: database.prepare("DELETE FROM lock WHERE until <= ?"),
-      take: database.prepare("INSERT OR REPLACE INTO lock VALUES (?, ?, ?, ?)"),
-      keep: database.prepare("UPDATE lock SET millis = ?, until = ? WHERE name = ? AND token = ?"),
+      insert: database.prepare("INSERT OR REPLACE INTO lock VALUES (?, ?, ?, ?)"),
+      renew: database.prepare("UPDATE lock SET millis = ?, until = ? WHERE name = ? AND token = ?"),
       restart: database.prepare("UPDATE lock SET until = ? WHERE name = ?"),
       release: database.prepare("DELETE FROM lock WHERE name = ? AND token = ?")
     }

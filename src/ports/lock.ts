@@ -1,32 +1,32 @@
-/** The port to a lock that holds across processes: what a lock is. Its constructors are in `Lock`. */
+/** The port to a lock that holds across processes: the types. Its constructors are in `Lock`. */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { LockError } from "../CacheError.ts"
 
 /**
- * A lock that is held until its scope is closed, or lost when its holder could not prolong it in time.
+ * A lock that its holder has until the scope closes, or until the holder cannot renew it in time.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Lease {
-  /** larger than that of every holder before */
+  /** the fencing token: larger than the token of every earlier holder */
   readonly token: bigint
-  /** fails with reason `Lost` as soon as the lock may be another's, and never ends otherwise */
+  /** fails with reason `Lost` as soon as another may hold the lock; otherwise never ends */
   readonly lost: Effect.Effect<never, LockError>
 }
 
 /**
- * How a lock is held, and how long it is waited for.
+ * How long a lock is held without renewal, and how long to wait for it.
  *
  * @category options
  * @since 0.1.0
  */
 export interface AcquireOptions {
   /**
-   * Held for so long without being prolonged. A holder that lives prolongs it three times as often, so this is not a
-   * limit of what it does under the lock: it is how long the others wait for one that was killed or stopped.
+   * how long the lock is held without renewal. A running holder renews it every third of the lease, so the lease does not
+   * limit the work: it is how long others wait for a holder that was killed or stopped
    */
   readonly lease: Duration.Input
   /** how long to wait for another holder before failing with reason `Timeout`; 0 tries once */
@@ -34,21 +34,31 @@ export interface AcquireOptions {
 }
 
 /**
- * Mutual exclusion by name.
+ * Mutual exclusion by name, across all who use the same place.
  *
- * It is not reentrant: a holder that acquires the same name again waits for itself. Those who wait in one process are
- * served in the order they came; between processes there is no order. Who is interrupted while waiting leaves nothing
- * behind.
+ * **When to use**
  *
- * A holder that was stopped for longer than its lease (a suspended machine, a blocked event loop) finds out late that
- * the lock is another's: what it does until then only the token can refuse. Hand it to what is protected, and race long
- * work with `lost`.
+ * Use for work that must not run twice at once and that no cache entry represents: a report, a migration, a file.
+ *
+ * **Details**
+ *
+ * Callers of one process are served in the order of their calls; between processes there is no order. A caller that is
+ * interrupted while it waits leaves nothing behind.
+ *
+ * **Gotchas**
+ *
+ * - The lock is not reentrant: a holder that acquires the same name again waits for itself.
+ * - A holder that was stopped for longer than its lease (a suspended machine, a blocked event loop) notices late that
+ *   another holds the lock. Only the token can refuse what it does until then: pass the token to the protected resource,
+ *   and race long work with `lost`.
+ *
+ * **Example** (Refusing a late holder by its token)
  *
  * ```ts
  * import { Effect } from "effect"
  * import { Lock } from "effect-cached"
  *
- * let newest = 0n // of what is protected
+ * let newest = 0n // kept by the protected resource
  *
  * const report = Effect.gen(function*() {
  *   const lock = yield* Lock.Lock
@@ -67,13 +77,17 @@ export interface AcquireOptions {
  * @since 0.1.0
  */
 export interface Lock {
+  /** the name of the place, for errors and logs */
   readonly name: string
-  /** throws a `CacheConfigError` for a lease that is not above zero or has no end, and a wait that is no duration */
+  /**
+   * acquires a lock until the scope closes. Throws a `CacheConfigError` for a lease that is zero or infinite, and for a
+   * wait that is no duration
+   */
   readonly acquire: (name: string, options: AcquireOptions) => Effect.Effect<Lease, LockError, Scope.Scope>
 }
 
 /**
- * The answer to `acquire`: the token of the new holder, or how long another may still hold the lock.
+ * The answer to `tryAcquire` of a `Backend`: the token of the new holder, or how long another may still hold the lock.
  *
  * @category models
  * @since 0.1.0
@@ -83,23 +97,29 @@ export type Acquired =
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
- * What `make` needs of a place where locks are kept. Each operation is one atomic step there, ends by itself within a
- * second or so, and is not interrupted.
+ * A place where locks are kept, as `Lock.make` needs it.
+ *
+ * **Details**
+ *
+ * Each operation is one atomic step there, ends by itself within about a second, and is not interrupted.
+ *
+ * @see {@link Lock} for the lock that is made of it
  *
  * @category models
  * @since 0.1.0
  */
 export interface Backend {
+  /** the name of the place, for errors and logs */
   readonly name: string
   /**
-   * How often to look again while another holds the lock; default: only once its time is over, for a place that nobody
-   * but this `Lock` gives locks back to
+   * how often a waiting caller tries again, in milliseconds. Without it, a caller tries again when the present lease ends
+   * or a caller of the same `Lock` releases: enough for a place that nobody else uses
    */
   readonly pollMillis?: number | undefined
-  /** the lock, unless another holds it whose time is not over; the token is larger than all that were given before */
+  /** acquires the lock unless the lease of another holder still runs. The token is larger than all tokens before */
   readonly tryAcquire: (name: string, leaseMillis: number) => Effect.Effect<Acquired, LockError>
-  /** from now on it is held for so long; `false`: it was taken by another since, or given back */
+  /** starts the lease again, with this length; `false`: it was released, or another holds the lock */
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
-  /** gives it back if it is still this holder's */
+  /** releases the lock if this holder still has it */
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
 }

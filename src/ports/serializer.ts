@@ -1,35 +1,51 @@
-/** The port that turns values into bytes and back: what a serializer is. Its constructors are in `Serializer`. */
+/** The port that turns values into bytes and back: the types. Its constructors are in `Serializer`. */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { SerializerError } from "../CacheError.ts"
 
 /**
- * A serializer compiled for one schema. Both directions are synchronous (they answer an `Exit`) unless the schema's
- * own transformations are not.
+ * A serializer compiled for one schema: encodes values of type `A`, and decodes their bytes.
+ *
+ * **Details**
+ *
+ * Both directions answer synchronously, with an `Exit`, unless a transformation of the schema is asynchronous.
+ *
+ * **Example** (Encoding a value for an id)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Json } from "effect-cached/serializers/Json"
+ *
+ * const codec = Json.make(Schema.Date)
+ * const bytes = Effect.runSync(codec.encode(new Date(0), "epoch"))
+ * Effect.runSync(codec.decode(bytes, "epoch")) // => new Date(0)
+ * ```
  *
  * @category models
  * @since 0.1.0
  */
 export interface Codec<in out A, out R = never> {
-  /** 1 to 255, written beside the payload: bytes of another serializer are a miss */
+  /** the serializer's number, 1 to 255, stored with the payload: bytes of another serializer are a miss */
   readonly id: number
-  /** `id`: what the bytes are stored under, so that a signature can cover it */
+  /** encodes a value. `id` is the id under which the bytes are stored, so that a signature can cover it */
   readonly encode: (value: A, id: string) => Effect.Effect<Uint8Array, SerializerError, R>
-  /** `id`: what the bytes were found under */
+  /** decodes bytes. `id` is the id under which they were found */
   readonly decode: (bytes: Uint8Array, id: string) => Effect.Effect<A, SerializerError, R>
 }
 
 /**
- * Makes a `Codec` for a schema, or for any structured value where there is no schema (string keys). `make` throws a
- * `CacheConfigError` for a schema that it cannot serve.
+ * Compiles a `Codec` for a schema, or for any structured value where there is no schema (string keys).
  *
  * @category models
  * @since 0.1.0
  */
 export interface Serializer {
+  /** the name of the format */
   readonly name: string
+  /** the media type of its bytes */
   readonly contentType: string
-  /** of files that hold one value, with its dot */
+  /** the extension of files that hold one value, with its dot */
   readonly extension: string
+  /** compiles a codec. Throws a `CacheConfigError` for a schema that this format cannot serve */
   readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined) => Codec<A, R>
 }

@@ -1,5 +1,5 @@
 /**
- * What `Store.make` and `Store.makeSync` need of a storage.
+ * What `Store.make` and `Store.makeSync` need of a storage: the types.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,25 @@ import type { StoreError, StoreErrorReason } from "../CacheError.ts"
 import type { Acquired, AcquireOptions, Change, Counter, InvalidationMode, Markers, Scanned, Store } from "./store.ts"
 
 /**
- * What a storage answers for an entry that is there and cannot be read: a miss, of which the cache warns.
+ * The answer of a `SyncStorage` for an entry that is there and cannot be read: a miss, and the cache warns.
+ *
+ * **Example** (Reporting a damaged file)
+ *
+ * ```ts
+ * import { type CacheEntry, Store } from "effect-cached"
+ *
+ * const files = new Map<string, CacheEntry.Stored | "cut off">([["page", "cut off"]])
+ * const store = Store.makeSync({
+ *   name: "map",
+ *   get: (id) => {
+ *     const file = files.get(id)
+ *     return file === "cut off" ? Store.Damaged : file
+ *   },
+ *   set: (id, entry) => void files.set(id, entry),
+ *   remove: (id) => files.delete(id)
+ * })
+ * store.getUnsafe("page", []).isDamaged // => true
+ * ```
  *
  * @category models
  * @since 0.1.0
@@ -17,121 +35,152 @@ import type { Acquired, AcquireOptions, Change, Counter, InvalidationMode, Marke
 export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
 
 /**
- * What `make` needs to know about a storage, and what it may say beside that.
+ * A storage as `Store.make` takes it: three functions, and whatever it can do beyond them.
  *
- * An effect that fails with a `StoreError` is passed on; a defect is the engine's to work around.
+ * **Details**
+ *
+ * An effect that fails with a `StoreError` is passed on. A defect counts as a failure of the store.
+ *
+ * @see {@link SyncStorage} for a storage that answers without waiting
  *
  * @category models
  * @since 0.1.0
  */
 export interface Storage {
+  /** the name of the store, in errors and logs */
   readonly name: string
-  /** `shared`: other processes may use the same storage (default false) */
+  /** `shared`: other processes may use the same storage (default `false`) */
   readonly capabilities?: { readonly shared?: boolean } | undefined
+  /** the entry of an id */
   readonly get: (id: string) => Effect.Effect<Stored | undefined, StoreError>
+  /** writes an entry */
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
-  /** says whether there was an entry */
+  /** removes an entry; answers whether there was one */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
-  /** default: `get` for each */
+  /** the entries of many ids (default: `get` for each) */
   readonly getMany?: Store["getMany"] | undefined
-  /** default: unsupported */
+  /** the stored ids with their metadata (default: unsupported) */
   readonly scan?: Store["scan"] | undefined
-  /** default: counts what `scan` finds */
+  /** the number of entries (default: counts what `scan` finds) */
   readonly size?: Store["size"] | undefined
-  /** default: removes what `scan` finds. It empties the storage's own counters too */
+  /** removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds) */
   readonly clear?: Store["clear"] | undefined
-  /** counters kept by the storage itself; default: those of this process */
+  /** counters that the storage keeps; its `clear` has to remove them (default: counters of this process) */
   readonly counters?: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> | undefined
-  /** default: never reports anything. It begins with `Coherent`, see `Store.changes` */
+  /** what other processes did, beginning with `Coherent`: see `Store.changes` (default: nothing is reported) */
   readonly changes?: Store["changes"] | undefined
 }
 
 /**
- * A storage that answers at once, as plain functions. What they throw becomes a `StoreError`.
+ * A storage that answers without waiting, as `Store.makeSync` takes it: plain functions. What they throw becomes a
+ * `StoreError`.
+ *
+ * @see {@link Storage} for a storage that answers with effects
  *
  * @category models
  * @since 0.1.0
  */
 export interface SyncStorage {
+  /** the name of the store, in errors and logs */
   readonly name: string
-  /** `shared`: other processes may use the same storage (default false) */
+  /** `shared`: other processes may use the same storage (default `false`) */
   readonly capabilities?: { readonly shared?: boolean } | undefined
+  /** the entry of an id; `Damaged` where there is one that cannot be read */
   readonly get: (id: string) => Stored | typeof Damaged | undefined
-  /** `now` in epoch milliseconds */
+  /** writes an entry; `now` is in epoch milliseconds */
   readonly set: (id: string, entry: Stored, now: number) => void
-  /** says whether there was an entry */
+  /** removes an entry; answers whether there was one */
   readonly remove: (id: string) => boolean
-  /** read lazily, a few at a time */
+  /** the stored ids that begin with a prefix, read lazily, 256 in one step */
   readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined
+  /** the number of entries (default: counts what `scan` finds) */
   readonly size?: (() => number) | undefined
+  /** removes all entries (default: removes what `scan` finds) */
   readonly clear?: (() => void) | undefined
-  /** counters kept by the storage itself; default: those of this process */
+  /** counters that the storage keeps (default: counters of this process) */
   readonly counters?: SyncCounters | undefined
-  /** tag markers kept by the storage itself; default: those of this process */
+  /** tag markers that the storage keeps (default: markers of this process) */
   readonly tags?: SyncTags | undefined
-  /** leases kept by the storage itself; default: those of this process */
+  /** leases that the storage keeps (default: leases of this process) */
   readonly leases?: SyncLeases | undefined
-  /** starts to listen: what it answers tells what others did since its last call; default: never reports anything */
+  /**
+   * starts to listen, and answers a function that reports what other processes did since its last call (default: nothing
+   * is reported)
+   */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
-  /** makes several steps one, against other processes too (every write is called inside it); default: they are one already */
+  /**
+   * runs several steps as one, against other processes too: every write of entries, leases and counters, but not those of
+   * `tags` (default: runs the steps as they are)
+   */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
-  /** why an operation threw; default: `Unavailable` */
+  /** the reason for what an operation threw (default: `Unavailable`) */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
-  /** how an operation is tried, for instance again when the storage is busy; default: once */
+  /** runs an operation, for instance again while the storage is busy (default: once) */
   readonly attempt?: (<A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>) | undefined
 }
 
 /**
- * Tag markers as plain functions: see `Store.markers`, `Store.invalidateTags`.
+ * Tag markers as plain functions: `Store.markers` and `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by
+ * itself; neither runs inside `atomic`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SyncTags {
+  /** the version of a tag's marker, if it has one */
   readonly version: (tag: string) => string | undefined
-  /** `newVersion` gives the version of a marker that has to be made */
+  /** the markers of tags; `newVersion` makes the version of a missing one */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
-  /** `soft`: what a marker's version begins with stays (12 digits), the rest is of a new version; default `hard` */
+  /**
+   * gives each tag a new version; with `soft` the first 12 digits of its present version stay, and the rest comes from the
+   * new one (default `hard`)
+   */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
 }
 
 /**
- * Counters as plain functions, each called inside `atomic`: a counter is read, changed and written in one step.
+ * Counters as plain functions. Each change runs inside `atomic`, so that a counter is read, changed and written in one
+ * step.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SyncCounters {
-  /** as it was set, expired or not */
+  /** the counter as it was set, expired or not */
   readonly get: (name: string) => Counter | undefined
-  /** `now`: what has expired may be forgotten */
+  /** writes a counter; counters that have expired `now` may be removed */
   readonly set: (name: string, counter: Counter, now: number) => void
-  /** says whether there was one */
+  /** removes a counter; answers whether there was one */
   readonly remove: (name: string) => boolean
+  /** removes all counters */
   readonly clear: () => void
 }
 
 /**
- * Leases as plain functions: see `Store.acquire`, `commit`, `renew`, `release`. All but `leftMillis` are called inside
+ * Leases as plain functions: `acquire`, `commit`, `renew` and `release` of a `SyncStorage`. All but `leftMillis` run inside
  * `atomic`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SyncLeases {
-  /** how long `acquire` would have to wait; 0: it would be granted. A hint that spares `atomic`: it may be out of date */
+  /** how long `acquire` would have to wait; 0: try it. A hint that saves an `atomic`, so it may be out of date */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /** the right to load, or how long to wait for it; `newGeneration` names a generation that has to be started */
+  /** grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins */
   readonly acquire: (
     id: string,
     options: AcquireOptions,
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
-  /** whether the generation has not ended */
+  /** whether this is the id's generation, and has not ended */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
+  /** ends the generation of an id, with its lease and failures */
   readonly end: (id: string) => void
+  /** ends all generations */
   readonly endAll: () => void
+  /** see `Store.renew` */
   readonly renew: (id: string, owner: string, leaseMillis: number, now: number) => boolean
+  /** see `Store.release` */
   readonly release: (id: string, owner: string, now: number, note?: Uint8Array) => boolean
 }

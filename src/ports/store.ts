@@ -1,5 +1,5 @@
 /**
- * The port to a storage: moves entries, knows no schema. Its constructors are in `Store`.
+ * The port to a storage: the types. Its constructors are in `Store`.
  *
  * @since 0.1.0
  */
@@ -10,37 +10,47 @@ import type { Meta, Stored } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The answer to a `get`: the entry, and the versions of the tags that were asked about, in their order
- * (`undefined` for a tag without a marker).
+ * The answer to `get`: the entry, and the versions of the tags that were asked for, in their order.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Answer {
+  /** the entry, or `undefined`: a miss */
   readonly entry: Stored | undefined
+  /** the versions of the tags; `undefined` for a tag without a marker */
   readonly versions: ReadonlyArray<string | undefined>
   /** there is something under the id, and it cannot be read */
   readonly isDamaged?: boolean | undefined
 }
 
 /**
- * The marker of a tag: `version` changes with every invalidation; `seq` is the store's invalidation counter at the
- * marker's writing.
+ * What a store keeps for a tag: a version that changes with every invalidation, and the place of the last change in the
+ * order of invalidations.
  *
- * A version is 24 hexadecimal digits: a hard half and a soft one. A hard invalidation changes both, a soft one the soft
- * half alone. So an entry whose versions are all the markers' is as it was; where all hard halves still are the markers'
- * and a soft one is not, it is stale; otherwise, and where a marker is missing, it is gone.
+ * **Details**
+ *
+ * A version is 24 hexadecimal digits: 12 of a hard half and 12 of a soft half. A hard invalidation changes both halves, a
+ * soft one the soft half. An entry keeps the versions from the time its load began:
+ *
+ * - all versions equal the markers': the entry is valid
+ * - only soft halves differ: the entry is stale
+ * - a hard half differs, or a marker is missing: the entry is gone
  *
  * @category models
  * @since 0.1.0
  */
 export interface Marker {
+  /** 24 lower-case hexadecimal digits, random */
   readonly version: string
+  /** the store's invalidation counter when the marker was written */
   readonly seq: number
 }
 
 /**
- * What an invalidation does to the entries of a tag: `hard` makes them gone, `soft` stale. See `Marker`.
+ * What an invalidation does to the entries of a tag: `hard` makes them gone, `soft` makes them stale.
+ *
+ * @see {@link Marker} for how a store records it
  *
  * @category models
  * @since 0.1.0
@@ -48,32 +58,43 @@ export interface Marker {
 export type InvalidationMode = "hard" | "soft"
 
 /**
- * The answer to `markers`: one for each tag asked, created where there was none, and the store's invalidation counter
- * as it was before any was created.
+ * The answer to `markers`: one marker for each tag, created where there was none.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Markers {
+  /** the store's invalidation counter, read before any marker was created */
   readonly seq: number
+  /** the markers, in the order of the tags */
   readonly markers: ReadonlyArray<Marker>
 }
 
 /**
- * How many leaders of an id in a row have failed with a note, and the last one's note. The last failed less than a second
- * ago: later it is forgotten.
+ * How many leaders of an id in a row have failed with a note, and the last note.
+ *
+ * **Details**
+ *
+ * The store forgets them one second after the last failure.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Failures {
+  /** how many in a row */
   readonly count: number
+  /** the encoded failure of the last one */
   readonly note: Uint8Array
 }
 
 /**
- * The answer to `acquire`: an entry other than the rejected one, the right to load under a generation, or how long to
- * wait before asking again.
+ * The answer to `acquire`.
+ *
+ * **Details**
+ *
+ * - `Hit`: an entry other than the rejected one is stored
+ * - `Granted`: the caller may load; its result is stored under this generation
+ * - `Wait`: another owner holds the lease for so many milliseconds more
  *
  * @category models
  * @since 0.1.0
@@ -83,37 +104,41 @@ export type Acquired =
   | {
     readonly _tag: "Granted"
     readonly generation: string
+    /** the failed leaders before this one, if there are any */
     readonly failures?: Failures | undefined
-    /** the invalidation counter, as in `markers`: for tags that only the load will know */
+    /** the invalidation counter, as in `Markers`, for tags that are known only after the load */
     readonly seq?: number | undefined
   }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
- * What `acquire` is asked with.
+ * The arguments of `acquire` beside the id.
  *
  * @category models
  * @since 0.1.0
  */
 export interface AcquireOptions {
-  /** who asks */
+  /** a random token of the load that asks */
   readonly owner: string
-  /** how long the lease is exclusive unless it is renewed */
+  /** how long the lease lasts unless it is renewed, in milliseconds */
   readonly leaseMillis: number
-  /** `writeId` of an entry that the reader has rejected, so that it is not answered for ever */
+  /** the `writeId` of an entry that the reader rejected: `acquire` does not answer `Hit` with it */
   readonly rejectedWriteId: string | undefined
   /** what happens while another owner holds the lease */
   readonly join: Join
 }
 
 /**
- * What happens to `acquire` while another owner holds the lease.
+ * What `acquire` answers while another owner holds the lease.
  *
- * - `false`: it waits
- * - `true`: it leads beside the holder: not exclusive, still guarded by the same generation
- * - `{ afterMillis }`: it leads beside the holder if that long has passed since the last that led beside it, and records
- *   that in the same atomic step; otherwise it waits for what is left. A take-over of the lease clears the record. So of
- *   many processes that lose patience at once one leads beside the holder, and one more after each further `afterMillis`
+ * **Details**
+ *
+ * - `false`: `Wait`
+ * - `true`: `Granted`, under the holder's generation. The holder keeps the lease
+ * - `{ afterMillis }`: `Granted` like `true` if no one, or no one within the last `afterMillis` milliseconds, was granted
+ *   the id in this way since the holder took the lease; otherwise `Wait` with the time left. The store records the grant
+ *   with the lease in the same atomic step, and a take-over of the lease clears the record. So of many processes that stop
+ *   waiting at the same time one loads beside the holder, and one more after each further `afterMillis`
  *
  * @category models
  * @since 0.1.0
@@ -121,7 +146,7 @@ export interface AcquireOptions {
 export type Join = boolean | { readonly afterMillis: number }
 
 /**
- * One of many `acquire`s.
+ * One request of `acquireMany`.
  *
  * @category models
  * @since 0.1.0
@@ -131,19 +156,20 @@ export interface AcquireRequest extends AcquireOptions {
 }
 
 /**
- * One of many `commit`s.
+ * One request of `commitMany`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CommitRequest {
   readonly id: string
+  /** the generation that `acquire` granted */
   readonly generation: string
   readonly entry: Stored
 }
 
 /**
- * One of many `set`s.
+ * One request of `setMany`.
  *
  * @category models
  * @since 0.1.0
@@ -154,24 +180,28 @@ export interface SetRequest {
 }
 
 /**
- * A counter: a safe integer, and when it expires, in epoch milliseconds (`Infinity`: never).
+ * A counter of a store.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Counter {
+  /** a safe integer */
   readonly value: number
+  /** when it expires, in epoch milliseconds; `Infinity`: never */
   readonly expiresAt: number
 }
 
 /**
- * What others did to a store that reports it. Where a store cannot tell others from itself, it reports both.
+ * What other processes did to a store.
  *
- * - `Changed`: the entry of an id was written or removed, or its removal was asked for though there was none
+ * **Details**
+ *
+ * - `Changed`: the entry of an id was written, touched or removed, or its removal was asked for although there was none
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
- * - `Gap`: something was missed, and cannot be told any more: every copy has to be read again
- * - `Coherent`: from here on nothing is missed. The `changes` stream says it first of all, as soon as it listens
+ * - `Gap`: changes were lost; every copy has to be read again
+ * - `Coherent`: from here on nothing is missed. The `changes` stream begins with it, as soon as it listens
  *
  * @category models
  * @since 0.1.0
@@ -184,8 +214,11 @@ export type Change =
   | { readonly _tag: "Coherent" }
 
 /**
- * Only where it holds is an explicit `set` carried out. What has expired or is gone by a tag is absent; what is stale is
- * present.
+ * The condition of a `set`, checked in the same atomic step.
+ *
+ * **Details**
+ *
+ * An entry that has expired or is gone by a tag counts as absent, a stale entry as present.
  *
  * @category models
  * @since 0.1.0
@@ -196,43 +229,46 @@ export type SetCondition =
   | { readonly _tag: "IfUnchanged"; readonly writeId: string }
 
 /**
- * The deadlines that `touch` gives an entry, in epoch milliseconds.
+ * The new deadlines that `touch` gives an entry, in epoch milliseconds.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TouchOptions {
-  /** only where this is still the entry's */
+  /** only if the entry still has this `writeId` */
   readonly writeId?: string | undefined
+  /** from then on the entry is stale */
   readonly softExpiresAt: number
+  /** from then on the entry is never served */
   readonly expiresAt: number
 }
 
 /**
- * What a store can do that not every store can.
+ * What a store can do beyond the core.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Capabilities {
-  /** other processes may use the same storage: a load takes an exclusive lease of it first */
+  /** other processes may use the same storage: a load acquires the lease of its id first */
   readonly shared: boolean
-  /** `changes` reports what others did */
+  /** `changes` reports what other processes did */
   readonly changes: boolean
 }
 
 /**
- * What `scan` takes.
+ * The arguments of `scan`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ScanOptions {
+  /** only ids that begin with this text, taken literally */
   readonly prefix?: string | undefined
 }
 
 /**
- * An id that is stored, and what is known about its entry.
+ * A stored id with the metadata of its entry.
  *
  * @category models
  * @since 0.1.0
@@ -243,95 +279,131 @@ export interface Scanned {
 }
 
 /**
- * A storage of entries. Whatever it does wrong (fails, hangs, lies, forgets) the engine works around.
+ * A storage of entries: the port between the cache and a database, a folder or a server. It moves entries and knows no
+ * schema.
  *
- * Entries past their `expiresAt` may be answered or not: the engine looks. An entry that cannot be read is a miss.
+ * **When to use**
+ *
+ * Use to cache in a storage that no ready-made layer covers. Most adapters are made with `Store.make` or `Store.makeSync`, and
+ * need three functions.
+ *
+ * **Details**
+ *
+ * - Every operation on one id is one atomic step. The operations on many ids are that for each id, not for all together.
+ * - An entry past its `expiresAt` may be answered or not: the engine looks. An entry that cannot be read is a miss.
+ * - An operation fails with a `StoreError`. The engine works around failures, missing answers and wrong answers.
+ * - `storeLaws` of `effect-cached/testing` check an adapter, and `sharedStoreLaws` one that several processes use.
+ *
+ * **Example** (Reading a store without a cache)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Store } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const program = Effect.gen(function*() {
+ *   const store = yield* Store.Store
+ *   yield* store.increment("visits", 2)
+ *   return [yield* store.size, yield* store.counter("visits")]
+ * })
+ * await Effect.runPromise(Effect.provide(program, MemoryStore.layer)) // => [0, { value: 2, expiresAt: Infinity }]
+ * ```
  *
  * @category models
  * @since 0.1.0
  */
 export interface Store {
+  /** the name of the store, in errors and logs */
   readonly name: string
+  /** what the store can do beyond the core */
   readonly capabilities: Capabilities
+  /** the entry of an id, and the versions of tags */
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
-  /** as `get`, at once, throwing a `StoreError`; only where the store answers without waiting */
+  /** `get` as a plain function that may throw a `StoreError`; only of a store that answers without waiting */
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
+  /** the entries of many ids, in their order */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
-  /** an explicit write: ends the id's generation, so that a load that runs cannot overwrite it; `false`: condition not met */
+  /**
+   * writes an entry and ends the generation of its id, so that a running load cannot overwrite it. `false`: the condition
+   * does not hold
+   */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
-  /** `set` for each, without a condition. Where it fails, some of them may have been set */
+  /** `set` for each, without a condition. If it fails, some entries may have been written */
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
-  /** removes the entry and ends the generation; answers whether there was an entry */
+  /** removes an entry and ends the generation of its id; answers whether there was an entry */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
-  /** `remove` for each, answered in their order. Where it fails, some of them may have been removed */
+  /** `remove` for each, answered in their order. If it fails, some entries may have been removed */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
-   * Gives an entry other deadlines and nothing else: no generation ends, and others are told, whose copies have the old
-   * ones. `false`: there is no entry, it has expired or is gone by a tag, or it is of another write
+   * changes the deadlines of an entry and nothing else: no generation ends, and the change is reported, because copies
+   * have the old deadlines. `false`: the entry is missing, has expired, is gone by a tag, or is of another write
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
-  /** the right to store what a load will bring, and one more look at what is stored, in one atomic step */
+  /** asks for the right to load an id and looks once more at what is stored, in one atomic step */
   readonly acquire: (id: string, options: AcquireOptions) => Effect.Effect<Acquired, StoreError>
-  /** `acquire` for each, answered in their order; each is one atomic step, all of them together are not */
+  /** `acquire` for each, answered in their order; each is one atomic step, all together are not */
   readonly acquireMany: (
     requests: ReadonlyArray<AcquireRequest>
   ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
-  /** stores a load's result and ends the generation; `false`: the generation has ended, nothing was stored */
+  /** stores the result of a load and ends its generation; `false`: the generation has ended, nothing was stored */
   readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
   /** `commit` for each, answered in their order */
   readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
-  /** makes the lease of an owner exclusive for so long from now on; `false`: it is no longer the owner */
+  /** starts the lease of an owner again, with this length; `false`: it is not the owner */
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
   /**
-   * Ends the lease without a result; `false`: it is no longer the owner's. With a note it is a failure, which those who
-   * lead within a second are told of; without one, and by every `commit`, `set` and `remove`, failures are forgotten.
+   * ends the lease of an owner without a result; `false`: it is not the owner. With a note it records a failure, which
+   * `Granted` answers for one second. Without a note it forgets failures, as every `commit`, `set` and `remove` does
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
-  /** the tags' markers, created where there are none */
+  /** the markers of tags, created where there are none */
   readonly markers: (tags: ReadonlyArray<string>) => Effect.Effect<Markers, StoreError>
-  /** a new marker for each tag, or with `soft` a new soft half of each (default `hard`) */
+  /** gives each tag a new version, or with `soft` a new soft half; default `hard` */
   readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: InvalidationMode) => Effect.Effect<void, StoreError>
-  /** ids with their metadata, in no particular order */
+  /** the stored ids with their metadata, in any order */
   readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
-  /** how many entries */
+  /** the number of entries */
   readonly size: Effect.Effect<number, StoreError>
-  /** removes all entries and counters, and ends all generations */
+  /** removes all entries and all counters, and ends all generations */
   readonly clear: Effect.Effect<void, StoreError>
   /**
-   * Adds to a counter that starts at 0, and answers the sum; `expiresAt` counts where the counter is created. A sum that
-   * is no safe integer fails with reason `OutOfRange` and changes nothing. To add 0 reads: it creates nothing.
+   * adds to a counter, which starts at 0, and answers the sum. `expiresAt` counts only when the counter is created. A sum
+   * that is no safe integer fails with reason `OutOfRange` and changes nothing. Adding 0 reads, and creates nothing
    */
   readonly increment: (
     name: string,
     by: number,
     options?: { readonly expiresAt?: number | undefined }
   ) => Effect.Effect<number, StoreError>
-  /** a counter as it is; `undefined`: there is none, or it has expired */
+  /** reads a counter; `undefined`: there is none, or it has expired */
   readonly counter: (name: string) => Effect.Effect<Counter | undefined, StoreError>
-  /** gives a counter another end, in epoch milliseconds; `false`: there is none */
+  /** gives a counter another expiry, in epoch milliseconds; `false`: there is none */
   readonly touchCounter: (name: string, expiresAt: number) => Effect.Effect<boolean, StoreError>
   /** removes a counter; `false`: there was none */
   readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
   /**
-   * What others do from now on: endless where `capabilities.changes`, empty where not. It begins with `Coherent`, as soon
-   * as it listens. Where it cannot listen any more it fails (or ends): whoever runs it again has missed what was between.
+   * what other processes do from now on: without end if `capabilities.changes`, empty otherwise. It begins with `Coherent`
+   * as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs again are lost.
    *
-   * The engine runs it where there is no `changesUnsafe`: until `Coherent`, and after a failure, memory is believed for
-   * `maxStaleness` at most.
+   * The engine follows it if there is no `changesUnsafe`. Until `Coherent`, and after the stream has ended, the process is
+   * untracked: memory is trusted for `maxStaleness` at most
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
-   * What others did since the last call (the first: since the store was made), at once and in order; cheap where that
-   * was nothing. Throws a `StoreError` where it cannot tell now: nothing is lost, a later call tells.
+   * what other processes did since the last call (the first call: since the store was made), in order, and without the
+   * changes of this store. Throws a `StoreError` if it cannot tell now; a later call reports what is missing. It has to be
+   * cheap where nothing happened.
    *
-   * Where it is given, the engine asks it every 50 ms while it is in use, and before it serves a copy after a pause. It
-   * has one reader; `changes` does not take anything away from it.
+   * The engine asks it every 50 ms while the cache is used, and before it serves a copy after a pause. It has one reader,
+   * and takes nothing away from `changes`
    */
   readonly changesUnsafe: (() => ReadonlyArray<Change>) | undefined
 }
 
 /**
- * What every store has to do itself. The rest is derived where it is not given: see `Store.complete`.
+ * The operations that every store implements, with the others optional.
+ *
+ * @see {@link Store} for all operations; `Store.complete` derives those that are missing
  *
  * @category models
  * @since 0.1.0
@@ -356,7 +428,7 @@ export type CoreOperation =
   | "invalidateTags"
 
 /**
- * The store of a cache: `CacheLayer.layer` needs one.
+ * The service of a store: `CacheLayer.layer` and `CacheLayer.layerWith` need one.
  *
  * @category services
  * @since 0.1.0

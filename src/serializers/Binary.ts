@@ -1,6 +1,6 @@
 /**
- * Compact bytes that follow the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster where values are
- * large. Not for reading by people.
+ * Compact bytes that follow the schema (`effect/encoding/SchemaBinary`): smaller than JSON, and faster for large
+ * values. Not for reading by people.
  *
  * @since 0.1.0
  */
@@ -25,13 +25,19 @@ const frame = 0
 const text = 1
 
 /**
- * The binary serializer. Where a key has no schema it writes what `Structured` writes.
+ * The binary serializer. For a key without a schema it writes what `Structured` writes.
  *
- * The bytes are only good for the schema that wrote them, which a key class takes care of: another schema is another id.
- * Written as JSON are values with half a surrogate pair or U+FFFD in a text, which the binary format cannot tell apart, and
- * those of schemas with `Schema.Unknown`, `Any` or `ObjectKeyword` in them.
+ * **Details**
  *
- * It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ * - Two kinds of values are written as JSON: texts with half a surrogate pair or U+FFFD, which the binary format cannot
+ *   tell apart, and values of schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`.
+ * - It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ *
+ * **Gotchas**
+ *
+ * Only the schema that wrote the bytes can read them. A key class takes care of that: another schema makes another id.
+ *
+ * **Example** (Encoding a struct)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -84,10 +90,10 @@ const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   }
 }
 
-/** What may hold anything: the binary format would change what is no JSON without a word. */
+/** A schema that accepts anything: the binary format would silently change values that are not JSON. */
 const isOpen = ({ _tag }: SchemaAST.AST): boolean => _tag === "Unknown" || _tag === "Any" || _tag === "ObjectKeyword"
 
-/** A copy: what `SchemaBinary` answers is a view into a buffer that it shares. */
+/** A copy, because `SchemaBinary` answers a view into a shared buffer. */
 const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {
   const copy = new Uint8Array(bytes.length + 1)
   copy[0] = kind

@@ -1,5 +1,5 @@
 /**
- * JSON for people who look at it: see `effect-cached/serializers/Json`, with a line for each property.
+ * JSON for people who look at it: `effect-cached/serializers/Json`, with a line for each property.
  *
  * @since 0.1.0
  */
@@ -27,8 +27,10 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
 })
 
 /**
- * The JSON serializer with indentation: what `CacheLayer.files` writes. It reads what `Json` wrote, and `Json` reads what
- * it wrote.
+ * The JSON serializer with indentation: the default of `CacheLayer.files`. It reads what `Json` wrote, and `Json` reads
+ * what it wrote.
+ *
+ * **Example** (Writing lines)
  *
  * ```ts
  * import { Effect } from "effect"

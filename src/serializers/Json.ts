@@ -1,5 +1,5 @@
 /**
- * JSON through the codec that a schema has (`Schema.toCodecJson`): readable by people and by other programs.
+ * JSON through the codec of a schema (`Schema.toCodecJson`): readable by people and other programs.
  *
  * @since 0.1.0
  */
@@ -8,10 +8,18 @@ import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
 /**
- * The JSON serializer. A key without a schema must hold JSON values; anything else is a `SerializerError`.
+ * The JSON serializer.
  *
- * It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`. JSON has no -0: it comes
- * back as 0.
+ * **Details**
+ *
+ * - For a key without a schema the value must be JSON; anything else is a `SerializerError`.
+ * - It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
+ *
+ * **Gotchas**
+ *
+ * JSON has no -0: with a schema it comes back as 0.
+ *
+ * **Example** (Encoding a plain value)
  *
  * ```ts
  * import { Effect } from "effect"

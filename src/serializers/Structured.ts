@@ -1,5 +1,5 @@
 /**
- * Any structured value as MessagePack: what comes back equals what went in, or there is an error.
+ * Any structured value as MessagePack: a decoded value equals the encoded one, or there is an error.
  *
  * @since 0.1.0
  */
@@ -8,13 +8,22 @@ import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
 /**
- * The structured serializer: plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays,
- * `undefined`, `NaN`, `-0`, `Infinity`, strings with lone surrogates, nested in each other. What it cannot give back as
- * it was (functions, symbols, circles, instances of classes, `Redacted`) is a `SerializerError` that names its place.
+ * The structured serializer, the default for keys without a schema.
+ *
+ * **Details**
+ *
+ * - It encodes plain objects and arrays, `Date`, `Map`, `Set`, `BigInt`, `RegExp`, typed arrays, `undefined`, `NaN`,
+ *   `-0`, `Infinity` and strings with lone surrogates, nested in each other.
+ * - A value that it cannot restore (functions, symbols, circles, instances of classes, `Redacted`) is a
+ *   `SerializerError` that names the place.
+ * - With a schema, values go through the schema's JSON form, as with `Json`, and are checked when they are read.
+ *   Instances of classes are fine then.
+ *
+ * **Gotchas**
+ *
  * Two references to one object come back as two equal objects.
  *
- * Where a key has a schema, its values go through the schema's own JSON form, as with `Json`, and are checked when they
- * are read: instances of classes are fine then.
+ * **Example** (Encoding a map)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -1,9 +1,10 @@
 /**
- * A store in a folder, one file an entry, in the serializer's own format: for results that people look at. Beside each
- * file stands another with its metadata. Entries, tag invalidations and counters survive a restart.
+ * A store in a folder with one file for each entry, in the serializer's own format, for results that people look at.
+ * Beside each file stands another with its metadata. Entries, tag invalidations and counters survive a restart.
  *
- * Reads and writes are synchronous: a file is read faster than it is decoded, a read needs no fiber, and nothing can come
- * between two steps. So the folder belongs on a disk that answers; a network drive that stalls stops the process.
+ * Reads and writes are synchronous: reading a small file takes less time than decoding it, a read needs no fiber, and
+ * nothing can happen between two steps. So the folder belongs on a disk that answers; a network drive that stalls stops
+ * the process.
  *
  * @since 0.1.0
  */
@@ -27,31 +28,53 @@ import * as Room from "./internal/filesRoom.ts"
 import * as Tags from "./internal/filesTags.ts"
 
 /**
- * Where the files are, and how much room they may take.
+ * The folder, and how much room its files may take.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** made if it does not exist; it should hold nothing else */
+  /** the folder; made if it does not exist. It should hold nothing else */
   readonly directory: string
   /**
-   * how large all payloads together may become (default 1 GiB; the metadata, some 600 bytes an entry, comes on top); where
-   * there is no room, what was used longest ago goes first
+   * how large all payloads together may become; the metadata, some 600 bytes an entry, comes on top. If there is no room,
+   * the entry that was used longest ago goes first
+   *
+   * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
 }
 
 /**
- * Opens the store in a folder. The files have the extension of the `Serializer` in the context.
+ * Opens the store in a folder. Its files have the extension of the `Serializer` in the context.
  *
- * Fails with a `StoreError` where the folder cannot be written (reason `Denied`, `Full` or `Unavailable`), and throws a
- * `CacheConfigError` for options that make no sense. A file that is damaged, edited or not of this library is a miss; no
- * file that is not of this library is ever changed or removed.
+ * **Details**
  *
- * Several processes may use one folder: each finds entries and tag invalidations of the others, and never half a file.
- * Leases, conditional sets, touches, soft invalidations and increments are atomic inside one process only: where that
- * matters use `effect-cached/stores/SqliteStore`.
+ * - Fails with a `StoreError` if the folder cannot be written (reason `Denied`, `Full` or `Unavailable`). Throws a
+ *   `CacheConfigError` for options that make no sense.
+ * - A file that is damaged, edited or of another program is a miss. Files of other programs are never changed or
+ *   removed.
+ *
+ * **Gotchas**
+ *
+ * Several processes may use one folder: each finds the entries and tag invalidations of the others, and never half a
+ * file. But leases, conditional sets, touches, soft invalidations and increments are atomic inside one process only.
+ * Where that matters, use `effect-cached/stores/SqliteStore`.
+ *
+ * **Example** (Opening a folder)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as FilesStore from "effect-cached/stores/FilesStore"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
+ *
+ * const program = Effect.flatMap(FilesStore.make({ directory }), (store) => store.increment("visits", 1))
+ * await Effect.runPromise(program) // => 1
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -70,7 +93,9 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
 }
 
 /**
- * The layer of the store in a folder: see `make`.
+ * The layer of the store in a folder.
+ *
+ * **Example** (Caching in files)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -86,6 +111,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
+ *
+ * @see {@link make} for what the store promises
  *
  * @category layers
  * @since 0.1.0
@@ -159,7 +186,7 @@ const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
   })
 }
 
-/** Once more after a full disk has been given room. */
+/** Runs once more after making room on a full disk. */
 const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
   try {
     return run()
@@ -184,11 +211,11 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }:
 
   const get = (id: string): Stored | typeof Store.Damaged | undefined => {
     const stem = Name.stemOf(id)
-    // Another process may be writing this very entry: what it has done in between shows at the second look.
+    // Another process may be writing this entry: the second look finds its write.
     for (let look = 0, seen = ""; look < 2; look++) {
       const text = readText(stem)
       const metadata = parse(stem, text)
-      // metadata come in one piece: what cannot be read has been changed by somebody
+      // a metadata file is replaced in one step: one that cannot be read was changed by somebody
       if (text !== undefined && metadata === undefined) return Store.Damaged
       if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
       const payload = folder.read(metadata.file)
@@ -201,8 +228,8 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }:
     return undefined
   }
 
-  // Between the two renames the pair is one of two writes, which is a miss: never the payload of another entry, and never
-  // a payload without metadata, of which nobody would know that it is ours.
+  // Between the two renames the pair belongs to two writes, which is a miss. It is never the payload of another entry, and
+  // never a payload without metadata, which nobody could recognize as ours.
   const set = (id: string, entry: Stored, now: number) => {
     const size = entry.payload.length
     if (size > maxSize) throw new StoreError({ store: name, operation: "set", reason: "TooLarge" })
@@ -242,12 +269,12 @@ const metadataStems = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
     return parsed?.isMetadata === true ? [parsed.stem] : []
   })
 
-/** So many writes between two looks at what has expired. */
+/** How many writes there are between two looks for expired entries. */
 const tidyEvery = 64
 
 const isCounter = (file: string): boolean => file.startsWith(`${Counters.subfolder}/`)
 
-/** Every so many writes a part of the folder is looked through; when all has been seen, it begins again. */
+/** Every `tidyEvery` writes removes the expired entries of one part of the folder; after the last part it starts again. */
 const tidying = (folder: Folder.Folder) => {
   let writes = 0
   let rest: Array<string> = []
@@ -276,7 +303,7 @@ const tidying = (folder: Folder.Folder) => {
         else tidyEntry(file, now)
       }
     } catch {
-      // What was asked has been done; the next look tidies this up.
+      // The write has succeeded; the next look removes this.
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A store of bytes in this process: the reference that every other store is measured by, and a stand-in for them in
- * tests. It keeps what it is given until it is removed; a cache in memory alone is `CacheLayer.memory`.
+ * A store of bytes in this process: the reference for other stores, and their stand-in in tests. It keeps an entry
+ * until it is removed; a cache in memory alone is `CacheLayer.memory`.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,9 @@ const copyMeta = (meta: Meta): Meta => ({ ...meta, tags: meta.tags.map((tag) => 
 const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: entry.payload.slice() })
 
 /**
- * An empty store of its own.
+ * Makes an empty store.
+ *
+ * **Example** (Counting entries)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -30,7 +32,7 @@ export const make = () => {
   const entries = new Map<string, Stored>()
   return Store.makeSync({
     name: "memory",
-    // Copies both ways: neither who wrote an entry nor who read it can change what is stored.
+    // Copies both ways: neither the writer nor a reader of an entry can change the stored one.
     get(id) {
       const entry = entries.get(id)
       return entry === undefined ? undefined : copy(entry)
@@ -50,6 +52,8 @@ export const make = () => {
 
 /**
  * A layer with an empty store of its own.
+ *
+ * **Example** (Caching over a store in memory)
  *
  * ```ts
  * import { Effect, Layer } from "effect"

@@ -1,8 +1,8 @@
 /**
- * A store in a directory of the local disk, embedded (SQLite, as Node brings it): entries, tag invalidations and
- * counters survive a restart. Not for network file systems.
+ * A store in a directory of the local disk: an embedded database (SQLite, as Node has it). Entries, tag invalidations
+ * and counters survive a restart. Not for network file systems.
  *
- * All processes of one machine may use one directory: one of them loads what the others wait for, and each is told what
+ * All processes of one machine may use one directory: one of them loads what the others wait for, and each reads what
  * the others changed.
  *
  * @since 0.1.0
@@ -24,34 +24,58 @@ import { reasonOf } from "./internal/sqliteFault.ts"
 import { atomically } from "./internal/sqliteFile.ts"
 
 /**
- * Where the database is, how much room it may take, and how long it may take to answer.
+ * The directory, how large the database may become, and how long an operation may wait for another process.
  *
- * @category models
+ * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** made if it does not exist; several processes of one machine may use it at once */
+  /** the directory; made if it does not exist. Several processes of one machine may use it at once */
   readonly directory: string
   /**
-   * how large the database may become (default 1 GiB); where there is no room, what has expired goes first, then what
-   * was used least recently, as far as this process knows: what was written longest ago, but what this process has read
-   * since then is spared once (it remembers the reads of some 10 000 entries)
+   * how large the database may become. If there is no room, expired entries go first, then the least recently used ones as
+   * far as this process knows: those written longest ago, but an entry that this process has read since is spared once (it
+   * remembers reads of some 10,000 entries)
+   *
+   * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
-  /** how long to try again while another process writes (default 500 ms) */
+  /**
+   * how long to try again while another process writes
+   *
+   * @default 500 ms
+   */
   readonly storeTimeout?: Duration.Input | undefined
 }
 
 /**
- * Opens the store in a directory, until the scope is closed.
+ * Opens the store in a directory, until the scope closes.
  *
- * Fails with a `StoreError` where the directory cannot be written (reason `Denied`, or `Unavailable`), and throws a
- * `CacheConfigError` for options that make no sense. A database that is damaged, or not ours, is left where it is and an
- * empty one is started beside it, also while the program runs: all who use the directory follow. A directory that is
- * deleted is made again. Another release of this library whose files differ has files of its own beside these.
+ * **Details**
  *
- * A lease that never ends dies after an hour, or ten times its length; of what changed the last 10 000 are kept (fewer
- * where `maxSize` is below 40 MB), and who has fallen behind is told that there is a gap.
+ * - Fails with a `StoreError` if the directory cannot be written (reason `Denied` or `Unavailable`). Throws a
+ *   `CacheConfigError` for options that make no sense.
+ * - A database that is damaged, or of another program, is left as it is, and an empty one is started beside it, also
+ *   while programs run: all processes of the directory move to it. A deleted directory is made again. A release with
+ *   another format has files of its own.
+ * - A lease that is neither renewed nor released is removed after an hour, or ten times its length.
+ * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process that has fallen behind further gets
+ *   `Gap`.
+ *
+ * **Example** (Opening a directory)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as SqliteStore from "effect-cached/stores/SqliteStore"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
+ *
+ * const program = Effect.flatMap(SqliteStore.make({ directory }), (store) => store.increment("visits", 1))
+ * await Effect.runPromise(Effect.scoped(program)) // => 1
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -69,7 +93,9 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
 }
 
 /**
- * The layer of the store in a directory: see `make`.
+ * The layer of the store in a directory.
+ *
+ * **Example** (Caching in a database)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -85,6 +111,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
+ *
+ * @see {@link make} for what the store promises
  *
  * @category layers
  * @since 0.1.0
@@ -135,7 +163,7 @@ const valid = <A>(name: string, expected: string, parsed: Option.Option<A>): A =
 
 const name = "sqlite"
 
-/** Tries, and while another process is writing tries again. Every operation can be run twice. */
+/** Tries, and tries again while another process writes. Every operation can be run twice. */
 const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.Effect<A, StoreError> => {
   const once = Effect.suspend(() => {
     try {
@@ -194,7 +222,7 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
   })
 }
 
-/** The pause between two steps of giving room back: others are to have most of the time. */
+/** The pause between two steps of giving room back, so that others have most of the time. */
 const givingBackEvery = "100 millis"
 
 /** Gives room back in small steps, after a write has made the database sparse and until it no longer is. */

@@ -1,6 +1,6 @@
 /**
- * A store that goes wrong: it fails, is slow, loses what it was given, answers late or not at all. The dice are seeded,
- * and the time is Effect's `Clock`: the same seed is the same trouble.
+ * A store that goes wrong: it fails, is slow, loses writes, answers late or not at all. Its dice are seeded and its
+ * time is Effect's `Clock`: the same seed gives the same faults.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
 
 /**
- * What goes wrong; nothing by default. Rates are shares of the operations, 0 to 1.
+ * The faults of a store; none by default. Rates are shares of the operations, 0 to 1.
  *
  * @category options
  * @since 0.1.0
@@ -44,12 +44,12 @@ export interface Faults {
    */
   readonly lateRate?: number | undefined
   /**
-   * how much later; past the store's budget
+   * how much later; more than the store budget
    *
    * @default 1 second
    */
   readonly late?: Duration.Input | undefined
-  /** how long an operation takes to reach the store; of two, `[least, most]`, it is drawn */
+  /** how long an operation takes to reach the store; `[least, most]` draws it */
   readonly delay?: Duration.Input | readonly [least: Duration.Input, most: Duration.Input] | undefined
   /**
    * operations do not reach the store, and answers do not come back
@@ -66,12 +66,12 @@ export interface Faults {
  * @since 0.1.0
  */
 export interface Options extends Faults {
-  /** the same seed is the same trouble; a whole number */
+  /** the same seed gives the same faults; a whole number */
   readonly seed: number
 }
 
 /**
- * How often what went wrong, since the store was made.
+ * How often each fault happened, since the store was made.
  *
  * @category models
  * @since 0.1.0
@@ -82,35 +82,40 @@ export interface Counts {
   readonly failed: number
   readonly dropped: number
   readonly late: number
-  /** never to be answered */
+  /** operations that are never answered */
   readonly unanswered: number
 }
 
 /**
- * A store and what goes wrong with it, which a test changes while it runs.
+ * A store that goes wrong, and the handles by which a test changes its faults.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ChaosStore {
   readonly store: Store
-  /** changes what goes wrong; what is not named stays as it is */
+  /** changes the named faults; the others stay as they are */
   readonly set: (faults: Faults) => Effect.Effect<void>
-  /** from now on nothing is answered: as `set({ silent: true })` */
+  /** ends all answers: `set({ silent: true })` */
   readonly silence: Effect.Effect<void>
-  /** from now on nothing goes wrong; what was lost stays lost */
+  /** ends all faults; what was lost stays lost */
   readonly heal: Effect.Effect<void>
+  /** how often each fault happened */
   readonly counts: Effect.Effect<Counts>
 }
 
 /**
- * Wraps a store.
+ * Wraps a store in faults.
  *
- * An operation that has been asked is on its way: it gets to the store also if its caller has given up. Explicit writes
- * of one id (`set`, `remove`, `touch`, `clear`) get there in the order they were asked; everything else may overtake, a
- * `commit` too. Nothing is answered at once: the store is not `synchronous`.
+ * **Details**
  *
- * Throws a `CacheConfigError` for a rate that is none, or an option that it does not know.
+ * - An operation is on its way as soon as it is asked: it reaches the store even if its caller has given up.
+ * - Explicit writes of one id (`set`, `remove`, `touch`, and `clear` of all) reach the store in the order in which they
+ *   were asked. Everything else may overtake, a `commit` too.
+ * - No operation is answered synchronously: the store has no `getUnsafe`.
+ * - Throws a `CacheConfigError` for a rate outside 0 to 1, or an option that it does not know.
+ *
+ * **Example** (Failing, then healing)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -192,12 +197,12 @@ const check = (faults: Faults): Checked => {
 }
 
 const range = (delay: NonNullable<Faults["delay"]>): readonly [number, number] => {
-  // A pair of numbers is a `Duration.Input` too, of seconds and nanoseconds: here it is a range.
+  // A pair of numbers is also a `Duration.Input` (seconds and nanoseconds); here it is a range.
   const [least, most] = Array.isArray(delay) ? delay : [delay, delay]
   return [toMillis(least, "delay"), toMillis(most, "delay")]
 }
 
-/** What will become of an operation; the same number of dice whatever the faults are. */
+/** Draws the fate of an operation, with the same number of draws whatever the faults are. */
 const draw = ({ dice, faults }: Self) => {
   const [fails, drops, late, slow] = [0, 0, 0, 0].map(() => dice.nextDoubleUnsafe()) as [number, number, number, number]
   const [least, most] = faults.delay ?? [0, 0]
@@ -212,9 +217,9 @@ const draw = ({ dice, faults }: Self) => {
 interface Asked<A> {
   readonly operation: string
   readonly apply: Effect.Effect<A, StoreError>
-  /** of a write: what it answers when it is lost */
+  /** the answer of a write that is lost */
   readonly lost?: { readonly answer: A } | undefined
-  /** of an explicit write: its place among the others */
+  /** the turn of an explicit write among the others */
   readonly turn?: (() => Turn) | undefined
 }
 
@@ -233,7 +238,7 @@ const ask = <A>(self: Self, asked: Asked<A>): Effect.Effect<A, StoreError> =>
       if (exit === undefined || self.faults.silent) self.counts.unanswered++
       else Deferred.doneUnsafe(answer, exit)
     })
-    // It is on its way: no interruption calls it back.
+    // Detached: an operation on its way reaches the store even if its caller is interrupted.
     return Effect.andThen(Effect.forkDetach(carryOut), Deferred.await(answer))
   })
 
@@ -267,7 +272,7 @@ interface Order {
   readonly all: () => Turn
 }
 
-/** Who is last in line for an id, or for all, is whom the next one waits for. */
+/** Each explicit write waits for the one before it, of the same id or of all ids. */
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined

@@ -1,5 +1,5 @@
 /**
- * A cache that remembers what it was asked and how it answered, so that a test can say: the second call was a hit.
+ * A cache that records what it is asked and how it answers, so that a test can say: the second call was a hit.
  *
  * @since 0.1.0
  */
@@ -18,11 +18,13 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
 /**
  * How a read was answered.
  *
+ * **Details**
+ *
  * - `hit`: with what was stored, in memory or in the store
  * - `load`: by a load that it started
- * - `joined`: by a load that another had started
+ * - `joined`: by a load that another read had started
  * - `stale`: with what was stored, because the load failed or took too long
- * - `miss`: with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like: they load nothing)
+ * - `miss`: with nothing (`Cached.getOption`, `getMany`, `has`, `expiresIn` and the like, which load nothing)
  *
  * @category models
  * @since 0.1.0
@@ -30,16 +32,19 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
 export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
- * Something that a cache was asked, by id (`CacheKey.id`), or did by itself. It stands where it was answered; what was
- * interrupted does not appear. A read of many keys is one read of each, in their order. A `set` or `touch` that found
- * its condition unmet, or nothing there, does not appear either.
+ * Something that a cache was asked, by id (`CacheKey.id`), or did by itself.
+ *
+ * **Details**
+ *
+ * Records are in the order of the answers. A read of many keys is one read of each, in their order. Not recorded: what
+ * was interrupted, a `set` whose condition did not hold, a `touch` that found nothing.
  *
  * @category models
  * @since 0.1.0
  */
 export type Recorded =
   | { readonly _tag: "Read"; readonly id: string; readonly outcome: Outcome }
-  /** a load in the background was asked for */
+  /** a refresh in the background was asked for */
   | { readonly _tag: "Refresh"; readonly id: string }
   | { readonly _tag: "Set"; readonly id: string }
   | { readonly _tag: "Touch"; readonly id: string }
@@ -49,7 +54,7 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
- * What was recorded.
+ * The records of a cache.
  *
  * @category models
  * @since 0.1.0
@@ -59,12 +64,28 @@ export interface Shape {
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
   /** how the reads of one key were answered, in order */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
-  /** forgets what was recorded so far */
+  /** forgets all records so far */
   readonly forget: Effect.Effect<void>
 }
 
 /**
- * What the cache of a test was asked.
+ * The records of the cache of a test.
+ *
+ * **Example** (Reading the log)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { RecordingCache } from "effect-cached/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   const { log } = yield* RecordingCache.RecordingCache
+ *   return yield* log
+ * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
+ *
+ * await Effect.runPromise(test) // => [{ _tag: "Set", id: "answer" }]
+ * ```
  *
  * @category services
  * @since 0.1.0
@@ -72,7 +93,9 @@ export interface Shape {
 export class RecordingCache extends Context.Service<RecordingCache, Shape>()("effect-cached/testing/RecordingCache") {}
 
 /**
- * Records what any cache layer is asked: provide it instead of that one.
+ * Wraps a cache layer so that it records: provide it in place of that one.
+ *
+ * **Example** (Asserting on a hit)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -107,7 +130,7 @@ export const layer = <E, R>(
             if (event._tag === "Refresh") self.log.push({ _tag: "Refresh", id: event.id })
           })
         ),
-        (deafen) => Effect.sync(deafen)
+        (unsubscribe) => Effect.sync(unsubscribe)
       )
       return Context.make(Caching.Caching, recording(self)).pipe(Context.add(RecordingCache, handle(self)))
     })),
@@ -143,7 +166,7 @@ const recording = (self: Self): Cache => {
     outcome: entry === undefined ? "miss" : "hit"
   })
   return {
-    // what concerns the cache as a whole is not recorded
+    // operations on the cache as a whole are not recorded
     ...inner,
     read: (_, request) => read(self, [request.key], (fiber) => inner.read(fiber, request)),
     readMany: (_, many) => read(self, many.keys, (fiber) => inner.readMany(fiber, many)),
@@ -163,7 +186,7 @@ const recording = (self: Self): Cache => {
   }
 }
 
-/** Lets the cache tell how it answers: of what it tells of a load that runs meanwhile only these keys count. */
+/** Reads with a detector, which also gets the reads of a load that runs meanwhile: only these keys count. */
 const read = <A, E, R>(
   self: Self,
   keys: ReadonlyArray<CacheKey.Any | string>,
@@ -178,7 +201,7 @@ const read = <A, E, R>(
         detector.found = undefined
         if (Exit.hasInterrupts(exit)) return
         for (const id of new Set(keys.map((key) => CacheKey.id(key)))) {
-          // what is not told has gone past the cache, or has taken too long
+          // a read without a report has bypassed the cache, or has reached its timeout
           const source = found.findLast(({ key }) => key === id)?.source ?? "load"
           self.log.push({ _tag: "Read", id, outcome: outcomes[source] })
         }

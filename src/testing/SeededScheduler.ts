@@ -1,6 +1,6 @@
 /**
- * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and dice: the same seed is the
- * same run, another seed another interleaving.
+ * A scheduler that runs effects in an order drawn from a seed, with its own virtual clock and dice: the same seed gives
+ * the same run, another seed another interleaving.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ import * as Defaults from "../internal/defaults.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** the same seed is the same schedule; a whole number */
+  /** the same seed gives the same schedule; a whole number */
   readonly seed: number
   /**
    * how likely a fiber is made to yield before each of its steps, 0 to 1
@@ -30,7 +30,7 @@ export interface Options {
    */
   readonly yieldChance?: number | undefined
   /**
-   * after so many tasks a run is given up: it has no end
+   * after how many tasks a run is given up as endless
    *
    * @default 1,000,000
    */
@@ -38,14 +38,14 @@ export interface Options {
 }
 
 /**
- * One schedule: what is ready runs in drawn order, and when nothing is, time jumps to the next deadline and all that is
+ * A schedule: ready tasks run in drawn order, and when none is ready, time jumps to the next deadline and all that is
  * due races. Priorities are kept.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SeededScheduler {
-  /** scheduler, clock, dice and fiber count, for what is to run under this schedule */
+  /** scheduler, clock, dice and fiber count, for effects that run under this schedule */
   readonly context: Context.Context<never>
   /** epoch milliseconds on the virtual clock, which starts at 0 */
   readonly now: () => number
@@ -53,14 +53,16 @@ export interface SeededScheduler {
   readonly fibers: () => number
   /** sleeps and timers that are not due */
   readonly timers: () => number
-  /** runs something at a later time, outside of any fiber; answers how to call it off */
+  /** runs a callback after some milliseconds, outside of any fiber; answers a function that cancels it */
   readonly after: (millis: number, run: () => void) => () => void
-  /** runs until nothing is left to run and no deadline to wait for; `false` if it was given up */
+  /** runs until no task and no deadline is left; `false` if it was given up */
   readonly settle: () => boolean
 }
 
 /**
  * Dice from a seed (Mulberry32): good enough to draw schedules and programs, not for secrets.
+ *
+ * **Example** (Repeating a draw)
  *
  * ```ts
  * import { SeededScheduler } from "effect-cached/testing"
@@ -98,6 +100,25 @@ interface Ready {
 
 /**
  * Makes a schedule.
+ *
+ * **When to use**
+ *
+ * Use to drive several effects, or callbacks, under one schedule. For one effect there is `run`.
+ *
+ * **Example** (Running to the end)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SeededScheduler } from "effect-cached/testing"
+ *
+ * const schedule = SeededScheduler.make({ seed: 1 })
+ * const fiber = Effect.runForkWith(schedule.context)(Effect.sleep("1 hour"))
+ * schedule.settle() // => true
+ * schedule.now() // => 3_600_000
+ * fiber.pollUnsafe()?._tag // => "Success"
+ * ```
+ *
+ * @see {@link run} for one effect
  *
  * @category constructors
  * @since 0.1.0
@@ -145,7 +166,7 @@ export const make = (options: Options): SeededScheduler => {
       if (timer.at > now) continue
       ready.push({
         priority: 0,
-        // called off while it raced with others that are due
+        // it may have been cancelled by another timer that was due too
         run: () => {
           if (timers.delete(timer)) timer.run()
         }
@@ -214,23 +235,29 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
 }
 
 /**
- * What came of a run.
+ * The result of a run.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Outcome<out A, out E> {
-  /** `undefined`: it never ended; it waits for something that nobody does, or runs for ever */
+  /** `undefined`: the effect never ended. It waits for something that never happens, or runs for ever */
   readonly exit: Exit.Exit<A, E> | undefined
-  /** fibers that were left */
+  /** fibers that were still running */
   readonly fibers: number
-  /** milliseconds it took on the virtual clock */
+  /** how many milliseconds passed on the virtual clock */
   readonly millis: number
 }
 
 /**
- * Runs an effect to its end under one schedule, at once: no promise, no waiting. What it does may wait for fibers and
- * the clock only, not for the outer world.
+ * Runs an effect to its end under one schedule, synchronously.
+ *
+ * **Gotchas**
+ *
+ * The effect may wait for fibers and the clock only. A run that waits for the outer world (files, sockets) ends without
+ * an `exit`.
+ *
+ * **Example** (Finding both orders of a race)
  *
  * ```ts
  * import { Effect } from "effect"

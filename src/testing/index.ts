@@ -1,7 +1,6 @@
 /**
- * For those who test a program that caches, and for those who write an adapter of their own: a cache that records, a
- * store that goes wrong, a scheduler with a seed, and the laws that every adapter of this library keeps, as values that
- * any test framework can run.
+ * Tools for tests of programs that cache, and of adapters: a cache that records, a store that goes wrong, a scheduler
+ * with a seed, and the laws of stores, serializers and locks as values that any test framework can run.
  *
  * @since 0.1.0
  */

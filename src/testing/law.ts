@@ -7,7 +7,9 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
 /**
- * A promise and its check: `run` succeeds where it is kept, and fails with what was expected where it is not.
+ * A promise and its check: `run` succeeds if the promise is kept, and otherwise fails with what was expected.
+ *
+ * **Example** (Running one law)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -27,7 +29,18 @@ export interface Law {
 }
 
 /**
- * A law does not hold.
+ * A law does not hold: `message` says what was expected, `expected` and `actual` are the values.
+ *
+ * **Example** (Reading why a law broke)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { same } from "effect-cached/testing"
+ *
+ * const error = Effect.runSync(Effect.flip(same(1, 2, "the count")))
+ * error._tag // => "LawBroken"
+ * error.expected // => 2
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -39,19 +52,42 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 }> {}
 
 /**
- * Fails unless the two are the same in every way a program can see: `-0` is not `0`, `NaN` is `NaN`, a hole is not
- * `undefined`, and classes count.
+ * Fails with `LawBroken` unless two values are the same in every way that a program can see.
  *
- * @category constructors
+ * **Details**
+ *
+ * `-0` is not `0`, `NaN` is `NaN`, a hole is not `undefined`, and classes count.
+ *
+ * **Example** (Comparing in a law)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { same } from "effect-cached/testing"
+ *
+ * Effect.runSync(same(new Map([["a", 1]]), new Map([["a", 1]]), "the map"))
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const same = (actual: unknown, expected: unknown, message: string): Effect.Effect<void, LawBroken> =>
   isSame(actual, expected) ? Effect.void : Effect.fail(new LawBroken({ message, actual, expected }))
 
 /**
- * Whether two values are the same: see `same`.
+ * Whether two values are the same in every way that a program can see.
  *
- * @category constructors
+ * **Example** (Telling -0 from 0)
+ *
+ * ```ts
+ * import { isSame } from "effect-cached/testing"
+ *
+ * isSame([-0], [0]) // => false
+ * isSame([NaN], [NaN]) // => true
+ * ```
+ *
+ * @see {@link same} for a check that fails
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const isSame = (a: unknown, b: unknown): boolean => {

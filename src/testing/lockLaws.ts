@@ -15,11 +15,29 @@ import { oddTexts } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a lock, each run on two fresh ones that `make` opens over one place, as two processes would; for a lock of
- * one process they are the same. They sleep for up to some seconds of Effect's `Clock` and expect an answer of the lock
- * within one.
+ * The laws of a lock.
  *
- * @category laws
+ * **Details**
+ *
+ * - `make` opens two fresh locks over one place, as two processes would; for a lock of one process they are the same.
+ *   Each law runs `make` once.
+ * - Laws sleep for some seconds of Effect's `Clock`, and expect the lock to answer within one second.
+ *
+ * **Example** (Checking a lock)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as ProcessLock from "effect-cached/locks/ProcessLock"
+ * import { lockLaws } from "effect-cached/testing"
+ *
+ * const laws = lockLaws(Effect.sync(() => {
+ *   const lock = ProcessLock.make()
+ *   return [lock, lock] as const
+ * }))
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const lockLaws = <E>(make: Effect.Effect<readonly [Lock, Lock], E, Scope.Scope>): ReadonlyArray<Law> =>
@@ -33,7 +51,7 @@ type Check = (one: Lock, other: Lock) => Effect.Effect<unknown, unknown, Scope.S
 const once = { lease: "3 seconds", wait: 0 } as const
 const patient = { lease: "3 seconds", wait: "20 seconds" } as const
 
-/** holds a lock until it is let go */
+/** Holds a lock until `letGo`. */
 const hold = Effect.fnUntraced(function*(lock: Lock, name: string, options: Parameters<Lock["acquire"]>[1] = once) {
   const scope = yield* Scope.make()
   const lease = yield* Scope.provide(lock.acquire(name, options), scope)
@@ -82,7 +100,7 @@ const exclusionLaws: Record<string, Check> = {
     yield* isFree(other, "name", "let go")
   }),
 
-  "a holder that fails or is interrupted lets go": Effect.fnUntraced(function*(one, other) {
+  "a holder that fails or is interrupted releases the lock": Effect.fnUntraced(function*(one, other) {
     yield* Effect.exit(Effect.scoped(Effect.andThen(one.acquire("name", once), Effect.die("a bug of the holder"))))
     yield* isFree(other, "name", "its holder died")
     const holder = yield* Effect.forkChild(Effect.scoped(Effect.andThen(one.acquire("name", patient), Effect.never)))
@@ -92,12 +110,12 @@ const exclusionLaws: Record<string, Check> = {
     yield* isFree(other, "name", "its holder was interrupted")
   }),
 
-  "names are locks of their own, odd ones too": Effect.fnUntraced(function*(one, other) {
+  "locks of different names are independent, unusual names too": Effect.fnUntraced(function*(one, other) {
     for (const name of oddTexts) yield* one.acquire(name, once)
     for (const [i, name] of oddTexts.entries()) yield* isTaken(other, name, `odd name ${i}`)
   }),
 
-  "two are never inside": Effect.fnUntraced(function*(one, other) {
+  "there is never more than one holder": Effect.fnUntraced(function*(one, other) {
     let inside = 0
     let most = 0
     const enter = Effect.fnUntraced(function*(n: number) {
@@ -126,7 +144,7 @@ const exclusionLaws: Record<string, Check> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const waitingLaws: Record<string, Check> = {
-  "who waits gets the lock when it is let go": Effect.fnUntraced(function*(one, other) {
+  "a waiting caller gets the lock when it is released": Effect.fnUntraced(function*(one, other) {
     for (const lock of [one, other]) {
       const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
       const waiter = yield* Effect.forkChild(elapsed(hold(lock, "name", patient)))
@@ -138,7 +156,7 @@ const waitingLaws: Record<string, Check> = {
     }
   }),
 
-  "who waits too long fails, not before": Effect.fnUntraced(function*(one, other) {
+  "a waiting caller fails after its wait, not before": Effect.fnUntraced(function*(one, other) {
     yield* one.acquire("name", { ...once, lease: "1 minute" })
     for (const lock of [one, other]) {
       const waiting = Effect.exit(Effect.scoped(lock.acquire("name", { ...patient, wait: "500 millis" })))
@@ -148,7 +166,7 @@ const waitingLaws: Record<string, Check> = {
     }
   }),
 
-  "who waits behind one that gave up is served all the same": Effect.fnUntraced(function*(one, other) {
+  "a waiting caller is served although the one before it gave up": Effect.fnUntraced(function*(one, other) {
     const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
     const wait = (wait: Duration.Input) =>
       Effect.forkChild(elapsed(Effect.exit(hold(other, "name", { ...once, wait }))), { startImmediately: true })
@@ -161,7 +179,7 @@ const waitingLaws: Record<string, Check> = {
     yield* isBetween(millis, 1000 - early, 2000, "it is let go after 1000 ms")
   }),
 
-  "who is interrupted while waiting leaves nothing behind": Effect.fnUntraced(function*(one, other) {
+  "an interrupted waiting caller leaves nothing behind": Effect.fnUntraced(function*(one, other) {
     const holder = yield* hold(one, "name", { ...once, lease: "1 minute" })
     const waiters = yield* Effect.forEach(
       [one, other, other, one],
@@ -180,7 +198,7 @@ const waitingLaws: Record<string, Check> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const leaseLaws: Record<string, Check> = {
-  "a holder that lives keeps the lock longer than its lease": Effect.fnUntraced(function*(one, other) {
+  "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
     const lease = yield* one.acquire("name", { ...once, lease: "600 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 10; i++) {
@@ -190,7 +208,7 @@ const leaseLaws: Record<string, Check> = {
     yield* same(lost.pollUnsafe(), undefined, "it is not lost")
   }),
 
-  "a holder that is stopped loses the lock at the end of its lease, and to one": Effect.fnUntraced(
+  "a stopped holder loses the lock to one other at the end of its lease": Effect.fnUntraced(
     function*(one, other) {
       const stopped = stoppable(yield* Clock.Clock)
       const late = yield* hold(one, "name", { ...once, lease: "1 second" }).pipe(
@@ -205,16 +223,16 @@ const leaseLaws: Record<string, Check> = {
       const lost = yield* Effect.forkChild(Effect.exit(late.lost))
       stopped.go()
       yield* Effect.sleep("1 second")
-      yield* same(lost.pollUnsafe() && reasonOf(yield* Fiber.join(lost)), "Lost", "the late one is told")
+      yield* same(lost.pollUnsafe() && reasonOf(yield* Fiber.join(lost)), "Lost", "the late holder has lost it")
       yield* late.letGo
-      yield* isTaken(one, "name", "the late one lets go of nothing")
-      yield* isTaken(other, "name", "the late one lets go of nothing")
+      yield* isTaken(one, "name", "the late holder releases nothing")
+      yield* isTaken(other, "name", "the late holder releases nothing")
       yield* next.letGo
       yield* isFree(one, "name", "the next one has let go")
     }
   ),
 
-  "a holder that was stopped while nobody wanted the lock has it still, or is told": Effect.fnUntraced(
+  "a holder that was stopped while nobody else acquired still has the lock, or its lost fails": Effect.fnUntraced(
     function*(one, other) {
       const stopped = stoppable(yield* Clock.Clock)
       const late = yield* hold(one, "name", { ...once, lease: "1 second" }).pipe(
@@ -226,13 +244,13 @@ const leaseLaws: Record<string, Check> = {
       const lost = yield* Effect.forkChild(Effect.exit(late.lost))
       yield* Effect.sleep("100 millis")
       yield* lost.pollUnsafe() === undefined
-        ? isTaken(other, "name", "the late one has it still")
-        : isFree(other, "name", "the late one has lost it")
+        ? isTaken(other, "name", "the late holder still has it")
+        : isFree(other, "name", "the late holder has lost it")
     }
   )
 }
 
-/** The clock of a process that can be stopped and continued, as by signals: meanwhile no sleep of it ends. */
+/** The clock of a process that can be stopped and continued, as by signals: while it is stopped, no sleep ends. */
 const stoppable = (clock: Clock.Clock) => {
   const running = Latch.makeUnsafe(true)
   return {

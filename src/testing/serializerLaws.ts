@@ -13,17 +13,32 @@ import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
- * The laws of a serializer. `values` are further values to try without a schema, beside those that are known to be
- * hard: each comes back as it was, or is refused with a `SerializerError`.
+ * The laws of a serializer.
  *
- * @category laws
+ * **Details**
+ *
+ * `values` are more values to try without a schema, beside many that are known to be hard: each comes back as it was,
+ * or is refused with a `SerializerError`.
+ *
+ * **Example** (Checking a serializer)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Json } from "effect-cached/serializers/Json"
+ * import { serializerLaws } from "effect-cached/testing"
+ *
+ * const laws = serializerLaws(Json, [{ city: "Berlin" }])
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const serializerLaws = (
   serializer: Serializer,
   values: ReadonlyArray<unknown> = []
 ): ReadonlyArray<Law> => [
-  { name: "it names itself, its content type and its extension", run: named(serializer) },
+  { name: "it has a name, a content type and an extension", run: named(serializer) },
   ...schemas.map(({ name, run }) => ({ name: `with a schema: ${name} comes back`, run: run(serializer) })),
   ...plainValues.map(([name, value]) => ({
     name: `without a schema: ${name} comes back`,
@@ -36,7 +51,7 @@ export const serializerLaws = (
   { name: "a value that does not fit the schema is refused", run: refusesMisfits(serializer) },
   { name: "bytes that do not fit the schema are refused", run: refusesOthers(serializer) },
   { name: "damaged bytes are a SerializerError, never a defect", run: survivesDamage(serializer) },
-  { name: "bytes once answered do not change", run: bytesAreKept(serializer) },
+  { name: "encoded bytes do not change later", run: bytesAreKept(serializer) },
   { name: "a secret is never written in the clear nor shown in an error", run: keepsSecrets(serializer) },
   { name: "a view into a larger buffer is decoded", run: decodesViews(serializer) }
 ]

@@ -12,12 +12,32 @@ import { asking, entry, excused, failuresOf, hardHalf, lead, stores, writeId } f
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store whose `capabilities.shared` holds, beside `storeLaws`: `make` opens two stores that use one fresh
- * storage, as two processes would. They sleep for up to some seconds of Effect's `Clock`.
+ * The laws of a store whose `capabilities.shared` is true, beside `storeLaws`.
  *
- * What changes is checked where `capabilities.changes` holds: the other store has to report it within a second.
+ * **Details**
  *
- * @category laws
+ * - `make` opens two stores on one fresh storage, as two processes would. Each law runs `make` once.
+ * - Laws sleep for some seconds of Effect's `Clock`.
+ * - If `capabilities.changes` is true, each store has to report what the other did within one second.
+ *
+ * **Example** (Checking a shared store)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as SqliteStore from "effect-cached/stores/SqliteStore"
+ * import { sharedStoreLaws } from "effect-cached/testing"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ *
+ * const laws = sharedStoreLaws(Effect.gen(function*() {
+ *   const directory = mkdtempSync(join(tmpdir(), "cache-"))
+ *   return [yield* SqliteStore.make({ directory }), yield* SqliteStore.make({ directory })] as const
+ * }))
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const sharedStoreLaws = <E>(
@@ -32,7 +52,7 @@ export const sharedStoreLaws = <E>(
 type Check = (a: Store, b: Store) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 const sharedLaws: Record<string, Check> = {
-  "what one sets, invalidates and removes the other sees": Effect.fnUntraced(function*(a, b) {
+  "a set, a remove and an invalidation by one process are seen by the other": Effect.fnUntraced(function*(a, b) {
     yield* a.set("id", entry(1))
     yield* stores(b, "id", entry(1), "set by the other")
     const { markers } = yield* a.markers(["tag"])
@@ -43,7 +63,7 @@ const sharedLaws: Record<string, Check> = {
     yield* stores(a, "id", undefined, "removed by the other")
   }),
 
-  "a soft invalidation by one is a soft one for the other, and a hard one a hard one": Effect.fnUntraced(
+  "soft and hard invalidations by one process are soft and hard for the other": Effect.fnUntraced(
     function*(a, b) {
       const versions = (store: Store) => Effect.map(store.get("id", ["tag"]), ({ versions }) => versions[0]!)
       const first = (yield* a.markers(["tag"])).markers[0]!.version
@@ -56,7 +76,7 @@ const sharedLaws: Record<string, Check> = {
     }
   ),
 
-  "a hard invalidation is not undone by a soft one at the same time": Effect.fnUntraced(function*(a, b) {
+  "a concurrent soft invalidation does not undo a hard one": Effect.fnUntraced(function*(a, b) {
     for (let round = 0; round < 20; round++) {
       const { markers } = yield* a.markers(["tag"])
       const both = [a.invalidateTags(["tag"], "hard"), b.invalidateTags(["tag"], "soft")]
@@ -66,21 +86,23 @@ const sharedLaws: Record<string, Check> = {
     }
   }),
 
-  "one of the two leads": Effect.fnUntraced(function*(a, b) {
+  "one of two processes is granted the lease": Effect.fnUntraced(function*(a, b) {
     yield* lead(a, "id", asking("a"))
-    const taken = yield* b.acquire("id", asking("b"))
-    yield* same(taken._tag, "Wait", "the other waits")
-    if (taken._tag === "Wait") yield* same(taken.leftMillis > 0 && taken.leftMillis <= 2000, true, "within the lease")
+    const acquired = yield* b.acquire("id", asking("b"))
+    yield* same(acquired._tag, "Wait", "the other waits")
+    if (acquired._tag === "Wait") {
+      yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
+    }
     yield* lead(b, "other", asking("b"))
   }),
 
-  "of many in both who ask at once one leads": Effect.fnUntraced(function*(a, b) {
-    const takes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).acquire("id", asking(`owner ${i}`)))
-    const taken = yield* Effect.all(takes, { concurrency: "unbounded" })
-    yield* same(taken.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
+  "of many concurrent acquires in both processes one is granted": Effect.fnUntraced(function*(a, b) {
+    const acquires = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).acquire("id", asking(`owner ${i}`)))
+    const acquired = yield* Effect.all(acquires, { concurrency: "unbounded" })
+    yield* same(acquired.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
   }),
 
-  "one takes over where the other stalls, and the first to finish is stored": Effect.fnUntraced(function*(a, b) {
+  "an expired lease is taken over, and the first commit is stored": Effect.fnUntraced(function*(a, b) {
     const generation = yield* lead(a, "id", asking("a"))
     yield* Effect.sleep("3 seconds")
     yield* same(yield* lead(b, "id", asking("b")), generation, "the same generation")
@@ -91,30 +113,34 @@ const sharedLaws: Record<string, Check> = {
     yield* stores(b, "id", entry(1), "the first one's")
   }),
 
-  "keep and release are for the owner, whichever store is asked": Effect.fnUntraced(function*(a, b) {
+  "only the owner can renew and release a lease, in either process": Effect.fnUntraced(function*(a, b) {
     const generation = yield* lead(a, "id", asking("a"))
-    yield* same(yield* b.renew("id", "b", 9000), false, "another cannot keep")
+    yield* same(yield* b.renew("id", "b", 9000), false, "another cannot renew")
     yield* same(yield* b.release("id", "b"), false, "nor release")
     yield* same(yield* a.renew("id", "a", 5000), true, "the owner can")
     yield* Effect.sleep("3 seconds")
     yield* same((yield* b.acquire("id", asking("b")))._tag, "Wait", "still exclusive")
     yield* same(yield* lead(b, "id", asking("b", { join: true })), generation, "one may join")
-    yield* same(yield* a.release("id", "a"), true, "given back")
+    yield* same(yield* a.release("id", "a"), true, "released")
     yield* same(yield* lead(b, "id", asking("b")), generation, "free at once")
   }),
 
-  "the failures of both are counted together": Effect.fnUntraced(function*(a, b) {
+  "failures of both processes are counted together": Effect.fnUntraced(function*(a, b) {
     yield* lead(a, "id", asking("a"))
     yield* a.release("id", "a", Uint8Array.of(1))
     yield* same(failuresOf(yield* b.acquire("id", asking("b"))), [1, [1]], "the other's")
     yield* b.release("id", "b", Uint8Array.of(2))
     yield* same(failuresOf(yield* a.acquire("id", asking("a"))), [2, [2]], "both")
-    yield* same(failuresOf(yield* b.acquire("id", asking("b", { join: true }))), [2, [2]], "who joins is told too")
+    yield* same(
+      failuresOf(yield* b.acquire("id", asking("b", { join: true }))),
+      [2, [2]],
+      "joining answers with them too"
+    )
     yield* b.remove("id")
     yield* same(failuresOf(yield* a.acquire("id", asking("a"))), undefined, "forgotten")
   }),
 
-  "what the one does to an id ends the load of the other": Effect.fnUntraced(function*(a, b) {
+  "a set, remove or clear by one process ends the generation of the other": Effect.fnUntraced(function*(a, b) {
     const endings = [b.remove("id"), b.set("id", entry(2))]
     for (const ending of endings) {
       const generation = yield* lead(a, "id", asking("a"))
@@ -129,14 +155,14 @@ const sharedLaws: Record<string, Check> = {
     }))
   }),
 
-  "of both who set if absent one does": Effect.fnUntraced(function*(a, b) {
+  "of concurrent sets with IfAbsent in both processes one succeeds": Effect.fnUntraced(function*(a, b) {
     const sets = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).set("id", entry(i), { _tag: "IfAbsent" }))
     const answers = yield* Effect.all(sets, { concurrency: "unbounded" })
     yield* same(answers.filter((done) => done).length, 1, "one")
     yield* stores(a, "id", entry(answers.indexOf(true)), "that one's")
   }),
 
-  "what the one touches the other sees, and loads on": Effect.fnUntraced(function*(a, b) {
+  "a touch by one process is seen by the other and does not end its generation": Effect.fnUntraced(function*(a, b) {
     yield* a.set("id", entry(1))
     const generation = yield* lead(a, "id", asking("a", { rejectedWriteId: writeId(1) }))
     const deadlines = { softExpiresAt: 5_000_000_000_000, expiresAt: 6_000_000_000_000 }
@@ -147,7 +173,7 @@ const sharedLaws: Record<string, Check> = {
     yield* stores(b, "id", entry(2), "as it was loaded")
   }),
 
-  "a touch that races a removal leaves nothing": Effect.fnUntraced(function*(a, b) {
+  "a touch concurrent with remove leaves no entry": Effect.fnUntraced(function*(a, b) {
     for (let round = 0; round < 20; round++) {
       yield* a.set("id", entry(1))
       const touch = a.touch("id", { softExpiresAt: 5_000_000_000_000, expiresAt: 6_000_000_000_000 })
@@ -156,7 +182,7 @@ const sharedLaws: Record<string, Check> = {
     }
   }),
 
-  "of many who lose patience at once one leads beside the holder, and one more after each further while": Effect
+  "of many that join with afterMillis at once one is granted, and one more after each further afterMillis": Effect
     .fnUntraced(
       function*(a, b) {
         const after = { leaseMillis: 900_000, join: { afterMillis: 1000 } }
@@ -179,11 +205,11 @@ const sharedLaws: Record<string, Check> = {
           yield* same((yield* b.acquire("id", asking("patient")))._tag, "Wait", "the holder holds it still")
           yield* Effect.sleep("1100 millis")
         }
-        yield* same(yield* b.renew("id", "holder", 900_000), true, "who led beside it has not taken it over")
+        yield* same(yield* b.renew("id", "holder", 900_000), true, "joining has not taken the lease over")
       }
     ),
 
-  "a take-over begins to count anew who leads beside": Effect.fnUntraced(function*(a, b) {
+  "a take-over clears the record of joins": Effect.fnUntraced(function*(a, b) {
     const after = { leaseMillis: 2000, join: { afterMillis: 900_000 } }
     yield* lead(a, "id", asking("holder"))
     yield* lead(b, "id", asking("beside", after))
@@ -196,14 +222,14 @@ const sharedLaws: Record<string, Check> = {
     yield* same((yield* b.acquire("id", asking("one more", after)))._tag, "Wait", "again one")
   }),
 
-  "nothing is lost when both increment": (a, b) =>
+  "concurrent increments of both processes are all counted": (a, b) =>
     excused(Effect.gen(function*() {
       const adding = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? a : b).increment("n", 1))
       yield* Effect.all(adding, { concurrency: "unbounded" })
       yield* same(yield* a.increment("n", 0), 100, "100")
     })),
 
-  "what the one does to a counter the other sees": (a, b) =>
+  "touchCounter and removeCounter by one process are seen by the other": (a, b) =>
     excused(Effect.gen(function*() {
       yield* a.increment("n", 5)
       yield* same(yield* b.touchCounter("n", 9_000_000_000_000), true, "touched by the other")
@@ -217,21 +243,21 @@ const sharedLaws: Record<string, Check> = {
 // changes
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What a store reports within a second of something that is done. */
+/** The changes that a store reports within a second of an action. */
 const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
-    const heard: Array<Change> = []
-    const listening = Stream.runForEach(store.changes, (change) => Effect.sync(() => heard.push(change)))
+    const changes: Array<Change> = []
+    const listening = Stream.runForEach(store.changes, (change) => Effect.sync(() => changes.push(change)))
     yield* Effect.forkScoped(listening, { startImmediately: true })
     // A store may have to open a connection first.
     yield* Effect.sleep("1 second")
     store.changesUnsafe?.()
-    heard.length = 0
+    changes.length = 0
     yield* action
     const atOnce = store.changesUnsafe?.()
     yield* Effect.sleep("1 second")
-    if (atOnce !== undefined) yield* same(atOnce, heard, "changesUnsafe reports what changes does")
-    return heard
+    if (atOnce !== undefined) yield* same(atOnce, changes, "changesUnsafe reports what changes does")
+    return changes
   })
 
 type Act = (other: Store) => Effect.Effect<unknown, unknown>
@@ -240,45 +266,45 @@ const reports = (change: Change, act: Act, before: Act = () => Effect.void): Che
   excused(Effect.scoped(Effect.gen(function*() {
     if (!a.capabilities.changes) return
     yield* before(b)
-    const heard = yield* reported(a, act(b))
-    yield* same(heard.filter(({ _tag }) => _tag === change._tag), [change], "what the other did, once")
+    const changes = yield* reported(a, act(b))
+    yield* same(changes.filter(({ _tag }) => _tag === change._tag), [change], "what the other did, once")
   })))
 
 const id = "an id: {} é\u0000\ud83d"
 
 const reportLaws: Record<string, Check> = {
-  "changes begin with Coherent, as soon as they are listened to": Effect.fnUntraced(function*(a) {
+  "changes begins with Coherent": Effect.fnUntraced(function*(a) {
     if (!a.capabilities.changes) return
     const first = yield* Effect.timeoutOption(Stream.runHead(a.changes), "5 seconds")
     yield* same(Option.flatten(first), Option.some<Change>({ _tag: "Coherent" }), "first of all")
   }),
 
-  "a set is reported to the other": reports({ _tag: "Changed", id }, (other) => other.set(id, entry(1))),
-  "a commit is reported to the other": reports(
+  "a set is reported to the other process": reports({ _tag: "Changed", id }, (other) => other.set(id, entry(1))),
+  "a commit is reported to the other process": reports(
     { _tag: "Changed", id },
     (other) => Effect.flatMap(lead(other, id, asking("b")), (generation) => other.commit(id, generation, entry(1)))
   ),
-  "a touch is reported to the other": reports(
+  "a touch is reported to the other process": reports(
     { _tag: "Changed", id },
     (other) => other.touch(id, { softExpiresAt: 1, expiresAt: Infinity }),
     (other) => other.set(id, entry(1))
   ),
-  "the removal of what is not there is reported to the other (F26)": reports(
+  "a remove of a missing entry is reported to the other process": reports(
     { _tag: "Changed", id },
     (other) => other.remove(id)
   ),
-  "a tag that is invalidated is reported to the other": reports(
+  "a hard invalidation of a tag is reported to the other process": reports(
     { _tag: "TagChanged", tag: id },
     (other) => other.invalidateTags([id])
   ),
-  "a tag that is invalidated softly is reported to the other": reports(
+  "a soft invalidation of a tag is reported to the other process": reports(
     { _tag: "TagChanged", tag: id },
     (other) => other.invalidateTags([id], "soft"),
     (other) => other.markers([id])
   ),
-  "a clear is reported to the other": reports({ _tag: "AllChanged" }, (other) => other.clear),
+  "a clear is reported to the other process": reports({ _tag: "AllChanged" }, (other) => other.clear),
 
-  "a write that did not happen is not reported": Effect.fnUntraced(function*(a, b) {
+  "a refused write is not reported": Effect.fnUntraced(function*(a, b) {
     if (!a.capabilities.changes) return
     yield* b.set("id", entry(1))
     const refused = Effect.all([

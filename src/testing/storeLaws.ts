@@ -32,12 +32,26 @@ import { touchLaws } from "./internal/storeTouchLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
- * The laws of a store, each run on a fresh one that `make` opens. They sleep for up to some seconds of Effect's `Clock`
- * and expect an answer of the store within one.
+ * The laws of a store.
  *
- * An operation that fails with reason `Unsupported` is excused.
+ * **Details**
  *
- * @category laws
+ * - `make` opens a fresh store. Each law runs it once.
+ * - Laws sleep for some seconds of Effect's `Clock`, and expect the store to answer within one second.
+ * - An optional operation that fails with reason `Unsupported` is excused.
+ *
+ * **Example** (Checking a store)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ * import { storeLaws } from "effect-cached/testing"
+ *
+ * const laws = storeLaws(Effect.sync(() => MemoryStore.make()))
+ * await Effect.runPromise(laws[0]!.run)
+ * ```
+ *
+ * @category testing
  * @since 0.1.0
  */
 export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): ReadonlyArray<Law> =>
@@ -62,7 +76,7 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
 // ---------------------------------------------------------------------------------------------------------------------
 
 const entryLaws: Record<string, Check> = {
-  "what was never set is a miss": (store) => stores(store, "nothing", undefined, "no entry"),
+  "an id that was never set is a miss": (store) => stores(store, "nothing", undefined, "no entry"),
 
   "an entry comes back with every field and byte": Effect.fnUntraced(function*(store) {
     const full: Stored = {
@@ -82,7 +96,7 @@ const entryLaws: Record<string, Check> = {
     yield* stores(store, "full", full, "the entry that was set")
   }),
 
-  "what the origin calls a version comes back, also where it calls it nothing": Effect.fnUntraced(function*(store) {
+  "an ETag comes back, an empty one too": Effect.fnUntraced(function*(store) {
     for (const [i, etag] of oddTexts.entries()) {
       const tags = i % 2 === 0 ? [] : [{ tag: "tag", version: version(i) }]
       yield* store.set("id", entry(i, { etag, tags }))
@@ -100,7 +114,7 @@ const entryLaws: Record<string, Check> = {
     }
   }),
 
-  "odd ids are all different": Effect.fnUntraced(function*(store) {
+  "unusual ids are kept apart": Effect.fnUntraced(function*(store) {
     for (const [i, id] of oddTexts.entries()) yield* store.set(id, entry(i))
     for (const [i, id] of oddTexts.entries()) yield* stores(store, id, entry(i), `the entry of odd id ${i}`)
     for (const [i, id] of oddTexts.entries()) {
@@ -109,20 +123,20 @@ const entryLaws: Record<string, Check> = {
     }
   }),
 
-  "a later set replaces the former": Effect.fnUntraced(function*(store) {
+  "a later set replaces an earlier one": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     yield* same(yield* store.set("id", entry(2)), true, "set")
     yield* stores(store, "id", entry(2), "the later entry")
   }),
 
-  "remove says whether there was an entry": Effect.fnUntraced(function*(store) {
+  "remove answers whether there was an entry": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     yield* same(yield* store.remove("id"), true, "there was one")
     yield* same(yield* store.remove("id"), false, "there was none")
     yield* stores(store, "id", undefined, "removed")
   }),
 
-  "bytes that a caller changes afterwards are not the stored ones": Effect.fnUntraced(function*(store) {
+  "changing bytes after a write or a read does not change the stored entry": Effect.fnUntraced(function*(store) {
     const given = entry(1)
     yield* store.set("id", given)
     given.payload.fill(0)
@@ -131,7 +145,7 @@ const entryLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(1), "the bytes as they were set")
   }),
 
-  "getMany answers in the order asked, with what is missing and what is asked twice": Effect.fnUntraced(
+  "getMany answers in the order of its ids, missing and repeated ones included": Effect.fnUntraced(
     function*(store) {
       yield* store.set("a", entry(1))
       yield* store.set("b", entry(2))
@@ -141,7 +155,7 @@ const entryLaws: Record<string, Check> = {
     }
   ),
 
-  "getUnsafe, where there is one, answers as get does": Effect.fnUntraced(function*(store) {
+  "getUnsafe, if there is one, answers like get": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     yield* store.markers(["tag"])
     if (store.getUnsafe === undefined) return
@@ -151,7 +165,7 @@ const entryLaws: Record<string, Check> = {
 }
 
 const conditionLaws: Record<string, Check> = {
-  "set if absent, present or unchanged": Effect.fnUntraced(function*(store) {
+  "a conditional set writes only if its condition holds": Effect.fnUntraced(function*(store) {
     yield* same(yield* store.set("id", entry(1), { _tag: "IfPresent" }), false, "nothing is present")
     yield* same(
       yield* store.set("id", entry(1), { _tag: "IfUnchanged", writeId: writeId(1) }),
@@ -168,14 +182,14 @@ const conditionLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(5), "the last")
   }),
 
-  "what has expired is absent": Effect.fnUntraced(function*(store) {
+  "an expired entry counts as absent": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1, { expiresAt: (yield* Clock.currentTimeMillis) + 10 }))
     yield* Effect.sleep("2 seconds")
     yield* same(yield* store.set("id", entry(2), { _tag: "IfPresent" }), false, "not present")
     yield* same(yield* store.set("id", entry(3), { _tag: "IfAbsent" }), true, "absent")
   }),
 
-  "what a tag has invalidated is absent": Effect.fnUntraced(function*(store) {
+  "an entry invalidated by a tag counts as absent": Effect.fnUntraced(function*(store) {
     const { markers } = yield* store.markers(["tag"])
     const tagged = entry(1, { tags: [{ tag: "tag", version: markers[0]!.version }] })
     yield* store.set("id", tagged)
@@ -185,7 +199,7 @@ const conditionLaws: Record<string, Check> = {
     yield* same(yield* store.set("id", entry(3), { _tag: "IfAbsent" }), true, "absent")
   }),
 
-  "what a tag has made stale is present": Effect.fnUntraced(function*(store) {
+  "an entry made stale by a tag counts as present": Effect.fnUntraced(function*(store) {
     const { markers } = yield* store.markers(["tag", "other"])
     const tags = ["tag", "other"].map((tag, i) => ({ tag, version: markers[i]!.version }))
     yield* store.set("id", entry(1, { tags }))
@@ -198,14 +212,14 @@ const conditionLaws: Record<string, Check> = {
     yield* same(yield* store.set("id", entry(5), { _tag: "IfAbsent" }), true, "absent")
   }),
 
-  "of many who set if absent one does": Effect.fnUntraced(function*(store) {
+  "of many concurrent sets with IfAbsent one succeeds": Effect.fnUntraced(function*(store) {
     const sets = Array.from({ length: 20 }, (_, i) => store.set("id", entry(i), { _tag: "IfAbsent" }))
     const answers = yield* Effect.all(sets, { concurrency: "unbounded" })
     yield* same(answers.filter((done) => done).length, 1, "one")
     yield* stores(store, "id", entry(answers.indexOf(true)), "that one's")
   }),
 
-  "a condition that does not hold leaves a load its right": Effect.fnUntraced(function*(store) {
+  "a refused set does not end a generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* store.set("id", entry(1), { _tag: "IfPresent" })
     yield* same(yield* store.commit("id", generation, entry(2)), true, "stored")
@@ -228,7 +242,7 @@ const listingLaws: Record<string, Check> = {
       for (const { id, meta } of all) yield* same(meta, entry(oddTexts.indexOf(id)).meta, "its metadata")
     })),
 
-  "scan by prefix takes the prefix as it is": (store) =>
+  "scan takes a prefix literally": (store) =>
     excused(Effect.gen(function*() {
       for (const id of ["a*", "a*b", "ab", "A*", "%", "a%"]) yield* store.set(id, entry(1))
       yield* same(yield* ids(store, "a*"), ["a*", "a*b"], "two")
@@ -236,14 +250,14 @@ const listingLaws: Record<string, Check> = {
       yield* same(yield* ids(store, "none"), [], "none")
     })),
 
-  "scan gives all of many": (store) =>
+  "scan gives all of 600 ids": (store) =>
     excused(Effect.gen(function*() {
       const many = Array.from({ length: 600 }, (_, i) => `id ${i}`)
       yield* Effect.forEach(many, (id, i) => store.set(id, entry(i)), { concurrency: "unbounded" })
       yield* same(yield* ids(store), many.toSorted(), "all")
     })),
 
-  "size counts": (store) =>
+  "size counts entries": (store) =>
     excused(Effect.gen(function*() {
       yield* same(yield* store.size, 0, "none")
       yield* store.set("a", entry(1))
@@ -254,7 +268,7 @@ const listingLaws: Record<string, Check> = {
       yield* same(yield* store.size, 1, "one")
     })),
 
-  "clear removes everything, and what is set afterwards stays": (store) =>
+  "clear removes every entry, and later sets are stored": (store) =>
     excused(Effect.gen(function*() {
       yield* store.set("a", entry(1))
       yield* store.clear
@@ -269,7 +283,7 @@ const listingLaws: Record<string, Check> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const changeLaws: Record<string, Check> = {
-  "what is asked of a store is no news to it": Effect.fnUntraced(function*(store) {
+  "changesUnsafe does not report the store's own changes": Effect.fnUntraced(function*(store) {
     const { changesUnsafe } = store
     yield* same(changesUnsafe === undefined || store.capabilities.changes, true, "it says that it reports changes")
     if (changesUnsafe === undefined) return

@@ -35,7 +35,7 @@ type Breaking = (store: Store.Store) => Partial<Store.Store>
 const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking: Breaking]> = [
   [
     "stores every commit",
-    "a commit without a right is refused",
+    "a commit under an unknown generation is refused",
     ({ set }) => ({ commit: (id, _, entry) => set(id, entry) })
   ],
   ["removes without ending the generation", "a commit after remove is refused", () => {
@@ -46,53 +46,61 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
       remove: (id) => Effect.sync(() => entries.delete(id))
     }
   }],
-  ["lets all lead", "another owner waits, no longer than the lease", ({ acquire }) => ({
+  ["lets all lead", "acquire by another owner answers Wait, with no more than the lease", ({ acquire }) => ({
     acquire: (id, options) => acquire(id, { ...options, join: true })
   })],
-  ["forgets who waits for how long", "another owner waits, no longer than the lease", ({ acquire }) => ({
-    acquire: (id, options) =>
-      Effect.map(acquire(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
-  })],
-  ["answers what was rejected for ever", "acquire looks once more", ({ acquire }) => ({
+  [
+    "forgets who waits for how long",
+    "acquire by another owner answers Wait, with no more than the lease",
+    ({ acquire }) => ({
+      acquire: (id, options) =>
+        Effect.map(acquire(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
+    })
+  ],
+  ["answers what was rejected for ever", "acquire answers Hit with an entry that was not rejected", ({ acquire }) => ({
     acquire: (id, options) => acquire(id, { ...options, rejectedWriteId: undefined })
   })],
-  ["joins ids", "odd ids are all different", ({ get, set }) => ({
+  ["joins ids", "unusual ids are kept apart", ({ get, set }) => ({
     get: (id, tags) => get(Buffer.from(id).toString(), tags),
     set: (id, entry, condition) => set(Buffer.from(id).toString(), entry, condition)
   })],
-  ["ends ids at NUL", "odd ids are all different", ({ get, set }) => ({
+  ["ends ids at NUL", "unusual ids are kept apart", ({ get, set }) => ({
     get: (id, tags) => get(id.split("\u0000")[0]!, tags),
     set: (id, entry, condition) => set(id.split("\u0000")[0]!, entry, condition)
   })],
   [
     "sets whatever the condition",
-    "set if absent, present or unchanged",
+    "a conditional set writes only if its condition holds",
     ({ set }) => ({ set: (id, entry) => set(id, entry) })
   ],
-  ["never changes a version", "a marker stays until it is invalidated", () => ({ invalidateTags: () => Effect.void })],
+  [
+    "never changes a version",
+    "a marker stays the same until its tag is invalidated",
+    () => ({ invalidateTags: () => Effect.void })
+  ],
   [
     "takes soft for hard",
-    "a soft invalidation leaves the hard half of a version, a hard one leaves neither",
+    "a soft invalidation changes the soft half of a version, a hard one both halves",
     ({ invalidateTags }) => ({ invalidateTags: (tags) => invalidateTags(tags) })
   ],
   [
     "takes hard for soft",
-    "a soft invalidation leaves the hard half of a version, a hard one leaves neither",
+    "a soft invalidation changes the soft half of a version, a hard one both halves",
     ({ invalidateTags }) => ({ invalidateTags: (tags) => invalidateTags(tags, "soft") })
   ],
-  ["takes what is stale for gone", "what a tag has made stale is present", ({ invalidateTags }) => ({
+  ["takes what is stale for gone", "an entry made stale by a tag counts as present", ({ invalidateTags }) => ({
     invalidateTags: (tags) => invalidateTags(tags)
   })],
-  ["does not count what is soft", "soft and hard invalidations count", ({ markers }) => ({
+  ["does not count what is soft", "soft and hard invalidations both move the invalidation counter", ({ markers }) => ({
     markers: (tags) => Effect.map(markers(tags), (answer) => ({ ...answer, seq: 0 }))
   })],
-  ["forgets notes", "who leads is told how many before it have failed, and the last one's note", ({ release }) => ({
+  ["forgets notes", "Granted has the number of failed leaders in a row and the last note", ({ release }) => ({
     release: (id, owner) => release(id, owner)
   })],
   ["takes every release for a failure", "a failure is forgotten after a release without a note", ({ release }) => ({
     release: (id, owner, note = Uint8Array.of()) => release(id, owner, note)
   })],
-  ["never forgets a failure", "a failure is forgotten a second after the last", ({ release, acquire }) => {
+  ["never forgets a failure", "failures are forgotten one second after the last", ({ release, acquire }) => {
     let failures: Store.Failures | undefined
     return {
       release: (id, owner, note) => {
@@ -103,41 +111,41 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
         Effect.map(acquire(id, options), (taken) => taken._tag === "Granted" ? { ...taken, failures } : taken)
     }
   }],
-  ["has versions for tags it never saw", "a tag has no version before its marker is made", ({ get }) => ({
+  ["has versions for tags it never saw", "a tag without a marker has no version", ({ get }) => ({
     get: (id, tags) => Effect.map(get(id, tags), ({ entry }) => ({ entry, versions: tags.map(() => "0".repeat(24)) }))
   })],
   ["loses tags", "an entry comes back with every field and byte", ({ set }) => ({
     set: (id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition)
   })],
-  ["loses etags", "what the origin calls a version comes back, also where it calls it nothing", ({ set }) => ({
+  ["loses etags", "an ETag comes back, an empty one too", ({ set }) => ({
     set: (id, { meta: { etag: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
   })],
-  ["touches whatever there is", "touch finds what is there and has not expired, of the write that was meant", (
+  ["touches whatever there is", "touch refuses an entry that is missing, expired or of another write", (
     { touch }
   ) => ({ touch: (id, { writeId: _, ...deadlines }) => touch(id, deadlines) })],
-  ["touches by setting", "a touch leaves a load its right", ({ get, set }) => ({
+  ["touches by setting", "touch does not end a generation", ({ get, set }) => ({
     touch: (id, { softExpiresAt, expiresAt }) =>
       Effect.flatMap(get(id, []), ({ entry }) =>
         entry === undefined
           ? Effect.succeed(false)
           : set(id, { ...entry, meta: { ...entry.meta, softExpiresAt, expiresAt } }))
   })],
-  ["forgets the deadline that matters", "touch changes the deadlines of an entry and nothing else", ({ touch }) => ({
+  ["forgets the deadline that matters", "touch changes only the deadlines of an entry", ({ touch }) => ({
     touch: (id, { writeId, softExpiresAt }) => touch(id, { writeId, softExpiresAt, expiresAt: softExpiresAt })
   })],
   [
     "answers in its own order",
-    "getMany answers in the order asked, with what is missing and what is asked twice",
+    "getMany answers in the order of its ids, missing and repeated ones included",
     ({ getMany }) => ({
       getMany: (ids) => getMany([...new Set(ids)])
     })
   ],
   [
     "counts what it was told",
-    "nothing is lost when many increment at once",
+    "concurrent increments are all counted",
     () => ({ increment: (_, by) => Effect.succeed(by) })
   ],
-  ["makes a counter by reading it", "to add 0 reads, and creates nothing", ({ increment }) => ({
+  ["makes a counter by reading it", "increment by 0 reads the counter and creates none", ({ increment }) => ({
     increment: (name, by, options) =>
       by === 0
         ? Effect.andThen(increment(name, 1, options), increment(name, -1))
@@ -153,25 +161,25 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
         })
     }
   }],
-  ["makes counters that never end", "counter tells the value and the end of a counter", ({ increment }) => ({
+  ["makes counters that never end", "counter answers the value and the expiry", ({ increment }) => ({
     increment: (name, by) => increment(name, by)
   })],
-  ["touches a counter by making it anew", "touchCounter gives a counter another end, and nothing else", (
+  ["touches a counter by making it anew", "touchCounter changes only the expiry", (
     { increment, removeCounter }
   ) => ({
     touchCounter: (name, expiresAt) =>
       Effect.as(Effect.andThen(removeCounter(name), increment(name, 1, { expiresAt })), true)
   })],
-  ["always removes a counter", "removeCounter says whether there was one", ({ removeCounter }) => ({
+  ["always removes a counter", "removeCounter answers whether there was a counter", ({ removeCounter }) => ({
     removeCounter: (name) => Effect.as(removeCounter(name), true)
   })],
-  ["clears no counters", "clear empties the counters", ({ scan, remove }) => ({
+  ["clears no counters", "clear removes the counters", ({ scan, remove }) => ({
     clear: Stream.runForEach(scan(), ({ id }) => remove(id))
   })],
-  ["keeps counters among entries", "a counter is no entry", ({ increment, set }) => ({
+  ["keeps counters among entries", "a counter and an entry of one name are independent", ({ increment, set }) => ({
     increment: (name, by, options) => Effect.tap(increment(name, by, options), () => set(name, stored))
   })],
-  ["sets many without ending loads", "setMany ends the loads of its ids", () => {
+  ["sets many without ending loads", "setMany ends the generations of its ids", () => {
     const entries = new Map()
     return {
       get: (id) => Effect.sync(() => ({ entry: entries.get(id), versions: [] })),
@@ -179,25 +187,29 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
       setMany: (requests) => Effect.sync(() => requests.forEach(({ entry, id }) => entries.set(id, entry)))
     }
   }],
-  ["sets many in its own order", "setMany sets each, the last of one id in the end", ({ setMany }) => ({
+  ["sets many in its own order", "setMany sets each entry, and of one id the last", ({ setMany }) => ({
     setMany: (requests) => setMany(requests.toReversed())
   })],
-  ["forgets one of many to remove", "removeMany says of each whether there was an entry, and ends its load", (
-    { removeMany }
-  ) => ({ removeMany: (ids) => Effect.map(removeMany(ids.slice(1)), (removed) => [true, ...removed]) })],
-  ["acquires many as if each were the first", "acquireMany answers each as acquire does", ({ acquireMany }) => ({
+  [
+    "forgets one of many to remove",
+    "removeMany answers for each id whether there was an entry, and ends its generation",
+    (
+      { removeMany }
+    ) => ({ removeMany: (ids) => Effect.map(removeMany(ids.slice(1)), (removed) => [true, ...removed]) })
+  ],
+  ["acquires many as if each were the first", "acquireMany answers each request like acquire", ({ acquireMany }) => ({
     acquireMany: (requests) => acquireMany(requests.map((request) => ({ ...request, join: true })))
   })],
-  ["commits many unguarded", "commitMany stores what is current", ({ set }) => ({
+  ["commits many unguarded", "commitMany stores once under each current generation", ({ set }) => ({
     commitMany: (requests) => Effect.forEach(requests, ({ entry, id }) => set(id, entry))
   })],
-  ["answers for the first of many", "many hundred are loaded at once", ({ acquireMany }) => ({
+  ["answers for the first of many", "operations on many accept 300 ids", ({ acquireMany }) => ({
     acquireMany: (requests) => acquireMany(requests.slice(0, 64))
   })],
-  ["takes a prefix for a pattern", "scan by prefix takes the prefix as it is", ({ scan }) => ({
+  ["takes a prefix for a pattern", "scan takes a prefix literally", ({ scan }) => ({
     scan: (options) => scan({ prefix: options?.prefix?.replace("*", "") })
   })],
-  ["clears nothing", "clear removes everything, and what is set afterwards stays", () => ({ clear: Effect.void })]
+  ["clears nothing", "clear removes every entry, and later sets are stored", () => ({ clear: Effect.void })]
 ]
 
 describe("storeLaws", () => {
@@ -253,7 +265,7 @@ const brokenSerializers: ReadonlyArray<readonly [fault: string, law: string, Ser
   ],
   [
     "answers one buffer again and again",
-    "bytes once answered do not change",
+    "encoded bytes do not change later",
     breakCodec(({ encode }) => ({
       encode: (value) =>
         Effect.map(encode(value, "id"), (bytes) => {
@@ -278,7 +290,7 @@ const brokenSerializers: ReadonlyArray<readonly [fault: string, law: string, Ser
   ],
   [
     "has an id of more than a byte",
-    "it names itself, its content type and its extension",
+    "it has a name, a content type and an extension",
     breakCodec(() => ({ id: 256 }))
   ]
 ]

@@ -62,7 +62,7 @@ const place = () => {
 type Faulty = (one: ReturnType<typeof place>) => Partial<Lock.Backend>
 
 const faults: ReadonlyArray<readonly [fault: string, law: string, faulty: Faulty]> = [
-  ["lets all in", "two are never inside", ({ backend, held }) => ({
+  ["lets all in", "there is never more than one holder", ({ backend, held }) => ({
     tryAcquire: (name, leaseMillis) => Effect.suspend(() => (held.delete(name), backend.tryAcquire(name, leaseMillis)))
   })],
   ["gives nothing back", "a lock has one holder, and is free when its scope is closed", () => ({
@@ -70,16 +70,16 @@ const faults: ReadonlyArray<readonly [fault: string, law: string, faulty: Faulty
   })],
   [
     "gives back whosever it is",
-    "a holder that is stopped loses the lock at the end of its lease, and to one",
+    "a stopped holder loses the lock to one other at the end of its lease",
     ({ held }) => ({ release: (name) => Effect.sync(() => void held.delete(name)) })
   ],
-  ["keeps whosever it is", "a holder that is stopped loses the lock at the end of its lease, and to one", () => ({
+  ["keeps whosever it is", "a stopped holder loses the lock to one other at the end of its lease", () => ({
     renew: () => Effect.succeed(true)
   })],
-  ["never keeps", "a holder that lives keeps the lock longer than its lease", () => ({
+  ["never keeps", "a running holder keeps the lock beyond its lease", () => ({
     renew: () => Effect.succeed(false)
   })],
-  ["has no end", "a holder that is stopped loses the lock at the end of its lease, and to one", ({ backend }) => ({
+  ["has no end", "a stopped holder loses the lock to one other at the end of its lease", ({ backend }) => ({
     tryAcquire: (name) => backend.tryAcquire(name, 1e9)
   })],
   ["gives everyone the same token", "tokens grow from holder to holder", ({ backend }) => ({
@@ -90,7 +90,7 @@ const faults: ReadonlyArray<readonly [fault: string, law: string, faulty: Faulty
       ),
     release: (name) => backend.release(name, 1n)
   })],
-  ["joins names", "names are locks of their own, odd ones too", ({ backend }) => ({
+  ["joins names", "locks of different names are independent, unusual names too", ({ backend }) => ({
     tryAcquire: (name, leaseMillis) => backend.tryAcquire(Buffer.from(name).toString(), leaseMillis)
   })]
 ]

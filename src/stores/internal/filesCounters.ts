@@ -1,4 +1,4 @@
-/** Counters, one small file each, so that they outlive the process. */
+/** Counters, one small file each, so that they survive a restart. */
 import type { SyncCounters } from "../../ports/storage.ts"
 import type { Folder } from "./filesFolder.ts"
 import { showTime } from "./filesMetadata.ts"

@@ -1,4 +1,4 @@
-/** A folder whose files are replaced whole: by writing a draft and renaming it. */
+/** A folder whose files are replaced in one step: a draft is written and renamed. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { draftMillis } from "../../internal/defaults.ts"
@@ -6,17 +6,17 @@ import { draftMillis } from "../../internal/defaults.ts"
 export interface Folder {
   /** `undefined` where there is no such file */
   readonly read: (name: string) => Buffer | undefined
-  /** Replaces files in this order, all drafts being written before the first is renamed. */
+  /** Replaces files in this order; all drafts are written before the first is renamed. */
   readonly write: (files: ReadonlyArray<File>) => void
-  /** Writes a file where there is none. `false`: there is one. */
+  /** Writes a file unless it exists; `false`: it exists. */
   readonly create: (file: File) => boolean
-  /** Makes a file longer, at least to a size, and answers its size. */
+  /** Makes a file longer, to at least a size, and answers its size. */
   readonly append: (name: string, least: number) => number
-  /** whether there was one */
+  /** Removes a file, and answers whether it existed. */
   readonly remove: (name: string) => boolean
   readonly list: (below?: string) => ReadonlyArray<string>
   readonly stat: (name: string) => fs.Stats | undefined
-  /** Marks a file as used later than all that was used before. */
+  /** Marks a file as used last. */
   readonly touch: (name: string) => void
 }
 
@@ -43,12 +43,12 @@ const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "E
 
 const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
 
-/** Between two uses of files, in milliseconds: less than the time they take, and more than file systems leave out. */
+/** The time between two uses of files, in milliseconds: shorter than a use, longer than the precision of file systems. */
 const step = 0.01
 
 /**
- * Opens a folder, makes it where it is not there, and shows that it can be written. `owner`: 16 hexadecimal digits that
- * no other process has. Throws what the file system throws.
+ * Opens a folder, makes it if it does not exist, and checks that it can be written. `owner` is 16 hexadecimal digits that
+ * no other process has. Throws the errors of the file system.
  */
 export const open = (directory: string, subfolders: ReadonlyArray<string>, owner: string): Folder => {
   let drafts = 0
@@ -72,7 +72,7 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
     if (stat(tag.name) === undefined) create(tag)
   }
 
-  /** Once more where the folder has been removed meanwhile. */
+  /** Runs once more if the folder was removed meanwhile. */
   const inFolder = <A>(run: () => A): A => {
     try {
       return run()
@@ -87,7 +87,7 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
     try {
       fs.unlinkSync(draft)
     } catch {
-      // It has been renamed, or must be left to whoever opens the folder in an hour.
+      // It was renamed, or a program that opens the folder in an hour removes it.
     }
   }
 
@@ -102,7 +102,7 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
     }
   }
 
-  /** What has not been renamed when something fails is discarded. */
+  /** Writes drafts, and discards those that were not renamed when something fails. */
   const withDrafts = <A>(files: ReadonlyArray<File>, run: (drafts: ReadonlyArray<string>) => A): A => {
     const written: Array<string> = []
     try {
@@ -179,7 +179,7 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
   }
 
   makeFolders()
-  // Also shows that the folder can be written.
+  // Also checks that the folder can be written.
   const probe = writeDraft("")
   usedAt = fs.statSync(probe).mtimeMs
   discard(probe)
@@ -206,7 +206,7 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
       try {
         setUsed(at(name), 0)
       } catch {
-        // It was removed, or the folder has become one that can only be read: what was asked has been done.
+        // The file was removed, or the folder has become read-only: the read has succeeded all the same.
       }
     }
   }

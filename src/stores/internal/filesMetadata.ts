@@ -1,9 +1,9 @@
-/** What stands beside a payload, for people and for the store. */
+/** The metadata file beside a payload, for people and for the store. */
 import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 
-/** The metadata of an entry, and what its payload must be. */
+/** The metadata of an entry, and the size and hash that its payload must have. */
 export interface Metadata {
   readonly id: string
   /** the name of the payload's file */
@@ -29,7 +29,7 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
   }
 }
 
-/** Metadata and payload are of one write, or of two that wrote the same. */
+/** Whether metadata and payload are of one write, or of two writes of the same bytes. */
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 
@@ -44,7 +44,7 @@ export const showTime = (millis: number): string => {
   return Math.abs(millis) <= latest ? new Date(millis).toISOString() : String(millis)
 }
 
-/** Indented JSON. The times that are texts are for people: nothing reads them. */
+/** Indented JSON. The times as texts are for people: no code reads them. */
 export const render = (metadata: Metadata): string => {
   const { bytes, file, id, meta, sha256 } = metadata
   const shown = {
@@ -63,7 +63,7 @@ export const render = (metadata: Metadata): string => {
 
 const orForever = (time: number | null): number => time ?? Infinity
 
-/** `undefined` for what `render` did not write: damaged, cut off, edited, foreign, of another release. */
+/** `undefined` for a text that `render` did not write: damaged, cut off, edited, foreign, of another release. */
 export const parse = (text: string): Metadata | undefined => {
   try {
     const shown = JSON.parse(text) as Metadata & { readonly check: string }

@@ -3,17 +3,17 @@
  *
  * `user:1` is `user=1~…`, `~Weather@MCzotVDh:6:Berlin` is `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and `- _ . ,` stay,
  * `:` becomes `=` and a space `+`; everything else is a `%` and the number of the UTF-16 unit. After the last `~` comes the
- * beginning of the text's SHA-256: it keeps apart what a file system takes for the same (`A` and `a`, two forms of `é`) and
- * what has been cut, and it says that the file is ours.
+ * beginning of the text's SHA-256: it keeps names apart that a file system takes for the same (`A` and `a`, two forms of
+ * `é`) or that were cut, and marks the file as ours.
  */
 import { hash } from "node:crypto"
 
 const unsafe = /[^A-Za-z0-9\-_.,\p{L}\p{N}]/u
 
-/** Names of devices on Windows, with whatever extension; hidden files; what looks like an option. */
+/** Names of devices on Windows, with any extension; hidden files; names that look like an option. */
 const reserved = /^(?:[.-]|(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.))/i
 
-/** Of the readable part, in bytes: with all that follows, a name has at most 143, the least that file systems take. */
+/** The size of the readable part in bytes: a whole name has at most 143, which every file system accepts. */
 const readableSize = 110
 
 const escapeUnit = (unit: number): string =>
@@ -31,7 +31,7 @@ const escapeChar = (char: string): string => {
   return unsafe.test(char) ? escapeUnits(char) : char
 }
 
-/** As much of the text as there is room for. */
+/** The escaped text, cut at the first character that does not fit. */
 const escape = (text: string, room: number): string => {
   let escaped = ""
   for (const char of text) {
@@ -52,7 +52,7 @@ const unescape = (text: string): string =>
 
 const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
 
-/** The id of a key class: its `~` is left out and its `@` stays, which no other text has. */
+/** The id of a key class: its `~` is left out and its `@` stays, and no other text has an `@`. */
 const ofClass = /^~([^~@]+)@(.*)$/s
 
 const readable = (text: string): string => {
@@ -65,7 +65,7 @@ const readable = (text: string): string => {
 /** The name of a text's file, without extension. */
 export const stemOf = (text: string): string => `${readable(text)}~${digest(text)}`
 
-/** The text whose file has this name, or `undefined` where the name does not tell (it was cut, or is not one of ours). */
+/** The text whose file has this name, or `undefined` if the name was cut or is not one of ours. */
 export const textOf = (stem: string): string | undefined => {
   const at = stem.lastIndexOf("~")
   const [first, ...rest] = stem.slice(0, at).split("@").map(unescape)
@@ -78,7 +78,7 @@ const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|\.\w+)$/s
 
 export const metadataOf = (stem: string): string => stem + metadataExtension
 
-/** The parts of a file's name, where it is one of ours. */
+/** The parts of a file's name, if it is one of ours. */
 export const parse = (name: string): { readonly stem: string; readonly isMetadata: boolean } | undefined => {
   const parts = ours.exec(name)
   return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }

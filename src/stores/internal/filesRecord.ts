@@ -3,7 +3,7 @@ import type { Folder } from "./filesFolder.ts"
 
 export const render = (record: object): string => `${JSON.stringify(record, undefined, 2)}\n`
 
-/** `undefined` for what is not there or cannot be read. */
+/** `undefined` for a file that does not exist or cannot be read. */
 export const readRecord = (folder: Folder, file: string): Record<string, unknown> | undefined => {
   const bytes = folder.read(file)
   if (bytes === undefined) return undefined

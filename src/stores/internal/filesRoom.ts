@@ -1,11 +1,11 @@
-/** How much is stored, and making room: what was used longest ago goes first. */
+/** Measures the folder and makes room: the entry that was used longest ago goes first. */
 import type { Folder } from "./filesFolder.ts"
 import * as Name from "./filesName.ts"
 
 export interface Room {
-  /** Before an entry grows by so much: afterwards there is room for it. */
+  /** Makes room for an entry before it grows by some bytes. */
   readonly reserve: (stem: string, growth: number) => void
-  /** The disk is full: gives back what this payload needs, and some more. */
+  /** Makes room on a full disk, for a payload of this size and some more. */
   readonly giveBack: (size: number) => void
   /** Removes all entries. */
   readonly clear: () => void
@@ -23,7 +23,7 @@ interface Measured extends Item {
   readonly usedAt: number
 }
 
-/** The share of the limit that is made free at once, so that a full folder is not measured at every write. */
+/** The share of the limit that is freed at once, so that a full folder is not measured at every write. */
 const slack = 1 / 16
 
 const itemsOf = (names: ReadonlyArray<string>): ReadonlyArray<Item> => {
@@ -41,11 +41,11 @@ const itemsOf = (names: ReadonlyArray<string>): ReadonlyArray<Item> => {
 }
 
 export const make = (folder: Folder, maxSize: number): Room => {
-  // Exact as long as no other process writes, so it is measured again from time to time.
+  // Exact while no other process writes, so it is measured again from time to time.
   let total = Infinity
   let sinceMeasured = 0
 
-  // A payload without metadata, which nobody can read, was never used.
+  // A payload without metadata cannot be read, so it counts as never used.
   const measureItem = (item: Item): Measured => ({
     ...item,
     size: item.payloads.reduce((size, name) => size + (folder.stat(name)?.size ?? 0), 0),

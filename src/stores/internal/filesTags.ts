@@ -1,4 +1,4 @@
-/** Tag markers, one small file each, so that they outlive the process. */
+/** Tag markers, one small file each, so that they survive a restart. */
 import { nextVersion } from "../../internal/store/markers.ts"
 import type { SyncTags } from "../../ports/storage.ts"
 import type { Marker, Markers } from "../../ports/store.ts"
@@ -8,11 +8,11 @@ import { readRecord, render } from "./filesRecord.ts"
 
 const tagFile = (tag: string): string => `tags/${stemOf(tag)}.json`
 
-/** Its size is the number of invalidations: to make it longer is one step, for all processes together. */
+/** Its size is the number of invalidations: appending to it is one atomic step across processes. */
 const counter = "tags/invalidations"
 
 export const tags = (folder: Folder): SyncTags => {
-  // Where the folder was removed, the counter goes on from here: it must not count anew what was counted.
+  // If the folder was removed, the counter continues from here: it must not repeat a number.
   let counted = 0
 
   const readCounter = (): number => {
@@ -35,14 +35,14 @@ export const tags = (folder: Folder): SyncTags => {
     if (folder.create(fileOf(tag, marker))) return marker
     const winner = read(tag)
     if (winner !== undefined) return winner
-    // What is there cannot be read.
+    // There is a file, and it cannot be read.
     folder.write([fileOf(tag, marker)])
     return marker
   }
 
   return {
     version: (tag) => read(tag)?.version,
-    // The counter first: a marker written since then is newer than it, and says so.
+    // The counter is read first: a marker written since then has a larger number.
     markers(tags, newVersion): Markers {
       const seq = readCounter()
       return { seq, markers: tags.map((tag) => read(tag) ?? create(tag, { version: newVersion(), seq })) }
@@ -55,7 +55,7 @@ export const tags = (folder: Folder): SyncTags => {
           folder.write([fileOf(tag, { version: nextVersion(before, mode, newVersion), seq: counted })])
         }
       } catch (thrown) {
-        // A marker that is missing invalidates too, and to remove it needs no room.
+        // A missing marker invalidates too, and removing one needs no room.
         for (const tag of tags) folder.remove(tagFile(tag))
         throw thrown
       }

@@ -1,6 +1,6 @@
 /**
- * What was done to the database, in order, for the other processes. A row costs a few bytes and is written in the
- * transaction that it tells of; who has fallen behind what is kept is told that there is a gap.
+ * The log of changes to the database, for the other processes. A row costs a few bytes and is written in the transaction
+ * of its change. A process that has fallen behind the rows that are kept gets a `Gap`.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { changesKept } from "../../internal/defaults.ts"
@@ -11,7 +11,7 @@ export interface Changes {
   readonly changed: (id: string) => void
   readonly tagsChanged: (tags: ReadonlyArray<string>) => void
   readonly allChanged: () => void
-  /** Reads on from the end of what was done so far. */
+  /** Starts at the present end of the log. */
   readonly listen: () => () => ReadonlyArray<Change>
 }
 
@@ -20,14 +20,15 @@ const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
 const gap: Change = { _tag: "Gap" }
 const nothing: ReadonlyArray<Change> = []
 
-/** A longer text is not worth its room: who hears of it as a gap asks again. */
+/** The longest text that is kept. A longer one is logged as a gap. */
 const longest = 512
 
-/** So many rows between two looks at those that are too many. */
+/** How many rows are written between two prunings of the log. */
 const pruneEvery = 256
 
 export const make = (database: DatabaseSync, maxPages: number): Changes => {
-  // Its own rows are nothing new to who wrote them. SQLite's dice, not Effect's: two programs with one seed must differ.
+  // Marks the rows of this connection, which it does not report. SQLite's dice, not Effect's: two programs with one seed
+  // must differ.
   const origin = Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"])
   const insert = database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)")
   const select = database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq > ? ORDER BY seq")

@@ -1,4 +1,4 @@
-/** Texts as SQLite keeps them. SQLite's text is UTF-8: two texts without such a form would become the same. */
+/** Texts as SQLite stores them. Its text is UTF-8, where different texts with lone surrogates would become the same. */
 import { fromUtf16, isWellFormed, toUtf16 } from "../../internal/codec/bytes.ts"
 
 export const toColumn = (text: string): string | Uint8Array => isWellFormed(text) ? text : toUtf16(text)

@@ -1,7 +1,6 @@
 /**
- * The database in use, which may become another one while the program runs: where the file turns out to be damaged, the
- * next one is opened and published; where another process published one, or somebody deleted the directory, it is
- * followed.
+ * The database in use. It may be replaced while the program runs: if the file is damaged, the next one is opened and
+ * published; if another process published one, or the directory was deleted, this process moves to the new file.
  */
 import type { DatabaseSync } from "node:sqlite"
 import type { Change } from "../../ports/store.ts"
@@ -28,11 +27,11 @@ const prepare = (database: DatabaseSync, maxSize: number) => {
 }
 
 export interface Connection {
-  /** the tables of the database in use; opens one where there is none */
+  /** The tables of the database in use, which is opened if none is open. */
   readonly tables: () => Tables
-  /** Runs something, and once more in a database that can be used where this one could not. */
+  /** Runs an operation, and once more in another database if this one is unusable. */
   readonly run: <A>(operation: () => A) => A
-  /** Starts to listen to what others do. */
+  /** Starts to listen for changes by other processes. */
   readonly listen: () => () => ReadonlyArray<Change>
   readonly close: () => void
 }
@@ -80,14 +79,14 @@ export const make = (directory: string, maxSize: number): Connection => {
     }
   }
 
-  /** Once more after a full database has been given room, and again where another process was quicker to take it. */
-  const withRoom = <A>(operation: () => A, patience = 3): A => {
+  /** Runs once more after making room in a full database, and again if another process used that room first. */
+  const withRoom = <A>(operation: () => A, triesLeft = 3): A => {
     try {
       return operation()
     } catch (thrown) {
-      if (!isFull(thrown) || patience === 0) throw thrown
+      if (!isFull(thrown) || triesLeft === 0) throw thrown
       tables().entries.makeRoom()
-      return withRoom(operation, patience - 1)
+      return withRoom(operation, triesLeft - 1)
     }
   }
 

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite"
 import type { SyncCounters } from "../../ports/storage.ts"
 import { toColumn } from "./sqliteColumn.ts"
 
-/** So many writes between two looks at the counters that have expired. */
+/** How many writes there are between two removals of expired counters. */
 const tidyEvery = 1024
 
 export const make = (database: DatabaseSync): SyncCounters => {

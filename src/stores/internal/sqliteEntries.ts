@@ -11,10 +11,10 @@ import { fromColumn, toColumn } from "./sqliteColumn.ts"
 import { pragma } from "./sqliteFile.ts"
 import * as Room from "./sqliteRoom.ts"
 
-/** So many writes between two looks at what has expired. */
+/** How many writes there are between two removals of expired entries. */
 const tidyEvery = 64
 
-/** So many pages are given back at once: some 3 ms. */
+/** How many pages are freed at once: about 3 ms. */
 const vacuumStep = 200
 
 export const make = (database: DatabaseSync, maxSize: number, changes: Changes) => {
@@ -55,7 +55,7 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
       }
     },
 
-    // The others are told also where there was nothing: they may have a copy of what this database has lost.
+    // Reported even if there was no entry: other processes may have a copy of an entry that this database lost.
     remove(id: string): boolean {
       const { changes: removed } = remove.run(toColumn(id))
       room.written(id)
@@ -86,10 +86,10 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
 
     makeRoom: () => room.make(last.size, last.now),
 
-    /** More of the file is free than is used. */
+    /** Whether more of the file is free than is used. */
     isSparse: () => isSparse,
 
-    /** Gives some of what is free back to the file system, and says whether there is more. */
+    /** Frees some pages to the file system, and answers whether there are more. */
     giveBack(): boolean {
       database.exec(`PRAGMA incremental_vacuum(${vacuumStep})`)
       return isSparse = isFree(1 / 4)

@@ -1,4 +1,4 @@
-/** What SQLite and the file system throw, and what it means. */
+/** The errors of SQLite and the file system, and what they mean. */
 import type { StoreErrorReason } from "../../CacheError.ts"
 
 const reasons = new Map<unknown, StoreErrorReason>([
@@ -26,7 +26,7 @@ export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeou
 
 export const isFull = (thrown: unknown): boolean => primaryCode(thrown) === 13
 
-/** The file is of no use any more: it is damaged, it or its log was cut off, or somebody took its tables away. */
+/** The file is unusable: it is damaged, it or its log was cut off, or its tables were removed. */
 export const isDamage = (thrown: unknown): boolean =>
   [11, 26].includes(primaryCode(thrown) ?? 0) ||
   code(thrown) === shortRead ||
@@ -34,10 +34,10 @@ export const isDamage = (thrown: unknown): boolean =>
 
 const shortRead = 10 | 2 << 8
 
-/** The file may be sound, but it cannot be reached through this connection: the disk failed, or was taken away. */
+/** The file may be sound, but this connection cannot reach it: the disk failed, or was removed. */
 export const isDetached = (thrown: unknown): boolean => [10, 14].includes(primaryCode(thrown) ?? 0) && !isDamage(thrown)
 
-/** SQLite's extended result code, where it was SQLite that threw. */
+/** SQLite's extended result code, if SQLite threw. */
 const code = (thrown: unknown): number | undefined => {
   const errcode = field(thrown, "errcode")
   return typeof errcode === "number" ? errcode : undefined

@@ -1,7 +1,7 @@
 /**
- * The database files of one directory: `cache.v<format>.<n>.db`, of which `cache.v<format>.current` names the one in use.
+ * The database files of one directory: `cache.v<format>.<n>.db`. The file `cache.v<format>.current` has the number in use.
  *
- * A file that cannot be used is never renamed or emptied under those who have it open: the next number is taken beside
+ * An unusable file is never renamed or emptied while others have it open: a file with the next number is started beside
  * it. Releases of another format have files of their own, so two releases can use one directory at the same time.
  */
 import * as fs from "node:fs"
@@ -11,7 +11,7 @@ import { isDamage } from "./sqliteFault.ts"
 
 const format = 2
 
-/** Waiting inside SQLite blocks the whole process: hardly at all here, the rest of the waiting is a schedule's. */
+/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
 const busyMillis = 5
 
 // `entry.seq` is the order of writing: an entry that is written again gets a new one. Text without UTF-8 is kept as UTF-16
@@ -31,21 +31,21 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/** A database that is open, and how to tell that it is no longer the one in use. */
+/** An open database, and how to see that it is no longer the one in use. */
 export interface Opened {
   readonly database: DatabaseSync
   readonly generation: number
   readonly file: string
-  /** which file that name is: nobody can get the number while it is open */
+  /** the file behind that name: no other file gets this number while it is open */
   readonly inode: number | undefined
-  /** the state of the pointer in which it named this database */
+  /** the state of the pointer when it named this database */
   pointer: string
 }
 
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
 
-/** Makes several statements one. The lock is taken at once: a transaction that asks for it later is refused. */
+/** Runs several statements as one. `IMMEDIATE` locks at once: a transaction that asks for the lock later is refused. */
 export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
   database.exec("BEGIN IMMEDIATE")
   try {
@@ -63,7 +63,7 @@ export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
 // one file
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Whether the database is ours, after making it ours if nobody has written to it yet. */
+/** Whether the database is ours, after making an empty one ours. */
 const adopt = (database: DatabaseSync): boolean => {
   if (pragma(database, "user_version") === format) return true
   if (!isUntouched(database)) return false
@@ -82,7 +82,7 @@ const isUntouched = (database: DatabaseSync): boolean =>
 const configure = (database: DatabaseSync, maxSize: number): void => {
   database.exec("PRAGMA journal_size_limit = 4194304")
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxSize / pragma(database, "page_size")))}`)
-  // The pages that every operation needs: a file that lost them is found out here.
+  // Reads the pages that every operation needs: a file that lost them fails here.
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
 }
 
@@ -133,31 +133,31 @@ const published = (directory: string): number | undefined => {
 const newest = (directory: string): number =>
   Math.max(1, ...fs.readdirSync(directory).map((name) => generationOf(name) ?? 1))
 
-/** By rename: nobody ever reads half a number. */
+/** By rename, so that no process reads half a number. */
 const publish = (directory: string, generation: number): void => {
   const draft = `${pointerOf(directory)}.${process.pid}`
   fs.writeFileSync(draft, `${generation}\n`)
   fs.renameSync(draft, pointerOf(directory))
 }
 
-/** Changes with every publication: a rename makes another file of it. */
+/** Changes with every publication, because a rename makes another file. */
 const pointerState = (directory: string): string => {
   const stat = fs.statSync(pointerOf(directory), { throwIfNoEntry: false })
   return stat === undefined ? "" : `${stat.ino} ${stat.ctimeMs}`
 }
 
-/** The last unusable file is kept: it may tell what happened. */
+/** Keeps the last unusable file: it may show what happened. */
 const removeBefore = (directory: string, generation: number): void => {
   for (const name of fs.readdirSync(directory)) {
     if ((generationOf(name) ?? generation) < generation - 1) fs.rmSync(path.join(directory, name), { force: true })
   }
 }
 
-/** How many unusable files in a row are stepped over before the directory itself is taken to be at fault. */
-const patience = 8
+/** How many unusable files in a row are skipped before the directory counts as unusable. */
+const skippedAtMost = 8
 
 /**
- * Opens the database in use, or the first usable one from a generation on. Throws what SQLite and the file system throw.
+ * Opens the database in use, or the first usable one from a generation on. Throws the errors of SQLite and the file system.
  */
 export const open = (directory: string, maxSize: number, from = 1): Opened => {
   fs.mkdirSync(directory, { recursive: true })
@@ -165,13 +165,13 @@ export const open = (directory: string, maxSize: number, from = 1): Opened => {
   const pointer = pointerState(directory)
   const current = published(directory)
   const first = Math.max(from, current ?? newest(directory))
-  for (let generation = first; generation < first + patience; generation++) {
+  for (let generation = first; generation < first + skippedAtMost; generation++) {
     const opened = openFile(directory, generation, maxSize)
     if (opened === undefined) continue
     try {
       if (generation !== current) publish(directory, generation)
       removeBefore(directory, generation)
-      // What this one has published may have been published over by now: that is to be looked at again.
+      // Another process may have published since: without `pointer`, the next operation looks again.
       if (generation === current) opened.pointer = pointer
       return opened
     } catch (thrown) {
@@ -192,16 +192,16 @@ export const isReplaced = (directory: string, opened: Opened): boolean => {
   return false
 }
 
-/** Leaves one file behind, without a log beside it, unless others still use it. */
+/** Closes the database, and leaves no log beside it unless others still use it. */
 export const close = ({ database }: Opened): void => {
   try {
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
   } catch {
-    // Others are at it, and the last one to close does it; or the file is damaged.
+    // Others use it, and the last one to close it does this; or the file is damaged.
   }
   try {
     database.close()
   } catch {
-    // There is nothing left to be closed.
+    // Nothing is left to close.
   }
 }

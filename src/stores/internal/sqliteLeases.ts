@@ -1,4 +1,4 @@
-/** Leases between processes: see `internal/store/leases.ts`, which keeps them inside one. */
+/** Leases between processes: `internal/store/leases.ts` in a table. */
 import type { DatabaseSync } from "node:sqlite"
 import { leaseLife, sharedFailureMillis } from "../../internal/defaults.ts"
 import { type Held, isRecorded, joinWaitOf, leftOf, lifeMillis, nobody, waitOf } from "../../internal/store/leases.ts"
@@ -10,7 +10,7 @@ interface Lease extends Held {
   readonly generation: string
 }
 
-/** So many new leases between two looks at those that have died. */
+/** How many leases are granted between two removals of dead ones. */
 const pruneEvery = 1024
 
 export const make = (database: DatabaseSync): SyncLeases => {
@@ -22,14 +22,14 @@ export const make = (database: DatabaseSync): SyncLeases => {
       joined_at = CASE WHEN generation = excluded.generation AND owner = excluded.owner THEN joined_at END,
       generation = excluded.generation, owner = excluded.owner, millis = excluded.millis, until = excluded.until,
       dies = excluded.dies`)
-  // What a clock that was set back has put into the future is forgotten too: hence abs().
+  // abs() also forgets a failure that lies in the future, because the clock was set back.
   const selectFailures = database.prepare(
     `SELECT failures, note FROM lease WHERE id = ? AND failures > 0 AND abs(? - failed_at) < ${sharedFailureMillis}`
   )
   const shorten = database.prepare("UPDATE lease SET until = ? WHERE id = ?")
   const recordJoin = database.prepare("UPDATE lease SET joined_at = ? WHERE id = ?")
-  const prolong = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
-  const giveBack = database.prepare(`
+  const renew = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
+  const release = database.prepare(`
     UPDATE lease SET owner = '${nobody}', until = 0, dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailureMillis}), failed_at = ?3, note = ?5,
       failures = CASE WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${sharedFailureMillis} THEN failures + 1 ELSE 1 END
     WHERE id = ?1 AND owner = ?2`)
@@ -80,9 +80,9 @@ export const make = (database: DatabaseSync): SyncLeases => {
     endAll: () => void endAll.run(),
     renew: (id, owner, leaseMillis, now) =>
       Number(
-        prolong.run(leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis), toColumn(id), owner).changes
+        renew.run(leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis), toColumn(id), owner).changes
       ) > 0,
     release: (id, owner, now, note) =>
-      Number(giveBack.run(toColumn(id), owner, now, note === undefined ? 0 : 1, note ?? null).changes) > 0
+      Number(release.run(toColumn(id), owner, now, note === undefined ? 0 : 1, note ?? null).changes) > 0
   }
 }

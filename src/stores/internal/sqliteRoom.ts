@@ -1,7 +1,7 @@
 /**
- * Making room: what has expired goes first, then what was written longest ago, with a second chance (F. J. Corbató, "A
- * Paging Experiment with the Multics System", 1968). An entry that was read is moved behind the others instead, once for
- * however many reads. Reads are remembered in this process alone, so that none of them has to write.
+ * Makes room: expired entries go first, then those written longest ago, with a second chance (F. J. Corbató, "A Paging
+ * Experiment with the Multics System", 1968). An entry that was read is moved behind the others instead, once for any
+ * number of reads. Reads are remembered in this process alone, so that no read has to write.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { readsRemembered } from "../../internal/defaults.ts"
@@ -11,11 +11,11 @@ import { atomically, pragma } from "./sqliteFile.ts"
 interface Room {
   /** The entry was read. */
   readonly used: (id: string) => void
-  /** The entry is another one, or none, which nobody has read yet. */
+  /** The entry was written or removed: its new state has no reads yet. */
   readonly written: (id: string) => void
-  /** Drops so many of what has expired, and answers how many bytes that was. */
+  /** Removes at most so many expired entries, and answers their bytes. */
   readonly dropExpired: (now: number, most: number) => number
-  /** Makes room for so many bytes and a little more, so that a full database does not do this at every write. */
+  /** Makes room for so many bytes and some more, so that a full database does not do this at every write. */
   readonly make: (size: number, now: number) => void
 }
 
@@ -25,7 +25,7 @@ interface Row {
   readonly size: number
 }
 
-/** To move an entry is to write it anew: so many bytes are moved at once. */
+/** How many bytes are moved at once: moving an entry writes it again. */
 const mostMoved = 4 * 1024 * 1024
 
 export const make = (database: DatabaseSync, maxSize: number): Room => {
@@ -57,7 +57,7 @@ export const make = (database: DatabaseSync, maxSize: number): Room => {
     return size
   }
 
-  /** Drops until so much is free, and answers what was spared on the way. */
+  /** Removes entries until so many bytes are free, and answers those that were spared on the way. */
   const dropUnread = (wanted: number, now: number): ReadonlyArray<Row> => {
     const spared: Array<Row> = []
     let freed = dropExpired(now, 1024)
@@ -66,7 +66,7 @@ export const make = (database: DatabaseSync, maxSize: number): Room => {
       if (marks.has(row.id)) spared.push(row)
       else freed += dropRow(row)
     }
-    // All that is left was read: the oldest of it goes.
+    // All entries that are left were read: the oldest go.
     let gone = 0
     while (freed < wanted && gone < spared.length) freed += dropRow(spared[gone++]!)
     return spared.slice(gone)
@@ -82,18 +82,18 @@ export const make = (database: DatabaseSync, maxSize: number): Room => {
     make(size, now) {
       const spared = atomically(database, () => dropUnread(size + slack, now))
       const moving = atMost(spared, mostMoved)
-      // Once only, whether they can be moved or not: what is read all the time must not stay for that alone.
+      // Spared once, moved or not: an entry that is read all the time must not stay for ever.
       for (const { id } of moving) marks.delete(id)
       try {
         atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
       } catch {
-        // There is room, as was asked. Those that keep their place have had their chance.
+        // There is room, which is what was asked. Entries that were not moved have had their chance.
       }
     }
   }
 }
 
-/** The first of them, as many as have so many bytes together, and one at least: the others' turn comes next time. */
+/** The first rows with at most so many bytes together, but at least one. The others are moved the next time. */
 const atMost = (rows: ReadonlyArray<Row>, bytes: number): ReadonlyArray<Row> => {
   let total = 0
   return rows.filter(({ size }, i) => (total += size) <= bytes || i === 0)

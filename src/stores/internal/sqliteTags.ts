@@ -41,7 +41,7 @@ export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
 
   return {
     version: (tag) => read(tag)?.version,
-    // The counter first: a marker written since then is newer than it, and says so.
+    // The counter is read first: a marker written since then has a larger number.
     markers(names, newVersion) {
       const seq = Number(counter.get()?.["value"])
       const markers = names.map(read)

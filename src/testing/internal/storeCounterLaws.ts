@@ -1,4 +1,4 @@
-/** What a store promises about its counters. */
+/** Laws of counters. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../CacheError.ts"
@@ -22,12 +22,12 @@ export const counterLaws = allExcused({
     }
   }),
 
-  "nothing is lost when many increment at once": Effect.fnUntraced(function*(store) {
+  "concurrent increments are all counted": Effect.fnUntraced(function*(store) {
     yield* Effect.all(Array.from({ length: 100 }, () => store.increment("n", 1)), { concurrency: "unbounded" })
     yield* same(yield* store.increment("n", 0), 100, "100")
   }),
 
-  "a counter expires when the one who made it said": Effect.fnUntraced(function*(store) {
+  "a counter expires at the time given at its creation": Effect.fnUntraced(function*(store) {
     const now = yield* Clock.currentTimeMillis
     yield* store.increment("n", 5, { expiresAt: now + 2000 })
     yield* same(yield* store.increment("n", 1, { expiresAt: now + 900_000 }), 6, "not yet")
@@ -50,7 +50,7 @@ export const counterLaws = allExcused({
     yield* same(yield* store.increment("none", 1), 1, "was never made")
   }),
 
-  "to add 0 reads, and creates nothing": Effect.fnUntraced(function*(store) {
+  "increment by 0 reads the counter and creates none": Effect.fnUntraced(function*(store) {
     const now = yield* Clock.currentTimeMillis
     yield* same(yield* store.increment("n", 0, { expiresAt: now + 2000 }), 0, "0")
     yield* same(yield* store.counter("n"), undefined, "there is none")
@@ -58,7 +58,7 @@ export const counterLaws = allExcused({
     yield* same((yield* store.counter("n"))?.expiresAt, Infinity, "it is made without an end")
   }),
 
-  "counter tells the value and the end of a counter": Effect.fnUntraced(function*(store) {
+  "counter answers the value and the expiry": Effect.fnUntraced(function*(store) {
     const expiresAt = (yield* Clock.currentTimeMillis) + 2000
     yield* same(yield* store.counter("n"), undefined, "none")
     yield* store.increment("n", 5, { expiresAt })
@@ -67,7 +67,7 @@ export const counterLaws = allExcused({
     yield* same(yield* store.counter("n"), undefined, "expired")
   }),
 
-  "touchCounter gives a counter another end, and nothing else": Effect.fnUntraced(function*(store) {
+  "touchCounter changes only the expiry": Effect.fnUntraced(function*(store) {
     const now = yield* Clock.currentTimeMillis
     yield* same(yield* store.touchCounter("n", now + 1000), false, "there is none")
     yield* same(yield* store.counter("n"), undefined, "and none was made")
@@ -80,7 +80,7 @@ export const counterLaws = allExcused({
     yield* same(yield* store.increment("n", 1), 1, "it starts again")
   }),
 
-  "removeCounter says whether there was one": Effect.fnUntraced(function*(store) {
+  "removeCounter answers whether there was a counter": Effect.fnUntraced(function*(store) {
     const now = yield* Clock.currentTimeMillis
     yield* store.increment("n", 5)
     yield* store.increment("m", 1)
@@ -93,14 +93,14 @@ export const counterLaws = allExcused({
     yield* same(yield* store.removeCounter("short"), false, "it has expired")
   }),
 
-  "clear empties the counters": Effect.fnUntraced(function*(store) {
+  "clear removes the counters": Effect.fnUntraced(function*(store) {
     yield* store.increment("n", 5)
     yield* store.clear
     yield* same(yield* store.counter("n"), undefined, "none")
     yield* same(yield* store.increment("n", 1), 1, "it starts again")
   }),
 
-  "a counter is no entry": Effect.fnUntraced(function*(store) {
+  "a counter and an entry of one name are independent": Effect.fnUntraced(function*(store) {
     yield* store.increment("id", 1)
     yield* same((yield* store.get("id", [])).entry, undefined, "no entry")
     yield* same(yield* store.remove("id"), false, "none to remove")

@@ -1,4 +1,4 @@
-/** What those who lead are told of the leaders before them. */
+/** Laws of failure notes: what `Granted` says about the leaders before. */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
@@ -9,75 +9,75 @@ const note = (...bytes: ReadonlyArray<number>) => Uint8Array.from(bytes)
 const fails = (store: Store, ...bytes: ReadonlyArray<number>) =>
   Effect.andThen(lead(store, "id", asking("a")), store.release("id", "a", note(...bytes)))
 
-const told = (store: Store, expected: unknown, message: string, more?: Parameters<typeof asking>[1]) =>
-  Effect.flatMap(store.acquire("id", asking("b", more)), (taken) => same(failuresOf(taken), expected, message))
+const answers = (store: Store, expected: unknown, message: string, more?: Parameters<typeof asking>[1]) =>
+  Effect.flatMap(store.acquire("id", asking("b", more)), (acquired) => same(failuresOf(acquired), expected, message))
 
 const forgottenAfter = (ending: Check): Check => (store) =>
   excused(Effect.gen(function*() {
     yield* fails(store, 1)
     yield* ending(store)
-    yield* told(store, undefined, "forgotten", { rejectedWriteId: entry(1).meta.writeId })
+    yield* answers(store, undefined, "forgotten", { rejectedWriteId: entry(1).meta.writeId })
     yield* store.release("id", "b", note(2))
-    yield* told(store, [1, [2]], "it begins again", { rejectedWriteId: entry(1).meta.writeId })
+    yield* answers(store, [1, [2]], "it begins again", { rejectedWriteId: entry(1).meta.writeId })
   }))
 
 export const failureLaws: Record<string, Check> = {
-  "who leads is told how many before it have failed, and the last one's note": Effect.fnUntraced(function*(store) {
-    yield* told(store, undefined, "nobody has failed")
-    yield* same(yield* store.release("id", "b", note(1, 2)), true, "given back with a note")
+  "Granted has the number of failed leaders in a row and the last note": Effect.fnUntraced(function*(store) {
+    yield* answers(store, undefined, "nobody has failed")
+    yield* same(yield* store.release("id", "b", note(1, 2)), true, "released with a note")
     for (const [i, bytes] of [[], [0, 255], [7], [8]].entries()) {
-      yield* told(store, i === 0 ? [1, [1, 2]] : [1 + i, [[], [0, 255], [7]][i - 1]!], `${1 + i} before it`)
-      yield* same(yield* store.release("id", "b", note(...bytes)), true, "given back with a note")
+      yield* answers(store, i === 0 ? [1, [1, 2]] : [1 + i, [[], [0, 255], [7]][i - 1]!], `${1 + i} before it`)
+      yield* same(yield* store.release("id", "b", note(...bytes)), true, "released with a note")
     }
-    yield* told(store, [5, [8]], "five before it")
-    yield* told(store, [5, [8]], "and told again")
+    yield* answers(store, [5, [8]], "five before it")
+    yield* answers(store, [5, [8]], "and the same again")
     yield* same(failuresOf(yield* store.acquire("other", asking("b"))), undefined, "nobody has failed at another id")
   }),
 
-  "who joins is told, and who waits is not": Effect.fnUntraced(function*(store) {
+  "joining answers with the failures, Wait without": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
-    yield* told(store, [1, [1]], "the leader")
-    yield* same(failuresOf(yield* store.acquire("id", asking("c", { join: true }))), [1, [1]], "who joins")
-    yield* same(failuresOf(yield* store.acquire("id", asking("c"))), "Wait", "who waits")
+    yield* answers(store, [1, [1]], "the leader")
+    yield* same(failuresOf(yield* store.acquire("id", asking("c", { join: true }))), [1, [1]], "joining")
+    yield* same(failuresOf(yield* store.acquire("id", asking("c"))), "Wait", "waiting")
   }),
 
-  "a failure is forgotten a second after the last": Effect.fnUntraced(function*(store) {
+  "failures are forgotten one second after the last": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* Effect.sleep("600 millis")
     yield* fails(store, 2)
     yield* Effect.sleep("600 millis")
-    yield* told(store, [2, [2]], "the last is younger")
+    yield* answers(store, [2, [2]], "the last is younger")
     yield* Effect.sleep("600 millis")
-    yield* told(store, undefined, "forgotten")
+    yield* answers(store, undefined, "forgotten")
     yield* store.release("id", "b", note(3))
-    yield* told(store, [1, [3]], "it begins again")
+    yield* answers(store, [1, [3]], "it begins again")
   }),
 
-  "a failure is told for its second, however short the lease was": Effect.fnUntraced(function*(store) {
+  "a failure is kept for its second, however short the lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a", { leaseMillis: 1 }))
-    yield* same(yield* store.release("id", "a", note(1)), true, "given back with a note")
+    yield* same(yield* store.release("id", "a", note(1)), true, "released with a note")
     yield* Effect.sleep("500 millis")
-    yield* told(store, [1, [1]], "told")
+    yield* answers(store, [1, [1]], "answered")
   }),
 
-  "only the holder of a lease can fail": Effect.fnUntraced(function*(store) {
+  "only the owner of a lease can release it with a note": Effect.fnUntraced(function*(store) {
     yield* same(yield* store.release("id", "a", note(1)), false, "nothing is held")
     yield* lead(store, "id", asking("a"))
     yield* lead(store, "id", asking("c", { join: true }))
-    yield* same(yield* store.release("id", "c", note(1)), false, "who joined holds nothing")
+    yield* same(yield* store.release("id", "c", note(1)), false, "joining holds nothing")
     yield* same(yield* store.release("id", "a"), true, "the holder does")
     yield* same(yield* store.release("id", "a", note(1)), false, "and holds nothing any more")
-    yield* told(store, undefined, "nobody has failed")
+    yield* answers(store, undefined, "nobody has failed")
   }),
 
-  "a lease that ran out is no failure, and takes none away": Effect.fnUntraced(function*(store) {
+  "an expired lease is no failure and forgets none": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
     yield* lead(store, "id", asking("a", { leaseMillis: 200 }))
     yield* Effect.sleep("500 millis")
-    yield* told(store, [1, [1]], "the one that gave back")
+    yield* answers(store, [1, [1]], "the one that gave back")
   }),
 
-  "failures leave a load its right": Effect.fnUntraced(function*(store) {
+  "a release with a note does not end the generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* store.release("id", "a", note(1))
     yield* same(yield* lead(store, "id", asking("b")), generation, "the same generation")
@@ -91,24 +91,24 @@ export const failureLaws: Record<string, Check> = {
     Effect.flatMap(lead(store, "id", asking("a")), (generation) => store.commit("id", generation, entry(1)))
   ),
   "a failure is forgotten after a set": forgottenAfter((store) => store.set("id", entry(1))),
-  "a failure is forgotten after a removal": forgottenAfter((store) => store.remove("id")),
+  "a failure is forgotten after a remove": forgottenAfter((store) => store.remove("id")),
   "a failure is forgotten after a clear": forgottenAfter((store) => store.clear),
 
-  "a failure is told after a touch": Effect.fnUntraced(function*(store) {
+  "a touch does not forget a failure": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     yield* lead(store, "id", asking("a", { rejectedWriteId: entry(1).meta.writeId }))
     yield* store.release("id", "a", note(1))
     yield* store.touch("id", { softExpiresAt: 5_000_000_000_000, expiresAt: Infinity })
-    yield* told(store, [1, [1]], "told", { rejectedWriteId: entry(1).meta.writeId })
+    yield* answers(store, [1, [1]], "answered", { rejectedWriteId: entry(1).meta.writeId })
   }),
 
-  "bytes of a note that a caller changes afterwards are not the stored ones": Effect.fnUntraced(function*(store) {
+  "changing the bytes of a note afterwards does not change the stored note": Effect.fnUntraced(function*(store) {
     const given = note(1, 2)
     yield* lead(store, "id", asking("a"))
     yield* store.release("id", "a", given)
     given.fill(0)
-    const taken = yield* store.acquire("id", asking("b"))
-    if (taken._tag === "Granted") taken.failures?.note.fill(0)
-    yield* told(store, [1, [1, 2]], "the note as it was given")
+    const acquired = yield* store.acquire("id", asking("b"))
+    if (acquired._tag === "Granted") acquired.failures?.note.fill(0)
+    yield* answers(store, [1, [1, 2]], "the note as it was given")
   })
 }

@@ -1,4 +1,4 @@
-/** What the laws of stores are made of. */
+/** Fixtures of the laws of stores. */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
@@ -11,7 +11,7 @@ export const writeId = (n: number) => n.toString(16).padStart(32, "0")
 
 export const version = (n: number) => n.toString(16).padStart(24, "0")
 
-/** What a soft invalidation leaves of a version. */
+/** The half of a version that a soft invalidation leaves as it is. */
 export const hardHalf = (version: string) => version.slice(0, 12)
 
 export const meta: Meta = {
@@ -35,7 +35,7 @@ export const read = (store: Store, id: string) => Effect.map(store.get(id, []), 
 export const stores = (store: Store, id: string, expected: Stored | undefined, message: string) =>
   Effect.flatMap(read(store, id), (stored) => same(plain(stored), expected, message))
 
-/** Whatever class of bytes a store answers with is fine. */
+/** An entry whose bytes are a plain `Uint8Array`: a store may answer any class of bytes. */
 export const plain = (stored: Stored | undefined): Stored | undefined =>
   stored === undefined ? undefined : { meta: stored.meta, payload: Uint8Array.from(stored.payload) }
 
@@ -48,19 +48,21 @@ export const asking = (owner: string, more?: Partial<AcquireOptions>): AcquireOp
 })
 
 export const lead = (store: Store, id: string, options: AcquireOptions) =>
-  Effect.flatMap(store.acquire(id, options), (taken) =>
-    taken._tag === "Granted"
-      ? Effect.succeed(taken.generation)
-      : Effect.as(same(taken._tag, "Granted", `${options.owner} may load`), ""))
+  Effect.flatMap(store.acquire(id, options), (acquired) =>
+    acquired._tag === "Granted"
+      ? Effect.succeed(acquired.generation)
+      : Effect.as(same(acquired._tag, "Granted", `${options.owner} may load`), ""))
 
-/** How many leaders have failed, and the bytes of the last one's note, as who may load is told. */
-export const failuresOf = (taken: Acquired): unknown =>
-  taken._tag === "Granted" ? taken.failures && [taken.failures.count, Array.from(taken.failures.note)] : taken._tag
+/** The failures in an answer of `acquire`: their number and the bytes of the last note. */
+export const failuresOf = (acquired: Acquired): unknown =>
+  acquired._tag === "Granted"
+    ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)]
+    : acquired._tag
 
 export const excused = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A | void, unknown> =>
   Effect.catch(effect, (error) => (error as StoreError).reason === "Unsupported" ? Effect.void : Effect.fail(error))
 
-/** Traps of encodings, separators, glob patterns and SQL. */
+/** Texts that break encodings, separators, glob patterns or SQL. */
 export const oddTexts: ReadonlyArray<string> = [
   ...[
     "",

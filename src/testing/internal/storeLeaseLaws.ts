@@ -1,4 +1,4 @@
-/** Who may store what a load brings, and when it is too late. */
+/** Laws of leases and generations: which results are stored, and which are too late. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../CacheEntry.ts"
@@ -20,13 +20,13 @@ const refusedAfter = (ending: (store: Store) => Effect.Effect<unknown, StoreErro
   })
 
 export const leaseLaws: Record<string, Check> = {
-  "a load that was given the right is stored": Effect.fnUntraced(function*(store) {
+  "a commit under a granted generation is stored": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* same(yield* store.commit("id", generation, entry(1)), true, "stored")
     yield* stores(store, "id", entry(1), "the load's entry")
   }),
 
-  "a commit without a right is refused": Effect.fnUntraced(function*(store) {
+  "a commit under an unknown generation is refused": Effect.fnUntraced(function*(store) {
     yield* same(yield* store.commit("id", writeId(7), entry(1)), false, "refused")
     yield* lead(store, "id", asking("a"))
     yield* same(yield* store.commit("id", writeId(7), entry(1)), false, "refused")
@@ -37,30 +37,32 @@ export const leaseLaws: Record<string, Check> = {
   "a commit after set is refused": refusedAfter((store) => store.set("id", entry(2)), entry(2)),
   "a commit after clear is refused": refusedAfter((store) => store.clear, undefined),
 
-  "a commit after another commit of its generation is refused": Effect.fnUntraced(function*(store) {
+  "a second commit under one generation is refused": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     const joined = yield* lead(store, "id", asking("b", { join: true }))
-    yield* same(joined, generation, "who joins loads under the same generation")
+    yield* same(joined, generation, "joining grants the same generation")
     yield* same(yield* store.commit("id", joined, entry(1)), true, "the first")
     yield* same(yield* store.commit("id", generation, entry(2)), false, "the second")
     yield* stores(store, "id", entry(1), "the first one's")
   }),
 
-  "another owner waits, no longer than the lease": Effect.fnUntraced(function*(store) {
+  "acquire by another owner answers Wait, with no more than the lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a"))
-    const taken = yield* store.acquire("id", asking("b"))
-    yield* same(taken._tag, "Wait", "it waits")
-    if (taken._tag === "Wait") yield* same(taken.leftMillis > 0 && taken.leftMillis <= 2000, true, "within the lease")
+    const acquired = yield* store.acquire("id", asking("b"))
+    yield* same(acquired._tag, "Wait", "it waits")
+    if (acquired._tag === "Wait") {
+      yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
+    }
     yield* lead(store, "other", asking("b"))
   }),
 
-  "of many who ask at once one leads": Effect.fnUntraced(function*(store) {
-    const takes = Array.from({ length: 50 }, (_, i) => store.acquire("id", asking(`owner ${i}`)))
-    const taken = yield* Effect.all(takes, { concurrency: "unbounded" })
-    yield* same(taken.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
+  "of many concurrent acquires one is granted": Effect.fnUntraced(function*(store) {
+    const acquires = Array.from({ length: 50 }, (_, i) => store.acquire("id", asking(`owner ${i}`)))
+    const acquired = yield* Effect.all(acquires, { concurrency: "unbounded" })
+    yield* same(acquired.filter(({ _tag }) => _tag === "Granted").length, 1, "one")
   }),
 
-  "a lease that ran out ends no right: the first to finish is stored": Effect.fnUntraced(function*(store) {
+  "an expired lease does not end the generation: the first commit is stored": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* Effect.sleep("3 seconds")
     yield* same(yield* lead(store, "id", asking("b")), generation, "the same generation")
@@ -68,18 +70,18 @@ export const leaseLaws: Record<string, Check> = {
     yield* same(yield* store.commit("id", generation, entry(1)), true, "its load is stored even so")
   }),
 
-  "acquire looks once more": Effect.fnUntraced(function*(store) {
+  "acquire answers Hit with an entry that was not rejected": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    const taken = yield* store.acquire("id", asking("a"))
-    yield* same(taken._tag === "Hit" ? plain(taken.entry) : taken, entry(1), "what is stored")
+    const acquired = yield* store.acquire("id", asking("a"))
+    yield* same(acquired._tag === "Hit" ? plain(acquired.entry) : acquired, entry(1), "what is stored")
     yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* stores(store, "id", entry(1), "what was seen stays until it is replaced")
   }),
 
-  "keep prolongs, release gives back, for the owner alone": Effect.fnUntraced(function*(store) {
+  "only the owner can renew and release a lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a"))
     yield* Effect.sleep("1 second")
-    yield* same(yield* store.renew("id", "b", 9000), false, "another cannot keep")
+    yield* same(yield* store.renew("id", "b", 9000), false, "another cannot renew")
     yield* same(yield* store.renew("id", "a", 5000), true, "the owner can")
     yield* Effect.sleep("3 seconds")
     yield* same((yield* store.acquire("id", asking("b")))._tag, "Wait", "still exclusive")
@@ -90,35 +92,35 @@ export const leaseLaws: Record<string, Check> = {
 }
 
 export const generationLaws: Record<string, Check> = {
-  "who joins loads beside the holder and takes nothing from it": Effect.fnUntraced(function*(store) {
+  "joining grants the same generation and leaves the lease with its owner": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* same(yield* lead(store, "id", asking("b", { join: true })), generation, "the same generation")
-    yield* same(yield* store.renew("id", "b", 2000), false, "who joined does not hold the lease")
+    yield* same(yield* store.renew("id", "b", 2000), false, "joining does not take the lease")
     yield* same(yield* store.renew("id", "a", 2000), true, "the holder does")
     yield* same((yield* store.acquire("id", asking("c")))._tag, "Wait", "it is exclusive still")
   }),
 
-  "who joins where nobody loads holds the lease": Effect.fnUntraced(function*(store) {
+  "joining an id without a lease acquires the lease": Effect.fnUntraced(function*(store) {
     yield* lead(store, "id", asking("a", { join: true }))
     yield* same((yield* store.acquire("id", asking("b")))._tag, "Wait", "another waits")
   }),
 
-  "the same owner leads again, under the same generation": Effect.fnUntraced(function*(store) {
+  "acquire by the owner is granted again, under the same generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* same(yield* lead(store, "id", asking("a")), generation, "the same generation")
     yield* same(yield* store.commit("id", generation, entry(1)), true, "stored")
   }),
 
-  "what was given back goes on under its generation": Effect.fnUntraced(function*(store) {
+  "a released lease is granted to the next owner under the same generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
-    yield* same(yield* store.release("id", "a"), true, "given back")
-    yield* same(yield* store.renew("id", "a", 2000), false, "and no longer kept")
+    yield* same(yield* store.release("id", "a"), true, "released")
+    yield* same(yield* store.renew("id", "a", 2000), false, "and not renewed")
     yield* same(yield* lead(store, "id", asking("b")), generation, "the next one's generation")
     yield* same(yield* store.commit("id", generation, entry(1)), true, "the first to finish is stored")
-    yield* same(yield* store.release("id", "b"), false, "nothing is left to give back")
+    yield* same(yield* store.release("id", "b"), false, "nothing is left to release")
   }),
 
-  "a generation that has ended does not come back": Effect.fnUntraced(function*(store) {
+  "an ended generation does not come back": Effect.fnUntraced(function*(store) {
     const first = yield* lead(store, "id", asking("a"))
     yield* store.commit("id", first, entry(1))
     const second = yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
@@ -127,7 +129,7 @@ export const generationLaws: Record<string, Check> = {
     yield* same(yield* store.commit("id", second, entry(3)), true, "the present one is not")
   }),
 
-  "what was seen and then replaced is answered": Effect.fnUntraced(function*(store) {
+  "acquire answers Hit once the rejected entry was replaced": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     const generation = yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* same(
@@ -136,11 +138,11 @@ export const generationLaws: Record<string, Check> = {
       "one waits for it"
     )
     yield* store.commit("id", generation, entry(2))
-    const taken = yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) }))
-    yield* same(taken._tag === "Hit" ? plain(taken.entry) : taken, entry(2), "the new one")
+    const acquired = yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) }))
+    yield* same(acquired._tag === "Hit" ? plain(acquired.entry) : acquired, entry(2), "the new one")
   }),
 
-  "a tag that is invalidated, and other ids, leave a load its right": Effect.fnUntraced(function*(store) {
+  "invalidating a tag or writing another id does not end a generation": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* store.invalidateTags(["tag"])
     yield* store.set("other", entry(2))
@@ -151,50 +153,52 @@ export const generationLaws: Record<string, Check> = {
 
 const rounds = Array.from({ length: 20 }, (_, round) => round)
 
-/** The longest a store may take to settle what was interrupted. */
+/** The longest that a store may take to end an operation whose caller was interrupted. */
 const settled = Effect.sleep("3 seconds")
 
 export const raceLaws: Record<string, Check> = {
-  "a commit that races a removal leaves nothing": Effect.fnUntraced(function*(store) {
+  "a commit concurrent with remove leaves no entry": Effect.fnUntraced(function*(store) {
     for (const round of rounds) {
       const generation = yield* lead(store, "id", asking(`owner ${round}`))
-      const put = store.commit("id", generation, entry(1))
-      yield* Effect.all(round % 2 === 0 ? [put, store.remove("id")] : [store.remove("id"), put], { concurrency: 2 })
+      const commit = store.commit("id", generation, entry(1))
+      yield* Effect.all(round % 2 === 0 ? [commit, store.remove("id")] : [store.remove("id"), commit], {
+        concurrency: 2
+      })
       yield* stores(store, "id", undefined, "nothing")
     }
   }),
 
-  "a commit that races a set leaves what was set": Effect.fnUntraced(function*(store) {
+  "a commit concurrent with set leaves the set entry": Effect.fnUntraced(function*(store) {
     for (const round of rounds) {
       const generation = yield* lead(store, "id", asking(`owner ${round}`, { rejectedWriteId: writeId(2) }))
-      const put = store.commit("id", generation, entry(1))
+      const commit = store.commit("id", generation, entry(1))
       const set = store.set("id", entry(2))
-      yield* Effect.all(round % 2 === 0 ? [put, set] : [set, put], { concurrency: 2 })
+      yield* Effect.all(round % 2 === 0 ? [commit, set] : [set, commit], { concurrency: 2 })
       yield* stores(store, "id", entry(2), "what was set")
     }
   }),
 
-  "a commit that races a clear leaves nothing": (store) =>
+  "a commit concurrent with clear leaves no entry": (store) =>
     excused(Effect.gen(function*() {
       for (const round of rounds) {
         const generation = yield* lead(store, "id", asking(`owner ${round}`))
-        const put = store.commit("id", generation, entry(1))
-        yield* Effect.all(round % 2 === 0 ? [put, store.clear] : [store.clear, put], { concurrency: 2 })
+        const commit = store.commit("id", generation, entry(1))
+        yield* Effect.all(round % 2 === 0 ? [commit, store.clear] : [store.clear, commit], { concurrency: 2 })
         yield* stores(store, "id", undefined, "nothing")
       }
     })),
 
-  "a commit whose caller was interrupted is undone by a later removal": Effect.fnUntraced(function*(store) {
+  "a remove after an interrupted commit leaves no entry": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
-    const put = yield* Effect.forkChild(store.commit("id", generation, entry(1)), { startImmediately: true })
-    yield* Fiber.interrupt(put)
+    const commit = yield* Effect.forkChild(store.commit("id", generation, entry(1)), { startImmediately: true })
+    yield* Fiber.interrupt(commit)
     yield* store.remove("id")
     yield* stores(store, "id", undefined, "nothing, when the removal has answered")
     yield* settled
     yield* stores(store, "id", undefined, "nothing, later on")
   }),
 
-  "the last of many sets is what is stored": Effect.fnUntraced(function*(store) {
+  "of many sets of one id the last is stored": Effect.fnUntraced(function*(store) {
     const sets = rounds.map((round) => store.set("id", entry(round)))
     yield* Effect.all(sets, { concurrency: "unbounded" })
     yield* stores(store, "id", entry(rounds.length - 1), "the last")

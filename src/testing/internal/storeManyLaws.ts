@@ -1,4 +1,4 @@
-/** What a store promises about operations on many ids: each is what the same on one id is. */
+/** Laws of operations on many ids: each does what the same operation on one id does. */
 import * as Effect from "effect/Effect"
 import type { AcquireRequest } from "../../ports/store.ts"
 import { same } from "../law.ts"
@@ -9,18 +9,18 @@ const request = (id: string, owner: string, more?: Partial<AcquireRequest>): Acq
   id
 })
 
-/** more than any adapter does in one step */
+/** more ids than any adapter handles in one step */
 const many = Array.from({ length: 300 }, (_, i) => `id ${i}`)
 
 export const manyLaws: Record<string, Check> = {
-  "of nothing there are no answers": Effect.fnUntraced(function*(store) {
+  "operations on many accept an empty list": Effect.fnUntraced(function*(store) {
     yield* same(yield* store.acquireMany([]), [], "acquireMany")
     yield* same(yield* store.commitMany([]), [], "commitMany")
     yield* same(yield* store.removeMany([]), [], "removeMany")
     yield* store.setMany([])
   }),
 
-  "setMany sets each, the last of one id in the end": Effect.fnUntraced(function*(store) {
+  "setMany sets each entry, and of one id the last": Effect.fnUntraced(function*(store) {
     const requests = oddTexts.map((id, i) => ({ id, entry: entry(i) }))
     yield* store.setMany([...requests, { id: "a", entry: entry(99) }])
     for (const { entry, id } of requests) {
@@ -29,25 +29,27 @@ export const manyLaws: Record<string, Check> = {
     yield* stores(store, "a", entry(99), "the last")
   }),
 
-  "setMany ends the loads of its ids": Effect.fnUntraced(function*(store) {
+  "setMany ends the generations of its ids": Effect.fnUntraced(function*(store) {
     const generation = yield* lead(store, "id", asking("a"))
     yield* store.setMany([{ id: "other", entry: entry(1) }, { id: "id", entry: entry(2) }])
     yield* same(yield* store.commit("id", generation, entry(3)), false, "refused")
     yield* stores(store, "id", entry(2), "what was set")
   }),
 
-  "removeMany says of each whether there was an entry, and ends its load": Effect.fnUntraced(function*(store) {
-    yield* store.set("a", entry(1))
-    yield* store.set("b", entry(2))
-    yield* store.set("stays", entry(3))
-    const generation = yield* lead(store, "c", asking("a"))
-    yield* same(yield* store.removeMany(["b", "c", "a", "b"]), [true, false, true, false], "in their order")
-    for (const id of ["a", "b", "c"]) yield* stores(store, id, undefined, "removed")
-    yield* stores(store, "stays", entry(3), "another")
-    yield* same(yield* store.commit("c", generation, entry(4)), false, "refused")
-  }),
+  "removeMany answers for each id whether there was an entry, and ends its generation": Effect.fnUntraced(
+    function*(store) {
+      yield* store.set("a", entry(1))
+      yield* store.set("b", entry(2))
+      yield* store.set("stays", entry(3))
+      const generation = yield* lead(store, "c", asking("a"))
+      yield* same(yield* store.removeMany(["b", "c", "a", "b"]), [true, false, true, false], "in their order")
+      for (const id of ["a", "b", "c"]) yield* stores(store, id, undefined, "removed")
+      yield* stores(store, "stays", entry(3), "another")
+      yield* same(yield* store.commit("c", generation, entry(4)), false, "refused")
+    }
+  ),
 
-  "acquireMany answers each as acquire does": Effect.fnUntraced(function*(store) {
+  "acquireMany answers each request like acquire": Effect.fnUntraced(function*(store) {
     yield* store.set("hit", entry(1))
     yield* store.set("rejected", entry(2))
     yield* lead(store, "held", asking("other"))
@@ -59,10 +61,10 @@ export const manyLaws: Record<string, Check> = {
       request("held", "me", { join: true })
     ])
     yield* same(answers.map(({ _tag }) => _tag), ["Wait", "Hit", "Granted", "Granted", "Granted"], "in their order")
-    yield* same((yield* store.acquire("free", asking("other")))._tag, "Wait", "who was granted it holds it")
+    yield* same((yield* store.acquire("free", asking("other")))._tag, "Wait", "the granted owner holds the lease")
   }),
 
-  "commitMany stores what is current": Effect.fnUntraced(function*(store) {
+  "commitMany stores once under each current generation": Effect.fnUntraced(function*(store) {
     const a = yield* lead(store, "a", asking("me"))
     const b = yield* lead(store, "b", asking("me"))
     yield* store.remove("b")
@@ -78,7 +80,7 @@ export const manyLaws: Record<string, Check> = {
     yield* stores(store, "never", undefined, "never granted")
   }),
 
-  "many hundred are loaded at once": Effect.fnUntraced(function*(store) {
+  "operations on many accept 300 ids": Effect.fnUntraced(function*(store) {
     const answers = yield* store.acquireMany(many.map((id) => request(id, "me")))
     const commits = answers.map((acquired, i) => ({
       id: many[i]!,

@@ -1,4 +1,4 @@
-/** The markers of tags, and what an invalidation does to them. */
+/** Laws of tag markers and invalidations. */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
@@ -9,12 +9,12 @@ const softHalf = (version: string) => version.slice(12)
 const versionOf = (store: Store, tag: string) => Effect.map(store.markers([tag]), ({ markers }) => markers[0]!.version)
 
 export const tagLaws: Record<string, Check> = {
-  "a tag has no version before its marker is made": Effect.fnUntraced(function*(store) {
+  "a tag without a marker has no version": Effect.fnUntraced(function*(store) {
     yield* same((yield* store.get("id", ["tag"])).versions, [undefined], "none")
     yield* same((yield* store.get("id", [])).versions, [], "none asked")
   }),
 
-  "a marker stays until it is invalidated": Effect.fnUntraced(function*(store) {
+  "a marker stays the same until its tag is invalidated": Effect.fnUntraced(function*(store) {
     const first = yield* store.markers(["a", "b"])
     const [a, b] = first.markers
     yield* same(a!.version === b!.version, false, "versions are random")
@@ -31,16 +31,20 @@ export const tagLaws: Record<string, Check> = {
     )
   }),
 
-  "who leads is told the counter of invalidations": Effect.fnUntraced(function*(store) {
+  "Granted has the invalidation counter": Effect.fnUntraced(function*(store) {
     const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
     yield* store.invalidateTags(["tag"])
-    const taken = yield* store.acquire("id", options)
-    yield* same(taken._tag, "Granted", "nobody else leads")
+    const acquired = yield* store.acquire("id", options)
+    yield* same(acquired._tag, "Granted", "nobody else leads")
     const { seq } = yield* store.markers([])
-    yield* same(taken._tag === "Granted" && (taken.seq ?? seq) === seq, true, "as it is now, where it is told")
+    yield* same(
+      acquired._tag === "Granted" && (acquired.seq ?? seq) === seq,
+      true,
+      "the present count, if there is one"
+    )
   }),
 
-  "the counter of invalidations tells what came later": Effect.fnUntraced(function*(store) {
+  "the invalidation counter separates older markers from newer ones": Effect.fnUntraced(function*(store) {
     const { seq } = yield* store.markers(["old"])
     yield* store.invalidateTags(["new"])
     const after = yield* store.markers(["old", "new"])
@@ -52,7 +56,7 @@ export const tagLaws: Record<string, Check> = {
     yield* same((yield* store.markers([])).seq, made.seq, "making a marker counts nothing")
   }),
 
-  "odd tags are all different": Effect.fnUntraced(function*(store) {
+  "unusual tags are kept apart": Effect.fnUntraced(function*(store) {
     const { markers } = yield* store.markers(oddTexts)
     yield* same(new Set(markers.map(({ version }) => version)).size, oddTexts.length, "all different")
     yield* store.invalidateTags([oddTexts[0]!])
@@ -60,7 +64,7 @@ export const tagLaws: Record<string, Check> = {
     yield* same(after.markers.slice(1), markers.slice(1), "one invalidates itself alone")
   }),
 
-  "a soft invalidation leaves the hard half of a version, a hard one leaves neither": Effect.fnUntraced(
+  "a soft invalidation changes the soft half of a version, a hard one both halves": Effect.fnUntraced(
     function*(store) {
       const first = yield* versionOf(store, "tag")
       yield* store.invalidateTags(["tag"], "soft")
@@ -81,7 +85,7 @@ export const tagLaws: Record<string, Check> = {
     }
   ),
 
-  "soft and hard invalidations count": Effect.fnUntraced(function*(store) {
+  "soft and hard invalidations both move the invalidation counter": Effect.fnUntraced(function*(store) {
     const { markers, seq } = yield* store.markers(["soft", "hard"])
     yield* store.invalidateTags(["soft"], "soft")
     const softened = yield* store.markers(["soft"])
@@ -94,7 +98,7 @@ export const tagLaws: Record<string, Check> = {
     yield* same((yield* store.get("id", ["soft"])).versions, [softened.markers[0]!.version], "get")
   }),
 
-  "a tag without a marker is softened into one": Effect.fnUntraced(function*(store) {
+  "a soft invalidation makes missing markers": Effect.fnUntraced(function*(store) {
     yield* store.invalidateTags(["tag", ...oddTexts], "soft")
     const { markers, seq } = yield* store.markers(["tag", ...oddTexts])
     yield* same(new Set(markers.map(({ version }) => hardHalf(version))).size, oddTexts.length + 1, "all different")

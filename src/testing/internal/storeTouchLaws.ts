@@ -1,4 +1,4 @@
-/** Other deadlines for what is stored, and nothing else. */
+/** Laws of `touch`: other deadlines, and no other change. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -20,7 +20,7 @@ const races = (other: Check, left: Check): Check =>
   })
 
 export const touchLaws: Record<string, Check> = {
-  "touch changes the deadlines of an entry and nothing else": Effect.fnUntraced(function*(store) {
+  "touch changes only the deadlines of an entry": Effect.fnUntraced(function*(store) {
     const { markers } = yield* store.markers(["tag"])
     const tags = [{ tag: "tag", version: markers[0]!.version }]
     const more = { etag: "\"1\"", tags, outcome: "failure" } as const
@@ -32,7 +32,7 @@ export const touchLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(1, { ...more, ...forever }), "no deadlines")
   }),
 
-  "touch finds what is there and has not expired, of the write that was meant": Effect.fnUntraced(function*(store) {
+  "touch refuses an entry that is missing, expired or of another write": Effect.fnUntraced(function*(store) {
     const refuses = (options: TouchOptions, message: string) =>
       Effect.flatMap(store.touch("id", options), (done) => same(done, false, message))
     yield* refuses(deadlines, "nothing is there")
@@ -50,7 +50,7 @@ export const touchLaws: Record<string, Check> = {
     yield* stores(store, "id", undefined, "removed")
   }),
 
-  "touch shortens a life too": Effect.fnUntraced(function*(store) {
+  "touch can shorten a lifetime": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     const now = yield* Clock.currentTimeMillis
     yield* same(yield* store.touch("id", { softExpiresAt: now, expiresAt: now + 2000 }), true, "touched")
@@ -59,7 +59,7 @@ export const touchLaws: Record<string, Check> = {
     yield* same(yield* store.set("id", entry(2), { _tag: "IfPresent" }), false, "it is absent")
   }),
 
-  "a touch leaves a load its right": Effect.fnUntraced(function*(store) {
+  "touch does not end a generation": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     const generation = yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* same(yield* store.touch("id", deadlines), true, "touched")
@@ -72,15 +72,15 @@ export const touchLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(2), "what was loaded")
   }),
 
-  "a touch that races a removal leaves nothing": races(
+  "a touch concurrent with remove leaves no entry": races(
     (store) => store.remove("id"),
     (store) => stores(store, "id", undefined, "nothing")
   ),
 
-  "a touch that races a clear leaves nothing": (store) =>
+  "a touch concurrent with clear leaves no entry": (store) =>
     excused(races((store) => store.clear, (store) => stores(store, "id", undefined, "nothing"))(store)),
 
-  "a touch of one write that races a set leaves what was set": Effect.fnUntraced(function*(store) {
+  "a touch of one write concurrent with set leaves the set entry": Effect.fnUntraced(function*(store) {
     for (let round = 0; round < 20; round++) {
       yield* store.set("id", entry(1))
       const both = [store.touch("id", { writeId: writeId(1), ...deadlines }), store.set("id", entry(2))]
@@ -89,7 +89,7 @@ export const touchLaws: Record<string, Check> = {
     }
   }),
 
-  "a touch whose caller was interrupted is undone by a later removal": Effect.fnUntraced(function*(store) {
+  "a remove after an interrupted touch leaves no entry": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
     const touch = yield* Effect.forkChild(store.touch("id", deadlines), { startImmediately: true })
     yield* Fiber.interrupt(touch)
