@@ -17,7 +17,7 @@ export class Refused extends Error {}
 /** A value that is not of its schema's type. */
 export class Mismatch extends Error {
   constructor(expected: string, value: unknown) {
-    super(`expected ${expected}, not ${describe(value)}`)
+    super(`${expected} is expected, not ${describe(value)}`)
   }
 }
 
