@@ -171,7 +171,7 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     millis: flight.entry?.loadMillis ?? now - flight.startedAt
   })
 
-/** Counts a failed load. Where a stale value is there: logs it, and lets no other load start for `retryAfter`. */
+/** Counts a failed load. Where there is a stale value: logs the failure, and throttles the id for `retryAfter`. */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   if (Exit.isSuccess(exit)) return
   const interrupted = Cause.hasInterrupts(exit.cause)

@@ -67,7 +67,7 @@ export const isPastMemoryTtl = (request: Request, entry: Entry, now: number): bo
   return false
 }
 
-/** How an entry is served. `Due`: past its soft deadline, while a refresh runs. */
+/** How an entry is served. `Due`: past its soft deadline, but not in place of a load. */
 export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
 /** How a decision other than `Load` serves an entry. */

@@ -1,9 +1,9 @@
 /** Sliding expiration: a read that moves the deadline of an entry. */
 import * as Effect from "effect/Effect"
-import type { Request } from "../flight/request.ts"
 import type { Entry } from "../memory/entry.ts"
 import { ask } from "../storeTier/ask.ts"
 import type { Flights } from "./flights.ts"
+import type { Request } from "./request.ts"
 
 /**
  * Moves the hard deadline of an entry, as the strategy's `touch` says. The store is touched at most ten times in a

@@ -1,13 +1,10 @@
-/** Ids whose load failed within `retryAfter`: they are not loaded again on every read. */
+/** Ids whose load failed within `retryAfter`: a stale value of them is served without another load. */
 import { toMillis } from "../../../Ttl.ts"
 import { throttledIds } from "../../defaults.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 
-/**
- * Lets no load of the id start before a time. An id that is not read again would stay for ever, so the table is
- * bounded.
- */
+/** Throttles an id until a time. An id that is not read again would stay for ever, so the table is bounded. */
 export const holdOff = (self: Flights, id: string, until: number): void => {
   self.retryAt.set(id, until)
   for (const oldest of self.retryAt.keys()) {

@@ -21,7 +21,7 @@ export interface PendingInvalidations {
  */
 export interface Item {
   readonly target: Target
-  /** the store was asked in vain, and is not being asked now: the replay sends it again */
+  /** the store was asked in vain: the replay sends it again */
   unsent: boolean
 }
 
