@@ -43,6 +43,6 @@ export const refuseRedacted = (ast: SchemaAST.AST, serializer: string): void => 
   if (!hasRedacted(ast)) return
   throw new CacheConfigError({
     message: `The serializer "${serializer}" does not encrypt and refuses a schema with Schema.Redacted: ` +
-      "the secret would be stored in the clear. Leave the secret out of the value, or use a serializer that encrypts"
+      "the secret would be stored in the clear. Leave the secret out of the schema"
   })
 }

@@ -26,6 +26,6 @@ const validateCounting = (self: Engine, { options: { memoryTtl }, strategy: { na
     message: `The strategy "${name}" counts the reads of memory, and ` +
       (isNeverKept
         ? "memoryTtl keeps its entries out of memory: give a memoryTtl above 0, or none"
-        : "this cache has no memory tier: give the layer a capacity above 0")
+        : "this cache has no memory tier: build its layer with one")
   })
 }
