@@ -11,10 +11,10 @@ const options = { lease: "3 seconds", wait: "1 minute" } as const
 describe("options", () => {
   const lock = ProcessLock.make()
   const wrong: ReadonlyArray<readonly [message: string, options: object]> = [
-    ["lease is longer than nothing and has an end, not 0 ms", { lease: 0, wait: 0 }],
-    ["lease is longer than nothing and has an end, not Infinity ms", { lease: Infinity, wait: 0 }],
+    ["lease must be longer than 0 and finite, not 0 ms", { lease: 0, wait: 0 }],
+    ["lease must be longer than 0 and finite, not Infinity ms", { lease: Infinity, wait: 0 }],
     ["lease is not a duration", { lease: "soon", wait: 0 }],
-    ["wait is not negative, as -1 ms", { lease: 1, wait: -1 }],
+    ["wait must not be negative, as -1 ms is", { lease: 1, wait: -1 }],
     ["wait is not a duration: NaN", { lease: 1, wait: Number.NaN }],
     ["Lock.acquire has no option \"ttl\"", { lease: 1, wait: 1, ttl: 1 }]
   ]

@@ -1,56 +1,60 @@
 /**
- * Every number that a user or an operator can meet, once. Times are milliseconds.
+ * Every number that a user or an operator can meet, once. Times are in milliseconds.
  *
- * What has an option is its default; `docs/options.md` says the same in words, and a test compares the two.
+ * Where there is an option, the number is its default: `docs/options.md` has it in words, and a test compares the two.
  */
 
 // ---------------------------------------------------------------------------------------------------------------------
 // options
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** how long a load is exclusive across the processes that share a store, and how often others may take over */
+/**
+ * The length of a lease, which is renewed while the load runs: after it another process may take over from a dead one.
+ */
 const leaseMillis = 5000
 
-/** how long a load waits for that of another process: the first holder may die, and the one that takes over too */
+/**
+ * How long a load waits for another process: time for one holder to die, and for the one that takes over to die too.
+ */
 export const waitOf = (leaseMillis: number): number => 2 * leaseMillis
 
 /** Options of layers. */
 export const layer = {
   /** entries in memory */
   capacity: 10_000,
-  /** all store steps of one read together */
+  /** the budget: all store steps of one read together */
   storeTimeoutMillis: 500,
   leaseMillis,
   waitMillis: waitOf(leaseMillis),
-  /** how long memory may hold what another process has changed, while it cannot hear of it */
+  /** how long memory is used while changes by other processes cannot be read */
   maxStalenessMillis: 10_000,
-  /** closing waits so long for loads that somebody waits for */
+  /** how long closing waits for loads with callers */
   shutdownMillis: 5000
 }
 
 /** Refreshes in the background. */
 export const refresh = {
   concurrency: 16,
-  /** one refresh, tries included */
+  /** one refresh, retries included */
   timeoutMillis: 60_000
 }
 
-/** How often a failed refresh is tried again, with exponential backoff and jitter. */
+/** Retries of a failed refresh, with exponential backoff and jitter. */
 export const refreshRetries = { times: 2, firstMillis: 100 }
 
-/** What the folders of `CacheLayer.disk` and `files` may hold, in bytes: 1 GiB. */
+/** The size of the folders of `CacheLayer.disk` and `files`, in bytes: 1 GiB. */
 export const maxSize = 1024 ** 3
 
-/** After a load has failed where a stale value was at hand: that is served for so long without another try. */
+/** How long a stale value is served without another load, after a load failed. */
 export const retryAfterMillis = 5000
 
-/** `failover` tries with every read. */
+/** `retryAfter` of `failover`: every read loads. */
 export const retryAfterOfFailoverMillis = 0
 
-/** Of `probabilistic`: the optimum of the paper. */
+/** `beta` of `probabilistic`: the optimum of the paper. */
 export const beta = 1
 
-/** What `Strategy.dynamic` is. */
+/** Options of `Strategy.dynamic`. */
 export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 
 /** `Cached.increment` */
@@ -67,24 +71,25 @@ export const testing = { lateMillis: 1000, yieldChance: 0.1, maxTasks: 1_000_000
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The times at which a process looks at what others do. They stay in this order, or a change of another process is heard
- * later than the documentation says:
+ * How often a process looks for changes by others. The times must stay in this order, or a change is seen later than
+ * the documentation says:
  *
- * - `pollMillis`: how often it asks a store what others have changed, while it reads;
- * - `waitingPollMillis`: how often one that waits for another's load looks again; not longer than a change may go unseen;
- * - `lateMillis`: from then on what the store has told about tags is no longer believed, because the process was stopped
- *   or busy and may not have heard. It is longer than `pollMillis`, or nothing told would ever be of use, and it is the
- *   100 ms within which an invalidation is heard.
+ * - `pollMillis`: how often it polls the changes of a store, while there are reads;
+ * - `waitingPollMillis`: how often a load that waits for another process tries to acquire the lease again; no longer
+ *   than a change may stay unseen;
+ * - `lateMillis`: how long after a poll known tag versions may be used: a process that was stopped or busy polls late.
+ *   It is the 100 ms within which an invalidation is seen, and longer than `pollMillis`, or the versions were never
+ *   used.
  */
 export const polling = { pollMillis: 50, waitingPollMillis: 50, lateMillis: 100 }
 
-/** How often one that waits for a lock of another process looks again. */
+/** How often a wait for a lock of another process tries again. */
 export const lockPollMillis = 50
 
-/** So long a stale value stays where another process refreshes it: then that has stored a new one, or this one tries. */
+/** How long a stale value is served while another process refreshes it; then this process looks again. */
 export const leftToOthersMillis = 250
 
-/** After so many failed loads in a row, one process after the other, those who wait fail with the last of them. */
+/** After this many failed leaders in a row the processes that wait fail with the last failure, instead of loading. */
 export const sharedFailures = 3
 
 /** A failure that is older than this is not among them. */
@@ -99,33 +104,35 @@ export const lockLifeMillis = 86_400_000
 /** A file that a process has begun to write is nobody's after this time. */
 export const draftMillis = 3_600_000
 
-/** So often a load looks at what another process has stored and rejects it, before it stays out of the store. */
+/** How often a load may reject an entry that another process stored meanwhile. After that its result is not stored. */
 export const leaseAttempts = 3
 
 // ---------------------------------------------------------------------------------------------------------------------
 // a store that fails
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** After so many timeouts in a row a store is left alone, at first for `firstMillis`, for twice that after each probe. */
+/**
+ * After `timeouts` timeouts in a row the store is skipped: for `firstMillis`, twice as long after each failed probe.
+ */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
-/** When the store is told again what it has not acknowledged. */
+/** Pauses before unsent invalidations are sent again. */
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
-/** When a store whose changes could not be followed is listened to again. */
+/** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/** Above so many invalidations that a store has not acknowledged, one `clear` takes the place of all. */
+/** Above this number of unsent invalidations one `clear` replaces all of them. */
 export const pendingInvalidations = 10_000
 
 // ---------------------------------------------------------------------------------------------------------------------
 // bounds of tables
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Markers of tags that a store keeps: one that is forgotten costs a load, and never a stale read. */
+/** Markers that a store keeps: a removed one costs a load, never a stale read. */
 export const markersKept = 100_000
 
-/** Changes that a shared store keeps for those who ask later; who is further behind is told of a gap. */
+/** Changes that a shared store keeps: a process that is further behind gets a `Gap`. */
 export const changesKept = 10_000
 
 /** Entries of which `CacheLayer.disk` remembers that this process has read them. */
@@ -134,26 +141,28 @@ export const readsRemembered = 10_000
 /** Ids whose leases `clear` of a part of a store gives back; for others the next load waits until the lease ends. */
 export const leasesRemembered = 10_000
 
-/** Tags whose last invalidation memory knows, hard and soft each; what is forgotten is a miss. */
+/** Tags whose last invalidation memory keeps, for hard and soft each: a removed one costs misses. */
 export const tagEpochs = 10_000
 
-/** Ids that are not tried again for a while because their load has failed. */
+/** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
-/** Key classes whose tags' versions are known between two polls. */
+/** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 
-/** Warnings that are said once each. */
+/** Warnings that are logged once each. */
 export const onceWarnings = 1000
 
-/** Events or removals that wait for a slow listener; the oldest are lost. */
+/** Events or removals that are kept for a slow listener; beyond, the oldest are lost. */
 export const waitingEvents = 1024
 
-/** Links of a load's span to those who wait for it: as many as OpenTelemetry keeps. */
+/** Links of a load's span to the spans of its callers: as many as OpenTelemetry keeps. */
 export const spanLinks = 128
 
-/** Ids in one step of a scan, of an invalidation of many or by pattern, and of a look at all entries. */
+/** Ids in one step: of an invalidation of many ids or by pattern, and of `entries`. */
 export const chunk = 256
 
-/** Operations on many ids: plain steps at once, and operations that may wait at once. */
+/**
+ * Operations on many ids: `steps` plain steps before other fibers get a turn, `concurrency` operations that may wait.
+ */
 export const many = { steps: 64, concurrency: 16 }

@@ -1,22 +1,24 @@
 /**
- * Patterns for keys, the same in every store: `*` is any run of characters, `?` is one, `[a-z_]` one of a set, `[^a-z]`
- * one that is not in it. Everything else is itself, `.`, `\`, `{`, `!` and a `]` outside a set too; in a set so are
- * `*`, `?` and `[`. The whole text must match. A character is a code point.
+ * Patterns for keys, the same in every store. The whole text must match. A character is a code point.
  *
- * A set is read from left to right: `-` between two characters makes a range, and is itself where it is first, last or
- * after a range; `^` is itself where it is not first; the first `]` ends it, as in Redis, so no set contains one.
+ * - `*` matches any run of characters, `?` any one character.
+ * - `[a-z_]` matches one character of a set, `[^a-z]` one that is not in the set.
+ * - Any other character matches itself: `.`, `\`, `{`, `!`, and `]` outside a set too; inside a set also `*`, `?`, `[`.
+ *
+ * A set is read from left to right. `-` between two characters makes a range; first, last or after a range it is
+ * itself. `^` that is not first is itself. The first `]` ends the set, as in Redis, so no set contains one.
  */
 import { CacheConfigError } from "../CacheError.ts"
 
 export interface Glob {
-  /** what every match begins with: the text before the first special character, all of it where there is none */
+  /** every match begins with it: the text before the first special character */
   readonly prefix: string
-  /** without special characters, so that it matches nothing but itself */
+  /** it has no special character, so it matches only itself */
   readonly isLiteral: boolean
   readonly matches: (text: string) => boolean
 }
 
-/** Throws `CacheConfigError` for a set without end, an empty one and a reversed range. */
+/** Compiles a pattern. Throws a `CacheConfigError` for a set without end, an empty set and a reversed range. */
 export const make = (pattern: string): Glob => {
   const special = pattern.search(/[*?[]/)
   if (special === -1) return { prefix: pattern, isLiteral: true, matches: (text) => text === pattern }
@@ -58,7 +60,7 @@ const set = (pattern: string, content: ReadonlyArray<string>): Token => {
   if (members.length === 0) {
     throw invalid(
       pattern,
-      `the set \`[${content.join("")}]\` is empty; a \`]\` is itself outside a set and never in one`
+      `the set \`[${content.join("")}]\` is empty; write a \`]\` outside of sets, where it matches itself`
     )
   }
   const ranges: Array<readonly [first: number, last: number]> = []
@@ -77,13 +79,13 @@ const invalid = (pattern: string, problem: string): CacheConfigError =>
   new CacheConfigError({ message: `The pattern ${JSON.stringify(pattern)}: ${problem}` })
 
 /**
- * Greedy, with one place to come back to: where a later run of any characters has begun, no earlier one need give or
- * take, so time is at most the product of both lengths.
+ * Greedy, and backtracks only to the last `*`: once a later `*` is reached, a longer run for an earlier one cannot
+ * help. So the time is at most the product of both lengths.
  */
 const matchAll = (tokens: ReadonlyArray<Token>, text: string): boolean => {
   let next = 0
   let at = 0
-  // the token after the last run, and where in the text that run ends so far
+  // the token after the last `*`, and the end of its run in the text so far
   let afterRun = -1
   let runEnd = 0
   while (at < text.length) {

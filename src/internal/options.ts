@@ -1,7 +1,7 @@
-/** Checks of options: a misspelt one must not be silently without effect. */
+/** Checks of options. */
 import { CacheConfigError } from "../CacheError.ts"
 
-/** Throws for the first option that `known` does not name: a misspelt option must not be silently without effect. */
+/** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
 export const refuseUnknown = (
   what: string,
   options: object,
@@ -15,13 +15,13 @@ export const refuseUnknown = (
   }
 }
 
-/** Throws a `CacheConfigError` for an option that is not what it should be; `of` is who was given it. */
+/** Throws a `CacheConfigError` for a wrong value of an option; `of` names the function or layer that was given it. */
 type Check<A> = (given: A, of: string) => void
 
 /** A check for each option of a type: an option without its check does not compile, nor a check without its option. */
 export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }
 
-/** What is not given needs no check. */
+/** A check that accepts a missing option. */
 export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of) => {
   if (given !== undefined) check(given, of)
 }

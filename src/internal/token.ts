@@ -2,7 +2,7 @@
 import type * as Random from "effect/Random"
 import { toHex } from "./codec/bytes.ts"
 
-/** So many random bytes (a multiple of 4) as lower-case hexadecimal digits. */
+/** `size` random bytes (a multiple of 4) as lower-case hexadecimal digits. */
 export const tokenUnsafe = (random: Random.Random, size: number): string => {
   const bytes = new Uint8Array(size)
   for (let i = 0; i < size; i += 4) {

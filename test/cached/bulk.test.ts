@@ -298,13 +298,17 @@ describe("CA-10 · Cached.many", () => {
           })
         ).toEqual(new Error("thrown"))
         expect(yield* dies(() => Effect.succeed([Exit.succeed("a"), Exit.succeed("b")]))).toEqual(
-          new Error(`The lookup of many "User" was asked for 3 keys and has answered 2`)
+          new Error(
+            `The lookup of many "User" was asked for 3 keys and answered 2: return one Exit for each key, in their order`
+          )
         )
         expect(yield* dies(() => Effect.succeed(undefined))).toEqual(
-          new Error(`The lookup of many "User" has answered no list`)
+          new Error(`The lookup of many "User" did not answer a list: return one Exit for each key, in their order`)
         )
         expect(yield* dies(() => Effect.succeed(["a", "b", "c"]))).toEqual(
-          new Error(`The lookup of many "User" has answered something that is no Exit`)
+          new Error(
+            `The lookup of many "User" answered an element that is not an Exit: return one Exit for each key, in their order`
+          )
         )
         expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)
       }).pipe(Effect.provide(layer)))

@@ -176,7 +176,7 @@ describe("copy", () => {
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)
         expect((error as Error).message).toMatch(
-          /copy: "structured" cannot copy the value of ".*give a function that copies it/
+          /copy: "structured" cannot copy the value of ".*Give a function that copies it/
         )
       }
       expect(yield* Cached.has("k")).toBe(true)

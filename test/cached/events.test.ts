@@ -342,7 +342,11 @@ describe("who listens", () => {
         expect(heard).toEqual(["Miss", "Load", ...removed, "Miss", "Load", ...removed])
       })
       yield* Effect.provide(test, Layer.provide(CacheLayer.memory(), logged))
-      const line = ["Warn", ["A listener of the cache has thrown, and is not called again"], new Error("mine")]
+      const line = [
+        "Warn",
+        ["A listener of the cache threw (see the cause): it is not called again"],
+        new Error("mine")
+      ]
       expect(lines).toEqual([line, line])
     }))
 

@@ -196,7 +196,7 @@ describe("maxHits, where reads are not counted", () => {
       const get = load.pipe(Cached.maxHits({ key: "k", hits: 1, ttl: "1 hour", memoryTtl: 0 }))
       const exit = yield* Effect.exit(Effect.provide(get, over({ layer: MemoryStore.layer })))
       expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
-        "memoryTtl keeps its entries out of it"
+        "memoryTtl keeps its entries out of memory"
       )
       expect(counts.started).toBe(0)
       yield* Effect.gen(function*() {

@@ -38,13 +38,13 @@ return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
 Memory.remove(self.memory, flight.id, "invalidated")`
   },
   {
-    name: "a leaving waiter interrupts a pinned flight",
+    name: "a leaving caller interrupts a pinned flight",
     in: "stopIfUnattended",
     find: "if (flight.pinned) return limitUnattended(self, flight)",
     replace: ""
   },
   {
-    name: "a leaving waiter interrupts the others",
+    name: "a leaving caller interrupts the others",
     sought: "always",
     in: "stopIfUnattended",
     find: "if (flight.callers.size > 0 || flight.exit !== undefined) return",
@@ -82,7 +82,7 @@ if (mode === "soft") return`
     find: `validity = "soft"`,
     replace: `validity = "valid"`
   },
-  { name: "a soft timeout does not pin", in: "serveStale", find: "waiter.flight.pinned = true", replace: "" },
+  { name: "a soft timeout does not pin", in: "serveStale", find: "caller.flight.pinned = true", replace: "" },
   {
     name: "a softened load is joined",
     in: "movedSince",
@@ -152,13 +152,13 @@ for (const item of items) Pending.acknowledge(pending, item)`
     replace: "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length > 0"
   },
   {
-    name: "distrust of ids is ignored",
+    name: "pending invalidations of ids are ignored",
     in: "isPending",
     find: "self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))",
     replace: "self.all !== undefined && self.ids.has(id)"
   },
   {
-    name: "distrust of tags is ignored",
+    name: "pending invalidations of tags are ignored",
     in: "areTagsPending",
     find: "self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))",
     replace: "self.tags.size < 0 && tags.some((tag) => self.tags.has(tag))"
@@ -240,8 +240,8 @@ if (self.resuming) return`,
   {
     name: "refresh retries rewrite causes",
     in: "startRefresh",
-    find: "load : retried(anew, self.refreshing.retry)",
-    replace: "load : Effect.retry(Effect.scoped(anew), self.refreshing.retry)"
+    find: "load : retried(attempt, self.refreshing.retry)",
+    replace: "load : Effect.retry(Effect.scoped(attempt), self.refreshing.retry)"
   },
   { name: "refreshes have no limit", in: "startRefresh", find: "limitUnattended(self, flight)", replace: "" },
   {
@@ -268,9 +268,9 @@ unregister(self, flight)`
     name: "shows late tagged results to later readers",
     in: "respond",
     find:
-      "if (waiter.joinedAt !== flight.bornAt && isOlder(self, flight)) return waiter.resume(retryRead(waiter, now))",
+      "if (caller.joinedAt !== flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))",
     replace:
-      "if (waiter.joinedAt < flight.bornAt && isOlder(self, flight)) return waiter.resume(retryRead(waiter, now))"
+      "if (caller.joinedAt < flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))"
   },
   {
     name: "sliding never expires",
@@ -314,12 +314,12 @@ unregister(self, flight)`
   {
     name: "timers are not stopped",
     in: "stopTimers",
-    find: "for (const timer of waiter.timers) timer.interruptUnsafe()",
+    find: "for (const timer of caller.timers) timer.interruptUnsafe()",
     replace: ""
   },
   {
     name: "touch revives what memory had",
-    in: "prolong",
+    in: "setLifetime",
     find: "const wasThere = entry !== undefined && now < entry.expiresAt",
     replace: "const wasThere = entry !== undefined && now < Infinity"
   },
@@ -335,7 +335,7 @@ unregister(self, flight)`
     find: "return isLive && entry.writeId === condition.writeId",
     replace: `return isLive && condition.writeId !== ""`
   },
-  { name: "waiters are not cleared", sought: "always", in: "resumeAll", find: "next.callers.clear()", replace: "" },
+  { name: "callers are not cleared", sought: "always", in: "resumeAll", find: "next.callers.clear()", replace: "" },
   {
     name: "what is softened is served by any strategy",
     in: "decideAt",
@@ -345,7 +345,7 @@ unregister(self, flight)`
   {
     name: "what the store has is served to any strategy",
     in: "respond",
-    find: "if (flight.served && waiter.request !== flight.request && wantsLoad(waiter, now)) {",
-    replace: "if (flight.served && waiter.request === flight.request && wantsLoad(waiter, now)) {"
+    find: "if (flight.served && caller.request !== flight.request && wantsLoad(caller, now)) {",
+    replace: "if (flight.served && caller.request === flight.request && wantsLoad(caller, now)) {"
   }
 ]

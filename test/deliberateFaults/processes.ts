@@ -54,10 +54,10 @@ export const faults: ReadonlyArray<Fault> = [
     name: "no second local drop",
     sought: "by hand",
     in: "invalidateTags",
-    find: `and was not yet distrusted
+    find: `may be older than the invalidation
 self.mutations++
 TagEpochs.invalidate(self.tagEpochs, tags, mode)`,
-    replace: "and was not yet distrusted"
+    replace: "may be older than the invalidation"
   },
   {
     name: "tag versions are read after the load",

@@ -1,4 +1,5 @@
-/** Bytes as hexadecimal digits, and texts that have no UTF-8. */
+/** Bytes as hexadecimal digits, and texts as UTF-16 bytes. */
+
 const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
 /** Bytes as lower-case hexadecimal digits. */
@@ -8,17 +9,17 @@ export const toHex = (bytes: Uint8Array, start: number, end: number): string => 
   return text
 }
 
-/** Writes the bytes that hexadecimal digits stand for. */
+/** Writes hexadecimal digits as bytes. */
 export const writeHex = (text: string, target: Uint8Array, at: number): void => {
   for (let i = 0; i < text.length; i += 2) target[at + i / 2] = parseInt(text.slice(i, i + 2), 16)
 }
 
 const loneSurrogate = /\p{Surrogate}/u
 
-/** Whether the text has a UTF-8 form: half a surrogate pair has none, and would become U+FFFD. */
+/** Whether the text has a UTF-8 form: a lone surrogate has none, and would become U+FFFD. */
 export const isWellFormed = (text: string): boolean => !loneSurrogate.test(text)
 
-/** The UTF-16 units of any text, big-endian. */
+/** The UTF-16 units of a text, big-endian. */
 export const toUtf16 = (text: string): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {

@@ -21,7 +21,7 @@
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { fromUtf16, isWellFormed, toHex, toUtf16, writeHex } from "./bytes.ts"
 
-/** A checksum that goes on from a former one: `crc32` of `node:zlib` is one. */
+/** A checksum that continues from a former one, as `crc32` of `node:zlib` does. */
 type Checksum = (data: string | Uint8Array, former?: number) => number
 
 const magic = 0x6563
@@ -38,7 +38,10 @@ const textHead = 4
 const checksumSize = 4
 const utf16 = 0x8000_0000
 
-/** The crc32 of anything that is followed by its own crc32, so that what is read needs no part left out. */
+/**
+ * The crc32 of any bytes followed by their own crc32 (little-endian): so a frame is checked in one pass, without a
+ * copy.
+ */
 const residue = 0x2144_df1c
 
 const encoder = new TextEncoder()
@@ -110,12 +113,12 @@ const writeText = ({ bytes, length }: Text, at: number, frame: Uint8Array, view:
   return at + textHead + bytes.length
 }
 
-/** The entry, or `undefined` for bytes that are not the frame of this id: of another format, cut off, damaged. */
+/** The entry; `undefined` for bytes that are not a frame of this id: of another format or id, cut off, or damaged. */
 export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored | undefined => {
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // Every byte is what an `encode` wrote from here on; it may have been another release's.
+  // From here on all bytes are as an `encode` wrote them, but perhaps one of another release.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const count = view.getUint16(tagCountAt)

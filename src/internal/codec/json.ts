@@ -1,4 +1,4 @@
-/** JSON as a format, with what JSON would change in silence refused. */
+/** JSON as a format. `strictJson` refuses values that JSON would change in silence. */
 import * as Exit from "effect/Exit"
 import { fault, type Format } from "./throughSchema.ts"
 
@@ -15,9 +15,9 @@ export const json: Format = {
       const text = JSON.stringify(value)
       if (text !== undefined) return Exit.succeed(encoder.encode(text))
     } catch {
-      // a circle, or a bigint
+      // a circular value, or a bigint
     }
-    return Exit.fail(fault(name, "encode", "the value has no JSON"))
+    return Exit.fail(fault(name, "encode", "the value has no JSON form"))
   },
   unpack(bytes) {
     try {
@@ -28,16 +28,16 @@ export const json: Format = {
   }
 }
 
-/** As `json`, for values that no schema vouches for: JSON would leave out or change what it does not know. */
+/** As `json`, for values without a schema: JSON would leave out or change values that it does not know. */
 export const strictJson: Format = {
   ...json,
   pack: (value, id) => {
     try {
       if (isJson(value)) return json.pack(value, id)
     } catch {
-      // nested too deeply, or in a circle
+      // nested too deeply, or circular
     }
-    return Exit.fail(fault(name, "encode", "the value is not JSON, and has no schema that would make it so"))
+    return Exit.fail(fault(name, "encode", "the value is not JSON: give the key a schema that encodes it as JSON"))
   }
 }
 
@@ -55,7 +55,7 @@ const isJson = (value: unknown): boolean => {
   }
 }
 
-/** As many keys as elements, and `length`: neither a hole nor anything beside the elements. */
+/** An array with as many keys as elements, and `length`: it has neither holes nor other properties. */
 const isList = (value: ReadonlyArray<unknown>): boolean =>
   Object.getPrototypeOf(value) === Array.prototype &&
   Reflect.ownKeys(value).length === value.length + 1 &&

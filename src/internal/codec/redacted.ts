@@ -1,4 +1,4 @@
-/** Finds the secrets of a schema: a serializer that does not encrypt refuses them. */
+/** Finds secrets in a schema: serializers that do not encrypt refuse them. */
 import type * as SchemaAST from "effect/SchemaAST"
 import { CacheConfigError } from "../../CacheError.ts"
 
@@ -23,7 +23,7 @@ const children = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   }
 }
 
-/** Whether a schema has such a part, in its type or on its way to the encoded side. */
+/** Whether `is` holds for some part of a schema, in its type or on the way to its encoded side. */
 export const hasPart = (root: SchemaAST.AST, is: (ast: SchemaAST.AST) => boolean): boolean => {
   const seen = new Set<SchemaAST.AST>()
   const open = [root]
@@ -36,7 +36,6 @@ export const hasPart = (root: SchemaAST.AST, is: (ast: SchemaAST.AST) => boolean
   return false
 }
 
-/** The secret is in the type or on its way to the encoded side: either way its bytes would be written as they are. */
 const hasRedacted = (root: SchemaAST.AST): boolean => hasPart(root, isRedacted)
 
 /** Throws where a serializer that does not encrypt would write a secret. */
@@ -44,6 +43,6 @@ export const refuseRedacted = (ast: SchemaAST.AST, serializer: string): void => 
   if (!hasRedacted(ast)) return
   throw new CacheConfigError({
     message: `The serializer "${serializer}" does not encrypt and refuses a schema with Schema.Redacted: ` +
-      "the secret would be stored in the clear"
+      "the secret would be stored in the clear. Leave the secret out of the schema"
   })
 }

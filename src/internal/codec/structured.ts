@@ -1,7 +1,7 @@
 /**
- * Structured values as MessagePack, without a schema. What MessagePack cannot tell apart (a Map from an object, -0 from
- * 0, a lone surrogate from U+FFFD …) becomes a marked array, and the first byte says whether there is any: plain data
- * costs one look at each value when it is written and nothing when it is read.
+ * Structured values as MessagePack, without a schema. A value that MessagePack would change (a Map, -0, a lone
+ * surrogate …) becomes a marked array, and the first byte says whether there is one. So plain data costs one look at
+ * each value when it is written, and nothing when it is read.
  */
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
@@ -40,10 +40,6 @@ const marking = (walk: Walk, kind: string, data: Flat): Flat => {
   return [mark, kind].concat(data as ReadonlyArray<string>)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// encoding
-// ---------------------------------------------------------------------------------------------------------------------
-
 type View = (new(buffer: ArrayBuffer) => ArrayBufferView) & { readonly name: string }
 
 const integers: ReadonlyArray<View> = [Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array]
@@ -51,10 +47,12 @@ const views: ReadonlyArray<View> = [...integers, Float32Array, Float64Array, Big
 
 const int64 = 2n ** 63n
 
-/** Deeper than this a value may be a circle: from here on its ancestors are remembered. */
-const trusted = 64
+/**
+ * Below this depth the ancestors of a value are remembered, to find circles; nearer to the root that would be wasted.
+ */
+const watchedDepth = 64
 
-/** The value as MessagePack can hold it: the value itself where nothing in it needs a mark. */
+/** The value as MessagePack can hold it: the same object where nothing in it needs a mark. */
 const flatten = (value: unknown, walk: Walk): unknown => {
   switch (typeof value) {
     case "string":
@@ -73,9 +71,9 @@ const flatten = (value: unknown, walk: Walk): unknown => {
   }
 }
 
-/** As `flatten`, of a part of the value: `step` is its place in the path that an error names. */
+/** As `flatten`, for a part of the value; `step` is its name in the path of an error. */
 const flattenPart = (value: unknown, walk: Walk, step: string): unknown => {
-  const watched = walk.path.push(step) > trusted && typeof value === "object" && value !== null
+  const watched = walk.path.push(step) > watchedDepth && typeof value === "object" && value !== null
   if (watched) {
     if (walk.ancestors.has(value)) refuse("a circular value")
     walk.ancestors.add(value)
@@ -129,7 +127,7 @@ const instance = (value: object): string => {
     : "an object with a prototype of its own: give the key a schema"
 }
 
-/** Properties put on a built-in object would be lost without a word. */
+/** Refuses a built-in object with properties of its own: they would be lost in silence. */
 const bare = <T extends object>(value: T, keys = 0): T => {
   if (Reflect.ownKeys(value).length !== keys) refuse("an object with properties beside its content")
   return value
@@ -144,7 +142,7 @@ const flattenMap = (map: Map<unknown, unknown>, walk: Walk): Flat => {
 }
 
 const flattenArray = (value: Flat, walk: Walk): Flat => {
-  // As many keys as elements, and `length`: neither a hole nor anything beside the elements.
+  // As many keys as elements, and `length`: neither holes nor other properties.
   if (Reflect.ownKeys(value).length !== value.length + 1) refuse("an array with holes or properties")
   let copy: Array<unknown> | undefined
   for (let i = 0; i < value.length; i++) {
@@ -156,11 +154,11 @@ const flattenArray = (value: Flat, walk: Walk): Flat => {
   return value[0] === mark ? marking(walk, "array", copy ?? value) : copy ?? value
 }
 
-// msgpackr looks at `constructor`, `toJSON` and `hasOwnProperty` of an object, and renames `__proto__`.
+// msgpackr reads `constructor`, `toJSON` and `hasOwnProperty` of an object, and renames `__proto__`.
 const isOdd = (key: string): boolean =>
   key === "__proto__" || key === "constructor" || key === "toJSON" || key === "hasOwnProperty" || !isWellFormed(key)
 
-/** msgpackr has no room for more properties. */
+/** msgpackr cannot write an object with more properties. */
 const maxProperties = 65_535
 
 const flattenRecord = (value: Fields, walk: Walk): unknown => {
@@ -188,10 +186,6 @@ const stringKeys = (value: object): ReadonlyArray<string> => {
   if (Reflect.ownKeys(value).length !== keys.length) refuse("an object with symbols or hidden properties")
   return keys
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// decoding
-// ---------------------------------------------------------------------------------------------------------------------
 
 const restore = (flat: unknown): unknown => {
   if (typeof flat !== "object" || flat === null || flat instanceof Uint8Array) return flat
@@ -237,7 +231,7 @@ const restoreMarked = (kind: unknown, data: Array<unknown>): unknown => {
 const pairs = (data: Flat): Array<[unknown, unknown]> =>
   Array.from({ length: data.length / 2 }, (_, i) => [restore(data[2 * i]), restore(data[2 * i + 1])])
 
-/** Defined, not assigned: `__proto__` is a property like any other here. */
+/** Defines the properties instead of assigning them: here `__proto__` is a property like any other. */
 const restoreEntries = (data: Flat, target: object): object => {
   for (const [key, value] of pairs(data)) {
     Object.defineProperty(target, key as string, { value, enumerable: true, writable: true, configurable: true })
@@ -245,13 +239,9 @@ const restoreEntries = (data: Flat, target: object): object => {
   return target
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// the format
-// ---------------------------------------------------------------------------------------------------------------------
-
 const fault = (operation: "encode" | "decode", reason: string) => Exit.fail(faultOf(name, operation, reason))
 
-/** Property names that look like code, not like data: keys of a dictionary may be what nobody should read in a log. */
+/** The path of an error. Only names that look like code are shown: the keys of a dictionary may be private data. */
 const showPath = (path: ReadonlyArray<string>): string =>
   path.length === 0
     ? "the value"
@@ -278,7 +268,7 @@ const unpack = (bytes: Uint8Array): Exit.Exit<unknown, SerializerError> => {
   try {
     const version = bytes[0]
     if (version !== plain && version !== marked) return fault("decode", "these bytes are of another version")
-    // A view of the same bytes that is no Buffer: msgpackr gives back byte arrays of the class it was given.
+    // A view of the same bytes that is no Buffer: msgpackr makes byte arrays of the class that it was given.
     const flat: unknown = packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset + 1, bytes.length - 1))
     return Exit.succeed(version === plain ? flat : restore(flat))
   } catch {

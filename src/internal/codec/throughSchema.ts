@@ -1,4 +1,4 @@
-/** A codec through a schema's own JSON form, compiled once: what is read back has been checked by the schema. */
+/** Codecs through the JSON form of a schema, compiled once: decoded values are checked by the schema. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -21,7 +21,7 @@ type Operation = "encode" | "decode"
 export const fault = (serializer: string, operation: Operation, reason: string) =>
   new SerializerError({ serializer, operation, reason })
 
-/** Where the value differs from its schema and what is wrong there: never the value. */
+/** Where and how a value differs from its schema; never the value itself, which may be private. */
 const describe = (issue: SchemaIssue.Issue, path = ""): string => {
   switch (issue._tag) {
     case "Pointer":
@@ -36,13 +36,16 @@ const describe = (issue: SchemaIssue.Issue, path = ""): string => {
   }
 }
 
-/** Names that look like code, not like data: keys of a dictionary may be what nobody should read in a log. */
+/** A step of the path, if it looks like code: the keys of a dictionary may be private data. */
 const showStep = (step: PropertyKey): string =>
   typeof step === "number" || /^[A-Za-z_$]\w{0,31}$/.test(String(step)) ? String(step) : "?"
 
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
-/** What a transformation throws is an error of the serializer too; its message may hold the value. */
+/**
+ * Turns issues and throws of a schema into a `SerializerError`. A throw is left out of it: its message may quote the
+ * value.
+ */
 export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
   const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
   const onThrow = () => Exit.fail(fault(serializer, operation, "a transformation of the schema threw"))
@@ -71,7 +74,7 @@ export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): 
   }
 }
 
-/** A codec of whatever the format can hold. */
+/** A codec for any value that the format can hold. */
 export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   id,
   encode: pack,

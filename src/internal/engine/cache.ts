@@ -1,4 +1,4 @@
-/** A cache as the language uses it: the operations of the engine, bound to one engine or to none. */
+/** A cache as combinators and operations use it: the engine's operations, bound to one engine or to none. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -26,17 +26,17 @@ import { noCounters, total } from "./telemetry/counters.ts"
 
 export const TypeId = "~effect-cached/Caching"
 
-/** A cache as its users see it: something to hand on. `Caching.Shape` is this. */
+/** A cache as its users see it: a value that they pass on. `Caching.Shape` is this type. */
 interface Opaque {
   readonly [TypeId]: typeof TypeId
 }
 
-/** A cached result, and what is known of it. */
+/** A cached result and its metadata. */
 interface Found extends Known {
   readonly exit: Exit.Exit<unknown, unknown>
 }
 
-/** What combinators and operations ask of a cache. What wraps a cache passes on what it does not change. */
+/** The operations of a cache. A wrapper around a cache passes on the ones that it does not change. */
 export interface Cache extends Opaque {
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly readMany: (
@@ -44,7 +44,7 @@ export interface Cache extends Opaque {
     many: Many.ManyRequest
   ) => Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
   readonly lookup: (key: Key) => Effect.Effect<Found | undefined, never, any>
-  /** as `lookup`, and what it finds has a `writeId` */
+  /** as `lookup`; the entry has a `writeId` */
   readonly find: (key: Key) => Effect.Effect<Found | undefined, never, any>
   readonly lookupMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Found | undefined>, never, any>
   readonly set: (key: Key, value: unknown, options: Entries.SetOptions) => Effect.Effect<boolean, StoreError, any>
@@ -58,15 +58,15 @@ export interface Cache extends Opaque {
   readonly size: Effect.Effect<number, StoreError>
   readonly ping: Effect.Effect<void, StoreError>
   readonly stats: Effect.Effect<ReturnType<typeof counted>>
-  /** calls the listener for all that happens from now on, until the answer is called */
+  /** calls the listener for every event, until the returned function is called */
   readonly listen: (listener: (event: CacheEvent) => void) => () => void
-  /** calls the listener for every entry that leaves memory from now on, until the answer is called */
+  /** calls the listener for every entry that leaves memory, until the returned function is called */
   readonly onRemoval: (listener: (removal: Removal) => void) => () => void
 }
 
 /**
- * What is inside of a cache that a user hands on. The one cast: only `make`, `disabled` and what wraps these make an
- * `Opaque`, so that each is a `Cache`. It costs a hit nothing.
+ * The operations of a cache that a user passes on. This is the one cast: only `make`, `disabled` and wrappers around
+ * them make an `Opaque`, so each is a `Cache`. It costs a hit nothing.
  */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
 
@@ -101,7 +101,7 @@ export const make = (options: Engine.EngineOptions): Effect.Effect<Cache, never,
     return cache
   })
 
-/** what it has counted, in all and by key class */
+/** All counters, in total and by key class. */
 const counted = (engine: Engine.Engine) => ({
   ...total(engine),
   evictions: engine.memory.evictions,
@@ -109,7 +109,7 @@ const counted = (engine: Engine.Engine) => ({
   classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, { ...counters }]))
 })
 
-const tellNothing = (): () => void => () => {}
+const listenToNothing = (): () => void => () => {}
 
 /** A cache that caches nothing: every effect runs as if it were not wrapped. */
 export const disabled: Cache = {
@@ -130,6 +130,6 @@ export const disabled: Cache = {
   size: Effect.succeed(0),
   ping: Effect.void,
   stats: Effect.sync(() => ({ ...noCounters, evictions: 0, size: 0, classes: {} })),
-  listen: tellNothing,
-  onRemoval: tellNothing
+  listen: listenToNothing,
+  onRemoval: listenToNothing
 }

@@ -1,4 +1,4 @@
-/** One cache: what it is made of, how it starts and how it closes. */
+/** The engine of one cache: its state, its start and its close. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -22,16 +22,18 @@ import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
 import * as Log from "./telemetry/log.ts"
 
-/** The whole state of one cache, as one record: each room sees the part that it declares. What changes it is synchronous. */
+/**
+ * The state of one cache, as one record: each room sees the part that it declares. Every change of it is synchronous.
+ */
 export interface Engine extends Flights {}
 
-/** What a cache is made of: everything is already checked. */
+/** The options of an engine. They are already checked. */
 export interface EngineOptions extends StoreTierLimits {
   /** entries in memory; 0: no memory tier */
   readonly capacity: number
   readonly eviction: Eviction
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
-  /** how long closing waits for loads that somebody waits for */
+  /** how long closing waits for loads with callers */
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
@@ -40,6 +42,7 @@ export interface EngineOptions extends StoreTierLimits {
   }
 }
 
+/** Makes an engine. It does not track changes until `track`. */
 export const make = (options: EngineOptions, context: Context.Context<never>): Engine => {
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options),
@@ -66,8 +69,9 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
 }
 
 /**
- * Starts nothing new, ends what nobody waits for, gives the rest `shutdownMillis`, then ends it too; tells the store
- * once more what it has not acknowledged, and says what was lost.
+ * Closes the engine. It starts no new flight, interrupts flights without callers, and gives the others
+ * `shutdownMillis`; then their callers die with `CacheClosed`. Pending invalidations are sent once more, and what is
+ * lost is logged.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
@@ -85,9 +89,9 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
     )
   }
   for (const flight of self.running) {
-    for (const waiter of flight.callers) {
-      removeCaller(waiter)
-      waiter.resume(Effect.die(new CacheClosed({ key: flight.id })))
+    for (const caller of flight.callers) {
+      removeCaller(caller)
+      caller.resume(Effect.die(new CacheClosed({ key: flight.id })))
     }
     end(self, flight)
   }
@@ -103,7 +107,8 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   Log.warning(
     self,
     `Closed with ${self.stats.lostInvalidations} invalidations that the store "${tier.store.name}" has not ` +
-      "acknowledged: what they were to remove may be served by others until its ttl"
+      "acknowledged: the invalidated entries may be served from it until their ttl. Invalidate them again when the " +
+      "store answers"
   )
 })
 

@@ -1,12 +1,12 @@
 /**
- * Values as text, one text for equal values and different texts for different ones.
+ * Canonical texts of values: equal values have the same text, different values have different texts.
  *
- * A schema's type side is compiled once into closures. Every text says itself where it ends (a string has its length
- * before it, a word ends with a comma, the rest is in brackets), so texts can be joined without separators:
+ * The type side of a schema is compiled once into closures. Every text marks its own end (a string has its length
+ * before it, a word ends with a comma, the rest is in brackets), so texts are joined without separators:
  *
  *     6:Berlin   12,   true,   null,   12n,   [1,2,]   {4:name!}   (0,…)
  *
- * Checks (filters) are not asked: a key is made from typed values, `decode` is there for others.
+ * Checks (filters) do not run: a key is made from typed values. `decode` is for all others.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -14,7 +14,7 @@ import * as SchemaParser from "effect/SchemaParser"
 import { declaration } from "./declaration.ts"
 import { type Canonical, type Compile, Mismatch, Refused, string, word } from "./text.ts"
 
-/** Compiles schemas; what they share, and what is recursive, is compiled once. */
+/** Compiles schemas. Shared and recursive nodes are compiled once. */
 export const makeCompile = (): Compile => {
   const done = new Map<SchemaAST.AST, Canonical>()
   const compile: Compile = (ast) => {
@@ -59,7 +59,7 @@ const compileNode = (ast: SchemaAST.AST, compile: Compile): Canonical => {
     case "Any":
     case "Unknown":
     case "ObjectKeyword":
-      throw new Refused(`the schema "${ast._tag}" does not say what its values are`)
+      throw new Refused(`the schema "${ast._tag}" does not describe its values`)
     case "Arrays":
       return arrays(ast, compile)
     case "Objects":
@@ -72,8 +72,6 @@ const compileNode = (ast: SchemaAST.AST, compile: Compile): Canonical => {
       return declaration(ast, compile)
   }
 }
-
-// ---- primitives
 
 const primitive = (
   is: (value: unknown) => boolean,
@@ -88,15 +86,13 @@ const primitive = (
   primitive: true
 })
 
-const localSymbol = "a symbol made without `Symbol.for` is another one in every process"
+const localSymbol = "a symbol made without `Symbol.for` differs in every process"
 
 const registered = (value: symbol): string => {
   const key = Symbol.keyFor(value)
   if (key === undefined) throw new Mismatch(`a symbol made with \`Symbol.for\``, value)
   return `@${string(key)}`
 }
-
-// ---- arrays and tuples
 
 const arrays = (ast: SchemaAST.Arrays, compile: Compile): Canonical => {
   const elements = ast.elements.map(compile)
@@ -130,8 +126,6 @@ const all = (items: ReadonlyArray<unknown>, predicate: (item: unknown, index: nu
   return true
 }
 
-// ---- structs and records
-
 /** A named property, and the text of its value in an object. */
 export interface Property {
   readonly name: string
@@ -144,7 +138,7 @@ export type Fields = { readonly [name: string]: unknown }
 
 const absent = "!"
 
-/** Whether the object has the property, its own or a getter of its class; what every object inherits is none. */
+/** Whether the object has the property: its own, or a getter of its class, but not one that every object inherits. */
 export const has = (object: object, name: string): boolean =>
   Object.hasOwn(object, name) || (name in object && !(name in Object.prototype))
 
@@ -160,11 +154,11 @@ export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Pr
     : { name, optional: false, is: (object) => is(object[name]), encode: (object) => encode(object[name]) }
 }
 
-/** By UTF-16 units, which no locale changes. */
+/** Compares by UTF-16 units, so the order does not depend on the locale. */
 export const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 
-/** Texts of all properties, joined. Unrolled: a loop over closures takes about twice as long. */
+/** The texts of all properties, joined. Unrolled, because a loop over closures takes about twice as long. */
 export const join = (properties: ReadonlyArray<Property>): (object: Fields) => string => {
   const [a, b, c, d] = properties
   switch (properties.length) {
@@ -250,8 +244,6 @@ const keyMatcher = (parameter: SchemaAST.AST): (key: string) => boolean => {
   }
 }
 
-// ---- unions
-
 const union = (ast: SchemaAST.Union, compile: Compile): Canonical => {
   const members = ast.types.map((type, index) => ({ ...compile(type), label: `${index},` }))
   const primitives = members.filter((member) => member.primitive)
@@ -262,7 +254,7 @@ const union = (ast: SchemaAST.Union, compile: Compile): Canonical => {
     encode: (value) => {
       for (const member of primitives) if (member.is(value)) return member.encode(value)
       if (only !== undefined) return `(${only.label}${only.encode(value)})`
-      // A value can be of several members, and each may declare what the others do not.
+      // A value can fit several members, and each may declare fields that the others do not.
       let text = ""
       for (const member of others) if (member.is(value)) text += member.label + member.encode(value)
       if (text === "") throw new Mismatch("a member of the union", value)
@@ -271,8 +263,6 @@ const union = (ast: SchemaAST.Union, compile: Compile): Canonical => {
     primitive: others.length === 0
   }
 }
-
-// ---- recursion
 
 const suspend = (ast: SchemaAST.Suspend, compile: Compile): Canonical => {
   let target: Canonical | undefined

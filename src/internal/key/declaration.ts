@@ -1,4 +1,6 @@
-/** Canonical texts of declared types: those of Effect and the platform, classes, and what has a codec of its own. */
+/**
+ * Canonical texts of declared types: types of Effect and the platform, classes, and types with a codec of their own.
+ */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -26,12 +28,12 @@ export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canon
   return isClass(ast) ? instances(ast, compile) : encoded(ast, compile)
 }
 
-/** What a declaration says of its own identity, if it says so. */
+/** The identity of a declaration, where it has the annotation `representation`. */
 export const representation = (ast: SchemaAST.Declaration): SchemaRepresentation.RepresentationAnnotation | undefined =>
   ast.annotations?.["representation"] as SchemaRepresentation.RepresentationAnnotation | undefined
 
 /**
- * Whether it is a `Schema.Class`, whose structure is its only type parameter. Effect marks it with this annotation,
+ * Whether it is a `Schema.Class`, whose only type parameter is its structure. Effect marks one with this annotation,
  * and gives it no representation.
  */
 export const isClass = (ast: SchemaAST.Declaration): boolean => typeof ast.annotations?.["~constructor"] === "function"
@@ -44,7 +46,7 @@ const refused: Record<string, string> = {
   "effect/schema/Error": "an error has no canonical form"
 }
 
-// ---- types whose texts are written here, because equal values may differ inside, or for speed
+// The types that have a text of their own here: because equal values may differ inside, or for speed.
 
 const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Make => () => ({
   is,
@@ -69,7 +71,7 @@ const decimal = (value: BigDecimal.BigDecimal): string => {
   return `(${word(normal.value)}${word(normal.scale)})`
 }
 
-/** A collection of which only the items count, not their order. */
+/** A collection whose order does not count. */
 const unordered = (
   is: (value: unknown) => value is Iterable<unknown>,
   expected: string,
@@ -161,8 +163,6 @@ const known: Record<string, Make> = {
   "effect/schema/HashMap": map(HashMap.isHashMap, "a HashMap")
 }
 
-// ---- classes
-
 interface ClassDescriptor {
   readonly isConstructed: (value: unknown) => boolean
 }
@@ -181,10 +181,9 @@ const instances = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   }
 }
 
-// ---- all others, through their own codec, over which the text is made
-
 type GetLink = (parameters: ReadonlyArray<Schema.Top>) => SchemaAST.Link | undefined
 
+/** All other declared types: the text of the value as its own codec encodes it. */
 const encoded = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const getLink = (ast.annotations?.["toCodecJson"] ?? ast.annotations?.["toCodec"]) as GetLink | undefined
   const link = getLink?.(ast.typeParameters.map((parameter) => Schema.make(parameter)))

@@ -1,4 +1,4 @@
-/** Key classes at run time. */
+/** Defines key classes. */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
@@ -17,7 +17,7 @@ import { compileFields, configError, encoder } from "./payload.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
 import { checkIndexes, keyTags, type TagOptions } from "./tags.ts"
 
-/** What makes an object a key. */
+/** The member that makes an object a key. */
 const keyTypeId = "~effect-cached/CacheKey"
 
 interface Options extends TagOptions {
@@ -45,7 +45,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const parts = [...Object.entries(relevant), ["success", success], ["error", error]] as const
   if (options.version === undefined) refuseOpaque(name, parts, { suspended: "skip" })
 
-  // Lazy: it walks three schemas, and behind `suspend` there may be classes that are not yet defined.
+  // Lazy: it walks three schemas, which may refer to classes that are not defined yet (`suspend`).
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, { suspended: "follow" })
     return `~${name}@${fingerprint([Schema.Struct(relevant), success, error], options.version)}:`
@@ -61,7 +61,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const idOf = (key: unknown): string => limit(prefix ??= prefixOf(), encode(key as Fields))
 
   class KeyClass {
-    /** a key is read more than once: as what is looked for, loaded and stored */
+    /** kept, because an id is read several times in one read */
     #id: string | undefined
     static readonly keyName = name
     static readonly payload = payload
@@ -78,7 +78,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     }
 
     get "~id"(): string {
-      // what only looks like an instance (a proxy, an object made from one) has no place to keep it
+      // a proxy of an instance, or an object derived from one, has no private field
       return #id in this ? this.#id ??= idOf(this) : idOf(this)
     }
     get "~tags"(): ReadonlyArray<string> {
@@ -114,8 +114,6 @@ const variance = { _A: (_: never) => _, _E: (_: never) => _, _R: (_: never) => _
 const requestTypeId = "~effect/Request"
 const requestVariance = (Request.RequestPrototype as unknown as Record<string, unknown>)[requestTypeId]
 
-// ---- what can be wrong with a definition
-
 const knownOptions = ["payload", "success", "error", "ignore", "indexes", "version", "tags"]
 
 const namePattern = /^[\p{L}\p{N}_$./-]+$/u
@@ -127,7 +125,7 @@ const checkOptions = (name: string, options: Options): void => {
   }
   const unknown = Object.keys(options).find((option) => !knownOptions.includes(option))
   if (unknown !== undefined) {
-    throw configError(name, `there is no option "${unknown}" (there are ${knownOptions.join(", ")})`)
+    throw configError(name, `there is no option "${unknown}": it knows ${knownOptions.join(", ")}`)
   }
   if (Schema.isSchema(options.payload)) {
     throw configError(name, "`payload` takes the fields of a struct, not a schema (a struct has them as `.fields`)")
@@ -160,21 +158,19 @@ const refuseOpaque = (
     if (type === undefined) continue
     throw configError(
       name,
-      `"${part}" contains "${type}", a declared type without \`representation\`, so a change of it would not be ` +
-        "seen: annotate it with one, or give the class a `version` and raise it with every change"
+      `"${part}" contains "${type}", a declared type without \`representation\`, so a change of it would not change ` +
+        "the ids: annotate it with one, or give the class a `version` and raise it with every change"
     )
   }
 }
 
-// ---- payloads
-
-/** Copies the declared fields of a constructor's input, applying defaults and constructing classes. */
+/** Copies the declared fields of a constructor's input, applies defaults and constructs classes. */
 const assigner = (
   name: string,
   fields: Schema.Struct.Fields
 ): (self: Record<string, unknown>, input: unknown) => void => {
   const names = Object.keys(fields)
-  // Lazy for the sake of schemas behind `suspend`.
+  // Lazy, because schemas behind `suspend` may not be defined yet.
   let makers: ReadonlyArray<Maker> | undefined
   return (self, input) => {
     if (names.length === 0) return
@@ -191,7 +187,7 @@ const maker = (name: string, field: string, schema: Schema.Constraint): Maker =>
     case "defaults":
       return made(name, field, schema)
     case "classes": {
-      // What is an instance stays it: of a union, Effect's constructor would make it an instance of the first class.
+      // An instance is kept: for a union of classes, Effect's constructor would make it an instance of the first one.
       const is = SchemaParser.is(schema)
       const make = made(name, field, schema)
       return (self, input) => {
@@ -213,7 +209,7 @@ const maker = (name: string, field: string, schema: Schema.Constraint): Maker =>
 const made = (name: string, field: string, schema: Schema.Constraint): Maker => {
   const make = SchemaParser.make(Schema.Struct({ [field]: schema }))
   return (self, input) => {
-    // Without a prototype: Effect takes what an object inherits for a field of that name.
+    // Without a prototype: Effect takes an inherited property for a field of that name.
     const given = Object.create(null) as Record<string, unknown>
     if (has(input, field)) given[field] = input[field]
     try {
@@ -231,7 +227,7 @@ const issueOf = (error: unknown): string => {
   return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
 }
 
-/** What Effect's constructor does to a value: it applies defaults, and makes instances of plain objects. */
+/** What Effect's constructor would do to a value: apply defaults, or make instances of plain objects. */
 const construction = (ast: SchemaAST.AST): "defaults" | "classes" | "none" => {
   let defaults = false
   let classes = false

@@ -1,10 +1,10 @@
-/** How texts become ids: what begins with `~` is ours, and what is long or has no UTF-8 is hashed. */
+/** Ids from texts: ids of the library begin with `~`, and a text that is long or has no UTF-8 form is hashed. */
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as Base64Url from "effect/encoding/Base64Url"
 
 const maxBytes = 200
 
-/** SHA-256 over UTF-16 units, in which every JavaScript string has exactly one form (lone surrogates have no UTF-8). */
+/** SHA-256 over UTF-16 units: every JavaScript string has exactly one form in them (lone surrogates have no UTF-8). */
 const digest = (text: string): string => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {
@@ -15,19 +15,19 @@ const digest = (text: string): string => {
   return Base64Url.encode(sha256(bytes))
 }
 
-/** A short version string made from the digest: 48 bits, against accidents among the versions of one name. */
+/** 48 bits of the digest: enough to tell the versions of one name apart. */
 export const shortDigest = (text: string): string => digest(text).slice(0, 8)
 
 /**
- * `prefix + rest` where that is at most 200 bytes of UTF-8, `prefix` and a hash of `rest` otherwise. A hash begins
- * with `#`: with a prefix of ours no `rest` may, or a hashed and a readable id could be the same.
+ * `prefix + rest` up to 200 bytes of UTF-8, otherwise `prefix` and a hash of `rest`. A hash begins with `#`, so no
+ * `rest` may begin with it: a hashed and a readable id could be the same.
  */
 export const limit = (prefix: string, rest: string): string => {
   const text = prefix + rest
   return fits(text) ? text : `${prefix}#${digest(rest)}`
 }
 
-/** A string key is its own id, with one more `~` before it if it begins with one: ids of classes never meet it. */
+/** A string key is its own id; one that begins with `~` gets another `~`, so that it never equals an id of a class. */
 export const idOfString = (key: string): string => {
   const id = key.charCodeAt(0) === tilde ? `~${key}` : key
   return fits(id) ? id : `~#${digest(key)}`
@@ -35,7 +35,7 @@ export const idOfString = (key: string): string => {
 
 const tilde = 0x7e
 
-// One unit of UTF-16 is one to three bytes of UTF-8, a pair of surrogates four: up to 66 units need no counting.
+// A UTF-16 unit is at most three bytes of UTF-8 (a surrogate pair is four): up to 66 units always fit.
 const fits = (text: string): boolean =>
   text.length <= 66
     ? isWellFormed(text)

@@ -1,29 +1,31 @@
-/** What a key class knows of itself. */
+/** The run-time description of a key class. */
 import type * as Schema from "effect/Schema"
 
 export { idOfString } from "./id.ts"
 
-/** What the engine knows of a key class: one object a class, so it can be the key of a `WeakMap`. */
+/** What the engine knows about a key class: one object a class, so it can be the key of a `WeakMap`. */
 export interface KeyInfo {
   readonly name: string
   /** the struct of all fields, ignored ones too */
   readonly payload: Schema.Constraint
   readonly success: AnyCodec
   readonly error: AnyCodec
-  /** whether the class declares an error: without one a failure stays in the memory tier */
+  /** whether the class declares an error schema: without one a failure stays in memory */
   readonly hasError: boolean
-  /** the tag of every key of this class, in all its versions; it is not among a key's `~tags` */
+  /** the tag of every key of this class, in all its versions; a key's `~tags` do not include it */
   readonly tag: string
-  /** what an entry of the key carries whatever tags its user gives: the class's tag, then those of its indexes */
+  /**
+   * the tags that every entry of the key has, whatever tags a read gives: the class's tag, then those of its indexes
+   */
   readonly structuralTags: (key: object) => ReadonlyArray<string>
   /** the tags that the class declares, as the cache stores them */
   readonly ownTags: (key: object) => ReadonlyArray<string>
   /**
-   * the tag of all keys with these values, in whatever order, of exactly the fields of a declared index; throws
-   * `CacheConfigError` where there is no such index
+   * the tag of all keys with these values. The fields, in any order, must be exactly those of a declared index:
+   * otherwise it throws a `CacheConfigError`
    */
   readonly indexTagOf: (where: { readonly [field: string]: unknown }) => string
 }
 
-/** A codec of anything; `any` because what is encoded is the serializer's business. */
+/** A codec of any type; `any` because only the serializer looks at the encoded side. */
 export type AnyCodec = Schema.Codec<unknown, any, unknown, unknown>

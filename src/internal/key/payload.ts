@@ -1,4 +1,4 @@
-/** The fields of a key class as text, and errors that say in which field of which class something is wrong. */
+/** The fields of a key class as text, and errors that name the class and the field. */
 import type * as Schema from "effect/Schema"
 import { CacheConfigError } from "../../CacheError.ts"
 import { byName, type Fields, join, makeCompile, type Property, property } from "./canonical.ts"
@@ -30,7 +30,7 @@ export const encoder = (name: string, properties: ReadonlyArray<Property>): (fie
   }
 }
 
-/** Finds the field that failed by encoding them one by one: the fast way does not know where it was. */
+/** Finds the field that failed: encodes the fields one by one, because the joined encoder does not know. */
 const locate = (name: string, properties: ReadonlyArray<Property>, fields: Fields, error: unknown): unknown => {
   for (const property of properties) {
     try {

@@ -1,16 +1,16 @@
 /**
- * The structure of schemas as a short hash.
+ * The fingerprint of schemas: a short hash of their structure.
  *
- * A schema is a graph of nodes (recursive ones have circles), each with a label that leaves out annotations and names
- * of references. Nodes that cannot be told apart are merged, as in the minimization of automata, so that a schema
- * that was annotated, copied or unrolled once has the graph of the original.
+ * A schema is a graph of nodes (a recursive schema has circles). The label of a node leaves out annotations and names
+ * of references. Equivalent nodes are merged, as in the minimization of automata, so a schema that was annotated,
+ * copied or unrolled once has the graph of the original.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { isClass, representation } from "./declaration.ts"
 import { shortDigest } from "./id.ts"
 
-// Part of every hash: raise it when canonical texts or labels change.
+// Part of every hash. Raise it when canonical texts or labels change.
 const format = 1
 
 /** A hash of the structure of the schemas, of both their type side and their JSON side, and of `version`. */
@@ -23,12 +23,12 @@ const jsonSide = (schema: Schema.Constraint): string | null => {
   try {
     return write(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast))
   } catch {
-    // It has no JSON form, so nothing of it is ever written as JSON.
+    // No JSON form: its values are never written as JSON.
     return null
   }
 }
 
-/** Calls `visit` on every node of the schema once; `suspended` says whether to look behind `Schema.suspend`. */
+/** Calls `visit` on every node of a schema once. `suspended`: whether to follow `Schema.suspend`. */
 export const walk = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip"; readonly visit: (ast: SchemaAST.AST) => void }
@@ -45,7 +45,7 @@ export const walk = (
   }
 }
 
-/** The name of a type in the schema whose changes nobody sees: a declaration without representation. */
+/** The name of a declaration without representation in the schema: a change of it would not change the fingerprint. */
 export const opaqueType = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip" }
@@ -58,8 +58,6 @@ export const opaqueType = (
   walk(SchemaAST.toType(ast), { ...options, visit })
   return found
 }
-
-// ---- labels
 
 interface Parts {
   readonly label: ReadonlyArray<unknown>
@@ -133,7 +131,7 @@ const checkParts = (check: SchemaAST.Check<any>): Parts => {
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
-/** JSON with sorted keys; what JSON does not know is written as its class and text. */
+/** JSON with sorted keys; a value that JSON does not know is written as its type and text. */
 const stable = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(stable).join(",")}]`
   if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
@@ -143,12 +141,10 @@ const stable = (value: unknown): string => {
   return typeof value === "string" ? JSON.stringify(value) : `${typeof value} ${String(value)}`
 }
 
-// ---- graphs
-
 interface Node {
   readonly label: string
   readonly children: Array<Node>
-  /** nodes of one group are not told apart (yet) */
+  /** nodes of one group are equivalent, as far as is known */
   group: number
 }
 
@@ -170,7 +166,7 @@ const node = (suspended: SchemaAST.AST, nodes: Map<SchemaAST.AST, Node>): Node =
   return made
 }
 
-// `Schema.suspend` is how a circle is written, not what it means.
+// `Schema.suspend` is skipped: it is a notation for circles, and has no meaning of its own.
 const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
   const seen = new Set<SchemaAST.AST>()
   let target = ast
@@ -181,7 +177,7 @@ const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
   return target
 }
 
-/** Splits groups until the nodes of each have the same label and children of the same groups (Moore 1956). */
+/** Splits groups until all nodes of a group have the same label and children in the same groups (Moore 1956). */
 const merge = (nodes: ReadonlyArray<Node>): void => {
   for (let count = 0;;) {
     const groups = new Map<string, number>()

@@ -1,4 +1,4 @@
-/** The tags of keys: that of their class, those of its indexes, and the class's own. */
+/** The tags of keys: of their class, of its indexes, and those that the class declares. */
 import { type Fields, has, type Property } from "./canonical.ts"
 import { idOfString, limit } from "./id.ts"
 import type { KeyInfo } from "./info.ts"
@@ -12,7 +12,7 @@ export interface TagOptions {
 
 interface KeyTags {
   readonly info: Pick<KeyInfo, "tag" | "structuralTags" | "ownTags" | "indexTagOf">
-  /** the tags of its indexes, then the class's own */
+  /** the tags of the indexes, then those that the class declares */
   readonly declared: TagsOf
 }
 
@@ -24,7 +24,7 @@ const always = (tags: ReadonlyArray<string>): TagsOf => {
 }
 
 export const keyTags = (name: string, options: TagOptions, properties: ReadonlyArray<Property>): KeyTags => {
-  // Without fingerprint: what is invalidated is invalidated in every version of the class.
+  // Without the fingerprint: an invalidation reaches every version of the class.
   const tag = `~${name}`
   const indexes = (options.indexes ?? []).map((index) => makeIndex(name, fieldsOf(index), properties))
   const ownTags = own(options)
@@ -45,24 +45,22 @@ const own = ({ tags }: TagOptions): TagsOf =>
     ? (key) => tags(key as never).map(idOfString)
     : always((tags ?? []).map(idOfString))
 
-// ---- indexes
-
 interface Index {
   readonly fields: ReadonlyArray<string>
   readonly tag: (values: Fields) => string
 }
 
-/** the fields of an index, in the one order in which they are written */
+/** The fields of an index, sorted. */
 const fieldsOf = (index: PropertyKey | ReadonlyArray<PropertyKey>): ReadonlyArray<string> =>
   (Array.isArray(index) ? index : [index]).map(String).sort()
 
-/** A set of fields as text, one text a set: it has the length before each name, which may have any character. */
+/** A set of fields as text. Each name has its length before it, because it may have any character. */
 const setText = (fields: ReadonlyArray<string>): string => fields.map(string).join("")
 
 const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: ReadonlyArray<Property>): Index => {
   const texts = fields.map((field) => valueText(name, properties.find((property) => property.name === field)!))
   const [first, ...others] = texts
-  // No field begins with `~`, so a combination never meets a single field.
+  // No field begins with `~`, so the tag of a combination never equals that of a single field.
   if (others.length === 0) return { fields, tag: (values) => limit(`~${name}:${fields[0]}=`, first!(values)) }
   const set = setText(fields)
   return { fields, tag: (values) => limit(`~${name}:~`, `${set}=${texts.map((text) => text(values)).join("")}`) }
@@ -71,7 +69,7 @@ const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: Read
 const valueText = (name: string, property: Property): (values: Fields) => string => {
   const encode = encoder(name, [property])
   return (values) => {
-    // What every object inherits is no value of a field.
+    // A property that every object inherits is no value of a field.
     const value = has(values, property.name) ? values[property.name] : undefined
     return encode(value === undefined && property.optional ? {} : { [property.name]: value })
   }
@@ -82,15 +80,15 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>): KeyInfo["index
   return (where) => {
     const fields = Object.keys(where).sort()
     if (fields.length === 0) {
-      throw configError(name, "no field is given, which would be every key of the class: use invalidateAll for that")
+      throw configError(name, "no field is given. To invalidate every key of the class use invalidateAll")
     }
     const index = bySet.get(setText(fields))
     if (index !== undefined) return index.tag(where)
     const declared = indexes.map((index) => listed(index.fields)).join(", ")
     throw configError(
       name,
-      `there is no index over exactly ${listed(fields)}, it declares ${declared || "none"}: ` +
-        `add ${JSON.stringify(fields)} to its \`indexes\`, or ask for one that it has`
+      `there is no index over exactly ${listed(fields)}; it declares ${declared || "none"}: ` +
+        `add ${JSON.stringify(fields)} to its \`indexes\`, or use one that it has`
     )
   }
 }
@@ -98,7 +96,7 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>): KeyInfo["index
 const listed = (fields: ReadonlyArray<string>): string =>
   fields.length === 1 ? JSON.stringify(fields[0]) : JSON.stringify(fields)
 
-/** What is wrong with the indexes of a definition. */
+/** Throws for wrong indexes of a definition. */
 export const checkIndexes = (
   name: string,
   options: TagOptions & { readonly ignore?: ReadonlyArray<PropertyKey> | undefined },
@@ -117,7 +115,9 @@ export const checkIndexes = (
     if (stranger !== undefined) throw configError(name, `\`indexes\` names "${stranger}", which is no field`)
     if (both !== undefined) throw configError(name, `the field "${both}" cannot be both ignored and an index`)
     if (twice !== undefined) throw configError(name, `\`indexes\` names "${twice}" twice in one combination`)
-    if (seen.has(set)) throw configError(name, `\`indexes\` declares ${listed(index)} twice (the order is no matter)`)
+    if (seen.has(set)) {
+      throw configError(name, `\`indexes\` declares ${listed(index)} twice (the order does not matter)`)
+    }
     seen.add(set)
   }
 }

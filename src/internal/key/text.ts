@@ -1,13 +1,13 @@
-/** The words in which canonical texts are written. */
+/** The parts of canonical texts. */
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** A schema's values as text. */
+/** Writes the values of a schema as canonical texts. */
 export interface Canonical {
-  /** whether the value has the type, of which `encode` then tells all it declares */
+  /** whether the value has the type, so that `encode` does not throw */
   readonly is: (value: unknown) => boolean
   /** throws `Mismatch` for a value of another type */
   readonly encode: (value: unknown) => string
-  /** all its values are primitives, whose texts differ whatever the schema */
+  /** all its values are primitives, whose texts differ even between schemas */
   readonly primitive: boolean
 }
 

@@ -1,4 +1,4 @@
-/** A lock over a backend: who waits, who holds, and for how long. */
+/** A lock over a backend: waiting in line, holding and renewing. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import type { AcquireOptions, Backend, Lease, Lock } from "../../ports/lock.ts"
 import { toMillis } from "../../Ttl.ts"
 import { refuseUnknown } from "../options.ts"
 
-/** Those who wait for one name, in the order they came, each asleep at a latch. */
+/** The fibers that wait for one name, in the order in which they came, each at a latch of its own. */
 type Line = Set<Latch.Latch>
 
 interface Self {
@@ -25,11 +25,11 @@ interface Asked {
 
 interface Held extends Asked {
   readonly token: bigint
-  /** on the monotonic clock: from here on it may be another's, unless it was prolonged */
+  /** on the monotonic clock: from then on another may hold it, unless it was renewed */
   readonly untilMillis: number
 }
 
-/** So long after a lease's end the next one looks: not before it, and not much later. */
+/** How long after the end of a lease the next fiber tries: not before the end, and not much later. */
 const graceMillis = 5
 
 export const make = (backend: Backend): Lock => {
@@ -38,7 +38,7 @@ export const make = (backend: Backend): Lock => {
     name: backend.name,
     acquire: (name, options) => {
       const asked = check(name, options)
-      // The backend's answer is never lost to an interruption: only sleeping can be interrupted.
+      // Only the sleep can be interrupted: otherwise a granted lock could be lost, and nobody would release it.
       return Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(
           waiting(self, asked, restore),
@@ -54,19 +54,15 @@ const check = (name: string, options: AcquireOptions): Asked => {
   const leaseMillis = toMillis(options.lease, "lease")
   const waitMillis = toMillis(options.wait, "wait")
   if (!(leaseMillis > 0 && leaseMillis < Infinity)) {
-    throw new CacheConfigError({ message: `lease is longer than nothing and has an end, not ${leaseMillis} ms` })
+    throw new CacheConfigError({ message: `lease must be longer than 0 and finite, not ${leaseMillis} ms` })
   }
-  if (waitMillis < 0) throw new CacheConfigError({ message: `wait is not negative, as ${waitMillis} ms` })
+  if (waitMillis < 0) throw new CacheConfigError({ message: `wait must not be negative, as ${waitMillis} ms is` })
   return { name, leaseMillis, waitMillis }
 }
 
 const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-// ---------------------------------------------------------------------------------------------------------------------
-// waiting
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** `undefined`: the time to wait is over. */
+/** Waits in line for the lock; `undefined`: `wait` is over. */
 const waiting = (
   self: Self,
   asked: Asked,
@@ -83,7 +79,7 @@ const waiting = (
     )
   })
 
-/** A place in the line of those who wait for one name. */
+/** A place in the line of one name. */
 interface Place {
   readonly latch: Latch.Latch
   readonly line: Line
@@ -98,18 +94,18 @@ const turns = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const end = millisOf(clock) + asked.waitMillis
   for (;;) {
-    // Before looking: a wake-up from here on means that looking again is worth while.
+    // Before the attempt: a wake-up during it must lead to another one.
     latch.closeUnsafe()
     const now = millisOf(clock)
-    let again = Infinity
+    let retryMillis = Infinity
     if (first(line) === latch) {
-      const taken = yield* backend.tryAcquire(asked.name, asked.leaseMillis)
-      if (taken._tag === "Held") return { ...asked, token: taken.token, untilMillis: now + asked.leaseMillis }
-      again = Math.min(backend.pollMillis ?? Infinity, taken.leftMillis + graceMillis)
+      const answer = yield* backend.tryAcquire(asked.name, asked.leaseMillis)
+      if (answer._tag === "Held") return { ...asked, token: answer.token, untilMillis: now + asked.leaseMillis }
+      retryMillis = Math.min(backend.pollMillis ?? Infinity, answer.leftMillis + graceMillis)
     }
     const left = end - millisOf(clock)
     if (left <= 0) return undefined
-    yield* sleep(Math.min(again, left))
+    yield* sleep(Math.min(retryMillis, left))
   }
 })
 
@@ -127,10 +123,7 @@ const leave = (self: Self, name: string, latch: Latch.Latch): void => {
   else if (wasFirst) wakeFirst(self, name)
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// holding
-// ---------------------------------------------------------------------------------------------------------------------
-
+/** Releases the lock with the scope, and renews it until then. */
 const holding = Effect.fnUntraced(function*(self: Self, held: Held) {
   const { name, token } = held
   const lost = Deferred.makeUnsafe<never, LockError>()
@@ -144,7 +137,7 @@ const holding = Effect.fnUntraced(function*(self: Self, held: Held) {
   return lease
 })
 
-/** Prolongs a lock for as long as it can be, and ends when it may be another's. */
+/** Renews the lock every third of its lease, and ends when another may hold it. */
 const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, name, token, ...held }: Held) {
   const clock = yield* Clock.Clock
   let until = held.untilMillis
@@ -152,9 +145,10 @@ const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, 
     const left = () => Math.max(0, until - millisOf(clock))
     yield* Effect.sleep(Math.min(leaseMillis / 3, left()))
     const asked = millisOf(clock)
-    // No answer, or a failure, is not a no. Late is better than never: nobody else may have wanted it.
-    const kept = yield* Effect.exit(Effect.timeoutOption(backend.renew(name, token, leaseMillis), left()))
-    const answer = kept._tag === "Success" ? Option.getOrUndefined(kept.value) : undefined
+    // A failure, or no answer in time, does not say that the lock is lost: another attempt follows while the lease
+    // lasts.
+    const renewal = yield* Effect.exit(Effect.timeoutOption(backend.renew(name, token, leaseMillis), left()))
+    const answer = renewal._tag === "Success" ? Option.getOrUndefined(renewal.value) : undefined
     if (answer === true) until = asked + leaseMillis
     else if (answer === false || left() === 0) return
   }

@@ -1,4 +1,4 @@
-/** Locks kept in the memory of this process. */
+/** The backend of locks in the memory of this process. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Backend } from "../../ports/lock.ts"

@@ -1,4 +1,4 @@
-/** What a store lacks, derived from what it has. */
+/** Completes a store: derives the operations that its core does not have. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -39,7 +39,7 @@ export const complete = (core: StoreCore): Store => {
   } as Store
 }
 
-/** Counters of this process, as a store has them. */
+/** The counter operations of a store, over counters of this process. */
 const countersOf = (
   store: string
 ): {

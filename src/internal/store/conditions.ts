@@ -1,9 +1,9 @@
-/** Conditions on what is stored: of an explicit `set`, of a `touch`, and of an entry that a reader has rejected. */
+/** Conditions on a stored entry: of `set`, of `touch`, and of `acquire` with a rejected entry. */
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetCondition, TouchOptions } from "../../ports/store.ts"
 import { noneIsGone, type TagTable } from "./markers.ts"
 
-/** An entry that has expired, or is gone by a tag, is as good as none. One that a tag has made stale is there. */
+/** An entry counts as present unless it has expired or a tag of it was invalidated hard. A stale one is present. */
 const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
   entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
 
@@ -23,7 +23,7 @@ export const holds = (
   }
 }
 
-/** The entry with other deadlines, where there is one that they can be given. */
+/** The entry with other deadlines; `undefined` where it is not present, or has another `writeId` than the one given. */
 export const touched = (
   entry: Stored | undefined,
   { expiresAt, softExpiresAt, writeId }: TouchOptions,
@@ -35,6 +35,6 @@ export const touched = (
   return { meta: { ...entry.meta, softExpiresAt, expiresAt }, payload: entry.payload }
 }
 
-/** The entry is another one than the reader has rejected. */
-export const isNews = (entry: Stored | undefined, seen: string | undefined): entry is Stored =>
-  entry !== undefined && entry.meta.writeId !== seen
+/** Whether there is an entry, and another one than the reader rejected. */
+export const isNews = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
+  entry !== undefined && entry.meta.writeId !== rejectedWriteId

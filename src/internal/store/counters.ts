@@ -1,4 +1,4 @@
-/** Counters: integers that are read, changed and written in one step, over whatever keeps them. */
+/** Counters: integers that are read, changed and written in one step. The functions work over any table of counters. */
 import { StoreError } from "../../CacheError.ts"
 import type { SyncCounters } from "../../ports/storage.ts"
 import type { Counter } from "../../ports/store.ts"
@@ -9,12 +9,12 @@ export interface Counters extends SyncCounters {
 
 const sweepFloor = 1024
 
-/** Counters inside one process. */
+/** A table of counters inside one process. */
 export const make = (): Counters => {
   const counters = new Map<string, Counter>()
   let sweepAt = sweepFloor
 
-  // Sweeping when the table has doubled costs O(1) a counter.
+  // Expired counters are removed when the table has doubled: O(1) a counter.
   const sweep = (now: number) => {
     for (const [name, { expiresAt }] of counters) if (expiresAt <= now) counters.delete(name)
     sweepAt = Math.max(sweepFloor, counters.size * 2)
@@ -32,23 +32,23 @@ export const make = (): Counters => {
   }
 }
 
-/** A counter that has not expired. */
+/** The counter, unless it has expired. */
 export const live = (self: SyncCounters, name: string, now: number): Counter | undefined => {
   const counter = self.get(name)
   return counter !== undefined && counter.expiresAt > now ? counter : undefined
 }
 
 interface Addition {
-  /** whose counter it is, in an error */
+  /** the name of the store, for an error */
   readonly store: string
   readonly name: string
   readonly by: number
   readonly now: number
-  /** where the counter is created; default: never */
+  /** counts only where the counter is created; default: it never expires */
   readonly expiresAt: number | undefined
 }
 
-/** Adds, and answers the sum. Throws a `StoreError` where that is no safe integer. To add 0 creates nothing. */
+/** Adds, and answers the sum. Throws a `StoreError` where the sum is no safe integer. To add 0 creates no counter. */
 export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, now, store }: Addition): number => {
   const counter = live(self, name, now)
   const value = (counter?.value ?? 0) + by
@@ -57,7 +57,7 @@ export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, 
   return value
 }
 
-/** Gives a counter another end; `false`: there is none. */
+/** Gives a counter another expiry; `false`: there is no counter. */
 export const touch = (
   self: SyncCounters,
   name: string,
@@ -68,7 +68,7 @@ export const touch = (
   return counter !== undefined
 }
 
-/** Removes a counter; `false`: there was none that had not expired. */
+/** Removes a counter; `false`: there was none, or it had expired. */
 export const remove = (self: SyncCounters, name: string, now: number): boolean => {
   const isLive = live(self, name, now) !== undefined
   return self.remove(name) && isLive

@@ -1,4 +1,4 @@
-/** A store over a storage that may answer late: every write of an id waits for the one before it. */
+/** A store over an asynchronous storage: operations that write an id run one after another. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -61,7 +61,7 @@ export const make = (storage: Storage): Store => {
   const commit = (id: string, generation: string, entry: Stored) =>
     Effect.clockWith((clock) =>
       leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-        // A commit that failed is no first commit: another load of the generation may still be stored.
+        // After the write: a commit that failed does not end the generation, so another load of it may still be stored.
         ? Effect.map(storage.set(id, entry), () => {
           leases.end(id)
           return true
@@ -69,8 +69,8 @@ export const make = (storage: Storage): Store => {
         : Exit.succeed(false)
     )
 
-  // A `clear` that runs has taken the entry already, whether it is still there or not; one that is asked from here on
-  // finds the id busy, and removes it behind this.
+  // While a `clear` runs the entry counts as removed, whether it is still there or not. A `clear` that begins from here
+  // on finds the id busy, and removes it after this step.
   const touch = (id: string, options: TouchOptions) =>
     Effect.suspend(() =>
       clearing.busy().length > 0
@@ -82,7 +82,8 @@ export const make = (storage: Storage): Store => {
           }))
     )
 
-  // Ended at once, so that no waiting `commit` begins, and again in its turn, for what was taken while it waited.
+  // The generation ends twice: at once, so that no waiting `commit` stores, and in its turn, for leases acquired
+  // meanwhile.
   const remove = (id: string) =>
     Effect.suspend(() => {
       leases.end(id)
@@ -99,7 +100,7 @@ export const make = (storage: Storage): Store => {
   const clearStored = storage.clear ?? (all && Stream.runForEach(all, ({ id }) => storage.remove(id)))
   const clearing = Lines.make()
 
-  // What is being written when `clear` is asked is removed behind it. Generations end twice, as in `remove`.
+  // Ids with operations under way are removed after those. Generations end twice, as in `remove`.
   const clear = (clearStored: Store["clear"]) =>
     Effect.suspend(() => {
       leases.endAll()

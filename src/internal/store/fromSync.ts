@@ -1,4 +1,7 @@
-/** A store over a storage that answers at once: each operation is one plain step, so nothing can come in between. */
+/**
+ * A store over a synchronous storage: each operation is one synchronous step, so operations of a process never
+ * interleave.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -50,8 +53,8 @@ const polling = (listen: () => () => ReadonlyArray<Change>): Stream.Stream<Chang
   return Stream.unwrap(Effect.map(tried(listen), changes))
 }
 
-/** The time and the dice of the fiber that asks. */
-interface Surroundings {
+/** The clock and the random numbers of the calling fiber. */
+interface Services {
   readonly now: () => number
   readonly random: Random.Random
 }
@@ -83,7 +86,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     })
   const attempt = storage.attempt ?? once
 
-  const attemptWith = <A>(operation: string, run: (surroundings: Surroundings) => A): Effect.Effect<A, StoreError> =>
+  const attemptWith = <A>(operation: string, run: (services: Services) => A): Effect.Effect<A, StoreError> =>
     Effect.withFiber((fiber) =>
       attempt(operation, () =>
         run({
@@ -137,11 +140,11 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return isNews(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
   }
 
-  const grantNow = (id: string, options: AcquireOptions, { now, random }: Surroundings): Acquired =>
+  const grantNow = (id: string, options: AcquireOptions, { now, random }: Services): Acquired =>
     lookFor(id, options.rejectedWriteId) ??
       Markers.counted(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(random)))
 
-  // A hit, and waiting for another, must not have to wait for who writes.
+  // `Hit` and `Wait` are answered without a transaction: they must not wait for a writer in another process.
   const withoutWriting = (id: string, options: AcquireOptions, now: number): Acquired | undefined => {
     const hit = lookFor(id, options.rejectedWriteId)
     if (hit !== undefined) return hit
@@ -152,16 +155,15 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const acquire: Store["acquire"] = (id, options) =>
     attemptWith(
       "acquire",
-      (surroundings) =>
-        withoutWriting(id, options, surroundings.now()) ?? atomic(() => grantNow(id, options, surroundings))
+      (services) => withoutWriting(id, options, services.now()) ?? atomic(() => grantNow(id, options, services))
     )
 
   const acquireMany: Store["acquireMany"] = (requests) =>
     inSteps(requests, (requests) =>
-      attemptWith("acquire", (surroundings) => {
-        const answers = requests.map((request) => withoutWriting(request.id, request, surroundings.now()))
+      attemptWith("acquire", (services) => {
+        const answers = requests.map((request) => withoutWriting(request.id, request, services.now()))
         if (answers.every((answer) => answer !== undefined)) return answers
-        return atomic(() => requests.map((request, i) => answers[i] ?? grantNow(request.id, request, surroundings)))
+        return atomic(() => requests.map((request, i) => answers[i] ?? grantNow(request.id, request, services)))
       }))
 
   const commitNow = ({ entry, generation, id }: CommitRequest, now: number): boolean => {
@@ -181,7 +183,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         attemptWith("commit", ({ now }) => atomic(() => requests.map((request) => commitNow(request, now()))))
     )
 
-  // The generation first: in this process it has ended even where the removal fails.
+  // The generation ends first: it has ended even if the removal fails.
   const removeNow = (id: string): boolean => {
     leases.end(id)
     return storage.remove(id)

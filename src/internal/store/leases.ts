@@ -1,6 +1,6 @@
 /**
- * Leases inside one process. The owner says who loads, the generation says whether a result may be stored: a lease that
- * ran out ends nothing, so a slow leader can still store, as long as nobody invalidated what it loads.
+ * Leases inside one process, and the rules that every table of leases shares. The owner says who loads, the generation
+ * whether a result may be stored. A lease that ran out does not end its generation, so a slow leader can still store.
  */
 import type * as Random from "effect/Random"
 import type { SyncLeases } from "../../ports/storage.ts"
@@ -8,13 +8,13 @@ import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store
 import { leaseLife, sharedFailureMillis } from "../defaults.ts"
 import { tokenUnsafe } from "../token.ts"
 
-/** What has to be known about a lease to decide on it. */
+/** The part of a lease that the rules need. */
 export interface Held {
   readonly owner: string
   readonly leaseMillis: number
-  /** exclusive until */
+  /** exclusive until then */
   readonly until: number
-  /** when another led beside the holder for the last time, since the holder took it */
+  /** when a process last led beside the present owner */
   readonly joinedAt: number | undefined
 }
 
@@ -24,7 +24,7 @@ interface Lease extends Held {
   leaseMillis: number
   until: number
   joinedAt: number | undefined
-  /** may be forgotten from here on */
+  /** from then on the record may be removed */
   dies: number
   failed: Failed | undefined
 }
@@ -39,19 +39,19 @@ interface Leases extends SyncLeases {
 
 export const newGeneration = (random: Random.Random): string => tokenUnsafe(random, 16)
 
-/** Longer than any load one would wait for: a load that outlives it is not stored. */
+/** How long a lease record is kept: an hour, or ten leases. A load that takes longer is not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
 /**
- * How long it is exclusive still. Never longer than the lease itself: where the clock was set back, the lease begins
- * again instead of being frozen.
+ * How long a lease is still exclusive: never longer than its length. After the clock was set back the lease begins
+ * again, instead of lasting until the clock has caught up.
  */
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
 /**
- * How long one who is not the holder has to wait; 0: it leads beside the holder. A clock that was set back makes nobody
- * wait for longer than `afterMillis`.
+ * How long a process that is not the owner has to wait; 0: it leads, alone or beside the owner. A clock that was set
+ * back makes nobody wait for longer than `afterMillis`.
  */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
@@ -60,16 +60,16 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/** How long who asks has to wait, as a look tells: 0 also where there is something to be put right, which `acquire` does. */
+/** How long an `acquire` would have to wait, read without a write. 0 also where `acquire` must write to answer. */
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
   lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis
     ? 0
     : joinWaitOf(lease, join, now)
 
-/** Whether to lead beside the holder is to be recorded with the lease. */
+/** Whether leading beside the owner is recorded with the lease. */
 export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
-/** The owner of a lease that was given back: it cannot be kept by accident any more. */
+/** The owner of a released lease: no token equals it, so nobody renews it by accident. */
 export const nobody = ""
 
 const sweepFloor = 1024
@@ -78,7 +78,7 @@ export const make = (): Leases => {
   const leases = new Map<string, Lease>()
   let sweepAt = sweepFloor
 
-  // Only generations whose load never ended are left over: sweeping when the table has doubled costs O(1) a take.
+  // Leases whose load never ended would stay for ever: they are removed when the table has doubled, O(1) an `acquire`.
   const sweep = (now: number) => {
     for (const [id, lease] of leases) if (lease.dies <= now) leases.delete(id)
     sweepAt = Math.max(sweepFloor, leases.size * 2)
@@ -91,7 +91,7 @@ export const make = (): Leases => {
     lease.dies = now + lifeMillis(leaseMillis)
   }
 
-  /** What a clock that was set back has put into the future is forgotten too. */
+  /** The failure note, while it is kept. One in the future, after the clock was set back, is dropped too. */
   const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
     failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
 

@@ -1,6 +1,6 @@
 /**
- * What is done to one id is done in the order it was asked, one after another: the next begins when the one before has
- * truly settled, not when its caller lost patience. Ids do not wait for each other.
+ * Runs effects on one id one after another, in the order of the calls. The next begins when the one before has ended,
+ * not when its caller was interrupted. Ids do not wait for each other.
  */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -11,7 +11,7 @@ import type * as Fiber from "effect/Fiber"
 interface Task {
   readonly effect: Effect.Effect<unknown, unknown>
   readonly context: Context.Context<never>
-  // The line completes it untyped; `run` gives it back with the types of its effect.
+  // Untyped here; `run` answers with the types of its effect.
   readonly done: Deferred.Deferred<any, any>
   readonly kind: Kind
   abandoned: boolean
@@ -19,23 +19,23 @@ interface Task {
 }
 
 /**
- * What becomes of an effect whose caller is interrupted. Before its turn, a `read` or a `write` leaves the line, and a
- * `removal` is done all the same. In its turn, a `read` is interrupted and the line goes on, and a `write` or a `removal`
- * runs to its end.
+ * What happens to an effect whose caller is interrupted. Before its turn: a `read` or a `write` leaves the line, a
+ * `removal` still runs. In its turn: a `read` is interrupted and the line goes on, a `write` or a `removal` runs to its
+ * end.
  */
 type Kind = "read" | "write" | "removal"
 
 interface Lines {
   /** Runs an effect when the id's turn comes. */
   readonly run: <A, E>(id: string, kind: Kind, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
-  /** the ids something is done to */
+  /** the ids with an effect that runs or waits */
   readonly busy: () => ReadonlyArray<string>
 }
 
 export const make = (): Lines => {
   const lines = new Map<string, Array<Task>>()
 
-  // A loop, not a recursion: ten thousand effects that settle at once must not need ten thousand stack frames.
+  // A loop, not a recursion: ten thousand effects that end at once must not need ten thousand stack frames.
   const drain = (id: string, line: Array<Task>) => {
     while (line.length > 0) {
       const task = line[0]!
@@ -79,12 +79,12 @@ export const make = (): Lines => {
     if (line === undefined || place < 0) return
     if (place > 0) return leaveWaiting(line, task)
     if (task.kind !== "read") return
-    // Nobody will see what it reads, so nobody waits for it either: it may not even end when it is interrupted.
+    // The line goes on without waiting for it: it may not even end when it is interrupted.
     task.fiber?.interruptUnsafe()
     advance(id, line, task, Exit.void)
   }
 
-  // The line holds what has callers, and of the abandoned removals the last alone: it does the work of those before it.
+  // Of abandoned tasks only the last removal stays: it does the work of all removals before it.
   const leaveWaiting = (line: Array<Task>, task: Task) => {
     task.abandoned = true
     const last = line.findLast((other) => other.abandoned && other.kind === "removal")

@@ -1,8 +1,8 @@
-/** Operations on many ids, in steps that leave other fibers their turn. */
+/** Operations on many ids. */
 import * as Effect from "effect/Effect"
 import { many } from "../defaults.ts"
 
-/** Runs plain steps, so many at once, and answers in the order of the items. */
+/** Runs synchronous steps in groups, and yields to other fibers in between. Answers in the order of the items. */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
@@ -16,7 +16,7 @@ export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   return answers
 })
 
-/** Runs an operation for each, and answers in the order of the items. */
+/** Runs an operation for each item, some at once. Answers in the order of the items. */
 export const each = <A, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>

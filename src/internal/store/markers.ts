@@ -1,6 +1,6 @@
 /**
- * Tag markers inside one process. A marker that was forgotten comes back with another version: that costs a load and
- * never a stale read.
+ * Markers inside one process, and the rules that every table of markers shares. A marker that was removed comes back
+ * with another version: that costs a load, never a stale read.
  */
 import type * as Random from "effect/Random"
 import type { TagVersion } from "../../CacheEntry.ts"
@@ -13,6 +13,7 @@ export type TagTable = SyncTags
 
 const noVersions: ReadonlyArray<undefined> = []
 
+/** The versions of tags; `undefined` for a tag without a marker. */
 export const versionsOf = (
   table: Pick<TagTable, "version">,
   tags: ReadonlyArray<string>
@@ -23,22 +24,22 @@ const softAt = 12
 
 const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)
 
-/** None of the tags was invalidated hard: at worst the entry is stale. */
+/** Whether none of the tags was invalidated hard: at worst the entry is stale. */
 export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
   tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
 
-/** Between the two versions of a marker there were soft invalidations, and no hard one. */
+/** Whether there were only soft invalidations between the two versions of a marker, and at least one. */
 export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
 
 const noTags: ReadonlyArray<string> = []
 
-/** The right to load, with the invalidation counter as it is now. */
-export const counted = <A extends Acquired>(table: Pick<TagTable, "markers">, taken: A): A =>
-  taken._tag === "Granted" ? { ...taken, seq: table.markers(noTags, () => "").seq } : taken
+/** Adds the present `seq` to `Granted`. */
+export const counted = <A extends Acquired>(table: Pick<TagTable, "markers">, acquired: A): A =>
+  acquired._tag === "Granted" ? { ...acquired, seq: table.markers(noTags, () => "").seq } : acquired
 
 export const newVersion = (random: Random.Random): string => tokenUnsafe(random, 12)
 
-/** The version after an invalidation. A marker that is missing comes back as another, whatever the mode. */
+/** The version of a marker after an invalidation. A missing marker gets another hard half, whatever the mode. */
 export const nextVersion = (
   before: string | undefined,
   mode: InvalidationMode | undefined,

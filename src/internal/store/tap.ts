@@ -1,4 +1,4 @@
-/** Stores around a store: one that shares it with others, one that refuses what does not fit, one that watches it. */
+/** Stores around a store: a part under a prefix, a limit of sizes, and a tap on every operation. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
@@ -18,28 +18,26 @@ import type {
 } from "../../ports/store.ts"
 import { leasesRemembered } from "../defaults.ts"
 
-// ---------------------------------------------------------------------------------------------------------------------
-// a part of a store
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** How long `clear` frees room before it answers. What is left cannot be seen any more, and goes as it expires. */
+/**
+ * How long `clear` of a part removes old entries before it answers. The rest is invisible, and goes when it expires.
+ */
 const sweepTime = "100 millis"
 
-/** The first slash of what is written ends the prefix: no two prefixes ever write the same. */
+/** An escaped prefix has no slash, so the first slash of an id ends it: no two prefixes ever write the same id. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
 
 /** Between the store's own generation and the version of the part. */
 const mark = "@"
 
 /**
- * The part of a store under a prefix: ids, tags and numbers are written with it and read without.
+ * The part of a store under a prefix: ids, tags and counters are written with it and read without.
  *
- * Every entry of the part has one tag more. To clear the part is to invalidate that tag: one step, which ends also the
- * loads of other processes that nobody could list.
+ * Every entry of the part has one more tag. `clear` invalidates that tag: one step, which also keeps out the results of
+ * loads that run in other processes.
  */
 export const part = (store: Store, prefix: string): Store => {
   const before = `${escape(prefix)}/`
-  // without a slash it is no tag of any part
+  // without a slash it cannot be a tag of any part
   const everything = `${escape(prefix)}%`
 
   const add = (text: string): string => before + text
@@ -57,7 +55,7 @@ export const part = (store: Store, prefix: string): Store => {
   const isCurrent = ({ tags }: Meta, version: string | undefined): boolean =>
     tags[0]?.tag === everything && tags[0].version === version
 
-  /** what was stored before the part was cleared is not there */
+  /** An entry from before the last `clear` does not count as stored. */
   const open = (stored: Stored | undefined, version: string | undefined): Stored | undefined =>
     stored !== undefined && isCurrent(stored.meta, version)
       ? { meta: { ...stored.meta, tags: openTags(stored.meta.tags) }, payload: stored.payload }
@@ -115,7 +113,7 @@ export const part = (store: Store, prefix: string): Store => {
       : Effect.succeed({ ...acquired, entry })
   }
 
-  // The version first: what is cleared while the lease is acquired is loaded once more, and never hidden by what is older.
+  // The version is read first: a result is refused if the part is cleared from here on, and an older one hides nothing.
   const acquire: Store["acquire"] = (id, options) =>
     withVersion((version) =>
       Effect.flatMap(store.acquire(add(id), options), (acquired) => reopen({ ...options, id }, version, acquired))
@@ -138,7 +136,7 @@ export const part = (store: Store, prefix: string): Store => {
     entry: close(entry, version)
   })
 
-  // What is stored in spite of a clear that comes between carries the version from before it, and is not seen.
+  // An entry that is stored in spite of a `clear` in between has the version from before it, so it is invisible.
   const commitMany: Store["commitMany"] = (requests) =>
     withVersion((version) => {
       const current = requests.filter((request) => isOf(version, request))
@@ -157,7 +155,7 @@ export const part = (store: Store, prefix: string): Store => {
       return ended(id, store.commit(closed.id, closed.generation, closed.entry), (accepted) => accepted)
     })
 
-  // A counter of before a clear has the name of another version.
+  // The version is part of the name: after a `clear` all counters have new names.
   const counterOf = (version: string, name: string): string => `${before}${version}/${name}`
 
   const listed = (options?: ScanOptions) => store.scan({ ...options, prefix: add(options?.prefix ?? "") })
@@ -173,7 +171,7 @@ export const part = (store: Store, prefix: string): Store => {
         }))
       )))
 
-  // Whose lease is of a load that is not stored any more need not be waited for, where that is known.
+  // The results of these loads are no longer stored, so the next loads must not wait for their leases.
   const releaseLeases = Effect.suspend(() => {
     const ids = Array.from(leased)
     leased.clear()
@@ -216,7 +214,7 @@ export const part = (store: Store, prefix: string): Store => {
     commit,
     commitMany,
     renew: (id, ...rest) => store.renew(add(id), ...rest),
-    // noted still: what is known of its failure is cleared too
+    // its id stays in `leased`: `clear` removes the failure note too
     release: (id, ...rest) => store.release(add(id), ...rest),
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),
@@ -235,8 +233,8 @@ export const part = (store: Store, prefix: string): Store => {
   }
 }
 
-// The port may have operations that are not named above, on an id that is their first argument: their types are not
-// known here, and stay what they are in the store.
+// Operations of the port that are not named above have an id as their first argument. Their types are not known here,
+// and stay as they are in the store.
 type Operation = (...arguments_: ReadonlyArray<any>) => any
 
 const otherOperations = (store: Store, add: (text: string) => string): Store => {
@@ -250,10 +248,6 @@ const otherOperations = (store: Store, add: (text: string) => string): Store => 
   return Object.fromEntries(mapped) as Store
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// a store of payloads within a size
-// ---------------------------------------------------------------------------------------------------------------------
-
 const partition = <A extends { readonly entry: Stored }>(
   requests: ReadonlyArray<A>,
   fits: (entry: Stored) => boolean
@@ -262,7 +256,7 @@ const partition = <A extends { readonly entry: Stored }>(
   requests.filter(({ entry }) => !fits(entry))
 ]
 
-/** Refuses payloads that are smaller or larger. */
+/** A store that refuses payloads below and above the given sizes. */
 export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
   const fits = ({ payload }: Stored): boolean => payload.length >= minBytes && payload.length <= maxBytes
   const refuse = (operation: string) =>
@@ -271,10 +265,10 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
     ...store,
     set(id, entry, condition, ...rest) {
       if (fits(entry)) return store.set(id, entry, condition, ...rest)
-      // it was to take the place of what is there: that must not outlive it
+      // the old entry must not stay: it was to be replaced
       return condition === undefined ? Effect.andThen(store.remove(id), refuse("set")) : refuse("set")
     },
-    // those that fit are set, and the answer says that not all are
+    // sets those that fit, and fails because of the others
     setMany(requests) {
       const [fitting, others] = partition(requests, fits)
       if (others.length === 0) return store.setMany(requests)
@@ -294,10 +288,6 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// a store that is watched
-// ---------------------------------------------------------------------------------------------------------------------
-
 const noOperations = new Set(["name", "capabilities", "getUnsafe", "scan", "changes", "changesUnsafe"])
 
 export type Tap = <A>(
@@ -306,7 +296,7 @@ export type Tap = <A>(
   effect: Effect.Effect<A, StoreError>
 ) => Effect.Effect<A, StoreError>
 
-/** Every operation is an effect that `watch` runs, so that no read is answered at once any more. */
+/** A store whose every operation is run by `watch`. That is an effect, so the store no longer answers synchronously. */
 export const tapped = (store: Store, watch: Tap): Store => {
   const around = <A>(operation: string, ids: unknown, effect: () => Effect.Effect<A, StoreError>) =>
     Effect.suspend(() => watch(operation, textsOf(ids), effect()))
@@ -339,7 +329,7 @@ const textsOf = (ids: unknown): ReadonlyArray<string> =>
     ? ids.map((one: string | { readonly id: string }) => typeof one === "string" ? one : one.id)
     : []
 
-/** Each page of a scan is a call; its end is none that failed. */
+/** Each page of a scan is one operation. The end of the scan is no failure of it. */
 const paged = <A>(pull: Pull.Pull<A, StoreError>, watch: Tap): Pull.Pull<A, StoreError> => {
   const page = Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<A | undefined, StoreError>
   return Effect.flatMap(

@@ -1,4 +1,4 @@
-/** The right of a flight to load, across processes: asked for, waited for, and renewed while the load runs. */
+/** The lease of a flight: acquired before the load, waited for while another process has it, renewed while it loads. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -22,23 +22,27 @@ import type { Flights } from "./flights.ts"
 import { releaseLease } from "./releaseLease.ts"
 import { declaredTags } from "./requestTags.ts"
 
-/** The right to store what a load will bring, and the versions of its tags from before the load. */
+/** What a load needs to store its result: the generation, and the markers of its tags from before the load. */
 export interface Guard {
   readonly generation: string
-  /** `undefined` where the store could not tell, and no tag was known before the load */
+  /** `undefined`: no tag was declared before the load, and the store answered neither markers nor its `seq` */
   readonly markers: Markers | undefined
 }
 
-/** Another process refreshes it: nobody here needs to. */
+/** Another process has the lease, and this flight is a refresh without callers: it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
 /**
- * Asks the store for the right to load, and for one more look at what is stored. While another process holds it this
- * one waits, at most for its patience, then loads beside it, guarded all the same.
+ * Acquires the lease, and looks at the stored entry once more in the same step. While another process has the lease
+ * this one waits, for the `timeout` of the read or else for `wait`. Then it loads beside the holder, under the same
+ * generation.
  *
- * `undefined`: the store cannot be asked, and what is loaded stays out of it. An entry: another has stored it
- * meanwhile, and `serves` says that it will do. A failure: those who were waited for have failed with it, one after the
- * other.
+ * Answers with
+ * - a guard: the load may start;
+ * - an entry that another process stored meanwhile, and that `serves` accepts;
+ * - a failure: several leaders in a row failed while this process waited, the last of them with this failure;
+ * - `LeasedElsewhere`;
+ * - `undefined`: the load may start, and its result is not stored, because the store cannot be used.
  */
 export const acquireLease = Effect.fnUntraced(function*(
   self: Flights,
@@ -49,7 +53,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const { pending, leaseMillis, store, waitMillis } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
-  // what is loaded without asking the store goes into memory all the same: others must be heard from here on
+  // the result enters memory even where the store is not asked: changes by other processes must be tracked from here on
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
   const declared = declaredTags(request)
@@ -57,20 +61,20 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
-    // without it what is tagged by the load alone stays out of the store
+    // for tags that only the load names the `seq` of `acquire` will do
     else if (declared.length > 0) return failWith(answer)
   }
   const clock = yield* Clock.Clock
   const owner = tokenUnsafe(yield* Random.Random, 8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
-  const patienceMillis = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
+  const waitLimitMillis = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
   const startedAt = monotonicMillis(clock)
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    const leftMillis = startedAt + patienceMillis - monotonicMillis(clock)
+    const leftMillis = startedAt + waitLimitMillis - monotonicMillis(clock)
     const join = !isExclusive || leftMillis <= 0
-    // given up before the answer is heard it may have been granted all the same
+    // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it
     if (isExclusive) flight.lease = { tier, owner, renewal: undefined, isStored: false }
     const acquired = yield* ask(
       tier,
@@ -85,16 +89,16 @@ export const acquireLease = Effect.fnUntraced(function*(
         const { note } = acquired.failures
         const failure = yield* decode(tier, request.key, note)
         if (failure !== undefined) {
-          // for the next who waits
+          // leaves the note again, for the next process that waits
           yield* ask(tier, budget, "release", store.release(id, owner, note))
           flight.lease = undefined
           return failure
         }
       }
       if (isExclusive) flight.lease = renewing(tier, flight, owner)
-      // what it loads is stored nowhere any more: nobody is to wait for that
+      // its result will not be stored: other processes need not wait for it
       if (!flight.storable) releaseLease(flight)
-      // where no tag is declared the load may name some all the same: then it counts what was invalidated since
+      // without declared tags `seq` is enough: it shows whether a tag that only the load names was invalidated since
       const { generation, seq } = acquired
       return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
@@ -104,20 +108,20 @@ export const acquireLease = Effect.fnUntraced(function*(
       const pauseMillis = Math.max(1, Math.min(Defaults.polling.waitingPollMillis, acquired.leftMillis + 5, leftMillis))
       request.batch?.leave(flight, clock.currentTimeMillisUnsafe() + pauseMillis)
       yield* Effect.sleep(pauseMillis)
-      // waiting for another process is not the store's slowness
+      // the budget limits a slow store, not the wait for another process
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
       request.batch?.comeBack(clock.currentTimeMillisUnsafe())
       continue
     }
     rejected++
     if (!flight.policy.readsStore) {
-      // what is stored is to be replaced, whatever it is
+      // this read replaces the stored entry, whatever it is
       const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
       flight.rejectedWriteId = writeId
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    // not the one that was seen: it may be of use
+    // another entry than the rejected one: it may be usable
     flight.changedWhileAsked = false
     const found = yield* fetch(tier, budget, { key: request.key, id, tags: declared })
     if (isFault(found)) return failWith(found)
@@ -128,7 +132,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** by the tags whose markers were asked for; the others count as they are */
+/** Whether none of the declared tags was invalidated hard. Tags without a marker here count as valid. */
 const isGood = (
   tags: ReadonlyArray<TagVersion>,
   declared: ReadonlyArray<string>,
@@ -139,13 +143,13 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/** Prolongs the lease for as long as the load runs, or until another has it. */
+/** Renews the lease every third of its length, until it is interrupted or another owner has the lease. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
   const { leaseMillis, store } = tier
-  const again: Effect.Effect<void> = Effect.flatMap(
+  const renew: Effect.Effect<void> = Effect.flatMap(
     Effect.suspend(() => ask(tier, { leftMillis: leaseMillis }, "renew", store.renew(flight.id, owner, leaseMillis))),
-    (kept) => kept === false ? Effect.void : later
+    (renewed) => renewed === false ? Effect.void : later
   )
-  const later = Effect.andThen(Effect.sleep(leaseMillis / 3), again)
+  const later = Effect.andThen(Effect.sleep(leaseMillis / 3), renew)
   return { tier, owner, renewal: Effect.runForkWith(flight.context)(later), isStored: false }
 }

@@ -12,37 +12,37 @@ import { type Flight, Loading, type Resume } from "./flight.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
 /**
- * One load for many keys. Each key has a flight of its own, which others may join, which takes its own lease and is
- * stored by itself; here their loads meet, and are one call.
+ * One call that loads many keys. Each key has a flight of its own, with its own callers, lease and write; only the
+ * loads of these flights are one call.
  *
- * It is made when all that have entered have come to their loads, or have left: because the store had the value, or
- * because another process is loading it. Who has left for that may come back, and is then called for by itself.
+ * Fires when every flight has reached its load or dropped out (store hit, or another process holds the lease). A flight
+ * that waits for a lease may come back: those that come back together get one more call.
  */
 export interface Batch {
-  /** a flight is made, whose load is a part of this */
+  /** adds a flight when it is made */
   readonly enter: (flight: Flight) => void
-  /** it will not come, or asks again when that time has come */
+  /** the flight drops out: for good, or until it asks for the lease again at `askingAt` (epoch milliseconds) */
   readonly leave: (flight: Flight, askingAt?: number) => void
-  /** who has left asks again whether it may load; so will those whose time has come too: they are one call */
+  /** a flight asks for the lease again: the call waits for it and for all others whose `askingAt` has come */
   readonly comeBack: (now: number) => void
   /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
-  /** all have entered */
+  /** every flight has entered */
   readonly close: () => void
   readonly options: Options
-  /** why the call has failed as a whole */
+  /** why a whole call failed */
   failed: Cause.Cause<unknown> | undefined
-  /** its failure has been said: once, not for each key */
+  /** its failure was logged: once, not for each key */
   isNoted: boolean
-  /** those of its flights that run; a batch in the background counts as one refresh */
+  /** its flights that have not ended: until then a batch of refreshes counts as one unit */
   readonly flights: Set<Flight>
 }
 
 interface Options {
   readonly loadAll: LoadAll
-  /** what the read has left of its store budget, where it has asked the store already */
+  /** the rest of the read's store budget, where the read has asked the store already */
   readonly leftMillis?: number | undefined
-  /** its call is tried again by itself */
+  /** `loadAll` retries the whole call: the single flights do not */
   readonly retries?: boolean | undefined
 }
 
@@ -63,7 +63,7 @@ interface Call {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** who asks again so soon after another is waited for */
+/** Flights that ask for their leases again within this time share one call. */
 const togetherMillis = 5
 
 export const make = (options: Options): Batch => {
@@ -86,9 +86,9 @@ export const make = (options: Options): Batch => {
     const now = Context.get(first.context, Clock.Clock).currentTimeMillisUnsafe()
     for (const item of items) {
       item.call = call
-      // waiting for the others' steps was no load
+      // the load begins now: the wait for the other flights is no part of it
       item.flight.startedAt = now
-      // the call runs in the name of the first: who needs another of its keys closes a cycle
+      // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
       if (item === first) continue
       addEdge(item.flight, first.flight)
       if (item.flight.span !== undefined) linkTo(first.flight, item.flight.span)
@@ -106,7 +106,7 @@ export const make = (options: Options): Batch => {
       for (const [i, item] of items.entries()) {
         if (item !== first) {
           removeEdge(item.flight, first.flight)
-          // what the call was given of stale values is in what it has brought for all
+          // a stale value that the call read is in all of its results
           if (first.flight.derivedFromStale) item.flight.derivedFromStale = true
         }
         if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
@@ -115,7 +115,7 @@ export const make = (options: Options): Batch => {
     if (call.waiting.size === 0) fiber.interruptUnsafe()
   }
 
-  /** with the last who waits for it the call ends, and that one waits for its finalizers */
+  /** Without a waiting flight the call is interrupted, and the last flight waits for its finalizers. */
   const withdraw = (item: Item): Effect.Effect<unknown> => {
     ready.delete(item)
     const { call } = item
@@ -133,7 +133,7 @@ export const make = (options: Options): Batch => {
   const batch: Batch = {
     enter: (flight) => {
       batch.flights.add(flight)
-      // who comes later is called for by itself, and nobody waits for it
+      // after `close` the call waits for no other flight
       if (isOpen) pending.add(flight)
     },
     leave,
@@ -173,25 +173,25 @@ export const make = (options: Options): Batch => {
   return batch
 }
 
-/** as the first's, without its key */
+/** The log annotations of the first flight, without its key: the call is about all keys. */
 const annotationsOfAll = (context: Context.Context<never>): { readonly [name: string]: unknown } => {
   const { "cache.key": _, ...others } = Context.get(context, CurrentLogAnnotations)
   return others
 }
 
-/** Dies where a lookup does not answer one `Exit` for each key, in their order. */
+/** Dies unless the lookup answers a list with one `Exit` for each key. */
 export const checked = <E, R>(
   keys: ReadonlyArray<Key>,
   lookup: Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R>
 ): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R> =>
   Effect.flatMap(lookup, (exits) => {
     const problem = !Array.isArray(exits)
-      ? "has answered no list"
+      ? "did not answer a list: return one Exit for each key, in their order"
       : exits.length !== keys.length
-      ? `was asked for ${keys.length} keys and has answered ${exits.length}`
+      ? `was asked for ${keys.length} keys and answered ${exits.length}: return one Exit for each key, in their order`
       : exits.every(Exit.isExit)
       ? undefined
-      : "has answered something that is no Exit"
+      : "answered an element that is not an Exit: return one Exit for each key, in their order"
     return problem === undefined
       ? Effect.succeed(exits)
       : Effect.die(new Error(`The lookup of ${nameOf(keys)} ${problem}`))

@@ -1,26 +1,26 @@
-/** How the calls inside an effect use the cache: the rows of the table of `CachePolicy`. */
+/** How the calls inside an effect use the cache. */
 import * as Context from "effect/Context"
 import type { Detector } from "../telemetry/detect.ts"
 
-/** What may be switched off by name, see `CachePolicy.disable`. */
+/** The operations that `CachePolicy.disable` can switch off. */
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
 
-/** How the calls inside an effect use the cache; the rows of the table of `CachePolicy`. */
+/** How the calls inside an effect use the cache. The constructors are in `CachePolicy`. */
 export interface Policy {
   readonly readsMemory: boolean
   readonly readsStore: boolean
   readonly joins: "any" | "refresh" | "none"
-  /** others may join a load that starts here, and its result is written */
+  /** a load that starts here can be joined, and its result is stored */
   readonly writes: boolean
-  /** no engine at all: the effect itself runs */
+  /** the effect runs as if it were not wrapped */
   readonly bypass: boolean
-  /** store failures become failures of the caller */
+  /** faults become failures of the caller, and memory is not used while untracked */
   readonly strict: boolean
   readonly storeTimeoutMillis: number | undefined
   readonly disabled: ReadonlySet<Operation>
-  /** each read forgets what is stored first */
+  /** each read first invalidates its id */
   readonly invalidates: boolean
-  /** wants to know how reads are answered */
+  /** collects how reads are answered */
   readonly detector: Detector | undefined
 }
 
@@ -48,7 +48,7 @@ export const refreshing = (self: Policy): Policy => ({
   joins: "refresh"
 })
 
-/** as standard, for one who wants to know how reads are answered */
+/** The standard policy with the detector of another one. */
 export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
 
 export const readsNormally = (self: Policy): boolean =>

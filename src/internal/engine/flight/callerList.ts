@@ -1,26 +1,28 @@
-/** The callers of one flight, in the order in which they came. */
+/** The callers of one flight. */
 import type { Caller } from "./flight.ts"
 
-/** Those who wait for a flight, in the order in which they came. A popular key has thousands: a `Set` costs too much. */
+/**
+ * The callers of one flight, in the order in which they joined. A popular key has thousands: a `Set` costs too much.
+ */
 export class Callers {
   private list: Array<Caller | undefined> = []
   size = 0
 
-  add(waiter: Caller): void {
-    // who has left leaves a hole: most of them stay, but a load that hangs has many come and go
+  add(caller: Caller): void {
+    // a removed caller leaves a hole; while a load hangs many callers come and go, so holes are closed now and then
     if (this.list.length > 2 * this.size + 32) this.closeUp()
-    waiter.place = this.list.length
-    this.list.push(waiter)
+    caller.place = this.list.length
+    this.list.push(caller)
     this.size++
   }
 
-  has(waiter: Caller): boolean {
-    return this.list[waiter.place] === waiter
+  has(caller: Caller): boolean {
+    return this.list[caller.place] === caller
   }
 
-  delete(waiter: Caller): void {
-    if (!this.has(waiter)) return
-    this.list[waiter.place] = undefined
+  delete(caller: Caller): void {
+    if (!this.has(caller)) return
+    this.list[caller.place] = undefined
     this.size--
   }
 
@@ -29,27 +31,27 @@ export class Callers {
     this.size = 0
   }
 
-  /** those among them who leave meanwhile are left out */
-  forEach(visit: (waiter: Caller) => void): void {
-    for (const waiter of this.list) {
-      if (waiter !== undefined && this.has(waiter)) visit(waiter)
+  /** leaves out callers that are removed meanwhile */
+  forEach(visit: (caller: Caller) => void): void {
+    for (const caller of this.list) {
+      if (caller !== undefined && this.has(caller)) visit(caller)
     }
   }
 
-  /** as `forEach`, for where there are few: a generator allocates at every step */
+  /** as `forEach`, for few callers: a generator allocates at every step */
   *[Symbol.iterator](): Generator<Caller> {
-    for (const waiter of this.list) {
-      if (waiter !== undefined && this.has(waiter)) yield waiter
+    for (const caller of this.list) {
+      if (caller !== undefined && this.has(caller)) yield caller
     }
   }
 
-  /** into a list of its own: the old one may be gone through just now */
+  /** makes a new list: an iteration over the old one may be under way */
   private closeUp(): void {
     const list: Array<Caller | undefined> = []
-    for (const waiter of this.list) {
-      if (waiter === undefined) continue
-      waiter.place = list.length
-      list.push(waiter)
+    for (const caller of this.list) {
+      if (caller === undefined) continue
+      caller.place = list.length
+      list.push(caller)
     }
     this.list = list
   }

@@ -1,4 +1,4 @@
-/** The callers of a flight: how each waits, gives up, or is answered. */
+/** The callers of a flight: how each waits, times out, is interrupted, or is answered. */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
@@ -34,12 +34,14 @@ interface Waiting {
   readonly flight: Flight
   readonly request: Request
   readonly stale: Entry | undefined
-  /** another has started the flight */
+  /** another caller, or a refresh, started the flight */
   readonly joined: boolean
   readonly resume: Resume
 }
 
-/** A waiter that is also the effect of its own interruption: while a popular key loads there are thousands of them. */
+/**
+ * A caller that is itself the effect of its interruption: a popular key has thousands, and this saves an object each.
+ */
 class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly engine: Flights
   readonly flight: Flight
@@ -55,15 +57,15 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   impatient: boolean
   place: number
 
-  constructor(engine: Flights, surroundings: ReadContext, waiting: Waiting) {
+  constructor(engine: Flights, context: ReadContext, waiting: Waiting) {
     super()
     this.engine = engine
     this.flight = waiting.flight
     this.request = waiting.request
-    this.policy = surroundings.policy
-    this.within = surroundings.within
+    this.policy = context.policy
+    this.within = context.within
     this.joinedAt = engine.tagEpochs.epoch
-    this.since = isLimited(waiting.request) ? surroundings.clock.currentTimeMillisUnsafe() : 0
+    this.since = isLimited(waiting.request) ? context.clock.currentTimeMillisUnsafe() : 0
     this.stale = waiting.stale
     this.joined = waiting.joined
     this.resume = waiting.resume
@@ -77,7 +79,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   }
 }
 
-/** Counts a caller in: the flight lives at least as long as it waits. */
+/** Adds a caller: while it waits the flight runs. */
 export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiting): CallerEffect => {
   const caller = new CallerEffect(self, readContextOf(self, fiber), waiting)
   caller.flight.callers.add(caller)
@@ -87,7 +89,7 @@ export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiti
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
-/** Starts the caller's own limits, and says what its interruption does. */
+/** Starts the caller's timeouts, and answers with the effect of its interruption. */
 export const untilAnswered = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -98,43 +100,43 @@ export const untilAnswered = (
   return caller
 }
 
-const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, waiter: Caller): void => {
-  const { softTimeout, timeout } = waiter.request.options
+const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
+  const { softTimeout, timeout } = caller.request.options
   const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
     Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
-  waiter.timers = [
-    ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, waiter))],
-    ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, waiter, toMillis(timeout)))]
+  caller.timers = [
+    ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, caller))],
+    ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, caller, toMillis(timeout)))]
   ]
 }
 
-export const removeCaller = (waiter: Caller): void => {
-  const { flight, request, within } = waiter
-  flight.callers.delete(waiter)
+export const removeCaller = (caller: Caller): void => {
+  const { flight, request, within } = caller
+  flight.callers.delete(caller)
   removeEdge(within, flight)
-  // who does not wait for the store's answer has found nothing
+  // it leaves before the store has answered: that counts as a miss
   if (flight.askingStore) noteMiss(flight.engine, request.key, flight.id)
-  stopTimers(waiter)
+  stopTimers(caller)
 }
 
-const stopTimers = (waiter: Caller): void => {
-  for (const timer of waiter.timers) timer.interruptUnsafe()
-  waiter.timers = noTimers
+const stopTimers = (caller: Caller): void => {
+  for (const timer of caller.timers) timer.interruptUnsafe()
+  caller.timers = noTimers
 }
 
-/** with its last caller an unpinned load ends */
+/** Interrupts an unpinned flight without callers. */
 const stopIfUnattended = (self: Flights, flight: Flight): void => {
   if (flight.callers.size > 0 || flight.exit !== undefined) return
   if (flight.pinned) return limitUnattended(self, flight)
   flight.storable = false
-  // retired before it is interrupted, and both in this step: a new reader must not join a load that is ending
+  // unregistered before it is interrupted, in one step: a new reader must not join a load that is ending
   unregister(self, flight)
   abandon(self.loops, flight)
-  // it may take its time to end, or never do so
+  // now, not at its end: an interrupted load may take long to end, or never end
   releaseLease(flight)
 }
 
-/** What nobody waits for any more may run on, but not for ever: past the limit its id is free for another load. */
+/** Bounds a load nobody waits for (`refresh.timeout`): past the limit its id may be loaded again. */
 export const limitUnattended = (self: Flights, flight: Flight): void => {
   if (flight.unattendedLimit !== undefined || flight.exit !== undefined) return
   flight.unattendedLimit = Effect.runForkWith(flight.context)(
@@ -143,7 +145,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
       Effect.sync(() => {
         flight.unattendedLimit = undefined
         flight.pinned = false
-        // who waits for it now waits as for any other load
+        // it has callers again: from here on it is like any other load
         if (flight.callers.size > 0 || flight.exit !== undefined) return
         flight.timedOutUnattended = true
         stopIfUnattended(self, flight)
@@ -157,79 +159,79 @@ export const unregister = (self: Flights, flight: Flight): void => {
   if (self.flights.get(flight.id) === flight) self.flights.delete(flight.id)
 }
 
-/** an interrupted caller that was the last waits for the load's finalizers, like any parent for its child */
-const interrupted = (self: Flights, waiter: Caller): Effect.Effect<void> => {
-  const { flight } = waiter
-  removeCaller(waiter)
+/** The last caller, when it is interrupted, waits for the load's finalizers, as a parent fiber waits for its child. */
+const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
+  const { flight } = caller
+  removeCaller(caller)
   stopIfUnattended(self, flight)
   if (flight.callers.size > 0 || flight.pinned || flight.exit !== undefined || flight.fiber === undefined) {
     return Effect.void
   }
   return Effect.callback((resume) => {
     if (flight.exit !== undefined) return resume(Effect.void)
-    // resumed from the landing loop like every other
-    flight.callers.add({ ...waiter, within: undefined, policy: Policy.standard, resume: () => resume(Effect.void) })
+    // added once more: `resumeAll` resumes it like every other caller
+    flight.callers.add({ ...caller, within: undefined, policy: Policy.standard, resume: () => resume(Effect.void) })
   })
 }
 
-const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, waiter: Caller): void => {
-  const stale = usableStale(self, waiter, nowOf(fiber))
-  waiter.impatient = true
-  if (stale !== undefined) serveStale(self, waiter, stale)
+const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
+  const stale = usableStale(self, caller, nowOf(fiber))
+  caller.impatient = true
+  if (stale !== undefined) serveStale(self, caller, stale)
 }
 
-/** A stale value was found after some callers' patience had run out. */
+/** Answers callers past their `softTimeout` with the stale value that the store just had. */
 export const satisfyImpatient = (self: Flights, flight: Flight, now: number): void => {
-  for (const waiter of flight.callers) {
-    if (!waiter.impatient) continue
-    const stale = usableStale(self, waiter, now)
-    if (stale !== undefined) serveStale(self, waiter, stale)
+  for (const caller of flight.callers) {
+    if (!caller.impatient) continue
+    const stale = usableStale(self, caller, now)
+    if (stale !== undefined) serveStale(self, caller, stale)
   }
 }
 
-const serveStale = (self: Flights, waiter: Caller, stale: Entry): void => {
-  removeCaller(waiter)
-  waiter.flight.pinned = true
-  stopIfUnattended(self, waiter.flight)
-  noteFallback(self, waiter, stale)
-  waiter.resume(stale.exit)
+const serveStale = (self: Flights, caller: Caller, stale: Entry): void => {
+  removeCaller(caller)
+  caller.flight.pinned = true
+  stopIfUnattended(self, caller.flight)
+  noteFallback(self, caller, stale)
+  caller.resume(stale.exit)
 }
 
-const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, waiter: Caller, timeoutMillis: number): void => {
-  const error = new LoadTimeout({ key: waiter.flight.id, timeoutMillis })
-  removeCaller(waiter)
-  stopIfUnattended(self, waiter.flight)
-  waiter.resume(orStale(self, waiter, Exit.fail(error), nowOf(fiber)))
+const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, timeoutMillis: number): void => {
+  const error = new LoadTimeout({ key: caller.flight.id, timeoutMillis })
+  removeCaller(caller)
+  stopIfUnattended(self, caller.flight)
+  caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
 }
 
-/** The store has failed a flight: a strict caller learns of it at once. */
+/** Notes a fault of the store, and fails the strict callers at once. */
 export const failStrict = (self: Flights, flight: Flight, fault: Fault): void => {
   flight.fault = fault
-  for (const waiter of flight.callers) {
-    if (!waiter.policy.strict) continue
-    removeCaller(waiter)
-    waiter.resume(strictly(fault))
+  for (const caller of flight.callers) {
+    if (!caller.policy.strict) continue
+    removeCaller(caller)
+    caller.resume(strictly(fault))
   }
   stopIfUnattended(self, flight)
 }
 
-/** Gives a caller what its flight has brought. */
-export const respond = (self: Flights, waiter: Caller, now: number): void => {
-  const { flight } = waiter
-  removeEdge(waiter.within, flight)
-  stopTimers(waiter)
+/** Answers a caller when its flight has ended. */
+export const respond = (self: Flights, caller: Caller, now: number): void => {
+  const { flight } = caller
+  removeEdge(caller.within, flight)
+  stopTimers(caller)
   const exit = flight.exit!
-  if (waiter.policy.strict && flight.fault !== undefined) return waiter.resume(strictly(flight.fault))
-  if (waiter.joinedAt !== flight.bornAt && isOlder(self, flight)) return waiter.resume(retryRead(waiter, now))
-  if (flight.served && waiter.request !== flight.request && wantsLoad(waiter, now)) {
-    return waiter.resume(retryRead(waiter, now))
+  if (caller.policy.strict && flight.fault !== undefined) return caller.resume(strictly(flight.fault))
+  if (caller.joinedAt !== flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))
+  if (flight.served && caller.request !== flight.request && wantsLoad(caller, now)) {
+    return caller.resume(retryRead(caller, now))
   }
   if (flight.served) {
-    noteFound(self, waiter, now)
-    return waiter.resume(exit)
+    noteFound(self, caller, now)
+    return caller.resume(exit)
   }
-  if (flight.derivedFromStale && waiter.within !== undefined) waiter.within.derivedFromStale = true
-  const outcome = orStale(self, waiter, exit, now)
-  if (outcome === exit && waiter.policy.detector !== undefined) noteLoaded(waiter, exit, now)
-  waiter.resume(outcome)
+  if (flight.derivedFromStale && caller.within !== undefined) caller.within.derivedFromStale = true
+  const outcome = orStale(self, caller, exit, now)
+  if (outcome === exit && caller.policy.detector !== undefined) noteLoaded(caller, exit, now)
+  caller.resume(outcome)
 }

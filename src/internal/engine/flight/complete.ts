@@ -1,4 +1,4 @@
-/** The end of a flight: what becomes of the outcome of its load. */
+/** The end of a flight: makes an entry of its outcome, puts that in memory, and answers the callers. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -24,14 +24,14 @@ import type { Request } from "./request.ts"
 import { tagsOfResult } from "./requestTags.ts"
 import { holdOff } from "./throttle.ts"
 
-/** Its load has kept the value it was to replace. What ends such a load is an interruption of its own. */
+/** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.renewed && !flight.abandoned
 
-/** What a load has brought: the value it was to replace, where it has found that to be still right. */
+/** The outcome of a load: its own exit, or the previous value's where the load declared that still valid. */
 export const outcomeOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   isRenewed(flight) ? flight.previous!.exit : exit
 
-/** A flight's fiber has ended: its result goes into memory if it may, and to all who wait. */
+/** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
 export const complete = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
   const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
   flight.exit = outcomeOf(flight, exit)
@@ -50,12 +50,12 @@ export const complete = (self: Flights, flight: Flight, exit: Exit.Exit<unknown,
     refresh(self, { context: flight.context, request: flight.request, id: flight.id, entry: flight.entry!, now })
   }
   if (self.running.size === 0) self.onIdle?.()
-  resumeAll(self.loops, flight, (waiter) => respond(self, waiter, now))
+  resumeAll(self.loops, flight, (caller) => respond(self, caller, now))
 }
 
 /**
- * What a load's outcome becomes, `undefined` where it is not to be stored: the strategy says so, it is a defect or an
- * interruption, or a function of the user's threw or gave nonsense.
+ * The entry that a load's outcome becomes, or `undefined` where it is not stored: the strategy skips it, it is a defect
+ * or an interruption, it is a failure and there is a good value, or a function of the user threw.
  */
 export const toEntry = (
   self: Flights,
@@ -87,28 +87,32 @@ export const toEntry = (
     })
   } catch (error) {
     flight.counters.notStored++
-    Log.warning(self, `The result for "${flight.id}" is not cached: its strategy or tags failed`, {
-      about: aboutOf(flight),
-      cause: Cause.die(error)
-    })
+    Log.warning(
+      self,
+      `The result of "${flight.id}" is not cached: its strategy or tags function threw (see the cause)`,
+      {
+        about: aboutOf(flight),
+        cause: Cause.die(error)
+      }
+    )
     return undefined
   }
 }
 
-/** what a load has said of its lifetime goes before what its strategy says, where that stores it at all */
+/** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
 const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
   const input = flight.annotations?.ttl
   if (lifetime === "skip" || input === undefined) return lifetime
   const ttl = toMillis(input)
   if (flight.request.slides) return { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
-  // without a soft deadline of its own it has none before the new end either
+  // no soft deadline of its own: the new one is the new end
   return { softTtl: lifetime.softTtl < lifetime.ttl ? Math.min(lifetime.softTtl, ttl) : ttl, ttl }
 }
 
 const isTooQuick = ({ renewed, request, startedAt }: Flight, now: number): boolean =>
   request.options.minLoad !== undefined && !renewed && now - startedAt <= toMillis(request.options.minLoad)
 
-/** a value that is still right keeps the tags it has */
+/** The tags of the result; a value declared still valid keeps its tags too. */
 const tagsOf = ({ annotations, previous, renewed, request }: Flight, exit: Exit.Exit<unknown, unknown>) => {
   const tags = tagsOfResult(request, exit)
   const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)
@@ -122,7 +126,7 @@ const refuse = (self: Flights, flight: Flight): undefined => {
 
 const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)
 
-/** a failure never takes the place of a value that may be served still */
+/** Whether memory or the store has a value that may still be served: a failure must not replace it. */
 const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
   now < flight.protectedUntil ||
   [flight.stale, Memory.peek(self.memory, self.tagEpochs, flight.id)].some((entry) =>
@@ -133,20 +137,20 @@ const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
 const publish = (self: Flights, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
-  // the store has it, as it is now
+  // the store has changed since: this copy may be the older one
   if (flight.changedWhileAsked) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
     return refuse(self, flight)
   }
-  // what is in memory since before all there was given up would stay for longer than the bound
+  // it began before memory was last cleared, so it may be older than `maxStaleness` allows
   if (!flight.served && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
-  // what the store had proves nothing about loads
+  // only a load shows that loading works again
   if (!flight.served) self.retryAt.delete(flight.id)
   putInMemory(self, flight.request, entry, Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe())
 }
 
-/** Into memory, which may have to ask the store beneath again before the entry ends. */
+/** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtl } = request.options
   if (memoryTtl === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
@@ -163,30 +167,30 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     _tag: "Load",
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
-    // without what the store has taken to put it away
+    // the load alone, without the write to the store
     millis: flight.entry?.loadMillis ?? now - flight.startedAt
   })
 
-/** a failure where a stale value was at hand: counted, said, and not tried again for a while */
+/** Counts a failed load. Where there is a stale value: logs the failure, and throttles the id for `retryAfter`. */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   if (Exit.isSuccess(exit)) return
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
-  // another process's, of which this one was told, is counted there
+  // the failure of a leader in another process is counted there
   if (flight.isLoading) flight.counters.loadFailures++
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
   const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? retryAfterMillis
   const pauseMillis = toMillis(input, "retryAfter")
-  const what = flight.refresh
+  const message = flight.refresh
     ? `The refresh of "${flight.id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${flight.id}" failed; a stale value may be served`
   if (pauseMillis > 0) holdOff(self, flight.id, now + pauseMillis)
   const { batch } = flight.request
-  const isSaid = batch?.isNoted === true
+  const isLogged = batch?.isNoted === true
   if (batch !== undefined) batch.isNoted = true
-  if (pauseMillis > 0 && !isSaid) {
-    Log.warning(self, what, { about: aboutOf(flight), cause: exit.cause })
+  if (pauseMillis > 0 && !isLogged) {
+    Log.warning(self, message, { about: aboutOf(flight), cause: exit.cause })
   } else {
-    Log.debug(self, what, { about: aboutOf(flight), cause: exit.cause })
+    Log.debug(self, message, { about: aboutOf(flight), cause: exit.cause })
   }
 }

@@ -1,4 +1,4 @@
-/** What every read takes from the context of its fiber. */
+/** What a read needs of its fiber's context. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -9,17 +9,19 @@ import type { Flights } from "./flights.ts"
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
-/** What every read takes from the context of its fiber. */
+/** What a read needs of its fiber's context. */
 export interface ReadContext {
   readonly context: Context.Context<never>
   readonly policy: Policy.Policy
   readonly clock: Clock.Clock
-  /** the flight that the fiber is a part of */
+  /** the flight in whose load the fiber runs */
   readonly within: Flight | undefined
   readonly span: Tracer.AnySpan | undefined
 }
 
-/** Kept for the next read: many come from one context, and to look up a reference that is not set costs as much as a hit. */
+/**
+ * Kept for the next read: many have the same context, and a look-up of a reference that is not set costs a hit's time.
+ */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
   return last?.context === fiber.context ? last : self.lastReadContext = {

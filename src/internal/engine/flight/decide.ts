@@ -1,4 +1,4 @@
-/** What a request's strategy says about an entry. */
+/** Decisions about an entry, by the strategy of a request. */
 import type * as Clock from "effect/Clock"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -9,13 +9,16 @@ import { nowOf, readContextOf } from "./context.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 
-/** What a request's strategy says about an entry. */
+/** The decision of a request's strategy about an entry. */
 export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
   entry.softExpiresAt === -Infinity
     ? decideSoftened(request, entry, now, random())
     : request.strategy.decide(entry, now, random)
 
-/** What was marked as stale is served only by a strategy that serves it because it is stale. */
+/**
+ * The decision about an entry that a soft invalidation made stale. It is served only where the strategy serves it for
+ * being stale: `Serve`, and a refresh that the strategy would ask for with a fresh entry too, become `Load`.
+ */
 const decideSoftened = ({ strategy }: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = strategy.decide(entry, now, () => die)
   if (decision === Serve) return Load
@@ -29,7 +32,7 @@ const decideSoftened = ({ strategy }: Request, entry: Entry, now: number, die: n
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
   decideAt(request, entry, nowFor(request, entry, readContextOf(self, fiber).clock), diceFor(fiber, request))
 
-/** The clock is not read for an entry without deadlines, where nothing else counts. */
+/** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
   request.deadlinesOnly && entry.softExpiresAt === Infinity && entry.expiresAt === Infinity
     ? 0
@@ -40,7 +43,8 @@ const diceFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number =
 
 const noDice = (): number => 0
 
-// one function for all reads: `decide` is synchronous, so it can ask for the fiber that reads now
+// one function for all reads, so that none allocates a closure: `decide` is synchronous, so `player` is the reading
+// fiber
 let player: Fiber.Fiber<any, any> | undefined
 const dice = (): number => player!.getRef(Random.Random).nextDoubleUnsafe()
 export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
@@ -48,13 +52,13 @@ export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
   return dice
 }
 
-/** As `decide`, for an entry in memory: a reader may want the store asked again after a while. */
+/** As `decide`, for an entry in memory: past its `memoryTtl` the store is asked again. */
 export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
   entry.memoryExpiresAt !== undefined && isPastMemoryTtl(request, entry, nowOf(fiber))
     ? Load
     : decideAt(request, entry, now, diceFor(fiber, request))
 
-/** It was in memory for as long as it may be without asking the store. */
+/** Whether `memoryTtl` has passed, so that the store has to be asked again. */
 export const isPastMemoryTtl = (request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (entry.memoryExpiresAt !== -Infinity) return now >= entry.memoryExpiresAt
@@ -63,10 +67,10 @@ export const isPastMemoryTtl = (request: Request, entry: Entry, now: number): bo
   return false
 }
 
-/** `due`: it is past its soft deadline, and served all the same while it is loaded anew. */
+/** How an entry is served. `Due`: past its soft deadline, but not in place of a load. */
 export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
-/** How an entry is served that is not simply fresh. */
+/** How a decision other than `Load` serves an entry. */
 export const servedAs = (
   entry: Entry,
   decision: Decision,
@@ -74,13 +78,13 @@ export const servedAs = (
   source: "memory" | "store" = "memory"
 ): Served => decision === LoadOrStale ? "stale" : now >= entry.softExpiresAt ? `${source}Due` : source
 
-/** before both its deadlines; what was marked as stale never is */
+/** Whether an entry is before both deadlines and not limited by `memoryTtl`. One that was made stale never is. */
 export const isFreshAt = (entry: Entry, now: number): boolean =>
   entry.memoryExpiresAt === undefined && now < entry.softExpiresAt && now < entry.expiresAt
 
 /**
- * What was rejected, and neither for its end nor for being in memory for long: the store has nothing better under the
- * same write.
+ * The `writeId` of a rejected entry, unless it was rejected for its hard deadline or its `memoryTtl`: in the store the
+ * same write may have other deadlines.
  */
 export const rejectedOf = (
   fiber: Fiber.Fiber<any, any>,
@@ -92,6 +96,6 @@ export const rejectedOf = (
   return now >= former.expiresAt || isPastMemoryTtl(request, former, now) ? undefined : former.writeId
 }
 
-/** who is strict does not believe a copy while what others do cannot be heard */
+/** Whether memory may be used: always, but for strict reads while untracked. */
 export const trustsMemory = (self: Flights, policy: Policy.Policy): boolean =>
   !policy.strict || self.storeTier === undefined || !self.storeTier.untracked

@@ -20,39 +20,39 @@ export interface Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy
-  /** the flight that this caller is a part of */
+  /** the flight in whose load this caller runs */
   readonly within: Flight | undefined
   /** the tag epoch when it joined */
   readonly joinedAt: number
-  /** when it joined, in milliseconds of its clock */
+  /** when it joined, in epoch milliseconds; 0 for a caller without timeouts */
   readonly since: number
-  /** what it falls back on */
+  /** the stale value that it may fall back on */
   readonly stale: Entry | undefined
-  /** another has started the flight */
+  /** another caller, or a refresh, started the flight */
   readonly joined: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
-  /** takes a stale value as soon as there is one */
+  /** past its `softTimeout`: it takes a stale value as soon as there is one */
   impatient: boolean
-  /** among those who wait */
+  /** its index in the list of callers */
   place: number
 }
 
-/** What a load knows about its result beside the result. */
+/** What a load says about its result beside the result. */
 interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly ttl?: Duration.Input | undefined
   readonly etag?: string | undefined
 }
 
-/** The exclusive right of a flight's load, across processes. */
+/** The lease of a flight. */
 export interface Lease {
-  /** whose store has given it */
+  /** the store tier that granted it */
   readonly tier: StoreTier
   readonly owner: string
-  /** none while it is asked for */
+  /** renews it; `undefined` until it is granted */
   readonly renewal: Fiber.Fiber<unknown> | undefined
-  /** the result is stored: there is nothing to give back */
+  /** the result is committed, which ended the lease: it need not be released */
   isStored: boolean
 }
 
@@ -62,73 +62,73 @@ export interface Flight {
   readonly id: string
   readonly request: Request
   readonly policy: Policy
-  /** a refresh nobody waited for when it began */
+  /** it began without callers, to refresh an entry */
   readonly refresh: boolean
   /** the tag epoch when it began */
   readonly bornAt: number
-  /** what it must not find in the store, because it is why it runs */
+  /** the `writeId` of the entry that was rejected: that entry does not end this flight */
   rejectedWriteId: string | undefined
-  /** look into the store before loading */
+  /** it asks the store before it loads */
   readonly readsStore: boolean
-  /** the flight whose load started this one; nobody waits for a refresh, so it has none */
+  /** the flight whose load started this one; `undefined` for a refresh, which nobody waits for */
   readonly parent: Flight | undefined
   readonly depth: number
   readonly callers: Callers
-  /** the flights this load waits for now, and how many times: the edges of the wait graph that finds cycles */
+  /** the edges of the wait graph: the flights that this load waits for now, and how many times each */
   readonly waitsOn: Map<Flight, number>
-  /** runs when there is room, or somebody waits for it */
+  /** a refresh in the queue: it starts when there is room, or when a caller joins */
   queued: boolean
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
-  /** lives on with nobody waiting: a refresh, a soft timeout, a write under way */
+  /** goes on without callers: a refresh, after a soft timeout, or while its result is written */
   pinned: boolean
-  /** cleared by whatever makes the result unfit for every tier */
+  /** its result may enter memory and the store; `false` after an invalidation or `set` of its id */
   storable: boolean
-  /** its load has begun: it fetches and waits no more */
+  /** its load has begun: it no longer asks the store or waits for a lease */
   isLoading: boolean
   lease: Lease | undefined
-  /** it was changed since the store was last asked: an answer that is on its way may be older */
+  /** the stored entry was changed since the store was last asked: an answer under way may be older */
   changedWhileAsked: boolean
-  /** interrupted, perhaps before its fiber was known */
+  /** it is to be interrupted; its fiber may not be known yet */
   abandoned: boolean
-  /** the `expiresAt` of a value in the store that was only asked about to be replaced */
+  /** the `expiresAt` of a good value in the store that this load replaces: until then a failure must not */
   protectedUntil: number
   /** a stale value, in case the load fails */
   stale: Entry | undefined
-  /** what came of it, to be put into the memory tier */
+  /** the entry that it found or made */
   entry: Entry | undefined
-  /** it ended with what the store had: no load ran */
+  /** it ended without a load: with a stored entry, or with the stale value while another process refreshes it */
   served: boolean
-  /** the store is being asked: whether its readers miss is not known yet */
+  /** the store has not answered yet, so its callers are not yet counted as misses */
   askingStore: boolean
-  /** what the store had stands in for a load, that failed a moment ago */
+  /** a stale entry of the store is served, because a load failed within `retryAfter` */
   servedInsteadOfLoad: boolean
-  /** what the store had is due for a refresh */
+  /** the entry of the store is served, and a refresh of it is due */
   refreshDue: boolean
   fault: Fault | undefined
   startedAt: number
   readonly counters: Counters
-  /** its load was given a stale value by another cached effect: what it makes of it is not stored */
+  /** its load read a stale value of another cached effect: its result is not stored */
   derivedFromStale: boolean
-  /** its load has said that the value it was to replace is still right, and is ended by that */
+  /** its load declared the previous value still valid, which ends the load */
   renewed: boolean
-  /** its load has ended: what is said in its name from now on is too late */
+  /** its load has ended: calls inside the load come too late */
   ended: boolean
-  /** what is to be done with its load's outcome, where that may be stored: a load that has renewed is interrupted */
+  /** writes the outcome of the load; called by `launch` where the load interrupted itself (`renewed`) */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
-  /** what its load was told to be there already */
+  /** the previous value, once its load has asked for it */
   previous: Entry | undefined
-  /** what its load has said about its result */
+  /** what its load says about its result */
   annotations: Annotations | undefined
-  /** the span of its load, once that has begun */
+  /** the span of its load, once the load has begun */
   span: Tracer.Span | undefined
-  /** the spans of those who wait for it */
+  /** links to the spans of its callers */
   links: Array<Tracer.SpanLink> | undefined
-  /** what its fiber runs in */
+  /** the context of the fiber that started it */
   readonly context: Context.Context<never>
-  /** it was ended because it ran on for too long */
+  /** it was interrupted because it ran too long without callers */
   timedOutUnattended: boolean
-  /** ends it when it runs on for too long with nobody waiting */
+  /** interrupts it when it runs too long without callers */
   unattendedLimit: Fiber.Fiber<unknown> | undefined
 }
 
@@ -136,14 +136,14 @@ export interface Flight {
 export const Within = Context.Reference<Flight | undefined>("effect-cached/Within", { defaultValue: () => undefined })
 
 /**
- * The flight whose load the present fiber runs: as `Within`, but for what runs past the cache, which has no load of its
- * own.
+ * The flight whose load the present fiber is: as `Within`, but `undefined` in an effect that bypasses the cache inside
+ * a load, and in the call of a batch.
  */
 export const Loading = Context.Reference<Flight | undefined>("effect-cached/Loading", { defaultValue: () => undefined })
 
 /**
- * It loads since before memory was last given up, and what others did since then cannot be heard: what it brings may be
- * older than the bound allows.
+ * Whether the load began before memory was last cleared, while untracked: its result may be older than `maxStaleness`
+ * allows.
  */
 export const isBeforeClear = ({ storeTier }: Flights, { isLoading, startedAt }: Flight): boolean =>
   storeTier?.untracked === true && isLoading && startedAt < storeTier.clearedAt
@@ -203,5 +203,3 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
   options.request.batch?.enter(flight)
   return flight
 }
-
-/** Starts a flight's fiber in the engine's care, with the starter's context but for what is the starter's own. */

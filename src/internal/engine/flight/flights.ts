@@ -1,4 +1,4 @@
-/** The part of the engine that knows what is being loaded. */
+/** The part of the engine that flights need. */
 import type { MemoryTier } from "../memory/memory.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import type { ReadContext } from "./context.ts"
@@ -8,13 +8,13 @@ import type { Refreshing } from "./refreshQueue.ts"
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
-  /** what can be joined, by id */
+  /** flights that can be joined, by id */
   readonly flights: Map<string, Flight>
-  /** what has a fiber, joinable or not */
+  /** flights that have a fiber, joinable or not */
   readonly running: Set<Flight>
   readonly loops: Loops
   readonly refreshing: Refreshing
-  /** ids whose last load failed, with the time of the next try: a failing backend is not asked on every read */
+  /** ids whose last load failed, with the time of the next try in epoch milliseconds */
   readonly retryAt: Map<string, number>
   /** of the last read */
   lastReadContext: ReadContext | undefined

@@ -1,4 +1,4 @@
-/** The way of a flight: ask the store, acquire the lease, load, commit. */
+/** The steps of a flight: ask the store, acquire the lease, load, commit. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -28,6 +28,7 @@ import type { Flights } from "./flights.ts"
 import { declaredTags } from "./requestTags.ts"
 import { holdOff, isThrottled } from "./throttle.ts"
 
+/** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
   self.running.add(flight)
   // what the load needs is in the starter's context; its types end at the combinator
@@ -53,7 +54,7 @@ const run = (
   const child = Effect.runForkWith(context)(body)
   flight.fiber = child
   child.addObserver(then)
-  // it was given up while it started
+  // it was abandoned while it started
   if (flight.abandoned) child.interruptUnsafe()
 }
 
@@ -62,14 +63,14 @@ const usesStore = (flight: Flight): boolean => flight.readsStore || flight.polic
 const loadContext = (flight: Flight): Context.Context<never> => {
   const about = annotationsOf({ id: flight.id, key: flight.request.key })
   const inside = Context.add(annotated(flight.context, about), Within, flight).pipe(Context.add(Loading, flight))
-  // the starter's, which is not the flight's where that is a refresh
+  // of the fiber that started it: a refresh has the standard policy, but its starter may have another
   const policy = Context.get(inside, Policy.Current)
   return policy === Policy.standard
     ? inside
     : Context.add(inside, Policy.Current, policy.detector === undefined ? Policy.standard : Policy.detecting(policy))
 }
 
-/** a load inside another is about its own key */
+/** Annotates logs with this key: a load inside another load is not about the outer key. */
 const annotated = (
   context: Context.Context<never>,
   about: ReturnType<typeof annotationsOf>
@@ -85,15 +86,15 @@ const counted = (
   Effect.withFiber((fiber) => {
     flight.counters.loads++
     flight.isLoading = true
-    // what was before is nothing to what it will bring
+    // changes before the load do not concern its result
     flight.changedWhileAsked = false
-    // it may say that it has ended before `launch` comes to know its fiber
+    // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
     flight.startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     return load
   })
 
-/** Fetch, take, load, put: the steps of a flight where there is a store. */
+/** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
 const throughStore = Effect.fnUntraced(function*(
   self: Flights,
   tier: StoreTier,
@@ -141,9 +142,10 @@ const throughStore = Effect.fnUntraced(function*(
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 
-/** What a load's result is written with. */
+/** What `write` needs beside the entry. */
 interface Writing extends Guard, Asking {}
 
+/** Makes the entry of a load's outcome, and writes it. */
 const conclude = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -152,7 +154,7 @@ const conclude = Effect.fnUntraced(function*(
 ): Effect.fn.Return<unknown, unknown, any> {
   flight.ended = true
   flight.conclude = undefined
-  // it is loaded and worth storing, even when the last who waited leaves now
+  // from here on the result is stored even if the last caller leaves
   flight.pinned = true
   const outcome = outcomeOf(flight, exit)
   flight.entry = toEntry(self, flight, outcome, (yield* Clock.Clock).currentTimeMillisUnsafe())
@@ -162,7 +164,7 @@ const conclude = Effect.fnUntraced(function*(
   return yield* outcome
 })
 
-/** the stale value stays for a moment: then the other process has stored a new one, or this one tries again */
+/** Serves the stale value for a moment: by then the other process has stored a new one, or this one tries again. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   flight.served = true
   flight.derivedFromStale = true
@@ -170,14 +172,14 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
   return flight.stale!.exit
 }
 
-/** The store was asked, and those who wait need a load. */
+/** The store has no usable entry: counts a miss for each caller. */
 const missed = (self: Flights, flight: Flight): void => {
   if (!flight.askingStore) return
   flight.askingStore = false
   for (const { request } of flight.callers) noteMiss(self, request.key, flight.id)
 }
 
-/** Whether what the store had ends the flight; if not it may be something to fall back on. */
+/** Whether an entry of the store ends the flight. If not, it may become the stale value to fall back on. */
 const serves = (
   self: Flights,
   flight: Flight,
@@ -201,12 +203,13 @@ const serves = (
   flight.entry = found
   flight.served = true
   flight.refreshDue = decision === ServeAndRefresh
-  // a load around this one is given something stale
+  // the load around this one reads a stale value
   flight.derivedFromStale = decision !== Serve && servedAs(found, decision, now) !== "memory"
   flight.servedInsteadOfLoad = decision === LoadOrStale
   return true
 }
 
+/** Commits an entry to the store, if its tags are still valid there and the generation has not ended. */
 const write = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -219,14 +222,14 @@ const write = Effect.fnUntraced(function*(
   if (!flight.storable || Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
   const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), markers)
   if (isFault(tags)) return failStrict(self, flight, tags)
-  // memory has its own knowledge of them, which is as good as what it hears of other processes
+  // the entry may still enter memory, which checks tags by their epochs
   if (tags === undefined) return
   const stored = yield* encode(tier, request.key, entry, tags)
   if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return
   const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
   if (isFault(accepted)) return failStrict(self, flight, accepted)
-  // its generation has ended: what is newer must not be hidden by it, in memory neither
+  // the generation has ended: this result must not hide a newer one, in memory neither
   if (!accepted) flight.storable = false
   else if (flight.lease !== undefined) flight.lease.isStored = true
 })

@@ -1,7 +1,9 @@
-/** The loops that resume callers and interrupt loads: neither nests, however deep loads are. */
+/**
+ * Resumes callers and interrupts loads, each from one loop: deep loads would otherwise nest run loops without bound.
+ */
 import type { Caller, Flight } from "./flight.ts"
 
-/** Flights that ended and interruptions to be made, each worked off by one loop: see `land` and `abandon`. */
+/** Flights whose callers are to be resumed (`resumeAll`), and flights to be interrupted (`abandon`). */
 export interface Loops {
   readonly completed: Array<Flight>
   resuming: boolean
@@ -11,14 +13,14 @@ export interface Loops {
 
 export const makeLoops = (): Loops => ({ completed: [], resuming: false, abandoned: [], abandoning: false })
 
-/** Resumes from one loop: a load that ends inside another's resume would nest run loops without bound. */
-export const resumeAll = (self: Loops, flight: Flight, answer: (waiter: Caller) => void): void => {
+/** Resumes the callers of an ended flight. A load that ends inside another's resume is left to the outer loop. */
+export const resumeAll = (self: Loops, flight: Flight, respond: (caller: Caller) => void): void => {
   self.completed.push(flight)
   if (self.resuming) return
   self.resuming = true
   try {
     for (let next = self.completed.pop(); next !== undefined; next = self.completed.pop()) {
-      next.callers.forEach(answer)
+      next.callers.forEach(respond)
       next.callers.clear()
     }
   } finally {
@@ -26,7 +28,7 @@ export const resumeAll = (self: Loops, flight: Flight, answer: (waiter: Caller) 
   }
 }
 
-/** Interrupts from one loop: an interruption that abandons another load would nest run loops without bound. */
+/** Interrupts a flight. An interruption that abandons another flight is left to the outer loop. */
 export const abandon = (self: Loops, flight: Flight): void => {
   flight.abandoned = true
   if (flight.fiber === undefined) return

@@ -1,4 +1,4 @@
-/** What a caller is given: the outcome of the load, a stale value in its place, or another try. */
+/** How a caller is answered: with the outcome of the load, a stale value in its place, or another read. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -18,27 +18,28 @@ import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 import { slide } from "./sliding.ts"
 
+/** Whether a read has timeouts of its own. */
 export const isLimited = ({ options }: Request): boolean =>
   options.softTimeout !== undefined || options.timeout !== undefined
 
-/** what a flight has found in the store, or has left in place because another process loads it */
+/**
+ * The entry of a flight that ended without a load: the store's, or the stale one while another process refreshes it.
+ */
 const foundBy = ({ entry, stale }: Flight): Entry => (entry ?? stale)!
 
-/** No load had to run. */
+/** Counts and reports an answer without a load. */
 export const noteFound = (self: Flights, { flight, policy, request, within }: Caller, now: number): void => {
   const entry = foundBy(flight)
   entry.reads++
   if (flight.servedInsteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  {
-    tell(
-      self,
-      request.key,
-      flight.id,
-      flight.servedInsteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
-    )
-  }
+  tell(
+    self,
+    request.key,
+    flight.id,
+    flight.servedInsteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
+  )
   const isStale = flight.servedInsteadOfLoad || flight.derivedFromStale
   if (isStale && within !== undefined) within.derivedFromStale = true
   if (policy.detector !== undefined) {
@@ -46,6 +47,7 @@ export const noteFound = (self: Flights, { flight, policy, request, within }: Ca
   }
 }
 
+/** Reports the result of a load to the caller's detector. */
 export const noteLoaded = (
   { flight, joined, policy, request }: Caller,
   exit: Exit.Exit<unknown, unknown>,
@@ -56,7 +58,7 @@ export const noteLoaded = (
   detect(policy.detector, flight.id, request.strategy.name, { source: joined ? "joined" : "load", entry, now })
 }
 
-/** A stale value stands in for what a caller waited for. */
+/** Counts and reports a stale value in place of a load. */
 export const noteFallback = (self: Flights, { flight, policy, request, within }: Caller, stale: Entry): void => {
   stale.counters.stale++
   stale.reads++
@@ -67,16 +69,17 @@ export const noteFallback = (self: Flights, { flight, policy, request, within }:
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
 }
 
-/** what the store had is enough for who started the flight, but this caller's own strategy would have loaded */
+/** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
 export const wantsLoad = ({ flight, policy, request }: Caller, now: number): boolean => {
   if (!policy.readsStore) return true
   const decision = decideAt(request, foundBy(flight), now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
 
-export const retryRead = (waiter: Caller, now: number): Request => shortened(waiter.request, now - waiter.since)
+/** The caller's read once more, with the rest of its timeouts. */
+export const retryRead = (caller: Caller, now: number): Request => shortened(caller.request, now - caller.since)
 
-/** the same request, after a part of the caller's own limits has passed */
+/** The same request, after so many milliseconds of its timeouts have passed. */
 export const shortened = (request: Request, millis: number): Request => {
   if (!isLimited(request)) return request
   const { options } = request
@@ -89,38 +92,43 @@ export const shortened = (request: Request, millis: number): Request => {
   return Object.create(request, { options: { value } }) as Request
 }
 
-/** a tag that was known only after the load was invalidated meanwhile: who came after that must not see the result */
+/**
+ * Whether a caller that joined late must read again: a tag that is known only since the load ended was invalidated
+ * meanwhile, or may have been.
+ */
 export const isOlder = (self: Flights, flight: Flight): boolean =>
   flight.entry === undefined
     ? Exit.isSuccess(flight.exit!) &&
       (typeof flight.request.options.tags === "function" || flight.annotations?.tags !== undefined || flight.renewed)
     : TagEpochs.movedSince(self.tagEpochs, flight.entry.tags, flight.bornAt)
 
-/** the outcome of a load, or the stale value where that may stand in for it */
+/** The outcome of a load, or the stale value where the caller may fall back on it. */
 export const orStale = (
   self: Flights,
-  waiter: Caller,
+  caller: Caller,
   exit: Exit.Exit<unknown, unknown>,
   now: number
 ): Effect.Effect<unknown, unknown> => {
-  if (Exit.isSuccess(exit) || waiter.flight.served || Cause.hasInterrupts(exit.cause)) return exit
-  const fallbackWhen = waiter.request.options.fallbackWhen ?? failedTyped
+  if (Exit.isSuccess(exit) || caller.flight.served || Cause.hasInterrupts(exit.cause)) return exit
+  const fallbackWhen = caller.request.options.fallbackWhen ?? failedTyped
   try {
-    const stale = usableStale(self, waiter, now)
+    const stale = usableStale(self, caller, now)
     if (stale === undefined || !fallbackWhen(exit.cause)) return exit
-    noteFallback(self, waiter, stale)
+    noteFallback(self, caller, stale)
     return stale.exit
   } catch (defect) {
-    // a function of this caller's: the others are answered still
+    // `fallbackWhen` or the strategy of this caller threw: the other callers are still answered
     return Effect.die(defect)
   }
 }
 
-/** P6: only inside its ttl, and only where the caller's own strategy would fall back on it */
-export const usableStale = (self: Flights, waiter: Caller, now: number): Entry | undefined => {
-  if (!waiter.policy.readsMemory) return undefined
-  const stale = waiter.stale ?? waiter.flight.stale
+/**
+ * The stale value, where promise P6 allows it: before its hard deadline, and only if the caller's strategy falls back.
+ */
+export const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
+  if (!caller.policy.readsMemory) return undefined
+  const stale = caller.stale ?? caller.flight.stale
   if (stale === undefined || now >= stale.expiresAt) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
-  return decideAt(waiter.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
+  return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }

@@ -1,4 +1,4 @@
-/** The value that a load is to replace. */
+/** The previous value of a load: the one it replaces. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Entry } from "../memory/entry.ts"
@@ -10,8 +10,8 @@ import type { Flight } from "./flight.ts"
 import { declaredTags } from "./requestTags.ts"
 
 /**
- * The value that a load is to replace, where it may still be served. Once told it stays the same for this load: what is
- * invalidated in between keeps the result out of the cache, but the load has asked the origin about this very value.
+ * The value that a load replaces, where it may still be served. A load gets the same one each time it asks: it has
+ * asked the origin about that very value. An invalidation meanwhile keeps the result out of the cache.
  */
 export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, never, any> => {
   const { engine, id, policy, request } = flight
@@ -19,16 +19,15 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
     return Effect.succeed(flight.previous)
   }
   return Effect.flatMap(Clock.Clock, (clock) => {
-    // a load whose id was invalidated replaces nothing any more
     const usable = (entry: Entry | undefined): Entry | undefined =>
-      // unfit to be stored: it was invalidated or set by its id since the load began
+      // not storable: its id was invalidated or set since the load began, so there is no value to replace
       flight.storable && entry !== undefined && entry.outcome === "success" &&
         clock.currentTimeMillisUnsafe() < entry.expiresAt &&
         !TagEpochs.changedSince(engine.tagEpochs, entry.tags, entry.checkedAt)
         ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
-    // what was seen in the store may be another, or one that was not served though it is not too old
+    // the store may have another entry than memory, or one that was rejected though it has not expired
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId

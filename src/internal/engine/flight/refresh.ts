@@ -1,4 +1,4 @@
-/** Asks for a load in the background. */
+/** Requests a refresh: a load without callers. */
 import type * as Context from "effect/Context"
 import type { Entry } from "../memory/entry.ts"
 import { tell } from "../telemetry/events.ts"
@@ -17,13 +17,16 @@ interface RefreshOptions {
   readonly now: number
 }
 
-/** Loads anew with nobody waiting: one per id, so many at once, tried again when it fails, ended when it hangs. */
+/**
+ * Refreshes an entry in the background: one flight per id, `refresh.concurrency` at once. It is retried when it fails,
+ * and interrupted after `refresh.timeout`.
+ */
 export const refresh = (self: Flights, options: RefreshOptions): void => {
   enqueue(self, options)
   drain(self)
 }
 
-/** As `refresh`, but begins only with the next `drain`. */
+/** As `refresh`, but starts with the next `drain`. */
 export const enqueue = (self: Flights, options: RefreshOptions): void => {
   const { context, entry, id, now, request } = options
   if (self.closed || self.flights.has(id) || isThrottled(self, request, id, now)) return

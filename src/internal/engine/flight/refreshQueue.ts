@@ -1,4 +1,4 @@
-/** The queue of refreshes: so many run at once. */
+/** The queue of refreshes: `concurrency` of them run at once. */
 import type * as Schedule from "effect/Schedule"
 import type { Batch } from "./batch.ts"
 import type { Flight } from "./flight.ts"
@@ -8,16 +8,18 @@ export interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
   readonly retry: Schedule.Schedule<unknown, unknown>
-  /** a batch is one */
+  /** the units that run: a flight, or a whole batch */
   readonly running: Set<Flight | Batch>
   readonly queue: Set<Flight>
-  /** the queue is worked off by one loop, like landings */
+  /** one loop works off the queue */
   draining: boolean
-  /** given to it, because what a load does in the end makes room in this queue */
+  /** passed in, not imported: the end of a flight drains this queue, which would be a circle */
   readonly start: (self: Flights, flight: Flight) => void
 }
 
-/** Starts what waits for room, from one loop: a refresh that ends at once would start the next inside itself. */
+/**
+ * Starts refreshes while there is room, from one loop: one that ends at once would else start the next inside itself.
+ */
 export const drain = (self: Flights): void => {
   const { concurrency, queue, running } = self.refreshing
   if (self.refreshing.draining) return
@@ -26,7 +28,7 @@ export const drain = (self: Flights): void => {
     for (const flight of queue) {
       const { batch } = flight.request
       const unit = batch ?? flight
-      // the flights of a batch begin together: it waits for all of them
+      // the flights of a running batch begin too: its call waits for all of them
       if (running.size >= concurrency && !running.has(unit)) {
         if (batch === undefined) break
         continue
@@ -39,7 +41,7 @@ export const drain = (self: Flights): void => {
   }
 }
 
-/** A refresh has ended, or a batch's last one. */
+/** Makes room when a refresh has ended: a flight, or the last flight of a batch. */
 export const makeRoom = (self: Flights, flight: Flight): void => {
   const { batch } = flight.request
   if (batch !== undefined) {
@@ -49,9 +51,9 @@ export const makeRoom = (self: Flights, flight: Flight): void => {
   if (self.refreshing.running.delete(batch ?? flight)) drain(self)
 }
 
-/** Somebody waits for it now: it need not wait for room any more. */
+/** Starts a queued refresh at once, because a caller waits for it. */
 export const promote = (self: Flights, flight: Flight): void => {
-  // nor need those of its batch, without which it does not load
+  // with the rest of its batch: the call waits for all of them
   const { batch } = flight.request
   for (const one of batch?.flights ?? [flight]) if (one.queued) begin(self, one)
 }

@@ -1,4 +1,4 @@
-/** Gives the right to load back. */
+/** Releases the lease of a flight. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,8 +7,8 @@ import { encode } from "../storeTier/sharedFailure.ts"
 import type { Flight } from "./flight.ts"
 
 /**
- * The exclusive right to load, once it serves nobody any more: the load has ended, or its result will be stored
- * nowhere. What was not stored leaves its id to the next, at once, with a note of the failure where there was one.
+ * Stops renewing the lease, when the load has ended or its result will not be stored. Without a commit the lease is
+ * released, so that the next process can load at once; with a failure note where the load failed.
  */
 export const releaseLease = (flight: Flight): void => {
   const { lease } = flight
@@ -24,7 +24,7 @@ export const releaseLease = (flight: Flight): void => {
     (note) =>
       ask(lease.tier, { leftMillis: storeTimeoutMillis }, "release", store.release(flight.id, lease.owner, note))
   )
-  // what its codec needs is in the starter's context
+  // the services of the codec are in the context of the fiber that started the flight
   const fiber = Effect.runForkWith(flight.context as Context.Context<any>)(release)
   if (fiber.pollUnsafe() !== undefined) return
   background.add(fiber)

@@ -1,9 +1,9 @@
-/** The tags of a request: those known before its load, and those of its result. */
+/** The tags of a request, before its load and of its result. */
 import type * as Exit from "effect/Exit"
 import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Request } from "./request.ts"
 
-/** the tags that are known before a load */
+/** The tags that are known before a load. */
 export const declaredTags = (request: Request): ReadonlyArray<string> => {
   const { tags } = request.options
   return tags === undefined || typeof tags === "function"
@@ -11,7 +11,7 @@ export const declaredTags = (request: Request): ReadonlyArray<string> => {
     : tagsWith(request.key, tags.map(escapeTag))
 }
 
-/** the tags of what a load brought */
+/** The tags of a load's result. */
 export const tagsOfResult = (request: Request, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
   const { tags } = request.options
   return typeof tags === "function"

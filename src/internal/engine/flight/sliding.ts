@@ -1,20 +1,21 @@
-/** A read that moves the end of an entry. */
+/** Sliding expiration: a read that moves the deadline of an entry. */
 import * as Effect from "effect/Effect"
-import type { Request } from "../flight/request.ts"
 import type { Entry } from "../memory/entry.ts"
 import { ask } from "../storeTier/ask.ts"
 import type { Flights } from "./flights.ts"
+import type { Request } from "./request.ts"
 
 /**
- * A read moves the end of an entry. The store hears of it at most ten times in a lifetime, so that others, and the next
- * start, know of it; a touch that fails is the next one's to make good.
+ * Moves the hard deadline of an entry, as the strategy's `touch` says. The store is touched at most ten times in a
+ * lifetime, for other processes and the next start. A touch that fails is not repeated: the next one moves the
+ * deadline.
  */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { createdAt, expiresAt, softExpiresAt, writeId } = entry
-  // marked as stale: whoever serves it still, it is to end soon
+  // a soft invalidation made it stale: it is not to live longer
   if (softExpiresAt === -Infinity) return
   const moved = request.strategy.touch!(entry, now)
-  // an entry of another strategy has deadlines of its own: no read makes them earlier
+  // the entry may be of another strategy, with a later deadline: no read makes it earlier
   if (!(moved > expiresAt)) return
   entry.expiresAt = moved
   const { storeTier: tier } = self

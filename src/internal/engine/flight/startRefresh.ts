@@ -1,4 +1,4 @@
-/** How a refresh that has its turn begins: its load, tried again where it fails, and ended where it hangs. */
+/** Starts a refresh from the queue: its load is retried when it fails, and interrupted when it takes too long. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,19 +9,20 @@ import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { launch } from "./load.ts"
 
+/** Starts the flight of a refresh. */
 export const startRefresh = (self: Flights, flight: Flight): void => {
   const { batch, load } = flight.request
-  // what one try has said of its result is nothing to the next
-  const anew = Effect.suspend(() => {
+  // what one attempt says about its result is not for the next attempt
+  const attempt = Effect.suspend(() => {
     flight.annotations = undefined
     return load
   })
-  // a batch is tried again as a whole
-  launch(self, flight, batch?.options.retries === true ? load : retried(anew, self.refreshing.retry))
+  // a batch is retried as a whole
+  launch(self, flight, batch?.options.retries === true ? load : retried(attempt, self.refreshing.retry))
   limitUnattended(self, flight)
 }
 
-/** As `Effect.retry`, which makes something else of a failure with more than one reason. Only what is typed is tried again. */
+/** Retries typed failures. As `Effect.retry`, which does not keep a cause with more than one reason as it is. */
 export const retried = <A>(
   load: Effect.Effect<A, unknown, any>,
   schedule: Schedule.Schedule<unknown, unknown>

@@ -1,10 +1,10 @@
-/** Ids whose load failed a moment ago: a failing source is not asked on every read. */
+/** Ids whose load failed within `retryAfter`: a stale value of them is served without another load. */
 import { toMillis } from "../../../Ttl.ts"
 import { throttledIds } from "../../defaults.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 
-/** No other try before then. What is not read again is never looked at again: the table is bounded. */
+/** Throttles an id until a time. An id that is not read again would stay for ever, so the table is bounded. */
 export const holdOff = (self: Flights, id: string, until: number): void => {
   self.retryAt.set(id, until)
   for (const oldest of self.retryAt.keys()) {
@@ -13,7 +13,7 @@ export const holdOff = (self: Flights, id: string, until: number): void => {
   }
 }
 
-/** A load failed a moment ago: what is stale is served for a while without another try. */
+/** Whether a load failed within `retryAfter`: then a stale value is served without another load. */
 export const isThrottled = (self: Flights, request: Request, id: string, now: number): boolean => {
   const retryAt = self.retryAt.get(id)
   if (retryAt === undefined) return false
@@ -21,7 +21,7 @@ export const isThrottled = (self: Flights, request: Request, id: string, now: nu
     self.retryAt.delete(id)
     return false
   }
-  // who does not want to wait does not end the waiting of the others
+  // a read with `retryAfter: 0` loads; the pause stays for the other reads
   const input = request.options.retryAfter ?? request.strategy.retryAfter
   return input === undefined || toMillis(input, "retryAfter") > 0
 }

@@ -1,6 +1,7 @@
-/** Which load waits for which: finds cycles. */
+/** The wait graph: which flight waits for which. Finds cycles. */
 import type { Flight } from "./flight.ts"
 
+/** One more caller inside the load of `from` waits for `to`. */
 export const addEdge = (from: Flight | undefined, to: Flight): void => {
   from?.waitsOn.set(to, (from.waitsOn.get(to) ?? 0) + 1)
 }
@@ -12,12 +13,12 @@ export const removeEdge = (from: Flight | undefined, to: Flight): void => {
   else from!.waitsOn.set(to, count - 1)
 }
 
-/** Whether `from` waits for `to`, through however many others. Iterative, each flight once: chains are long. */
+/** Whether `from` waits for `to`, directly or through others. Iterative, because chains are long. */
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
   if (from.waitsOn.size === 0) return false
   const seen = new Set([from])
-  // a set iterates over what is added to it meanwhile
+  // the iteration of a set includes elements that are added meanwhile
   for (const flight of seen) {
     for (const next of flight.waitsOn.keys()) {
       if (next === to) return true
@@ -27,7 +28,10 @@ export const reaches = (from: Flight, to: Flight): boolean => {
   return false
 }
 
-/** The way from a load to one that it needs and is a part of. Of several caches two may load one id at once. */
+/**
+ * The ids from `to` down to the load that waits for it, and `to` again: the path of a `CacheCycle`. With several caches
+ * one id can be in it twice.
+ */
 export const pathTo = (within: Flight, to: Flight): ReadonlyArray<string> => {
   const path = [to.id]
   for (let flight: Flight | undefined = within; flight !== undefined; flight = flight.parent) {

@@ -1,4 +1,4 @@
-/** Invalidation by id, by tag and of everything: in memory at once, in the store as soon as it answers. */
+/** Invalidation by id, by tag and of everything: in memory at once, then in the store. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -17,7 +17,10 @@ import { strictly } from "../storeTier/strict.ts"
 import { emit } from "../telemetry/events.ts"
 import { markUnsent } from "./replay.ts"
 
-/** What this process knows of the id is gone, at once. */
+/**
+ * Removes an id in this process: from memory, from the flights, from the throttled ids. Answers whether it was in
+ * memory.
+ */
 export const forget = (self: Flights, id: string): boolean => {
   self.mutations++
   detach(self, id)
@@ -25,7 +28,7 @@ export const forget = (self: Flights, id: string): boolean => {
   return Memory.remove(self.memory, id, "invalidated")
 }
 
-/** Removes entries everywhere; answers how many were there, as far as this process or the store knew. */
+/** Removes entries in memory and in the store. Answers how many there were, as far as memory or the store knew. */
 export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
@@ -41,7 +44,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
       const { storeTier: tier } = self
       if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
       const { pending } = tier
-      // in the journal before the first of them is asked: an interruption in between must not lose the others
+      // all are pending before the store is asked for the first: an interruption must not lose the others
       const items = ids.map((id) => Pending.add(pending, { _tag: "Id", id }))
       return Effect.map(
         orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
@@ -50,7 +53,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
     })
   )
 
-/** Answers what was there, as far as the store says. */
+/** Removes ids from the store, in chunks. Answers for each whether it was there, as far as the store says. */
 const removeFromStore = (
   tier: StoreTier,
   ids: ReadonlyArray<string>,
@@ -71,8 +74,9 @@ const removeFromStore = (
 }
 
 /**
- * What is in the journal is acknowledged or lost, at whatever step it is interrupted, for which it is added where it
- * cannot be: what is neither would not be tried again, and the store never believed about it.
+ * Marks the items as unsent when the effect fails or is interrupted, at whatever step. An item that is neither
+ * acknowledged nor unsent would never be sent again, and its reads would never use the store again. Add the items
+ * outside of `restore`, so that no interruption falls between.
  */
 const orUnsent = <A, R>(
   tier: StoreTier,
@@ -81,7 +85,7 @@ const orUnsent = <A, R>(
 ): Effect.Effect<A, never, R> =>
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
-/** Kills all that has one of the tags, or (soft) marks it as stale. */
+/** Removes every entry that has one of the tags, or (soft) makes it stale. */
 export const invalidateTags = (
   self: Flights,
   tags: ReadonlyArray<string>,
@@ -97,9 +101,9 @@ export const invalidateTags = (
     if (tier === undefined) return Effect.void
     const target = Pending.tagsTarget(tier.pending, tags, mode)
     const item = Pending.add(tier.pending, target)
-    const telling = acknowledged(tier, [item], "invalidate tags", tier.store.invalidateTags(tags, target.mode))
-    return Effect.map(orUnsent(tier, [item], restore(telling)), () => {
-      // what was read from the store between the first step and its answer may be older, and was not yet distrusted
+    const sending = acknowledged(tier, [item], "invalidate tags", tier.store.invalidateTags(tags, target.mode))
+    return Effect.map(orUnsent(tier, [item], restore(sending)), () => {
+      // once more: an entry read from the store before its answer may be older than the invalidation
       self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
     })
@@ -117,11 +121,11 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     const { storeTier: tier } = self
     if (tier === undefined) return Effect.void
     const item = Pending.add(tier.pending, { _tag: "All" })
-    const telling = acknowledged(tier, [item], "clear", tier.store.clear)
-    return Effect.map(orUnsent(tier, [item], restore(telling)), () => forgetAll(self))
+    const sending = acknowledged(tier, [item], "clear", tier.store.clear)
+    return Effect.map(orUnsent(tier, [item], restore(sending)), () => forgetAll(self))
   })
 
-/** What this process knows is gone, and what it loads is stored nowhere. */
+/** Removes everything in this process: no entry stays in memory, and no flight is storable any more. */
 export const forgetAll = (self: Flights): void => {
   self.mutations++
   for (const id of self.flights.keys()) detach(self, id)
@@ -130,8 +134,8 @@ export const forgetAll = (self: Flights): void => {
 }
 
 /**
- * Puts an explicit value in the place of what the store has; what runs is revoked by it. From its beginning, when the
- * value is not even encoded, the store is not believed about the id: its older value must not fill memory.
+ * Sets a value in the store, which ends the generation of the id. The id is pending from the start, before the value is
+ * encoded: until the store has acknowledged the value, its older one must not enter memory.
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
@@ -143,9 +147,9 @@ export const replaceInStore = <R>(
     const item = Pending.add(pending, { _tag: "Id", id })
     const { clears } = pending
     const replacing = Effect.tap(value, (stored) => {
-      // what came later has been, or will be, acknowledged for itself: it must not be undone
+      // a later operation on the id is pending, or was acknowledged: this one must not undo it
       if (pending.ids.get(id) !== item) return Effect.void
-      // what cannot be stored must not leave an older value behind
+      // a value that cannot be stored must not leave the older one in the store
       return stored === undefined || isFault(stored) || pending.clears !== clears
         ? acknowledged(tier, [item], "remove", store.remove(id))
         : acknowledged(tier, [item], "set", store.set(id, stored))
@@ -154,8 +158,8 @@ export const replaceInStore = <R>(
   })
 
 /**
- * Asks the store for what the journal holds, inside `orLost`. What it does not acknowledge stays there, is tried again in
- * the background, and until then the store is not believed about it. The caller goes on, unless it is strict.
+ * Sends pending items to the store; to be called inside `orUnsent`. Items that the store does not acknowledge stay
+ * pending and are marked as unsent. The caller goes on, unless it is strict.
  */
 const acknowledged = <A>(
   tier: StoreTier,

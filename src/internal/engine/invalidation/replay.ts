@@ -1,4 +1,4 @@
-/** Tells the store again what it has not acknowledged. */
+/** The replay: sends unsent invalidations to the store again. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Defaults from "../../defaults.ts"
@@ -8,16 +8,17 @@ import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 
+/** Marks an item as unsent, and starts the replay if it does not run. */
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   Pending.markUnsent(tier.pending, item)
   if (tier.replay !== undefined || tier.front.closed) return
   tier.replay = Effect.runForkWith(tier.front.context)(replayUntilDone(tier))
 }
 
-/** Tries what was lost again and again, with ever longer pauses. */
+/** Replays until nothing is unsent, with longer pauses while the store does not answer. */
 const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
   let pauseMillis = Defaults.replay.firstMillis
-  // the pause first: what ended at once would end before it is known that it runs
+  // the pause first: a replay that ended at once would end before `tier.replay` is set
   do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(tier)) pauseMillis = Defaults.replay.firstMillis
@@ -26,7 +27,10 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
   tier.replay = undefined
 })
 
-/** Asks once about each lost item, as a removal, within a budget each or for all; answers whether all were acknowledged. */
+/**
+ * Sends each unsent item once, always as a removal, with a budget for each item or one for `all`. Answers whether all
+ * were acknowledged.
+ */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget) {
   const { storeTimeoutMillis, pending, store } = tier
   for (const item of Pending.unsentItems(pending)) {

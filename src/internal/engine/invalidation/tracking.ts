@@ -1,4 +1,4 @@
-/** Follows what other processes change. */
+/** Tracking: follows what other processes change in the store. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,13 +18,13 @@ import * as Log from "../telemetry/log.ts"
 import { forgetAll } from "./invalidate.ts"
 
 /**
- * Keeps memory from serving what other processes have changed. A store that can be asked for changes is asked every 50 ms;
- * one that pushes them is followed; of one that does neither, and while the other two cannot tell, nothing in memory is
- * believed for longer than `maxStaleness`.
+ * Keeps memory from serving what other processes have changed. A store with `changesUnsafe` is polled every 50 ms; one
+ * with a stream of changes is followed. With any other shared store, and while changes cannot be read, the cache is
+ * untracked: memory is cleared once in `maxStaleness`.
  *
- * Asking goes on only while there are reads: in a pause it sleeps, and the first read after that asks before anything is
- * served. For that the tag epoch moves when it falls asleep: every entry in memory is looked at once more, and a hit costs
- * nothing.
+ * Polling goes on only while there are reads. After an interval without reads it stops, and the first read after that
+ * polls before anything is served. For that the tag epoch moves when polling stops: every entry is then checked once
+ * more, while a hit in the present epoch costs nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
@@ -39,67 +39,71 @@ export const track = (self: Flights): void => {
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
-  // what was before this process began is nothing to it
+  // changes before the start do not concern this process
   timer.look()
   if (capabilities.changes && !isAsked) tier.follower = Effect.runForkWith(self.context)(follow(self, tier))
 }
 
-/** Applies what the store pushes, and listens again when that has ended: what was between was missed. */
+/** Applies the changes that the store pushes, and follows it again when the stream has ended. */
 const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   let pauseMillis = following.firstMillis
-  let hasListened = false
+  let wasTracked = false
   const apply = (change: Change): void => {
     if (change._tag !== "Coherent") return applyChange(self, change)
     pauseMillis = following.firstMillis
-    if (tier.untracked) trust(self, tier, hasListened)
-    hasListened = true
+    if (tier.untracked) markTracked(self, tier, wasTracked)
+    wasTracked = true
   }
-  const listening = Effect.suspend(() =>
+  const applyAll = Effect.suspend(() =>
     Stream.runForEach(tier.store.changes, (change) => Effect.sync(() => apply(change)))
   )
   for (;;) {
-    const exit = yield* Effect.exit(listening)
-    if (!tier.untracked) distrust(self, tier, exit)
+    const exit = yield* Effect.exit(applyAll)
+    if (!tier.untracked) markUntracked(self, tier, exit)
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
   }
 })
 
 /**
- * From here on nothing is missed. What was held before may have changed. What is being loaded meets nobody who comes now,
- * unless it is the very beginning: then it stays out of memory, and is joined, so that a program's first loads are one.
+ * From here on no change is missed. Entries from before may have changed, so memory is cleared, and nobody joins the
+ * flights of before. The first time they stay joinable, so that the first reads of a program share their loads; an
+ * answer of the store that is under way does not enter memory.
  */
-const trust = (self: Flights, tier: StoreTier, hasListened: boolean): void => {
+const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   tier.untracked = false
-  if (hasListened) return forgetAll(self)
+  if (wasTracked) return forgetAll(self)
   self.mutations++
   for (const flight of self.flights.values()) flight.changedWhileAsked = true
   Memory.clear(self.memory, "unverified")
 }
 
-/** The changes cannot be followed: from here on it counts for how long memory is believed. */
-const distrust = (self: Flights, tier: StoreTier, exit: Exit.Exit<unknown, unknown>): void => {
-  Log.warning(self, `The changes of the store "${tier.store.name}" cannot be followed; trying again`, {
-    ...Exit.isFailure(exit) ? { cause: exit.cause } : {}
-  })
+/** Changes cannot be followed: from here on `maxStaleness` bounds the use of memory. */
+const markUntracked = (self: Flights, tier: StoreTier, exit: Exit.Exit<unknown, unknown>): void => {
+  Log.warning(
+    self,
+    `The changes of the store "${tier.store.name}" cannot be followed: trying again; until then memory is cleared once in ` +
+      "maxStaleness",
+    Exit.isFailure(exit) ? { cause: exit.cause } : {}
+  )
   tier.untracked = true
   tier.polledAt = nowOf(self)
-  // the timer starts anew with the next read, which looks at every entry once more
+  // the next read starts the timer again: in a new epoch it checks its entry once more
   tier.tracker?.interruptUnsafe()
   tier.tracker = undefined
   self.tagEpochs.epoch++
 }
 
-/** What is done while there are reads, and how long until it is done again. */
+/** A step that is repeated while there are reads, and the pause until the next one. */
 interface Timer {
   readonly look: () => void
   readonly nextMillis: () => number
 }
 
 const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): void => {
-  let seen = readsOf(self)
+  let readsBefore = readsOf(self)
   look()
-  // of its own: the loop begins before its fiber is known
+  // a variable, not `tier.tracker`: the loop begins before its fiber is known
   let isAwake = true
   tier.tracker = Effect.runForkWith(self.context)(
     Effect.whileLoop({
@@ -108,12 +112,12 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        if (reads === seen) {
+        if (reads === readsBefore) {
           isAwake = false
           tier.tracker = undefined
           self.tagEpochs.epoch++
         }
-        seen = reads
+        readsBefore = reads
       }
     })
   )
@@ -126,15 +130,15 @@ const readsOf = (self: Flights): number => {
 
 const nowOf = (self: Flights): number => Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
 
-/** How long memory may be believed from now on. A clock that was set back makes it no longer. */
+/** How long memory may be used from now on. A clock that was set back does not make it longer. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
   Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
 
-/** Every entry is read from the store again, once in `maxStaleness`, while changes cannot be followed. */
+/** Clears memory once in `maxStaleness` while untracked, so that every entry is read from the store again. */
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (!tier.untracked) return
   const ageMillis = nowOf(self) - tier.polledAt
-  // less than nothing: the clock was set back. A timer may fire a millisecond early
+  // a negative age: the clock was set back. The tolerance: a timer may fire one millisecond early
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
   tier.polledAt = nowOf(self)
   self.mutations++
@@ -149,7 +153,7 @@ const poll = (self: Flights, tier: StoreTier): void => {
     changes = tier.store.changesUnsafe!()
   } catch {
     tier.untracked = true
-    // it cannot tell now. What is in memory is believed for the bound, then loaded once more: no stampede
+    // memory is used for `maxStaleness`, not cleared at once: a failing store must not cause a stampede
     return clearWhenStale(self, tier)
   }
   tier.untracked = false
@@ -157,18 +161,18 @@ const poll = (self: Flights, tier: StoreTier): void => {
   for (const change of changes) applyChange(self, change)
 }
 
-/** What another process did. Who waits for a load here gets it still; nobody joins it any more. */
+/** Applies a change by another process. The callers of a load still get its result, but nobody joins it any more. */
 const applyChange = (self: Flights, change: Change): void => {
   self.mutations++
   switch (change._tag) {
     case "Changed": {
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
-      // one that waits for that very change goes on
+      // a flight that waits for a lease waits for this very change: it goes on
       if (flight?.isLoading === true) detach(self, change.id)
       else if (flight !== undefined) {
         flight.changedWhileAsked = true
-        // who waits already has its own; for who comes now it is nothing to fall back on
+        // its callers keep their own stale value; a caller that joins now must not fall back on this one
         flight.stale = undefined
       }
       break

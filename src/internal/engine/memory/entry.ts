@@ -1,4 +1,4 @@
-/** A decoded result in memory. */
+/** An entry of the memory tier. */
 import * as Exit from "effect/Exit"
 import type { Outcome, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../Eviction.ts"
@@ -18,32 +18,32 @@ interface EntryOptions {
   readonly counters: Counters
 }
 
-/** few entries have one: a field in each would cost more */
+/** Kept here, not in a field of each entry: few entries have one. */
 const etags = new WeakMap<object, string>()
 
-/** A decoded result in the memory tier. Flat, and a node of the eviction list itself, because there are many. */
+/** A decoded result in memory. Flat, and itself a node of the eviction list, because there are many. */
 export class Entry implements Timing, Node {
   readonly id: string
   readonly exit: Exit.Exit<unknown, unknown>
   readonly createdAt: number
-  /** `-Infinity`: marked as stale by a soft invalidation */
+  /** `-Infinity`: made stale by a soft invalidation */
   softExpiresAt: number
-  /** a strategy may let reads move it */
+  /** reads may move it, if the strategy has a `touch` */
   expiresAt: number
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
   /**
-   * the last tag epoch in which it was known to be unchanged, at first the one when its load (or its reading from the
-   * store) began: a tag invalidated later kills it
+   * the last tag epoch in which its tags were checked; at first the one in which its load, or the read from the store,
+   * began. A later invalidation of one of its tags ends it
    */
   checkedAt: number
-  /** in memory alone it is given one when somebody asks */
+  /** `undefined` without a store, until `find` is asked for it */
   writeId: string | undefined
-  /** until then memory answers for it, then the store is asked again; `-Infinity`: the next reader says how long */
+  /** from then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides */
   memoryExpiresAt: number | undefined
-  /** how many reads of this process it has served */
+  /** how many reads it has served in this process */
   reads: number
-  /** those of its key's class: a hit is counted without looking for them */
+  /** the counters of its key class, so that a hit need not look for them */
   readonly counters: Counters
   previous: Node | undefined
   next: Node | undefined
@@ -75,5 +75,5 @@ export class Entry implements Timing, Node {
   }
 }
 
-/** until when a failure must not take its place */
+/** Until when a failure must not replace it: see `protectedUntil`. */
 export const protectedUntilOf = ({ expiresAt, outcome }: Entry): number => outcome === "success" ? expiresAt : 0

@@ -1,4 +1,4 @@
-/** The memory tier: decoded entries by id, at most `capacity` of them. */
+/** The memory tier. */
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import type { Eviction, Policy } from "../../../Eviction.ts"
 import type { Counters } from "../../store/counters.ts"
@@ -6,13 +6,13 @@ import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
-/** The part of the engine that is in memory. */
+/** The part of the engine that the memory tier and the store tier need. */
 export interface MemoryTier extends Telemetry {
   readonly memory: Memory
   readonly tagEpochs: TagEpochs.TagEpochs
-  /** those of a cache without a store */
+  /** the counters of `increment`, for a cache without a store */
   readonly counters: Counters
-  /** moves with every write and invalidation: what was read from the store before does not fill memory afterwards */
+  /** moves with every write and invalidation: an answer that the store gave before must not enter memory after */
   mutations: number
   closed: boolean
 }
@@ -24,7 +24,7 @@ interface Memory {
   /** 0 where there is no memory tier */
   readonly capacity: number
   evictions: number
-  /** told of every entry that leaves */
+  /** called for every entry that leaves memory */
   onRemoval: ReadonlyArray<RemovalListener> | undefined
 }
 
@@ -38,14 +38,14 @@ export const make = (options: { readonly capacity: number; readonly eviction: Ev
   onRemoval: undefined
 })
 
-/** the entry, unless a tag of it was invalidated; whether it is fresh is the strategy's to say */
+/** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
   const entry = self.entries.get(id)
   return entry === undefined || entry.checkedAt === tags.epoch ? entry : check(self, tags, id)
 }
 
 const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
-  // it may be found to have changed elsewhere
+  // the poll that this may start can remove the entry
   tags.ensureTracking?.()
   const entry = self.entries.get(id)
   if (entry === undefined) return undefined
@@ -58,7 +58,7 @@ const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | und
   return entry
 }
 
-/** it was served; there may be no room for it in memory, or no memory at all */
+/** Tells the eviction policy about a read, if the entry is in memory: an entry of the store may not be. */
 export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
@@ -105,6 +105,6 @@ export const clear = (self: Memory, cause: RemovalCause): void => {
 }
 
 const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
-  // each ends itself if it throws
+  // a listener that throws is isolated: see `isolated` in telemetry/events.ts
   for (const listener of self.onRemoval ?? []) listener(entry, cause)
 }

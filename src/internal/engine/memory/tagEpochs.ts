@@ -1,23 +1,23 @@
 /**
- * Tags in memory: one counter that only grows (the epoch), and for each tag the epoch of its last invalidation. No
- * clock takes part, so nothing that happens in one millisecond can be confused.
+ * Tag epochs: one counter that only grows (the epoch), and for each tag the epoch of its last invalidation. No clock
+ * takes part, so two events in one millisecond keep their order.
  */
 import * as Defaults from "../../defaults.ts"
 
 export interface TagEpochs {
-  /** moves with every invalidation of a tag: an entry checked in this epoch needs no second look */
+  /** moves with every invalidation of a tag: an entry checked in this epoch needs no second check */
   epoch: number
-  /** gone, by a hard invalidation */
+  /** hard invalidations: the entries are gone */
   readonly hard: Table
-  /** stale, by a soft one */
+  /** soft invalidations: the entries are stale */
   readonly soft: Table
-  /** called before an entry is believed that was not yet checked in this epoch */
+  /** called before an entry is used that was not checked in this epoch; `undefined` where nothing is tracked */
   ensureTracking: (() => void) | undefined
 }
 
 interface Table {
   readonly invalidatedAt: Map<string, number>
-  /** tags that were forgotten count as invalidated at this epoch */
+  /** tags that are no longer in the table count as invalidated at this epoch */
   floor: number
 }
 
@@ -27,7 +27,7 @@ const makeTable = (): Table => ({ invalidatedAt: new Map(), floor: 0 })
 
 export const make = (): TagEpochs => ({ epoch: 0, hard: makeTable(), soft: makeTable(), ensureTracking: undefined })
 
-/** The epoch, once all that has changed elsewhere is heard: what was before counts as before. */
+/** The epoch, after changes by other processes up to now were applied. */
 export const epochNow = (self: TagEpochs): number => {
   self.ensureTracking?.()
   return self.epoch
@@ -40,7 +40,7 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
     table.invalidatedAt.delete(tag)
     table.invalidatedAt.set(tag, self.epoch)
   }
-  // bounded: what is forgotten errs to a miss
+  // bounded: a tag that is removed here costs misses, never a stale read
   for (const [tag, at] of table.invalidatedAt) {
     if (table.invalidatedAt.size <= Defaults.tagEpochs) break
     table.invalidatedAt.delete(tag)
@@ -48,13 +48,15 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
   }
 }
 
+/** Whether one of the tags was invalidated hard after an epoch. */
 export const changedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   isSince(self.hard, tags, bornAt)
 
+/** Whether one of the tags was invalidated softly after an epoch. */
 export const softenedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   isSince(self.soft, tags, bornAt)
 
-/** gone or stale: nothing to be joined by who comes now */
+/** Whether one of the tags was invalidated at all after an epoch: then a new reader does not join the flight. */
 export const movedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   changedSince(self, tags, bornAt) || softenedSince(self, tags, bornAt)
 

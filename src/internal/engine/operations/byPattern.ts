@@ -1,4 +1,4 @@
-/** Invalidation by a pattern of ids. */
+/** Invalidation by a pattern. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -10,8 +10,8 @@ import { invalidateIds } from "../invalidation/invalidate.ts"
 import { scan } from "./inspect.ts"
 
 /**
- * Invalidates all ids that match, a batch at a time. What this process has or loads is dropped before the store is gone
- * through, and again behind it; of what other processes put in meanwhile nothing is known.
+ * Invalidates all ids that match, in chunks. The ids that this process has or loads are invalidated before the scan of
+ * the store, and again after it. An entry that another process stores meanwhile may stay.
  */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
@@ -31,11 +31,11 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))
-    // once more at the end, so that there is an answer where nothing was found
+    // the progress once more at the end, so that there is an answer where no id matched
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** what this process has, or loads */
+/** The matching ids in memory and among the flights. */
 const matchingHere = (self: Engine, glob: Glob): ReadonlyArray<string> => {
   const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys()])
   return Array.from(ids).filter(glob.matches)

@@ -1,11 +1,11 @@
-/** Counters: numbers that are added to in one step. */
+/** Counters: `Cached.increment`. */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Counters from "../../store/counters.ts"
 import type { Engine } from "../engine.ts"
 import { asked } from "./inspect.ts"
 
-/** Adds to a number that starts at 0; the lifetime counts where it is created. */
+/** Adds to a counter, which starts at 0. The ttl counts only where the counter is created. */
 export const increment = (
   self: Engine,
   name: string,

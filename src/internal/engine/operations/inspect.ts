@@ -1,4 +1,4 @@
-/** The cache as a whole: asked by those who look after it. A store's failure is theirs. */
+/** Inspection of the cache: size, entries, ping. A fault of the store is a failure of the caller. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
@@ -18,7 +18,7 @@ import { nobody } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 
-/** asks the store within the budget; its failure is the caller's */
+/** Asks the store within the budget. A fault is a failure of the caller. */
 export const asked = <A>(
   tier: StoreTier,
   operation: string,
@@ -37,7 +37,7 @@ export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
     ? Effect.void
     : Effect.asVoid(asked(self.storeTier, "ping", self.storeTier.store.get(nobody, [])))
 
-/** How many entries there are, as the store counts them. */
+/** How many entries the store has; without a store, how many in memory may be served. */
 export const size = (self: Engine): Effect.Effect<number, StoreError> =>
   self.storeTier === undefined
     ? Effect.clockWith((clock) => {
@@ -48,12 +48,12 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
     })
     : asked(self.storeTier, "size", self.storeTier.store.size)
 
-/** Goes through the store, each step of it within the budget. */
+/** Scans the store. Each page has a budget of its own. */
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> => {
   const { store } = tier
   const fault = (cause: unknown) =>
     new StoreError({ store: store.name, operation: "scan", reason: "Unavailable", cause })
-  // the end of a scan is none that failed
+  // the end of a scan is no fault: it must not reach `ask` as a failure
   const timed = (pull: Pull.Pull<Page, StoreError>): Pull.Pull<Page, StoreError> =>
     Effect.flatMap(
       asked(tier, "scan", Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<Page | undefined, StoreError>),
@@ -67,7 +67,7 @@ export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, St
 
 type Page = readonly [Scanned, ...ReadonlyArray<Scanned>]
 
-/** All entries that may be served, a few at a time. */
+/** All entries that may be served, in chunks. */
 export const entries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>
   Stream.suspend(() => {
     const here = idsHere(self, prefix)
@@ -84,7 +84,7 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
       }),
       Stream.flatMap(Stream.fromIterable)
     )
-    // what the store did not take, or has lost, is in memory still
+    // entries in memory that the store refused, or has lost
     return Stream.concat(stored, Stream.suspend(() => remembered(self, unseen)))
   })
 
@@ -108,7 +108,7 @@ const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => 
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
 
-/** Of an entry only what may be told. */
+/** The public metadata of an entry, without its value. */
 export const knownOf = (entry: Known): Known => ({
   id: entry.id,
   createdAt: entry.createdAt,
@@ -122,7 +122,7 @@ export const knownOf = (entry: Known): Known => ({
   reads: entry.reads
 })
 
-/** without what has expired, or was invalidated by a tag */
+/** The scanned entries that have neither expired nor been invalidated by a tag. */
 const valid = (tier: StoreTier, scanned: ReadonlyArray<Scanned>): Effect.Effect<ReadonlyArray<Known>, StoreError> => {
   const tags = Array.from(new Set(scanned.flatMap(({ meta }) => meta.tags.map(({ tag }) => tag))))
   const versions = tags.length === 0

@@ -1,4 +1,4 @@
-/** Reading what is cached, without a load. */
+/** Look-ups: reads without a load. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -19,8 +19,8 @@ import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 
 /**
- * What is cached under keys and within its ttl, without loading: the way of `getOption`, `getMany`, `has`, `expiresIn`.
- * What memory does not have the store is asked for, all of it at once.
+ * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. The
+ * store is asked at once for all that memory does not have.
  */
 export const lookupMany = (
   self: Engine,
@@ -55,7 +55,7 @@ export const lookupMany = (
         const answer = found[next++]
         if (!(answer instanceof Entry)) continue
         entries[i] = answer
-        // what was written or invalidated meanwhile is newer than this answer
+        // a write or invalidation meanwhile is newer than this answer
         if (policy.writes && self.mutations === mutations && !self.flights.has(idOf(key))) {
           answer.memoryExpiresAt = -Infinity
           Memory.put(self.memory, answer)
@@ -68,7 +68,7 @@ export const lookupMany = (
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookupMany(self, [key]), ([entry]) => entry)
 
-/** As `lookup`, and what it finds has a `writeId`: in memory alone an entry is given one when somebody asks. */
+/** As `lookup`, with a `writeId`: without a store an entry gets one here. */
 export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.flatMap(lookup(self, key), (entry) =>
     entry === undefined || entry.writeId !== undefined
@@ -89,7 +89,7 @@ const inMemory = (
   if (entry === undefined) return undefined
   const now = nowOf(fiber)
   const { memoryExpiresAt = Infinity } = entry
-  // what a look-up has brought no reader has limited
+  // `-Infinity`: a look-up put it in memory, and no reader's `memoryTtl` limits it yet
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   return entry

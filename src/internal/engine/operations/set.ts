@@ -1,4 +1,4 @@
-/** Putting a value in by hand. */
+/** Writes by hand: `set`, with and without a condition. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -29,17 +29,17 @@ import { lookup } from "./lookup.ts"
 
 export interface SetOptions {
   readonly ttlMillis: number
-  /** in place of the key's own */
+  /** in place of the tags that the key class declares */
   readonly tags: ReadonlyArray<string> | undefined
   readonly keepTtl: boolean
   readonly etag: string | undefined
-  /** only where it holds */
+  /** sets only where it holds */
   readonly condition: SetCondition | undefined
 }
 
 /**
- * Puts a value in, in place of what is there and of what is being loaded; `false`: the condition does not hold. Whether
- * it does only the store knows, where there is one: then its failure is the caller's.
+ * Sets a value, in place of the stored one and of the result of a load that runs. `false`: the condition does not hold.
+ * With a store only the store can tell: then its fault is a failure of the caller.
  */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
@@ -55,18 +55,20 @@ export const set = Effect.fnUntraced(function*(
     yield* invalidateIds(self, [id])
     return true
   }
-  // a part of the write, whatever the policy says about reads
+  // `keepTtl` reads as a part of the write: the policy's rules for reads do not apply
   const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidates: false }
-  const kept = options.keepTtl ? yield* Effect.provideService(lookup(self, key), Policy.Current, reading) : undefined
+  const existing = options.keepTtl
+    ? yield* Effect.provideService(lookup(self, key), Policy.Current, reading)
+    : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const { mutations } = self
   const entry = new Entry({
     id,
     exit: Exit.succeed(value),
     createdAt: now,
-    // it is as fresh as any other that is put in
-    softExpiresAt: kept?.expiresAt ?? now + options.ttlMillis,
-    expiresAt: kept?.expiresAt ?? now + options.ttlMillis,
+    // fresh until its end, like every value set by hand
+    softExpiresAt: existing?.expiresAt ?? now + options.ttlMillis,
+    expiresAt: existing?.expiresAt ?? now + options.ttlMillis,
     loadMillis: 0,
     tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
     bornAt: TagEpochs.epochNow(self.tagEpochs),
@@ -74,7 +76,7 @@ export const set = Effect.fnUntraced(function*(
     etag: options.etag,
     counters: countersOf(self, key)
   })
-  const told = Effect.sync(() => tell(self, key, id, { _tag: "Set" }))
+  const emitSet = Effect.sync(() => tell(self, key, id, { _tag: "Set" }))
   if (condition !== undefined) {
     if (tier === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false
@@ -86,17 +88,17 @@ export const set = Effect.fnUntraced(function*(
         return false
       }
     }
-    // what came in between is newer than this: then it is left to the store
+    // another write or invalidation came meanwhile: the value stays in the store, which knows the order, not in memory
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
-      yield* told
+      yield* emitSet
       return true
     }
   }
-  // how long memory answers for it is the next reader's to say
+  // the next reader's `memoryTtl` decides how long it stays in memory
   if (tier !== undefined) entry.memoryExpiresAt = -Infinity
   put(self, entry)
-  yield* told
+  yield* emitSet
   if (tier === undefined || condition !== undefined) return true
   const stored = yield* replaceInStore(tier, id, toStored({ tier, budget: budgetOf(tier, policy) }, key, entry))
   if (isFault(stored) && policy.strict) yield* strictly(stored)
@@ -116,7 +118,7 @@ const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: n
   }
 }
 
-/** The store knows better than a copy here that says the condition holds: who reads it once more gets what is there. */
+/** Removes a copy in memory under which the condition would hold: the store says that it does not. */
 const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
   const copy = self.memory.entries.get(id)
   if (copy === undefined || condition._tag === "IfAbsent") return
@@ -124,8 +126,8 @@ const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): voi
 }
 
 /**
- * In one step with its condition; what cannot be known is the caller's to know. `undefined`: a tag was invalidated before
- * the store was asked, so that the value would be born dead
+ * Sets a value in the store, in one step with its condition. Fails where the outcome is not known. `undefined`: a tag
+ * was invalidated before the store was asked, so the value would be invalid from the start; `set` tries again.
  */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
@@ -143,28 +145,31 @@ const setIf = Effect.fnUntraced(function*(
       ? stored
       : new StoreError({ ...unknown, cause: stored })
   }
-  // it may be carried out all the same
-  const doubted = Effect.sync(() => forget(self, entry.id))
+  // after a fault or an interruption the store may still have carried it out: memory must not keep an older value
+  const forgetEntry = Effect.sync(() => forget(self, entry.id))
   const answer = yield* Effect.onInterrupt(
     ask(tier, budget, "set", store.set(entry.id, stored, condition)),
-    () => doubted
+    () => forgetEntry
   )
   if (!isFault(answer)) return answer
-  yield* doubted
+  yield* forgetEntry
   return yield* answer
 })
 
-/** What was invalidated and is not acknowledged is there for the store still: it is told once more, before it is asked. */
+/**
+ * Sends unsent invalidations that concern the entry once more, before the store checks the condition: the store still
+ * has what they remove. Answers whether they were acknowledged.
+ */
 const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
   const { pending } = tier
-  const isLost = () =>
+  const isUnsent = () =>
     Pending.unsentItems(pending).some(({ target }) =>
       target._tag === "All" || (target._tag === "Id" ? target.id === id : target.tags.some((tag) => tags.includes(tag)))
     )
-  return isLost() ? Effect.map(replay(tier, budget), () => !isLost()) : Effect.succeed(true)
+  return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
 }
 
-/** An explicit value as the store takes it, `undefined` or a fault where it cannot be stored. */
+/** The entry encoded for the store; `undefined` or a fault where it cannot be stored. */
 const toStored = Effect.fnUntraced(function*(
   asking: Asking,
   key: Key,

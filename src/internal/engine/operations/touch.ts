@@ -1,4 +1,4 @@
-/** Giving an entry another lifetime. */
+/** `touch`: gives an entry another lifetime. */
 import * as Effect from "effect/Effect"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
@@ -11,14 +11,14 @@ import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { strictly } from "../storeTier/strict.ts"
 
-/** Gives what is there another lifetime from now on; `false` where there is nothing. */
+/** Gives an entry another lifetime from now on; `false`: there is none. */
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   ttlMillis > 0
-    ? prolong(self, key, ttlMillis)
-    // a removal would count what has expired too
-    : Effect.tap(prolong(self, key, 0), () => invalidateIds(self, [idOf(key)]))
+    ? setLifetime(self, key, ttlMillis)
+    // both, because a removal alone would also answer for an entry that has expired
+    : Effect.tap(setLifetime(self, key, 0), () => invalidateIds(self, [idOf(key)]))
 
-const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
+const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
     const id = idOf(key)
@@ -31,14 +31,14 @@ const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boole
       if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
     }
     markChanged(self, id)
-    // what the store has under it may be what was invalidated
+    // while an invalidation is pending, the store may still have the invalidated entry
     const { storeTier: tier } = self
     if (tier === undefined || Pending.isPending(tier.pending, id)) return Effect.succeed(wasThere)
     return Effect.flatMap(
       ask(tier, budgetOf(tier, policy), "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         markChanged(self, id)
-        // loaded meanwhile, and touched in the store alone
+        // memory has another entry by now, with the old deadlines: only the store's was touched
         if (self.memory.entries.get(id) !== entry) Memory.remove(self.memory, id, "unverified")
         return isFault(answer)
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)
@@ -47,7 +47,10 @@ const prolong = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boole
     )
   })
 
-/** What was read from the store before has the old deadlines, and so has what is on its way from there or thither. */
+/**
+ * Answers of the store from before have the old deadlines, and so has a result that is being written: keeps both out of
+ * memory.
+ */
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)

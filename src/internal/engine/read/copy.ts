@@ -1,4 +1,4 @@
-/** A copy of the value for each caller. */
+/** Copies the value for each caller: the `copy` option. */
 import type { AnyReadOptions } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
@@ -10,11 +10,11 @@ const structured = <A>(value: A, key: Key): A => {
   try {
     return structuredClone(value)
   } catch {
-    // its reason quotes the value, and that is nobody's to see
+    // without the cause, whose message may quote the value
     throw new CacheConfigError({
       message:
-        `copy: "structured" cannot copy the value of "${idOf(key)}", which is no plain data (it holds a function, ` +
-        "for example): give a function that copies it"
+        `copy: "structured" cannot copy the value of "${idOf(key)}": it is not plain data (it holds a function, ` +
+        "for example). Give a function that copies it"
     })
   }
 }

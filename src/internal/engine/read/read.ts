@@ -44,8 +44,8 @@ import { openTransaction } from "./transaction.ts"
 import { invalidity } from "./validate.ts"
 
 /**
- * One read. What is fresh in memory is answered by the stored `Exit` itself: no fiber, promise, closure or array, and
- * no clock where there is no deadline.
+ * One read. A fresh entry in memory answers with its `Exit` itself: no fiber, promise, closure or array, and no clock
+ * where it has no deadline.
  */
 export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
   const context = readContextOf(self, fiber)
@@ -55,14 +55,14 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
     if (!trustsMemory(self, policy)) return absent(readerOf(self, fiber, request, policy))
   }
   const { key } = request
-  // a string under which there is an entry is an id, and its own unless it begins with "~"
+  // without `idOf`: a string key that has an entry is its own id, unless it begins with "~"
   const entry = Memory.peek(self.memory, self.tagEpochs, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
   const now = nowFor(request, entry, context.clock)
   if (!(request.servesFresh && isFreshAt(entry, now))) {
     const decision = decideInMemory(fiber, request, entry, now)
     if (decision !== Serve) return serveDue(readerOf(self, fiber, request, policy), entry, decision, "memory")
-    // a strategy of the user's, that has loaded nothing yet
+    // a user's strategy that has loaded nothing yet, so that `invalidity` has not set this
     if (request.slides) self.hitsHaveEffects = true
   }
   entry.counters.hits++
@@ -79,7 +79,7 @@ const readerOf = <A, E>(
   policy: Policy.Policy
 ): Reader<A, E> => ({ engine, fiber, request, id: idOf(request.key), policy })
 
-/** What is to be done about a hit beside counting it, where anything is at all. */
+/** What a hit does beside counting: it moves the deadline, emits the event, tells the detector. */
 const afterHit = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void => {
   const { policy } = readContextOf(self, fiber)
   if (request.slides && policy.writes) slide(self, request, entry, nowOf(fiber))
@@ -96,7 +96,7 @@ export const readCopy = <A, E>(
   request: Request<A, E>
 ): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!, request.key))
 
-/** There is an entry, but it is not simply to be served. */
+/** Carries out a decision other than `Serve`. */
 const serveDue = <A, E>(
   reader: Reader<A, E>,
   entry: Entry,
@@ -115,7 +115,7 @@ const serveDue = <A, E>(
   }
   if (
     decision === ServeAndRefresh && policy.writes && invalidity(engine, request) === undefined &&
-    // it would run in the transaction; the next reader outside of one refreshes
+    // the refresh would run inside the transaction: the next reader outside of one starts it
     openTransaction(fiber, id) === undefined
   ) {
     refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
@@ -123,7 +123,7 @@ const serveDue = <A, E>(
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
 
-/** Memory has nothing of use: the store may, and at once if it is synchronous. */
+/** Memory has no usable entry: asks a synchronous store at once, then joins or starts a flight. */
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
   const rejected = rejectedOf(fiber, request, former)
@@ -149,7 +149,7 @@ const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E>
   return join(reader, { readsStore, stale: undefined, rejectedWriteId, protectedUntil, mutations: engine.mutations })
 }
 
-/** Reads under a policy that does not look at what is stored, or does nothing at all. */
+/** A read under a policy that does not use stored entries, invalidates first, or bypasses the cache. */
 const readUnder = <A, E>(
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
@@ -173,7 +173,7 @@ const readUnder = <A, E>(
   })
 }
 
-/** past the cache: what runs in it is no load of the cached effect around it */
+/** Runs a load past the cache: it is no part of the load of a cached effect around it. */
 export const unloading = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   load: Effect.Effect<A, E, any>
@@ -183,32 +183,36 @@ export const unloading = <A, E>(
   return fiber.getRef(Loading) === undefined ? own : Effect.provideService(own, Loading, undefined)
 }
 
-/** What a reader brings to a flight. */
+/** What a read knows when it joins or starts a flight. */
 export interface Joining {
   readonly readsStore: boolean
   readonly stale: Entry | undefined
   readonly rejectedWriteId: string | undefined
-  /** until when a value of the store that is not served here may be served elsewhere */
+  /** the hard deadline of a good value in the store that this read rejected; a failure must not replace it */
   readonly protectedUntil?: number
-  /** the engine's count of them when it was decided to join */
+  /** the engine's `mutations` when the read decided to join */
   readonly mutations: number
 }
 
-/** Everything between finding a flight and being counted in it happens in one step: no yield can fall in between. */
+/** Joins or starts a flight. */
 const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
+/**
+ * Joins a flight or starts one. One synchronous step: between looking for a flight and being counted among its callers
+ * no yield can fall.
+ */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
   const { span, within } = readContextOf(engine, fiber)
   const running = joinable(reader)
   if (running !== undefined) {
-    // it may be a refresh, beside which the store still has what is served
+    // the flight may be a refresh: meanwhile the store has an entry that may be served
     if (joining.readsStore && !running.readsStore && engine.storeTier !== undefined) {
       return resume(askStoreThenJoin(reader, engine.storeTier, joining))
     }
-    // what is wrong with the rest of its options shows when it is the first
+    // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
     const invalid = isLimited(request) ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, invalid)
     if (within !== undefined && reaches(running, within)) {
@@ -234,7 +238,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const flight = makeFlight(engine, {
     ...joining,
     policy,
-    // a yield has passed since it was looked at: after an invalidation others must not fall back on it
+    // after an invalidation since the decision, callers that join must not fall back on the stale entry
     stale: joining.mutations === engine.mutations ? stale : undefined,
     id,
     request,
@@ -243,7 +247,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     refresh: false
   })
   if (policy.writes) {
-    // who may not join it makes the older one unfit to be stored: one load per id that still can
+    // a flight that this read may not join is detached: there is one storable flight per id
     detach(engine, id)
     engine.flights.set(id, flight)
   }
@@ -257,7 +261,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
 const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
   decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 
-/** it has found nothing to serve, and is not to load either */
+/** Ends a read that may not load: a miss that dies. */
 const refuse = ({ engine, id, request }: Reader, resume: Resume, error: Error): void => {
   noteMiss(engine, request.key, id)
   resume(Effect.die(error))
@@ -273,10 +277,10 @@ const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: 
     const { mutations } = engine
     const fetched = fetch(tier, budgetOf(tier, policy), { key: request.key, id, tags: declaredTags(request) })
     const since = nowOf(fiber)
-    // the caller's own limit runs already: where the store takes longer, joining ends it
+    // the `timeout` of the read includes this step: past it, joining fails at once
     return Effect.flatMap(limited(fetched as Effect.Effect<Found | Fault>, request), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
-      // what was invalidated while the store was asked is nothing to fall back on, for those who join
+      // an entry from before an invalidation meanwhile is neither served nor fallen back on
       const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
       const rest: Reader<A, E> = {
         ...reader,
@@ -288,14 +292,15 @@ const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: 
         const rejectedWriteId = typeof found === "string" ? found : entry?.writeId
         return join(rest, { ...joining, readsStore: false, rejectedWriteId })
       }
-      // memory is left to the load
+      // not put in memory: the load that runs will do that
       return decision === Serve ? serve(rest, entry!, "store") : serveDue(rest, entry!, decision, "store")
     })
   })
 
+/** The flight of the id that this read may join. */
 const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
-  // another process may have ended it while nobody read here
+  // a change by another process, not yet read, may detach it
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined

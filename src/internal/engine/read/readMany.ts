@@ -1,4 +1,4 @@
-/** A read of many keys: what is there is answered at once, and all loads are one. */
+/** A read of many keys: cached ones are answered at once, and the rest is one load. */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -46,31 +46,36 @@ import { openTransaction } from "./transaction.ts"
 /** A read of many keys at once. */
 export interface ManyRequest {
   readonly keys: ReadonlyArray<Key>
-  /** for what does not depend on the key */
+  /** the request without a key: strategy and options */
   readonly template: Request
-  /** the read of one of them, in a batch */
+  /** the request of one key, in a batch */
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
-  /** the keys have readers of their own: what is wrong with one of them, or fails its call, is told to that one alone */
+  /**
+   * each key has a reader of its own (a resolver): a refusal or a failed call is an answer of its key, not of the read
+   */
   readonly isApart: boolean
 }
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-/** One key that memory does not answer, and the places at which it was asked for. */
+/** A key that memory does not answer, with all its places in the list. */
 interface Missing {
   readonly key: Key
   readonly id: string
   readonly places: Array<number>
-  /** what memory had */
+  /** the entry in memory that was rejected */
   readonly former: Entry | undefined
   stale: Entry | undefined
   rejectedWriteId: string | undefined
-  /** the store was asked already, or need not be */
+  /** the store was asked, or need not be */
   asked: boolean
 }
 
-/** What is there is answered at once; of what is not each key has a flight of its own, and all their loads are one. */
+/**
+ * Reads many keys. Cached ones are answered at once; each other key has a flight of its own, and all loads are one
+ * call.
+ */
 export const readMany = (
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
@@ -103,16 +108,16 @@ const readTogether = (
   const { mutations } = self
   const budget = self.storeTier && budgetOf(self.storeTier, policy)
   const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy, mutations, budget }
-  const looks = Policy.readsNormally(policy) && trustsMemory(self, policy)
-  // all in this step: one time for all of them
+  const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
+  // one time for all keys, in one step
   const now = nowOf(fiber)
   const dice = diceOf(fiber)
-  const isSeen = self.listeners.events !== undefined || policy !== Policy.standard
+  const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
   const { servesFresh, slides } = many.template
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     const id = idOf(key)
-    const entry = looks ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
+    const entry = usesMemory ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
     const decision = entry === undefined
       ? Load
       : servesFresh && isFreshAt(entry, now)
@@ -125,7 +130,7 @@ const readTogether = (
       entry!.reads++
       self.memory.policy.read(entry!)
       if (slides && policy.writes) slide(self, many.template, entry!, now)
-      if (isSeen) noteServed(readerOf(self, reading, key), entry!, "memory")
+      if (isObserved) noteServed(readerOf(self, reading, key), entry!, "memory")
       exits[i] = entry!.exit
     } else {
       const found: Found = { place: i, key, entry, decision, source: "memory" }
@@ -149,18 +154,18 @@ const readTogether = (
 interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
   readonly missing: Map<string, Missing>
-  /** served, and to be refreshed behind it */
+  /** entries that are served and due for a refresh */
   readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
   readonly policy: Policy.Policy
-  /** the engine's count of them when it began: what is stale was found before all that came after */
+  /** the engine's `mutations` when the read began */
   readonly mutations: number
-  /** for all store steps of this read together */
+  /** for all store steps of this read; `undefined` without a store */
   readonly budget: Budget | undefined
 }
 
-/** What was found of one key. */
+/** The entry of one key, and the decision about it. */
 interface Found {
   readonly place: number
   readonly key: Key
@@ -169,7 +174,7 @@ interface Found {
   readonly source: "memory" | "store"
 }
 
-/** for what is told of one key */
+/** A reader of one key, for `serve` and `noteServed`. */
 const readerOf = (engine: Engine, { fiber, many, policy }: Reading, key: Key): Reader => ({
   engine,
   fiber,
@@ -179,12 +184,12 @@ const readerOf = (engine: Engine, { fiber, many, policy }: Reading, key: Key): R
 })
 const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
-/** An entry that is due for a refresh, or stale while nobody may try again. */
+/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Answers whether it did. */
 const isServed = (self: Engine, reading: Reading, { decision, entry, key, place, source }: Found): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
-  // after an invalidation others must not fall back on it
+  // not after an invalidation since the read began: a caller of the refresh would fall back on the old entry
   if (isDue && reading.mutations === self.mutations) reading.due.set(entry!.id, { key, entry: entry! })
   const served = servedAs(entry!, decision, nowOf(fiber), source)
   reading.exits[place] = serve(readerOf(self, reading, key), entry!, served)
@@ -207,7 +212,7 @@ const miss = (reading: Reading, { decision, entry, key, place }: Found): void =>
   })
 }
 
-/** All that is due is one refresh. */
+/** Refreshes all entries that are due, as one batch. */
 const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void => {
   if (due.size === 0) return
   const entries = Array.from(due.values())
@@ -226,7 +231,7 @@ const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void =
   batch.close()
 }
 
-/** One question for all of them. */
+/** Asks the store for all missing keys at once. */
 const askStore = (
   self: Engine,
   tier: StoreTier,
@@ -253,8 +258,8 @@ const askStore = (
       }
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.rejectedWriteId = answer.writeId
-      // what was invalidated while the store was asked may still be answered, but not be kept; nor in place of what has
-      // come into memory meanwhile, or is on its way
+      // into memory only if nothing was invalidated while the store was asked, no flight of the id runs, and memory
+      // still has the entry that it had; otherwise this answer may be older. The reader gets it all the same
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
         self.memory.entries.get(one.id) === one.former
@@ -279,7 +284,7 @@ const refuse = ({ exits }: Reading, { places }: Missing, fault: StrictFault): vo
   for (const place of places) exits[place] = Exit.die(fault)
 }
 
-/** Joins what runs, and loads the rest in one call. */
+/** Joins the flights that run, and loads the other keys in one call. */
 const joinAll = (
   self: Engine,
   reading: Reading,
@@ -288,7 +293,7 @@ const joinAll = (
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
     const batch = Batch.make({ loadAll: many.loadAll, leftMillis: budget?.leftMillis })
-    // a call that failed as a whole is everybody's failure
+    // this read's own batch, and those of the flights that it joins: a failed call of any may fail the read
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
@@ -308,7 +313,7 @@ const joinAll = (
       }
       const resumeOne: Resume = (effect) => {
         if (Exit.isExit(effect)) return answer(one, effect)
-        // it has to ask once more
+        // not an exit but another read
         const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
         cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
         asking.addObserver((exit) => answer(one, exit))
@@ -326,7 +331,7 @@ const joinAll = (
     )
   })
 
-/** What failed the read as a whole is not for its reader to find among the answers. */
+/** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */
 const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> => {
   if (many.isApart) return Exit.succeed(exits)
   const refusal = exits.find(isRefusal)
@@ -337,11 +342,11 @@ const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exi
   return Exit.succeed(exits)
 }
 
-/** what is in memory is what a refresh is to replace */
+/** Under a policy that does not read: the `writeId` of the entry in memory, which the load replaces. */
 const toReplace = (self: Engine, policy: Policy.Policy, id: string): string | undefined =>
   Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tagEpochs, id)?.writeId
 
-/** what is no answer of a key's load but wrong with the read itself */
+/** Whether an exit is an error of the read itself, not an outcome of a load. */
 const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) &&
   exit.cause.reasons.some((reason) =>
@@ -350,7 +355,7 @@ const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
 
 const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
 
-/** a stale value may have stood in for it everywhere */
+/** Whether a failed call is among the answers. It is not where every key fell back on a stale value. */
 const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
   exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
 
@@ -365,7 +370,7 @@ const sameReasons = (one: Cause.Cause<unknown>, other: Cause.Cause<unknown>): bo
       : reason._tag === against._tag
   })
 
-/** no cache: each key once, in one call */
+/** Without a cache: loads each key once, in one call. */
 export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, unknown, any> => {
   const places = new Map<string, number>()
   const once: Array<Key> = []
@@ -377,7 +382,7 @@ export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, 
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    // what runs in it is no load of a cached effect around it
+    // the call is no part of the load of a cached effect around it
     Batch.checked(once, Effect.provideService(Effect.scoped(Effect.suspend(() => loadAll(once))), Loading, undefined)),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )

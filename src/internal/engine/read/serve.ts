@@ -1,4 +1,4 @@
-/** Answers with what is cached. */
+/** Serves an entry. */
 import type * as Exit from "effect/Exit"
 import { nowOf, readContextOf } from "../flight/context.ts"
 import type { Served } from "../flight/decide.ts"
@@ -11,7 +11,7 @@ import type { Reader } from "./reader.ts"
 
 const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
 
-/** Answers with an entry, and says so to those who want to know. */
+/** Answers a read with an entry: counts it, moves its deadline, emits the event. */
 export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served): Exit.Exit<A, E> => {
   const { engine, fiber, policy, request } = reader
   entry.reads++
@@ -24,12 +24,12 @@ export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served):
   return entry.exit as Exit.Exit<A, E>
 }
 
-/** What has to be said of an answer beside its counting. */
+/** What serving an entry does beside counting: the event, the flight around it, the detector. */
 export const noteServed = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (source === "stale") tell(engine, request.key, entry.id, { _tag: "Stale" })
   else tellHit(engine, request.key, entry.id, isFromStore(source) ? "store" : "memory")
-  // due for a refresh: fresh enough for a caller, but not for another cache to keep it
+  // an entry that is due for a refresh will do for a caller, but a load that reads it is derived from stale
   const isFresh = source === "memory" || source === "store"
   if (within !== undefined && !isFresh) within.derivedFromStale = true
   if (policy.detector !== undefined) {

@@ -1,11 +1,11 @@
-/** What can be seen to be wrong with a read before anything runs. */
+/** Checks a read before its load starts. */
 import { CacheConfigError } from "../../../CacheError.ts"
 import { toMillis } from "../../../Ttl.ts"
 import type { Engine } from "../engine.ts"
 import type { Request } from "../flight/request.ts"
 import { codecsOf } from "../storeTier/codec.ts"
 
-/** What can be seen to be wrong with a read before anything runs. */
+/** The error of a read whose options, strategy or schema cannot work with this cache. */
 export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
   try {
     request.validate()
@@ -24,6 +24,8 @@ const validateCounting = (self: Engine, { options: { memoryTtl }, strategy: { na
   if (self.memory.capacity > 0 && !isNeverKept) return
   throw new CacheConfigError({
     message: `The strategy "${name}" counts the reads of memory, and ` +
-      (isNeverKept ? "memoryTtl keeps its entries out of it" : "this cache has no memory tier")
+      (isNeverKept
+        ? "memoryTtl keeps its entries out of memory: give a memoryTtl above 0, or none"
+        : "this cache has no memory tier: build its layer with one")
   })
 }

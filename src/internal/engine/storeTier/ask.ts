@@ -1,4 +1,4 @@
-/** Asks the store for something, within a budget. A fault is an answer like any other. */
+/** Runs operations of the store within a budget. A fault is an answer like any other. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -8,12 +8,12 @@ import * as Circuit from "./circuit.ts"
 import { noteFault, recovered } from "./faults.ts"
 import type { StoreTier } from "./storeTier.ts"
 
-/** What is left of the time that all store steps of one read may take together. */
+/** The rest of the time that all store steps of one read may take together. */
 export interface Budget {
   leftMillis: number
 }
 
-/** The store, and how long it may take. */
+/** The store tier, and the budget to ask it with. */
 export interface Asking {
   readonly tier: StoreTier
   readonly budget: Budget
@@ -27,8 +27,8 @@ export const budgetOf = (
 })
 
 /**
- * Asks the store for something. It never fails and never takes longer than the budget: a fault is an answer like any
- * other. Who asked goes on without waiting for an operation that does not even end when it is interrupted.
+ * Runs an operation of the store. It never fails and never takes longer than the budget: a fault is an answer like any
+ * other. An operation that ignores its interruption is not waited for.
  */
 export const ask = <A>(
   tier: StoreTier,
@@ -63,7 +63,8 @@ export const ask = <A>(
         return noteFault(tier, operation, fault)
       })
     })
-    // around all of it: a probe that is interrupted before its first step, or after its last, must not stay one for ever
+    // around all steps: a probe that is interrupted before its first step, or after its last, must not block the
+    // circuit
     return Effect.onInterrupt(asked, () =>
       Effect.sync(() => {
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
@@ -75,10 +76,10 @@ const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => Store
   return error instanceof StoreError ? error : orElse(error)
 }
 
-/** for durations: a wall clock can be set while something runs */
+/** Milliseconds for durations: the wall clock can be set while an operation runs. */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** `undefined` where it took longer; what still runs then is interrupted and left to itself */
+/** The exit of an effect, or `undefined` after `millis`: then it is interrupted, and not waited for. */
 const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
@@ -89,7 +90,7 @@ const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effec
       const timer = run(Effect.andThen(
         Effect.sleep(millis),
         Effect.sync(() => {
-          // before the interruption, which may end it within this step: that would look like an answer
+          // before the interruption: the effect may end within that step, which would look like an answer
           resume(Effect.undefined)
           fiber.interruptUnsafe()
         })

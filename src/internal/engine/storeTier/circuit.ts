@@ -1,24 +1,26 @@
 /**
- * Keeps a store that does not answer from being asked: after three timeouts in a row it is skipped, first for a
- * second, then for twice as long each time a probe fails; after that one operation at a time tries it.
+ * The circuit breaker of a store. After three timeouts in a row the store is skipped: for one second, and twice as long
+ * after each probe that times out. After that time one operation at a time is let through, as a probe.
  */
 import { circuit } from "../../defaults.ts"
 
 export interface Circuit {
+  /** timeouts in a row */
   timeouts: number
+  /** epoch milliseconds */
   openUntil: number
   pauseMillis: number
   probing: boolean
 }
 
-/** The right to ask: as everybody, or as the one probe of an open circuit. */
+/** The permission to ask the store: as usual, or as the one probe of an open circuit. */
 export type Permit = "normal" | "probe"
 
 export const make = (): Circuit => ({ timeouts: 0, openUntil: 0, pauseMillis: circuit.firstMillis, probing: false })
 
 export const isOpen = (self: Circuit): boolean => self.timeouts >= circuit.timeouts
 
-/** `undefined`: the store is not to be asked now. Who gets a probe says how it went, or that it gave up. */
+/** `undefined`: do not ask the store now. After a permit call `answered`, `timedOut` or `gaveUp`. */
 export const admit = (self: Circuit, now: number): Permit | undefined => {
   if (!isOpen(self)) return "normal"
   // a wall clock that was set back must not keep it open for ever
@@ -38,14 +40,14 @@ export const timedOut = (self: Circuit, permit: Permit, now: number): void => {
     self.probing = false
     self.pauseMillis = Math.min(circuit.longestMillis, self.pauseMillis * 2)
   } else if (isOpen(self)) {
-    // asked before it opened: it says nothing new
+    // the operation began before the circuit opened: its timeout is already counted by others
     return
   }
   self.timeouts++
   if (isOpen(self)) self.openUntil = now + self.pauseMillis
 }
 
-/** it was interrupted before it could tell: the next may try */
+/** An interrupted probe shows nothing: the next operation may probe. */
 export const gaveUp = (self: Circuit, permit: Permit): void => {
   if (permit === "probe") self.probing = false
 }

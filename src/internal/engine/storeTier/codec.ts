@@ -1,4 +1,4 @@
-/** Entries to what a store keeps, and back. */
+/** Encodes entries for the store, and decodes stored ones. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +14,7 @@ import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
 
-/** compiled once a key class; throws a `CacheConfigError` for a schema that this serializer refuses */
+/** The codecs of a key, compiled once a class. Throws a `CacheConfigError` for a schema that the serializer refuses. */
 export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   const info = infoOf(key)
   if (info === undefined) return tier.plain
@@ -28,6 +28,7 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   return codecs
 }
 
+/** The codec of a stored entry; `undefined` where another serializer wrote it. */
 export const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefined => {
   const codec = stored.meta.outcome === "success" ? codecs.success : codecs.failure
   return codec?.id === stored.meta.serializer ? codec : undefined
@@ -42,6 +43,7 @@ interface Revived {
   readonly softened: boolean
 }
 
+/** The entry in memory that a stored one becomes. */
 export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry => {
   const entry = new Entry({
     id,
@@ -56,9 +58,9 @@ export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { m
     etag: meta.etag,
     counters: countersOf(tier.front, key)
   })
-  // it is the same write as the one in memory: its reads were counted there
-  const kept = tier.front.memory.entries.get(id)
-  if (kept?.writeId === meta.writeId) entry.reads = kept.reads
+  // the same write is in memory: its reads were counted there
+  const inMemory = tier.front.memory.entries.get(id)
+  if (inMemory?.writeId === meta.writeId) entry.reads = inMemory.reads
   return entry
 }
 
@@ -66,6 +68,7 @@ export const none: ReadonlyArray<string> = []
 export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> =>
   tags.length === 0 ? none : tags.map((tag) => tag.tag)
 
+/** As `codec.decode`; a codec that throws dies. */
 export const decodeNow = (
   codec: Codec<unknown, any>,
   payload: Uint8Array,
@@ -78,7 +81,7 @@ export const decodeNow = (
   }
 }
 
-/** Encodes an entry for the store. */
+/** Encodes an entry for the store; `undefined` for a failure without an error schema. */
 export const encode = Effect.fnUntraced(function*(
   tier: StoreTier,
   key: Key,
@@ -98,7 +101,7 @@ export const encode = Effect.fnUntraced(function*(
       error instanceof SerializerError ? error : new SerializerError({
         serializer: tier.serializer.name,
         operation: "encode",
-        reason: `the value of "${entry.id}" cannot be stored`,
+        reason: `the value of "${entry.id}" cannot be encoded: it is not stored`,
         cause: error
       })
     )

@@ -1,4 +1,4 @@
-/** What goes wrong with a store: counted, told, and said once an incident. */
+/** Faults of the store and the serializer: counted, emitted as events, and logged once an incident. */
 import * as Cause from "effect/Cause"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
@@ -11,32 +11,34 @@ import type { Fault, StoreTier } from "./storeTier.ts"
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
 
-/** counts it, and logs the first of an incident, which lasts until all that failed has succeeded again */
+/** Counts a fault, and logs the first one of an incident. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError): StoreError => {
   const { failing } = tier
-  // the store is right, and well: whose counter it is has to know
+  // no fault of the store: the caller gave a sum out of range, and gets the error
   if (fault.reason === "OutOfRange") return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   if (fault.reason === "TooLarge") {
-    // of this value: the store itself is well
-    warnOnce(tier, "TooLarge", `${fault.message}; what is that large stays in memory (said once)`)
+    // the fault of one value: the store itself works
+    warnOnce(tier, "TooLarge", `${fault.message}; values of that size stay in memory (logged once)`)
     return fault
   }
-  if (failing.size === 0) Log.warning(tier.front, `${fault.message}; going on without it`)
+  if (failing.size === 0) Log.warning(tier.front, `${fault.message}; the cache goes on without the store`)
   failing.add(operation)
   return fault
 }
 
+/** An operation has succeeded: the last failed one to do so ends the incident. */
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { failing, store } = tier
   if (failing.delete(operation) && failing.size === 0) Log.info(tier.front, `The store "${store.name}" answers again`)
 }
 
-/** something is stored there and cannot be read: a miss, and said */
+/** A stored entry is damaged: a miss, logged once an id. */
 export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   noteCorrupt(tier, "get")
-  const message = `What the store "${tier.store.name}" has under "${id}" is damaged: it counts as missing`
+  const message =
+    `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, the next load replaces it`
   warnOnce(tier, `damage ${id}`, message, { id, key })
   return undefined
 }
@@ -54,7 +56,7 @@ const warnOnce = (tier: StoreTier, topic: string, message: string, about?: Log.A
   Log.warning(tier.front, message, about === undefined ? {} : { about })
 }
 
-/** Something is stored there that its codec does not read: a miss, and said. */
+/** The codec cannot decode a stored entry: a miss, logged. Answers with its `writeId`. */
 export const undecodable = (
   tier: StoreTier,
   key: Key,
@@ -68,14 +70,14 @@ export const undecodable = (
     new SerializerError({
       serializer: tier.serializer.name,
       operation: "decode",
-      reason: `what is stored under "${id}" cannot be read: it counts as missing`,
+      reason: `the stored entry "${id}" cannot be decoded: it counts as a miss`,
       cause: Cause.squash(cause)
     })
   )
   return stored.meta.writeId
 }
 
-/** counts it, and logs the first for a key class (or string key): what does not fit once will not fit again */
+/** Counts a fault of the serializer, and logs the first one of a key class (or string key): the next ones are alike. */
 export const noteMisfit = (tier: StoreTier, key: Key, fault: SerializerError): SerializerError => {
   noteCorrupt(tier, fault.operation)
   const id = idOf(key)

@@ -1,4 +1,4 @@
-/** Reads an entry from the store, and checks that it may still be served. */
+/** Reads an entry from the store, and checks whether it may still be served. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,36 +16,36 @@ import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import type { Fault, StoreTier } from "./storeTier.ts"
 
-/** What a synchronous store cannot answer at once: it failed, or the codec needs services or time. */
+/** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
 export const Later = Symbol("Later")
 
 /**
- * What the store has: a decoded entry, the `writeId` of one that is of no use (expired, invalidated, undecodable), or
+ * The answer of the store: a decoded entry, the `writeId` of an unusable one (expired, invalidated, undecodable), or
  * nothing.
  */
 export type Found = Entry | string | undefined
 
-/** Reads a synchronous store at once. */
+/** Reads a synchronous store, in this step. */
 export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Found | typeof Later => {
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
   if (Pending.isPending(tier.pending, id)) return undefined
-  // whether it is to be asked, and as a probe, is for an effect to find out
+  // `fetch` decides whether this read may be the probe
   if (Circuit.isOpen(tier.circuit)) return Later
   let stored: Stored | undefined
   let validity: Validity = "valid"
   try {
     let tags = tagsOf(key)
-    const told = KnownTagVersions.versionsOf(tier, tags, now)
-    let answer = get(id, told === undefined ? tags : none)
+    const knownVersions = KnownTagVersions.versionsOf(tier, tags, now)
+    let answer = get(id, knownVersions === undefined ? tags : none)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
     if (stored.meta.expiresAt <= now) return stored.meta.writeId
     const isCovered = stored.meta.tags.every((tag) => tags.includes(tag.tag))
-    if (isCovered && told === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
-    validity = isCovered ? validityOf(tier, stored.meta, tags, told ?? answer.versions) : "gone"
-    // the tags are more, or were changed since they were told
-    if (!isCovered || (told !== undefined && validity !== "valid")) {
+    if (isCovered && knownVersions === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
+    validity = isCovered ? validityOf(tier, stored.meta, tags, knownVersions ?? answer.versions) : "gone"
+    // the entry has other tags, or the known versions do not prove it valid: ask with the entry's own tags
+    if (!isCovered || (knownVersions !== undefined && validity !== "valid")) {
       tags = tagNames(stored.meta.tags)
       answer = get(id, tags)
       if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
@@ -53,7 +53,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
     }
     if (validity === "gone") return stored.meta.writeId
   } catch {
-    // asked once more as an effect, which knows what to do with a fault
+    // `fetch` asks again, and handles the fault
     return Later
   }
   if (tier.failing.size > 0) recovered(tier, "get")
@@ -73,9 +73,10 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
     : undecodable(tier, key, stored, exit.cause)
 }
 
-/** By the tags of an entry: as good as ever, stale by a soft invalidation, or gone. */
+/** What the tags of an entry say: valid, stale by a soft invalidation, or gone. */
 type Validity = "valid" | "soft" | "gone"
 
+/** Compares an entry's tag versions with the store's `versions` of the `asked` tags, and with pending invalidations. */
 export const validityOf = (
   tier: StoreTier,
   meta: Meta,
@@ -83,8 +84,8 @@ export const validityOf = (
   versions: ReadonlyArray<string | undefined>
 ): Validity => {
   if (meta.tags.length === 0) return "valid"
-  const lost = Pending.pendingMode(tier.pending, tagNames(meta.tags))
-  if (lost === "hard") return "gone"
+  const pendingMode = Pending.pendingMode(tier.pending, tagNames(meta.tags))
+  if (pendingMode === "hard") return "gone"
   let validity: Validity = "valid"
   for (const { tag, version } of meta.tags) {
     const now = versions[asked.indexOf(tag)]
@@ -92,25 +93,25 @@ export const validityOf = (
     if (now === undefined || !isSoftened(version, now)) return "gone"
     validity = "soft"
   }
-  return lost ?? validity
+  return pendingMode ?? validity
 }
 
-/** What the store is asked for. */
+/** The entry to fetch. */
 interface Asked {
   readonly key: Key
   readonly id: string
-  /** those that are known before its entry is */
+  /** the tags that are known before the entry is read */
   readonly tags: ReadonlyArray<string>
 }
 
-/** Reads any store, within the budget. */
+/** Reads the store within the budget. */
 export const fetch = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
   { id, key, tags: declared }: Asked
 ): Effect.fn.Return<Found | Fault, never, any> {
   if (Pending.isPending(tier.pending, id)) return undefined
-  // the time of asking, not of the answer: what is invalidated in between must kill it
+  // the epoch before asking: an invalidation during the request must end this entry
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   let answer = yield* ask(tier, budget, "get", tier.store.get(id, declared))
   if (answer instanceof StoreError) return answer
@@ -133,18 +134,18 @@ interface Reviving {
   readonly bornAt: number
   readonly now: number
   readonly tags: ReadonlyArray<string>
-  /** of the tags, as the store has answered */
+  /** the versions of `tags`, as the store answered them */
   readonly versions: ReadonlyArray<string | undefined>
 }
 
-/** What a store has answered, decoded, where it still is of use. */
+/** Decodes a stored entry, where it may still be served. */
 export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Found, never, any> => {
   const { bornAt, id, key, now, stored, tags, versions } = reviving
   const { writeId } = stored.meta
   if (stored.meta.expiresAt <= now) return Effect.succeed(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
-  // distrust may have ended since the store was asked, with an answer from before the tag's invalidation
+  // a pending invalidation may have been acknowledged since the store was asked: then the epoch of the tag has moved
   if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) return Effect.succeed(writeId)
   const softened = validity === "soft" || TagEpochs.softenedSince(tier.front.tagEpochs, names, bornAt)
   const codec = codecFor(codecsOf(tier, key), stored)

@@ -1,4 +1,4 @@
-/** Reads many entries from the store. */
+/** Reads many entries from the store at once. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Key } from "../../key/ofKey.ts"
@@ -9,17 +9,17 @@ import { type Found, reviveNow } from "./fetch.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import type { Fault, StoreTier } from "./storeTier.ts"
 
-/** no entry has it: who wants to know of tags alone asks for it */
+/** An id that no entry has: `get` with it answers the versions of tags alone. */
 export const nobody = "~"
 
-/** As `fetch`, for many: one question for all entries, and one for all their tags. */
+/** As `fetch`, for many: one request for all entries, and one for all their tags. */
 export const fetchMany = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
   keys: ReadonlyArray<Key>,
   ids: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Found | Fault>, never, any> {
-  // the time of asking, not of the answer: what is invalidated in between must kill it
+  // the epoch before asking: an invalidation during the request must end these entries
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const asked = ids.filter((id) => !Pending.isPending(tier.pending, id))
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))

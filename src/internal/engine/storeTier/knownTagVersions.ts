@@ -1,16 +1,18 @@
-/** The versions of tags, as the store has told them since the last look at its changes. */
+/** Known tag versions: read from the store since the last poll of its changes. */
 import * as Defaults from "../../defaults.ts"
 import type { StoreTier } from "./storeTier.ts"
 
 /**
- * The versions of a key class's tags as the store has told them, since what other processes do was last heard: a
- * poll ago at most. Every invalidation by tag, here or heard, makes all of them be asked for again.
+ * The versions of a key class's tags, as the store answered them since the last poll of its changes. Every poll, and
+ * every invalidation by tag here or in another process, empties them.
  *
- * They are good for one thing: to say that an entry is valid still without asking for them with every read.
+ * They save a read of the versions with every read of an entry: equal versions prove that an entry is still valid. They
+ * prove nothing else.
  */
 export interface KnownTagVersions {
-  /** by the one list that all keys of a class without indexes share */
+  /** by the array itself: all keys of a class without indexes share one */
   readonly byTags: Map<ReadonlyArray<string>, ReadonlyArray<string | undefined>>
+  /** the tag epoch in which they were read */
   epoch: number
 }
 
@@ -18,11 +20,13 @@ export const make = (): KnownTagVersions => ({ byTags: new Map(), epoch: 0 })
 
 export const forget = (self: KnownTagVersions): void => self.byTags.clear()
 
-// what nobody listens for may change unheard; a list that was made for one key is never asked about again
+// only while tracking: otherwise a change is not seen. Only a frozen array, which keys share: another one is never met
+// again
 const isUseful = ({ untracked, tracker, polledAt }: StoreTier, tags: ReadonlyArray<string>, now: number): boolean =>
   tracker !== undefined && !untracked && now >= polledAt && now - polledAt < Defaults.polling.lateMillis &&
   Object.isFrozen(tags)
 
+/** The versions of the tags, where they are known. */
 export const versionsOf = (
   tier: StoreTier,
   tags: ReadonlyArray<string>,

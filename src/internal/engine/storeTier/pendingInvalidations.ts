@@ -1,25 +1,27 @@
-/** Invalidations that the store has not acknowledged. */
+/** Pending invalidations: those that the store has not acknowledged. */
 import { pendingInvalidations } from "../../defaults.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
 /**
- * Invalidations that the store has not acknowledged. An item is there from before the store is asked until it has
- * answered, so it is there whatever happens in between: a failure, a timeout, an interruption. As long as it is there,
- * reads of its id or tag do not believe the store.
+ * Invalidations that the store has not acknowledged. An item is added before the store is asked and removed when the
+ * store has acknowledged it, so no failure, timeout or interruption loses it. While it is there, reads of its id or tag
+ * do not use the store.
  */
 export interface PendingInvalidations {
   readonly ids: Map<string, Item>
   readonly tags: Map<string, Item>
-  /** the whole store is to be cleared: too much was lost, or `clear` itself was */
+  /** a `clear` of the store is pending: the user's, or one in place of too many unsent items */
   all: Item | undefined
-  /** how often it was to be cleared */
+  /** how many `clear`s were added; a write compares it, to see one that came meanwhile */
   clears: number
 }
 
-/** An item is replaced by a newer one of the same target; an answer to an older one then says nothing. */
+/**
+ * One pending invalidation. A newer item of the same target replaces it: then an answer to the older one has no effect.
+ */
 export interface Item {
   readonly target: Target
-  /** nobody asks the store about it at the moment: the replay may */
+  /** the store was asked in vain: the replay sends it again */
   unsent: boolean
 }
 
@@ -52,7 +54,7 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
   return item
 }
 
-/** What of these tags is not acknowledged as gone must not become merely stale: then all of them go. */
+/** The target of an invalidation of tags. It is hard if a hard one of these tags is pending, which it replaces. */
 export const tagsTarget = (
   self: PendingInvalidations,
   tags: ReadonlyArray<string>,
@@ -63,7 +65,7 @@ export const tagsTarget = (
   mode: pendingMode(self, tags) === "hard" ? "hard" : mode
 })
 
-/** What the store has not acknowledged of these tags: that what has them is gone, or that it is stale. */
+/** The mode of the pending invalidations of these tags: hard if one of them is; `undefined` without any. */
 export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<string>): Mode | undefined => {
   if (!areTagsPending(self, tags)) return undefined
   const isHard = tags.some((tag) => {
@@ -76,8 +78,8 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 /** The store was asked about it in vain. */
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   item.unsent = true
-  // what is only being asked about does not count: many keys invalidated at once are no incident
-  // above it one `clear` is cheaper than the rest
+  // above the limit one `clear` replaces all. Items that the store is just being asked about do not count: many keys
+  // invalidated at once are no incident
   if (self.ids.size + self.tags.size <= pendingInvalidations || unsentItems(self).length <= pendingInvalidations) return
   self.ids.clear()
   self.tags.clear()
@@ -97,13 +99,13 @@ export const acknowledge = (self: PendingInvalidations, item: Item): void => {
   }
 }
 
-/** Nobody asks the store any more. */
+/** Marks all items, because nobody asks the store any more: at close. */
 export const markAllUnsent = (self: PendingInvalidations): void => {
   for (const item of [...self.ids.values(), ...self.tags.values()]) item.unsent = true
   if (self.all !== undefined) self.all.unsent = true
 }
 
-/** the items to ask the store about once more */
+/** The items that the replay sends. */
 export const unsentItems = (self: PendingInvalidations): Array<Item> => {
   const items = new Set<Item>()
   if (self.all?.unsent === true) items.add(self.all)
@@ -112,6 +114,7 @@ export const unsentItems = (self: PendingInvalidations): Array<Item> => {
   return Array.from(items)
 }
 
+/** Whether an invalidation of the id, or a `clear`, is pending. */
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 

@@ -1,4 +1,4 @@
-/** A leader that fails leaves a note for the next: where one after the other fails, those who wait need not all try. */
+/** Failure notes: after several failed leaders in a row, the processes that wait fail too, instead of all loading. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,8 +7,8 @@ import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
 /**
- * What a load's typed failure is as a note; none where the key has no error schema, or the failure does not fit it:
- * others cannot be told of it then, and try for themselves.
+ * The failure note of a load's typed failure; `undefined` where the key has no error schema, or the failure does not
+ * fit it. Without a note other processes load themselves.
  */
 export const encode = (
   tier: StoreTier,
@@ -28,7 +28,7 @@ export const encode = (
   })
 }
 
-/** The failure in a note, `undefined` where it cannot be read. */
+/** The failure in a note; `undefined` where it cannot be decoded. */
 export const decode = (
   tier: StoreTier,
   key: Key,

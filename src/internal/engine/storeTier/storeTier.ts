@@ -1,4 +1,4 @@
-/** A store, and what the engine needs to live with it. */
+/** The store tier: a store, with the state that the engine keeps about it. */
 import type * as Fiber from "effect/Fiber"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
@@ -11,51 +11,53 @@ import { validateAnswers } from "./validateAnswers.ts"
 
 export interface Codecs {
   readonly success: Codec<unknown, any>
-  /** without an error schema failures stay in memory */
+  /** `undefined` without an error schema: failures stay in memory */
   readonly failure: Codec<unknown, any> | undefined
 }
 
-/** A store, and what the engine needs to live with it. */
+/** A store, with the state that the engine keeps about it. */
 export interface StoreTier extends StoreTierOptions {
   /** the memory tier in front of it */
   readonly front: MemoryTier
+  /** by the `KeyInfo` of a key class */
   readonly codecs: WeakMap<object, Codecs>
+  /** for string keys */
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly circuit: Circuit.Circuit
-  /** the operations that failed and have not succeeded since: an incident, which has been logged */
+  /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
-  /** what was said already about values that do not fit the serializer */
+  /** the topics of the warnings that are logged once each */
   readonly warned: Set<string>
-  /** leases on their way back */
+  /** fibers that release leases or touch entries */
   readonly background: Set<Fiber.Fiber<unknown>>
-  /** asks the store what others did; none while there are no reads */
+  /** polls the changes, or clears memory in time while untracked; `undefined` while there are no reads */
   tracker: Fiber.Fiber<unknown> | undefined
-  /** follows what the store pushes, where it does */
+  /** follows the stream of changes, where the store has one and cannot be polled */
   follower: Fiber.Fiber<unknown> | undefined
-  /** when it was last told */
+  /** when changes were last read, or memory was last cleared, in epoch milliseconds */
   polledAt: number
-  /** it cannot be told now, or never: what is in memory is believed for the bound at most */
+  /** changes cannot be read, now or ever: memory is used for `maxStaleness` at most */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions.KnownTagVersions
-  /** when all that was in memory was last given up, for having been believed long enough */
+  /** when memory was last cleared because `maxStaleness` had passed, in epoch milliseconds */
   clearedAt: number
-  /** tries again what was lost */
+  /** sends unsent invalidations again; `undefined` while there are none */
   replay: Fiber.Fiber<unknown> | undefined
 }
 
-/** What went wrong with the store while a flight used it: only strict callers hear of it. */
+/** What went wrong with the store or the serializer, as a value. Only strict callers get it as a failure. */
 export type Fault = StoreError | SerializerError
 
-/** What a layer says of all stores alike. */
+/** The options of a layer that concern any store. */
 export interface StoreTierLimits {
-  /** for all store steps of one read together */
+  /** the budget: for all store steps of one read together */
   readonly storeTimeoutMillis: number
-  /** for so long a load is exclusive across processes, and longer while its process prolongs it */
+  /** the length of a lease, which is renewed while the load runs */
   readonly leaseMillis: number
-  /** for so long a load waits for another process's */
+  /** how long a load waits for the lease of another process */
   readonly waitMillis: number
-  /** for so long memory is believed where it cannot be heard what other processes did */
+  /** how long memory is used while untracked */
   readonly maxStalenessMillis: number
 }
 

@@ -1,4 +1,4 @@
-/** The versions that an entry's tags had before its load began. */
+/** Tag versions for an entry that is written to the store. */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
@@ -6,9 +6,9 @@ import type { Markers } from "../../../ports/store.ts"
 import { ask, type Asking } from "./ask.ts"
 
 /**
- * The versions that an entry's tags had before its load began, `undefined` where one cannot be known or has changed:
- * the entry must not be stored. A tag known only now is safe if it was not invalidated since; one without a marker, if
- * nothing was.
+ * The versions that an entry's tags had before its load began. `undefined` where one is not known or has changed: then
+ * the entry must not be stored. For a late tag (not `declared`) the present version counts, if its `seq` shows that it
+ * was not invalidated since; a late tag that just got its marker passes only if no tag at all was invalidated since.
  */
 export const versionsOf = Effect.fnUntraced(function*(
   { budget, tier }: Asking,

@@ -1,6 +1,6 @@
 /**
- * A store as the engine asks it. What it throws is a failure like any other, and an answer that is not of its type is
- * one with reason `Corrupt`: whoever wrote the adapter, a read must not die of it.
+ * A store whose answers are checked, so that a read does not die of a wrong adapter. A throw becomes a fault like any
+ * other, and an answer that is not of its type becomes a `StoreError` with reason `Corrupt`.
  */
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -42,7 +42,7 @@ export const validateAnswers = (store: Store): Store => {
   }
 }
 
-// The types say that all this holds. It is asked of those who do not keep to them.
+// The types promise all of this. The checks are for adapters that break the promise.
 
 const isAnything = (): boolean => true
 

@@ -1,19 +1,19 @@
-/** Plain counters, by key class. */
+/** What a cache counts, by key class. */
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Telemetry } from "./telemetry.ts"
 
 /**
- * What a cache counts: each number once, with what it says in an editor and in the documentation (`npm run docs`). What
- * the memory tier evicted is counted there.
+ * The counters, each declared once: these comments are shown in an editor, and in the documentation (`npm run docs`).
+ * Evictions are counted by the memory tier.
  */
 export const noCounters = {
   /** reads served from memory */
   hits: 0,
   /** reads served from the store */
   storeHits: 0,
-  /** reads that found nothing that their strategy would simply serve */
+  /** reads that found no entry to serve at once */
   misses: 0,
-  /** reads that waited for what another had begun: a load, or a look into the store */
+  /** reads that joined a load, or a request to the store, that another read began */
   joined: 0,
   /** reads served with a stale value because the load failed or took too long */
   stale: 0,
@@ -25,11 +25,14 @@ export const noCounters = {
   refreshes: 0,
   /** keys and tags invalidated */
   invalidations: 0,
-  /** operations that the store, the serializer or its codec failed */
+  /** operations that failed in the store, the serializer or its codec */
   storeFailures: 0,
-  /** results not cached because they came too late (invalidated or set while they were loaded), or were made from a stale one */
+  /**
+   * results not cached because their id or tag was invalidated or set during the load, or because they derive from a
+   * stale value
+   */
   refused: 0,
-  /** results not cached because the strategy's or an option's function threw or gave nonsense */
+  /** results not cached because a function of the strategy or an option threw or returned an invalid value */
   notStored: 0,
   /** invalidations that the store had not acknowledged when the layer was closed */
   lostInvalidations: 0
@@ -38,7 +41,7 @@ export const noCounters = {
 /** Plain numbers, since the layer was built. */
 export type Counters = typeof noCounters
 
-/** The counters of a key's class; what has none is counted for the whole cache. */
+/** The counters of a key's class; those of the whole cache for a string key. */
 export const countersOf = (self: Telemetry, key: Key): Counters => {
   const info = infoOf(key)
   if (info === undefined) return self.stats
@@ -57,7 +60,7 @@ export const total = (self: Telemetry): Counters => {
   return sum
 }
 
-/** by its counters: entries leave seldom, and are many */
+/** The name of a key class, found by its counters: an entry keeps only those, and removals are rare. */
 export const classOf = (self: Telemetry, counters: Counters): string | undefined => {
   for (const [name, known] of self.classes) if (known === counters) return name
   return undefined

@@ -1,15 +1,15 @@
-/** How single reads were answered, for those who want to know. */
+/** Detectors: they collect how single reads were answered. */
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, Source } from "../../../CacheEvent.ts"
 
-/** Collects how reads are answered: those of an inner scope are told to the outer ones too. */
+/** Collects how reads are answered; the outer detectors collect them too. */
 export interface Detector {
-  /** none once it has ended: what was forked in it may read for ever */
+  /** `undefined` once its scope has ended: a fiber that was forked inside may go on reading for ever */
   found: Array<Detected> | undefined
   readonly outer: Detector | undefined
 }
 
-/** Notes how a read was answered, for those who want to know. */
+/** Adds an answer to a detector and its outer ones. */
 export const detect = (
   first: Detector | undefined,
   id: string,

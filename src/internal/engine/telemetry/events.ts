@@ -1,4 +1,4 @@
-/** Events, told to all who listen. */
+/** Emits events to all listeners. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
@@ -7,13 +7,16 @@ import { countersOf } from "./counters.ts"
 import * as Log from "./log.ts"
 import type { Telemetry } from "./telemetry.ts"
 
+/** A listener that unsubscribes itself when it throws: it must not disturb the cache. */
 export const isolated =
   <A>(self: Telemetry, listener: (item: A) => void, unsubscribe: () => void) => (item: A): void => {
     try {
       listener(item)
     } catch (defect) {
       unsubscribe()
-      Log.warning(self, "A listener of the cache has thrown, and is not called again", { cause: Cause.die(defect) })
+      Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
+        cause: Cause.die(defect)
+      })
     }
   }
 
@@ -24,7 +27,7 @@ export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): Readonl
 
 type OfId = Extract<CacheEvent, { readonly keyClass: unknown }>
 
-/** Tells what concerns one id. */
+/** Emits an event about one id. */
 export const tell = <E extends OfId>(
   self: Telemetry,
   key: Key,
@@ -34,25 +37,25 @@ export const tell = <E extends OfId>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never)
 }
 
-/** As `tell`, for what happens most: no copy is made of it, and nothing at all where nobody listens. */
+/** As `tell`, for the most frequent event: without a copy, and without any object where there is no listener. */
 export const tellHit = (self: Telemetry, key: Key, id: string, source: "memory" | "store"): void => {
   if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name })
 }
 
-/** Tells all who listen. */
+/** Emits an event to all listeners. */
 export const emit = (self: Telemetry, event: CacheEvent): void => {
-  // who comes or goes meanwhile makes another list
+  // a listener that is added or removed meanwhile makes a new list
   const listeners = self.listeners.events
   if (listeners === undefined) return
   for (let i = 0; i < listeners.length; i++) listeners[i]!(event)
 }
 
-/** A read has found nothing that its strategy would simply serve. */
+/** Counts and emits a miss. */
 export const noteMiss = (self: Telemetry, key: Key, id: string): void => {
   countersOf(self, key).misses++
   tell(self, key, id, { _tag: "Miss" })
 }
 
-/** How a load has ended, in one word. */
+/** How a load ended, as the `Load` event names it. */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "success" | "failure" | "interrupted" =>
   Exit.isSuccess(exit) ? "success" : Exit.hasInterrupts(exit) ? "interrupted" : "failure"

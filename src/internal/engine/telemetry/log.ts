@@ -1,10 +1,10 @@
-/** Log lines of the engine, annotated with the key they are about. */
+/** Logs of the engine, annotated with the key they are about. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Telemetry } from "./telemetry.ts"
 
-/** One id, and what it is the id of. */
+/** An id and its key. */
 export interface About {
   readonly id: string
   readonly key: Key
@@ -15,7 +15,7 @@ interface Details {
   readonly cause?: Cause.Cause<unknown>
 }
 
-/** What log lines about an id are annotated with, the engine's own and those of a load. */
+/** The annotations of logs about an id: of the engine's, and of those inside a load. */
 export const annotationsOf = ({ id, key }: About): { readonly [name: string]: string } => {
   const info = infoOf(key)
   return info === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }
@@ -29,7 +29,7 @@ export const debug = (self: Telemetry, message: string, details: Details): void 
 
 export const info = (self: Telemetry, message: string): void => inBackground(self, Effect.logInfo, message, {})
 
-// logging is an effect, but what there is to log happens in synchronous steps
+// forked: logging is an effect, and the engine's steps are synchronous
 const inBackground = (
   self: Telemetry,
   log: typeof Effect.logInfo,

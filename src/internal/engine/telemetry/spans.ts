@@ -1,32 +1,34 @@
-/** The span of a load, linked to those of all who wait for it. */
+/** The span of a load, linked to the spans of its callers. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import { spanLinks } from "../../defaults.ts"
 
-/** What a load is traced by. */
+/** The part of a flight that tracing needs. */
 interface Traced {
   readonly id: string
   readonly refresh: boolean
-  /** of the fiber that started the load */
+  /** the context of the fiber that started the load */
   readonly context: Context.Context<never>
-  /** of the load, once that has begun */
+  /** the span of the load, once the load has begun */
   span: Tracer.Span | undefined
-  /** to the spans of those who wait for the load */
+  /** links to the spans of the callers */
   links: Array<Tracer.SpanLink> | undefined
 }
 
-/** One more caller waits for the load. */
+/** Links the load to the span of one more caller. */
 export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
   const links = flight.links ??= []
-  // reads of one span are often many at once
+  // one span often has many reads at once
   if (links.length >= spanLinks || links.some((link) => link.span === span)) return
   const link: Tracer.SpanLink = { span, attributes: {} }
   links.push(link)
   flight.span?.addLinks([link])
 }
 
-/** The load may outlive the span it was started in: a span of its own, linked to those of all who wait for it. */
+/**
+ * The load in a root span of its own, linked to the spans of its callers: it may outlive the span it was started in.
+ */
 export const traced = (
   flight: Traced,
   load: Effect.Effect<unknown, unknown, any>
@@ -38,7 +40,7 @@ export const traced = (
     if (span?._tag === "Span") flight.span = span
     return load
   })
-  // suspended: others may join before it begins
+  // suspended: callers may join before it begins
   return Effect.suspend(() =>
     flight.links === undefined ? load : Effect.withSpan(observed, "effect-cached.load", {
       root: true,

@@ -1,22 +1,23 @@
-/** The part of the engine that counts, tells and logs. Every other part stands on it. */
+/** The part of the engine that counts, emits events and logs. Every other part extends it. */
 import type * as Context from "effect/Context"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { Counters } from "./counters.ts"
 
-/** Who listens to a cache. Where nobody does, an event costs a branch. */
+/** The listeners of a cache. Without any, an event costs one branch. */
 interface Listeners {
-  /** a list, which a hit goes through faster than a set */
+  /** an array: a hit iterates over it faster than over a set */
   events: ReadonlyArray<(event: CacheEvent) => void> | undefined
 }
 
+/** The part of the engine that counts, emits events and logs. */
 export interface Telemetry {
-  /** what has no key class, and what concerns the whole cache */
+  /** the counters of string keys, and of the whole cache */
   readonly stats: Counters
-  /** by the name of the key class */
+  /** the counters of key classes, by name */
   readonly classes: Map<string, Counters>
   readonly listeners: Listeners
-  /** a hit is more than counted: somebody listens, or a strategy lets a hit move a deadline */
+  /** whether a hit does more than count: there is or was a listener, or a strategy whose reads move a deadline */
   hitsHaveEffects: boolean
-  /** of the fiber that built the layer: logs and replays run in it */
+  /** the context of the fiber that built the layer: logs and replays run in it */
   readonly context: Context.Context<never>
 }
