@@ -329,6 +329,9 @@ describe("Store.make", () => {
     expect(() => Store.make({ ...storage, sise: Effect.succeed(1) } as never)).toThrow(/no option "sise"/)
     expect(() => Store.make({ ...storage, capabilities: { share: true } } as never)).toThrow(CacheConfigError)
     expect(() => Store.make({ ...storage, set: undefined } as never)).toThrow(/needs "set"/)
+    const counters = Store.make(storage)
+    expect(() => Store.make({ ...storage, counters })).toThrow(/cannot clear the counters/)
+    expect(Store.make({ ...storage, counters, clear: Effect.void }).name).toBe(storage.name)
     expect(() => Store.makeSync({ ...storage, name: 1 } as never)).toThrow(/needs "name"/)
   })
 

@@ -88,6 +88,9 @@ export const setMany = <K extends AnyKey>(
   withCaching((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
+    if (given.condition !== undefined) {
+      throw new CacheConfigError({ message: "Cached.setMany takes no condition: call Cached.set for each key" })
+    }
     return Effect.forEach(
       Array.from(entries),
       ([key, value]) => caching.set(checked(key), value, given) as Effect.Effect<boolean>,

@@ -266,7 +266,7 @@ export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
   /** each key has a reader of its own */
-  readonly isApart?: boolean | undefined
+  readonly isPerKey?: boolean | undefined
 }
 
 const manies = new WeakSet<object>()
@@ -303,12 +303,12 @@ Object.defineProperty(BatchCall, "prototype", {
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
   const template = new BatchCall(undefined, options, undefined)
   const requestOf = (key: unknown, batch: Batch) => new BatchCall(key, options, batch)
-  const { isApart = false } = options
+  const { isPerKey = false } = options
   const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
   return (keys) =>
     Effect.withFiber((fiber) =>
       cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching))
-        .readMany(fiber, { keys, template, requestOf, loadAll, isApart }) as Effect.Effect<never>
+        .readMany(fiber, { keys, template, requestOf, loadAll, isPerKey }) as Effect.Effect<never>
     )
 }
 

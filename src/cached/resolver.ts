@@ -108,7 +108,7 @@ export const resolver = <K extends Requested>(
     ...options,
     // each by itself: the resolver decides what is a batch
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
-    isApart: true
+    isPerKey: true
   } as Combine.ManyOptions)
   // one a cache: Effect collects the requests of one resolver
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()

@@ -192,7 +192,7 @@ const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
     return run()
   } catch (thrown) {
     if (reasonOf(thrown) !== "Full") throw thrown
-    room.giveBack(size)
+    room.freeOnFullDisk(size)
     return run()
   }
 }

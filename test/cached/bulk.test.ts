@@ -942,6 +942,15 @@ describe("CA-10 · getMany, setMany, removeMany", () => {
       expect(yield* Cached.removeMany(["k", "k"])).toBe(1)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
+  it.effect("setMany takes no condition", () =>
+    Effect.gen(function*() {
+      const conditional = Cached.setMany([["k", 1]], { ifAbsent: true } as never)
+      expect(yield* Effect.exit(conditional)).toMatchObject({
+        cause: { reasons: [{ defect: { _tag: "CacheConfigError", message: expect.stringContaining("no condition") } }] }
+      })
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
   it.effect("a key set twice has the last value", () =>
     Effect.gen(function*() {
       yield* Cached.setMany([["k", 1], ["k", 2], ["k", 3]])

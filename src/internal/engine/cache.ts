@@ -114,8 +114,8 @@ const listenToNothing = (): () => void => () => {}
 /** A cache that caches nothing: every effect runs as if it were not wrapped. */
 export const disabled: Cache = {
   [TypeId]: TypeId,
-  read: (fiber, request) => Read.unloading(fiber, request.load),
-  readMany: (_, many) => Many.unwrapped(many),
+  read: (fiber, request) => Read.bypass(fiber, request.load),
+  readMany: (_, many) => Many.loadWithoutCache(many),
   lookup: () => Effect.undefined,
   find: () => Effect.undefined,
   lookupMany: (keys) => Effect.succeed(keys.map(() => undefined)),

@@ -36,5 +36,5 @@ export const touched = (
 }
 
 /** Whether there is an entry, and another one than the reader rejected. */
-export const isNews = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
+export const isOtherWrite = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
   entry !== undefined && entry.meta.writeId !== rejectedWriteId

@@ -5,11 +5,12 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
+import { CacheConfigError } from "../../CacheError.ts"
 import type { Storage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../ports/store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
 import { complete } from "./complete.ts"
-import { holds, isNews, touched } from "./conditions.ts"
+import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Leases from "./leases.ts"
 import * as Lines from "./lines.ts"
 import { each } from "./many.ts"
@@ -23,6 +24,11 @@ export const make = (storage: Storage): Store => {
   requireType("Store.make", storage, ["name"], "string")
   requireType("Store.make", storage, required, "function")
   refuseUnknown("Store.make capabilities", storage.capabilities ?? {}, ["shared"])
+  if (storage.counters !== undefined && storage.clear === undefined) {
+    throw new CacheConfigError({
+      message: `Store.make cannot clear the counters of "${storage.name}": give it a clear that removes them too`
+    })
+  }
 
   const lines = Lines.make()
   const leases = Leases.make()
@@ -44,10 +50,10 @@ export const make = (storage: Storage): Store => {
 
   const acquire = (id: string, options: AcquireOptions) =>
     Effect.flatMap(storage.get(id), (entry) =>
-      isNews(entry, options.rejectedWriteId)
+      isOtherWrite(entry, options.rejectedWriteId)
         ? Exit.succeed<Acquired>({ _tag: "Hit", entry })
         : Effect.withFiber<Acquired>((fiber) =>
-          Exit.succeed(Markers.counted(
+          Exit.succeed(Markers.withSeq(
             tags,
             leases.acquire(
               id,

@@ -15,7 +15,7 @@ import { Damaged, type SyncStorage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, Store } from "../../ports/store.ts"
 import * as Defaults from "../defaults.ts"
 import { refuseUnknown, requireType } from "../options.ts"
-import { holds, isNews, touched } from "./conditions.ts"
+import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
 import { inSteps } from "./many.ts"
@@ -26,12 +26,9 @@ const kept = ["tags", "leases", "counters", "changes"]
 const optional = ["capabilities", "scan", "size", "clear", "atomic", "reasonOf", "attempt"]
 const known = ["name", ...required, ...optional, ...kept]
 
-/** How many entries a scan reads in one step. */
-const scanStep = 256
-
 const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<Iterator<A>>] => {
   const items: Array<A> = []
-  while (items.length < scanStep) {
+  while (items.length < Defaults.chunk) {
     const next = rest.next()
     if (next.done === true) return [items, Option.none()]
     items.push(next.value)
@@ -137,12 +134,12 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
 
   const lookFor = (id: string, rejectedWriteId: string | undefined): Acquired | undefined => {
     const entry = stored(id)
-    return isNews(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
+    return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
   }
 
   const grantNow = (id: string, options: AcquireOptions, { now, random }: Services): Acquired =>
     lookFor(id, options.rejectedWriteId) ??
-      Markers.counted(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(random)))
+      Markers.withSeq(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(random)))
 
   // `Hit` and `Wait` are answered without a transaction: they must not wait for a writer in another process.
   const withoutWriting = (id: string, options: AcquireOptions, now: number): Acquired | undefined => {

@@ -70,7 +70,7 @@ export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions,
 export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
 /** The owner of a released lease: no token equals it, so nobody renews it by accident. */
-export const nobody = ""
+export const noOwner = ""
 
 const sweepFloor = 1024
 
@@ -116,7 +116,7 @@ export const make = (): Leases => {
         if (leases.size >= sweepAt) sweep(now)
         const fresh: Lease = {
           generation: newGeneration(),
-          owner: nobody,
+          owner: noOwner,
           leaseMillis: 0,
           until: 0,
           joinedAt: undefined,
@@ -158,7 +158,7 @@ export const make = (): Leases => {
     release(id, owner, now, note) {
       const lease = owned(id, owner)
       if (lease === undefined) return false
-      lease.owner = nobody
+      lease.owner = noOwner
       lease.until = 0
       lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailureMillis)
       lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }

@@ -34,7 +34,7 @@ export const isSoftened = (before: string, now: string): boolean => before !== n
 const noTags: ReadonlyArray<string> = []
 
 /** Adds the present `seq` to `Granted`. */
-export const counted = <A extends Acquired>(table: Pick<TagTable, "markers">, acquired: A): A =>
+export const withSeq = <A extends Acquired>(table: Pick<TagTable, "markers">, acquired: A): A =>
   acquired._tag === "Granted" ? { ...acquired, seq: table.markers(noTags, () => "").seq } : acquired
 
 export const newVersion = (random: Random.Random): string => tokenUnsafe(random, 12)

@@ -6,7 +6,7 @@ export interface Room {
   /** Makes room for an entry before it grows by some bytes. */
   readonly reserve: (stem: string, growth: number) => void
   /** Makes room on a full disk, for a payload of this size and some more. */
-  readonly giveBack: (size: number) => void
+  readonly freeOnFullDisk: (size: number) => void
   /** Removes all entries. */
   readonly clear: () => void
 }
@@ -81,7 +81,7 @@ export const make = (folder: Folder, maxSize: number): Room => {
       total += growth
       sinceMeasured += growth
     },
-    giveBack(size) {
+    freeOnFullDisk(size) {
       const items = measure()
       shrink(items, total * (1 - slack) - 2 * size)
     },

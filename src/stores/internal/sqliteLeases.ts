@@ -1,7 +1,7 @@
 /** Leases between processes: `internal/store/leases.ts` in a table. */
 import type { DatabaseSync } from "node:sqlite"
 import { leaseLife, sharedFailureMillis } from "../../internal/defaults.ts"
-import { type Held, isRecorded, joinWaitOf, leftOf, lifeMillis, nobody, waitOf } from "../../internal/store/leases.ts"
+import { type Held, isRecorded, joinWaitOf, leftOf, lifeMillis, noOwner, waitOf } from "../../internal/store/leases.ts"
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions } from "../../ports/store.ts"
 import { toColumn } from "./sqliteColumn.ts"
@@ -30,7 +30,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
   const recordJoin = database.prepare("UPDATE lease SET joined_at = ? WHERE id = ?")
   const renew = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
   const release = database.prepare(`
-    UPDATE lease SET owner = '${nobody}', until = 0, dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailureMillis}), failed_at = ?3, note = ?5,
+    UPDATE lease SET owner = '${noOwner}', until = 0, dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailureMillis}), failed_at = ?3, note = ?5,
       failures = CASE WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${sharedFailureMillis} THEN failures + 1 ELSE 1 END
     WHERE id = ?1 AND owner = ?2`)
   const end = database.prepare("DELETE FROM lease WHERE id = ?")

@@ -106,11 +106,11 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
       waited = true
       const pauseMillis = Math.max(1, Math.min(Defaults.polling.waitingPollMillis, acquired.leftMillis + 5, leftMillis))
-      request.batch?.leave(flight, clock.currentTimeMillisUnsafe() + pauseMillis)
+      request.batch?.dropOut(flight, clock.currentTimeMillisUnsafe() + pauseMillis)
       yield* Effect.sleep(pauseMillis)
       // the budget limits a slow store, not the wait for another process
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
-      request.batch?.comeBack(clock.currentTimeMillisUnsafe())
+      request.batch?.rejoin(clock.currentTimeMillisUnsafe())
       continue
     }
     rejected++

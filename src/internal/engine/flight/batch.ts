@@ -20,11 +20,11 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
  */
 export interface Batch {
   /** adds a flight when it is made */
-  readonly enter: (flight: Flight) => void
+  readonly add: (flight: Flight) => void
   /** the flight drops out: for good, or until it asks for the lease again at `askingAt` (epoch milliseconds) */
-  readonly leave: (flight: Flight, askingAt?: number) => void
+  readonly dropOut: (flight: Flight, askingAt?: number) => void
   /** a flight asks for the lease again: the call waits for it and for all others whose `askingAt` has come */
-  readonly comeBack: (now: number) => void
+  readonly rejoin: (now: number) => void
   /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
   /** every flight has entered */
@@ -33,7 +33,7 @@ export interface Batch {
   /** why a whole call failed */
   failed: Cause.Cause<unknown> | undefined
   /** its failure was logged: once, not for each key */
-  isNoted: boolean
+  isLogged: boolean
   /** its flights that have not ended: until then a batch of refreshes counts as one unit */
   readonly flights: Set<Flight>
 }
@@ -124,20 +124,20 @@ export const make = (options: Options): Batch => {
     return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
   }
 
-  const leave = (flight: Flight, askingAt?: number): void => {
+  const dropOut = (flight: Flight, askingAt?: number): void => {
     if (askingAt === undefined) away.delete(flight)
     else away.set(flight, askingAt)
     if (pending.delete(flight)) fireIfComplete()
   }
 
   const batch: Batch = {
-    enter: (flight) => {
+    add: (flight) => {
       batch.flights.add(flight)
       // after `close` the call waits for no other flight
       if (isOpen) pending.add(flight)
     },
-    leave,
-    comeBack: (now) => {
+    dropOut,
+    rejoin: (now) => {
       for (const [flight, askingAt] of away) {
         if (askingAt > now + togetherMillis) continue
         away.delete(flight)
@@ -167,7 +167,7 @@ export const make = (options: Options): Batch => {
     },
     options,
     failed: undefined,
-    isNoted: false,
+    isLogged: false,
     flights: new Set()
   }
   return batch

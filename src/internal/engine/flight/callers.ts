@@ -54,7 +54,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly joined: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
-  impatient: boolean
+  pastSoftTimeout: boolean
   place: number
 
   constructor(engine: Flights, context: ReadContext, waiting: Waiting) {
@@ -70,7 +70,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.joined = waiting.joined
     this.resume = waiting.resume
     this.timers = noTimers
-    this.impatient = false
+    this.pastSoftTimeout = false
     this.place = 0
   }
 
@@ -90,7 +90,7 @@ export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiti
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
 /** Starts the caller's timeouts, and answers with the effect of its interruption. */
-export const untilAnswered = (
+export const interruptible = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
   caller: CallerEffect
@@ -176,14 +176,14 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
 
 const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
   const stale = usableStale(self, caller, nowOf(fiber))
-  caller.impatient = true
+  caller.pastSoftTimeout = true
   if (stale !== undefined) serveStale(self, caller, stale)
 }
 
 /** Answers callers past their `softTimeout` with the stale value that the store just had. */
-export const satisfyImpatient = (self: Flights, flight: Flight, now: number): void => {
+export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
   for (const caller of flight.callers) {
-    if (!caller.impatient) continue
+    if (!caller.pastSoftTimeout) continue
     const stale = usableStale(self, caller, now)
     if (stale !== undefined) serveStale(self, caller, stale)
   }

@@ -11,7 +11,7 @@ import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { outcomeOf as wordOf, tell } from "../telemetry/events.ts"
+import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { respond, unregister } from "./callers.ts"
 import { type Flight, isBeforeClear } from "./flight.ts"
@@ -28,17 +28,17 @@ import { holdOff } from "./throttle.ts"
 export const isRenewed = (flight: Flight): boolean => flight.renewed && !flight.abandoned
 
 /** The outcome of a load: its own exit, or the previous value's where the load declared that still valid. */
-export const outcomeOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   isRenewed(flight) ? flight.previous!.exit : exit
 
 /** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
 export const complete = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
   const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
-  flight.exit = outcomeOf(flight, exit)
+  flight.exit = exitOf(flight, exit)
   flight.ended = true
   flight.unattendedLimit?.interruptUnsafe()
   self.running.delete(flight)
-  flight.request.batch?.leave(flight)
+  flight.request.batch?.dropOut(flight)
   unregister(self, flight)
   releaseLease(flight)
   if (self.storeTier === undefined) flight.entry = toEntry(self, flight, flight.exit, now)
@@ -121,7 +121,7 @@ const tagsOf = ({ annotations, previous, renewed, request }: Flight, exit: Exit.
 
 const refuse = (self: Flights, flight: Flight): undefined => {
   flight.counters.refused++
-  tell(self, flight.request.key, flight.id, { _tag: "Refused" })
+  emitOf(self, flight.request.key, flight.id, { _tag: "Refused" })
 }
 
 const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)
@@ -163,7 +163,7 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
 const aboutOf = ({ id, request: { key } }: Flight): Log.About => ({ id, key })
 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
-  tell(self, flight.request.key, flight.id, {
+  emitOf(self, flight.request.key, flight.id, {
     _tag: "Load",
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
@@ -186,8 +186,8 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     : `The load of "${flight.id}" failed; a stale value may be served`
   if (pauseMillis > 0) holdOff(self, flight.id, now + pauseMillis)
   const { batch } = flight.request
-  const isLogged = batch?.isNoted === true
-  if (batch !== undefined) batch.isNoted = true
+  const isLogged = batch?.isLogged === true
+  if (batch !== undefined) batch.isLogged = true
   if (pauseMillis > 0 && !isLogged) {
     Log.warning(self, message, { about: aboutOf(flight), cause: exit.cause })
   } else {

@@ -14,7 +14,7 @@ export const detach = (self: Flights, id: string): void => {
   // a queued refresh has nothing to refresh any more
   if (flight.queued && flight.callers.size === 0) {
     self.refreshing.queue.delete(flight)
-    flight.request.batch?.leave(flight)
+    flight.request.batch?.dropOut(flight)
     makeRoom(self, flight)
   }
 }

@@ -33,7 +33,7 @@ export interface Caller {
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   /** past its `softTimeout`: it takes a stale value as soon as there is one */
-  impatient: boolean
+  pastSoftTimeout: boolean
   /** its index in the list of callers */
   place: number
 }
@@ -200,6 +200,6 @@ const start = (self: Flights, options: FlightOptions): Flight => ({
 
 export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
   const flight = start(self, options)
-  options.request.batch?.enter(flight)
+  options.request.batch?.add(flight)
   return flight
 }

@@ -19,9 +19,9 @@ import { noteMiss } from "../telemetry/events.ts"
 import { annotationsOf } from "../telemetry/log.ts"
 import { traced } from "../telemetry/spans.ts"
 import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
-import { failStrict, satisfyImpatient } from "./callers.ts"
+import { failStrict, serveStaleToLate } from "./callers.ts"
 import * as Policy from "./callPolicy.ts"
-import { complete, isRenewed, outcomeOf, toEntry } from "./complete.ts"
+import { complete, exitOf, isRenewed, toEntry } from "./complete.ts"
 import { decideAt, servedAs } from "./decide.ts"
 import { type Flight, Loading, Within } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -156,7 +156,7 @@ const conclude = Effect.fnUntraced(function*(
   flight.conclude = undefined
   // from here on the result is stored even if the last caller leaves
   flight.pinned = true
-  const outcome = outcomeOf(flight, exit)
+  const outcome = exitOf(flight, exit)
   flight.entry = toEntry(self, flight, outcome, (yield* Clock.Clock).currentTimeMillisUnsafe())
   if (flight.entry !== undefined && writing !== undefined) {
     yield* write(self, flight, flight.entry, writing)
@@ -197,7 +197,7 @@ const serves = (
   if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
     flight.stale = found
     missed(self, flight)
-    satisfyImpatient(self, flight, now)
+    serveStaleToLate(self, flight, now)
     return false
   }
   flight.entry = found

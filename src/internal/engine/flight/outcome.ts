@@ -10,7 +10,7 @@ import { toMillis } from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect } from "../telemetry/detect.ts"
-import { tell } from "../telemetry/events.ts"
+import { emitOf } from "../telemetry/events.ts"
 import { decideAt } from "./decide.ts"
 import { failedTyped } from "./failures.ts"
 import type { Caller, Flight } from "./flight.ts"
@@ -34,7 +34,7 @@ export const noteFound = (self: Flights, { flight, policy, request, within }: Ca
   if (flight.servedInsteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  tell(
+  emitOf(
     self,
     request.key,
     flight.id,
@@ -63,7 +63,7 @@ export const noteFallback = (self: Flights, { flight, policy, request, within }:
   stale.counters.stale++
   stale.reads++
   if (within !== undefined) within.derivedFromStale = true
-  tell(self, request.key, flight.id, { _tag: "Stale" })
+  emitOf(self, request.key, flight.id, { _tag: "Stale" })
   if (policy.detector === undefined) return
   const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })

@@ -1,7 +1,7 @@
 /** Requests a refresh: a load without callers. */
 import type * as Context from "effect/Context"
 import type { Entry } from "../memory/entry.ts"
-import { tell } from "../telemetry/events.ts"
+import { emitOf } from "../telemetry/events.ts"
 import * as Policy from "./callPolicy.ts"
 import { makeFlight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -43,7 +43,7 @@ export const enqueue = (self: Flights, options: RefreshOptions): void => {
   })
   self.flights.set(id, flight)
   flight.counters.refreshes++
-  tell(self, request.key, id, { _tag: "Refresh" })
+  emitOf(self, request.key, id, { _tag: "Refresh" })
   flight.queued = true
   self.refreshing.queue.add(flight)
 }

@@ -101,7 +101,7 @@ export const invalidateTags = (
     if (tier === undefined) return Effect.void
     const target = Pending.tagsTarget(tier.pending, tags, mode)
     const item = Pending.add(tier.pending, target)
-    const sending = acknowledged(tier, [item], "invalidate tags", tier.store.invalidateTags(tags, target.mode))
+    const sending = acknowledged(tier, [item], "invalidateTags", tier.store.invalidateTags(tags, target.mode))
     return Effect.map(orUnsent(tier, [item], restore(sending)), () => {
       // once more: an entry read from the store before its answer may be older than the invalidation
       self.mutations++

@@ -39,7 +39,7 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget)
     const answer = target._tag === "Id"
       ? yield* ask(tier, budget, "remove", store.remove(target.id))
       : target._tag === "Tags"
-      ? yield* ask(tier, budget, "invalidate tags", store.invalidateTags(target.tags, target.mode))
+      ? yield* ask(tier, budget, "invalidateTags", store.invalidateTags(target.tags, target.mode))
       : yield* ask(tier, budget, "clear", store.clear)
     if (isFault(answer)) return false
     Pending.acknowledge(pending, item)

@@ -14,7 +14,7 @@ import * as Memory from "../memory/memory.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { validityOf } from "../storeTier/fetch.ts"
-import { nobody } from "../storeTier/fetchMany.ts"
+import { noEntryId } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 
@@ -35,7 +35,7 @@ export const asked = <A>(
 export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
   self.storeTier === undefined
     ? Effect.void
-    : Effect.asVoid(asked(self.storeTier, "ping", self.storeTier.store.get(nobody, [])))
+    : Effect.asVoid(asked(self.storeTier, "ping", self.storeTier.store.get(noEntryId, [])))
 
 /** How many entries the store has; without a store, how many in memory may be served. */
 export const size = (self: Engine): Effect.Effect<number, StoreError> =>
@@ -127,7 +127,7 @@ const valid = (tier: StoreTier, scanned: ReadonlyArray<Scanned>): Effect.Effect<
   const tags = Array.from(new Set(scanned.flatMap(({ meta }) => meta.tags.map(({ tag }) => tag))))
   const versions = tags.length === 0
     ? Effect.succeed({ versions: [] as ReadonlyArray<string | undefined> })
-    : asked(tier, "get", tier.store.get(nobody, tags))
+    : asked(tier, "get", tier.store.get(noEntryId, tags))
   return Effect.clockWith((clock) =>
     Effect.map(versions, ({ versions }) => {
       const now = clock.currentTimeMillisUnsafe()

@@ -24,7 +24,7 @@ import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { countersOf } from "../telemetry/counters.ts"
-import { tell } from "../telemetry/events.ts"
+import { emitOf } from "../telemetry/events.ts"
 import { lookup } from "./lookup.ts"
 
 export interface SetOptions {
@@ -76,7 +76,7 @@ export const set = Effect.fnUntraced(function*(
     etag: options.etag,
     counters: countersOf(self, key)
   })
-  const emitSet = Effect.sync(() => tell(self, key, id, { _tag: "Set" }))
+  const emitSet = Effect.sync(() => emitOf(self, key, id, { _tag: "Set" }))
   if (condition !== undefined) {
     if (tier === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false

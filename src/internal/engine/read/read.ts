@@ -9,7 +9,7 @@ import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../
 import { toMillis } from "../../../Ttl.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
-import { untilAnswered, wait } from "../flight/callers.ts"
+import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
@@ -31,11 +31,11 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
-import { fetch, type Found, Later, readNow } from "../storeTier/fetch.ts"
+import { fetch, type Found, NeedsEffect, readNow } from "../storeTier/fetch.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { detect } from "../telemetry/detect.ts"
-import { noteMiss, tell, tellHit } from "../telemetry/events.ts"
+import { emitHit, emitOf, noteMiss } from "../telemetry/events.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
@@ -83,7 +83,7 @@ const readerOf = <A, E>(
 const afterHit = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void => {
   const { policy } = readContextOf(self, fiber)
   if (request.slides && policy.writes) slide(self, request, entry, nowOf(fiber))
-  tellHit(self, request.key, entry.id, "memory")
+  emitHit(self, request.key, entry.id, "memory")
   if (policy.detector !== undefined) {
     detect(policy.detector, entry.id, request.strategy.name, { source: "memory", entry, now: nowOf(fiber) })
   }
@@ -143,8 +143,8 @@ const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E>
       }
       rejectedWriteId = found.writeId
       protectedUntil = protectedUntilOf(found)
-    } else if (found !== Later) rejectedWriteId = found
-    readsStore = found === Later
+    } else if (found !== NeedsEffect) rejectedWriteId = found
+    readsStore = found === NeedsEffect
   }
   return join(reader, { readsStore, stale: undefined, rejectedWriteId, protectedUntil, mutations: engine.mutations })
 }
@@ -156,7 +156,7 @@ const readUnder = <A, E>(
   request: Request<A, E>,
   policy: Policy.Policy
 ): Effect.Effect<A, E> => {
-  if (policy.bypass) return unloading(fiber, request.load)
+  if (policy.bypass) return bypass(fiber, request.load)
   const id = idOf(request.key)
   if (policy.invalidates) {
     const rest = Effect.withFiber<A, E>((fiber) => read(self, fiber, request))
@@ -174,7 +174,7 @@ const readUnder = <A, E>(
 }
 
 /** Runs a load past the cache: it is no part of the load of a cached effect around it. */
-export const unloading = <A, E>(
+export const bypass = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   load: Effect.Effect<A, E, any>
 ): Effect.Effect<A, E> => {
@@ -220,11 +220,11 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     }
     if (!running.askingStore) noteMiss(engine, request.key, id)
     running.counters.joined++
-    tell(engine, request.key, id, { _tag: "Joined" })
+    emitOf(engine, request.key, id, { _tag: "Joined" })
     if (span !== undefined) linkTo(running, span)
     const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
     if (running.queued) promote(engine, running)
-    return untilAnswered(engine, fiber, caller)
+    return interruptible(engine, fiber, caller)
   }
   if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
     // a yield may have passed since memory was looked at
@@ -255,7 +255,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   // counted before the load starts: it starts inline, and may close a cycle or end at once
   const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
   launch(engine, flight, request.load)
-  return untilAnswered(engine, fiber, caller)
+  return interruptible(engine, fiber, caller)
 }
 
 const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>

@@ -54,7 +54,7 @@ export interface ManyRequest {
   /**
    * each key has a reader of its own (a resolver): a refusal or a failed call is an answer of its key, not of the read
    */
-  readonly isApart: boolean
+  readonly isPerKey: boolean
 }
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
@@ -83,7 +83,7 @@ export const readMany = (
 ): Effect.Effect<Exits, unknown, any> => {
   const { policy } = readContextOf(self, fiber)
   const { copy } = many.template.options
-  if (policy.bypass) return unwrapped(many)
+  if (policy.bypass) return loadWithoutCache(many)
   if (policy.invalidates) {
     const rest = Effect.withFiber((fiber) => readMany(self, fiber, many))
     return Effect.flatMap(
@@ -333,7 +333,7 @@ const joinAll = (
 
 /** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */
 const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> => {
-  if (many.isApart) return Exit.succeed(exits)
+  if (many.isPerKey) return Exit.succeed(exits)
   const refusal = exits.find(isRefusal)
   if (refusal !== undefined) return refusal as Exit.Exit<never, unknown>
   for (const { failed } of batches) {
@@ -371,7 +371,7 @@ const sameReasons = (one: Cause.Cause<unknown>, other: Cause.Cause<unknown>): bo
   })
 
 /** Without a cache: loads each key once, in one call. */
-export const unwrapped = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, unknown, any> => {
+export const loadWithoutCache = ({ keys, loadAll }: ManyRequest): Effect.Effect<Exits, unknown, any> => {
   const places = new Map<string, number>()
   const once: Array<Key> = []
   for (const key of keys) {

@@ -17,7 +17,7 @@ import * as Pending from "./pendingInvalidations.ts"
 import type { Fault, StoreTier } from "./storeTier.ts"
 
 /** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
-export const Later = Symbol("Later")
+export const NeedsEffect = Symbol("Later")
 
 /**
  * The answer of the store: a decoded entry, the `writeId` of an unusable one (expired, invalidated, undecodable), or
@@ -26,12 +26,12 @@ export const Later = Symbol("Later")
 export type Found = Entry | string | undefined
 
 /** Reads a synchronous store, in this step. */
-export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Found | typeof Later => {
+export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Found | typeof NeedsEffect => {
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
   if (Pending.isPending(tier.pending, id)) return undefined
   // `fetch` decides whether this read may be the probe
-  if (Circuit.isOpen(tier.circuit)) return Later
+  if (Circuit.isOpen(tier.circuit)) return NeedsEffect
   let stored: Stored | undefined
   let validity: Validity = "valid"
   try {
@@ -54,13 +54,13 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
     if (validity === "gone") return stored.meta.writeId
   } catch {
     // `fetch` asks again, and handles the fault
-    return Later
+    return NeedsEffect
   }
   if (tier.failing.size > 0) recovered(tier, "get")
   const codec = codecFor(codecsOf(tier, key), stored)
   if (codec === undefined) return stored.meta.writeId
   const exit = decodeNow(codec, stored.payload, id)
-  if (!Exit.isExit(exit)) return Later
+  if (!Exit.isExit(exit)) return NeedsEffect
   return Exit.isSuccess(exit)
     ? revive(tier, {
       key,

@@ -10,7 +10,7 @@ import * as Pending from "./pendingInvalidations.ts"
 import type { Fault, StoreTier } from "./storeTier.ts"
 
 /** An id that no entry has: `get` with it answers the versions of tags alone. */
-export const nobody = "~"
+export const noEntryId = "~"
 
 /** As `fetch`, for many: one request for all entries, and one for all their tags. */
 export const fetchMany = Effect.fnUntraced(function*(
@@ -25,7 +25,7 @@ export const fetchMany = Effect.fnUntraced(function*(
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
   if (isFault(answer)) return ids.map(() => answer)
   const tags = Array.from(new Set(answer.flatMap((stored) => stored?.meta.tags.map(({ tag }) => tag) ?? [])))
-  const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(nobody, tags))
+  const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
   if (isFault(versions)) return ids.map(() => versions)
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const found: Array<Found | Fault> = []

@@ -38,7 +38,7 @@ export const validateAnswers = (store: Store): Store => {
     commit: (id, generation, entry) => ask("commit", () => store.commit(id, generation, entry), isBoolean),
     commitMany: (requests) => ask("commit", () => store.commitMany(requests), isListOf(requests.length, isBoolean)),
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
-    invalidateTags: (tags, mode) => ask("invalidate tags", () => store.invalidateTags(tags, mode), isAnything)
+    invalidateTags: (tags, mode) => ask("invalidateTags", () => store.invalidateTags(tags, mode), isAnything)
   }
 }
 

@@ -28,7 +28,7 @@ export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): Readonl
 type OfId = Extract<CacheEvent, { readonly keyClass: unknown }>
 
 /** Emits an event about one id. */
-export const tell = <E extends OfId>(
+export const emitOf = <E extends OfId>(
   self: Telemetry,
   key: Key,
   id: string,
@@ -38,7 +38,7 @@ export const tell = <E extends OfId>(
 }
 
 /** As `tell`, for the most frequent event: without a copy, and without any object where there is no listener. */
-export const tellHit = (self: Telemetry, key: Key, id: string, source: "memory" | "store"): void => {
+export const emitHit = (self: Telemetry, key: Key, id: string, source: "memory" | "store"): void => {
   if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name })
 }
 
@@ -53,7 +53,7 @@ export const emit = (self: Telemetry, event: CacheEvent): void => {
 /** Counts and emits a miss. */
 export const noteMiss = (self: Telemetry, key: Key, id: string): void => {
   countersOf(self, key).misses++
-  tell(self, key, id, { _tag: "Miss" })
+  emitOf(self, key, id, { _tag: "Miss" })
 }
 
 /** How a load ended, as the `Load` event names it. */
