@@ -74,3 +74,18 @@ export interface Stored {
   readonly meta: Meta
   readonly payload: Uint8Array
 }
+
+/**
+ * What is known of a cached result beside the result.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Known extends Omit<Timing, "reads"> {
+  readonly id: string
+  readonly tags: ReadonlyArray<string>
+  readonly etag: string | undefined
+  readonly writeId: string | undefined
+  /** how many reads of this process it has served from memory */
+  readonly reads: number
+}

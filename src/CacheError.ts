@@ -25,6 +25,8 @@ export const StoreErrorReason = Schema.Literals([
   "Full",
   /** the value is larger than the store takes */
   "TooLarge",
+  /** a counter would be no safe integer any more: it stays as it was */
+  "OutOfRange",
   /** what is stored cannot be read */
   "Corrupt",
   /** the store, or its directory, refuses access */

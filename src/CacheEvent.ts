@@ -77,44 +77,62 @@ interface OfId {
 }
 
 /**
- * Something that a cache has done.
- *
- * - `Hit`: a read was answered with what is cached, from `memory` or from the `store`; a refresh may run behind it
- * - `Miss`: a read found nothing that its strategy would simply serve; told when the store has been asked
- * - `Joined`: it waits for what another had begun
- * - `Load`: a load has ended, in so many milliseconds; `refresh` where nobody waited for it when it began
- * - `Refresh`: a load in the background was asked for
- * - `Stale`: a read was answered with a stale value, in place of a load that failed or took too long
- * - `Set`: an explicit value was put in
- * - `Refused`: a result came too late, or was made with what an inner cache served stale: it is not cached
- * - `Evict`: an entry left the memory tier because there was no room
- * - `Invalidate`: ids or tags were invalidated, or all, by this process
- * - `StoreFailure`: the store has failed an operation, or a value could not be written for it or read back (`encode`,
- *   `decode`)
+ * What a cache tells, by the name of the event: each once, with what the documentation says of it (`npm run docs`).
  *
  * @category models
  * @since 0.1.0
  */
-export type CacheEvent =
-  | OfId & { readonly _tag: "Hit"; readonly source: "memory" | "store" }
-  | OfId & { readonly _tag: "Miss" }
-  | OfId & { readonly _tag: "Joined" }
-  | OfId & {
-    readonly _tag: "Load"
+export interface Events {
+  /** a read was answered with what is cached, from `memory` or from the `store`; a refresh may run behind it */
+  readonly Hit: OfId & { readonly source: "memory" | "store" }
+  /** a read found nothing that its strategy would simply serve; told when the store has been asked */
+  readonly Miss: OfId
+  /** a read waits for what another had begun */
+  readonly Joined: OfId
+  /** a load has ended, in so many milliseconds; `refresh` where nobody waited for it when it began */
+  readonly Load: OfId & {
     readonly outcome: "success" | "failure" | "interrupted" | "notModified"
     readonly refresh: boolean
     readonly millis: number
   }
-  | OfId & { readonly _tag: "Refresh" }
-  | OfId & { readonly _tag: "Stale" }
-  | OfId & { readonly _tag: "Set" }
-  | OfId & { readonly _tag: "Refused" }
-  | OfId & { readonly _tag: "Evict" }
-  | {
-    readonly _tag: "Invalidate"
+  /** a load in the background was asked for */
+  readonly Refresh: OfId
+  /** a read was answered with a stale value, in place of a load that failed or took too long */
+  readonly Stale: OfId
+  /** an explicit value was put in */
+  readonly Set: OfId
+  /** a result is not cached: it came too late, or was made with what an inner cache served stale. Told before its `Load` */
+  readonly Refused: OfId
+  /** an entry left the memory tier because there was no room */
+  readonly Evict: OfId
+  /** ids or tags were invalidated, or all, by this process */
+  readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>
     readonly mode: "hard" | "soft"
     readonly all: boolean
   }
-  | { readonly _tag: "StoreFailure"; readonly operation: string; readonly reason: StoreErrorReason }
+  /** the store has failed an operation, or a value could not be written for it or read back (`encode`, `decode`) */
+  readonly StoreFailure: { readonly operation: string; readonly reason: StoreErrorReason }
+}
+
+/**
+ * Something that a cache has done: one of `Events`, with its name as `_tag`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CacheEvent = { readonly [Name in keyof Events]: Events[Name] & { readonly _tag: Name } }[keyof Events]
+
+/**
+ * How far an invalidation by pattern has come.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Progress {
+  /** how many ids it has looked at */
+  readonly scanned: number
+  /** under how many of them there was something to invalidate */
+  readonly invalidated: number
+}

@@ -147,7 +147,7 @@ type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
 /**
  * What a key class is made of.
  *
- * @category models
+ * @category options
  * @since 0.1.0
  */
 export interface Options<
@@ -155,17 +155,25 @@ export interface Options<
   S extends Schema.Constraint,
   E extends Schema.Constraint
 > {
-  /** the fields that identify a result; none: there is one result of this class */
+  /**
+   * the fields that identify a result
+   *
+   * @default none: there is one result
+   */
   readonly payload?: Fields | undefined
   /** the schema of the result */
   readonly success: S
-  /** the schema of the failures that may be stored; none: a stored failure stays in the memory of its process */
+  /**
+   * the schema of the failures that may be stored
+   *
+   * @default none: a stored failure stays in the memory of its process
+   */
   readonly error?: E | undefined
   /** fields that the load may use but that do not identify the result, such as a trace id or a credential */
   readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
   /** part of the fingerprint: raise it when results change in a way that no schema shows */
   readonly version?: string | undefined
-  /** tags of every key of this class */
+  /** tags of every key of this class: a list, or a function of the payload */
   readonly tags?:
     | ReadonlyArray<string>
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)

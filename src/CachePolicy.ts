@@ -126,8 +126,8 @@ export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<
  * Makes the failures of store, serializer and lock failures of the effect. Without it the program goes on without the
  * cache; they are logged and counted.
  *
- * It does not believe memory either while what other processes do cannot be heard (the `bound` of the layer is for all
- * others): such a read asks the store.
+ * It does not believe memory either while what other processes do cannot be heard (the `maxStaleness` of the layer is for
+ * all others): such a read asks the store.
  *
  * ```ts
  * import { Effect, Layer } from "effect"

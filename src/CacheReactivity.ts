@@ -10,6 +10,7 @@ import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Caching from "./Caching.ts"
+import { type Cache, cacheOf } from "./internal/engine/cache.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import { escapeTag } from "./internal/key/ofKey.ts"
 
@@ -56,7 +57,7 @@ export const layer = <E, R>(
   Layer.provide(
     Layer.effectContext(Effect.contextWith((context: Context.Context<Caching.Caching | Reactivity.Reactivity>) => {
       const bridge: Bridge = {
-        caching: Context.get(context, Caching.Caching),
+        caching: cacheOf(Context.get(context, Caching.Caching)),
         reactivity: Context.get(context, Reactivity.Reactivity),
         fork: Effect.runForkWith(context)
       }
@@ -71,7 +72,7 @@ type Keys = Parameters<Reactivity.Reactivity["invalidate"]>[0]
 
 /** What is below: neither of the two knows of the other, so nothing comes back to where it began. */
 interface Bridge {
-  readonly caching: Caching.Shape
+  readonly caching: Cache
   readonly reactivity: Reactivity.Reactivity
   readonly fork: (effect: Effect.Effect<void>) => unknown
 }
@@ -112,7 +113,7 @@ interface Again {
 
 type Invalidate = (tags: ReadonlyArray<string>) => Effect.Effect<void>
 
-const cachingOf = ({ caching, reactivity }: Bridge): Caching.Shape => ({
+const cachingOf = ({ caching, reactivity }: Bridge): Cache => ({
   ...caching,
   invalidateTags: (tags, ...rest) =>
     both(tags, {

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 export * from "./cached/bulk.ts"
+export type { Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
 export * from "./cached/duringLoad.ts"
 export * from "./cached/events.ts"
@@ -26,7 +27,6 @@ export {
   touch
 } from "./cached/operations.ts"
 export type {
-  Combinator,
   FallbackOptions,
   MaxHitsOptions,
   ProbabilisticOptions,

@@ -50,16 +50,23 @@ const standard: Port.Serializer = {
  * @since 0.1.0
  */
 export interface Options {
-  /** bytes that a serializer of another name wrote are a miss */
+  /** what it is called; bytes that a serializer of another name wrote are a miss */
   readonly name: string
   /** of files that hold one value, like `".yaml"` */
   readonly extension: string
-  /** default: `application/octet-stream` */
+  /**
+   * the media type of its bytes
+   *
+   * @default `application/octet-stream`
+   */
   readonly contentType?: string | undefined
-  /** a text is written as UTF-8; what it throws makes the value one that cannot be stored */
-  readonly encode: (value: unknown) => string | Uint8Array
-  /** what it throws makes the bytes a miss */
-  readonly decode: (bytes: Uint8Array) => unknown
+  /**
+   * gives the bytes, or a text to be written as UTF-8, of a value that is stored under `id`; what it throws makes the value
+   * one that cannot be stored
+   */
+  readonly encode: (value: unknown, id: string) => string | Uint8Array
+  /** gives the value of bytes that were found under `id`; what it throws makes them a miss */
+  readonly decode: (bytes: Uint8Array, id: string) => unknown
 }
 
 /**
@@ -68,6 +75,9 @@ export interface Options {
  * Where a key has a schema, `encode` is given the schema's JSON form and what `decode` answers is checked by the schema;
  * so it has to know JSON values only. Where there is none it is given any value, and should throw for one that it could
  * not give back as it was.
+ *
+ * Both are given the id of the entry with the value, so that a signature can cover it: bytes that somebody has copied to
+ * another id are then refused.
  *
  * It is taken for one that does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`. Options
  * that make no sense throw one too.
@@ -84,7 +94,7 @@ export interface Options {
  *   decode: (bytes) => JSON.parse(gunzipSync(bytes).toString())
  * })
  * const codec = Gzip.make(Schema.Array(Schema.String))
- * Effect.runSync(codec.decode(Effect.runSync(codec.encode(["a", "b"])))) // => ["a", "b"]
+ * Effect.runSync(codec.decode(Effect.runSync(codec.encode(["a", "b"], "letters")), "letters")) // => ["a", "b"]
  * ```
  *
  * @category constructors
@@ -115,9 +125,9 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   name,
   id: idOf(name),
   // What is thrown may hold the value: it is not passed on.
-  pack(value) {
+  pack(value, id) {
     try {
-      const bytes = encode(value)
+      const bytes = encode(value, id)
       if (typeof bytes === "string") return Exit.succeed(encoder.encode(bytes))
       if (bytes instanceof Uint8Array) return Exit.succeed(bytes)
     } catch {
@@ -125,9 +135,9 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
     }
     return Exit.fail(throughSchema.fault(name, "encode", "it gave neither bytes nor a text"))
   },
-  unpack(bytes) {
+  unpack(bytes, id) {
     try {
-      return Exit.succeed(decode(bytes))
+      return Exit.succeed(decode(bytes, id))
     } catch {
       return Exit.fail(throughSchema.fault(name, "decode", "it threw"))
     }

@@ -6,10 +6,11 @@
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as completion from "./internal/store/complete.ts"
 import * as fromStorage from "./internal/store/fromStorage.ts"
 import * as fromSync from "./internal/store/fromSync.ts"
 import type { Storage, SyncStorage } from "./ports/storage.ts"
-import { Store } from "./ports/store.ts"
+import { Store, type StoreCore } from "./ports/store.ts"
 
 export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
@@ -27,7 +28,7 @@ export * from "./ports/store.ts"
  * `invalidateTags`.
  *
  * What cannot be derived fails with reason `Unsupported`. A storage that can do better (leases across processes)
- * overrides: `{ ...Store.make(simple), take }`.
+ * replaces it: `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -71,6 +72,30 @@ export const make: (storage: Storage) => Store = fromStorage.make
  */
 export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } =
   fromSync.make
+
+/**
+ * A `Store` of which only the core is written by hand: operations on many ids are derived from those on one, `size` from
+ * `scan`, counters are kept inside this process, and what cannot be derived fails with reason `Unsupported`.
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Store } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * // a store that refuses what is long, one at a time or many
+ * const inner = MemoryStore.make()
+ * const store = Store.complete({
+ *   ...inner,
+ *   set: (id, entry, condition) => entry.payload.length > 1000 ? Effect.succeed(false) : inner.set(id, entry, condition),
+ *   setMany: undefined
+ * })
+ * Effect.runSync(Stream.runCount(store.scan())) // => 0
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const complete: (core: StoreCore) => Store = completion.complete
 
 /**
  * The layer of a store that an effect makes.

@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
+import * as Defaults from "./internal/defaults.ts"
 import { refuseUnknown } from "./internal/options.ts"
 import { toMillis } from "./Ttl.ts"
 
@@ -107,17 +108,38 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 
 /**
+ * What `untilInvalidated` takes, as a combinator.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface UntilInvalidatedOptions<in A, in E, in K> {
+  /**
+   * store this outcome? Defects and interruptions are never asked about, nor stored
+   *
+   * @default successes
+   */
+  readonly when?: Of<A, E, K, boolean> | undefined
+}
+
+/**
  * What all timed strategies take.
  *
  * @category options
  * @since 0.1.0
  */
-export interface Options<in A, in E, in K> {
-  /** how long a result is served at most, from the end of its load; zero or negative: do not store */
+export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E, K> {
+  /**
+   * how long a result is served at most, from the end of its load, or a function of outcome and key; zero or negative: it
+   * is not stored
+   */
   readonly ttl: Duration.Input | Of<A, E, K, Duration.Input>
-  /** store this outcome? By default successes only. Defects and interruptions are never asked about, nor stored */
-  readonly when?: Of<A, E, K, boolean> | undefined
-  /** the share of the lifetime that is taken off at random, 0 to 1, so that what was stored together does not expire together */
+  /**
+   * the share of the lifetime that is taken off at random, 0 to 1, so that what was stored together does not expire
+   * together
+   *
+   * @default 0
+   */
   readonly jitter?: number | undefined
 }
 
@@ -150,7 +172,11 @@ export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> 
  * @since 0.1.0
  */
 export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** above 1 refreshes earlier, below 1 later; 1 by default, which is the paper's optimum */
+  /**
+   * above 1 refreshes earlier, below 1 later
+   *
+   * @default 1, the paper's optimum
+   */
   readonly beta?: number | undefined
 }
 
@@ -163,7 +189,11 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
 export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
   /** it expires when it was not read for so long */
   readonly idle: Duration.Input
-  /** and after so long in any case; never by default */
+  /**
+   * and after so long in any case
+   *
+   * @default never
+   */
   readonly ttl?: Duration.Input | Of<A, E, K, Duration.Input> | undefined
 }
 
@@ -176,18 +206,12 @@ export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>,
 export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
   /** it expires after so many reads of this process, the load that brought it not counted */
   readonly hits: number
-  /** from this read on each read also refreshes in the background, one refresh at a time; a new value counts from 0 */
+  /**
+   * from this read on each read also refreshes in the background, one refresh at a time; a new value counts from 0
+   *
+   * @default no refresh
+   */
   readonly refreshAfter?: number | undefined
-}
-
-/**
- * What `untilInvalidated` takes, as a combinator.
- *
- * @category options
- * @since 0.1.0
- */
-export interface UntilInvalidatedOptions<in A, in E, in K> {
-  readonly when?: Of<A, E, K, boolean> | undefined
 }
 
 /**
@@ -209,6 +233,8 @@ export interface Kind<O> {
   readonly ttl: (options: O) => unknown
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
+  /** a load that fails is answered with what is stored: the combinator takes `fallbackWhen` */
+  readonly fallsBack: boolean
 }
 
 /** the options of all strategies */
@@ -224,11 +250,11 @@ interface AnyOptions {
   readonly hits?: number | undefined
 }
 
-const common = ["ttl", "when", "jitter"]
+const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "when", "jitter"]
 
 const kind = (
   name: string,
-  own: ReadonlyArray<string>,
+  own: ReadonlyArray<keyof AnyOptions>,
   parts: Pick<Kind<AnyOptions>, "decide"> & Partial<Kind<AnyOptions>>
 ): Kind<AnyOptions> => ({
   name,
@@ -240,6 +266,7 @@ const kind = (
   ttl: (options) => options.ttl,
   touch: undefined,
   countsReads: false,
+  fallsBack: false,
   ...parts
 })
 
@@ -252,6 +279,7 @@ export const kinds = {
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve
   }),
   softTtl: kind("softTtl", ["softTtl"], {
+    fallsBack: true,
     decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
     lifetime: (options, ttl) => ({ softTtl: within("softTtl", options.softTtl!, options, ttl), ttl })
   }),
@@ -266,7 +294,7 @@ export const kinds = {
     decide: (options, entry, now, random) => {
       if (isGone(entry, now)) return Load
       // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
-      const ahead = (entry as Timing).loadMillis * (options.beta ?? 1)
+      const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
       return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
     }
   }),
@@ -295,7 +323,8 @@ export const kinds = {
     }
   }),
   failover: kind("failover", [], {
-    retryAfter: 0,
+    fallsBack: true,
+    retryAfter: Defaults.retryAfterOfFailoverMillis,
     servesFresh: false,
     decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
   }),
@@ -522,7 +551,7 @@ export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsO
  * @category strategies
  * @since 0.1.0
  */
-export const dynamic: Strategy = maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+export const dynamic: Strategy = maxHits(Defaults.dynamic)
 
 /**
  * Always load; where that fails serve the last good value while it is younger than `ttl`.

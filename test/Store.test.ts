@@ -417,11 +417,11 @@ describe("Store.makeSync", () => {
       const heard: Array<Store.Change> = []
       yield* Effect.forkChild(Stream.runForEach(store.changes, (change) => Effect.sync(() => heard.push(change))))
       yield* TestClock.adjust("1 second")
-      expect([heard, listeners()]).toEqual([[], 2])
+      expect([heard, listeners()]).toEqual([[{ _tag: "Coherent" }], 2])
       changes = [{ _tag: "Gap" }, { _tag: "Changed", id: "id" }]
       expect(store.changesUnsafe?.()).toBe(changes)
       yield* TestClock.adjust("50 millis")
-      expect(heard).toEqual(changes)
+      expect(heard).toEqual([{ _tag: "Coherent" }, ...changes])
     }))
 
   it.effect("changes that cannot be told now are a StoreError", () =>
@@ -479,5 +479,20 @@ describe("Store.makeSync", () => {
       expect(yield* asks(store.clear)).toEqual([undefined, "[ endAll clear ]"])
       expect(yield* asks(store.renew("id", "a", 1))).toEqual([true, "[ renew ]"])
       expect(yield* asks(store.release("id", "a"))).toEqual([true, "[ release ]"])
+      // many are one transaction, unless nothing has to be written
+      const requests = ["late", "a", "late"].map((owner, i) => ({ ...options, id: String(i), owner }))
+      expect(yield* asks(store.acquireMany(requests))).toEqual([
+        [{ _tag: "Wait", leftMillis: 7 }, { _tag: "Granted", generation: "g", seq: 0 }, {
+          _tag: "Wait",
+          leftMillis: 7
+        }],
+        "get get get [ get acquire ]"
+      ])
+      const late = requests.filter(({ owner }) => owner === "late")
+      expect((yield* asks(store.acquireMany(late)))[1]).toBe("get get")
+      const commits = ["a", "b"].map((id) => ({ id, generation: "g", entry: entry(1) }))
+      expect(yield* asks(store.commitMany(commits))).toEqual([[true, true], "[ isCurrent set end isCurrent set end ]"])
+      expect(yield* asks(store.setMany(commits))).toEqual([undefined, "[ end set end set ]"])
+      expect(yield* asks(store.removeMany(["a", "b"]))).toEqual([[true, true], "[ end remove end remove ]"])
     }))
 })

@@ -8,24 +8,19 @@ import type * as Scope from "effect/Scope"
 import type { CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { kinds, type Strategy } from "../Strategy.ts"
+import type { Combinator, Fixed, KeyOf, MaybeTimedKind, TimedKind, UntimedKind } from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import type {
-  Combinator,
   FallbackOptions,
-  Fixed,
   Given,
-  KeyOf,
   MaxHitsOptions,
-  MaybeTimedKind,
   ProbabilisticOptions,
   ReadOptions,
   RefreshAheadOptions,
   SlidingOptions,
   SoftTtlOptions,
-  TimedKind,
   Timeout,
-  TimeoutError,
-  UntimedKind
+  TimeoutError
 } from "./options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------

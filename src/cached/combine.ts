@@ -8,16 +8,20 @@ import * as Effectable from "effect/Effectable"
 import { CacheConfigError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
+import { cacheOf } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
-import type { ReadOptions, Request } from "../internal/engine/flight/request.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import type { Request } from "../internal/engine/flight/request.ts"
+import { checkAll, refuseUnknown } from "../internal/options.ts"
 import { type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
-import { toMillis } from "../Ttl.ts"
+import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
 // In here types end: what `Cached` promises to users is written there, and what the engine needs is a `Request`.
 
-interface CombinatorOptions extends ReadOptions {
+const namesOfRead = Object.keys(readOptions)
+const namesOfFallback = Object.keys(fallbackOptions)
+
+interface CombinatorOptions extends AnyReadOptions {
   readonly key: CacheKey.Any | string
   readonly strategy?: Strategy
 }
@@ -33,22 +37,9 @@ interface CachedEffect extends Request {
 const EffectPrototype = Effectable.Prototype<CachedEffect>({
   label: "Cached",
   evaluate(fiber) {
-    return Context.get(fiber.context as Context.Context<Caching>, Caching).read(fiber, this)
+    return cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching)).read(fiber, this)
   }
 })
-
-const readOptions = [
-  "key",
-  "tags",
-  "timeout",
-  "retryAfter",
-  "lease",
-  "softTimeout",
-  "copy",
-  "memoryTtl",
-  "minLoad"
-]
-const fallbackOptions = ["fallbackWhen"]
 
 /** What all effects of one combinator share. */
 interface Combinator {
@@ -155,12 +146,12 @@ const Timed = effectClass({
 type TimedEffect = CachedEffect & { readonly combinator: Combinator }
 
 export const combinator = (kind: Kind<any>): never => {
-  const fallsBack = kind.name === "softTtl" || kind.name === "failover"
-  const known = new Set([...kind.options, ...readOptions, ...fallsBack ? fallbackOptions : []])
+  const known = new Set(["key", ...kind.options, ...namesOfRead, ...kind.fallsBack ? namesOfFallback : []])
   return dual(Timed, { kind, known })
 }
 
-const knownWithStrategy = new Set([...readOptions, ...fallbackOptions, "strategy"])
+const shared = [...namesOfRead, ...namesOfFallback, "strategy"]
+const knownWithStrategy = new Set(["key", ...shared])
 
 const delegating: PropertyDescriptorMap = {
   deadlinesOnly: { value: false },
@@ -193,40 +184,16 @@ export const withStrategy: never = dual(effectClass({
 }))
 
 const validateRead = (name: string, options: CombinatorOptions): void => {
-  const { fallbackWhen, key, tags } = options
+  const { key } = options
   if (typeof key !== "string" && !CacheKey.isCacheKey(key)) {
     throw new CacheConfigError({ message: `The key of ${name} is an instance of a CacheKey class, or a string` })
   }
-  validateTags(name, tags)
-  validateFallback(name, fallbackWhen)
   validateRest(name, options)
 }
 
-const validateFallback = (name: string, fallbackWhen: unknown): void => {
-  if (fallbackWhen === undefined || typeof fallbackWhen === "function") return
-  throw new CacheConfigError({ message: `fallbackWhen of ${name} is a function` })
-}
-
-const validateRest = (name: string, options: ReadOptions): void => {
-  for (const name of ["timeout", "softTimeout", "retryAfter", "memoryTtl", "minLoad"] as const) {
-    const input = options[name]
-    if (input !== undefined) toMillis(input, name)
-  }
-  const { copy, lease } = options
-  // the layer's option of that name is a duration
-  if (lease !== undefined && typeof lease !== "boolean") {
-    throw new CacheConfigError({ message: `lease of ${name} is true or false; how long it is says the layer` })
-  }
-  if (copy !== undefined && copy !== "structured" && typeof copy !== "function") {
-    throw new CacheConfigError({ message: `copy of ${name} is "structured", or a function that copies a value` })
-  }
-}
-
-const validateTags = (name: string, tags: unknown): void => {
-  if (tags === undefined || typeof tags === "function") return
-  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
-    throw new CacheConfigError({ message: `The tags of ${name} are a list of strings, or a function that gives one` })
-  }
+const validateRest = (name: string, options: AnyReadOptions): void => {
+  checkAll(name, options, readOptions)
+  checkAll(name, options, fallbackOptions)
 }
 
 const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
@@ -236,15 +203,14 @@ const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined)
 }
 
 /** What `Cached.fn` takes, without its types. */
-export interface FnOptions extends ReadOptions {
+export interface FnOptions extends AnyReadOptions {
   readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
   readonly strategy: Strategy<any, any, any>
 }
 
-const sharedOptions = [...readOptions.filter((name) => name !== "key"), ...fallbackOptions, "strategy"]
-const knownOfFn = new Set([...sharedOptions, "lookup"])
+const knownOfFn = new Set([...shared, "lookup"])
 // the types of a request leave no room for a `LoadTimeout`
-const knownOfResolver = new Set(sharedOptions.filter((name) => name !== "timeout"))
+const knownOfResolver = new Set(shared.filter((name) => name !== "timeout"))
 
 export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): void => {
   const name: string | undefined = keyClass?.keyName
@@ -257,17 +223,15 @@ export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): voi
   }
 }
 
-export const validateResolver = (options: ReadOptions): void => validateShared("resolver", options, knownOfResolver)
+export const validateResolver = (options: AnyReadOptions): void => validateShared("resolver", options, knownOfResolver)
 
 const validateShared = (
   name: string,
-  options: ReadOptions & { readonly strategy?: Strategy },
+  options: AnyReadOptions & { readonly strategy?: Strategy },
   known: ReadonlySet<string>
 ): void => {
   validateStrategy(name, options?.strategy)
   refuseUnknown(name, options, known)
-  validateTags(name, options.tags)
-  validateFallback(name, options.fallbackWhen)
   validateRest(name, options)
 }
 
@@ -294,7 +258,7 @@ Object.defineProperty(Call, "prototype", {
 })
 
 /** What `Cached.many` takes, without its types. */
-export interface ManyOptions extends ReadOptions {
+export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
   /** the keys have readers of their own */
@@ -339,7 +303,7 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
   const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
   return (keys) =>
     Effect.withFiber((fiber) =>
-      Context.get(fiber.context as Context.Context<Caching>, Caching)
+      cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching))
         .readMany(fiber, { keys, template, requestOf, loadAll, isApart }) as Effect.Effect<never>
     )
 }

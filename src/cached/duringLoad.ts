@@ -14,7 +14,7 @@ import { previousOf } from "../internal/engine/flight/previous.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { copyOf } from "../internal/engine/read/copy.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
@@ -160,11 +160,23 @@ const end = (flight: Flight): Effect.Effect<never> =>
  * @since 0.1.0
  */
 export interface Annotations {
-  /** beside those of its key and options */
+  /**
+   * tags beside those of the key and the options
+   *
+   * @default none; of a renewed value: those it has
+   */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** how long it is served, in place of what its strategy says; zero or negative: it is not stored */
+  /**
+   * how long the result is served at most, from the end of the load; zero or negative: it is not stored
+   *
+   * @default the strategy's
+   */
   readonly ttl?: Duration.Input | undefined
-  /** what the origin calls this version of the value (an HTTP `ETag`), for the next load's `previous` */
+  /**
+   * what the origin calls this version of the value (an HTTP `ETag`), for the next load's `previous`
+   *
+   * @default none; of a renewed value: the one it has
+   */
   readonly etag?: string | undefined
 }
 
@@ -198,15 +210,8 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
   if (typeof annotations !== "object" || annotations === null) {
     throw new CacheConfigError({ message: "Cached.annotate takes an object of tags, ttl and etag" })
   }
-  refuseUnknown("Cached.annotate", annotations, ["tags", "ttl", "etag"])
+  checkOptions("Cached.annotate", annotations, annotationChecks)
   const { etag, tags, ttl } = annotations
-  if (ttl !== undefined) toMillis(ttl)
-  if (tags !== undefined && !(Array.isArray(tags) && tags.every((tag) => typeof tag === "string"))) {
-    throw new CacheConfigError({ message: "The tags of Cached.annotate are a list of strings" })
-  }
-  if (etag !== undefined && typeof etag !== "string") {
-    throw new CacheConfigError({ message: `The etag of Cached.annotate is a string, not a ${typeof etag}` })
-  }
   const given: Flight["annotations"] = {
     ...tags === undefined ? {} : { tags: tags.map(escapeTag) },
     ...ttl === undefined ? {} : { ttl },
@@ -214,5 +219,17 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
   }
   return Effect.map(Loading, (flight) => {
     if (flight !== undefined) flight.annotations = { ...flight.annotations, ...given }
+  })
+}
+
+const annotationChecks: Checks<Annotations> = {
+  ttl: optional((ttl) => void toMillis(ttl)),
+  tags: optional((tags, of) => {
+    if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return
+    throw new CacheConfigError({ message: `The tags of ${of} are a list of strings` })
+  }),
+  etag: optional((etag, of) => {
+    if (typeof etag === "string") return
+    throw new CacheConfigError({ message: `The etag of ${of} is a string, not a ${typeof etag}` })
   })
 }

@@ -11,11 +11,10 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CacheEvent, Detected, Removal } from "../CacheEvent.ts"
 import { Caching } from "../Caching.ts"
+import { waitingEvents } from "../internal/defaults.ts"
+import { cacheOf } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
-
-/** for each who watches; the oldest are lost */
-const atMost = 1024
 
 /**
  * What the cache does, from when the stream is run until it ends; ids are told, values never. Who is slow loses the
@@ -41,10 +40,10 @@ const atMost = 1024
 export const events: Stream.Stream<CacheEvent, never, Caching> = Stream.callback<CacheEvent, never, Caching>(
   (queue) =>
     Effect.acquireRelease(
-      Effect.map(Caching, (caching) => caching.listen((event) => void Queue.offerUnsafe(queue, event))),
+      Effect.map(Caching, (caching) => cacheOf(caching).listen((event) => void Queue.offerUnsafe(queue, event))),
       (deafen) => Effect.sync(deafen)
     ),
-  { bufferSize: atMost, strategy: "sliding" }
+  { bufferSize: waitingEvents, strategy: "sliding" }
 )
 
 /**
@@ -76,8 +75,8 @@ export const onRemoval = <E, R>(
   f: (removal: Removal) => Effect.Effect<void, E, R>
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   Effect.gen(function*() {
-    const queue = yield* Queue.sliding<Removal, Cause.Done>(atMost)
-    const caching = yield* Caching
+    const queue = yield* Queue.sliding<Removal, Cause.Done>(waitingEvents)
+    const caching = cacheOf(yield* Caching)
     const handle = (removal: Removal) => Effect.ignoreCause(Effect.suspend(() => f(removal)), { log: "Warn" })
     const worker = yield* Effect.forkScoped(
       Effect.ignore(Effect.forever(Effect.flatMap(Queue.take(queue), handle)))

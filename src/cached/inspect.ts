@@ -7,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching, Known, Stats } from "../Caching.ts"
+import type { Cache } from "../internal/engine/cache.ts"
 import * as Glob from "../internal/glob.ts"
 import { withCaching } from "./withCaching.ts"
 
-const stream = <A>(f: (caching: Caching["Service"]) => Stream.Stream<A, StoreError>) =>
+const stream = <A>(f: (caching: Cache) => Stream.Stream<A, StoreError>) =>
   Stream.unwrap(withCaching((caching) => Effect.succeed(f(caching))))
 
 /**

@@ -14,7 +14,7 @@ import type { Caching, Progress } from "../Caching.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import * as Glob from "../internal/glob.ts"
 import type { KeyInfo } from "../internal/key/info.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { type AnyKey, idOf, tagsOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -70,9 +70,11 @@ export const invalidateMany = (keys: Iterable<AnyKey>): Effect.Effect<void, neve
  */
 export interface InvalidateOptions {
   /**
-   * `"hard"` (by default): it is gone, and no read that starts afterwards sees it. `"soft"`: it is stale, and a strategy
-   * that says so may still serve it: `softTtl` and `failover` where the load fails, `refreshAhead` while it refreshes;
-   * for all others it is as good as gone
+   * `"hard"`: it is gone, and no read that starts afterwards sees it. `"soft"`: it is stale, and a strategy that says so
+   * may still serve it: `softTtl` and `failover` where the load fails, `refreshAhead` while it refreshes; for all others
+   * it is as good as gone
+   *
+   * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined
 }
@@ -119,15 +121,18 @@ const invalidateStored = (
   given: InvalidateOptions | number | undefined
 ): Effect.Effect<void, never, Caching> =>
   withCaching((caching, policy) => {
-    const options = typeof given === "object" ? given : {}
-    refuseUnknown("The invalidation of tags", options, ["mode"])
-    const mode = options.mode ?? "hard"
-    if (mode !== "hard" && mode !== "soft") {
-      throw new CacheConfigError({ message: `mode is "hard" or "soft", not "${String(mode)}"` })
-    }
+    const options: InvalidateOptions = typeof given === "object" ? given : {}
+    checkOptions("The invalidation of tags", options, invalidateOptions)
     const stored = tags()
-    return policy.disabled.has("invalidate") ? Effect.void : caching.invalidateTags(stored, mode)
+    return policy.disabled.has("invalidate") ? Effect.void : caching.invalidateTags(stored, options.mode ?? "hard")
   })
+
+const invalidateOptions: Checks<InvalidateOptions> = {
+  mode: optional((mode) => {
+    if (mode === "hard" || mode === "soft") return
+    throw new CacheConfigError({ message: `mode is "hard" or "soft", not "${String(mode)}"` })
+  })
+}
 
 const infoOf = (what: string, keyClass: AnyClass): KeyInfo => {
   const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]

@@ -8,9 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
-import type { Caching, Known, Shape } from "../Caching.ts"
+import type { Caching, Known } from "../Caching.ts"
+import { incrementBy } from "../internal/defaults.ts"
+import type { Cache } from "../internal/engine/cache.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { checkOptions, type Checks, optional, refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, type ValueOf, withCaching } from "./withCaching.ts"
@@ -50,11 +52,23 @@ export const getOption = <K extends AnyKey>(
  * @since 0.1.0
  */
 export interface SetOptions {
-  /** how long it is served; for ever by default. Zero or negative removes what is there */
+  /**
+   * how long it is served; zero or negative removes what is there
+   *
+   * @default for ever
+   */
   readonly ttl?: Duration.Input | undefined
-  /** by default the key's */
+  /**
+   * tags of the entry
+   *
+   * @default those of the key
+   */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** keep the expiry of what is there, if something is; otherwise a `set` without `ttl` is for ever */
+  /**
+   * keeps the expiry of what is there, if something is
+   *
+   * @default `false`
+   */
   readonly keepTtl?: boolean | undefined
   /** what the origin calls this version of the value, for `Cached.previous` */
   readonly etag?: string | undefined
@@ -67,10 +81,18 @@ export interface SetOptions {
  * @since 0.1.0
  */
 export type SetCondition =
-  | { readonly ifAbsent: true }
-  | { readonly ifPresent: true }
-  /** the `writeId` that `getEntry` has told: nobody has written since */
-  | { readonly ifUnchanged: string }
+  | {
+    /** nothing is there; what has expired or was invalidated is nothing */
+    readonly ifAbsent: true
+  }
+  | {
+    /** something is there, be it stale, `undefined` or a failure */
+    readonly ifPresent: true
+  }
+  | {
+    /** the `writeId` that `getEntry` has told is that of what is there: nobody has written since */
+    readonly ifUnchanged: string
+  }
 
 /**
  * Stores a value in place of what is there, and of what is being loaded at the moment; answers whether it did: `false`
@@ -122,9 +144,19 @@ interface Conditions {
   readonly ifUnchanged: string
 }
 
+const optionsOfSet = {
+  ttl: true,
+  tags: true,
+  keepTtl: true,
+  etag: true,
+  ifAbsent: true,
+  ifPresent: true,
+  ifUnchanged: true
+} satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
+
 /** What the engine takes for the options of `set`. */
-export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Shape["set"]>[2] => {
-  refuseUnknown("Cached.set", options, ["ttl", "tags", "keepTtl", "etag", "ifAbsent", "ifPresent", "ifUnchanged"])
+export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Cache["set"]>[2] => {
+  refuseUnknown("Cached.set", options, Object.keys(optionsOfSet))
   return {
     ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl),
     tags: options.tags === undefined ? undefined : tagsOf(options.tags),
@@ -231,16 +263,24 @@ export const touch = (key: AnyKey, ttl: Duration.Input): Effect.Effect<boolean, 
  * @since 0.1.0
  */
 export interface IncrementOptions {
-  /** 1 by default; may be negative */
+  /**
+   * what is added: a whole number, may be negative; 0 reads the counter, and creates none
+   *
+   * @default 1
+   */
   readonly by?: number | undefined
-  /** how long the number lives, from where it is created; for ever by default */
+  /**
+   * how long the counter lives, from where it is created; not prolonged
+   *
+   * @default for ever
+   */
   readonly ttl?: Duration.Input | undefined
 }
 
 /**
- * Adds to a number that starts at 0, and answers the sum: one atomic step, across processes where the store is shared.
- * Numbers have names of their own, apart from keys. A number cannot be made up, so a store that fails is the caller's to
- * know (`StoreError`).
+ * Adds to a counter that starts at 0, and answers the sum: one atomic step, across processes where the store is shared.
+ * Counters have names of their own, apart from keys; `Cached.clear` empties them. A sum cannot be made up, so a store that
+ * fails is the caller's to know (`StoreError`); one past the safe integers fails with reason `OutOfRange`.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -258,13 +298,22 @@ export const increment = (
   options?: IncrementOptions
 ): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
-    refuseUnknown("Cached.increment", options ?? {}, ["by", "ttl"])
-    const by = options?.by ?? 1
-    if (typeof name !== "string" || !Number.isFinite(by)) {
-      throw new CacheConfigError({ message: `Cached.increment takes a name and a finite number, not ${String(by)}` })
-    }
-    return caching.increment(name, by, options?.ttl === undefined ? Infinity : toMillis(options.ttl))
+    const { by = incrementBy, ttl } = options ?? {}
+    checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
+    if (typeof name !== "string") refuseIncrement(by)
+    return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl))
   })
+
+const refuseIncrement = (by: number): never => {
+  throw new CacheConfigError({ message: `Cached.increment takes a name and a whole number, not ${String(by)}` })
+}
+
+const incrementOptions: Checks<IncrementOptions> = {
+  by: optional((by) => {
+    if (!Number.isSafeInteger(by)) refuseIncrement(by)
+  }),
+  ttl: optional((ttl) => void toMillis(ttl))
+}
 
 /**
  * Whether something is stored under a key, a failure included.

@@ -34,7 +34,10 @@ type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
 export type ResolverOptions<K> =
   & FallbackOptions
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
-  & { readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K> }
+  & {
+    /** when to load again, and what to serve meanwhile */
+    readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
+  }
 
 /**
  * Caches what a `RequestResolver` resolves: a key is a request, so the resolver of keys is the origin of their results.

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import * as Tapped from "../internal/store/tap.ts"
 import { Store } from "../ports/store.ts"
 
@@ -43,9 +43,17 @@ export interface TapStoreOptions<R> {
     | undefined
   /** ids, tags and numbers are written with it and read back without: caches of other prefixes never meet them */
   readonly prefix?: string | undefined
-  /** of a payload: a larger one is not written; unlimited by default */
+  /**
+   * of a payload: a larger one is not written
+   *
+   * @default unlimited
+   */
   readonly maxSize?: ByteSize.Input | undefined
-  /** of a payload: a smaller one is not written; 0 by default */
+  /**
+   * of a payload: a smaller one is not written
+   *
+   * @default 0
+   */
   readonly minSize?: ByteSize.Input | undefined
 }
 
@@ -105,13 +113,8 @@ export const tapStore = <R = never>(
 }
 
 const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.Context<R>) => Store => {
-  refuseUnknown("Cached.tapStore", options, ["around", "prefix", "maxSize", "minSize"])
+  checkOptions<TapStoreOptions<R>>("Cached.tapStore", options, tapStoreOptions)
   const { around, prefix } = options
-  refuseUnless("around is a function", around === undefined || typeof around === "function")
-  refuseUnless(
-    "prefix is a text that is not empty",
-    prefix === undefined || (typeof prefix === "string" && prefix !== "")
-  )
   const minBytes = bytes("minSize", options.minSize, 0)
   const maxBytes = bytes("maxSize", options.maxSize, Infinity)
   refuseUnless("maxSize is at least minSize and above zero", maxBytes >= minBytes && maxBytes > 0)
@@ -120,6 +123,15 @@ const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.
     const fitting = minBytes === 0 && maxBytes === Infinity ? own : Tapped.sized(own, minBytes, maxBytes)
     return around === undefined ? fitting : Tapped.tapped(fitting, watch(store.name, around, context))
   }
+}
+
+const tapStoreOptions: Checks<TapStoreOptions<any>> = {
+  around: optional((around) => refuseUnless("around is a function", typeof around === "function")),
+  prefix: optional((prefix) =>
+    refuseUnless("prefix is a text that is not empty", typeof prefix === "string" && prefix !== "")
+  ),
+  maxSize: (maxSize) => void bytes("maxSize", maxSize, Infinity),
+  minSize: (minSize) => void bytes("minSize", minSize, 0)
 }
 
 const refuseUnless = (rule: string, holds: boolean): void => {

@@ -12,7 +12,8 @@ import * as Stream from "effect/Stream"
 import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import * as Key from "../CacheKey.ts"
 import type { Any } from "../CacheKey.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import * as Defaults from "../internal/defaults.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { isMany } from "./combine.ts"
 
 /** a function that `Cached.fn`, `Cached.recursive` or `Cached.many` has made */
@@ -45,9 +46,17 @@ export interface WarmProgress {
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /** so many loads at once, or calls of a function of many; 16 by default */
+  /**
+   * how many loads at once, or calls of a function of many
+   *
+   * @default 16
+   */
   readonly concurrency?: number | undefined
-  /** so many payloads a call, for a function of many; 100 by default */
+  /**
+   * how many payloads a call, for a function of many
+   *
+   * @default 100
+   */
   readonly chunk?: number | undefined
 }
 
@@ -81,9 +90,9 @@ export const warm = <F extends AnyCached>(
   payloads: Iterable<PayloadOf<F>>,
   options: WarmOptions = {}
 ): Stream.Stream<WarmProgress, never, ServicesOf<F>> => {
-  refuseUnknown("Cached.warm", options, ["concurrency", "chunk"])
-  const concurrency = countOf("concurrency", options.concurrency ?? 16)
-  const chunk = isMany(self) ? countOf("chunk", options.chunk ?? 100) : 1
+  checkOptions("Cached.warm", options, warmOptions)
+  const concurrency = options.concurrency ?? Defaults.warm.concurrency
+  const chunk = isMany(self) ? options.chunk ?? Defaults.warm.chunk : 1
   return Stream.suspend(() => {
     const all = Array.from(payloads)
     let done = 0
@@ -101,10 +110,13 @@ export const warm = <F extends AnyCached>(
   })
 }
 
-const countOf = (name: string, count: number): number => {
-  if (Number.isInteger(count) && count > 0) return count
-  throw new CacheConfigError({ message: `${name} of Cached.warm is a number from 1 on, not ${count}` })
-}
+const count = (name: string) =>
+  optional((given: number, of) => {
+    if (Number.isInteger(given) && given > 0) return
+    throw new CacheConfigError({ message: `${name} of ${of} is a number from 1 on, not ${given}` })
+  })
+
+const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }
 
 /** how many of them could not be read */
 const failuresOf = <F extends AnyCached>(

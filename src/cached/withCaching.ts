@@ -5,6 +5,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import * as Key from "../CacheKey.ts"
 import type { Services, Success } from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
+import { type Cache, cacheOf } from "../internal/engine/cache.ts"
 import type * as Policy from "../internal/engine/flight/callPolicy.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import { escapeTag } from "../internal/key/ofKey.ts"
@@ -17,10 +18,10 @@ export type CodecsOf<K> = K extends string ? never : Services<K>
 
 /** Asks the cache of the context, under its policy. */
 export const withCaching = <A, E = never, R = never>(
-  f: (caching: Caching["Service"], policy: Policy.Policy) => Effect.Effect<A, E, R>
+  f: (caching: Cache, policy: Policy.Policy) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | Caching> =>
   Effect.withFiber<A, E, R | Caching>((fiber) =>
-    f(Context.get(fiber.context as Context.Context<Caching>, Caching), fiber.getRef(Current))
+    f(cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching)), fiber.getRef(Current))
   )
 
 export const checked = <K extends AnyKey>(key: K): K => {

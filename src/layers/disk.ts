@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import { checkFolder } from "./folder.ts"
-import { check, type LayerOptions } from "./options.ts"
+import { folderOptions } from "./folder.ts"
+import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
 /**
@@ -21,7 +21,11 @@ import { overStore } from "./overStore.ts"
 export interface DiskOptions extends LayerOptions {
   /** where the files are; made if it is not there */
   readonly directory: string
-  /** of the content; 1 GiB by default */
+  /**
+   * how large the database may become
+   *
+   * @default 1 GiB
+   */
   readonly maxSize?: ByteSize.Input | undefined
 }
 
@@ -53,8 +57,7 @@ export interface DiskOptions extends LayerOptions {
  */
 export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreError> => {
   const { directory, maxSize, storeTimeout } = options ?? {}
-  checkFolder("disk", directory, maxSize)
-  const cache = overStore(check("disk", options))
+  const cache = overStore(checkLayer("CacheLayer.disk", options, folderOptions))
   const store = Layer.unwrap(
     Effect.map(
       Effect.tryPromise({

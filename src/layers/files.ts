@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
+import { optional } from "../internal/options.ts"
 import { Serializer } from "../Serializer.ts"
-import { checkFolder } from "./folder.ts"
-import { check, type LayerOptions } from "./options.ts"
+import { folderOptions } from "./folder.ts"
+import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
 /**
@@ -20,11 +21,19 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** where the files are; made if it is not there */
+  /** where the files are; made if it is not there. It should hold nothing else */
   readonly directory: string
-  /** the format of the files, and their extension; indented JSON by default */
+  /**
+   * the format of the files, and their extension
+   *
+   * @default indented JSON, or the `Serializer` that the program provides
+   */
   readonly serializer?: Serializer | undefined
-  /** of all payloads together; 1 GiB by default */
+  /**
+   * of all payloads together; the metadata, some 600 bytes an entry, comes on top
+   *
+   * @default 1 GiB
+   */
   readonly maxSize?: ByteSize.Input | undefined
 }
 
@@ -62,11 +71,13 @@ export interface FilesOptions extends LayerOptions {
  */
 export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, StoreError> => {
   const { directory, maxSize, serializer } = options ?? {}
-  checkFolder("files", directory, maxSize)
-  if (serializer !== undefined && typeof serializer.make !== "function") {
-    throw new CacheConfigError({ message: "serializer of CacheLayer.files is no Serializer" })
-  }
-  const cache = overStore(check("files", options))
+  const cache = overStore(checkLayer("CacheLayer.files", options, {
+    ...folderOptions,
+    serializer: optional((given, layer) => {
+      if (typeof given.make === "function") return
+      throw new CacheConfigError({ message: `serializer of ${layer} is no Serializer` })
+    })
+  }))
   return Layer.unwrap(Effect.gen(function*() {
     const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
       try: async () => ({

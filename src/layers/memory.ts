@@ -5,7 +5,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as Caching from "../Caching.ts"
-import { check, type MemoryOptions } from "./options.ts"
+import { checkMemory, type MemoryOptions } from "./options.ts"
 
 /**
  * A cache in the memory of the process. Nothing is encoded.
@@ -25,6 +25,6 @@ import { check, type MemoryOptions } from "./options.ts"
  * @since 0.1.0
  */
 export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> => {
-  const checked = check("memory", options)
+  const checked = checkMemory(options)
   return Layer.effect(Caching.Caching, Caching.make({ ...checked, store: undefined }))
 }

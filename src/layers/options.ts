@@ -1,5 +1,6 @@
 /**
- * What all layers take, checked when a layer is made.
+ * What all layers take: each option once, with what it makes of a cache. The documentation's tables are made from the
+ * comments here (`npm run docs`).
  *
  * @since 0.1.0
  */
@@ -8,8 +9,36 @@ import * as Schedule from "effect/Schedule"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { waitOf } from "../internal/defaults.ts"
+import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
+
+/**
+ * Refreshes in the background.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RefreshOptions {
+  /**
+   * how many at once; more wait in a queue
+   *
+   * @default 16
+   */
+  readonly concurrency?: number | undefined
+  /**
+   * how long one may take, tries included
+   *
+   * @default 1 minute
+   */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * when to try a failed one again, a `Schedule`
+   *
+   * @default 2 times, with exponential backoff from 100 ms and jitter
+   */
+  readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
+}
 
 /**
  * What every ready-made layer takes.
@@ -18,20 +47,29 @@ import { toMillis } from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface MemoryOptions {
-  /** entries in memory at most; 10,000 by default */
+  /**
+   * entries in memory at most
+   *
+   * @default 10,000
+   */
   readonly capacity?: number | undefined
-  /** which entry leaves a full memory tier; `Eviction.lru` by default */
+  /**
+   * which entry leaves a full memory tier
+   *
+   * @default `Eviction.lru`
+   */
   readonly eviction?: Eviction | undefined
-  /** refreshes in the background */
-  readonly refresh?: {
-    /** how many at once; 16 by default */
-    readonly concurrency?: number | undefined
-    /** how long one may take, tries included; 1 minute by default */
-    readonly timeout?: Duration.Input | undefined
-    /** when to try a failed one again; by default twice, with exponential backoff from 100 ms and jitter */
-    readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
-  } | undefined
-  /** how long closing waits for loads that somebody waits for; 5 seconds by default */
+  /**
+   * refreshes in the background: `concurrency`, `timeout`, `retry`
+   *
+   * @default each has its own
+   */
+  readonly refresh?: RefreshOptions | undefined
+  /**
+   * how long closing waits for loads that somebody waits for
+   *
+   * @default 5 seconds
+   */
   readonly shutdownTimeout?: Duration.Input | undefined
 }
 
@@ -42,72 +80,128 @@ export interface MemoryOptions {
  * @since 0.1.0
  */
 export interface LayerOptions extends MemoryOptions {
-  /** `false`: no memory tier, every read asks the store */
+  /**
+   * `false`: no memory tier, every read asks the store
+   *
+   * @default `true`
+   */
   readonly memory?: boolean | undefined
-  /** how long all store steps of one read may take together; 500 ms by default */
+  /**
+   * how long all store steps of one read may take together; `CachePolicy.storeTimeout` for a part of the program
+   *
+   * @default 500 ms
+   */
   readonly storeTimeout?: Duration.Input | undefined
   /**
-   * for so long a load is exclusive across the processes that share the store, and while its process is alive and
-   * prolongs it; 5 seconds by default
+   * how long a load is exclusive across the processes that share the store; renewed while its process lives
+   *
+   * @default 5 seconds
    */
   readonly lease?: Duration.Input | undefined
-  /** how long a load waits for that of another process before it runs beside it; twice the lease by default */
+  /**
+   * how long a load waits for that of another process, then runs beside it
+   *
+   * @default twice the lease
+   */
   readonly wait?: Duration.Input | undefined
   /**
-   * how long this process may serve from memory what another has changed, while it cannot hear of it; 10 seconds by
-   * default. Under `CachePolicy.strict` not at all
+   * how long this process may serve from memory what another has changed, while it cannot hear of it. Under
+   * `CachePolicy.strict` not at all
+   *
+   * @default 10 seconds
    */
   readonly maxStaleness?: Duration.Input | undefined
 }
 
-const memoryOptions = ["capacity", "eviction", "refresh", "shutdownTimeout"]
-const storeOptions = ["memory", "storeTimeout", "lease", "wait", "maxStaleness"]
-const refreshOptions = ["concurrency", "timeout", "retry"]
-const folderOptions = ["directory", "maxSize"]
+type Refresh = Caching.MakeOptions["refresh"]
 
-/** What each layer takes, by its name in `CacheLayer`. */
-const known = {
-  memory: new Set(memoryOptions),
-  layerWith: new Set([...memoryOptions, ...storeOptions]),
-  disk: new Set([...folderOptions, ...memoryOptions, ...storeOptions]),
-  files: new Set([...folderOptions, "serializer", ...memoryOptions, ...storeOptions])
+/**
+ * What each option makes of a cache, or of its refreshes: an option without its part does not compile. `name` is what an
+ * error calls it. The order counts: a later part replaces what an earlier one has made.
+ */
+type Parts<O, Made> = {
+  readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
 }
 
-export const check = (name: keyof typeof known, given: LayerOptions | undefined): Caching.MakeOptions => {
-  const layer = `CacheLayer.${name}`
-  const options = objectOf(layer, given)
-  const refresh = objectOf(`refresh of ${layer}`, options.refresh)
-  refuseUnknown(layer, options, known[name])
-  refuseUnknown(`refresh of ${layer}`, refresh, refreshOptions)
-  const { defaults } = Caching
-  const eviction = options.eviction ?? defaults.eviction
-  const retry = refresh.retry ?? defaults.refresh.retry
-  refuseUnless(`eviction of ${layer} is an Eviction, like Eviction.fifo`, typeof eviction.make === "function")
-  refuseUnless(`memory of ${layer} is true or false`, typeof (options.memory ?? true) === "boolean")
-  refuseUnless(`refresh.retry of ${layer} is a Schedule`, Schedule.isSchedule(retry))
-  const duration = (name: string, input: Duration.Input | undefined, otherwise: number) =>
-    positive(`${name} of ${layer}`, input, otherwise)
-  const count = (name: string, value: number) => wholeNumber(`${name} of ${layer}`, value)
-  const leaseMillis = duration("lease", options.lease, defaults.leaseMillis)
-  refuseUnless(
-    `lease of ${layer} is finite: nobody would take over from a process that died`,
-    leaseMillis !== Infinity
-  )
-  return {
-    capacity: options.memory === false ? 0 : count("capacity", options.capacity ?? defaults.capacity),
-    eviction,
-    store: undefined,
-    storeTimeoutMillis: duration("storeTimeout", options.storeTimeout, defaults.storeTimeoutMillis),
-    leaseMillis,
-    waitMillis: duration("wait", options.wait, 2 * leaseMillis),
-    maxStalenessMillis: duration("maxStaleness", options.maxStaleness, defaults.maxStalenessMillis),
-    shutdownMillis: duration("shutdownTimeout", options.shutdownTimeout, defaults.shutdownMillis),
-    refresh: {
-      concurrency: count("refresh.concurrency", refresh.concurrency ?? defaults.refresh.concurrency),
-      timeoutMillis: duration("refresh.timeout", refresh.timeout, defaults.refresh.timeoutMillis),
-      retry
-    }
+const refreshParts: Parts<RefreshOptions, Refresh> = {
+  concurrency: (given, name) => ({ concurrency: wholeNumber(name, given) }),
+  timeout: (given, name) => ({ timeoutMillis: positive(name, given) }),
+  retry: (given, name) => {
+    refuseUnless(`${name} is a Schedule`, Schedule.isSchedule(given))
+    return { retry: given }
   }
+}
+
+const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
+  capacity: (given, name) => ({ capacity: wholeNumber(name, given) }),
+  eviction: (given, name) => {
+    refuseUnless(`${name} is an Eviction, like Eviction.fifo`, typeof given.make === "function")
+    return { eviction: given }
+  },
+  refresh: (given, name, layer) => {
+    const options = objectOf(name, given)
+    refuseUnknown(name, options, Object.keys(refreshParts))
+    return { refresh: made(options, refreshParts, { defaults: Caching.defaults.refresh, layer, prefix: "refresh." }) }
+  },
+  shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) })
+}
+
+const layerParts: Parts<LayerOptions, Caching.MakeOptions> = {
+  ...memoryParts,
+  // behind the capacity
+  memory: (given, name) => {
+    refuseUnless(`${name} is true or false`, typeof given === "boolean")
+    return given ? {} : { capacity: 0 }
+  },
+  storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
+  lease: (given, name) => {
+    const leaseMillis = positive(name, given)
+    refuseUnless(`${name} is finite: nobody would take over from a process that died`, leaseMillis !== Infinity)
+    return { leaseMillis, waitMillis: waitOf(leaseMillis) }
+  },
+  // behind the lease, which says what it is by default
+  wait: (given, name) => ({ waitMillis: positive(name, given) }),
+  maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
+}
+
+interface Making<Made> {
+  readonly defaults: Made
+  readonly layer: string
+  readonly prefix: string
+}
+
+const made = <O extends object, Made extends object>(
+  options: O,
+  parts: Parts<O, Made>,
+  { defaults, layer, prefix }: Making<Made>
+): Made => {
+  const all = { ...defaults }
+  for (const option of Object.keys(parts) as Array<keyof O & string>) {
+    const given = options[option]
+    if (given === undefined || given === null) continue
+    Object.assign(all, parts[option](given as never, `${prefix}${option} of ${layer}`, layer))
+  }
+  return all
+}
+
+/** The options of `CacheLayer.memory`. */
+export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptions => {
+  const layer = "CacheLayer.memory"
+  const options = objectOf(layer, given)
+  refuseUnknown(layer, options, Object.keys(memoryParts))
+  return made(options, memoryParts, { defaults: Caching.defaults, layer, prefix: "" })
+}
+
+/** Those of a layer over a store; `own` checks what it takes beside those of all. */
+export const checkLayer = <O extends LayerOptions>(
+  layer: string,
+  given: O | undefined,
+  own: Checks<Omit<O, keyof LayerOptions>>
+): Caching.MakeOptions => {
+  const options = objectOf(layer, given)
+  checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
+  refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)])
+  return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
 const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
@@ -124,8 +218,7 @@ const wholeNumber = (name: string, value: number): number => {
   throw new CacheConfigError({ message: `${name} is a whole number of at least 1, not ${value}` })
 }
 
-const positive = (name: string, input: Duration.Input | undefined, otherwise: number): number => {
-  if (input === undefined) return otherwise
+const positive = (name: string, input: Duration.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis
   throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })

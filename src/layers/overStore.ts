@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Caching from "../Caching.ts"
 import { Store } from "../ports/store.ts"
 import { Serializer } from "../Serializer.ts"
-import { check, type LayerOptions } from "./options.ts"
+import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
  * A cache over any `Store`, with a memory tier in front of it. The serializer is taken from its reference.
@@ -29,7 +29,7 @@ import { check, type LayerOptions } from "./options.ts"
  * @since 0.1.0
  */
 export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> =>
-  overStore(check("layerWith", options))
+  overStore(checkLayer("CacheLayer.layerWith", options, {}))
 
 export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()

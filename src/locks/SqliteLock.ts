@@ -13,6 +13,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { CacheConfigError, LockError } from "../CacheError.ts"
+import { lockPollMillis } from "../internal/defaults.ts"
 import { nextToken } from "../internal/lock/token.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import * as Lock from "../Lock.ts"
@@ -95,8 +96,6 @@ const validate = (options: Options): string => {
 // operations
 // ---------------------------------------------------------------------------------------------------------------------
 
-const pollMillis = 50
-
 /** Rows of holders that never came back are kept for so long: one that was only suspended may find its own. */
 const deadMillis = 86_400_000
 
@@ -114,7 +113,7 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
     )
   return {
     name: "sqlite",
-    pollMillis,
+    pollMillis: lockPollMillis,
     tryAcquire: (name, leaseMillis) => run(name, (tables, clock) => take(tables, toColumn(name), leaseMillis, clock)),
     renew: (name, token, leaseMillis) =>
       run(name, (tables, clock) => {

@@ -13,8 +13,10 @@ import type { SerializerError } from "../CacheError.ts"
 export interface Codec<in out A, out R = never> {
   /** 1 to 255, written beside the payload: bytes of another serializer are a miss */
   readonly id: number
-  readonly encode: (value: A) => Effect.Effect<Uint8Array, SerializerError, R>
-  readonly decode: (bytes: Uint8Array) => Effect.Effect<A, SerializerError, R>
+  /** `id`: what the bytes are stored under, so that a signature can cover it */
+  readonly encode: (value: A, id: string) => Effect.Effect<Uint8Array, SerializerError, R>
+  /** `id`: what the bytes were found under */
+  readonly decode: (bytes: Uint8Array, id: string) => Effect.Effect<A, SerializerError, R>
 }
 
 /**

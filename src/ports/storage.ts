@@ -6,7 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type { Stored } from "../CacheEntry.ts"
 import type { StoreError, StoreErrorReason } from "../CacheError.ts"
-import type { Acquired, AcquireOptions, Change, InvalidationMode, Markers, Scanned, Store } from "./store.ts"
+import type { Acquired, AcquireOptions, Change, Counter, InvalidationMode, Markers, Scanned, Store } from "./store.ts"
 
 /**
  * What a storage answers for an entry that is there and cannot be read: a miss, of which the cache warns.
@@ -38,11 +38,11 @@ export interface Storage {
   readonly scan?: Store["scan"] | undefined
   /** default: counts what `scan` finds */
   readonly size?: Store["size"] | undefined
-  /** default: removes what `scan` finds */
+  /** default: removes what `scan` finds. It empties the storage's own counters too */
   readonly clear?: Store["clear"] | undefined
-  /** default: numbers of this process */
-  readonly increment?: Store["increment"] | undefined
-  /** default: never reports anything */
+  /** counters kept by the storage itself; default: those of this process */
+  readonly counters?: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> | undefined
+  /** default: never reports anything. It begins with `Coherent`, see `Store.changes` */
   readonly changes?: Store["changes"] | undefined
 }
 
@@ -65,7 +65,8 @@ export interface SyncStorage {
   readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined
   readonly size?: (() => number) | undefined
   readonly clear?: (() => void) | undefined
-  readonly increment?: ((name: string, by: number, now: number, expiresAt: number | undefined) => number) | undefined
+  /** counters kept by the storage itself; default: those of this process */
+  readonly counters?: SyncCounters | undefined
   /** tag markers kept by the storage itself; default: those of this process */
   readonly tags?: SyncTags | undefined
   /** leases kept by the storage itself; default: those of this process */
@@ -95,13 +96,30 @@ export interface SyncTags {
 }
 
 /**
- * Leases as plain functions: see `Store.take`, `commit`, `renew`, `release`. All but `left` are called inside `atomic`.
+ * Counters as plain functions, each called inside `atomic`: a counter is read, changed and written in one step.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyncCounters {
+  /** as it was set, expired or not */
+  readonly get: (name: string) => Counter | undefined
+  /** `now`: what has expired may be forgotten */
+  readonly set: (name: string, counter: Counter, now: number) => void
+  /** says whether there was one */
+  readonly remove: (name: string) => boolean
+  readonly clear: () => void
+}
+
+/**
+ * Leases as plain functions: see `Store.acquire`, `commit`, `renew`, `release`. All but `leftMillis` are called inside
+ * `atomic`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SyncLeases {
-  /** how long `acquire` would have to wait; 0: it would lead. A hint that spares `atomic`: it may be out of date */
+  /** how long `acquire` would have to wait; 0: it would be granted. A hint that spares `atomic`: it may be out of date */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
   /** the right to load, or how long to wait for it; `newGeneration` names a generation that has to be started */
   readonly acquire: (

@@ -72,8 +72,8 @@ export interface Failures {
 }
 
 /**
- * The answer to `acquire`: an entry that is not the one `seen`, or the right to load under a generation, or how long
- * another holder is exclusive still.
+ * The answer to `acquire`: an entry other than the rejected one, the right to load under a generation, or how long to
+ * wait before asking again.
  *
  * @category models
  * @since 0.1.0
@@ -98,12 +98,70 @@ export type Acquired =
 export interface AcquireOptions {
   /** who asks */
   readonly owner: string
-  /** exclusive for so long */
+  /** how long the lease is exclusive unless it is renewed */
   readonly leaseMillis: number
-  /** `writeId` of an entry the reader rejected, so that it is not answered for ever */
+  /** `writeId` of an entry that the reader has rejected, so that it is not answered for ever */
   readonly rejectedWriteId: string | undefined
-  /** lead beside another holder: not exclusive, still guarded by the same generation */
-  readonly join: boolean
+  /** what happens while another owner holds the lease */
+  readonly join: Join
+}
+
+/**
+ * What happens to `acquire` while another owner holds the lease.
+ *
+ * - `false`: it waits
+ * - `true`: it leads beside the holder: not exclusive, still guarded by the same generation
+ * - `{ afterMillis }`: it leads beside the holder if that long has passed since the last that led beside it, and records
+ *   that in the same atomic step; otherwise it waits for what is left. A take-over of the lease clears the record. So of
+ *   many processes that lose patience at once one leads beside the holder, and one more after each further `afterMillis`
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Join = boolean | { readonly afterMillis: number }
+
+/**
+ * One of many `acquire`s.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AcquireRequest extends AcquireOptions {
+  readonly id: string
+}
+
+/**
+ * One of many `commit`s.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CommitRequest {
+  readonly id: string
+  readonly generation: string
+  readonly entry: Stored
+}
+
+/**
+ * One of many `set`s.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SetRequest {
+  readonly id: string
+  readonly entry: Stored
+}
+
+/**
+ * A counter: a safe integer, and when it expires, in epoch milliseconds (`Infinity`: never).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Counter {
+  readonly value: number
+  readonly expiresAt: number
 }
 
 /**
@@ -112,8 +170,8 @@ export interface AcquireOptions {
  * - `Changed`: the entry of an id was written or removed, or its removal was asked for though there was none
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
- * - `Gap`: something happened that cannot be told any more (what one held to be true has to be asked again)
- * - `Coherent`: from here on nothing is missed, where a store reports that at times it cannot listen
+ * - `Gap`: something was missed, and cannot be told any more: every copy has to be read again
+ * - `Coherent`: from here on nothing is missed. The `changes` stream says it first of all, as soon as it listens
  *
  * @category models
  * @since 0.1.0
@@ -196,13 +254,17 @@ export interface Store {
   readonly name: string
   readonly capabilities: Capabilities
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
-  /** as `get`, at once, throwing a `StoreError`; only where `capabilities.synchronous` */
+  /** as `get`, at once, throwing a `StoreError`; only where the store answers without waiting */
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
   /** an explicit write: ends the id's generation, so that a load that runs cannot overwrite it; `false`: condition not met */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
+  /** `set` for each, without a condition. Where it fails, some of them may have been set */
+  readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
   /** removes the entry and ends the generation; answers whether there was an entry */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
+  /** `remove` for each, answered in their order. Where it fails, some of them may have been removed */
+  readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Gives an entry other deadlines and nothing else: no generation ends, and others are told, whose copies have the old
    * ones. `false`: there is no entry, it has expired or is gone by a tag, or it is of another write
@@ -210,13 +272,19 @@ export interface Store {
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
   /** the right to store what a load will bring, and one more look at what is stored, in one atomic step */
   readonly acquire: (id: string, options: AcquireOptions) => Effect.Effect<Acquired, StoreError>
+  /** `acquire` for each, answered in their order; each is one atomic step, all of them together are not */
+  readonly acquireMany: (
+    requests: ReadonlyArray<AcquireRequest>
+  ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
   /** stores a load's result and ends the generation; `false`: the generation has ended, nothing was stored */
   readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
-  /** prolongs the owner's exclusive time; `false`: it is no longer the owner */
+  /** `commit` for each, answered in their order */
+  readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
+  /** makes the lease of an owner exclusive for so long from now on; `false`: it is no longer the owner */
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
   /**
-   * Gives the exclusive time back without a result; `false`: it is no longer the owner. With a note it is a failure, which
-   * those who lead within a second are told of; without one, and by every `commit`, `set` and `remove`, failures are forgotten.
+   * Ends the lease without a result; `false`: it is no longer the owner's. With a note it is a failure, which those who
+   * lead within a second are told of; without one, and by every `commit`, `set` and `remove`, failures are forgotten.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** the tags' markers, created where there are none */
@@ -227,28 +295,65 @@ export interface Store {
   readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
   /** how many entries */
   readonly size: Effect.Effect<number, StoreError>
-  /** removes all entries and ends all generations */
+  /** removes all entries and counters, and ends all generations */
   readonly clear: Effect.Effect<void, StoreError>
-  /** adds to a number that starts at 0, and answers the sum; `expiresAt` counts where the number is created */
+  /**
+   * Adds to a counter that starts at 0, and answers the sum; `expiresAt` counts where the counter is created. A sum that
+   * is no safe integer fails with reason `OutOfRange` and changes nothing. To add 0 reads: it creates nothing.
+   */
   readonly increment: (
     name: string,
     by: number,
     options?: { readonly expiresAt?: number | undefined }
   ) => Effect.Effect<number, StoreError>
+  /** a counter as it is; `undefined`: there is none, or it has expired */
+  readonly counter: (name: string) => Effect.Effect<Counter | undefined, StoreError>
+  /** gives a counter another end, in epoch milliseconds; `false`: there is none */
+  readonly touchCounter: (name: string, expiresAt: number) => Effect.Effect<boolean, StoreError>
+  /** removes a counter; `false`: there was none */
+  readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
   /**
-   * What others do from now on: endless where `capabilities.changes`, empty where not. Who listens again after it failed
-   * has to reckon with a `Gap`.
+   * What others do from now on: endless where `capabilities.changes`, empty where not. It begins with `Coherent`, as soon
+   * as it listens. Where it cannot listen any more it fails (or ends): whoever runs it again has missed what was between.
+   *
+   * The engine runs it where there is no `changesUnsafe`: until `Coherent`, and after a failure, memory is believed for
+   * `maxStaleness` at most.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
    * What others did since the last call (the first: since the store was made), at once and in order; cheap where that
    * was nothing. Throws a `StoreError` where it cannot tell now: nothing is lost, a later call tells.
    *
-   * Where it is given, who keeps copies of entries asks it every 50 ms while it is in use, and before it serves one after
-   * a pause. It has one reader; `changes` does not take anything away from it.
+   * Where it is given, the engine asks it every 50 ms while it is in use, and before it serves a copy after a pause. It
+   * has one reader; `changes` does not take anything away from it.
    */
   readonly changesUnsafe: (() => ReadonlyArray<Change>) | undefined
 }
+
+/**
+ * What every store has to do itself. The rest is derived where it is not given: see `Store.complete`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StoreCore =
+  & Pick<Store, CoreOperation>
+  & { readonly [K in Exclude<keyof Store, CoreOperation>]?: Store[K] | undefined }
+
+/** @internal */
+export type CoreOperation =
+  | "name"
+  | "capabilities"
+  | "get"
+  | "set"
+  | "remove"
+  | "touch"
+  | "acquire"
+  | "commit"
+  | "renew"
+  | "release"
+  | "markers"
+  | "invalidateTags"
 
 /**
  * The store of a cache: `CacheLayer.layer` needs one.

@@ -38,8 +38,8 @@ const text = 1
  * import { Binary } from "effect-cached/serializers/Binary"
  *
  * const codec = Binary.make(Schema.Struct({ city: Schema.String, celsius: Schema.Number }))
- * const bytes = Effect.runSync(codec.encode({ city: "Berlin", celsius: 21 }))
- * Effect.runSync(codec.decode(bytes)).city // => "Berlin"
+ * const bytes = Effect.runSync(codec.encode({ city: "Berlin", celsius: 21 }, "report"))
+ * Effect.runSync(codec.decode(bytes, "report")).city // => "Berlin"
  * ```
  *
  * @category serializers
@@ -60,22 +60,23 @@ const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   const fromFrame = throughSchema.guard<A, R>(name, "decode", SchemaParser.decodeUnknownEffect(codec))
   let compiled: Codec<A, R> | undefined
   const textCodec = () => compiled ??= throughSchema.make({ ...json, name }, schema)
-  const asText = (value: A) => Effect.mapEager(textCodec().encode(value), (bytes) => prefixed(text, bytes))
-  const encode = (value: A) =>
+  const asText = (value: A, key: string) =>
+    Effect.mapEager(textCodec().encode(value, key), (bytes) => prefixed(text, bytes))
+  const encode = (value: A, key: string) =>
     Effect.flatMapEager(
       toFrame(value),
       (bytes): Effect.Effect<Uint8Array, SerializerError, R> =>
-        hasReplacement(bytes) ? asText(value) : Exit.succeed(prefixed(frame, bytes))
+        hasReplacement(bytes) ? asText(value, key) : Exit.succeed(prefixed(frame, bytes))
     )
   return {
     id,
     encode: open ? asText : encode,
-    decode(bytes) {
+    decode(bytes, key) {
       switch (bytes[0]) {
         case frame:
           return fromFrame(bytes.subarray(1))
         case text:
-          return textCodec().decode(bytes.subarray(1))
+          return textCodec().decode(bytes.subarray(1), key)
         default:
           return Exit.fail(throughSchema.fault(name, "decode", "these bytes were written by something else"))
       }

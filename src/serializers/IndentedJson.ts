@@ -23,7 +23,7 @@ const indent = (bytes: Uint8Array): Uint8Array => {
 
 const indented = (format: throughSchema.Format): throughSchema.Format => ({
   ...format,
-  pack: (value): Exit.Exit<Uint8Array, SerializerError> => Exit.map(format.pack(value), indent)
+  pack: (value, id): Exit.Exit<Uint8Array, SerializerError> => Exit.map(format.pack(value, id), indent)
 })
 
 /**
@@ -35,7 +35,7 @@ const indented = (format: throughSchema.Format): throughSchema.Format => ({
  * import { IndentedJson } from "effect-cached/serializers/IndentedJson"
  *
  * const codec = IndentedJson.make<unknown, never>(undefined)
- * const bytes = await Effect.runPromise(codec.encode([42]))
+ * const bytes = await Effect.runPromise(codec.encode([42], "answer"))
  * new TextDecoder().decode(bytes).includes("\n") // => true
  * ```
  *

@@ -18,7 +18,7 @@ import type { Serializer } from "../Serializer.ts"
  * import { Json } from "effect-cached/serializers/Json"
  *
  * const codec = Json.make<unknown, never>(undefined)
- * const bytes = await Effect.runPromise(codec.encode({ answer: 42 }))
+ * const bytes = await Effect.runPromise(codec.encode({ answer: 42 }, "answer"))
  * new TextDecoder().decode(bytes) // => '{"answer":42}'
  * ```
  *

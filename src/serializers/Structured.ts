@@ -21,8 +21,8 @@ import type { Serializer } from "../Serializer.ts"
  * import { Structured } from "effect-cached/serializers/Structured"
  *
  * const codec = Structured.make<unknown, never>(undefined)
- * const bytes = await Effect.runPromise(codec.encode(new Map([[1, "one"]])))
- * await Effect.runPromise(codec.decode(bytes)) // => new Map([[1, "one"]])
+ * const bytes = await Effect.runPromise(codec.encode(new Map([[1, "one"]]), "numbers"))
+ * await Effect.runPromise(codec.decode(bytes, "numbers")) // => new Map([[1, "one"]])
  * ```
  *
  * @category serializers

@@ -14,10 +14,12 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type { Stored } from "../CacheEntry.ts"
 import { CacheConfigError, StoreError, type StoreErrorReason } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import { tokenUnsafe } from "../internal/token.ts"
 import { Serializer } from "../Serializer.ts"
 import * as Store from "../Store.ts"
+import * as Counters from "./internal/filesCounters.ts"
 import * as Folder from "./internal/filesFolder.ts"
 import * as Metadata from "./internal/filesMetadata.ts"
 import * as Name from "./internal/filesName.ts"
@@ -60,7 +62,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
     const { extension } = yield* Serializer
     const owner = tokenUnsafe(yield* Random.Random, 8)
     const folder = yield* Effect.try({
-      try: () => Folder.open(config.directory, Tags.subfolders, owner),
+      try: () => Folder.open(config.directory, subfolders, owner),
       catch: (cause) => new StoreError({ store: name, operation: "open", reason: reasonOf(cause), cause })
     })
     return fromFolder(folder, { ...config, extension })
@@ -102,7 +104,7 @@ interface Config {
 }
 
 const what = "FilesStore.make"
-const defaultMaxSize = Option.some(ByteSize.gibibytes(1))
+const defaultMaxSize = Option.some(ByteSize.bytes(Defaults.maxSize))
 
 const validate = (options: Options): Config => {
   refuseUnknown(what, options, ["directory", "maxSize"])
@@ -137,10 +139,12 @@ interface FolderConfig extends Config {
   readonly extension: string
 }
 
+const subfolders = ["tags", Counters.subfolder]
+
 const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
   const room = Room.make(folder, config.maxSize)
   const tags = Tags.tags(folder)
-  const increment = Tags.increment(folder)
+  const counters = Counters.make(folder)
   return Store.makeSync({
     ...entries(folder, room, config),
     name,
@@ -150,7 +154,7 @@ const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
       markers: (names, newVersion) => withRoom(room, 0, () => tags.markers(names, newVersion)),
       invalidate: (...arguments_) => withRoom(room, 0, () => tags.invalidate(...arguments_))
     },
-    increment: (...arguments_) => withRoom(room, 0, () => increment(...arguments_)),
+    counters: { ...counters, set: (...arguments_) => withRoom(room, 0, () => counters.set(...arguments_)) },
     reasonOf
   })
 }
@@ -241,8 +245,7 @@ const metadataStems = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
 /** So many writes between two looks at what has expired. */
 const tidyEvery = 64
 
-/** A marker that is forgotten costs a load and never a stale read, so only so many are kept. */
-const markersKept = 100_000
+const isCounter = (file: string): boolean => file.startsWith(`${Counters.subfolder}/`)
 
 /** Every so many writes a part of the folder is looked through; when all has been seen, it begins again. */
 const tidying = (folder: Folder.Folder) => {
@@ -250,9 +253,9 @@ const tidying = (folder: Folder.Folder) => {
   let rest: Array<string> = []
 
   const begin = () => {
-    rest = [...folder.list(), ...folder.list("numbers").map((file) => `numbers/${file}`)]
-      .filter((file) => Name.parse(file)?.isMetadata === true || file.startsWith("numbers/"))
-    for (const file of folder.list("tags").filter(Name.parse).slice(markersKept)) folder.remove(`tags/${file}`)
+    rest = [...folder.list(), ...folder.list(Counters.subfolder).map((file) => `${Counters.subfolder}/${file}`)]
+      .filter((file) => Name.parse(file)?.isMetadata === true || isCounter(file))
+    for (const file of folder.list("tags").filter(Name.parse).slice(Defaults.markersKept)) folder.remove(`tags/${file}`)
   }
 
   const tidyEntry = (file: string, now: number) => {
@@ -269,7 +272,7 @@ const tidying = (folder: Folder.Folder) => {
     try {
       if (rest.length === 0) begin()
       for (const file of rest.splice(-2 * tidyEvery)) {
-        if (file.startsWith("numbers/")) Tags.tidyNumber(folder, file, now)
+        if (isCounter(file)) Counters.tidy(folder, file, now)
         else tidyEntry(file, now)
       }
     } catch {

@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import * as Store from "../Store.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
@@ -104,14 +105,14 @@ interface Config {
 
 const what = "SqliteStore.make"
 const firstDelay = "2 millis"
-const defaultMaxSize = Option.some(ByteSize.gibibytes(1))
+const defaultMaxSize = Option.some(ByteSize.bytes(Defaults.maxSize))
 
 const validate = (options: Options): Config => {
   refuseUnknown(what, options, ["directory", "maxSize", "storeTimeout"])
   requireType(what, options, ["directory"], "string")
   if (options.directory === "") throw new CacheConfigError({ message: `${what} needs "directory", a path` })
   const maxSize = options.maxSize === undefined ? defaultMaxSize : ByteSize.fromInput(options.maxSize)
-  const storeTimeout = Duration.fromInput(options.storeTimeout ?? "500 millis")
+  const storeTimeout = Duration.fromInput(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis)
   return {
     directory: options.directory,
     maxSize: Number(valid("maxSize", "a size above zero", maxSize)),
@@ -165,7 +166,12 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
     scan: (prefix) => tables().entries.scan(prefix),
     size: () => tables().entries.size(),
     clear: () => tables().entries.clear(),
-    increment: (...arguments_) => tables().increment(...arguments_),
+    counters: {
+      get: (name) => tables().counters.get(name),
+      set: (...arguments_) => tables().counters.set(...arguments_),
+      remove: (name) => tables().counters.remove(name),
+      clear: () => tables().counters.clear()
+    },
     tags: {
       version: (tag) => tables().tags.version(tag),
       markers: (...arguments_) => tables().tags.markers(...arguments_),

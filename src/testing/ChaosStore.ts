@@ -12,6 +12,7 @@ import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import type { Store } from "../ports/store.ts"
 import { toMillis } from "../Ttl.ts"
@@ -20,21 +21,41 @@ import { dice } from "./SeededScheduler.ts"
 /**
  * What goes wrong; nothing by default. Rates are shares of the operations, 0 to 1.
  *
- * @category models
+ * @category options
  * @since 0.1.0
  */
 export interface Faults {
-  /** fails with reason `Unavailable`, and does nothing */
+  /**
+   * this share of the operations fails with reason `Unavailable`, and does nothing
+   *
+   * @default 0
+   */
   readonly failRate?: number | undefined
-  /** of the writes: does nothing, and answers as if it had */
+  /**
+   * this share of the writes does nothing, and answers as if it had
+   *
+   * @default 0
+   */
   readonly dropRate?: number | undefined
-  /** does what it was asked, and answers later by `late` */
+  /**
+   * this share of the operations is done, and answered later by `late`
+   *
+   * @default 0
+   */
   readonly lateRate?: number | undefined
-  /** 1 second by default, which is past the store budget */
+  /**
+   * how much later; past the store's budget
+   *
+   * @default 1 second
+   */
   readonly late?: Duration.Input | undefined
   /** how long an operation is on its way to the store, or between which two it is drawn */
   readonly delay?: Duration.Input | readonly [least: Duration.Input, most: Duration.Input] | undefined
-  /** what gets to the store gets lost, and what is on its way back */
+  /**
+   * what gets to the store is lost, and so is what is on its way back
+   *
+   * @default `false`
+   */
   readonly silent?: boolean | undefined
 }
 
@@ -45,7 +66,7 @@ export interface Faults {
  * @since 0.1.0
  */
 export interface Options extends Faults {
-  /** a whole number */
+  /** the same seed is the same trouble; a whole number */
   readonly seed: number
 }
 
@@ -183,7 +204,7 @@ const draw = ({ dice, faults }: Self) => {
   return {
     fails: fails < (faults.failRate ?? 0),
     drops: drops < (faults.dropRate ?? 0),
-    lateMillis: late < (faults.lateRate ?? 0) ? faults.late ?? 1000 : 0,
+    lateMillis: late < (faults.lateRate ?? 0) ? faults.late ?? Defaults.testing.lateMillis : 0,
     delayMillis: least + slow * (most - least)
   }
 }
@@ -242,6 +263,7 @@ interface Turn {
 
 interface Order {
   readonly one: (id: string) => Turn
+  readonly many: (ids: ReadonlyArray<string>) => Turn
   readonly all: () => Turn
 }
 
@@ -249,16 +271,26 @@ interface Order {
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined
+  const one = (id: string): Turn => {
+    const mine = Latch.makeUnsafe()
+    const before = last.get(id) ?? lastForAll
+    last.set(id, mine)
+    return {
+      comes: before?.await ?? Effect.void,
+      passes: () => {
+        mine.openUnsafe()
+        if (last.get(id) === mine) last.delete(id)
+      }
+    }
+  }
   return {
-    one: (id) => {
-      const mine = Latch.makeUnsafe()
-      const before = last.get(id) ?? lastForAll
-      last.set(id, mine)
+    one,
+    many: (ids) => {
+      const turns = Array.from(new Set(ids), one)
       return {
-        comes: before?.await ?? Effect.void,
+        comes: Effect.forEach(turns, ({ comes }) => comes, { discard: true }),
         passes: () => {
-          mine.openUnsafe()
-          if (last.get(id) === mine) last.delete(id)
+          for (const { passes } of turns) passes()
         }
       }
     },
@@ -303,11 +335,32 @@ const over = (self: Self): Store => {
         turn: () => order.one(id)
       }),
     remove: (id) => ask(self, { operation: "remove", apply: store.remove(id), lost: done, turn: () => order.one(id) }),
+    setMany: (requests) =>
+      ask(self, {
+        operation: "set",
+        apply: store.setMany(requests),
+        lost: doneSilently,
+        turn: () => order.many(requests.map(({ id }) => id))
+      }),
+    removeMany: (ids) =>
+      ask(self, {
+        operation: "remove",
+        apply: store.removeMany(ids),
+        lost: { answer: ids.map(() => true) },
+        turn: () => order.many(ids)
+      }),
     touch: (id, options) =>
       ask(self, { operation: "touch", apply: store.touch(id, options), lost: done, turn: () => order.one(id) }),
     acquire: (id, options) => answered("acquire", store.acquire(id, options)),
+    acquireMany: (requests) => answered("acquire", store.acquireMany(requests)),
     commit: (id, generation, entry) =>
       ask(self, { operation: "commit", apply: store.commit(id, generation, entry), lost: done }),
+    commitMany: (requests) =>
+      ask(self, {
+        operation: "commit",
+        apply: store.commitMany(requests),
+        lost: { answer: requests.map(() => true) }
+      }),
     renew: (id, owner, leaseMillis) => answered("renew", store.renew(id, owner, leaseMillis)),
     release: (id, owner, note) => answered("release", store.release(id, owner, note)),
     markers: (tags) => answered("markers", store.markers(tags)),
@@ -317,6 +370,9 @@ const over = (self: Self): Store => {
     size: answered("size", store.size),
     clear: ask(self, { operation: "clear", apply: store.clear, lost: doneSilently, turn: order.all }),
     increment: (name, by, options) => answered("increment", store.increment(name, by, options)),
+    counter: (name) => answered("counter", store.counter(name)),
+    touchCounter: (name, expiresAt) => answered("touchCounter", store.touchCounter(name, expiresAt)),
+    removeCounter: (name) => answered("removeCounter", store.removeCounter(name)),
     changes: Stream.tap(store.changes, () => self.speaking.await),
     changesUnsafe: changesUnsafe && (() => {
       if (!self.faults.silent) return changesUnsafe()

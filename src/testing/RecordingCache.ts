@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import type { Detected, Source } from "../CacheEvent.ts"
 import * as CacheKey from "../CacheKey.ts"
 import * as Caching from "../Caching.ts"
+import { type Cache, cacheOf } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 
@@ -98,7 +99,7 @@ export const layer = <E, R>(
 ): Layer.Layer<Caching.Caching | RecordingCache, E, R> =>
   Layer.provide(
     Layer.effectContext(Effect.gen(function*() {
-      const inner = yield* Caching.Caching
+      const inner = cacheOf(yield* Caching.Caching)
       const self: Self = { inner, log: [] }
       yield* Effect.acquireRelease(
         Effect.sync(() =>
@@ -114,7 +115,7 @@ export const layer = <E, R>(
   )
 
 interface Self {
-  readonly inner: Caching.Shape
+  readonly inner: Cache
   log: Array<Recorded>
 }
 
@@ -130,7 +131,7 @@ const handle = (self: Self): Shape => ({
   })
 })
 
-const recording = (self: Self): Caching.Shape => {
+const recording = (self: Self): Cache => {
   const { inner } = self
   const after = <A, E, R>(
     effect: Effect.Effect<A, E, R>,

@@ -12,6 +12,7 @@ import type * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import * as Defaults from "../internal/defaults.ts"
 
 /**
  * The seed of a schedule, and its limits.
@@ -20,11 +21,19 @@ import * as Scheduler from "effect/Scheduler"
  * @since 0.1.0
  */
 export interface Options {
-  /** a whole number */
+  /** the same seed is the same schedule; a whole number */
   readonly seed: number
-  /** how likely a fiber is made to yield before each of its steps, 0 to 1; 0.1 by default */
+  /**
+   * how likely a fiber is made to yield before each of its steps, 0 to 1
+   *
+   * @default 0.1
+   */
   readonly yieldChance?: number | undefined
-  /** after so many tasks a run is given up: it has no end; 1,000,000 by default */
+  /**
+   * after so many tasks a run is given up: it has no end
+   *
+   * @default 1,000,000
+   */
   readonly maxTasks?: number | undefined
 }
 
@@ -95,8 +104,8 @@ interface Ready {
  */
 export const make = (options: Options): SeededScheduler => {
   const order = dice(options.seed)
-  const yieldChance = options.yieldChance ?? 0.1
-  const maxTasks = options.maxTasks ?? 1_000_000
+  const yieldChance = options.yieldChance ?? Defaults.testing.yieldChance
+  const maxTasks = options.maxTasks ?? Defaults.testing.maxTasks
   const ready: Array<Ready> = []
   const timers = new Set<Timer>()
   let now = 0

@@ -170,17 +170,17 @@ const named = (serializer: Serializer) =>
 
 const comesBack = <A>(codec: Codec<A>, value: A) =>
   Effect.gen(function*() {
-    const bytes = yield* codec.encode(value)
-    yield* same(yield* codec.decode(bytes), value, "what went in")
-    const again = yield* codec.decode(Uint8Array.from(bytes))
+    const bytes = yield* codec.encode(value, "id")
+    yield* same(yield* codec.decode(bytes, "id"), value, "what went in")
+    const again = yield* codec.decode(Uint8Array.from(bytes), "id")
     bytes.fill(0)
     yield* same(again, value, "what went in, whatever becomes of the bytes")
   })
 
 const backOrRefused = (codec: Codec<unknown>, value: unknown) =>
-  Effect.flatMap(Effect.exit(codec.encode(value)), (exit) =>
+  Effect.flatMap(Effect.exit(codec.encode(value, "id")), (exit) =>
     Exit.isSuccess(exit)
-      ? Effect.flatMap(codec.decode(exit.value), (back) => same(back, value, "what went in"))
+      ? Effect.flatMap(codec.decode(exit.value, "id"), (back) => same(back, value, "what went in"))
       : isRefusal(exit, "encode"))
 
 const isRefusal = (exit: Exit.Exit<unknown, unknown>, operation: SerializerError["operation"]) =>
@@ -194,22 +194,22 @@ const sample = { text: "a text", count: 42 }
 
 const refusesMisfits = (serializer: Serializer) =>
   Effect.flatMap(
-    Effect.exit(serializer.make(Sample).encode({ text: "a text", count: "42" } as never)),
+    Effect.exit(serializer.make(Sample).encode({ text: "a text", count: "42" } as never, "id")),
     (exit) => isRefusal(exit, "encode")
   )
 
 const refusesOthers = (serializer: Serializer) =>
   Effect.gen(function*() {
-    const bytes = yield* serializer.make(Schema.Struct({ other: Schema.String })).encode({ other: "a text" })
-    yield* isRefusal(yield* Effect.exit(serializer.make(Sample).decode(bytes)), "decode")
+    const bytes = yield* serializer.make(Schema.Struct({ other: Schema.String })).encode({ other: "a text" }, "id")
+    yield* isRefusal(yield* Effect.exit(serializer.make(Sample).decode(bytes, "id")), "decode")
   })
 
 const survivesDamage = (serializer: Serializer) =>
   Effect.gen(function*() {
     for (const codec of [serializer.make(Sample), serializer.make<unknown, never>(undefined)]) {
-      const bytes = yield* codec.encode(sample)
+      const bytes = yield* codec.encode(sample, "id")
       for (const damaged of damages(bytes)) {
-        const exit = yield* Effect.exit(codec.decode(damaged))
+        const exit = yield* Effect.exit(codec.decode(damaged, "id"))
         if (Exit.isFailure(exit)) yield* isRefusal(exit, "decode")
       }
     }
@@ -228,19 +228,19 @@ const damages = function*(bytes: Uint8Array): Generator<Uint8Array> {
 const bytesAreKept = (serializer: Serializer) =>
   Effect.gen(function*() {
     for (const codec of [serializer.make(Sample), serializer.make<unknown, never>(undefined)]) {
-      const bytes = yield* codec.encode(sample)
-      for (let count = 0; count < 1000; count++) yield* codec.encode({ ...sample, count })
-      yield* same(yield* codec.decode(bytes), sample, "the first value")
+      const bytes = yield* codec.encode(sample, "id")
+      for (let count = 0; count < 1000; count++) yield* codec.encode({ ...sample, count }, "id")
+      yield* same(yield* codec.decode(bytes, "id"), sample, "the first value")
     }
   })
 
 const decodesViews = (serializer: Serializer) =>
   Effect.gen(function*() {
     for (const codec of [serializer.make(Sample), serializer.make<unknown, never>(undefined)]) {
-      const bytes = yield* codec.encode(sample)
+      const bytes = yield* codec.encode(sample, "id")
       const large = new Uint8Array(bytes.length + 9).fill(0xc1)
       large.set(bytes, 5)
-      yield* same(yield* codec.decode(large.subarray(5, 5 + bytes.length)), sample, "the value")
+      yield* same(yield* codec.decode(large.subarray(5, 5 + bytes.length), "id"), sample, "the value")
     }
   })
 
@@ -255,19 +255,21 @@ const keepsSecrets = (serializer: Serializer) =>
     yield* hides(serializer, Schema.Struct({ a: Schema.RedactedFromValue(Schema.String) }), { a: redacted })
     yield* hides(serializer, Schema.Unknown, { a: redacted })
     // No secret to the serializer, but a value: errors do not show it.
-    yield* hidesInError(serializer.make<any, never>(undefined).encode({ text: secret, bad: () => secret }))
-    yield* hidesInError(serializer.make<any, never>(Schema.Number).encode(secret))
-    yield* hidesInError(serializer.make<any, never>(Schema.Number).decode(new TextEncoder().encode(`"${secret}"`)))
+    yield* hidesInError(serializer.make<any, never>(undefined).encode({ text: secret, bad: () => secret }, "id"))
+    yield* hidesInError(serializer.make<any, never>(Schema.Number).encode(secret, "id"))
+    yield* hidesInError(
+      serializer.make<any, never>(Schema.Number).decode(new TextEncoder().encode(`"${secret}"`), "id")
+    )
   })
 
 const hides = (serializer: Serializer, schema: Schema.Codec<any> | undefined, value: unknown) =>
   Effect.gen(function*() {
     const made = yield* Effect.result(Effect.try({ try: () => serializer.make<any, never>(schema), catch: String }))
     if (made._tag === "Failure") return yield* same(made.failure.includes(secret), false, "not in the error of make")
-    const exit = yield* Effect.exit(made.success.encode(value))
+    const exit = yield* Effect.exit(made.success.encode(value, "id"))
     if (Exit.isFailure(exit)) return yield* hidesInError(exit)
     yield* same(new TextDecoder().decode(exit.value).includes(secret), false, "not in the bytes")
-    const back = yield* made.success.decode(exit.value)
+    const back = yield* made.success.decode(exit.value, "id")
     if (!isSame(back, value)) {
       yield* Effect.fail(new LawBroken({ message: "not lost either", actual: back, expected: value }))
     }

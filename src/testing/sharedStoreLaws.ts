@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Change, Store } from "../ports/store.ts"
@@ -155,11 +156,60 @@ const sharedLaws: Record<string, Check> = {
     }
   }),
 
+  "of many who lose patience at once one leads beside the holder, and one more after each further while": Effect
+    .fnUntraced(
+      function*(a, b) {
+        const after = { leaseMillis: 900_000, join: { afterMillis: 1000 } }
+        const generation = yield* lead(a, "id", asking("holder", { leaseMillis: 900_000 }))
+        const impatient = (store: Store, owner: string) => store.acquire("id", asking(owner, after))
+        const all = (round: number) =>
+          Effect.all(
+            Array.from({ length: 6 }, (_, i) => impatient(i % 2 === 0 ? a : b, `owner ${round} ${i}`)),
+            { concurrency: "unbounded" }
+          )
+        for (const round of [1, 2, 3]) {
+          const answers = yield* all(round)
+          yield* same(answers.filter(({ _tag }) => _tag === "Granted").length, 1, `one in round ${round}`)
+          for (const answer of answers) {
+            if (answer._tag === "Granted") yield* same(answer.generation, generation, "under the same generation")
+            if (answer._tag === "Wait") {
+              yield* same(answer.leftMillis > 0 && answer.leftMillis <= 1000, true, "the others wait for what is left")
+            }
+          }
+          yield* same((yield* b.acquire("id", asking("patient")))._tag, "Wait", "the holder holds it still")
+          yield* Effect.sleep("1100 millis")
+        }
+        yield* same(yield* b.renew("id", "holder", 900_000), true, "who led beside it has not taken it over")
+      }
+    ),
+
+  "a take-over begins to count anew who leads beside": Effect.fnUntraced(function*(a, b) {
+    const after = { leaseMillis: 2000, join: { afterMillis: 900_000 } }
+    yield* lead(a, "id", asking("holder"))
+    yield* lead(b, "id", asking("beside", after))
+    yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "one has led beside it")
+    yield* same(yield* a.renew("id", "holder", 2000), true, "renewed")
+    yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "which counts no one anew")
+    yield* Effect.sleep("2100 millis")
+    yield* lead(b, "id", asking("next"))
+    yield* lead(a, "id", asking("another", after))
+    yield* same((yield* b.acquire("id", asking("one more", after)))._tag, "Wait", "again one")
+  }),
+
   "nothing is lost when both increment": (a, b) =>
     excused(Effect.gen(function*() {
       const adding = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? a : b).increment("n", 1))
       yield* Effect.all(adding, { concurrency: "unbounded" })
       yield* same(yield* a.increment("n", 0), 100, "100")
+    })),
+
+  "what the one does to a counter the other sees": (a, b) =>
+    excused(Effect.gen(function*() {
+      yield* a.increment("n", 5)
+      yield* same(yield* b.touchCounter("n", 9_000_000_000_000), true, "touched by the other")
+      yield* same(yield* a.counter("n"), { value: 5, expiresAt: 9_000_000_000_000 }, "with the other's end")
+      yield* same(yield* b.removeCounter("n"), true, "removed by the other")
+      yield* same(yield* a.increment("n", 1), 1, "it starts again")
     }))
 }
 
@@ -197,6 +247,12 @@ const reports = (change: Change, act: Act, before: Act = () => Effect.void): Che
 const id = "an id: {} é\u0000\ud83d"
 
 const reportLaws: Record<string, Check> = {
+  "changes begin with Coherent, as soon as they are listened to": Effect.fnUntraced(function*(a) {
+    if (!a.capabilities.changes) return
+    const first = yield* Effect.timeoutOption(Stream.runHead(a.changes), "5 seconds")
+    yield* same(Option.flatten(first), Option.some<Change>({ _tag: "Coherent" }), "first of all")
+  }),
+
   "a set is reported to the other": reports({ _tag: "Changed", id }, (other) => other.set(id, entry(1))),
   "a commit is reported to the other": reports(
     { _tag: "Changed", id },

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { Store } from "../ports/store.ts"
+import { counterLaws } from "./internal/storeCounterLaws.ts"
 import { failureLaws } from "./internal/storeFailureLaws.ts"
 import {
   asking,
@@ -25,6 +26,7 @@ import {
   writeId
 } from "./internal/storeFixtures.ts"
 import { generationLaws, leaseLaws, raceLaws } from "./internal/storeLeaseLaws.ts"
+import { manyLaws } from "./internal/storeManyLaws.ts"
 import { tagLaws } from "./internal/storeTagLaws.ts"
 import { touchLaws } from "./internal/storeTouchLaws.ts"
 import { type Law, same } from "./law.ts"
@@ -48,8 +50,9 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...failureLaws,
     ...raceLaws,
     ...listingLaws,
+    ...manyLaws,
     ...tagLaws,
-    ...numberLaws,
+    ...counterLaws,
     ...changeLaws
   })
     .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
@@ -262,35 +265,8 @@ const listingLaws: Record<string, Check> = {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// numbers and changes
+// changes
 // ---------------------------------------------------------------------------------------------------------------------
-
-const numberLaws: Record<string, Check> = {
-  "increment adds to a number that starts at 0": (store) =>
-    excused(Effect.gen(function*() {
-      yield* same(yield* store.increment("n", 2), 2, "2")
-      yield* same(yield* store.increment("n", -0.5), 1.5, "1.5")
-      yield* same(yield* store.increment("m", 1), 1, "another number")
-      for (const [i, name] of oddTexts.entries()) yield* same(yield* store.increment(name, i), i, `odd name ${i}`)
-    })),
-
-  "nothing is lost when many increment at once": (store) =>
-    excused(Effect.gen(function*() {
-      yield* Effect.all(Array.from({ length: 100 }, () => store.increment("n", 1)), { concurrency: "unbounded" })
-      yield* same(yield* store.increment("n", 0), 100, "100")
-    })),
-
-  "a number expires when the one who made it said": (store) =>
-    excused(Effect.gen(function*() {
-      const now = yield* Clock.currentTimeMillis
-      yield* store.increment("n", 5, { expiresAt: now + 2000 })
-      yield* same(yield* store.increment("n", 1, { expiresAt: now + 900_000 }), 6, "not yet")
-      yield* Effect.sleep("3 seconds")
-      yield* same(yield* store.increment("n", 1), 1, "it starts again")
-      yield* Effect.sleep("3 seconds")
-      yield* same(yield* store.increment("n", 1), 2, "and stays")
-    }))
-}
 
 const changeLaws: Record<string, Check> = {
   "what is asked of a store is no news to it": Effect.fnUntraced(function*(store) {

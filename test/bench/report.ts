@@ -57,7 +57,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   { case: "strategies", title: "Hit of `Cached.sliding`", subject: "Cached.sliding", peer: "Cached.ttl", atMost: 1.2 },
   { case: "strategies", title: "Hit of `Cached.maxHits`", subject: "Cached.maxHits", peer: "Cached.ttl", atMost: 1.2 },
-  { case: "watched", title: "Hit in memory, told to a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
+  { case: "watched", title: "Hit in memory, with a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
   {
     case: "watched",
     title: "The same to `Cached.events`",
@@ -79,7 +79,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   {
     case: "write",
     title: "Write on disk: `acquire` and `commit`",
-    subject: "take and put",
+    subject: "acquire and commit",
     peer: "node:sqlite, INSERT OR REPLACE",
     atMost: 4
   },
@@ -166,8 +166,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   \`Data.Class\` for Effect \`Cache\`, an instance of a \`CacheKey.Class\` here.
 - **Many at once.** A thousand keys that are all stored, read by one \`Cached.many\` and one by one: the payloads are the
   same, and a key and its id are made of each in both.
-- **Told.** The same hit with a string key, of a cache that somebody listens to, beside one that nobody does. Both count
-  it for \`Cached.stats\`. Ten thousand are told before \`Cached.events\` can take them, more than it keeps.
+- **With a listener.** The same hit with a string key, of a cache that has a listener, beside one that has none. Both
+  count it for \`Cached.stats\`. Ten thousand events come before \`Cached.events\` can read them, more than it keeps.
 - **10,000 callers** ask at once for a key that is not there; the load ends when the last has come. A second load fails
   the run.
 - **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and
@@ -175,7 +175,7 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   a key class what its schema says. Both databases fit into the page cache.
 - **In front of a shared folder.** The same hit in memory under \`CacheLayer.disk\`, which follows what other processes
   do to the folder, beside \`CacheLayer.memory\`.
-- **Write on disk.** \`take\` and \`put\` of \`SqliteStore\`, each a transaction, beside one \`INSERT OR REPLACE\` of
+- **Write on disk.** \`acquire\` and \`commit\` of \`SqliteStore\`, each a transaction, beside one \`INSERT OR REPLACE\` of
   \`node:sqlite\` in a transaction of its own, with the same pragmas; the record is replaced in both.
 - **Size.** The files of ten thousand such records, after closing, beside the length of their JSON.
 - **Eight processes** are connected and warm, then ask at once for a key that nobody has. Its load takes 200 ms and notes

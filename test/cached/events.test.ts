@@ -5,6 +5,7 @@ import { Cached, type CacheEvent, CacheKey, CacheLayer, Caching, Strategy } from
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
+import { type Cache, cacheOf } from "../../src/internal/engine/cache.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { listen, onRemoval } from "../../src/internal/engine/memory/removals.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
@@ -321,7 +322,7 @@ describe("who listens", () => {
         Logger.make(({ cause, logLevel, message }) => void lines.push([logLevel, message, Cause.squash(cause)]))
       ])
       const test = Effect.gen(function*() {
-        const caching = yield* Caching.Caching
+        const caching = cacheOf(yield* Caching.Caching)
         let calls = 0
         const throwing = () => {
           calls++
@@ -349,9 +350,9 @@ describe("who listens", () => {
   it.effect("is heard no more when the stream has ended, however it ends", () =>
     Effect.gen(function*() {
       const { Caching: service } = Caching
-      const caching = yield* service
+      const caching = cacheOf(yield* service)
       let listening = 0
-      const counted: Caching.Shape = {
+      const counted: Cache = {
         ...caching,
         listen: (listener) => {
           listening++

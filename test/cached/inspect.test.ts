@@ -98,13 +98,13 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("increment", () => {
-    it.effect("AI-06 · starts at 0, and takes any finite step", () =>
+    it.effect("AI-06 · starts at 0, and takes any whole step", () =>
       Effect.gen(function*() {
         expect(yield* Cached.increment("n")).toBe(1)
         expect(yield* Cached.increment("n", { by: 5 })).toBe(6)
         expect(yield* Cached.increment("n", { by: -10 })).toBe(-4)
-        expect(yield* Cached.increment("n", { by: 0.5 })).toBe(-3.5)
-        expect(yield* Cached.increment("n", { by: 0 })).toBe(-3.5)
+        expect(yield* Cached.increment("n", { by: 0 })).toBe(-4)
+        expect(yield* Cached.increment("none", { by: 0 })).toBe(0)
         expect(yield* Cached.increment("other", { by: -2 })).toBe(-2)
       }).pipe(provided))
 
@@ -138,14 +138,22 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* ids()).toEqual(["k"])
       }).pipe(provided))
 
-    it.effect("clear leaves numbers: they are no entries", () =>
+    it.effect("clear empties counters", () =>
       Effect.gen(function*() {
         yield* Cached.increment("n")
         yield* Cached.clear
-        expect(yield* Cached.increment("n")).toBe(2)
+        expect(yield* Cached.increment("n")).toBe(1)
       }).pipe(provided))
 
-    it.effect.each([{ by: NaN }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
+    it.effect("a sum past the safe integers fails and changes nothing, and is no incident of the store", () =>
+      Effect.gen(function*() {
+        yield* Cached.increment("n", { by: Number.MAX_SAFE_INTEGER })
+        expect(yield* Effect.flip(Cached.increment("n"))).toMatchObject({ _tag: "StoreError", reason: "OutOfRange" })
+        expect(yield* Cached.increment("n", { by: 0 })).toBe(Number.MAX_SAFE_INTEGER)
+        expect((yield* Cached.stats).storeFailures).toBe(0)
+      }).pipe(provided))
+
+    it.effect.each([{ by: NaN }, { by: 0.5 }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
       "%j is a CacheConfigError",
       (options) =>
         Effect.gen(function*() {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
@@ -167,7 +168,7 @@ describe.each(caches)("whatever is asked over $name", (cache) => {
         let reads = 0
         const told: Array<string> = []
         const found: Array<string> = []
-        ;(yield* Caching.Caching).listen((event) => void told.push(event._tag))
+        cacheOf(yield* Caching.Caching).listen((event) => void told.push(event._tag))
         const read = (id: number, load: Effect.Effect<number, string>) =>
           Effect.suspend(() => {
             reads++

@@ -94,7 +94,7 @@ if (mode === "soft") return`
     in: "acknowledged",
     find: "const budget = budgetOf(tier, policy)",
     replace: `const budget = budgetOf(tier, policy)
-Pending.acknowledge(pending, item)`
+for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "annotated tags are ignored",
@@ -222,7 +222,7 @@ if (self.resuming) return`,
   {
     name: "commit is not guarded",
     in: "make",
-    find: "if (!leases.isCurrent(id, generation, now())) return false",
+    find: "if (!leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
   {

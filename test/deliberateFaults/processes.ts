@@ -47,7 +47,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "no generation guard",
     in: "make",
-    find: "if (!leases.isCurrent(id, generation, now())) return false",
+    find: "if (!leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
   {

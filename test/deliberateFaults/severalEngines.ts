@@ -37,7 +37,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "what has ended is stored",
     in: "make",
-    find: "if (!leases.isCurrent(id, generation, now())) return false",
+    find: "if (!leases.isCurrent(id, generation, now)) return false",
     replace: ""
   }
 ]

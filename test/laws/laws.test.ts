@@ -1,7 +1,7 @@
 /** The laws find what is wrong with a store or a serializer. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber } from "effect"
-import type { Serializer, Store } from "effect-cached"
+import { Effect, Exit, Fiber, Stream } from "effect"
+import type { CacheEntry, Serializer, Store } from "effect-cached"
 import { Structured } from "effect-cached/serializers/Structured"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { isSame, type Law, serializerLaws, storeLaws } from "effect-cached/testing"
@@ -16,6 +16,20 @@ const hold = (laws: ReadonlyArray<Law>) =>
   })
 
 const named = (laws: ReadonlyArray<Law>, name: string) => laws.filter((law) => law.name === name)
+
+const stored: CacheEntry.Stored = {
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    tags: [],
+    writeId: "0".repeat(32),
+    serializer: 1
+  },
+  payload: new Uint8Array()
+}
 
 type Breaking = (store: Store.Store) => Partial<Store.Store>
 
@@ -124,6 +138,63 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     "nothing is lost when many increment at once",
     () => ({ increment: (_, by) => Effect.succeed(by) })
   ],
+  ["makes a counter by reading it", "to add 0 reads, and creates nothing", ({ increment }) => ({
+    increment: (name, by, options) =>
+      by === 0
+        ? Effect.andThen(increment(name, 1, options), increment(name, -1))
+        : increment(name, by, options)
+  })],
+  ["counts on past the safe integers", "a sum that is no safe integer fails and changes nothing", () => {
+    const counters = new Map<string, number>()
+    return {
+      increment: (name, by) =>
+        Effect.sync(() => {
+          counters.set(name, (counters.get(name) ?? 0) + by)
+          return counters.get(name)!
+        })
+    }
+  }],
+  ["makes counters that never end", "counter tells the value and the end of a counter", ({ increment }) => ({
+    increment: (name, by) => increment(name, by)
+  })],
+  ["touches a counter by making it anew", "touchCounter gives a counter another end, and nothing else", (
+    { increment, removeCounter }
+  ) => ({
+    touchCounter: (name, expiresAt) =>
+      Effect.as(Effect.andThen(removeCounter(name), increment(name, 1, { expiresAt })), true)
+  })],
+  ["always removes a counter", "removeCounter says whether there was one", ({ removeCounter }) => ({
+    removeCounter: (name) => Effect.as(removeCounter(name), true)
+  })],
+  ["clears no counters", "clear empties the counters", ({ scan, remove }) => ({
+    clear: Stream.runForEach(scan(), ({ id }) => remove(id))
+  })],
+  ["keeps counters among entries", "a counter is no entry", ({ increment, set }) => ({
+    increment: (name, by, options) => Effect.tap(increment(name, by, options), () => set(name, stored))
+  })],
+  ["sets many without ending loads", "setMany ends the loads of its ids", () => {
+    const entries = new Map()
+    return {
+      get: (id) => Effect.sync(() => ({ entry: entries.get(id), versions: [] })),
+      commit: (id, _, entry) => Effect.sync(() => !!entries.set(id, entry)),
+      setMany: (requests) => Effect.sync(() => requests.forEach(({ entry, id }) => entries.set(id, entry)))
+    }
+  }],
+  ["sets many in its own order", "setMany sets each, the last of one id in the end", ({ setMany }) => ({
+    setMany: (requests) => setMany(requests.toReversed())
+  })],
+  ["forgets one of many to remove", "removeMany says of each whether there was an entry, and ends its load", (
+    { removeMany }
+  ) => ({ removeMany: (ids) => Effect.map(removeMany(ids.slice(1)), (removed) => [true, ...removed]) })],
+  ["acquires many as if each were the first", "acquireMany answers each as acquire does", ({ acquireMany }) => ({
+    acquireMany: (requests) => acquireMany(requests.map((request) => ({ ...request, join: true })))
+  })],
+  ["commits many unguarded", "commitMany stores what is current", ({ set }) => ({
+    commitMany: (requests) => Effect.forEach(requests, ({ entry, id }) => set(id, entry))
+  })],
+  ["answers for the first of many", "many hundred are loaded at once", ({ acquireMany }) => ({
+    acquireMany: (requests) => acquireMany(requests.slice(0, 64))
+  })],
   ["takes a prefix for a pattern", "scan by prefix takes the prefix as it is", ({ scan }) => ({
     scan: (options) => scan({ prefix: options?.prefix?.replace("*", "") })
   })],
@@ -178,7 +249,7 @@ const brokenSerializers: ReadonlyArray<readonly [fault: string, law: string, Ser
     "throws at damaged bytes",
     "damaged bytes are a SerializerError, never a defect",
     breakCodec(({ decode }) => ({
-      decode: (bytes) => Effect.orDie(decode(bytes))
+      decode: (bytes) => Effect.orDie(decode(bytes, "id"))
     }))
   ],
   [
@@ -186,7 +257,7 @@ const brokenSerializers: ReadonlyArray<readonly [fault: string, law: string, Ser
     "bytes once answered do not change",
     breakCodec(({ encode }) => ({
       encode: (value) =>
-        Effect.map(encode(value), (bytes) => {
+        Effect.map(encode(value, "id"), (bytes) => {
           shared.set(bytes.subarray(0, shared.length))
           return shared.subarray(0, bytes.length)
         })
@@ -196,14 +267,14 @@ const brokenSerializers: ReadonlyArray<readonly [fault: string, law: string, Ser
     "shows values in errors",
     "a secret is never written in the clear nor shown in an error",
     breakCodec(({ encode }) => ({
-      encode: (value) => Effect.mapError(encode(value), (error) => ({ ...error, value } as never))
+      encode: (value) => Effect.mapError(encode(value, "id"), (error) => ({ ...error, value } as never))
     }))
   ],
   [
     "takes the whole buffer of a view",
     "a view into a larger buffer is decoded",
     breakCodec(({ decode }) => ({
-      decode: (bytes) => decode(new Uint8Array(bytes.buffer))
+      decode: (bytes) => decode(new Uint8Array(bytes.buffer), "id")
     }))
   ],
   [

@@ -5,6 +5,7 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, 
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
 
 class A extends Context.Service<A, Caching.Shape>()("A") {}
@@ -480,9 +481,9 @@ describe("from plain async code", () => {
     expect(await runtime.runPromise(Cached.withCache(read, A))).toBe(2)
     expect(await runtime.runPromise(read)).toBe(1)
     expect(counts.started).toBe(2)
-    const { read: readClosed } = await runtime.runPromise(Effect.map(Caching.Caching, (caching) => caching))
+    const { read: readClosed } = await runtime.runPromise(Effect.map(Caching.Caching, cacheOf))
     await runtime.dispose()
-    const closed = Caching.Caching.of({ ...Caching.disabled, read: readClosed })
+    const closed = { ...cacheOf(Caching.disabled), read: readClosed }
     const late = await Effect.runPromiseExit(get(load, "new").pipe(Effect.provideService(Caching.Caching, closed)))
     expect(Exit.isFailure(late) && Cause.squash(late.cause)).toBeInstanceOf(CacheError.CacheClosed)
     await expect(runtime.runPromise(read)).rejects.toThrow("ManagedRuntime disposed")

@@ -126,7 +126,7 @@ const calm = (directory: string): Trouble => ({
 })
 
 const fileOf = (directory: string) =>
-  join(directory, readdirSync(directory).filter((name) => /^cache\.v1\.\d+\.db$/.test(name)).toSorted().at(-1)!)
+  join(directory, readdirSync(directory).filter((name) => /^cache\.v2\.\d+\.db$/.test(name)).toSorted().at(-1)!)
 
 type Begin = (trouble: Trouble) => (() => void) | void
 
@@ -160,8 +160,8 @@ const troubles: ReadonlyArray<readonly [what: string, begin: Begin]> = [
   ["the clock is set forward, by an hour", (trouble) => void (trouble.clockMillis = 3_600_000)],
   ["the clock is set back, by an hour", (trouble) => void (trouble.clockMillis = -3_600_000)],
   ["a release with another format uses the folder", ({ directory }) => {
-    writeFileSync(join(directory, "cache.v2.1.db"), "of another format")
-    writeFileSync(join(directory, "cache.v2.current"), "1\n")
+    writeFileSync(join(directory, "cache.v3.1.db"), "of another format")
+    writeFileSync(join(directory, "cache.v3.current"), "1\n")
   }]
 ]
 
@@ -246,7 +246,7 @@ const scenes: ReadonlyArray<readonly [what: string, play: (scene: Scene) => Prom
     await sleep(300)
     leader.signal("SIGCONT")
   }],
-  ["it can do nothing else for longer than its lease", ({ leader }) => leader.ask({ do: "block", millis: 3 * lease })],
+  ["it is blocked for longer than its lease", ({ leader }) => leader.ask({ do: "block", millis: 3 * lease })],
   ["it closes its cache", ({ leader }) => leader.ask({ do: "close" })],
   ["another process invalidates what it loads", ({ other }) => other.ask({ do: "invalidate", key: "k" })]
 ]

@@ -1,7 +1,7 @@
 /** P7: everything has a bound, and a closed layer leaves nothing. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import * as TagEpochs from "../../src/internal/engine/memory/tagEpochs.ts"
 import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
@@ -16,7 +16,7 @@ const open = (layer: Layer.Layer<Caching.Caching>) =>
     return {
       use: <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(self, context),
       close: Scope.close(scope, Exit.void),
-      stats: Context.get(context, Caching.Caching).stats
+      stats: Effect.provideContext(Cached.stats, context)
     }
   })
 

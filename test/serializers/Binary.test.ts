@@ -14,10 +14,10 @@ const Own = Serializer.make({
   name: "own",
   extension: ".own",
   encode: (value) => {
-    const bytes = Structured.make<unknown, never>(undefined).encode(value)
+    const bytes = Structured.make<unknown, never>(undefined).encode(value, "id")
     return Effect.runSync(bytes)
   },
-  decode: (bytes) => Effect.runSync(Structured.make<unknown, never>(undefined).decode(bytes))
+  decode: (bytes) => Effect.runSync(Structured.make<unknown, never>(undefined).decode(bytes, "id"))
 })
 
 for (const [name, serializer] of Object.entries({ Binary, IndentedJson, "one of one's own": Own })) {
@@ -41,21 +41,21 @@ const report: typeof Report.Type = {
 describe("Binary", () => {
   it.effect("is smaller than JSON", () =>
     Effect.gen(function*() {
-      const binary = yield* Binary.make(Report).encode(report)
-      const json = yield* Json.make(Report).encode(report)
+      const binary = yield* Binary.make(Report).encode(report, "id")
+      const json = yield* Json.make(Report).encode(report, "id")
       expect(binary.length).toBeLessThan(json.length / 2)
     }))
 
   it("answers at once where the schema does, so that a read needs no fiber", () => {
     const codec = Binary.make(Report)
-    const bytes = codec.encode(report)
+    const bytes = codec.encode(report, "id")
     if (!Exit.isExit(bytes) || Exit.isFailure(bytes)) return expect.fail("encode needs a fiber")
-    expect(codec.decode(bytes.value as Uint8Array)).toEqual(Exit.succeed(report))
+    expect(codec.decode(bytes.value as Uint8Array, "id")).toEqual(Exit.succeed(report))
   })
 
   it.effect("answers bytes of its own, not a view into a shared buffer", () =>
     Effect.gen(function*() {
-      const bytes = yield* Binary.make(Report).encode(report)
+      const bytes = yield* Binary.make(Report).encode(report, "id")
       expect(bytes.buffer.byteLength).toBe(bytes.length)
     }))
 
@@ -65,7 +65,7 @@ describe("Binary", () => {
       const codec = Binary.make(schema)
       for (const odd of ["\ud800", "\ufffd", "a\udc00b", "\uffef", "\ufffe"]) {
         const value = { [odd]: ["plain", odd] }
-        expect(yield* codec.decode(yield* codec.encode(value))).toStrictEqual(value)
+        expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
       }
     }))
 
@@ -80,8 +80,8 @@ describe("IndentedJson", () => {
     Effect.gen(function*() {
       const [indented, plain] = [IndentedJson.make(Report), Json.make(Report)]
       expect(indented.id).toBe(plain.id)
-      expect(yield* plain.decode(yield* indented.encode(report))).toEqual(report)
-      expect(yield* indented.decode(yield* plain.encode(report))).toEqual(report)
+      expect(yield* plain.decode(yield* indented.encode(report, "id"), "id")).toEqual(report)
+      expect(yield* indented.decode(yield* plain.encode(report, "id"), "id")).toEqual(report)
     }))
 
   it.effect("writes a line for each property", () =>
@@ -89,7 +89,7 @@ describe("IndentedJson", () => {
       const bytes = yield* IndentedJson.make(Schema.Struct({ a: Schema.Number, b: Schema.String })).encode({
         a: 1,
         b: "é"
-      })
+      }, "id")
       expect(text(bytes)).toBe("{\n  \"a\": 1,\n  \"b\": \"é\"\n}\n")
     }))
 })
@@ -105,10 +105,10 @@ describe("Serializer.make", () => {
   it.effect("gives a format the schema's JSON form, and checks what comes back", () =>
     Effect.gen(function*() {
       const codec = lines.make(Schema.Array(Schema.Date))
-      const bytes = yield* codec.encode([new Date(0), new Date(1)])
+      const bytes = yield* codec.encode([new Date(0), new Date(1)], "id")
       expect(text(bytes)).toBe("1970-01-01T00:00:00.000Z\n1970-01-01T00:00:00.001Z")
-      expect(yield* codec.decode(bytes)).toEqual([new Date(0), new Date(1)])
-      const error = yield* Effect.flip(lines.make(Schema.Array(Schema.Literals(["a"]))).decode(bytes))
+      expect(yield* codec.decode(bytes, "id")).toEqual([new Date(0), new Date(1)])
+      const error = yield* Effect.flip(lines.make(Schema.Array(Schema.Literals(["a"]))).decode(bytes, "id"))
       expect(error).toMatchObject({ _tag: "SerializerError", serializer: "lines", operation: "decode" })
     }))
 
@@ -120,9 +120,9 @@ describe("Serializer.make", () => {
       const throwing = Serializer.make({ name: "throwing", extension: ".x", encode: fail, decode: fail })
       const wrong = Serializer.make({ name: "wrong", extension: ".x", encode: (() => 1) as never, decode: () => 1 })
       const errors = [
-        yield* Effect.flip(throwing.make<string, never>(undefined).encode("hunter2")),
-        yield* Effect.flip(throwing.make<string, never>(undefined).decode(new TextEncoder().encode("hunter2"))),
-        yield* Effect.flip(wrong.make<string, never>(undefined).encode("hunter2"))
+        yield* Effect.flip(throwing.make<string, never>(undefined).encode("hunter2", "id")),
+        yield* Effect.flip(throwing.make<string, never>(undefined).decode(new TextEncoder().encode("hunter2"), "id")),
+        yield* Effect.flip(wrong.make<string, never>(undefined).encode("hunter2", "id"))
       ]
       expect(errors.map(({ _tag, operation }) => [_tag, operation])).toEqual([
         ["SerializerError", "encode"],

@@ -12,9 +12,9 @@ describe("Json", () => {
   it("answers at once where the schema does, so that a read needs no fiber", () => {
     const value = { at: new Date(0), n: Option.some(1n) }
     const codec = Json.make(Schema.Struct({ at: Schema.Date, n: Schema.Option(Schema.BigInt) }))
-    const bytes = codec.encode(value)
+    const bytes = codec.encode(value, "id")
     if (!Exit.isExit(bytes) || Exit.isFailure(bytes)) return expect.fail("encode needs a fiber")
-    expect(codec.decode(bytes.value as Uint8Array)).toEqual(Exit.succeed(value))
+    expect(codec.decode(bytes.value as Uint8Array, "id")).toEqual(Exit.succeed(value))
   })
 
   it.effect("runs transformations that are asynchronous, or need services", () =>
@@ -27,9 +27,9 @@ describe("Json", () => {
         } as never)
       )) as unknown as Schema.Codec<string, string>
       const codec = Json.make(Slow)
-      const bytes = yield* codec.encode("a!")
+      const bytes = yield* codec.encode("a!", "id")
       expect(new TextDecoder().decode(bytes)).toBe("\"a\"")
-      expect(yield* codec.decode(bytes)).toBe("a!")
+      expect(yield* codec.decode(bytes, "id")).toBe("a!")
     }))
 
   it.effect("what a transformation throws or dies of is a SerializerError without the value (F20)", () =>
@@ -46,7 +46,9 @@ describe("Json", () => {
       ]
       for (const transformation of bad) {
         const codec = Json.make<string, never>(Schema.String.pipe(Schema.decodeTo(Schema.String, transformation)))
-        for (const effect of [codec.decode(new TextEncoder().encode("\"hunter2\"")), codec.encode("hunter2")]) {
+        for (
+          const effect of [codec.decode(new TextEncoder().encode("\"hunter2\""), "id"), codec.encode("hunter2", "id")]
+        ) {
           const error = yield* Effect.flip(effect as Effect.Effect<unknown, CacheError.SerializerError>)
           expect(error._tag).toBe("SerializerError")
           expect(JSON.stringify(error) + String(error)).not.toContain("hunter2")
@@ -58,7 +60,7 @@ describe("Json", () => {
     Effect.gen(function*() {
       const schema = Schema.Struct({ list: Schema.Array(Schema.Struct({ n: Schema.Number })) })
       const error = yield* Effect.flip(
-        Json.make(schema).decode(new TextEncoder().encode("{\"list\":[{\"n\":1},{\"n\":\"x\"}]}"))
+        Json.make(schema).decode(new TextEncoder().encode("{\"list\":[{\"n\":1},{\"n\":\"x\"}]}"), "id")
       )
       expect(error.message).toContain("at [list][1][n]")
     }))

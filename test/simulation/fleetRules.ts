@@ -92,7 +92,8 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
     const open = self.writes.some((write) =>
       write.process === load.process && (!write.told || write.doneAt === self.now())
     )
-    if (!open && !self.givenUp.delete(`${load.process} ${load.id}`)) violate(self, `P1: ${what} has no lease`)
+    const isExcused = open || wasStopped(self, load.process) || self.givenUp.delete(`${load.process} ${load.id}`)
+    if (!isExcused) violate(self, `P1: ${what} has no lease`)
   }
   if (own === undefined || own.joined) return
   for (const other of self.loading) {
@@ -103,6 +104,10 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
     }
   }
 }
+
+/** It goes on since a moment ago: of a read that was stopped between two steps the store budget is spent. */
+const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: number): boolean =>
+  stop?.process === process && now() >= stop.at + stop.millis && now() < stop.at + stop.millis + storeTimeout
 
 export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)

@@ -99,6 +99,7 @@ const over = (store: StoreShape, wrap: Wrap): StoreShape => ({
   touch: (id, options) => wrap("touch", store.touch(id, options), id),
   set: (id, entry, condition) => wrap("set", store.set(id, entry, condition), id),
   remove: (id) => wrap("remove", store.remove(id), id),
+  removeMany: (ids) => wrap("remove", store.removeMany(ids), ids.join()),
   acquire: (id, options) => wrap("acquire", store.acquire(id, options), id),
   commit: (id, generation, entry) => wrap("commit", store.commit(id, generation, entry), id),
   markers: (tags) => wrap("markers", store.markers(tags), tags.join()),

@@ -57,7 +57,7 @@ describe("a person who looks into the folder", () => {
       })
       expect(listShort(directory)).toEqual([
         "CACHEDIR.TAG",
-        "numbers",
+        "counters",
         "tags",
         "weather=Berlin.meta.json",
         "weather=Berlin.txt"
@@ -133,7 +133,7 @@ describe("a restart", () => {
       yield* after.set("b", entry(2))
       expect(read(after, "b")).toEqual(entry(2))
       yield* after.clear
-      expect(list(directory)).toEqual(["CACHEDIR.TAG", "numbers", "tags"])
+      expect(list(directory)).toEqual(["CACHEDIR.TAG", "counters", "tags"])
     }))
 })
 
@@ -253,7 +253,7 @@ describe("a file that is not as it was written", () => {
         expect(store.getUnsafe("b", ["tag"]).versions).toEqual([again.markers[0]!.version])
       }
       yield* store.increment("n", 5)
-      fs.writeFileSync(join(directory, "numbers", list(join(directory, "numbers"))[0]!), "noise")
+      fs.writeFileSync(join(directory, "counters", list(join(directory, "counters"))[0]!), "noise")
       expect(yield* store.increment("n", 1)).toBe(1)
     }))
 
@@ -353,7 +353,7 @@ describe("maxSize", () => {
       yield* TestClock.adjust("1 hour")
       for (let i = 0; i < 192; i++) yield* store.set("same", entry(1))
       expect(yield* store.size).toBe(1)
-      expect(listShort(join(directory, "numbers"))).toEqual(["stays.json"])
+      expect(listShort(join(directory, "counters"))).toEqual(["stays.json"])
     }))
 })
 
@@ -560,7 +560,7 @@ describe("two processes on one folder", () => {
       yield* failing(["linkSync"], "ENOTSUP")
       const [a, b] = [yield* open(directory), yield* open(directory)]
       expect(yield* b.markers(["tag"])).toEqual(yield* a.markers(["tag"]))
-      expect(list(directory)).toEqual(["CACHEDIR.TAG", "numbers", "tags"])
+      expect(list(directory)).toEqual(["CACHEDIR.TAG", "counters", "tags"])
     })))
 })
 

@@ -111,8 +111,8 @@ describe("a file that is damaged while the program runs", () => {
         const b = yield* SqliteStore.make({ directory })
         damage(directory)
         yield* isUsable(a)
-        expect(files(directory)).toContain("cache.v1.2.db")
-        expect(fs.readFileSync(join(directory, "cache.v1.current"), "utf8")).toBe("2\n")
+        expect(files(directory)).toContain("cache.v2.2.db")
+        expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8")).toBe("2\n")
         // The other has met no error yet: it follows when it asks what has changed.
         expect(heard(b)).toEqual(gap)
         expect(read(b, "new")).toEqual(entry(1, 5000))
@@ -181,8 +181,8 @@ describe("a connection whose disk failed", () => {
       })
       expect(answer).toMatchObject({ meta: entry(1).meta })
       expect(heard()).toEqual(gap)
-      expect(files(directory)).toContain("cache.v1.1.db")
-      expect(files(directory)).not.toContain("cache.v1.2.db")
+      expect(files(directory)).toContain("cache.v2.1.db")
+      expect(files(directory)).not.toContain("cache.v2.2.db")
     }))
 })
 
@@ -210,14 +210,14 @@ describe("a directory that is deleted while the program runs", () => {
       const a = yield* SqliteStore.make({ directory })
       dropTables(directory)
       yield* isUsable(a)
-      expect(files(directory)).toContain("cache.v1.2.db")
+      expect(files(directory)).toContain("cache.v2.2.db")
       expect(heard(a)).toEqual(gap)
       fs.rmSync(directory, { recursive: true })
       const b = yield* SqliteStore.make({ directory })
       expect(heard(a)).toEqual(gap)
       yield* a.set("id", entry(1))
       expect(read(b, "id")).toEqual(entry(1))
-      expect(files(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v1.1.db"])
+      expect(files(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v2.1.db"])
     }))
 
   it.effect("and cannot be made again is a typed failure until it can", () =>
@@ -239,7 +239,7 @@ describe("two releases on one directory", () => {
   it.effect("have files of their own, and touch none of the other", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const others = ["cache.v2.1.db", "cache.v2.1.db-wal", "cache.v2.9.db", "cache.v0.1.db", "cache.v2.current"]
+      const others = ["cache.v3.1.db", "cache.v3.1.db-wal", "cache.v3.9.db", "cache.v0.1.db", "cache.v3.current"]
       for (const name of others) fs.writeFileSync(join(directory, name), "theirs")
       fs.writeFileSync(fileOf(directory, 1), "not a database".repeat(100))
       fs.writeFileSync(fileOf(directory, 3), "not a database".repeat(100))
@@ -317,7 +317,7 @@ describe("room that is no longer needed", () => {
         yield* store.clear
       }))
       yield* TestClock.adjust("5 seconds")
-      expect(files(directory)).toEqual(["cache.v1.1.db", "cache.v1.current"])
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current"])
     }))
 })
 

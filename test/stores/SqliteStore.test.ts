@@ -43,7 +43,7 @@ describe("a restart", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) => store.set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.v1.1.db", "cache.v1.current"])
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current"])
       const database = new DatabaseSync(fileOf(directory))
       expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
       expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
@@ -93,7 +93,7 @@ describe("a file that cannot be used", () => {
             yield* store.set("id", entry(2))
           }))
         expect(fs.readFileSync(bad)).toEqual(bytes)
-        expect(fs.readFileSync(join(directory, "cache.v1.current"), "utf8").trim()).toBe("2")
+        expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8").trim()).toBe("2")
         yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(2))))
       }))
   }
@@ -102,10 +102,10 @@ describe("a file that cannot be used", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       for (const n of [1, 2, 3]) {
-        fs.writeFileSync(join(directory, `cache.v1.${n}.db`), "not a database".repeat(100))
+        fs.writeFileSync(join(directory, `cache.v2.${n}.db`), "not a database".repeat(100))
         yield* using(directory, () => Effect.void)
       }
-      expect(files(directory)).toEqual(["cache.v1.3.db", "cache.v1.4.db", "cache.v1.current"])
+      expect(files(directory)).toEqual(["cache.v2.3.db", "cache.v2.4.db", "cache.v2.current"])
     }))
 
   it.effect("is not one of no bytes: that is a fresh one", () =>
@@ -113,16 +113,16 @@ describe("a file that cannot be used", () => {
       const directory = yield* tempDirectory
       fs.writeFileSync(fileOf(directory), "")
       yield* using(directory, (store) => store.set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.v1.1.db", "cache.v1.current"])
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current"])
     }))
 
   it.effect("is not looked for where the pointer is damaged or lost: the newest file is taken", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) => store.set("id", entry(1)))
-      fs.renameSync(fileOf(directory), join(directory, "cache.v1.7.db"))
+      fs.renameSync(fileOf(directory), join(directory, "cache.v2.7.db"))
       for (const pointer of ["", "seven", "-1", "1e9"]) {
-        fs.writeFileSync(join(directory, "cache.v1.current"), pointer)
+        fs.writeFileSync(join(directory, "cache.v2.current"), pointer)
         yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(1))))
       }
     }))

@@ -17,7 +17,7 @@ export const read = (store: SqliteStoreType, id: string): CacheEntry.Stored | un
 /** What others did, as the store tells at once. */
 export const heard = (store: SqliteStoreType) => store.changesUnsafe!()
 
-export const fileOf = (directory: string, generation = 1) => join(directory, `cache.v1.${generation}.db`)
+export const fileOf = (directory: string, generation = 1) => join(directory, `cache.v2.${generation}.db`)
 
 /** A connection past the store: a foreign program, or a look behind the scenes. */
 export const connection = (directory: string, generation = 1) =>

@@ -45,11 +45,22 @@ export const whole: Store.Store = Store.make({
   scan: (options) => Stream.succeed({ id: options?.prefix ?? "", meta: entry.meta }),
   size: Effect.succeed(0),
   clear: Effect.void,
-  increment: (_name, by, options) => Effect.succeed(by + (options?.expiresAt ?? 0)),
+  counters: {
+    increment: (_name, by, options) => Effect.succeed(by + (options?.expiresAt ?? 0)),
+    counter: () => Effect.succeed({ value: 1, expiresAt: Infinity }),
+    touchCounter: (_name, expiresAt) => Effect.succeed(expiresAt > 0),
+    removeCounter: () => Effect.succeed(true)
+  },
   changes: Stream.make({ _tag: "AllChanged" }, { _tag: "Changed", id: "x" })
 })
 // what it can do better it does itself
-export const better: Store.Store = { ...simple, acquire: () => Effect.succeed({ _tag: "Hit", entry }) }
+export const better: Store.Store = Store.complete({
+  ...simple,
+  acquire: () => Effect.succeed({ _tag: "Hit", entry }),
+  acquireMany: undefined
+})
+// @ts-expect-error the core has to be written
+Store.complete({ name: "nothing" })
 
 const sync = Store.makeSync({
   name: "sync",

@@ -26,9 +26,9 @@ const zoned = Binary.make(Local)
 same<typeof zoned, Serializer.Codec<Date, Zone>>(true)
 const plain = Structured.make<unknown, never>(undefined)
 same<typeof plain, Serializer.Codec<unknown, never>>(true)
-const encoded = zoned.encode(new Date(0))
+const encoded = zoned.encode(new Date(0), "id")
 same<typeof encoded, Effect.Effect<Uint8Array, Fault, Zone>>(true)
-const decoded = codec.decode(new Uint8Array())
+const decoded = codec.decode(new Uint8Array(), "id")
 same<typeof decoded, Effect.Effect<Date, Fault>>(true)
 const own = Serializer.make({
   name: "own",

@@ -22,7 +22,7 @@ import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { fromUtf16, isWellFormed, toHex, toUtf16, writeHex } from "./bytes.ts"
 
 /** A checksum that goes on from a former one: `crc32` of `node:zlib` is one. */
-export type Checksum = (data: string | Uint8Array, former?: number) => number
+type Checksum = (data: string | Uint8Array, former?: number) => number
 
 const magic = 0x6563
 const format = 1

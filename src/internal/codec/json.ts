@@ -31,9 +31,9 @@ export const json: Format = {
 /** As `json`, for values that no schema vouches for: JSON would leave out or change what it does not know. */
 export const strictJson: Format = {
   ...json,
-  pack: (value) => {
+  pack: (value, id) => {
     try {
-      if (isJson(value)) return json.pack(value)
+      if (isJson(value)) return json.pack(value, id)
     } catch {
       // nested too deeply, or in a circle
     }

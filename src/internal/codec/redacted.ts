@@ -37,7 +37,7 @@ export const hasPart = (root: SchemaAST.AST, is: (ast: SchemaAST.AST) => boolean
 }
 
 /** The secret is in the type or on its way to the encoded side: either way its bytes would be written as they are. */
-export const hasRedacted = (root: SchemaAST.AST): boolean => hasPart(root, isRedacted)
+const hasRedacted = (root: SchemaAST.AST): boolean => hasPart(root, isRedacted)
 
 /** Throws where a serializer that does not encrypt would write a secret. */
 export const refuseRedacted = (ast: SchemaAST.AST, serializer: string): void => {

@@ -12,8 +12,8 @@ import { refuseRedacted } from "./redacted.ts"
 export interface Format {
   readonly name: string
   readonly id: number
-  readonly pack: (json: unknown) => Exit.Exit<Uint8Array, SerializerError>
-  readonly unpack: (bytes: Uint8Array) => Exit.Exit<unknown, SerializerError>
+  readonly pack: (json: unknown, id: string) => Exit.Exit<Uint8Array, SerializerError>
+  readonly unpack: (bytes: Uint8Array, id: string) => Exit.Exit<unknown, SerializerError>
 }
 
 type Operation = "encode" | "decode"
@@ -66,8 +66,8 @@ export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): 
   const fromJson = guard(format.name, "decode", SchemaParser.decodeUnknownEffect(codec))
   return {
     id: format.id,
-    encode: (value) => Effect.flatMapEager(toJson(value), format.pack),
-    decode: (bytes) => Effect.flatMapEager(format.unpack(bytes), fromJson)
+    encode: (value, id) => Effect.flatMapEager(toJson(value), (json) => format.pack(json, id)),
+    decode: (bytes, id) => Effect.flatMapEager(format.unpack(bytes, id), fromJson)
   }
 }
 
@@ -75,5 +75,5 @@ export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): 
 export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   id,
   encode: pack,
-  decode: unpack as (bytes: Uint8Array) => Exit.Exit<A, SerializerError>
+  decode: unpack as (bytes: Uint8Array, id: string) => Exit.Exit<A, SerializerError>
 })

@@ -5,6 +5,8 @@ import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
+import type { Serializer } from "../../ports/serializer.ts"
+import type { Store } from "../../ports/store.ts"
 import * as Counters from "../store/counters.ts"
 import { removeCaller, unregister } from "./flight/callers.ts"
 import { detach } from "./flight/detach.ts"
@@ -16,21 +18,21 @@ import { replay } from "./invalidation/replay.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
-import { makeStoreTier, type StoreTierOptions } from "./storeTier/storeTier.ts"
+import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
 import * as Log from "./telemetry/log.ts"
 
 /** The whole state of one cache, as one record: each room sees the part that it declares. What changes it is synchronous. */
-export interface Engine extends Flights {
-  /** of `increment`, where there is no store */
-  readonly numbers: Counters.Numbers
-}
+export interface Engine extends Flights {}
 
-export interface EngineOptions {
-  readonly context: Context.Context<never>
+/** What a cache is made of: everything is already checked. */
+export interface EngineOptions extends StoreTierLimits {
+  /** entries in memory; 0: no memory tier */
   readonly capacity: number
   readonly eviction: Eviction
-  readonly store: StoreTierOptions | undefined
+  readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
+  /** how long closing waits for loads that somebody waits for */
+  readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
@@ -38,7 +40,7 @@ export interface EngineOptions {
   }
 }
 
-export const make = (options: EngineOptions): Engine => {
+export const make = (options: EngineOptions, context: Context.Context<never>): Engine => {
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options),
     tagEpochs: TagEpochs.make(),
@@ -52,14 +54,14 @@ export const make = (options: EngineOptions): Engine => {
     classes: new Map(),
     listeners: { events: undefined },
     hitsHaveEffects: false,
-    numbers: Counters.make(),
+    counters: Counters.make(),
     lastReadContext: undefined,
-    context: options.context,
+    context,
     mutations: 0,
     closed: false,
     onIdle: undefined
   }
-  if (options.store !== undefined) engine.storeTier = makeStoreTier(engine, options.store)
+  if (options.store !== undefined) engine.storeTier = makeStoreTier(engine, { ...options, ...options.store })
   return engine
 }
 
@@ -92,10 +94,11 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   const { storeTier: tier } = self
   if (tier === undefined) return
   tier.tracker?.interruptUnsafe()
+  tier.follower?.interruptUnsafe()
   for (const releasing of tier.background) yield* Fiber.await(releasing)
   tier.replay?.interruptUnsafe()
   Pending.markAllUnsent(tier.pending)
-  if (Pending.isEmpty(tier.pending) || (yield* replay(tier, { leftMillis: tier.budgetMillis }))) return
+  if (Pending.isEmpty(tier.pending) || (yield* replay(tier, { leftMillis: tier.storeTimeoutMillis }))) return
   self.stats.lostInvalidations = Pending.size(tier.pending)
   Log.warning(
     self,

@@ -18,9 +18,9 @@ import { fingerprint, opaqueType, walk } from "./structure.ts"
 import { checkIndexes, keyTags, type TagOptions } from "./tags.ts"
 
 /** What makes an object a key. */
-export const keyTypeId = "~effect-cached/CacheKey"
+const keyTypeId = "~effect-cached/CacheKey"
 
-export interface Options extends TagOptions {
+interface Options extends TagOptions {
   readonly payload?: Schema.Struct.Fields | undefined
   readonly success: Schema.Constraint
   readonly error?: Schema.Constraint | undefined
@@ -28,7 +28,7 @@ export interface Options extends TagOptions {
   readonly version?: string | undefined
 }
 
-export interface Key {
+interface Key {
   readonly "~id": string
 }
 

@@ -5,7 +5,7 @@ import * as Base64Url from "effect/encoding/Base64Url"
 const maxBytes = 200
 
 /** SHA-256 over UTF-16 units, in which every JavaScript string has exactly one form (lone surrogates have no UTF-8). */
-export const digest = (text: string): string => {
+const digest = (text: string): string => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)

@@ -10,7 +10,7 @@ export interface TagOptions {
   readonly tags?: ReadonlyArray<string> | ((payload: never) => ReadonlyArray<string>) | undefined
 }
 
-export interface KeyTags {
+interface KeyTags {
   readonly info: Pick<KeyInfo, "tag" | "structuralTags" | "ownTags" | "indexTagOf">
   /** the tags of its indexes, then the class's own */
   readonly declared: TagsOf

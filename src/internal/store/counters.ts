@@ -1,33 +1,75 @@
-/** The numbers of `increment` inside one process. */
-interface Counted {
-  value: number
-  readonly expiresAt: number
-}
+/** Counters: integers that are read, changed and written in one step, over whatever keeps them. */
+import { StoreError } from "../../CacheError.ts"
+import type { SyncCounters } from "../../ports/storage.ts"
+import type { Counter } from "../../ports/store.ts"
 
-export interface Numbers {
-  readonly increment: (name: string, by: number, now: number, expiresAt: number | undefined) => number
+export interface Counters extends SyncCounters {
   readonly size: () => number
 }
 
 const sweepFloor = 1024
 
-export const make = (): Numbers => {
-  const numbers = new Map<string, Counted>()
+/** Counters inside one process. */
+export const make = (): Counters => {
+  const counters = new Map<string, Counter>()
   let sweepAt = sweepFloor
 
+  // Sweeping when the table has doubled costs O(1) a counter.
   const sweep = (now: number) => {
-    for (const [name, counted] of numbers) if (counted.expiresAt <= now) numbers.delete(name)
-    sweepAt = Math.max(sweepFloor, numbers.size * 2)
+    for (const [name, { expiresAt }] of counters) if (expiresAt <= now) counters.delete(name)
+    sweepAt = Math.max(sweepFloor, counters.size * 2)
   }
 
   return {
-    increment(name, by, now, expiresAt = Infinity) {
-      const counted = numbers.get(name)
-      if (counted !== undefined && counted.expiresAt > now) return counted.value += by
-      if (numbers.size >= sweepAt) sweep(now)
-      numbers.set(name, { value: by, expiresAt })
-      return by
+    get: (name) => counters.get(name),
+    set(name, counter, now) {
+      if (counters.size >= sweepAt) sweep(now)
+      counters.set(name, counter)
     },
-    size: () => numbers.size
+    remove: (name) => counters.delete(name),
+    clear: () => counters.clear(),
+    size: () => counters.size
   }
+}
+
+/** A counter that has not expired. */
+export const live = (self: SyncCounters, name: string, now: number): Counter | undefined => {
+  const counter = self.get(name)
+  return counter !== undefined && counter.expiresAt > now ? counter : undefined
+}
+
+interface Addition {
+  /** whose counter it is, in an error */
+  readonly store: string
+  readonly name: string
+  readonly by: number
+  readonly now: number
+  /** where the counter is created; default: never */
+  readonly expiresAt: number | undefined
+}
+
+/** Adds, and answers the sum. Throws a `StoreError` where that is no safe integer. To add 0 creates nothing. */
+export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, now, store }: Addition): number => {
+  const counter = live(self, name, now)
+  const value = (counter?.value ?? 0) + by
+  if (!Number.isSafeInteger(value)) throw new StoreError({ store, operation: "increment", reason: "OutOfRange" })
+  if (by !== 0) self.set(name, { value, expiresAt: counter?.expiresAt ?? expiresAt }, now)
+  return value
+}
+
+/** Gives a counter another end; `false`: there is none. */
+export const touch = (
+  self: SyncCounters,
+  name: string,
+  { expiresAt, now }: { readonly expiresAt: number; readonly now: number }
+): boolean => {
+  const counter = live(self, name, now)
+  if (counter !== undefined) self.set(name, { value: counter.value, expiresAt }, now)
+  return counter !== undefined
+}
+
+/** Removes a counter; `false`: there was none that had not expired. */
+export const remove = (self: SyncCounters, name: string, now: number): boolean => {
+  const isLive = live(self, name, now) !== undefined
+  return self.remove(name) && isLive
 }

@@ -5,21 +5,18 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
-import { StoreError } from "../../CacheError.ts"
 import type { Storage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../ports/store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
+import { complete } from "./complete.ts"
 import { holds, isNews, touched } from "./conditions.ts"
-import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
 import * as Lines from "./lines.ts"
+import { each } from "./many.ts"
 import * as Markers from "./markers.ts"
 
 const required = ["get", "set", "remove"]
-const known = ["name", "capabilities", ...required, "getMany", "scan", "size", "clear", "increment", "changes"]
-
-/** How many entries a derived `getMany` or `clear` asks for at once. */
-const concurrency = 16
+const known = ["name", "capabilities", ...required, "getMany", "scan", "size", "clear", "counters", "changes"]
 
 export const make = (storage: Storage): Store => {
   refuseUnknown("Store.make", storage, known)
@@ -28,9 +25,8 @@ export const make = (storage: Storage): Store => {
   refuseUnknown("Store.make capabilities", storage.capabilities ?? {}, ["shared"])
 
   const lines = Lines.make()
-  const generations = Leases.make()
+  const leases = Leases.make()
   const tags = Markers.make()
-  const numbers = Counters.make()
 
   const set = (id: string, entry: Stored, condition: SetCondition | undefined) =>
     condition === undefined
@@ -42,18 +38,18 @@ export const make = (storage: Storage): Store => {
 
   const write = (id: string, entry: Stored) =>
     Effect.suspend(() => {
-      generations.end(id)
+      leases.end(id)
       return Effect.as(storage.set(id, entry), true)
     })
 
-  const take = (id: string, options: AcquireOptions) =>
+  const acquire = (id: string, options: AcquireOptions) =>
     Effect.flatMap(storage.get(id), (entry) =>
       isNews(entry, options.rejectedWriteId)
         ? Exit.succeed<Acquired>({ _tag: "Hit", entry })
         : Effect.withFiber<Acquired>((fiber) =>
           Exit.succeed(Markers.counted(
             tags,
-            generations.acquire(
+            leases.acquire(
               id,
               options,
               fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
@@ -62,12 +58,12 @@ export const make = (storage: Storage): Store => {
           ))
         ))
 
-  const put = (id: string, generation: string, entry: Stored) =>
+  const commit = (id: string, generation: string, entry: Stored) =>
     Effect.clockWith((clock) =>
-      generations.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
+      leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
         // A commit that failed is no first commit: another load of the generation may still be stored.
         ? Effect.map(storage.set(id, entry), () => {
-          generations.end(id)
+          leases.end(id)
           return true
         })
         : Exit.succeed(false)
@@ -89,18 +85,15 @@ export const make = (storage: Storage): Store => {
   // Ended at once, so that no waiting `commit` begins, and again in its turn, for what was taken while it waited.
   const remove = (id: string) =>
     Effect.suspend(() => {
-      generations.end(id)
+      leases.end(id)
       const inTurn = Effect.suspend(() => {
-        generations.end(id)
+        leases.end(id)
         return storage.remove(id)
       })
       return lines.run(id, "removal", inTurn)
     })
 
-  const unsupported = (operation: string) =>
-    Effect.fail(new StoreError({ store: storage.name, operation, reason: "Unsupported" }))
-
-  const scan = storage.scan
+  const { scan } = storage
   const all = scan && Stream.suspend(() => scan())
 
   const clearStored = storage.clear ?? (all && Stream.runForEach(all, ({ id }) => storage.remove(id)))
@@ -109,32 +102,29 @@ export const make = (storage: Storage): Store => {
   // What is being written when `clear` is asked is removed behind it. Generations end twice, as in `remove`.
   const clear = (clearStored: Store["clear"]) =>
     Effect.suspend(() => {
-      generations.endAll()
+      leases.endAll()
       const late = Effect.forEach(lines.busy(), remove, { concurrency: "unbounded", discard: true })
-      const stored = Effect.ensuring(clearStored, Effect.sync(() => generations.endAll()))
+      const stored = Effect.ensuring(clearStored, Effect.sync(() => leases.endAll()))
       return Effect.asVoid(Effect.all([clearing.run("", "write", stored), late], { concurrency: "unbounded" }))
     })
 
-  return {
+  return complete({
     name: storage.name,
     capabilities: {
       shared: storage.capabilities?.shared ?? false,
       changes: storage.changes !== undefined
     },
     get: (id, names) => Effect.map(storage.get(id), (entry) => ({ entry, versions: Markers.versionsOf(tags, names) })),
-    getUnsafe: undefined,
-    getMany: storage.getMany ?? ((ids) => Effect.forEach(ids, storage.get, { concurrency })),
+    getMany: storage.getMany ?? ((ids) => each(ids, storage.get)),
     set: (id, entry, condition) => lines.run(id, "write", set(id, entry, condition)),
     remove,
     touch: (id, options) => lines.run(id, "write", touch(id, options)),
-    acquire: (id, options) => lines.run(id, "read", take(id, options)),
-    commit: (id, generation, entry) => lines.run(id, "write", put(id, generation, entry)),
+    acquire: (id, options) => lines.run(id, "read", acquire(id, options)),
+    commit: (id, generation, entry) => lines.run(id, "write", commit(id, generation, entry)),
     renew: (id, owner, leaseMillis) =>
-      Effect.clockWith((clock) =>
-        Exit.succeed(generations.renew(id, owner, leaseMillis, clock.currentTimeMillisUnsafe()))
-      ),
+      Effect.clockWith((clock) => Exit.succeed(leases.renew(id, owner, leaseMillis, clock.currentTimeMillisUnsafe()))),
     release: (id, owner, note) =>
-      Effect.clockWith((clock) => Exit.succeed(generations.release(id, owner, clock.currentTimeMillisUnsafe(), note))),
+      Effect.clockWith((clock) => Exit.succeed(leases.release(id, owner, clock.currentTimeMillisUnsafe(), note))),
     markers: (names) =>
       Effect.withFiber((fiber) =>
         Exit.succeed(tags.markers(names, () => Markers.newVersion(fiber.getRef(Random.Random))))
@@ -143,15 +133,10 @@ export const make = (storage: Storage): Store => {
       Effect.withFiber((fiber) =>
         Exit.succeed(tags.invalidate(names, () => Markers.newVersion(fiber.getRef(Random.Random)), mode))
       ),
-    scan: scan ?? (() => Stream.fromEffect(unsupported("scan"))),
-    size: storage.size ?? (all === undefined ? unsupported("size") : Stream.runCount(all)),
-    clear: clearStored === undefined ? unsupported("clear") : clear(clearStored),
-    increment: storage.increment ??
-      ((name, by, options) =>
-        Effect.clockWith((clock) =>
-          Exit.succeed(numbers.increment(name, by, clock.currentTimeMillisUnsafe(), options?.expiresAt))
-        )),
-    changes: storage.changes ?? Stream.empty,
-    changesUnsafe: undefined
-  }
+    scan,
+    size: storage.size,
+    clear: clearStored && clear(clearStored),
+    ...storage.counters,
+    changes: storage.changes
+  })
 }

@@ -9,16 +9,17 @@ import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import { Damaged, type SyncStorage } from "../../ports/storage.ts"
-import type { Acquired, Answer, Change, Store } from "../../ports/store.ts"
+import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, Store } from "../../ports/store.ts"
 import { refuseUnknown, requireType } from "../options.ts"
 import { holds, isNews, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
+import { inSteps } from "./many.ts"
 import * as Markers from "./markers.ts"
 
 const required = ["get", "set", "remove"]
-const kept = ["tags", "leases", "changes"]
-const optional = ["capabilities", "scan", "size", "clear", "increment", "atomic", "reasonOf", "attempt"]
+const kept = ["tags", "leases", "counters", "changes"]
+const optional = ["capabilities", "scan", "size", "clear", "atomic", "reasonOf", "attempt"]
 const known = ["name", ...required, ...optional, ...kept]
 
 /** How many entries a scan reads in one step. */
@@ -39,8 +40,12 @@ const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<I
 
 const polling = (listen: () => () => ReadonlyArray<Change>): Stream.Stream<Change, StoreError> => {
   const tried = <A>(run: () => A) => Effect.try({ try: run, catch: (error) => error as StoreError })
+  const coherent: Stream.Stream<Change> = Stream.succeed({ _tag: "Coherent" })
   const changes = (read: () => ReadonlyArray<Change>) =>
-    Stream.flatMap(Stream.fromEffectSchedule(tried(read), Schedule.spaced(changesEvery)), Stream.fromIterable)
+    Stream.concat(
+      coherent,
+      Stream.flatMap(Stream.fromEffectSchedule(tried(read), Schedule.spaced(changesEvery)), Stream.fromIterable)
+    )
   return Stream.unwrap(Effect.map(tried(listen), changes))
 }
 
@@ -60,7 +65,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const leases = storage.leases ?? Leases.make()
   const tags = storage.tags ?? Markers.make()
   const atomic = storage.atomic ?? ((steps) => steps())
-  const increment = storage.increment ?? Counters.make().increment
+  const counters = storage.counters ?? Counters.make()
 
   const toStoreError = (operation: string, cause: unknown): StoreError =>
     cause instanceof StoreError
@@ -97,14 +102,25 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return entry === Damaged ? { entry: undefined, versions, isDamaged: true } : { entry, versions }
   }
 
+  const setNow = (id: string, entry: Stored, now: number): void => {
+    leases.end(id)
+    storage.set(id, entry, now)
+  }
+
   const set: Store["set"] = (id, entry, condition) =>
     attemptWith("set", ({ now }) =>
       atomic(() => {
         if (condition !== undefined && !holds(condition, stored(id), now(), tags)) return false
-        leases.end(id)
-        storage.set(id, entry, now())
+        setNow(id, entry, now())
         return true
       }))
+
+  const setMany: Store["setMany"] = (requests) =>
+    Effect.asVoid(
+      inSteps(requests, (requests) =>
+        attemptWith("set", ({ now }) =>
+          atomic(() => requests.map(({ entry, id }) => setNow(id, entry, now())))))
+    )
 
   const touch: Store["touch"] = (id, options) =>
     attemptWith("touch", ({ now }) =>
@@ -115,36 +131,60 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         return true
       }))
 
-  // First without `atomic`: a hit, and waiting for another, must not have to wait for who writes.
+  const lookFor = (id: string, rejectedWriteId: string | undefined): Acquired | undefined => {
+    const entry = stored(id)
+    return isNews(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
+  }
+
+  const grantNow = (id: string, options: AcquireOptions, { now, random }: Surroundings): Acquired =>
+    lookFor(id, options.rejectedWriteId) ??
+      Markers.counted(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(random)))
+
+  // A hit, and waiting for another, must not have to wait for who writes.
+  const withoutWriting = (id: string, options: AcquireOptions, now: number): Acquired | undefined => {
+    const hit = lookFor(id, options.rejectedWriteId)
+    if (hit !== undefined) return hit
+    const leftMillis = leases.leftMillis(id, options, now)
+    return leftMillis > 0 ? { _tag: "Wait", leftMillis } : undefined
+  }
+
   const acquire: Store["acquire"] = (id, options) =>
-    attemptWith("acquire", ({ now, random }): Acquired => {
-      const look = (orElse: () => Acquired): Acquired => {
-        const entry = stored(id)
-        return isNews(entry, options.rejectedWriteId) ? { _tag: "Hit", entry } : orElse()
-      }
-      const lead = () => Markers.counted(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(random)))
-      return look(() => {
-        const leftMillis = leases.leftMillis(id, options, now())
-        return leftMillis > 0 ? { _tag: "Wait", leftMillis } : atomic(() => look(lead))
-      })
-    })
+    attemptWith(
+      "acquire",
+      (surroundings) =>
+        withoutWriting(id, options, surroundings.now()) ?? atomic(() => grantNow(id, options, surroundings))
+    )
+
+  const acquireMany: Store["acquireMany"] = (requests) =>
+    inSteps(requests, (requests) =>
+      attemptWith("acquire", (surroundings) => {
+        const answers = requests.map((request) => withoutWriting(request.id, request, surroundings.now()))
+        if (answers.every((answer) => answer !== undefined)) return answers
+        return atomic(() => requests.map((request, i) => answers[i] ?? grantNow(request.id, request, surroundings)))
+      }))
+
+  const commitNow = ({ entry, generation, id }: CommitRequest, now: number): boolean => {
+    if (!leases.isCurrent(id, generation, now)) return false
+    storage.set(id, entry, now)
+    leases.end(id)
+    return true
+  }
 
   const commit: Store["commit"] = (id, generation, entry) =>
-    attemptWith("commit", ({ now }) =>
-      atomic(() => {
-        if (!leases.isCurrent(id, generation, now())) return false
-        storage.set(id, entry, now())
-        leases.end(id)
-        return true
-      }))
+    attemptWith("commit", ({ now }) => atomic(() => commitNow({ id, generation, entry }, now())))
+
+  const commitMany: Store["commitMany"] = (requests) =>
+    inSteps(
+      requests,
+      (requests) =>
+        attemptWith("commit", ({ now }) => atomic(() => requests.map((request) => commitNow(request, now()))))
+    )
 
   // The generation first: in this process it has ended even where the removal fails.
-  const remove = (operation: string, id: string) =>
-    attempt(operation, () =>
-      atomic(() => {
-        leases.end(id)
-        return storage.remove(id)
-      }))
+  const removeNow = (id: string): boolean => {
+    leases.end(id)
+    return storage.remove(id)
+  }
 
   const orThrow = <A>(operation: string, run: () => A): A => {
     try {
@@ -174,12 +214,16 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     capabilities: { shared: storage.capabilities?.shared ?? false, changes: listen !== undefined },
     get: (id, names) => attempt("get", () => read(id, names)),
     getUnsafe: (id, names) => orThrow("get", () => read(id, names)),
-    getMany: (ids) => attempt("getMany", () => ids.map(stored)),
+    getMany: (ids) => inSteps(ids, (ids) => attempt("getMany", () => ids.map(stored))),
     set,
-    remove: (id) => remove("remove", id),
+    setMany,
+    remove: (id) => attempt("remove", () => atomic(() => removeNow(id))),
+    removeMany: (ids) => inSteps(ids, (ids) => attempt("remove", () => atomic(() => ids.map(removeNow)))),
     touch,
     acquire,
+    acquireMany,
     commit,
+    commitMany,
     renew: (id, owner, leaseMillis) =>
       attemptWith("renew", ({ now }) => atomic(() => leases.renew(id, owner, leaseMillis, now()))),
     release: (id, owner, note) =>
@@ -199,9 +243,24 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       atomic(() => {
         leases.endAll()
         clearStored()
+        counters.clear()
       })),
     increment: (counter, by, options) =>
-      attemptWith("increment", ({ now }) => increment(counter, by, now(), options?.expiresAt)),
+      attemptWith(
+        "increment",
+        ({ now }) =>
+          atomic(() =>
+            Counters.increment(counters, { store: name, name: counter, by, now: now(), expiresAt: options?.expiresAt })
+          )
+      ),
+    counter: (counter) => attemptWith("counter", ({ now }) => Counters.live(counters, counter, now())),
+    touchCounter: (counter, expiresAt) =>
+      attemptWith(
+        "touchCounter",
+        ({ now }) => atomic(() => Counters.touch(counters, counter, { expiresAt, now: now() }))
+      ),
+    removeCounter: (counter) =>
+      attemptWith("removeCounter", ({ now }) => atomic(() => Counters.remove(counters, counter, now()))),
     changes: listen === undefined ? Stream.empty : polling(listen),
     changesUnsafe: listen?.()
   }

@@ -4,7 +4,7 @@
  */
 import type * as Random from "effect/Random"
 import type { SyncLeases } from "../../ports/storage.ts"
-import type { Acquired, AcquireOptions, Failures } from "../../ports/store.ts"
+import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
 import { tokenUnsafe } from "../token.ts"
 
 /** What has to be known about a lease to decide on it. */
@@ -13,6 +13,8 @@ export interface Held {
   readonly leaseMillis: number
   /** exclusive until */
   readonly until: number
+  /** when another led beside the holder for the last time, since the holder took it */
+  readonly joinedAt: number | undefined
 }
 
 interface Lease extends Held {
@@ -20,6 +22,7 @@ interface Lease extends Held {
   owner: string
   leaseMillis: number
   until: number
+  joinedAt: number | undefined
   /** may be forgotten from here on */
   dies: number
   failed: Failed | undefined
@@ -48,9 +51,25 @@ export const noteMillis = 1000
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
+/**
+ * How long one who is not the holder has to wait; 0: it leads beside the holder. A clock that was set back makes nobody
+ * wait for longer than `afterMillis`.
+ */
+export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
+  const left = leftOf(lease, now)
+  if (typeof join === "boolean") return join ? 0 : left
+  if (lease.joinedAt === undefined) return 0
+  return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
+}
+
 /** How long who asks has to wait, as a look tells: 0 also where there is something to be put right, which `acquire` does. */
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
-  lease === undefined || join || lease.owner === owner || lease.until > now + lease.leaseMillis ? 0 : leftOf(lease, now)
+  lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis
+    ? 0
+    : joinWaitOf(lease, join, now)
+
+/** Whether to lead beside the holder is to be recorded with the lease. */
+export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
 /** The owner of a lease that was given back: it cannot be kept by accident any more. */
 export const nobody = ""
@@ -102,6 +121,7 @@ export const make = (): Leases => {
           owner: nobody,
           leaseMillis: 0,
           until: 0,
+          joinedAt: undefined,
           dies: 0,
           failed: undefined
         }
@@ -111,11 +131,15 @@ export const make = (): Leases => {
       }
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) {
+        if (lease.owner !== options.owner) lease.joinedAt = undefined
         occupy(lease, options.owner, options.leaseMillis, now)
         return lead(lease, now)
       }
       lease.until = now + left
-      return options.join ? lead(lease, now) : { _tag: "Wait", leftMillis: left }
+      const leftMillis = joinWaitOf(lease, options.join, now)
+      if (leftMillis > 0) return { _tag: "Wait", leftMillis }
+      if (isRecorded(options.join)) lease.joinedAt = now
+      return lead(lease, now)
     },
     isCurrent(id, generation, now) {
       const lease = leases.get(id)

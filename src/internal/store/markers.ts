@@ -6,6 +6,7 @@ import type * as Random from "effect/Random"
 import type { TagVersion } from "../../CacheEntry.ts"
 import type { SyncTags } from "../../ports/storage.ts"
 import type { Acquired, InvalidationMode, Marker } from "../../ports/store.ts"
+import { markersKept } from "../defaults.ts"
 import { tokenUnsafe } from "../token.ts"
 
 export type TagTable = SyncTags
@@ -47,7 +48,7 @@ export const nextVersion = (
   return mode === "soft" && before !== undefined ? before.slice(0, softAt) + fresh.slice(softAt) : fresh
 }
 
-export const make = (capacity = 100_000): TagTable => {
+export const make = (capacity = markersKept): TagTable => {
   const table = new Map<string, Marker>()
   let seq = 0
 

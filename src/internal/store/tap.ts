@@ -5,11 +5,17 @@ import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
-import type { Acquired, AcquireOptions, Answer, Change, Scanned, ScanOptions, Store } from "../../ports/store.ts"
-
-// Operations are passed on with all their arguments, whatever later versions of the port add to them.
-type Rest<F, Known extends ReadonlyArray<unknown>> = F extends (...arguments_: [...Known, ...infer R]) => unknown ? R
-  : never
+import type {
+  Acquired,
+  AcquireOptions,
+  AcquireRequest,
+  Answer,
+  Change,
+  CommitRequest,
+  Scanned,
+  ScanOptions,
+  Store
+} from "../../ports/store.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // a part of a store
@@ -17,8 +23,6 @@ type Rest<F, Known extends ReadonlyArray<unknown>> = F extends (...arguments_: [
 
 /** How long `clear` frees room before it answers. What is left cannot be seen any more, and goes as it expires. */
 const sweepTime = "100 millis"
-
-const concurrency = 16
 
 /** The first slash of what is written ends the prefix: no two prefixes ever write the same. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
@@ -85,38 +89,78 @@ export const part = (store: Store, prefix: string): Store => {
   }
 
   const leased = new Set<string>()
-  const noteLease = (id: string, { join }: AcquireOptions) => {
-    if (join) return
+  const noteLease = (id: string, { join }: Pick<AcquireOptions, "join">) => {
+    if (join !== false) return
     leased.add(id)
     if (leased.size > leasesKept) leased.delete(leased.values().next().value!)
   }
   const ended = <A>(id: string, effect: Effect.Effect<A, StoreError>, ends: (answer: A) => boolean = () => true) =>
     Effect.tap(effect, (answer) => Effect.sync(() => ends(answer) && leased.delete(id)))
 
-  // The version first: what is cleared while the lease is taken is loaded once more, and never hidden by what is older.
-  const acquire = (id: string, options: AcquireOptions, ...rest: Rest<Store["acquire"], [string, AcquireOptions]>) =>
+  const endedMany = (ids: ReadonlyArray<string>): void => {
+    for (const id of ids) leased.delete(id)
+  }
+
+  const reopen = (
+    { id, ...options }: AcquireRequest,
+    version: string,
+    acquired: Acquired
+  ): Effect.Effect<Acquired, StoreError> => {
+    if (acquired._tag === "Wait") return Effect.succeed(acquired)
+    if (acquired._tag === "Granted") {
+      noteLease(id, options)
+      return Effect.succeed({ ...acquired, generation: `${acquired.generation}${mark}${version}` })
+    }
+    const entry = open(acquired.entry, version)
+    return entry === undefined
+      ? acquire(id, { ...options, rejectedWriteId: acquired.entry.meta.writeId })
+      : Effect.succeed({ ...acquired, entry })
+  }
+
+  // The version first: what is cleared while the lease is acquired is loaded once more, and never hidden by what is older.
+  const acquire: Store["acquire"] = (id, options) =>
     withVersion((version) =>
-      Effect.flatMap(store.acquire(add(id), options, ...rest), (taken): Effect.Effect<Acquired, StoreError> => {
-        if (taken._tag === "Wait") return Effect.succeed(taken)
-        if (taken._tag === "Granted") {
-          noteLease(id, options)
-          return Effect.succeed({ ...taken, generation: `${taken.generation}${mark}${version}` })
-        }
-        const entry = open(taken.entry, version)
-        return entry === undefined
-          ? acquire(id, { ...options, rejectedWriteId: taken.entry.meta.writeId }, ...rest)
-          : Effect.succeed({ ...taken, entry })
-      })
+      Effect.flatMap(store.acquire(add(id), options), (acquired) => reopen({ ...options, id }, version, acquired))
     )
 
+  const acquireMany: Store["acquireMany"] = (requests) =>
+    withVersion((version) =>
+      Effect.flatMap(
+        store.acquireMany(requests.map((request) => ({ ...request, id: add(request.id) }))),
+        (answers) => Effect.forEach(answers, (acquired, i) => reopen(requests[i]!, version, acquired))
+      )
+    )
+
+  const isOf = (version: string, { generation }: Pick<CommitRequest, "generation">): boolean =>
+    generation.endsWith(`${mark}${version}`)
+
+  const closeCommit = ({ entry, generation, id }: CommitRequest, version: string): CommitRequest => ({
+    id: add(id),
+    generation: generation.slice(0, generation.lastIndexOf(mark)),
+    entry: close(entry, version)
+  })
+
   // What is stored in spite of a clear that comes between carries the version from before it, and is not seen.
-  const commit: Store["commit"] = (id, generation, entry, ...rest) =>
+  const commitMany: Store["commitMany"] = (requests) =>
     withVersion((version) => {
-      const end = generation.lastIndexOf(mark)
-      if (end < 0 || generation.slice(end + mark.length) !== version) return Effect.succeed(false)
-      const stored = store.commit(add(id), generation.slice(0, end), close(entry, version), ...rest)
-      return ended(id, stored, (accepted) => accepted)
+      const current = requests.filter((request) => isOf(version, request))
+      return Effect.map(store.commitMany(current.map((request) => closeCommit(request, version))), (answers) => {
+        const accepted = new Map(current.map((request, i) => [request, answers[i]!]))
+        for (const [{ id }, isAccepted] of accepted) if (isAccepted) leased.delete(id)
+        return requests.map((request) => accepted.get(request) ?? false)
+      })
     })
+
+  const commit: Store["commit"] = (id, generation, entry) =>
+    withVersion((version) => {
+      const request: CommitRequest = { id, generation, entry }
+      if (!isOf(version, request)) return Effect.succeed(false)
+      const closed = closeCommit(request, version)
+      return ended(id, store.commit(closed.id, closed.generation, closed.entry), (accepted) => accepted)
+    })
+
+  // A counter of before a clear has the name of another version.
+  const counterOf = (version: string, name: string): string => `${before}${version}/${name}`
 
   const listed = (options?: ScanOptions) => store.scan({ ...options, prefix: add(options?.prefix ?? "") })
 
@@ -132,17 +176,17 @@ export const part = (store: Store, prefix: string): Store => {
       )))
 
   // Whose lease is of a load that is not stored any more need not be waited for, where that is known.
-  const giveBack = Effect.suspend(() => {
+  const releaseLeases = Effect.suspend(() => {
     const ids = Array.from(leased)
     leased.clear()
-    return Effect.forEach(ids, (id) => store.remove(add(id)), { concurrency, discard: true })
+    return store.removeMany(ids.map(add))
   })
 
   const removeOld = withVersion((version) =>
     Stream.runForEach(listed(), ({ id, meta }) => isCurrent(meta, version) ? Effect.void : store.remove(id))
   )
 
-  const sweep = Effect.andThen(giveBack, removeOld).pipe(Effect.timeoutOption(sweepTime), Effect.ignore)
+  const sweep = Effect.andThen(releaseLeases, removeOld).pipe(Effect.timeoutOption(sweepTime), Effect.ignore)
 
   const { changesUnsafe, getUnsafe } = store
   return {
@@ -160,9 +204,19 @@ export const part = (store: Store, prefix: string): Store => {
       ),
     set: (id, entry, ...rest) =>
       withVersion((version) => ended(id, store.set(add(id), close(entry, version), ...rest), (done) => done)),
+    setMany: (requests) =>
+      withVersion((version) =>
+        Effect.tap(
+          store.setMany(requests.map(({ entry, id }) => ({ id: add(id), entry: close(entry, version) }))),
+          () => Effect.sync(() => endedMany(requests.map(({ id }) => id)))
+        )
+      ),
     remove: (id, ...rest) => ended(id, store.remove(add(id), ...rest)),
+    removeMany: (ids) => Effect.tap(store.removeMany(ids.map(add)), () => Effect.sync(() => endedMany(ids))),
     acquire,
+    acquireMany,
     commit,
+    commitMany,
     renew: (id, ...rest) => store.renew(add(id), ...rest),
     // noted still: what is known of its failure is cleared too
     release: (id, ...rest) => store.release(add(id), ...rest),
@@ -171,7 +225,10 @@ export const part = (store: Store, prefix: string): Store => {
     scan,
     size: Stream.runCount(Stream.suspend(() => scan())),
     clear: Effect.andThen(Effect.suspend(() => store.invalidateTags([everything])), sweep),
-    increment: (name, ...rest) => store.increment(add(name), ...rest),
+    increment: (name, ...rest) => withVersion((version) => store.increment(counterOf(version, name), ...rest)),
+    counter: (name) => withVersion((version) => store.counter(counterOf(version, name))),
+    touchCounter: (name, ...rest) => withVersion((version) => store.touchCounter(counterOf(version, name), ...rest)),
+    removeCounter: (name) => withVersion((version) => store.removeCounter(counterOf(version, name))),
     changes: Stream.flatMap(store.changes, (change) => Stream.fromIterable(mine(change))),
     changesUnsafe: changesUnsafe && (() => {
       const changes = changesUnsafe()
@@ -199,6 +256,14 @@ const otherOperations = (store: Store, add: (text: string) => string): Store => 
 // a store of payloads within a size
 // ---------------------------------------------------------------------------------------------------------------------
 
+const partition = <A extends { readonly entry: Stored }>(
+  requests: ReadonlyArray<A>,
+  fits: (entry: Stored) => boolean
+): readonly [fitting: ReadonlyArray<A>, others: ReadonlyArray<A>] => [
+  requests.filter(({ entry }) => fits(entry)),
+  requests.filter(({ entry }) => !fits(entry))
+]
+
 /** Refuses payloads that are smaller or larger. */
 export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
   const fits = ({ payload }: Stored): boolean => payload.length >= minBytes && payload.length <= maxBytes
@@ -211,8 +276,23 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       // it was to take the place of what is there: that must not outlive it
       return condition === undefined ? Effect.andThen(store.remove(id), refuse("set")) : refuse("set")
     },
+    // those that fit are set, and the answer says that not all are
+    setMany(requests) {
+      const [fitting, others] = partition(requests, fits)
+      if (others.length === 0) return store.setMany(requests)
+      return store.setMany(fitting).pipe(
+        Effect.andThen(store.removeMany(others.map(({ id }) => id))),
+        Effect.andThen(refuse("set"))
+      )
+    },
     commit: (id, generation, entry, ...rest) =>
-      fits(entry) ? store.commit(id, generation, entry, ...rest) : refuse("commit")
+      fits(entry) ? store.commit(id, generation, entry, ...rest) : refuse("commit"),
+    commitMany(requests) {
+      const [fitting, others] = partition(requests, fits)
+      return others.length === 0
+        ? store.commitMany(requests)
+        : Effect.andThen(store.commitMany(fitting), refuse("commit"))
+    }
   }
 }
 
@@ -255,7 +335,11 @@ export const tapped = (store: Store, watch: Tap): Store => {
 }
 
 const textsOf = (ids: unknown): ReadonlyArray<string> =>
-  typeof ids === "string" ? [ids] : Array.isArray(ids) ? ids as ReadonlyArray<string> : []
+  typeof ids === "string"
+    ? [ids]
+    : Array.isArray(ids)
+    ? ids.map((one: string | { readonly id: string }) => typeof one === "string" ? one : one.id)
+    : []
 
 /** Each page of a scan is a call; its end is none that failed. */
 const paged = <A>(pull: Pull.Pull<A, StoreError>, watch: Tap): Pull.Pull<A, StoreError> => {

@@ -1,30 +1,12 @@
-/** Tag markers and numbers, one small file each, so that they outlive the process. */
+/** Tag markers, one small file each, so that they outlive the process. */
 import { nextVersion } from "../../internal/store/markers.ts"
-import type { SyncStorage, SyncTags } from "../../ports/storage.ts"
+import type { SyncTags } from "../../ports/storage.ts"
 import type { Marker, Markers } from "../../ports/store.ts"
 import type { Folder } from "./filesFolder.ts"
-import { showTime } from "./filesMetadata.ts"
 import { stemOf } from "./filesName.ts"
-
-export const subfolders = ["tags", "numbers"]
+import { readRecord, render } from "./filesRecord.ts"
 
 const tagFile = (tag: string): string => `tags/${stemOf(tag)}.json`
-
-const numberFile = (name: string): string => `numbers/${stemOf(name)}.json`
-
-const render = (record: object): string => `${JSON.stringify(record, undefined, 2)}\n`
-
-/** `undefined` for what is not there or cannot be read. */
-const readRecord = (folder: Folder, file: string): Record<string, unknown> | undefined => {
-  const bytes = folder.read(file)
-  if (bytes === undefined) return undefined
-  try {
-    const record: unknown = JSON.parse(bytes.toString())
-    return typeof record === "object" && record !== null ? record as Record<string, unknown> : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** Its size is the number of invalidations: to make it longer is one step, for all processes together. */
 const counter = "tags/invalidations"
@@ -79,27 +61,4 @@ export const tags = (folder: Folder): SyncTags => {
       }
     }
   }
-}
-
-export const increment =
-  (folder: Folder): NonNullable<SyncStorage["increment"]> => (name, by, now, expiresAt = Infinity) => {
-    const file = numberFile(name)
-    const record = readRecord(folder, file)
-    const known = record?.["name"] === name && typeof record["value"] === "number" && !isExpired(record, now)
-    const value = known ? record["value"] as number + by : by
-    const until = known ? expiryOf(record) : expiresAt
-    folder.write([{ name: file, content: render({ name, value, expires: showTime(until), expiresAt: until }) }])
-    return value
-  }
-
-// `Infinity` has no JSON: it is `null`.
-const expiryOf = (record: Record<string, unknown>): number =>
-  typeof record["expiresAt"] === "number" ? record["expiresAt"] : Infinity
-
-const isExpired = (record: Record<string, unknown>, now: number): boolean => expiryOf(record) <= now
-
-/** Removes a number that has expired. */
-export const tidyNumber = (folder: Folder, file: string, now: number): void => {
-  const record = readRecord(folder, file)
-  if (record !== undefined && isExpired(record, now)) folder.remove(file)
 }

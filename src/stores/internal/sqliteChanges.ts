@@ -3,6 +3,7 @@
  * transaction that it tells of; who has fallen behind what is kept is told that there is a gap.
  */
 import type { DatabaseSync } from "node:sqlite"
+import { changesKept } from "../../internal/defaults.ts"
 import type { Change } from "../../ports/store.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
 
@@ -19,8 +20,6 @@ const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
 const gap: Change = { _tag: "Gap" }
 const nothing: ReadonlyArray<Change> = []
 
-const mostKept = 10_000
-
 /** A longer text is not worth its room: who hears of it as a gap asks again. */
 const longest = 512
 
@@ -34,7 +33,7 @@ export const make = (database: DatabaseSync, maxPages: number): Changes => {
   const select = database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq > ? ORDER BY seq")
   const last = database.prepare("SELECT max(seq) AS seq FROM change")
   const prune = database.prepare("DELETE FROM change WHERE seq <= (SELECT max(seq) FROM change) - ?")
-  const kept = Math.min(mostKept, Math.max(64, maxPages))
+  const kept = Math.min(changesKept, Math.max(64, maxPages))
   let written = 0
 
   const record = (kind: number, subject: string | undefined) => {

@@ -6,6 +6,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import type { Change } from "../../ports/store.ts"
 import * as Changes from "./sqliteChanges.ts"
+import * as Counters from "./sqliteCounters.ts"
 import * as Entries from "./sqliteEntries.ts"
 import { isDamage, isDetached, isFull } from "./sqliteFault.ts"
 import * as File from "./sqliteFile.ts"
@@ -22,7 +23,7 @@ const prepare = (database: DatabaseSync, maxSize: number) => {
     entries: Entries.make(database, maxSize, changes),
     leases: Leases.make(database),
     tags: Tags.tags(database, changes),
-    increment: Tags.increment(database)
+    counters: Counters.make(database)
   }
 }
 

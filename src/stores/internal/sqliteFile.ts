@@ -9,7 +9,7 @@ import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { isDamage } from "./sqliteFault.ts"
 
-const format = 1
+const format = 2
 
 /** Waiting inside SQLite blocks the whole process: hardly at all here, the rest of the waiting is a schedule's. */
 const busyMillis = 5
@@ -22,12 +22,12 @@ const schema = `
   CREATE INDEX entry_expires_at ON entry (expires_at) WHERE expires_at < 9e999;
   CREATE TABLE lease (id PRIMARY KEY, generation TEXT NOT NULL, owner TEXT NOT NULL, millis REAL NOT NULL,
     until REAL NOT NULL, dies REAL NOT NULL, failures INTEGER NOT NULL DEFAULT 0, failed_at REAL NOT NULL DEFAULT 0,
-    note BLOB) WITHOUT ROWID;
+    note BLOB, joined_at REAL) WITHOUT ROWID;
   CREATE TABLE change (seq INTEGER PRIMARY KEY, origin INTEGER NOT NULL, kind INTEGER NOT NULL, subject);
   CREATE TABLE marker (tag PRIMARY KEY, version TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE number (name PRIMARY KEY, value REAL NOT NULL, expires_at REAL NOT NULL) WITHOUT ROWID;
-  CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  INSERT INTO counter VALUES ('invalidations', 0);
+  CREATE TABLE counter (name PRIMARY KEY, value INTEGER NOT NULL, expires_at REAL NOT NULL) WITHOUT ROWID;
+  CREATE TABLE sequence (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  INSERT INTO sequence VALUES ('invalidations', 0);
   PRAGMA user_version = ${format};
 `
 

@@ -1,6 +1,15 @@
-/** Leases between processes: see `internal/store/generations.ts`, which keeps them inside one. */
+/** Leases between processes: see `internal/store/leases.ts`, which keeps them inside one. */
 import type { DatabaseSync } from "node:sqlite"
-import { type Held, leftOf, lifeMillis, nobody, noteMillis, waitOf } from "../../internal/store/leases.ts"
+import {
+  type Held,
+  isRecorded,
+  joinWaitOf,
+  leftOf,
+  lifeMillis,
+  nobody,
+  noteMillis,
+  waitOf
+} from "../../internal/store/leases.ts"
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions } from "../../ports/store.ts"
 import { toColumn } from "./sqliteColumn.ts"
@@ -13,9 +22,12 @@ interface Lease extends Held {
 const pruneEvery = 1024
 
 export const make = (database: DatabaseSync): SyncLeases => {
-  const select = database.prepare("SELECT generation, owner, millis, until FROM lease WHERE id = ? AND dies > ?")
+  const select = database.prepare(
+    "SELECT generation, owner, millis, until, joined_at FROM lease WHERE id = ? AND dies > ?"
+  )
   const occupy = database.prepare(`
     INSERT INTO lease (id, generation, owner, millis, until, dies) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+      joined_at = CASE WHEN generation = excluded.generation AND owner = excluded.owner THEN joined_at END,
       generation = excluded.generation, owner = excluded.owner, millis = excluded.millis, until = excluded.until,
       dies = excluded.dies`)
   // What a clock that was set back has put into the future is forgotten too: hence abs().
@@ -23,6 +35,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
     `SELECT failures, note FROM lease WHERE id = ? AND failures > 0 AND abs(? - failed_at) < ${noteMillis}`
   )
   const shorten = database.prepare("UPDATE lease SET until = ? WHERE id = ?")
+  const recordJoin = database.prepare("UPDATE lease SET joined_at = ? WHERE id = ?")
   const prolong = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
   const giveBack = database.prepare(`
     UPDATE lease SET owner = '${nobody}', until = 0, dies = ?3 + max(10 * millis, ${noteMillis}), failed_at = ?3, note = ?5,
@@ -39,7 +52,8 @@ export const make = (database: DatabaseSync): SyncLeases => {
       generation: String(row["generation"]),
       owner: String(row["owner"]),
       leaseMillis: Number(row["millis"]),
-      until: Number(row["until"])
+      until: Number(row["until"]),
+      joinedAt: row["joined_at"] === null ? undefined : Number(row["joined_at"])
     }
   }
 
@@ -64,7 +78,10 @@ export const make = (database: DatabaseSync): SyncLeases => {
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) return lead(id, lease.generation, options, now)
       if (lease.until > now + left) shorten.run(now + left, toColumn(id))
-      return options.join ? leading(id, lease.generation, now) : { _tag: "Wait", leftMillis: left }
+      const leftMillis = joinWaitOf(lease, options.join, now)
+      if (leftMillis > 0) return { _tag: "Wait", leftMillis }
+      if (isRecorded(options.join)) recordJoin.run(now, toColumn(id))
+      return leading(id, lease.generation, now)
     },
     isCurrent: (id, generation, now) => find(id, now)?.generation === generation,
     end: (id) => void end.run(toColumn(id)),

@@ -1,21 +1,19 @@
-/** The tag markers and the numbers of a database. */
+/** The tag markers of a database. */
 import type { DatabaseSync } from "node:sqlite"
+import { markersKept } from "../../internal/defaults.ts"
 import { nextVersion } from "../../internal/store/markers.ts"
-import type { SyncStorage, SyncTags } from "../../ports/storage.ts"
+import type { SyncTags } from "../../ports/storage.ts"
 import type { Marker, Markers } from "../../ports/store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { toColumn } from "./sqliteColumn.ts"
 import { atomically } from "./sqliteFile.ts"
 
-/** A marker that is forgotten costs a load and never a stale read, so only so many are kept. */
-const markersKept = 100_000
-
 export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
   const select = database.prepare("SELECT version, seq FROM marker WHERE tag = ?")
   const insert = database.prepare("INSERT INTO marker VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
   const replace = database.prepare("INSERT OR REPLACE INTO marker VALUES (?, ?, ?)")
-  const counter = database.prepare("SELECT value FROM counter WHERE name = 'invalidations'")
-  const count = database.prepare("UPDATE counter SET value = value + 1 WHERE name = 'invalidations' RETURNING value")
+  const counter = database.prepare("SELECT value FROM sequence WHERE name = 'invalidations'")
+  const count = database.prepare("UPDATE sequence SET value = value + 1 WHERE name = 'invalidations' RETURNING value")
   const forget = database.prepare(
     "DELETE FROM marker WHERE tag IN (SELECT tag FROM marker ORDER BY seq DESC LIMIT -1 OFFSET ?)"
   )
@@ -59,22 +57,5 @@ export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
         changes.tagsChanged(names)
         countWritten(names.length)
       })
-  }
-}
-
-/** So many additions between two looks at the numbers that have expired. */
-const tidyEvery = 1024
-
-export const increment = (database: DatabaseSync): NonNullable<SyncStorage["increment"]> => {
-  const add = database.prepare(`
-    INSERT INTO number VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
-      value = CASE WHEN expires_at <= ?4 THEN ?2 ELSE value + ?2 END,
-      expires_at = CASE WHEN expires_at <= ?4 THEN ?3 ELSE expires_at END
-    RETURNING value`)
-  const dropExpired = database.prepare("DELETE FROM number WHERE expires_at <= ?")
-  let additions = 0
-  return (name, by, now, expiresAt = Infinity) => {
-    if (++additions % tidyEvery === 0) dropExpired.run(now)
-    return Number(add.get(toColumn(name), by, expiresAt, now)?.["value"])
   }
 }

@@ -1,6 +1,7 @@
 /** A hit in memory while somebody watches, beside one that nobody sees: all of them are counted. */
 import { type Context, Effect, Layer, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
+import { cacheOf } from "../../../src/internal/engine/cache.ts"
 import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
 
 const keys = 1000
@@ -14,7 +15,7 @@ const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10
 
 const watchers = {
   nobody: Effect.void,
-  "a listener": Effect.map(Caching.Caching, (caching) => caching.listen(() => {})),
+  "a listener": Effect.map(Caching.Caching, (caching) => cacheOf(caching).listen(() => {})),
   "Cached.onRemoval": Cached.onRemoval(() => Effect.void),
   "Cached.events": Effect.forkScoped(Stream.runDrain(Cached.events), { startImmediately: true })
 }

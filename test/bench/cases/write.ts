@@ -49,7 +49,7 @@ const program = Effect.gen(function*() {
   const store = yield* SqliteStore.make({ directory: join(directory, "cache") })
   const subjects: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown> } = {
     "node:sqlite, INSERT OR REPLACE": (id) => Effect.sync(() => replace.run(id, payload)),
-    "take and put": (id) =>
+    "acquire and commit": (id) =>
       Effect.flatMap(
         store.acquire(id, asked),
         (taken) =>

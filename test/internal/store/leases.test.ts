@@ -131,10 +131,12 @@ describe("markers", () => {
   })
 })
 
-describe("numbers", () => {
+describe("counters", () => {
   it("that have expired are forgotten", () => {
-    const numbers = Counters.make()
-    for (let i = 0; i < 100_000; i++) numbers.increment(`n ${i}`, 1, i, i + 10)
-    expect(numbers.size()).toBeLessThan(4096)
+    const counters = Counters.make()
+    for (let i = 0; i < 100_000; i++) {
+      Counters.increment(counters, { store: "memory", name: `n ${i}`, by: 1, now: i, expiresAt: i + 10 })
+    }
+    expect(counters.size()).toBeLessThan(4096)
   })
 })

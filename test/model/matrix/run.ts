@@ -223,7 +223,7 @@ const checkStored = (self: Running, store: Store.Store | undefined) =>
     if (entry === undefined) return void self.wrong.push("the store has nothing")
     const { failure, success } = codecsOf(kind)
     const codec = entry.meta.outcome === "success" ? success : failure
-    const stored = yield* Effect.orDie(codec.decode(entry.payload))
+    const stored = yield* Effect.orDie(codec.decode(entry.payload, "id"))
     expectSame(self, "stored", [stored.n, entry.meta.outcome], [held!.n, held!.isValue ? "success" : "failure"])
   })
 

@@ -6,6 +6,7 @@ import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { Markers } from "../../../ports/store.ts"
 import { toMillis } from "../../../Ttl.ts"
+import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
 import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
@@ -13,7 +14,7 @@ import { ask, type Asking, monotonicMillis } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { decode, enoughFailures } from "../storeTier/sharedFailure.ts"
+import { decode } from "../storeTier/sharedFailure.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { failStrict } from "./callers.ts"
 import type { Flight, Lease } from "./flight.ts"
@@ -30,9 +31,6 @@ export interface Guard {
 
 /** Another process refreshes it: nobody here needs to. */
 export const LeasedElsewhere = Symbol("Elsewhere")
-
-/** how often a process that waits for another's load looks again, at least */
-const pollMillis = 50
 
 /**
  * Asks the store for the right to load, and for one more look at what is stored. While another process holds it this
@@ -69,7 +67,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const startedAt = monotonicMillis(clock)
   let rejected = 0
   let waited = false
-  while (rejected < 3) {
+  while (rejected < Defaults.leaseAttempts) {
     const leftMillis = startedAt + patienceMillis - monotonicMillis(clock)
     const join = !isExclusive || leftMillis <= 0
     // given up before the answer is heard it may have been granted all the same
@@ -83,7 +81,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     if (isFault(acquired) || acquired._tag !== "Granted") flight.lease = undefined
     if (isFault(acquired)) return failWith(acquired)
     if (acquired._tag === "Granted") {
-      if (waited && acquired.failures !== undefined && acquired.failures.count >= enoughFailures) {
+      if (waited && acquired.failures !== undefined && acquired.failures.count >= Defaults.sharedFailures) {
         const { note } = acquired.failures
         const failure = yield* decode(tier, request.key, note)
         if (failure !== undefined) {
@@ -103,11 +101,11 @@ export const acquireLease = Effect.fnUntraced(function*(
     if (acquired._tag === "Wait") {
       if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
       waited = true
-      const pauseMillis = Math.max(1, Math.min(pollMillis, acquired.leftMillis + 5, leftMillis))
+      const pauseMillis = Math.max(1, Math.min(Defaults.polling.waitingPollMillis, acquired.leftMillis + 5, leftMillis))
       request.batch?.leave(flight, clock.currentTimeMillisUnsafe() + pauseMillis)
       yield* Effect.sleep(pauseMillis)
       // waiting for another process is not the store's slowness
-      budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.budgetMillis
+      budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
       request.batch?.comeBack(clock.currentTimeMillisUnsafe())
       continue
     }

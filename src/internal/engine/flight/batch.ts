@@ -38,7 +38,7 @@ export interface Batch {
   readonly flights: Set<Flight>
 }
 
-export interface Options {
+interface Options {
   readonly loadAll: LoadAll
   /** what the read has left of its store budget, where it has asked the store already */
   readonly leftMillis?: number | undefined

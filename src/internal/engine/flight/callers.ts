@@ -30,7 +30,7 @@ import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
-export interface Waiting {
+interface Waiting {
   readonly flight: Flight
   readonly request: Request
   readonly stale: Entry | undefined
@@ -117,7 +117,7 @@ export const removeCaller = (waiter: Caller): void => {
   stopTimers(waiter)
 }
 
-export const stopTimers = (waiter: Caller): void => {
+const stopTimers = (waiter: Caller): void => {
   for (const timer of waiter.timers) timer.interruptUnsafe()
   waiter.timers = noTimers
 }

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
+import { retryAfterMillis } from "../../defaults.ts"
 import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -174,7 +175,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   // another process's, of which this one was told, is counted there
   if (flight.isLoading) flight.counters.loadFailures++
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
-  const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? 5000
+  const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? retryAfterMillis
   const pauseMillis = toMillis(input, "retryAfter")
   const what = flight.refresh
     ? `The refresh of "${flight.id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`

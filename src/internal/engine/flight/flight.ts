@@ -39,7 +39,7 @@ export interface Caller {
 }
 
 /** What a load knows about its result beside the result. */
-export interface Annotations {
+interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly ttl?: Duration.Input | undefined
   readonly etag?: string | undefined
@@ -148,7 +148,7 @@ export const Loading = Context.Reference<Flight | undefined>("effect-cached/Load
 export const isBeforeClear = ({ storeTier }: Flights, { isLoading, startedAt }: Flight): boolean =>
   storeTier?.untracked === true && isLoading && startedAt < storeTier.clearedAt
 
-export interface FlightOptions {
+interface FlightOptions {
   readonly id: string
   readonly request: Flight["request"]
   readonly policy: Policy

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import { CurrentLogAnnotations } from "effect/References"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import { leftToOthersMillis } from "../../defaults.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import { ask, type Asking, type Budget } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
@@ -103,7 +104,7 @@ const throughStore = Effect.fnUntraced(function*(
   const random = yield* Random.Random
   const budget: Budget = {
     leftMillis: flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
-      tier.budgetMillis
+      tier.storeTimeoutMillis
   }
   if (flight.readsStore) {
     const rejected = flight.rejectedWriteId
@@ -165,7 +166,7 @@ const conclude = Effect.fnUntraced(function*(
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   flight.served = true
   flight.derivedFromStale = true
-  holdOff(self, flight.id, now + 250)
+  holdOff(self, flight.id, now + leftToOthersMillis)
   return flight.stale!.exit
 }
 

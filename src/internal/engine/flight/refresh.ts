@@ -9,7 +9,7 @@ import { drain } from "./refreshQueue.ts"
 import type { Request } from "./request.ts"
 import { isThrottled } from "./throttle.ts"
 
-export interface RefreshOptions {
+interface RefreshOptions {
   readonly context: Context.Context<never>
   readonly request: Request
   readonly id: string

@@ -16,12 +16,13 @@ export const releaseLease = (flight: Flight): void => {
   flight.lease = undefined
   lease.renewal?.interruptUnsafe()
   if (lease.isStored) return
-  const { budgetMillis, background, store } = lease.tier
+  const { storeTimeoutMillis, background, store } = lease.tier
   const { exit, isLoading, request } = flight
   const failed = isLoading && exit !== undefined && Exit.isFailure(exit)
   const release = Effect.flatMap(
     failed ? encode(lease.tier, request.key, exit) : Effect.undefined,
-    (note) => ask(lease.tier, { leftMillis: budgetMillis }, "release", store.release(flight.id, lease.owner, note))
+    (note) =>
+      ask(lease.tier, { leftMillis: storeTimeoutMillis }, "release", store.release(flight.id, lease.owner, note))
   )
   // what its codec needs is in the starter's context
   const fiber = Effect.runForkWith(flight.context as Context.Context<any>)(release)

@@ -1,32 +1,16 @@
 /** One read, as the engine sees it. */
-import type * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import type { AnyReadOptions } from "../../../cached/options.ts"
 import type { CacheKey } from "../../../CacheKey.ts"
 import type { Strategy } from "../../../Strategy.ts"
 import type { Batch } from "./batch.ts"
-
-/** What a read takes beside its key and its strategy. */
-export interface ReadOptions {
-  // the functions are checked where the user gives them; in here the types of keys are of no use
-  readonly tags?: ReadonlyArray<string> | ((exit: Exit.Exit<any, any>, key: any) => ReadonlyArray<string>) | undefined
-  readonly lease?: boolean | undefined
-  readonly timeout?: Duration.Input | undefined
-  readonly softTimeout?: Duration.Input | undefined
-  readonly fallbackWhen?: ((cause: Cause.Cause<any>) => boolean) | undefined
-  readonly retryAfter?: Duration.Input | undefined
-  readonly copy?: "structured" | ((value: any) => unknown) | undefined
-  readonly memoryTtl?: Duration.Input | undefined
-  readonly minLoad?: Duration.Input | undefined
-}
 
 /** One read: what a combinator's effect is, as the engine sees it. */
 export interface Request<out A = unknown, out E = unknown> extends Effect.Effect<A, E, any> {
   readonly key: CacheKey<unknown, unknown, unknown> | string
   readonly load: Effect.Effect<A, E, any>
   readonly strategy: Strategy<any, any, any>
-  readonly options: ReadOptions
+  readonly options: AnyReadOptions
   /** the strategy looks at deadlines only: no clock is read for an entry without one, and no dice are made */
   readonly deadlinesOnly: boolean
   /** whatever is before both deadlines is served */

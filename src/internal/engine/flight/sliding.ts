@@ -22,10 +22,10 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
   const step = (moved - now) / 10
   const before = now - (moved - expiresAt)
   if (Math.floor((now - createdAt) / step) === Math.floor((before - createdAt) / step)) return
-  const { budgetMillis, background, store } = tier
+  const { storeTimeoutMillis, background, store } = tier
   const touch = ask(
     tier,
-    { leftMillis: budgetMillis },
+    { leftMillis: storeTimeoutMillis },
     "touch",
     store.touch(entry.id, { writeId, softExpiresAt, expiresAt: moved })
   )

@@ -1,5 +1,6 @@
 /** Ids whose load failed a moment ago: a failing source is not asked on every read. */
 import { toMillis } from "../../../Ttl.ts"
+import { throttledIds } from "../../defaults.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 
@@ -7,7 +8,7 @@ import type { Request } from "./request.ts"
 export const holdOff = (self: Flights, id: string, until: number): void => {
   self.retryAt.set(id, until)
   for (const oldest of self.retryAt.keys()) {
-    if (self.retryAt.size <= 10_000) break
+    if (self.retryAt.size <= throttledIds) break
     self.retryAt.delete(oldest)
   }
 }

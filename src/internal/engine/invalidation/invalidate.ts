@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CacheEvent } from "../../../CacheEvent.ts"
+import { chunk } from "../../defaults.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
@@ -39,20 +40,35 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
       })
       const { storeTier: tier } = self
       if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
-      const { pending, store } = tier
+      const { pending } = tier
       // in the journal before the first of them is asked: an interruption in between must not lose the others
       const items = ids.map((id) => Pending.add(pending, { _tag: "Id", id }))
-      const removing = Effect.forEach(
-        ids,
-        (id, i) => acknowledged(tier, items[i]!, "remove", store.remove(id)),
-        { concurrency: 16 }
-      )
       return Effect.map(
-        orUnsent(tier, items, restore(removing)),
-        (removed) => removed.filter((was, i) => was === true || present[i]).length
+        orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
+        (removed) => removed.filter((was, i) => was || present[i]).length
       )
     })
   )
+
+/** Answers what was there, as far as the store says. */
+const removeFromStore = (
+  tier: StoreTier,
+  ids: ReadonlyArray<string>,
+  items: ReadonlyArray<Pending.Item>
+): Effect.Effect<ReadonlyArray<boolean>> => {
+  const { store } = tier
+  const [first] = ids
+  if (first !== undefined && ids.length === 1) {
+    return Effect.map(acknowledged(tier, items, "remove", store.remove(first)), (was) => [was === true])
+  }
+  const starts = Array.from({ length: Math.ceil(ids.length / chunk) }, (_, i) => i * chunk)
+  const parts = Effect.forEach(starts, (from) => {
+    const part = ids.slice(from, from + chunk)
+    const answered = acknowledged(tier, items.slice(from, from + chunk), "remove", store.removeMany(part))
+    return Effect.map(answered, (removed) => removed ?? part.map(() => false))
+  })
+  return Effect.map(parts, (removed) => removed.flat())
+}
 
 /**
  * What is in the journal is acknowledged or lost, at whatever step it is interrupted, for which it is added where it
@@ -81,7 +97,7 @@ export const invalidateTags = (
     if (tier === undefined) return Effect.void
     const target = Pending.tagsTarget(tier.pending, tags, mode)
     const item = Pending.add(tier.pending, target)
-    const telling = acknowledged(tier, item, "invalidate tags", tier.store.invalidateTags(tags, target.mode))
+    const telling = acknowledged(tier, [item], "invalidate tags", tier.store.invalidateTags(tags, target.mode))
     return Effect.map(orUnsent(tier, [item], restore(telling)), () => {
       // what was read from the store between the first step and its answer may be older, and was not yet distrusted
       self.mutations++
@@ -96,11 +112,12 @@ const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { reado
 export const clear = (self: Flights): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
     forgetAll(self)
+    self.counters.clear()
     emitInvalidate(self, { all: true })
     const { storeTier: tier } = self
     if (tier === undefined) return Effect.void
     const item = Pending.add(tier.pending, { _tag: "All" })
-    const telling = acknowledged(tier, item, "clear", tier.store.clear)
+    const telling = acknowledged(tier, [item], "clear", tier.store.clear)
     return Effect.map(orUnsent(tier, [item], restore(telling)), () => forgetAll(self))
   })
 
@@ -130,8 +147,8 @@ export const replaceInStore = <R>(
       if (pending.ids.get(id) !== item) return Effect.void
       // what cannot be stored must not leave an older value behind
       return stored === undefined || isFault(stored) || pending.clears !== clears
-        ? acknowledged(tier, item, "remove", store.remove(id))
-        : acknowledged(tier, item, "set", store.set(id, stored))
+        ? acknowledged(tier, [item], "remove", store.remove(id))
+        : acknowledged(tier, [item], "set", store.set(id, stored))
     })
     return orUnsent(tier, [item], restore(replacing))
   })
@@ -140,9 +157,9 @@ export const replaceInStore = <R>(
  * Asks the store for what the journal holds, inside `orLost`. What it does not acknowledge stays there, is tried again in
  * the background, and until then the store is not believed about it. The caller goes on, unless it is strict.
  */
-export const acknowledged = <A>(
+const acknowledged = <A>(
   tier: StoreTier,
-  item: Pending.Item,
+  items: ReadonlyArray<Pending.Item>,
   operation: string,
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | undefined> =>
@@ -154,10 +171,10 @@ export const acknowledged = <A>(
       ask(tier, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {
         if (!isFault(answer)) {
-          Pending.acknowledge(pending, item)
+          for (const item of items) Pending.acknowledge(pending, item)
           return Effect.succeed(answer)
         }
-        markUnsent(tier, item)
+        for (const item of items) markUnsent(tier, item)
         return policy.strict ? strictly(answer) : Effect.undefined
       }
     )

@@ -1,6 +1,7 @@
 /** Tells the store again what it has not acknowledged. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import * as Defaults from "../../defaults.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, type Budget } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -13,23 +14,23 @@ export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   tier.replay = Effect.runForkWith(tier.front.context)(replayUntilDone(tier))
 }
 
-/** Tries what was lost again and again, a second apart at first, half a minute at most. */
+/** Tries what was lost again and again, with ever longer pauses. */
 const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
-  let pauseMillis = 1000
+  let pauseMillis = Defaults.replay.firstMillis
   // the pause first: what ended at once would end before it is known that it runs
   do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
-    if (yield* replay(tier)) pauseMillis = 1000
-    else pauseMillis = Math.min(30_000, pauseMillis * 2)
+    if (yield* replay(tier)) pauseMillis = Defaults.replay.firstMillis
+    else pauseMillis = Math.min(Defaults.replay.longestMillis, pauseMillis * 2)
   } while (Pending.unsentItems(tier.pending).length > 0)
   tier.replay = undefined
 })
 
 /** Asks once about each lost item, as a removal, within a budget each or for all; answers whether all were acknowledged. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget) {
-  const { budgetMillis, pending, store } = tier
+  const { storeTimeoutMillis, pending, store } = tier
   for (const item of Pending.unsentItems(pending)) {
-    const budget: Budget = all ?? { leftMillis: budgetMillis }
+    const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
     const answer = target._tag === "Id"
       ? yield* ask(tier, budget, "remove", store.remove(target.id))

@@ -2,7 +2,11 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import type { Change } from "../../../ports/store.ts"
+import { following, polling } from "../../defaults.ts"
 import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
 import * as Memory from "../memory/memory.ts"
@@ -10,33 +14,89 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
+import * as Log from "../telemetry/log.ts"
 import { forgetAll } from "./invalidate.ts"
 
-/** how long what another process did may go unseen, while this one reads */
-const pollMillis = 50
-
 /**
- * Keeps memory from serving what other processes have changed. A store that tells what they did is asked every 50 ms;
- * of one that does not, nothing in memory is believed for longer than the bound.
+ * Keeps memory from serving what other processes have changed. A store that can be asked for changes is asked every 50 ms;
+ * one that pushes them is followed; of one that does neither, and while the other two cannot tell, nothing in memory is
+ * believed for longer than `maxStaleness`.
  *
- * Only while there are reads: in a pause it sleeps, and the first read after that asks before anything is served. For
- * that the tag epoch moves when it falls asleep: every entry in memory is looked at once more, and a hit costs nothing.
+ * Asking goes on only while there are reads: in a pause it sleeps, and the first read after that asks before anything is
+ * served. For that the tag epoch moves when it falls asleep: every entry in memory is looked at once more, and a hit costs
+ * nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
-  if (tier === undefined || !tier.store.capabilities.shared) return
-  const reportsChanges = tier.store.changesUnsafe !== undefined
-  tier.untracked = !reportsChanges
-  const everyMillis = reportsChanges ? pollMillis : tier.maxStalenessMillis
-  const look = reportsChanges ? () => poll(self, tier) : () => clearWhenStale(self, tier)
+  if (tier === undefined) return
+  const { capabilities, changesUnsafe } = tier.store
+  if (!capabilities.shared && !capabilities.changes) return
+  const isAsked = changesUnsafe !== undefined
+  tier.untracked = !isAsked
+  const timer: Timer = isAsked
+    ? { look: () => poll(self, tier), nextMillis: () => polling.pollMillis }
+    : { look: () => clearWhenStale(self, tier), nextMillis: () => untilStale(self, tier) }
   self.tagEpochs.ensureTracking = () => {
-    if (tier.tracker === undefined && !self.closed) resume(self, tier, everyMillis, look)
+    if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
   // what was before this process began is nothing to it
-  look()
+  timer.look()
+  if (capabilities.changes && !isAsked) tier.follower = Effect.runForkWith(self.context)(follow(self, tier))
 }
 
-const resume = (self: Flights, tier: StoreTier, everyMillis: number, look: () => void): void => {
+/** Applies what the store pushes, and listens again when that has ended: what was between was missed. */
+const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
+  let pauseMillis = following.firstMillis
+  let hasListened = false
+  const apply = (change: Change): void => {
+    if (change._tag !== "Coherent") return applyChange(self, change)
+    pauseMillis = following.firstMillis
+    if (tier.untracked) trust(self, tier, hasListened)
+    hasListened = true
+  }
+  const listening = Effect.suspend(() =>
+    Stream.runForEach(tier.store.changes, (change) => Effect.sync(() => apply(change)))
+  )
+  for (;;) {
+    const exit = yield* Effect.exit(listening)
+    if (!tier.untracked) distrust(self, tier, exit)
+    yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
+    pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
+  }
+})
+
+/**
+ * From here on nothing is missed. What was held before may have changed. What is being loaded meets nobody who comes now,
+ * unless it is the very beginning: then it stays out of memory, and is joined, so that a program's first loads are one.
+ */
+const trust = (self: Flights, tier: StoreTier, hasListened: boolean): void => {
+  tier.untracked = false
+  if (hasListened) return forgetAll(self)
+  self.mutations++
+  for (const flight of self.flights.values()) flight.changedWhileAsked = true
+  Memory.clear(self.memory, "unverified")
+}
+
+/** The changes cannot be followed: from here on it counts for how long memory is believed. */
+const distrust = (self: Flights, tier: StoreTier, exit: Exit.Exit<unknown, unknown>): void => {
+  Log.warning(self, `The changes of the store "${tier.store.name}" cannot be followed; trying again`, {
+    ...Exit.isFailure(exit) ? { cause: exit.cause } : {}
+  })
+  tier.untracked = true
+  tier.polledAt = nowOf(self)
+  // the timer starts anew with the next read, which looks at every entry once more
+  tier.tracker?.interruptUnsafe()
+  tier.tracker = undefined
+  self.tagEpochs.epoch++
+}
+
+/** What is done while there are reads, and how long until it is done again. */
+interface Timer {
+  readonly look: () => void
+  readonly nextMillis: () => number
+}
+
+const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): void => {
   let seen = readsOf(self)
   look()
   // of its own: the loop begins before its fiber is known
@@ -44,7 +104,7 @@ const resume = (self: Flights, tier: StoreTier, everyMillis: number, look: () =>
   tier.tracker = Effect.runForkWith(self.context)(
     Effect.whileLoop({
       while: () => isAwake,
-      body: () => Effect.sleep(everyMillis),
+      body: () => Effect.sleep(nextMillis()),
       step: () => {
         look()
         const reads = readsOf(self)
@@ -66,8 +126,13 @@ const readsOf = (self: Flights): number => {
 
 const nowOf = (self: Flights): number => Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
 
-/** every entry is read from the store again, once in a bound */
+/** How long memory may be believed from now on. A clock that was set back makes it no longer. */
+const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
+  Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
+
+/** Every entry is read from the store again, once in `maxStaleness`, while changes cannot be followed. */
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
+  if (!tier.untracked) return
   const ageMillis = nowOf(self) - tier.polledAt
   // less than nothing: the clock was set back. A timer may fire a millisecond early
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return

@@ -4,7 +4,7 @@ import type { Outcome, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../Eviction.ts"
 import type { Counters } from "../telemetry/counters.ts"
 
-export interface EntryOptions {
+interface EntryOptions {
   readonly id: string
   readonly exit: Exit.Exit<unknown, unknown>
   readonly createdAt: number

@@ -1,6 +1,7 @@
 /** The memory tier: decoded entries by id, at most `capacity` of them. */
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import type { Eviction, Policy } from "../../../Eviction.ts"
+import type { Counters } from "../../store/counters.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
@@ -9,13 +10,15 @@ import * as TagEpochs from "./tagEpochs.ts"
 export interface MemoryTier extends Telemetry {
   readonly memory: Memory
   readonly tagEpochs: TagEpochs.TagEpochs
+  /** those of a cache without a store */
+  readonly counters: Counters
   /** moves with every write and invalidation: what was read from the store before does not fill memory afterwards */
   mutations: number
   closed: boolean
 }
 
 /** The memory tier: decoded entries by id, at most `capacity` of them. */
-export interface Memory {
+interface Memory {
   readonly entries: Map<string, Entry>
   readonly policy: Policy
   /** 0 where there is no memory tier */

@@ -2,6 +2,8 @@
  * Tags in memory: one counter that only grows (the epoch), and for each tag the epoch of its last invalidation. No
  * clock takes part, so nothing that happens in one millisecond can be confused.
  */
+import * as Defaults from "../../defaults.ts"
+
 export interface TagEpochs {
   /** moves with every invalidation of a tag: an entry checked in this epoch needs no second look */
   epoch: number
@@ -21,9 +23,6 @@ interface Table {
 
 export type Mode = "hard" | "soft"
 
-/** the table is bounded: what is forgotten errs to a miss */
-const limit = 10_000
-
 const makeTable = (): Table => ({ invalidatedAt: new Map(), floor: 0 })
 
 export const make = (): TagEpochs => ({ epoch: 0, hard: makeTable(), soft: makeTable(), ensureTracking: undefined })
@@ -41,8 +40,9 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
     table.invalidatedAt.delete(tag)
     table.invalidatedAt.set(tag, self.epoch)
   }
+  // bounded: what is forgotten errs to a miss
   for (const [tag, at] of table.invalidatedAt) {
-    if (table.invalidatedAt.size <= limit) break
+    if (table.invalidatedAt.size <= Defaults.tagEpochs) break
     table.invalidatedAt.delete(tag)
     table.floor = at
   }

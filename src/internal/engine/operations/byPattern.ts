@@ -2,18 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
+import type { Progress } from "../../../CacheEvent.ts"
+import { chunk } from "../../defaults.ts"
 import type { Glob } from "../../glob.ts"
 import type { Engine } from "../engine.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
-import { chunk, scan } from "./inspect.ts"
-
-/** How far an invalidation by pattern has come. */
-export interface Progress {
-  /** how many ids it has looked at */
-  readonly scanned: number
-  /** under how many of them there was something to invalidate */
-  readonly invalidated: number
-}
+import { scan } from "./inspect.ts"
 
 /**
  * Invalidates all ids that match, a batch at a time. What this process has or loads is dropped before the store is gone

@@ -1,6 +1,7 @@
 /** Counters: numbers that are added to in one step. */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
+import * as Counters from "../../store/counters.ts"
 import type { Engine } from "../engine.ts"
 import { asked } from "./inspect.ts"
 
@@ -15,6 +16,9 @@ export const increment = (
     const now = clock.currentTimeMillisUnsafe()
     const expiresAt = now + ttlMillis
     return self.storeTier === undefined
-      ? Effect.succeed(self.numbers.increment(name, by, now, expiresAt))
+      ? Effect.try({
+        try: () => Counters.increment(self.counters, { store: "memory", name, by, now, expiresAt }),
+        catch: (error) => error as StoreError
+      })
       : asked(self.storeTier, "increment", self.storeTier.store.increment(name, by, { expiresAt }))
   })

@@ -3,9 +3,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import type { Meta } from "../../../CacheEntry.ts"
+import type { Known } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
+import { chunk } from "../../defaults.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -46,18 +47,6 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
       return Effect.succeed(count)
     })
     : asked(self.storeTier, "size", self.storeTier.store.size)
-
-/** What is known of an entry, beside its value. */
-export type Known = Pick<Meta, "createdAt" | "softExpiresAt" | "expiresAt" | "loadMillis" | "outcome"> & {
-  readonly id: string
-  readonly tags: ReadonlyArray<string>
-  readonly etag: string | undefined
-  readonly writeId: string | undefined
-  /** how many reads of this process it has served from memory */
-  readonly reads: number
-}
-
-export const chunk = 256
 
 /** Goes through the store, each step of it within the budget. */
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> => {
@@ -114,7 +103,7 @@ const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =
   ))
 
 /** An entry in memory that may be served. */
-export const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
+const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }

@@ -1,9 +1,9 @@
 /** A copy of the value for each caller. */
+import type { AnyReadOptions } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
-import type { ReadOptions } from "../flight/request.ts"
 
-export const copyOf = <A>(copy: NonNullable<ReadOptions["copy"]>, key: Key): (value: A) => A =>
+export const copyOf = <A>(copy: NonNullable<AnyReadOptions["copy"]>, key: Key): (value: A) => A =>
   copy === "structured" ? (value) => structured(value, key) : copy as (value: A) => A
 
 const structured = <A>(value: A, key: Key): A => {

@@ -23,7 +23,7 @@ export const budgetOf = (
   tier: StoreTier,
   { storeTimeoutMillis }: { readonly storeTimeoutMillis: number | undefined }
 ): Budget => ({
-  leftMillis: storeTimeoutMillis ?? tier.budgetMillis
+  leftMillis: storeTimeoutMillis ?? tier.storeTimeoutMillis
 })
 
 /**

@@ -66,9 +66,13 @@ export const none: ReadonlyArray<string> = []
 export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> =>
   tags.length === 0 ? none : tags.map((tag) => tag.tag)
 
-export const decodeNow = (codec: Codec<unknown, any>, payload: Uint8Array): Effect.Effect<unknown, unknown, any> => {
+export const decodeNow = (
+  codec: Codec<unknown, any>,
+  payload: Uint8Array,
+  id: string
+): Effect.Effect<unknown, unknown, any> => {
   try {
-    return codec.decode(payload)
+    return codec.decode(payload, id)
   } catch (defect) {
     return Exit.die(defect)
   }
@@ -85,7 +89,7 @@ export const encode = Effect.fnUntraced(function*(
   const codec = entry.outcome === "success" ? codecs.success : codecs.failure
   if (codec === undefined) return undefined
   const value = Exit.isSuccess(entry.exit) ? entry.exit.value : Cause.squash(entry.exit.cause)
-  const exit = yield* Effect.exit(Effect.suspend(() => codec.encode(value)))
+  const exit = yield* Effect.exit(Effect.suspend(() => codec.encode(value, entry.id)))
   if (Exit.isFailure(exit)) {
     const error = Cause.squash(exit.cause)
     return noteMisfit(

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
+import { onceWarnings } from "../../defaults.ts"
 import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
@@ -13,6 +14,8 @@ export const isFault = (answer: unknown): answer is Fault =>
 /** counts it, and logs the first of an incident, which lasts until all that failed has succeeded again */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError): StoreError => {
   const { failing } = tier
+  // the store is right, and well: whose counter it is has to know
+  if (fault.reason === "OutOfRange") return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   if (fault.reason === "TooLarge") {
@@ -46,7 +49,7 @@ const noteCorrupt = (tier: StoreTier, operation: string): void => {
 const warnOnce = (tier: StoreTier, topic: string, message: string, about?: Log.About): void => {
   const { warned } = tier
   if (warned.has(topic)) return
-  if (warned.size >= 1000) warned.clear()
+  if (warned.size >= onceWarnings) warned.clear()
   warned.add(topic)
   Log.warning(tier.front, message, about === undefined ? {} : { about })
 }

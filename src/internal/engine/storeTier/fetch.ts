@@ -59,7 +59,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
   if (tier.failing.size > 0) recovered(tier, "get")
   const codec = codecFor(codecsOf(tier, key), stored)
   if (codec === undefined) return stored.meta.writeId
-  const exit = decodeNow(codec, stored.payload)
+  const exit = decodeNow(codec, stored.payload, id)
   if (!Exit.isExit(exit)) return Later
   return Exit.isSuccess(exit)
     ? revive(tier, {
@@ -96,7 +96,7 @@ export const validityOf = (
 }
 
 /** What the store is asked for. */
-export interface Asked {
+interface Asked {
   readonly key: Key
   readonly id: string
   /** those that are known before its entry is */
@@ -149,7 +149,7 @@ export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fo
   const softened = validity === "soft" || TagEpochs.softenedSince(tier.front.tagEpochs, names, bornAt)
   const codec = codecFor(codecsOf(tier, key), stored)
   if (codec === undefined) return Effect.succeed(writeId)
-  return Effect.map(Effect.exit(Effect.suspend(() => codec.decode(stored.payload))), (exit) =>
+  return Effect.map(Effect.exit(Effect.suspend(() => codec.decode(stored.payload, id))), (exit) =>
     Exit.isSuccess(exit)
       ? revive(tier, { key, id, stored, value: exit.value, bornAt, softened })
       : undecodable(tier, key, stored, exit.cause))

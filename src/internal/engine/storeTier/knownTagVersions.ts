@@ -1,9 +1,10 @@
 /** The versions of tags, as the store has told them since the last look at its changes. */
+import * as Defaults from "../../defaults.ts"
 import type { StoreTier } from "./storeTier.ts"
 
 /**
- * The versions of a key class's tags as the store has told them, since what other processes do was last heard: some 50 ms
- * ago at most. Every invalidation by tag, here or heard, makes all of them be asked for again.
+ * The versions of a key class's tags as the store has told them, since what other processes do was last heard: a
+ * poll ago at most. Every invalidation by tag, here or heard, makes all of them be asked for again.
  *
  * They are good for one thing: to say that an entry is valid still without asking for them with every read.
  */
@@ -15,17 +16,12 @@ export interface KnownTagVersions {
 
 export const make = (): KnownTagVersions => ({ byTags: new Map(), epoch: 0 })
 
-/** so many classes, in 50 ms */
-const limit = 1000
-
 export const forget = (self: KnownTagVersions): void => self.byTags.clear()
-
-/** who was stopped, or busy, looks late at what others did: until then nothing is taken as told */
-const lateMillis = 100
 
 // what nobody listens for may change unheard; a list that was made for one key is never asked about again
 const isUseful = ({ untracked, tracker, polledAt }: StoreTier, tags: ReadonlyArray<string>, now: number): boolean =>
-  tracker !== undefined && !untracked && now >= polledAt && now - polledAt < lateMillis && Object.isFrozen(tags)
+  tracker !== undefined && !untracked && now >= polledAt && now - polledAt < Defaults.polling.lateMillis &&
+  Object.isFrozen(tags)
 
 export const versionsOf = (
   tier: StoreTier,
@@ -44,7 +40,9 @@ export const remember = (
 ): void => {
   if (tags.length === 0 || !isUseful(tier, tags, now)) return
   const { front: { tagEpochs: { epoch } }, knownTagVersions } = tier
-  if (knownTagVersions.epoch !== epoch || knownTagVersions.byTags.size >= limit) forget(knownTagVersions)
+  if (knownTagVersions.epoch !== epoch || knownTagVersions.byTags.size >= Defaults.knownTagVersions) {
+    forget(knownTagVersions)
+  }
   knownTagVersions.epoch = epoch
   knownTagVersions.byTags.set(tags, versions)
 }

@@ -1,4 +1,5 @@
 /** Invalidations that the store has not acknowledged. */
+import { pendingInvalidations } from "../../defaults.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
 /**
@@ -22,13 +23,10 @@ export interface Item {
   unsent: boolean
 }
 
-export type Target =
+type Target =
   | { readonly _tag: "Id"; readonly id: string }
   | { readonly _tag: "Tags"; readonly tags: ReadonlyArray<string>; readonly mode: Mode }
   | { readonly _tag: "All" }
-
-/** above it one `clear` is cheaper than the rest */
-const limit = 10_000
 
 export const make = (): PendingInvalidations => ({ ids: new Map(), tags: new Map(), all: undefined, clears: 0 })
 
@@ -79,7 +77,8 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   item.unsent = true
   // what is only being asked about does not count: many keys invalidated at once are no incident
-  if (self.ids.size + self.tags.size <= limit || unsentItems(self).length <= limit) return
+  // above it one `clear` is cheaper than the rest
+  if (self.ids.size + self.tags.size <= pendingInvalidations || unsentItems(self).length <= pendingInvalidations) return
   self.ids.clear()
   self.tags.clear()
   self.all = { target: { _tag: "All" }, unsent: true }

@@ -2,12 +2,9 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Key } from "../../key/ofKey.ts"
+import { idOf, type Key } from "../../key/ofKey.ts"
 import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
-
-/** so many in a row, and who waits fails with the last of them */
-export const enoughFailures = 3
 
 /**
  * What a load's typed failure is as a note; none where the key has no error schema, or the failure does not fit it:
@@ -20,7 +17,7 @@ export const encode = (
 ): Effect.Effect<Uint8Array | undefined, never, any> => {
   const codec = codecsOf(tier, key).failure
   if (codec === undefined || cause.reasons.length !== 1 || !Cause.hasFails(cause)) return Effect.undefined
-  return Effect.matchCause(Effect.suspend(() => codec.encode(Cause.squash(cause))), {
+  return Effect.matchCause(Effect.suspend(() => codec.encode(Cause.squash(cause), idOf(key))), {
     onFailure: () => undefined,
     onSuccess: (payload) => {
       const note = new Uint8Array(payload.length + 1)
@@ -39,7 +36,7 @@ export const decode = (
 ): Effect.Effect<Exit.Failure<unknown, unknown> | undefined, never, any> => {
   const codec = codecsOf(tier, key).failure
   if (codec === undefined || codec.id !== note[0]) return Effect.undefined
-  return Effect.matchCause(Effect.suspend(() => codec.decode(note.subarray(1))), {
+  return Effect.matchCause(Effect.suspend(() => codec.decode(note.subarray(1), idOf(key))), {
     onFailure: () => undefined,
     onSuccess: (error) => Exit.fail(error) as Exit.Failure<unknown, unknown>
   })

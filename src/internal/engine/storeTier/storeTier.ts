@@ -16,18 +16,11 @@ export interface Codecs {
 }
 
 /** A store, and what the engine needs to live with it. */
-export interface StoreTier {
+export interface StoreTier extends StoreTierOptions {
   /** the memory tier in front of it */
   readonly front: MemoryTier
-  readonly store: Store
-  readonly serializer: Serializer
   readonly codecs: WeakMap<object, Codecs>
   readonly plain: Codecs
-  readonly budgetMillis: number
-  /** for so long a load is exclusive across processes, and longer while its process prolongs it */
-  readonly leaseMillis: number
-  /** for so long a load waits for another process's */
-  readonly waitMillis: number
   readonly pending: Pending.PendingInvalidations
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: an incident, which has been logged */
@@ -36,10 +29,10 @@ export interface StoreTier {
   readonly warned: Set<string>
   /** leases on their way back */
   readonly background: Set<Fiber.Fiber<unknown>>
-  /** for so long memory is believed where it cannot be heard what other processes did */
-  readonly maxStalenessMillis: number
   /** asks the store what others did; none while there are no reads */
   tracker: Fiber.Fiber<unknown> | undefined
+  /** follows what the store pushes, where it does */
+  follower: Fiber.Fiber<unknown> | undefined
   /** when it was last told */
   polledAt: number
   /** it cannot be told now, or never: what is in memory is believed for the bound at most */
@@ -54,13 +47,21 @@ export interface StoreTier {
 /** What went wrong with the store while a flight used it: only strict callers hear of it. */
 export type Fault = StoreError | SerializerError
 
-export interface StoreTierOptions {
+/** What a layer says of all stores alike. */
+export interface StoreTierLimits {
+  /** for all store steps of one read together */
+  readonly storeTimeoutMillis: number
+  /** for so long a load is exclusive across processes, and longer while its process prolongs it */
+  readonly leaseMillis: number
+  /** for so long a load waits for another process's */
+  readonly waitMillis: number
+  /** for so long memory is believed where it cannot be heard what other processes did */
+  readonly maxStalenessMillis: number
+}
+
+interface StoreTierOptions extends StoreTierLimits {
   readonly store: Store
   readonly serializer: Serializer
-  readonly budgetMillis: number
-  readonly leaseMillis: number
-  readonly waitMillis: number
-  readonly maxStalenessMillis: number
 }
 
 export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): StoreTier => ({
@@ -75,6 +76,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   warned: new Set(),
   background: new Set(),
   tracker: undefined,
+  follower: undefined,
   polledAt: 0,
   untracked: false,
   clearedAt: 0,

@@ -27,12 +27,16 @@ export const validateAnswers = (store: Store): Store => {
       if (isAnswer(answer, tags.length)) return answer
       throw corrupt("get")
     }),
-    getMany: (ids) => ask("getMany", () => store.getMany(ids), (answer) => isList(answer, ids.length)),
+    getMany: (ids) => ask("getMany", () => store.getMany(ids), isListOf(ids.length, isEntry)),
     set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isAnything),
+    setMany: (requests) => ask("set", () => store.setMany(requests), isAnything),
     remove: (id) => ask("remove", () => store.remove(id), isAnything),
+    removeMany: (ids) => ask("remove", () => store.removeMany(ids), isListOf(ids.length, isAnything)),
     touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),
-    acquire: (id, options) => ask("acquire", () => store.acquire(id, options), isTaken),
+    acquire: (id, options) => ask("acquire", () => store.acquire(id, options), isAcquired),
+    acquireMany: (requests) => ask("acquire", () => store.acquireMany(requests), isListOf(requests.length, isAcquired)),
     commit: (id, generation, entry) => ask("commit", () => store.commit(id, generation, entry), isBoolean),
+    commitMany: (requests) => ask("commit", () => store.commitMany(requests), isListOf(requests.length, isBoolean)),
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
     invalidateTags: (tags, mode) => ask("invalidate tags", () => store.invalidateTags(tags, mode), isAnything)
   }
@@ -50,13 +54,16 @@ const isAnswer = (answer: Effect.Success<ReturnType<Store["get"]>>, tags: number
   isObject(answer) && (answer.entry === undefined || isStored(answer.entry)) &&
   Array.isArray(answer.versions) && answer.versions.length === tags
 
-const isList = (answer: Effect.Success<ReturnType<Store["getMany"]>>, ids: number): boolean =>
-  Array.isArray(answer) && answer.length === ids && answer.every((entry) => entry === undefined || isStored(entry))
+const isEntry = (entry: Stored | undefined): boolean => entry === undefined || isStored(entry)
 
-const isTaken = (taken: Effect.Success<ReturnType<Store["acquire"]>>): boolean =>
-  isObject(taken) && (taken._tag === "Hit" ? isStored(taken.entry) : taken._tag === "Granted" ? isLead(taken) : true)
+const isListOf = <A>(length: number, isItem: (item: A) => boolean) => (answer: ReadonlyArray<A>): boolean =>
+  Array.isArray(answer) && answer.length === length && answer.every((item) => isItem(item))
 
-const isLead = ({ failures, generation, seq }: Acquired & { readonly _tag: "Granted" }): boolean =>
+const isAcquired = (acquired: Acquired): boolean =>
+  isObject(acquired) &&
+  (acquired._tag === "Hit" ? isStored(acquired.entry) : acquired._tag === "Granted" ? isGranted(acquired) : true)
+
+const isGranted = ({ failures, generation, seq }: Acquired & { readonly _tag: "Granted" }): boolean =>
   typeof generation === "string" && (seq === undefined || isNumber(seq)) &&
   (failures === undefined ||
     (isObject(failures) && isNumber(failures.count) && failures.note instanceof Uint8Array))

@@ -2,27 +2,41 @@
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Telemetry } from "./telemetry.ts"
 
-/** by its counters: entries leave seldom, and are many */
-export const classOf = (self: Telemetry, counters: Counters): string | undefined => {
-  for (const [name, known] of self.classes) if (known === counters) return name
-  return undefined
-}
-
-export const noCounters: Counters = {
+/**
+ * What a cache counts: each number once, with what it says in an editor and in the documentation (`npm run docs`). What
+ * the memory tier evicted is counted there.
+ */
+export const noCounters = {
+  /** reads served from memory */
   hits: 0,
+  /** reads served from the store */
   storeHits: 0,
+  /** reads that found nothing that their strategy would simply serve */
   misses: 0,
+  /** reads that waited for what another had begun: a load, or a look into the store */
   joined: 0,
+  /** reads served with a stale value because the load failed or took too long */
   stale: 0,
+  /** loads that ran, refreshes among them */
   loads: 0,
+  /** loads that failed, refreshes among them */
   loadFailures: 0,
+  /** refreshes in the background */
   refreshes: 0,
+  /** keys and tags invalidated */
   invalidations: 0,
+  /** operations that the store, the serializer or its codec failed */
   storeFailures: 0,
+  /** results not cached because they came too late (invalidated or set while they were loaded), or were made from a stale one */
   refused: 0,
+  /** results not cached because the strategy's or an option's function threw or gave nonsense */
   notStored: 0,
+  /** invalidations that the store had not acknowledged when the layer was closed */
   lostInvalidations: 0
 }
+
+/** Plain numbers, since the layer was built. */
+export type Counters = typeof noCounters
 
 /** The counters of a key's class; what has none is counted for the whole cache. */
 export const countersOf = (self: Telemetry, key: Key): Counters => {
@@ -43,32 +57,8 @@ export const total = (self: Telemetry): Counters => {
   return sum
 }
 
-/** Plain counters, since the layer was built; what the memory tier evicted is counted there. */
-export interface Counters {
-  /** reads served from memory */
-  hits: number
-  /** reads served from the store */
-  storeHits: number
-  /** reads that found nothing that their strategy would simply serve */
-  misses: number
-  /** reads that waited for what another had begun: a load, or a look into the store */
-  joined: number
-  /** reads served with a stale value because the load failed or took too long */
-  stale: number
-  /** loads that ran, refreshes among them */
-  loads: number
-  /** loads that failed, refreshes among them */
-  loadFailures: number
-  /** refreshes in the background */
-  refreshes: number
-  /** keys and tags invalidated */
-  invalidations: number
-  /** operations that the store, the serializer or its codec failed */
-  storeFailures: number
-  /** results that came too late (invalidated or set while they were loaded), or were made from a stale one */
-  refused: number
-  /** results not stored because the strategy's or an option's function threw or gave nonsense */
-  notStored: number
-  /** invalidations that the store has never acknowledged when the layer was closed */
-  lostInvalidations: number
+/** by its counters: entries leave seldom, and are many */
+export const classOf = (self: Telemetry, counters: Counters): string | undefined => {
+  for (const [name, known] of self.classes) if (known === counters) return name
+  return undefined
 }

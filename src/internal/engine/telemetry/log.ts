@@ -10,7 +10,7 @@ export interface About {
   readonly key: Key
 }
 
-export interface Details {
+interface Details {
   readonly about?: About
   readonly cause?: Cause.Cause<unknown>
 }

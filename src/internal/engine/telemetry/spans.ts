@@ -2,9 +2,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
+import { spanLinks } from "../../defaults.ts"
 
 /** What a load is traced by. */
-export interface Traced {
+interface Traced {
   readonly id: string
   readonly refresh: boolean
   /** of the fiber that started the load */
@@ -15,14 +16,11 @@ export interface Traced {
   links: Array<Tracer.SpanLink> | undefined
 }
 
-/** as many as OpenTelemetry keeps by default */
-const maxLinks = 128
-
 /** One more caller waits for the load. */
 export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
   const links = flight.links ??= []
   // reads of one span are often many at once
-  if (links.length >= maxLinks || links.some((link) => link.span === span)) return
+  if (links.length >= spanLinks || links.some((link) => link.span === span)) return
   const link: Tracer.SpanLink = { span, attributes: {} }
   links.push(link)
   flight.span?.addLinks([link])

@@ -4,7 +4,7 @@ import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { Counters } from "./counters.ts"
 
 /** Who listens to a cache. Where nobody does, an event costs a branch. */
-export interface Listeners {
+interface Listeners {
   /** a list, which a hit goes through faster than a set */
   events: ReadonlyArray<(event: CacheEvent) => void> | undefined
 }

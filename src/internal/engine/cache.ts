@@ -1,0 +1,135 @@
+/** A cache as the language uses it: the operations of the engine, bound to one engine or to none. */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Known } from "../../CacheEntry.ts"
+import type { StoreError } from "../../CacheError.ts"
+import type { CacheEvent, Progress, Removal } from "../../CacheEvent.ts"
+import type { Glob } from "../glob.ts"
+import type { Key } from "../key/ofKey.ts"
+import * as Engine from "./engine.ts"
+import type { Request } from "./flight/request.ts"
+import * as Invalidate from "./invalidation/invalidate.ts"
+import { track } from "./invalidation/tracking.ts"
+import { listen, onRemoval } from "./memory/removals.ts"
+import { invalidateMatching } from "./operations/byPattern.ts"
+import { increment } from "./operations/counters.ts"
+import * as Inspect from "./operations/inspect.ts"
+import { find, lookup, lookupMany } from "./operations/lookup.ts"
+import * as Entries from "./operations/set.ts"
+import { touch } from "./operations/touch.ts"
+import * as Read from "./read/read.ts"
+import * as Many from "./read/readMany.ts"
+import { noCounters, total } from "./telemetry/counters.ts"
+
+export const TypeId = "~effect-cached/Caching"
+
+/** A cache as its users see it: something to hand on. `Caching.Shape` is this. */
+interface Opaque {
+  readonly [TypeId]: typeof TypeId
+}
+
+/** A cached result, and what is known of it. */
+interface Found extends Known {
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/** What combinators and operations ask of a cache. What wraps a cache passes on what it does not change. */
+export interface Cache extends Opaque {
+  readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
+  readonly readMany: (
+    fiber: Fiber.Fiber<any, any>,
+    many: Many.ManyRequest
+  ) => Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
+  readonly lookup: (key: Key) => Effect.Effect<Found | undefined, never, any>
+  /** as `lookup`, and what it finds has a `writeId` */
+  readonly find: (key: Key) => Effect.Effect<Found | undefined, never, any>
+  readonly lookupMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Found | undefined>, never, any>
+  readonly set: (key: Key, value: unknown, options: Entries.SetOptions) => Effect.Effect<boolean, StoreError, any>
+  readonly touch: (key: Key, ttlMillis: number) => Effect.Effect<boolean>
+  readonly increment: (name: string, by: number, ttlMillis: number) => Effect.Effect<number, StoreError>
+  readonly invalidate: (ids: ReadonlyArray<string>) => Effect.Effect<number>
+  readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: "hard" | "soft") => Effect.Effect<void>
+  readonly invalidateMatching: (glob: Glob) => Stream.Stream<Progress, StoreError>
+  readonly clear: Effect.Effect<void>
+  readonly entries: (prefix: string) => Stream.Stream<Known, StoreError>
+  readonly size: Effect.Effect<number, StoreError>
+  readonly ping: Effect.Effect<void, StoreError>
+  readonly stats: Effect.Effect<ReturnType<typeof counted>>
+  /** calls the listener for all that happens from now on, until the answer is called */
+  readonly listen: (listener: (event: CacheEvent) => void) => () => void
+  /** calls the listener for every entry that leaves memory from now on, until the answer is called */
+  readonly onRemoval: (listener: (removal: Removal) => void) => () => void
+}
+
+/**
+ * What is inside of a cache that a user hands on. The one cast: only `make`, `disabled` and what wraps these make an
+ * `Opaque`, so that each is a `Cache`. It costs a hit nothing.
+ */
+export const cacheOf = (shape: Opaque): Cache => shape as Cache
+
+/** A cache that closes with its scope. */
+export const make = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const engine = Engine.make(options, yield* Effect.context<never>())
+    yield* Effect.addFinalizer(() => Engine.close(engine, options.shutdownMillis))
+    track(engine)
+    const cache: Cache = {
+      [TypeId]: TypeId,
+      read: (fiber, request) =>
+        request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request),
+      readMany: (fiber, many) => Many.readMany(engine, fiber, many),
+      lookup: (key) => lookup(engine, key),
+      find: (key) => find(engine, key),
+      lookupMany: (keys) => lookupMany(engine, keys),
+      set: (key, value, options) => Entries.set(engine, key, value, options),
+      touch: (key, ttlMillis) => touch(engine, key, ttlMillis),
+      increment: (name, by, ttlMillis) => increment(engine, name, by, ttlMillis),
+      invalidate: (ids) => Invalidate.invalidateIds(engine, ids),
+      invalidateTags: (tags, mode) => Invalidate.invalidateTags(engine, tags, mode),
+      invalidateMatching: (glob) => invalidateMatching(engine, glob),
+      clear: Invalidate.clear(engine),
+      entries: (prefix) => Inspect.entries(engine, prefix),
+      size: Inspect.size(engine),
+      ping: Inspect.ping(engine),
+      stats: Effect.sync(() => counted(engine)),
+      listen: (listener) => listen(engine, listener),
+      onRemoval: (listener) => onRemoval(engine, listener)
+    }
+    return cache
+  })
+
+/** what it has counted, in all and by key class */
+const counted = (engine: Engine.Engine) => ({
+  ...total(engine),
+  evictions: engine.memory.evictions,
+  size: engine.memory.entries.size,
+  classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, { ...counters }]))
+})
+
+const tellNothing = (): () => void => () => {}
+
+/** A cache that caches nothing: every effect runs as if it were not wrapped. */
+export const disabled: Cache = {
+  [TypeId]: TypeId,
+  read: (fiber, request) => Read.unloading(fiber, request.load),
+  readMany: (_, many) => Many.unwrapped(many),
+  lookup: () => Effect.undefined,
+  find: () => Effect.undefined,
+  lookupMany: (keys) => Effect.succeed(keys.map(() => undefined)),
+  set: () => Effect.succeed(false),
+  touch: () => Effect.succeed(false),
+  increment: (_, by) => Effect.succeed(by),
+  invalidate: () => Effect.succeed(0),
+  invalidateTags: () => Effect.void,
+  invalidateMatching: () => Stream.empty,
+  clear: Effect.void,
+  entries: () => Stream.empty,
+  size: Effect.succeed(0),
+  ping: Effect.void,
+  stats: Effect.sync(() => ({ ...noCounters, evictions: 0, size: 0, classes: {} })),
+  listen: tellNothing,
+  onRemoval: tellNothing
+}

@@ -1,0 +1,68 @@
+/** What a store lacks, derived from what it has. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import { StoreError } from "../../CacheError.ts"
+import type { CoreOperation, Store, StoreCore } from "../../ports/store.ts"
+import * as Counters from "./counters.ts"
+import { each } from "./many.ts"
+
+export const complete = (core: StoreCore): Store => {
+  const unsupported = (operation: string) =>
+    Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
+  const { clear, increment, scan } = core
+  const all = scan && Stream.suspend(() => scan())
+  const emptied = clear ?? (all && Stream.runForEach(all, ({ id }) => core.remove(id))) ?? unsupported("clear")
+  const counters = increment === undefined ? countersOf(core.name) : undefined
+  const derived: Omit<Store, CoreOperation | "increment" | "clear"> = {
+    getUnsafe: undefined,
+    getMany: (ids) => each(ids, (id) => Effect.map(core.get(id, []), ({ entry }) => entry)),
+    setMany: (requests) => Effect.asVoid(each(requests, ({ entry, id }) => core.set(id, entry))),
+    removeMany: (ids) => each(ids, (id) => core.remove(id)),
+    acquireMany: (requests) => each(requests, (request) => core.acquire(request.id, request)),
+    commitMany: (requests) => each(requests, ({ entry, generation, id }) => core.commit(id, generation, entry)),
+    scan: () => Stream.fromEffect(unsupported("scan")),
+    size: all === undefined ? unsupported("size") : Stream.runCount(all),
+    counter: () => unsupported("counter"),
+    touchCounter: () => unsupported("touchCounter"),
+    removeCounter: () => unsupported("removeCounter"),
+    changes: Stream.empty,
+    changesUnsafe: undefined
+  }
+  const given = Object.fromEntries(Object.entries(core).filter(([, part]) => part !== undefined))
+  return {
+    ...derived,
+    ...counters?.port,
+    ...given,
+    clear: counters === undefined ? emptied : Effect.andThen(emptied, Effect.sync(counters.clear))
+  } as Store
+}
+
+/** Counters of this process, as a store has them. */
+const countersOf = (
+  store: string
+): {
+  readonly port: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter">
+  readonly clear: () => void
+} => {
+  const counters = Counters.make()
+  const at = <A>(run: (now: number) => A): Effect.Effect<A, StoreError> =>
+    Effect.flatMap(Clock.Clock, (clock) => {
+      try {
+        return Exit.succeed(run(clock.currentTimeMillisUnsafe()))
+      } catch (error) {
+        return Exit.fail(error as StoreError)
+      }
+    })
+  return {
+    port: {
+      increment: (name, by, options) =>
+        at((now) => Counters.increment(counters, { store, name, by, now, expiresAt: options?.expiresAt })),
+      counter: (name) => at((now) => Counters.live(counters, name, now)),
+      touchCounter: (name, expiresAt) => at((now) => Counters.touch(counters, name, { expiresAt, now })),
+      removeCounter: (name) => at((now) => Counters.remove(counters, name, now))
+    },
+    clear: counters.clear
+  }
+}

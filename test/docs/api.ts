@@ -1,0 +1,132 @@
+/**
+ * The public types as text, one file an entry point of the package: `npm run api` writes them to `docs/api/`, where a
+ * review sees what a change does to users.
+ *
+ * They are the compiler's declarations without comments, without what is `@internal`, each entry point's in the order of
+ * the alphabet. What an entry point passes on from another file is written out; helper types that are not exported follow
+ * what uses them.
+ */
+import { spawnSync } from "node:child_process"
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "../..")
+
+/** where the files are */
+export const folder = join(root, "docs/api")
+
+const entryPoints = (): ReadonlyArray<string> =>
+  [...globSync(["*.ts", "{stores,serializers,locks}/*.ts"], { cwd: join(root, "src") }), "testing/index.ts"].toSorted()
+
+const fileOf = (entryPoint: string): string =>
+  entryPoint === "testing/index.ts" ? "testing.txt" : entryPoint.replace(/ts$/, "txt")
+
+/** A declaration, and the helpers that are not exported and that it needs. */
+type Declared = ReadonlyArray<readonly [name: string, text: string]>
+
+type Exports = Map<string, Declared>
+
+const declaration = /^(?:export )?(?:declare )?(?:abstract )?(?:const|function|class|interface|type) ([\w$]+)/
+
+/** One statement begins in the first column with one of these words; what follows is indented, or closes a bracket. */
+const statementsOf = (text: string): ReadonlyArray<string> =>
+  text.trim().split(/\n(?=(?:import|export|declare|abstract|interface|type|class)\b)/)
+
+const withHelpers = (name: string, text: string, helpers: ReadonlyMap<string, string>): Declared => {
+  const all = new Map([[name, text]])
+  // a map iterates over what is added to it meanwhile
+  for (const one of all.values()) {
+    for (const [helper, its] of helpers) if (new RegExp(`\\b${helper}\\b`).test(one)) all.set(helper, its)
+  }
+  return [...all]
+}
+
+const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (file: string) => Exports => {
+  const read = (file: string): Exports => {
+    const own = new Map<string, string>()
+    const helpers = new Map<string, string>()
+    const rest: Array<string> = []
+    for (const statement of statementsOf(readFileSync(join(emitted, file.replace(/ts$/, "d.ts")), "utf8"))) {
+      const [, name] = declaration.exec(statement) ?? []
+      if (name === undefined) rest.push(statement)
+      else {
+        const to = statement.startsWith("export ") ? own : helpers
+        const overload = to.get(name)
+        to.set(name, overload === undefined ? statement : `${overload}\n${statement}`)
+      }
+    }
+    const exported: Exports = new Map(
+      Array.from(own, ([name, text]) => [name, [...withHelpers(name, text, helpers), ...renamed(file, text, rest)]])
+    )
+    for (const statement of rest) for (const [name, declared] of passedOn(file, statement)) exported.set(name, declared)
+    return exported
+  }
+
+  /** the type behind a name that is given to that of another file, as `Lock` is to `Port.Lock` */
+  const renamed = (file: string, text: string, statements: ReadonlyArray<string>): Declared => {
+    const [, namespace, name] = /^export type \w+ = (\w+)\.(\w+);$/m.exec(text) ?? []
+    if (namespace === undefined) return []
+    const imported = new RegExp(`^import (?:type )?\\* as ${namespace} from "(\\..+)";$`)
+    const [source] = statements.flatMap((statement) => imported.exec(statement)?.[1] ?? [])
+    return source === undefined ? [] : read(join(dirname(file), source)).get(name!) ?? []
+  }
+
+  /** what an `export … from` adds */
+  const passedOn = (file: string, statement: string): Exports => {
+    const [, what, source] = /^export (?:type )?(.+?) from "(.+)";$/s.exec(statement) ?? []
+    if (what === undefined || source === undefined) return new Map()
+    const target = source.startsWith(".") ? join(dirname(file), source) : undefined
+    const [, namespace] = /^\* as (\w+)$/.exec(what) ?? []
+    if (namespace !== undefined) {
+      const isListed = target === undefined || isEntryPoint(target)
+      const text = isListed ? statement : `export namespace ${namespace} {\n${indented(written(read(target)))}\n}`
+      return new Map([[namespace, [[namespace, text]]]])
+    }
+    if (target === undefined) return new Map([[statement, [[statement, statement]]]])
+    const from = read(target)
+    if (what === "*") return from
+    return new Map(Array.from(what.matchAll(/(\w+)(?: as (\w+))?(?=,| })/g), ([text, name, alias = name]) => {
+      const declared = from.get(name!)
+      if (declared === undefined) throw new Error(`${file} passes on ${name}, which ${target} does not export`)
+      return [alias!, alias === name ? declared : [...declared, [alias!, `export { ${text} };`]]]
+    }))
+  }
+
+  return read
+}
+
+const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, "    ")
+
+const written = (exported: Exports): string => {
+  const texts = new Map([...exported.values()].flat().map(([name, text]) => [text, name]))
+  return Array.from(texts).toSorted(([, a], [, b]) => a < b ? -1 : 1).map(([text]) => text).join("\n\n")
+}
+
+/** By file name, below `folder`. */
+export const publicTypes = (): ReadonlyMap<string, string> => {
+  const emitted = mkdtempSync(join(tmpdir(), "effect-cached-api-"))
+  try {
+    const tsc = join(root, "node_modules/typescript/bin/tsc")
+    const options = ["--declarationMap", "false", "--removeComments", "--stripInternal"]
+    const run = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", emitted, ...options], {
+      cwd: root,
+      encoding: "utf8"
+    })
+    if (run.status !== 0) throw new Error(run.stdout + run.stderr)
+    const all = entryPoints()
+    const read = readerOf(emitted, (file) => all.includes(file))
+    return new Map(all.map((file) => [fileOf(file), `${written(read(file))}\n`]))
+  } finally {
+    rmSync(emitted, { recursive: true, force: true })
+  }
+}
+
+if (import.meta.main) {
+  rmSync(folder, { recursive: true, force: true })
+  for (const [file, text] of publicTypes()) {
+    mkdirSync(join(folder, dirname(file)), { recursive: true })
+    writeFileSync(join(folder, file), text)
+  }
+  console.log(`The public types are in docs/${basename(folder)}: review their diff`)
+}

@@ -1,0 +1,107 @@
+/** The tables of the documentation say what the lists of the sources say, and the numbers in them are the defaults. */
+import { describe, expect, it } from "@effect/vitest"
+import { globSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import * as Defaults from "../../src/internal/defaults.ts"
+import { fill, listsOf, membersOf, optionListsOf, pages } from "./tables.ts"
+
+const root = resolve(import.meta.dirname, "../..")
+const read = (file: string): string => readFileSync(join(root, file), "utf8")
+
+const lists = listsOf(read("docs/options.md"))
+
+describe("the tables of the documentation", () => {
+  it.each(pages)("%s says what its lists say: otherwise `npm run docs`", (page) => {
+    expect(fill(read(page))).toBe(read(page))
+  })
+
+  it("docs/options.md has every list of options", () => {
+    const declared = globSync(["src/*.ts", "src/{cached,layers,testing}/*.ts"], { cwd: root }).flatMap(optionListsOf)
+    const told = new Set(lists.map((list) => list.join(" ")))
+    expect(declared.map((list) => list.join(" ")).filter((list) => !told.has(list))).toEqual([])
+    expect(declared.length).toBeGreaterThan(20)
+  })
+
+  it("of a list that has changed is another one", () => {
+    const page = fill("<!-- options src/cached/warm.ts WarmOptions -->\n<!-- end -->")
+    expect(page).toContain("| `chunk` | how many payloads a call, for a function of many | 100 |")
+    expect(fill(page.replace("| 100 |", "| 50 |"))).toBe(page)
+    expect(() => fill("<!-- options src/cached/warm.ts Gone -->\n<!-- end -->")).toThrow(`no list "Gone"`)
+    expect(() => fill("<!-- sizes src/cached/warm.ts WarmOptions -->\n<!-- end -->")).toThrow(
+      `no kind of table "sizes"`
+    )
+  })
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// numbers
+// ---------------------------------------------------------------------------------------------------------------------
+
+const units: { readonly [unit: string]: number } = {
+  ms: 1,
+  second: 1000,
+  seconds: 1000,
+  minute: 60_000,
+  GiB: 1024 ** 3
+}
+
+/** the numbers of a default, durations in milliseconds and sizes in bytes */
+const numbersIn = (text: string): ReadonlyArray<number> =>
+  Array.from(
+    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minute|GiB))?/g),
+    ([, number, unit]) => Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!)
+  )
+
+const { layer, refresh, refreshRetries, testing, warm } = Defaults
+
+/** What each default with a number in it is in the sources; what stands in no table of `defaults.ts` is "nothing": 0. */
+const expected: { readonly [option: string]: ReadonlyArray<number> } = {
+  "MemoryOptions.capacity": [layer.capacity],
+  "MemoryOptions.shutdownTimeout": [layer.shutdownMillis],
+  "RefreshOptions.concurrency": [refresh.concurrency],
+  "RefreshOptions.timeout": [refresh.timeoutMillis],
+  "RefreshOptions.retry": [refreshRetries.times, refreshRetries.firstMillis],
+  "LayerOptions.storeTimeout": [layer.storeTimeoutMillis],
+  "LayerOptions.lease": [layer.leaseMillis],
+  "LayerOptions.maxStaleness": [layer.maxStalenessMillis],
+  "DiskOptions.maxSize": [Defaults.maxSize],
+  "FilesOptions.maxSize": [Defaults.maxSize],
+  "ReadOptions.retryAfter": [Defaults.retryAfterMillis, Defaults.retryAfterOfFailoverMillis],
+  "Options.jitter": [0],
+  "ProbabilisticOptions.beta": [Defaults.beta],
+  "IncrementOptions.by": [Defaults.incrementBy],
+  "WarmOptions.concurrency": [warm.concurrency],
+  "WarmOptions.chunk": [warm.chunk],
+  "TapStoreOptions.minSize": [0],
+  "Faults.failRate": [0],
+  "Faults.dropRate": [0],
+  "Faults.lateRate": [0],
+  "Faults.late": [testing.lateMillis],
+  "Options.yieldChance": [testing.yieldChance],
+  "Options.maxTasks": [testing.maxTasks]
+}
+
+describe("the numbers of docs/options.md", () => {
+  it("are those of src/internal/defaults.ts", () => {
+    const told = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
+      membersOf(file, name).flatMap((member) => {
+        const numbers = numbersIn(member.otherwise ?? "")
+        return numbers.length === 0 ? [] : [[`${name}.${member.name}`, numbers] as const]
+      })
+    )
+    expect(Object.fromEntries(told)).toEqual(expected)
+    expect(layer.waitMillis).toBe(2 * layer.leaseMillis)
+  })
+
+  it("are read as they are written", () => {
+    expect(numbersIn("10,000")).toEqual([10_000])
+    expect(numbersIn("5 seconds; 0 for `failover`")).toEqual([5000, 0])
+    expect(numbersIn("1 GiB")).toEqual([2 ** 30])
+  })
+
+  it("keep the order that polling needs", () => {
+    const { lateMillis, pollMillis, waitingPollMillis } = Defaults.polling
+    expect(waitingPollMillis).toBeLessThanOrEqual(pollMillis)
+    expect(pollMillis).toBeLessThan(lateMillis)
+  })
+})

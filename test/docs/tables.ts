@@ -1,0 +1,180 @@
+/**
+ * The tables of the documentation that say what a list of the sources says: options, counters, events, policies.
+ *
+ * A table stands between two comments in a page, and the first of them names the list:
+ *
+ *     <!-- options src/cached/warm.ts WarmOptions -->
+ *     <!-- end -->
+ *
+ * It may name several, one after the other. Each row is made from the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is
+ * not what its list gives.
+ */
+import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { parseSync } from "rolldown/utils"
+
+const root = resolve(import.meta.dirname, "../..")
+const read = (file: string): string => readFileSync(join(root, file), "utf8")
+
+interface Node {
+  readonly type: string
+  readonly start: number
+  readonly [field: string]: unknown
+}
+
+/** One member of a list: an option, a counter, an event, a policy. */
+export interface Member {
+  readonly name: string
+  readonly isOptional: boolean
+  /** what its comment says, in one line */
+  readonly text: string
+  /** what its comment says behind `@default` */
+  readonly otherwise: string | undefined
+  readonly node: Node
+}
+
+const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && "type" in value
+
+const nodesIn = (node: Node): ReadonlyArray<Node> => [
+  node,
+  ...Object.values(node).flat().filter(isNode).flatMap(nodesIn)
+]
+
+const nameOf = (node: unknown): string | undefined =>
+  isNode(node) ? (node["name"] ?? node["value"]) as string | undefined : undefined
+
+const parsed = new Map<string, ReturnType<typeof parseSync>>()
+
+const parse = (file: string) => {
+  const result = parsed.get(file) ?? parseSync(file, read(file))
+  parsed.set(file, result)
+  return result
+}
+
+/** What a comment says: its first paragraph, or the whole of it up to its first tag, and its default. */
+const said = (comment: string): Pick<Member, "text" | "otherwise"> => {
+  const lines = comment.split("\n").map((line) => line.replace(/^\s*\*? ?/, ""))
+  const [text = "", ...tags] = lines.join("\n").split(/\n(?=@)/)
+  const line = (paragraph: string) => paragraph.trim().replaceAll(/\s+/g, " ").replaceAll("|", "\\|")
+  const otherwise = tags.find((tag) => tag.startsWith("@default "))?.slice("@default ".length)
+  return { text: line(text.split("\n\n")[0]!), otherwise: otherwise && line(otherwise) }
+}
+
+/** the members of an interface, of the object literals in a type, of an object, or the exported constants of a category */
+const nodesOf = (program: Node, name: string): ReadonlyArray<readonly [name: unknown, node: Node]> => {
+  const declared = nodesIn(program).find(({ id, type }) =>
+    ["TSInterfaceDeclaration", "TSTypeAliasDeclaration", "VariableDeclarator"].includes(type) && nameOf(id) === name
+  )
+  if (declared === undefined) return []
+  if (declared.type === "VariableDeclarator") {
+    return ((declared["init"] as Node)["properties"] as ReadonlyArray<Node>).map((node) => [node["key"], node])
+  }
+  return nodesIn(declared)
+    .filter(({ type }) => type === "TSInterfaceBody" || (type === "TSTypeLiteral" && declared.type.includes("Alias")))
+    .flatMap((body) => (body["body"] ?? body["members"]) as ReadonlyArray<Node>)
+    .map((node) => [node["key"], node])
+}
+
+const policiesOf = (program: Node): ReadonlyArray<readonly [name: unknown, node: Node]> =>
+  (program["body"] as ReadonlyArray<Node>).flatMap((node) => {
+    const declarations = (node["declaration"] as Node | null | undefined)?.["declarations"] as
+      | ReadonlyArray<Node>
+      | undefined
+    return declarations === undefined ? [] : [[declarations[0]!["id"], node]]
+  })
+
+/** What the comment in front of something says; a line comment, for who reads the source, may stand between the two. */
+const commentBefore = (file: string, { start }: Node): string | undefined => {
+  const text = read(file)
+  return parse(file).comments.findLast(({ end, type, value }) =>
+    type === "Block" && value.startsWith("*") && end <= start && /^(\s|\/\/.*)*$/.test(text.slice(end, start))
+  )?.value.slice(1)
+}
+
+/** The lists of options that a file exports. */
+export const optionListsOf = (file: string): ReadonlyArray<readonly [file: string, name: string]> => {
+  const program = parse(file).program as unknown as Node
+  return (program["body"] as ReadonlyArray<Node>)
+    .filter((node) => isNode(node["declaration"]) && commentBefore(file, node)?.includes("@category options") === true)
+    .map((node) => nameOf((node["declaration"] as Node)["id"]))
+    // one that takes all its members from others has none to tell
+    .flatMap((name) => name !== undefined && nodesOf(program, name).length > 0 ? [[file, name]] : [])
+}
+
+/** The members of one list, in their order. */
+export const membersOf = (file: string, name: string): ReadonlyArray<Member> => {
+  const { errors, program } = parse(file)
+  if (errors.length > 0) throw new Error(`${file}: ${errors[0]!.message}`)
+  const nodes = name === "*" ? policiesOf(program as unknown as Node) : nodesOf(program as unknown as Node, name)
+  if (nodes.length === 0) throw new Error(`${file} has no list "${name}" with members of its own`)
+  return nodes.map(([key, node]) => {
+    const before = commentBefore(file, node)
+    const member = nameOf(key)
+    if (member === undefined || before === undefined) {
+      throw new Error(`${file}: ${member ?? "a member"} of ${name} has no comment`)
+    }
+    return { name: member, isOptional: node["optional"] === true, ...said(before), node }
+  })
+}
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [head, head.map(() => "---"), ...rows]
+    .map((cells) => `| ${cells.join(" | ")} |`.replaceAll("| --- ", "|---").replace("--- |", "---|"))
+    .join("\n")
+
+/** What an event says beside its id. */
+const fieldsOf = ({ node }: Member): ReadonlyArray<string> =>
+  nodesIn(node).filter(({ type }) => type === "TSPropertySignature").slice(1).map(({ key }) => `\`${nameOf(key)}\``)
+
+const kinds: { readonly [kind: string]: (members: ReadonlyArray<Member>) => string } = {
+  options: (members) =>
+    table(
+      ["option", "meaning", "default"],
+      members.map(({ isOptional, name, otherwise, text }) => [
+        `\`${name}\``,
+        text,
+        otherwise ?? (isOptional ? "none" : "required")
+      ])
+    ),
+  // of several conditions one is given, so none of them is required
+  conditions: (members) => table(["condition", "holds where"], members.map(({ name, text }) => [`\`${name}\``, text])),
+  counters: (members) => table(["number", "counts"], members.map(({ name, text }) => [`\`${name}\``, text])),
+  events: (members) =>
+    table(
+      ["event", "and with it", "happens when"],
+      members.map((member) => [`\`${member.name}\``, fieldsOf(member).join(", "), member.text])
+    ),
+  policies: (members) =>
+    table(["`CachePolicy`", "what it does"], members.map(({ name, text }) => [`\`${name}\``, text]))
+}
+
+const region = /^<!-- (\w+) (src\/.+) -->\n[^]*?^<!-- end -->$/gm
+
+const split = (lists: string): ReadonlyArray<readonly [file: string, name: string]> =>
+  lists.split(", ").map((list) => list.split(" ") as [string, string])
+
+/** A page with all its tables as the lists give them. */
+export const fill = (page: string): string =>
+  page.replaceAll(region, (_, kind: string, lists: string) => {
+    const tableOf = kinds[kind]
+    if (tableOf === undefined) throw new Error(`There is no kind of table "${kind}": ${Object.keys(kinds).join(", ")}`)
+    return `<!-- ${kind} ${lists} -->\n\n${
+      tableOf(split(lists).flatMap(([file, name]) => membersOf(file, name)))
+    }\n\n<!-- end -->`
+  })
+
+/** The lists that a page has tables of. */
+export const listsOf = (page: string): ReadonlyArray<readonly [file: string, name: string]> =>
+  Array.from(page.matchAll(region)).flatMap(([, , lists]) => split(lists!))
+
+export const pages = globSync("docs/*.md", { cwd: root }).toSorted()
+
+if (import.meta.main) {
+  for (const page of pages) {
+    const text = read(page)
+    const filled = fill(text)
+    if (filled === text) continue
+    writeFileSync(join(root, page), filled)
+    console.log(`${page} has new tables`)
+  }
+}

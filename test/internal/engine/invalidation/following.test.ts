@@ -1,0 +1,243 @@
+/** A store that pushes what others do: it is followed, and what cannot be followed is not believed for long. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Queue, References, Stream } from "effect"
+import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import { TestClock } from "effect/testing"
+
+type Pushed = Store.Change | "fail" | "end"
+
+/** A storage of several programs; each store over it listens to a queue of its own. */
+const pushing = () => {
+  const entries = new Map<string, CacheEntry.Stored>()
+  const queues: Array<Queue.Queue<Pushed>> = []
+  const down = new StoreError({ store: "pushing", operation: "changes", reason: "Unavailable" })
+  const counts = { gets: 0, listened: 0 }
+  const store = Store.make({
+    name: "pushing",
+    get: (id) =>
+      Effect.sync(() => {
+        counts.gets++
+        return entries.get(id)
+      }),
+    set: (id, entry) => Effect.sync(() => void entries.set(id, entry)),
+    remove: (id) => Effect.sync(() => entries.delete(id)),
+    clear: Effect.sync(() => entries.clear()),
+    changes: Stream.unwrap(Effect.gen(function*() {
+      counts.listened++
+      const queue = yield* Queue.unbounded<Pushed>()
+      queues.push(queue)
+      return Stream.fromQueue(queue).pipe(
+        Stream.takeWhile((pushed) => pushed !== "end"),
+        Stream.mapEffect((pushed) => pushed === "fail" ? Effect.fail(down) : Effect.succeed(pushed as Store.Change))
+      )
+    }))
+  })
+  // to who listened last; applied when everything else waits
+  const push = (...changes: ReadonlyArray<Pushed>) =>
+    Effect.andThen(
+      Effect.sync(() => {
+        for (const change of changes) Queue.offerUnsafe(queues.at(-1)!, change)
+      }),
+      Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
+    )
+  const build = (options?: CacheLayer.LayerOptions) =>
+    Effect.map(
+      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store)))),
+      (context) => Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching))
+    )
+  return { build, counts, entries, push }
+}
+
+const coherent: Store.Change = { _tag: "Coherent" }
+
+/** Reads a value of which another process makes a new one each time. */
+const counting = (options?: { readonly tags?: ReadonlyArray<string> }) => {
+  const origin = { value: 1 }
+  const read = Effect.sync(() => origin.value).pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
+  return { origin, read }
+}
+
+/** What another process does: a value of its own in the store, and the change pushed. */
+const elsewhere = (
+  { entries, push }: ReturnType<typeof pushing>,
+  change: Store.Change
+) =>
+  Effect.andThen(
+    Effect.sync(() => entries.clear()),
+    push(change)
+  )
+
+describe("a store that pushes changes is followed", () => {
+  const changes: ReadonlyArray<Store.Change> = [
+    { _tag: "Changed", id: "k" },
+    { _tag: "TagChanged", tag: "t" },
+    { _tag: "AllChanged" },
+    { _tag: "Gap" }
+  ]
+
+  it.effect.each(changes)("$_tag: what memory has is not served any more", (change) =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      const { origin, read } = counting({ tags: ["t"] })
+      yield* storage.push(coherent)
+      expect(yield* within(read)).toBe(1)
+      origin.value = 2
+      expect(yield* within(read)).toBe(1)
+      yield* elsewhere(storage, change)
+      expect(yield* within(read)).toBe(2)
+    }))
+
+  it.effect("a change of another id, or of another tag, leaves it", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      const { origin, read } = counting({ tags: ["t"] })
+      yield* storage.push(coherent)
+      yield* within(read)
+      origin.value = 2
+      yield* storage.push({ _tag: "Changed", id: "other" }, { _tag: "TagChanged", tag: "other" })
+      expect(yield* within(read)).toBe(1)
+    }))
+
+  it.effect("memory is believed for as long as its entries live", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build({ maxStaleness: "10 seconds" })
+      const { read } = counting()
+      yield* storage.push(coherent)
+      yield* within(read)
+      const { gets } = storage.counts
+      for (let i = 0; i < 10; i++) {
+        yield* TestClock.adjust("5 seconds")
+        expect(yield* within(read)).toBe(1)
+      }
+      expect(storage.counts.gets).toBe(gets)
+    }))
+
+  it.effect("a load that runs when its id changes elsewhere answers its callers, and is kept nowhere", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      yield* storage.push(coherent)
+      let n = 0
+      const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const reading = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      yield* storage.push({ _tag: "Changed", id: "k" })
+      yield* TestClock.adjust("1 second")
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: 1 })
+      expect(yield* within(Cached.getOption("k"))).toMatchObject({ _tag: "None" })
+    }))
+})
+
+describe("while it cannot be followed", () => {
+  it.effect("before Coherent memory is believed for maxStaleness", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build({ maxStaleness: "10 seconds" })
+      const { origin, read } = counting()
+      yield* within(read)
+      origin.value = 2
+      storage.entries.clear()
+      yield* TestClock.adjust("9 seconds")
+      expect(yield* within(read)).toBe(1)
+      yield* TestClock.adjust("1 second")
+      expect(yield* within(read)).toBe(2)
+    }))
+
+  it.effect("what was loaded before Coherent stays out of memory, and its loads are joined", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      let loads = 0
+      const slow = Effect.sync(() => ++loads).pipe(Effect.delay("1 second"), Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const first = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      yield* storage.push(coherent)
+      const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      expect([first.pollUnsafe(), second.pollUnsafe()]).toMatchObject([{ value: 1 }, { value: 1 }])
+      const { gets } = storage.counts
+      expect(yield* within(slow)).toBe(1)
+      expect(storage.counts.gets).toBe(gets + 1)
+    }))
+
+  it.effect.each(["fail", "end"] as const)(
+    "a stream that has come to its %s: believed for maxStaleness, then read again",
+    (how) =>
+      Effect.gen(function*() {
+        const storage = pushing()
+        const within = yield* storage.build({ maxStaleness: "10 seconds" })
+        const { origin, read } = counting()
+        yield* storage.push(coherent)
+        yield* within(read)
+        // the timer has been running for a while, and counts anew
+        yield* TestClock.adjust("7 seconds")
+        yield* within(read)
+        yield* storage.push(how)
+        origin.value = 2
+        storage.entries.clear()
+        yield* TestClock.adjust("9 seconds")
+        expect(yield* within(read)).toBe(1)
+        yield* TestClock.adjust("1 second")
+        expect(yield* within(read)).toBe(2)
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+  )
+
+  it.effect("it is listened to again, and what was missed is read again", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      const { origin, read } = counting()
+      yield* storage.push(coherent)
+      yield* within(read)
+      yield* storage.push("fail")
+      origin.value = 2
+      storage.entries.clear()
+      yield* TestClock.adjust("1 second")
+      expect(storage.counts.listened).toBe(2)
+      expect(yield* within(read)).toBe(1)
+      yield* storage.push(coherent)
+      expect(yield* within(read)).toBe(2)
+      yield* TestClock.adjust("1 hour")
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("a store that fails again and again is asked more and more seldom", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      yield* storage.build()
+      for (let second = 0; second < 600; second++) {
+        yield* storage.push("fail")
+        yield* TestClock.adjust("1 second")
+      }
+      expect(storage.counts.listened).toBeLessThan(60)
+      expect(storage.counts.listened).toBeGreaterThan(15)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("strict readers ask the store", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      const { origin, read } = counting()
+      yield* within(read)
+      origin.value = 2
+      storage.entries.clear()
+      expect(yield* within(CachePolicy.strict(read))).toBe(2)
+      yield* storage.push(coherent)
+      yield* within(read)
+      origin.value = 3
+      storage.entries.clear()
+      expect(yield* within(CachePolicy.strict(read))).toBe(2)
+    }))
+})
+
+describe("closing", () => {
+  it.effect("ends the listening", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      yield* Effect.scoped(Effect.andThen(storage.build(), Effect.yieldNow))
+      yield* storage.push("fail")
+      yield* TestClock.adjust("1 hour")
+      expect(storage.counts.listened).toBe(1)
+    }))
+})

@@ -1,0 +1,66 @@
+/** Many ids are invalidated in few questions to the store, and none of them is forgotten when it does not answer. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, References } from "effect"
+import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+
+const ids = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `id ${i}`)
+
+const watching = () => {
+  const inner = MemoryStore.make()
+  const state = { isDown: false }
+  const asked: Array<readonly [operation: string, ids: number]> = []
+  const down = new StoreError({ store: "watching", operation: "remove", reason: "Unavailable" })
+  const through = <A>(operation: string, count: number, effect: Effect.Effect<A, StoreError>) =>
+    Effect.suspend(() => {
+      asked.push([operation, count])
+      return state.isDown ? Effect.fail(down) : effect
+    })
+  const store: Store.Store = {
+    ...inner,
+    remove: (id) => through("remove", 1, inner.remove(id)),
+    removeMany: (ids) => through("removeMany", ids.length, inner.removeMany(ids))
+  }
+  const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store))
+  return { asked, layer, state }
+}
+
+const stored = (id: string) => Cached.set(id, id, { ttl: "1 hour" })
+
+describe("invalidating many", () => {
+  it.effect("asks about 256 at once, and about one by itself", () => {
+    const { asked, layer } = watching()
+    return Effect.gen(function*() {
+      yield* Effect.forEach(ids(600), stored)
+      expect(yield* Cached.removeMany(ids(700))).toBe(600)
+      expect(yield* Cached.remove("id 0")).toBe(false)
+      expect(asked).toEqual([["removeMany", 256], ["removeMany", 256], ["removeMany", 188], ["remove", 1]])
+      expect(yield* Cached.size).toBe(0)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("what the store has not acknowledged is not believed, and told it again", () => {
+    const { layer, state } = watching()
+    return Effect.gen(function*() {
+      yield* Effect.forEach(ids(300), stored)
+      state.isDown = true
+      yield* Cached.invalidateMany(ids(300))
+      expect(yield* Cached.has("id 7")).toBe(false)
+      expect(yield* Cached.has("id 299")).toBe(false)
+      state.isDown = false
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Cached.size).toBe(0)
+    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  })
+
+  it.effect("under strict a store that fails is the caller's to know", () => {
+    const { layer, state } = watching()
+    return Effect.gen(function*() {
+      state.isDown = true
+      const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidateMany(ids(300))))
+      expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
+    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  })
+})

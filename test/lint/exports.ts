@@ -1,0 +1,38 @@
+/** Exports that nobody reads: of a file that is no entry of the package, and that no other file imports. */
+import { globSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path/posix"
+import { parseSync } from "rolldown/utils"
+
+/** what a program can import: all that these export is read */
+const isEntry = (file: string): boolean =>
+  /^src\/((stores|serializers|locks)\/)?\w+\.ts$|^src\/testing\/index\.ts$/.test(file)
+
+/** The exports below `src` that nothing there or in the tests reads, as `file: name`. */
+export const needlessExports = (root: string): ReadonlyArray<string> => {
+  const exported: Array<readonly [file: string, name: string]> = []
+  const read = new Set<string>()
+  for (const file of globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: root })) {
+    const text = readFileSync(join(root, file), "utf8")
+    const { staticExports, staticImports } = parseSync(file, text).module
+    const note = (specifier: string, name: string) => read.add(`${join(dirname(file), specifier)}: ${name}`)
+    for (const { entries, moduleRequest } of staticImports) {
+      for (const { importName, localName } of entries) {
+        if (importName.kind === "Name") note(moduleRequest.value, importName.name!)
+        // of a namespace what stands behind its name
+        const members = new RegExp(`\\b${localName.value}\\s*\\.\\s*(\\w+)`, "g")
+        if (importName.kind !== "Name") {
+          for (const [, name] of text.matchAll(members)) note(moduleRequest.value, name!)
+        }
+      }
+    }
+    for (const { exportName, importName, moduleRequest } of staticExports.flatMap(({ entries }) => entries)) {
+      if (moduleRequest !== null) note(moduleRequest.value, importName.kind === "Name" ? importName.name! : "*")
+      else if (!isEntry(file)) exported.push([file, exportName.name ?? "default"])
+    }
+    // what is imported where it is needed is not named
+    for (const [, specifier] of text.matchAll(/import\("(\.[^"]+)"\)/g)) note(specifier!, "*")
+  }
+  return exported.filter(([file, name]) =>
+    file.startsWith("src/") && !read.has(`${file}: *`) && !read.has(`${file}: ${name}`)
+  ).map(([file, name]) => `${file}: ${name}`)
+}

@@ -1,0 +1,67 @@
+/** A serializer of one's own is given the id with the value. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, References, Schema } from "effect"
+import { Cached, type CacheEntry, CacheKey, CacheLayer, Serializer, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { createHmac } from "node:crypto"
+
+const sign = (text: string, id: string) => createHmac("sha256", "secret").update(`${id}\n${text}`).digest("hex")
+
+/** JSON behind a signature that covers the id. */
+const Signed = Serializer.make({
+  name: "signed",
+  extension: ".txt",
+  encode: (value, id) => {
+    const text = JSON.stringify(value)
+    return `${sign(text, id)} ${text}`
+  },
+  decode: (bytes, id) => {
+    const [signature, ...rest] = new TextDecoder().decode(bytes).split(" ")
+    const text = rest.join(" ")
+    if (signature !== sign(text, id)) throw new Error("forged")
+    return JSON.parse(text)
+  }
+})
+
+class Page extends CacheKey.Class<Page>()("Page", {
+  payload: { id: Schema.Number },
+  success: Schema.Struct({ text: Schema.String })
+}) {}
+
+describe("a signature can cover the id", () => {
+  it.effect.each([Schema.String, undefined])(
+    "bytes are read under the id they were written under, and under no other",
+    (schema) =>
+      Effect.gen(function*() {
+        const codec = Signed.make<any, never>(schema)
+        const bytes = yield* codec.encode("a text", "id")
+        expect(yield* codec.decode(bytes, "id")).toBe("a text")
+        expect(yield* Effect.flip(codec.decode(bytes, "other"))).toMatchObject({ _tag: "SerializerError" })
+      })
+  )
+
+  it.effect("what somebody has copied to another key is loaded, not served", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const page = Cached.fn(Page, {
+        lookup: ({ id }) => Effect.succeed({ text: `page ${id}` }),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const layer = CacheLayer.layerWith({ memory: false }).pipe(
+        Layer.provide(Layer.succeed(Store.Store, store)),
+        Layer.provide(Layer.succeed(Serializer.Serializer, Signed))
+      )
+      const program = Effect.gen(function*() {
+        yield* page({ id: 1 })
+        yield* page({ id: 2 })
+        const [one, two] = [1, 2].map((id) => CacheKey.id(page.key({ id })))
+        const stored = (id: string) => store.getUnsafe(id, []).entry as CacheEntry.Stored
+        expect(yield* page({ id: 2 })).toEqual({ text: "page 2" })
+        const { misses } = yield* Cached.stats
+        yield* store.set(two!, { meta: stored(two!).meta, payload: stored(one!).payload })
+        expect(yield* page({ id: 2 })).toEqual({ text: "page 2" })
+        expect((yield* Cached.stats).misses).toBe(misses + 1)
+      })
+      yield* Effect.provide(program, layer)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+})
