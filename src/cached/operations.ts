@@ -65,7 +65,7 @@ export interface SetOptions {
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * keeps the expiry of what is there, if something is
+   * `true`: the expiry of the present entry stays, if there is one
    *
    * @default `false`
    */
@@ -82,15 +82,15 @@ export interface SetOptions {
  */
 export type SetCondition =
   | {
-    /** nothing is there; what has expired or was invalidated is nothing */
+    /** nothing is there; an expired or invalidated entry counts as nothing */
     readonly ifAbsent: true
   }
   | {
-    /** something is there, be it stale, `undefined` or a failure */
+    /** something is there, even if it is stale, `undefined` or a failure */
     readonly ifPresent: true
   }
   | {
-    /** the `writeId` that `getEntry` has told is that of what is there: nobody has written since */
+    /** exactly the write with this `writeId` is there, as `getEntry` has told it: nobody has written since */
     readonly ifUnchanged: string
   }
 
@@ -270,7 +270,7 @@ export interface IncrementOptions {
    */
   readonly by?: number | undefined
   /**
-   * how long the counter lives, from where it is created; not prolonged
+   * how long the counter lives, from its creation on; later calls do not extend it
    *
    * @default for ever
    */

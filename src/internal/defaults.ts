@@ -87,6 +87,18 @@ export const leftToOthersMillis = 250
 /** After so many failed loads in a row, one process after the other, those who wait fail with the last of them. */
 export const sharedFailures = 3
 
+/** A failure that is older than this is not among them. */
+export const sharedFailureMillis = 1000
+
+/** A lease whose process never comes back dies after so many times its length, and not before this time. */
+export const leaseLife = { times: 10, leastMillis: 3_600_000 }
+
+/** The row of a lock whose holder never comes back: one that was only suspended may find its own. */
+export const lockLifeMillis = 86_400_000
+
+/** A file that a process has begun to write is nobody's after this time. */
+export const draftMillis = 3_600_000
+
 /** So often a load looks at what another process has stored and rejects it, before it stays out of the store. */
 export const leaseAttempts = 3
 
@@ -115,6 +127,12 @@ export const markersKept = 100_000
 
 /** Changes that a shared store keeps for those who ask later; who is further behind is told of a gap. */
 export const changesKept = 10_000
+
+/** Entries of which `CacheLayer.disk` remembers that this process has read them. */
+export const readsRemembered = 10_000
+
+/** Ids whose leases `clear` of a part of a store gives back; for others the next load waits until the lease ends. */
+export const leasesRemembered = 10_000
 
 /** Tags whose last invalidation memory knows, hard and soft each; what is forgotten is a miss. */
 export const tagEpochs = 10_000

@@ -13,7 +13,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { CacheConfigError, LockError } from "../CacheError.ts"
-import { lockPollMillis } from "../internal/defaults.ts"
+import { lockLifeMillis, lockPollMillis } from "../internal/defaults.ts"
 import { nextToken } from "../internal/lock/token.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import * as Lock from "../Lock.ts"
@@ -96,9 +96,6 @@ const validate = (options: Options): string => {
 // operations
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Rows of holders that never came back are kept for so long: one that was only suspended may find its own. */
-const deadMillis = 86_400_000
-
 const over = ({ leave, tables }: Connection): Lock.Backend => {
   const run = <A>(name: string, operation: (tables: Tables, clock: Clock.Clock) => A): Effect.Effect<A, LockError> =>
     Effect.clockWith((clock) =>
@@ -138,7 +135,7 @@ const take = (tables: Tables, name: string | Uint8Array, leaseMillis: number, cl
       return waitOf(row, now)
     }
     const token = nextToken((tables.last.get() as { readonly token: bigint }).token, clock)
-    tables.prune.run(now - deadMillis)
+    tables.prune.run(now - lockLifeMillis)
     tables.count.run(token)
     tables.take.run(name, token, leaseMillis, now + leaseMillis)
     return { _tag: "Held", token }

@@ -38,7 +38,7 @@ export interface Faults {
    */
   readonly dropRate?: number | undefined
   /**
-   * this share of the operations is done, and answered later by `late`
+   * this share of the operations is carried out, and answered later by `late`
    *
    * @default 0
    */
@@ -49,10 +49,10 @@ export interface Faults {
    * @default 1 second
    */
   readonly late?: Duration.Input | undefined
-  /** how long an operation is on its way to the store, or between which two it is drawn */
+  /** how long an operation takes to reach the store; of two, `[least, most]`, it is drawn */
   readonly delay?: Duration.Input | readonly [least: Duration.Input, most: Duration.Input] | undefined
   /**
-   * what gets to the store is lost, and so is what is on its way back
+   * operations do not reach the store, and answers do not come back
    *
    * @default `false`
    */

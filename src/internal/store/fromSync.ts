@@ -10,6 +10,7 @@ import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import { Damaged, type SyncStorage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, Store } from "../../ports/store.ts"
+import * as Defaults from "../defaults.ts"
 import { refuseUnknown, requireType } from "../options.ts"
 import { holds, isNews, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
@@ -24,9 +25,6 @@ const known = ["name", ...required, ...optional, ...kept]
 
 /** How many entries a scan reads in one step. */
 const scanStep = 256
-
-/** How often the `changes` of a storage that can be asked for them are asked for. */
-const changesEvery = "50 millis"
 
 const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<Iterator<A>>] => {
   const items: Array<A> = []
@@ -44,7 +42,10 @@ const polling = (listen: () => () => ReadonlyArray<Change>): Stream.Stream<Chang
   const changes = (read: () => ReadonlyArray<Change>) =>
     Stream.concat(
       coherent,
-      Stream.flatMap(Stream.fromEffectSchedule(tried(read), Schedule.spaced(changesEvery)), Stream.fromIterable)
+      Stream.flatMap(
+        Stream.fromEffectSchedule(tried(read), Schedule.spaced(Defaults.polling.pollMillis)),
+        Stream.fromIterable
+      )
     )
   return Stream.unwrap(Effect.map(tried(listen), changes))
 }

@@ -5,6 +5,7 @@
 import type * as Random from "effect/Random"
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
+import { leaseLife, sharedFailureMillis } from "../defaults.ts"
 import { tokenUnsafe } from "../token.ts"
 
 /** What has to be known about a lease to decide on it. */
@@ -32,17 +33,14 @@ interface Failed extends Failures {
   readonly at: number
 }
 
-export interface Leases extends SyncLeases {
+interface Leases extends SyncLeases {
   readonly size: () => number
 }
 
 export const newGeneration = (random: Random.Random): string => tokenUnsafe(random, 16)
 
 /** Longer than any load one would wait for: a load that outlives it is not stored. */
-export const lifeMillis = (leaseMillis: number) => Math.max(10 * leaseMillis, 3_600_000)
-
-/** How long a failure is remembered. */
-export const noteMillis = 1000
+export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
 /**
  * How long it is exclusive still. Never longer than the lease itself: where the clock was set back, the lease begins
@@ -95,7 +93,7 @@ export const make = (): Leases => {
 
   /** What a clock that was set back has put into the future is forgotten too. */
   const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
-    failed !== undefined && Math.abs(now - failed.at) < noteMillis ? failed : undefined
+    failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
 
   const lead = (lease: Lease, now: number): Acquired & { readonly _tag: "Granted" } => {
     const { generation } = lease
@@ -162,7 +160,7 @@ export const make = (): Leases => {
       if (lease === undefined) return false
       lease.owner = nobody
       lease.until = 0
-      lease.dies = now + Math.max(10 * lease.leaseMillis, noteMillis)
+      lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailureMillis)
       lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }
       return true
     },

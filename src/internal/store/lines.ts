@@ -23,9 +23,9 @@ interface Task {
  * `removal` is done all the same. In its turn, a `read` is interrupted and the line goes on, and a `write` or a `removal`
  * runs to its end.
  */
-export type Kind = "read" | "write" | "removal"
+type Kind = "read" | "write" | "removal"
 
-export interface Lines {
+interface Lines {
   /** Runs an effect when the id's turn comes. */
   readonly run: <A, E>(id: string, kind: Kind, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** the ids something is done to */

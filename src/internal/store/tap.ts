@@ -16,6 +16,7 @@ import type {
   ScanOptions,
   Store
 } from "../../ports/store.ts"
+import { leasesRemembered } from "../defaults.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // a part of a store
@@ -26,9 +27,6 @@ const sweepTime = "100 millis"
 
 /** The first slash of what is written ends the prefix: no two prefixes ever write the same. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
-
-/** Ids whose leases `clear` gives back at once; of what is forgotten, the next load waits until the lease ends. */
-const leasesKept = 10_000
 
 /** Between the store's own generation and the version of the part. */
 const mark = "@"
@@ -92,7 +90,7 @@ export const part = (store: Store, prefix: string): Store => {
   const noteLease = (id: string, { join }: Pick<AcquireOptions, "join">) => {
     if (join !== false) return
     leased.add(id)
-    if (leased.size > leasesKept) leased.delete(leased.values().next().value!)
+    if (leased.size > leasesRemembered) leased.delete(leased.values().next().value!)
   }
   const ended = <A>(id: string, effect: Effect.Effect<A, StoreError>, ends: (answer: A) => boolean = () => true) =>
     Effect.tap(effect, (answer) => Effect.sync(() => ends(answer) && leased.delete(id)))

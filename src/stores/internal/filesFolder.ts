@@ -1,6 +1,7 @@
 /** A folder whose files are replaced whole: by writing a draft and renaming it. */
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { draftMillis } from "../../internal/defaults.ts"
 
 export interface Folder {
   /** `undefined` where there is no such file */
@@ -19,7 +20,7 @@ export interface Folder {
   readonly touch: (name: string) => void
 }
 
-export interface File {
+interface File {
   readonly name: string
   readonly content: string | Uint8Array
 }
@@ -41,9 +42,6 @@ const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR"])
 const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
 const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(name)
-
-/** A draft this old is nobody's. */
-const draftMillis = 3_600_000
 
 /** Between two uses of files, in milliseconds: less than the time they take, and more than file systems leave out. */
 const step = 0.01

@@ -13,7 +13,7 @@ import * as File from "./sqliteFile.ts"
 import * as Leases from "./sqliteLeases.ts"
 import * as Tags from "./sqliteTags.ts"
 
-export type Tables = ReturnType<typeof prepare>
+type Tables = ReturnType<typeof prepare>
 
 const prepare = (database: DatabaseSync, maxSize: number) => {
   const changes = Changes.make(database, Math.floor(maxSize / File.pragma(database, "page_size")))

@@ -1,15 +1,7 @@
 /** Leases between processes: see `internal/store/leases.ts`, which keeps them inside one. */
 import type { DatabaseSync } from "node:sqlite"
-import {
-  type Held,
-  isRecorded,
-  joinWaitOf,
-  leftOf,
-  lifeMillis,
-  nobody,
-  noteMillis,
-  waitOf
-} from "../../internal/store/leases.ts"
+import { leaseLife, sharedFailureMillis } from "../../internal/defaults.ts"
+import { type Held, isRecorded, joinWaitOf, leftOf, lifeMillis, nobody, waitOf } from "../../internal/store/leases.ts"
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions } from "../../ports/store.ts"
 import { toColumn } from "./sqliteColumn.ts"
@@ -32,14 +24,14 @@ export const make = (database: DatabaseSync): SyncLeases => {
       dies = excluded.dies`)
   // What a clock that was set back has put into the future is forgotten too: hence abs().
   const selectFailures = database.prepare(
-    `SELECT failures, note FROM lease WHERE id = ? AND failures > 0 AND abs(? - failed_at) < ${noteMillis}`
+    `SELECT failures, note FROM lease WHERE id = ? AND failures > 0 AND abs(? - failed_at) < ${sharedFailureMillis}`
   )
   const shorten = database.prepare("UPDATE lease SET until = ? WHERE id = ?")
   const recordJoin = database.prepare("UPDATE lease SET joined_at = ? WHERE id = ?")
   const prolong = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
   const giveBack = database.prepare(`
-    UPDATE lease SET owner = '${nobody}', until = 0, dies = ?3 + max(10 * millis, ${noteMillis}), failed_at = ?3, note = ?5,
-      failures = CASE WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${noteMillis} THEN failures + 1 ELSE 1 END
+    UPDATE lease SET owner = '${nobody}', until = 0, dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailureMillis}), failed_at = ?3, note = ?5,
+      failures = CASE WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${sharedFailureMillis} THEN failures + 1 ELSE 1 END
     WHERE id = ?1 AND owner = ?2`)
   const end = database.prepare("DELETE FROM lease WHERE id = ?")
   const endAll = database.prepare("DELETE FROM lease")

@@ -4,10 +4,11 @@
  * however many reads. Reads are remembered in this process alone, so that none of them has to write.
  */
 import type { DatabaseSync } from "node:sqlite"
+import { readsRemembered } from "../../internal/defaults.ts"
 import { fromColumn } from "./sqliteColumn.ts"
 import { atomically, pragma } from "./sqliteFile.ts"
 
-export interface Room {
+interface Room {
   /** The entry was read. */
   readonly used: (id: string) => void
   /** The entry is another one, or none, which nobody has read yet. */
@@ -23,9 +24,6 @@ interface Row {
   readonly id: string
   readonly size: number
 }
-
-/** Of so many entries it is remembered that they were read. */
-const mostMarks = 10_000
 
 /** To move an entry is to write it anew: so many bytes are moved at once. */
 const mostMoved = 4 * 1024 * 1024
@@ -76,7 +74,7 @@ export const make = (database: DatabaseSync, maxSize: number): Room => {
 
   return {
     used(id) {
-      if (marks.size >= mostMarks && !marks.has(id)) marks.delete(marks.keys().next().value!)
+      if (marks.size >= readsRemembered && !marks.has(id)) marks.delete(marks.keys().next().value!)
       marks.add(id)
     },
     written: (id) => void marks.delete(id),
