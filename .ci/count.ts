@@ -1,5 +1,5 @@
-/** Counts vitest's JSON report in one line. A test that did not run counts as a failure of the whole. */
-import { existsSync, readFileSync } from "node:fs"
+/** Counts all of vitest's JSON reports in one line. A test that did not run counts as a failure of the whole. */
+import { globSync, readFileSync } from "node:fs"
 
 interface Outcome {
   readonly status: string
@@ -13,21 +13,17 @@ interface Report {
   readonly testResults: ReadonlyArray<Outcome & { readonly assertionResults: ReadonlyArray<Outcome> }>
 }
 
-const path = ".cache/vitest.json"
-const nothing: Report = {
-  numPassedTests: 0,
-  numFailedTests: 0,
-  numPendingTests: 0,
-  numTodoTests: 0,
-  testResults: []
-}
-const report = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) as Report : nothing
+const reports = globSync(".cache/tests/*.json").map((path): Report => JSON.parse(readFileSync(path, "utf8")))
+const sum = (count: (report: Report) => number): number => reports.reduce((total, report) => total + count(report), 0)
 
 const hasFailed = ({ status }: Outcome): boolean => status === "failed"
 // A file that failed without a failed test: it could not be loaded, or its `beforeAll` failed.
-const brokenFiles = report.testResults.filter((file) => hasFailed(file) && !file.assertionResults.some(hasFailed))
-const failed = report.numFailedTests + brokenFiles.length
-const skipped = report.numPendingTests + report.numTodoTests
+const brokenFiles = ({ testResults }: Report): number =>
+  testResults.filter((file) => hasFailed(file) && !file.assertionResults.some(hasFailed)).length
 
-console.log(`${report.numPassedTests} passed, ${failed} failed, ${skipped} skipped`)
-process.exitCode = report.numPassedTests > 0 && failed + skipped === 0 ? 0 : 1
+const passed = sum(({ numPassedTests }) => numPassedTests)
+const failed = sum((report) => report.numFailedTests + brokenFiles(report))
+const skipped = sum(({ numPendingTests, numTodoTests }) => numPendingTests + numTodoTests)
+
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+process.exitCode = passed > 0 && failed + skipped === 0 ? 0 : 1

@@ -1,3 +1,4 @@
+/** Key classes: canonical payloads, fingerprints, long ids, string keys, and what is wrong with a declaration. */
 import { describe, expect, it } from "@effect/vitest"
 import {
   BigDecimal,

@@ -1,3 +1,4 @@
+/** The layers that make a cache, and the options they refuse. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Schedule } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Serializer, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** Reactivity's keys and a cache's tags invalidate each other. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Hash, Layer, Queue, type Scope, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** Which entry each policy of eviction lets go, by traces of reads and writes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
 import { Cached, CacheLayer, Eviction } from "effect-cached"

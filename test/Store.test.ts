@@ -1,3 +1,4 @@
+/** What `Store.make` and `Store.makeSync` derive from the few operations that they are given. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Layer, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** Durations in all their forms, and what is none. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Schema } from "effect"
 import { CacheError, Ttl } from "effect-cached"

@@ -1,3 +1,4 @@
+/** Many keys in one call: one load for all that is missing, in the order of the keys. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"

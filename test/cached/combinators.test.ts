@@ -1,3 +1,4 @@
+/** The combinators in a few lines each: join, fall back, refresh ahead. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer } from "effect-cached"

@@ -1,3 +1,4 @@
+/** A value is set only if nothing is there, or if it is unchanged. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** What a load may say and ask while it runs: annotations, the previous value, `notModified`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import {

@@ -1,3 +1,4 @@
+/** Events: which, in which order, and who hears of them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"

@@ -1,3 +1,4 @@
+/** `Cached.fn`: a function whose results are cached by its arguments. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"

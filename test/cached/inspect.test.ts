@@ -1,3 +1,4 @@
+/** What is asked or changed without a load: entries, counters, deadlines, everything by a pattern. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** How long a result lives: `minLoad`, `when`, ttls by result, and the shorter life in memory. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Random, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"

@@ -1,3 +1,4 @@
+/** The options of a read: ttl, jitter, tags, `when`, timeouts, retries; and values that are no option. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Option, Random, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"

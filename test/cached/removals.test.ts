@@ -1,3 +1,4 @@
+/** What leaves memory is told, with its reason, to those who want to hear it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** The strategy `sliding`: every read prolongs, up to the ttl, in memory and in stores. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"

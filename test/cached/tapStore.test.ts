@@ -1,3 +1,4 @@
+/** A store behind others: parts of their own, code around operations, limits of payloads. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** Spans, links and log lines of loads. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Tracer } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"

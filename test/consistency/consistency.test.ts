@@ -1,3 +1,4 @@
+/** Real processes are killed, stopped and robbed, and the checker that judges what they wrote down. */
 import { describe, expect, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,7 +1,7 @@
 /** Looks for a deliberate fault with the consistency check. */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
-import { type Fault, withFault } from "../deliberateFaults/fault.ts"
+import { environment, type Fault, withFault } from "../deliberateFaults/fault.ts"
 
 /** Schedules differ from run to run even with one seed, so it is tried for some time. */
 const tries = 3
@@ -23,7 +23,7 @@ const firstViolation = (copy: string, seed: number): Promise<string | undefined>
     execFile(
       process.execPath,
       [...args, "--seconds", String(seconds), "--seed", String(seed), "--stop", "--json"],
-      { maxBuffer: 1 << 28 },
+      { env: environment, maxBuffer: 1 << 28 },
       // it ends with 1 where it finds something
       (error, out) =>
         out === ""

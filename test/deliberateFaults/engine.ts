@@ -146,6 +146,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "defects and interruptions are cached",
+    sought: "always",
     in: "isCacheable",
     find:
       "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)",

@@ -78,6 +78,9 @@ export const apply = (fault: Fault, folder: string): void => {
   }
 }
 
+/** The environment of a process in such a copy: what is compiled there is never loaded again. */
+export const environment: NodeJS.ProcessEnv = { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" }
+
 /** Runs something in a copy of the sources, and of some folders of tests, that has the fault. */
 export const withFault = async <A>(
   fault: Fault,

@@ -1,3 +1,4 @@
+/** Every block of the documentation type-checks, runs, and gives what its arrows say. */
 import { describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

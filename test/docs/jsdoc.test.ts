@@ -1,3 +1,4 @@
+/** Every public export says what it is, where it belongs, and since when it is there. */
 import { describe, expect, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"

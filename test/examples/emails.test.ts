@@ -1,3 +1,4 @@
+/** The example `emails`, run as a user runs it, against an API of the test. */
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Schema, Sink, Stdio } from "effect"
 import { once } from "node:events"

@@ -1,3 +1,4 @@
+/** The small examples print what their readers are told. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { compare } from "../../examples/stampede/stampede.ts"

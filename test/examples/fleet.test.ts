@@ -1,3 +1,4 @@
+/** The example `fleet`: real processes that share one folder. */
 import { describe, expect, it } from "@effect/vitest"
 import { runExample } from "./run.ts"
 

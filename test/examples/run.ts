@@ -1,3 +1,4 @@
+/** Runs a file of `examples/` in a process of its own. */
 import { execFile } from "node:child_process"
 import * as path from "node:path"
 

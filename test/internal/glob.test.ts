@@ -1,3 +1,4 @@
+/** Patterns, also against a plain reference. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { CacheError } from "effect-cached"

@@ -1,3 +1,4 @@
+/** The laws of stores hold for files. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as FilesStore from "effect-cached/stores/FilesStore"

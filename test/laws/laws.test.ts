@@ -1,3 +1,4 @@
+/** The laws find what is wrong with a store or a serializer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import type { CacheEntry, Serializer, Store } from "effect-cached"

@@ -1,3 +1,4 @@
+/** The laws of locks hold for those of this package, and find what is wrong with others. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { Lock } from "effect-cached"

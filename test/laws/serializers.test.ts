@@ -1,3 +1,4 @@
+/** The laws of serializers hold for those of this package. */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Serializer } from "effect-cached"

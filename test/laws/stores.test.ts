@@ -1,3 +1,4 @@
+/** The laws of stores hold for memory, SQLite and stores made from few operations. */
 import { describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"

@@ -1,3 +1,4 @@
+/** `CacheLayer.files`: a folder that people read. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Serializer } from "effect-cached"

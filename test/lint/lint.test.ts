@@ -1,3 +1,4 @@
+/** The rules of lint allow and refuse what they should: a planted violation of each kind. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -1,3 +1,4 @@
+/** Locks in a SQLite file: directories, tokens, damage, clocks, processes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Scope } from "effect"
 import { CacheError, Lock, Store } from "effect-cached"

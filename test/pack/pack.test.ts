@@ -69,7 +69,7 @@ interface Ran {
 /** Runs a module in the project, under plain node: no condition, no flag. */
 const run = (name: string, code: string, args: ReadonlyArray<string> = []): Promise<Ran> => {
   writeFileSync(join(project, name), code)
-  const env = { ...process.env, NODE_OPTIONS: "" }
+  const env = { ...process.env, NODE_OPTIONS: "", NODE_DISABLE_COMPILE_CACHE: "1" }
   return new Promise((done) =>
     execFile(
       process.execPath,

@@ -1,3 +1,4 @@
+/** P1: one load per id. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"

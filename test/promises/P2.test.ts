@@ -1,3 +1,4 @@
+/** P2: no read after an invalidation sees what was loaded before it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, type Caching, Store } from "effect-cached"

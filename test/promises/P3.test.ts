@@ -1,3 +1,4 @@
+/** P3: readers do not disturb each other. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheError } from "effect-cached"

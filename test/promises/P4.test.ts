@@ -1,3 +1,4 @@
+/** P4: a store that goes wrong fails and delays nobody. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, Store } from "effect-cached"

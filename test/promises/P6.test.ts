@@ -1,3 +1,4 @@
+/** P6: when a stale value is served, and what a failed refresh leaves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"

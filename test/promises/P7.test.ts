@@ -1,3 +1,4 @@
+/** P7: everything has a bound, and a closed layer leaves nothing. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"

@@ -1,3 +1,4 @@
+/** The serializers `Binary` and `IndentedJson`, and serializers of one's own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
 import { CacheError, Serializer } from "effect-cached"

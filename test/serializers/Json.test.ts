@@ -1,3 +1,4 @@
+/** The serializer `Json`, and which one is taken where none is named. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, Redacted, Schema, SchemaTransformation } from "effect"
 import { CacheError, Serializer } from "effect-cached"

@@ -1,3 +1,4 @@
+/** The serializer `Structured`, over generated values. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Exit, Schema } from "effect"
 import { Structured } from "effect-cached/serializers/Structured"

@@ -1,7 +1,7 @@
 /** Looks for a deliberate fault with seeded schedules. */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
-import { type Fault, withFault } from "../deliberateFaults/fault.ts"
+import { environment, type Fault, withFault } from "../deliberateFaults/fault.ts"
 import type { Failure, Swept } from "./sweep.ts"
 
 /** The first seed that finds a fault of one engine. */
@@ -25,6 +25,7 @@ const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): P
     execFile(
       process.execPath,
       [...args, "--seeds", String(seeds), ...more, "--json"],
+      { env: environment },
       // it ends with 1 where it finds something
       (error, out) =>
         out === "" ? reject(error ?? new Error("the simulation said nothing")) : resolve(JSON.parse(out) as Swept)

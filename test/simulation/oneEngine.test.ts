@@ -1,3 +1,4 @@
+/** Random programs on one engine keep P1 to P7 under seeded schedules. */
 import { assert, describe, it } from "@effect/vitest"
 import { simulate } from "./simulate.ts"
 import { type Failure, sweep } from "./sweep.ts"

@@ -1,3 +1,4 @@
+/** Random programs on several engines that share a store, under seeded schedules. */
 import { assert, describe, it } from "@effect/vitest"
 import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"

@@ -1,3 +1,4 @@
+/** Files that people read: restarts, damage, full disks, removed folders, two processes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as FilesStore from "effect-cached/stores/FilesStore"

@@ -1,3 +1,4 @@
+/** SQLite files that are cut off, damaged, deleted or full. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"

@@ -1,3 +1,4 @@
+/** One SQLite file in two processes: leases, changes, locks. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"

@@ -1,3 +1,4 @@
+/** The SQLite store: restarts, unusable files, its size, other writers. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { CacheError } from "effect-cached"

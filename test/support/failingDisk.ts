@@ -1,3 +1,4 @@
+/** Makes chosen steps of node's file system fail. */
 import { Effect } from "effect"
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"

@@ -1,9 +1,10 @@
+/** A store whose writes take so long that they overtake each other, unless somebody keeps them in order. */
 import { Effect, Stream } from "effect"
 import { type CacheEntry, Store } from "effect-cached"
 
 type Stored = CacheEntry.Stored
 
-/** Writes take long, and every second write much longer than the next: without an order they would overtake. */
+/** Every second write takes much longer than the next. */
 export const slowStore = Effect.sync(() => {
   const entries = new Map<string, Stored>()
   let writes = 0

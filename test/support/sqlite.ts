@@ -1,3 +1,4 @@
+/** What the tests of SQLite share. */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import type * as SqliteStore from "effect-cached/stores/SqliteStore"

@@ -1,3 +1,4 @@
+/** A stored entry to write. */
 import type { CacheEntry } from "effect-cached"
 
 /** What a store is given to keep: the n-th write. */

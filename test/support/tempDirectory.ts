@@ -1,3 +1,4 @@
+/** A directory that is gone with its scope. */
 import { Effect } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

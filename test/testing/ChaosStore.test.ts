@@ -1,3 +1,4 @@
+/** `ChaosStore` fails, drops, delays and lies as it is told, and the program over it goes on. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Store } from "effect-cached"

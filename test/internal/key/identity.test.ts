@@ -1,3 +1,4 @@
+/** Ids of generated schemas: equal values have one, others have others. */
 import { describe, expect, it } from "@effect/vitest"
 import { CacheKey } from "effect-cached"
 import * as Arbitrary from "effect/Arbitrary"

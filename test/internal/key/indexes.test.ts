@@ -1,3 +1,4 @@
+/** Tags by the fields of a key. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { CacheError, CacheKey } from "effect-cached"

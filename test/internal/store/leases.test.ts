@@ -1,3 +1,4 @@
+/** What `Store.makeSync` keeps in memory for a storage: generations, lines, markers, counters. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Counters from "../../../src/internal/store/counters.ts"

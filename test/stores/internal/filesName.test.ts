@@ -1,3 +1,4 @@
+/** The names of files, and what is read back from them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { metadataOf, parse, stemOf, textOf } from "../../../src/stores/internal/filesName.ts"

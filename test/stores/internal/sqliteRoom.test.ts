@@ -1,3 +1,4 @@
+/** Which rows go when room is made. */
 import { describe, expect, it } from "@effect/vitest"
 import { DatabaseSync } from "node:sqlite"
 import * as Room from "../../../src/stores/internal/sqliteRoom.ts"

@@ -1,3 +1,4 @@
+/** The list of those who wait for a flight. */
 import { describe, expect, it } from "@effect/vitest"
 import { Callers } from "../../../../src/internal/engine/flight/callerList.ts"
 import type { Caller } from "../../../../src/internal/engine/flight/flight.ts"

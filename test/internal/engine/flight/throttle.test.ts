@@ -1,3 +1,4 @@
+/** Ids that are held off after a failure. */
 import { expect, it } from "@effect/vitest"
 import type { Engine } from "../../../../src/internal/engine/engine.ts"
 import { holdOff } from "../../../../src/internal/engine/flight/throttle.ts"

@@ -1,3 +1,4 @@
+/** Answers of a store that are not of their type are `Corrupt`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Store } from "effect-cached"
