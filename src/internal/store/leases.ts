@@ -62,9 +62,12 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
+/** Another led beside the holder in the future: the clock was set back, and what is recorded begins again with now. */
+export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
+
 /** How long who asks has to wait, as a look tells: 0 also where there is something to be put right, which `acquire` does. */
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
-  lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis
+  lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis || isJoinedAhead(lease, now)
     ? 0
     : joinWaitOf(lease, join, now)
 
@@ -136,6 +139,7 @@ export const make = (): Leases => {
         return lead(lease, now)
       }
       lease.until = now + left
+      if (isJoinedAhead(lease, now)) lease.joinedAt = now
       const leftMillis = joinWaitOf(lease, options.join, now)
       if (leftMillis > 0) return { _tag: "Wait", leftMillis }
       if (isRecorded(options.join)) lease.joinedAt = now

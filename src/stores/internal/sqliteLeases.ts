@@ -2,6 +2,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import {
   type Held,
+  isJoinedAhead,
   isRecorded,
   joinWaitOf,
   leftOf,
@@ -78,6 +79,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) return lead(id, lease.generation, options, now)
       if (lease.until > now + left) shorten.run(now + left, toColumn(id))
+      if (isJoinedAhead(lease, now)) recordJoin.run(now, toColumn(id))
       const leftMillis = joinWaitOf(lease, options.join, now)
       if (leftMillis > 0) return { _tag: "Wait", leftMillis }
       if (isRecorded(options.join)) recordJoin.run(now, toColumn(id))
