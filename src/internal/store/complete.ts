@@ -13,8 +13,14 @@ export const complete = (core: StoreCore): Store => {
     Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
-  const emptied = clear ?? (all && Stream.runForEach(all, ({ id }) => core.remove(id))) ?? unsupported("clear")
+  const emptied = clear ?? (all && Stream.runForEach(all, ({ id }) => core.remove(id)))
   const counters = increment === undefined ? countersOf(core.name) : undefined
+  // the counters at once: an interruption ends the waiting alone
+  const emptyAll = (emptied: Store["clear"]) =>
+    Effect.suspend(() => {
+      counters?.clear()
+      return emptied
+    })
   const derived: Omit<Store, CoreOperation | "increment" | "clear"> = {
     getUnsafe: undefined,
     getMany: (ids) => each(ids, (id) => Effect.map(core.get(id, []), ({ entry }) => entry)),
@@ -35,7 +41,7 @@ export const complete = (core: StoreCore): Store => {
     ...derived,
     ...counters?.port,
     ...given,
-    clear: counters === undefined ? emptied : Effect.andThen(emptied, Effect.sync(counters.clear))
+    clear: emptied === undefined ? unsupported("clear") : emptyAll(emptied)
   } as Store
 }
 
