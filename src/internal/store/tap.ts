@@ -16,6 +16,7 @@ import type {
   ScanOptions,
   Store
 } from "../../ports/store.ts"
+import { reader } from "./readers.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // a part of a store
@@ -188,7 +189,8 @@ export const part = (store: Store, prefix: string): Store => {
 
   const sweep = Effect.andThen(releaseLeases, removeOld).pipe(Effect.timeoutOption(sweepTime), Effect.ignore)
 
-  const { changesUnsafe, getUnsafe } = store
+  const { getUnsafe } = store
+  const changesUnsafe = store.changesUnsafe && reader(store.changesUnsafe)
   return {
     ...otherOperations(store, add),
     name: store.name,
