@@ -11,6 +11,7 @@ import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { monotonicMillis } from "../storeTier/ask.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
@@ -48,9 +49,13 @@ export const track = (self: Flights): void => {
 const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   let pauseMillis = following.firstMillis
   let hasListened = false
+  let isTold = false
+  let coherentAt = 0
+  const clock = yield* Clock.Clock
   const apply = (change: Change): void => {
     if (change._tag !== "Coherent") return applyChange(self, change)
-    pauseMillis = following.firstMillis
+    coherentAt = monotonicMillis(clock)
+    isTold = false
     if (tier.untracked) trust(self, tier, hasListened)
     hasListened = true
   }
@@ -59,7 +64,13 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   )
   for (;;) {
     const exit = yield* Effect.exit(listening)
-    if (!tier.untracked) distrust(self, tier, exit)
+    if (!isTold) tellUntracked(self, tier, exit)
+    isTold = true
+    if (!tier.untracked) {
+      distrust(self, tier)
+      // what ends as soon as it has begun is not tried again at once for ever
+      if (monotonicMillis(clock) - coherentAt > pauseMillis) pauseMillis = following.firstMillis
+    }
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
   }
@@ -77,11 +88,13 @@ const trust = (self: Flights, tier: StoreTier, hasListened: boolean): void => {
   Memory.clear(self.memory, "unverified")
 }
 
-/** The changes cannot be followed: from here on it counts for how long memory is believed. */
-const distrust = (self: Flights, tier: StoreTier, exit: Exit.Exit<unknown, unknown>): void => {
-  Log.warning(self, `The changes of the store "${tier.store.name}" cannot be followed; trying again`, {
+const tellUntracked = (self: Flights, { store }: StoreTier, exit: Exit.Exit<unknown, unknown>): void =>
+  Log.warning(self, `The changes of the store "${store.name}" cannot be followed; trying again`, {
     ...Exit.isFailure(exit) ? { cause: exit.cause } : {}
   })
+
+/** The changes cannot be followed: from here on it counts for how long memory is believed. */
+const distrust = (self: Flights, tier: StoreTier): void => {
   tier.untracked = true
   tier.polledAt = nowOf(self)
   // the timer starts anew with the next read, which looks at every entry once more
