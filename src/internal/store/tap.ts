@@ -28,8 +28,11 @@ const sweepTime = "100 millis"
 /** The first slash of what is written ends the prefix: no two prefixes ever write the same. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
 
-/** Ids whose leases `clear` gives back at once; of what is forgotten, the next load waits until the lease ends. */
-const leasesKept = 10_000
+/**
+ * Ids whose leases `clear` gives back at once, and counters that it removes: of what is forgotten, the next load waits until
+ * the lease ends, and the counter stays as long as it lives.
+ */
+const notedAtMost = 10_000
 
 /** Between the store's own generation and the version of the part. */
 const mark = "@"
@@ -89,11 +92,14 @@ export const part = (store: Store, prefix: string): Store => {
     }
   }
 
+  const note = (noted: Set<string>, text: string) => {
+    noted.add(text)
+    if (noted.size > notedAtMost) noted.delete(noted.values().next().value!)
+  }
   const leased = new Set<string>()
   const noteLease = (id: string, { join }: Pick<AcquireOptions, "join">) => {
-    if (join !== false) return
-    leased.add(id)
-    if (leased.size > leasesKept) leased.delete(leased.values().next().value!)
+    if (join === true) return
+    note(leased, id)
   }
   const ended = <A>(id: string, effect: Effect.Effect<A, StoreError>, ends: (answer: A) => boolean = () => true) =>
     Effect.tap(effect, (answer) => Effect.sync(() => ends(answer) && leased.delete(id)))
@@ -162,6 +168,21 @@ export const part = (store: Store, prefix: string): Store => {
 
   // A counter of before a clear has the name of another version.
   const counterOf = (version: string, name: string): string => `${before}${version}/${name}`
+  const counted = new Set<string>()
+
+  const increment: Store["increment"] = (name, by, ...rest) =>
+    withVersion((version) => {
+      const counter = counterOf(version, name)
+      if (by !== 0) note(counted, counter)
+      return store.increment(counter, by, ...rest)
+    })
+
+  // Nobody can name the counters of before the clear any more.
+  const removeCounters = withVersion((version) => {
+    const old = Array.from(counted).filter((counter) => !counter.startsWith(counterOf(version, "")))
+    for (const counter of old) counted.delete(counter)
+    return Effect.forEach(old, (counter) => store.removeCounter(counter), { discard: true })
+  })
 
   const listed = (options?: ScanOptions) => store.scan({ ...options, prefix: add(options?.prefix ?? "") })
 
@@ -187,7 +208,10 @@ export const part = (store: Store, prefix: string): Store => {
     Stream.runForEach(listed(), ({ id, meta }) => isCurrent(meta, version) ? Effect.void : store.remove(id))
   )
 
-  const sweep = Effect.andThen(releaseLeases, removeOld).pipe(Effect.timeoutOption(sweepTime), Effect.ignore)
+  const sweep = Effect.all([releaseLeases, removeOld, removeCounters], { discard: true }).pipe(
+    Effect.timeoutOption(sweepTime),
+    Effect.ignore
+  )
 
   const { getUnsafe } = store
   const changesUnsafe = store.changesUnsafe && reader(store.changesUnsafe)
@@ -227,7 +251,7 @@ export const part = (store: Store, prefix: string): Store => {
     scan,
     size: Stream.runCount(Stream.suspend(() => scan())),
     clear: Effect.andThen(Effect.suspend(() => store.invalidateTags([everything])), sweep),
-    increment: (name, ...rest) => withVersion((version) => store.increment(counterOf(version, name), ...rest)),
+    increment,
     counter: (name) => withVersion((version) => store.counter(counterOf(version, name))),
     touchCounter: (name, ...rest) => withVersion((version) => store.touchCounter(counterOf(version, name), ...rest)),
     removeCounter: (name) => withVersion((version) => store.removeCounter(counterOf(version, name))),
