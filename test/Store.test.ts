@@ -522,6 +522,14 @@ describe("Store.complete", () => {
       expect(yield* run(store.removeMany(["id", "id", "id"]))).toEqual([true, false, false])
     }))
 
+  it.effect("derives no clear, which would not end the loads of what is not stored", () =>
+    Effect.gen(function*() {
+      const store = Store.complete({ ...MemoryStore.make(), clear: undefined })
+      const generation = yield* lead(store, "id")
+      expect(yield* Effect.flip(store.clear)).toMatchObject({ reason: "Unsupported" })
+      expect(yield* store.commit("id", generation, entry(1))).toBe(true)
+    }))
+
   it.effect("of a clear that is interrupted no counter is left", () =>
     Effect.gen(function*() {
       const { clear, counter, increment } = Store.complete({
