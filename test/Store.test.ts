@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Layer, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { entry } from "./support/stored.ts"
 
@@ -497,5 +498,68 @@ describe("Store.makeSync", () => {
       expect(yield* asks(store.commitMany(commits))).toEqual([[true, true], "[ isCurrent set end isCurrent set end ]"])
       expect(yield* asks(store.setMany(commits))).toEqual([undefined, "[ end set end set ]"])
       expect(yield* asks(store.removeMany(["a", "b"]))).toEqual([[true, true], "[ end remove end remove ]"])
+    }))
+})
+
+describe("Store.complete", () => {
+  it.effect("does many in the order of one id, whatever a storage takes for each", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      let calls = 0
+      const slower = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.suspend(() => Effect.delay(effect, `${10 - calls++ % 10} millis`))
+      const store = Store.complete({
+        ...inner,
+        set: (id, entry) => slower(inner.set(id, entry)),
+        remove: (id) => slower(inner.remove(id)),
+        setMany: undefined,
+        removeMany: undefined
+      })
+      const run = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+          return yield* Fiber.join(fiber)
+        })
+      yield* run(store.setMany(Array.from({ length: 10 }, (_, i) => ({ id: "id", entry: entry(i) }))))
+      expect((yield* inner.get("id", [])).entry).toEqual(entry(9))
+      expect(yield* run(store.removeMany(["id", "id", "id"]))).toEqual([true, false, false])
+    }))
+
+  it.effect("derives no clear, which would not end the loads of what is not stored", () =>
+    Effect.gen(function*() {
+      const store = Store.complete({ ...MemoryStore.make(), clear: undefined })
+      const generation = yield* lead(store, "id")
+      expect(yield* Effect.flip(store.clear)).toMatchObject({ reason: "Unsupported" })
+      expect(yield* store.commit("id", generation, entry(1))).toBe(true)
+    }))
+
+  it.effect("of a clear that is interrupted no counter is left", () =>
+    Effect.gen(function*() {
+      const { clear, counter, increment } = Store.complete({
+        ...MemoryStore.make(),
+        clear: Effect.never,
+        increment: undefined,
+        counter: undefined
+      })
+      yield* increment("n", 5)
+      const clearing = yield* Effect.forkChild(clear, { startImmediately: true })
+      yield* Fiber.interrupt(clearing)
+      expect(yield* counter("n")).toBeUndefined()
+    }))
+
+  it.live("leaves others their turn between many", () =>
+    Effect.gen(function*() {
+      let turns = 0
+      const timer = setInterval(() => turns++, 1)
+      const store = Store.make({
+        name: "at once",
+        get: () => Effect.undefined,
+        set: () => Effect.void,
+        remove: () => Effect.succeed(false)
+      })
+      yield* store.removeMany(Array.from({ length: 20_000 }, (_, i) => `${i}`))
+      clearInterval(timer)
+      expect(turns).toBeGreaterThan(3)
     }))
 })

@@ -138,7 +138,7 @@ export const changesKept = 10_000
 /** Entries of which `CacheLayer.disk` remembers that this process has read them. */
 export const readsRemembered = 10_000
 
-/** Ids whose leases `clear` of a part of a store gives back; for others the next load waits until the lease ends. */
+/** Ids whose leases, and names whose counters, `clear` of a part of a store finds; it does not reach others. */
 export const leasesRemembered = 10_000
 
 /** Tags whose last invalidation memory keeps, for hard and soft each: a removed one costs misses. */

@@ -160,6 +160,33 @@ describe("the parts of a store are disjoint (CA-21)", () => {
 })
 
 describe("clear empties one part alone", () => {
+  it.effect("and gives back the leases of those who may lead beside others, too", () =>
+    Effect.gen(function*() {
+      const store = part(MemoryStore.make(), "a")
+      const asking = { leaseMillis: 5000, rejectedWriteId: undefined }
+      yield* store.acquire("id", { ...asking, owner: "a", join: { afterMillis: 100 } })
+      yield* store.clear
+      expect(yield* store.acquire("id", { ...asking, owner: "b", join: false })).toMatchObject({ _tag: "Granted" })
+    }))
+
+  it.effect("and leaves none of its counters in the store", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      const names: Array<string> = []
+      const store = part({
+        ...inner,
+        increment: (name, ...rest) => {
+          names.push(name)
+          return inner.increment(name, ...rest)
+        }
+      }, "a")
+      yield* store.increment("n", 1)
+      yield* store.clear
+      expect(yield* inner.counter(names[0]!)).toBeUndefined()
+      yield* store.increment("n", 2)
+      expect(yield* inner.counter(names[1]!)).toMatchObject({ value: 2 })
+    }))
+
   const two = Effect.flatMap(
     tempDirectory,
     (directory) => Effect.all([SqliteStore.make({ directory }), SqliteStore.make({ directory })])

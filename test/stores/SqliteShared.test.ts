@@ -31,6 +31,19 @@ describe("a lease between processes", () => {
       expect(yield* b.acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
     }))
 
+  it.effect("who led beside the holder is not put into the future by a clock that was set back", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
+      yield* TestClock.setTime(10_000_000)
+      yield* a.acquire("id", { ...asking("a"), leaseMillis: 900_000 })
+      yield* a.acquire("id", beside("b"))
+      yield* TestClock.setTime(1000)
+      expect(yield* b.acquire("id", beside("c"))).toEqual({ _tag: "Wait", leftMillis: 200 })
+      yield* TestClock.adjust("200 millis")
+      expect(yield* b.acquire("id", beside("c"))).toMatchObject({ _tag: "Granted" })
+    }))
+
   it.effect("remembers a failure for 999 milliseconds, and none from a future", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()

@@ -154,6 +154,25 @@ describe("a damaged frame", () => {
 })
 
 describe("maxSize", () => {
+  it.effect("has room for many at once as for each alone", () =>
+    Effect.gen(function*() {
+      yield* using(yield* tempDirectory, (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 60; i++) yield* store.set(`old ${i}`, entry(i, 20_000))
+          const ids = Array.from({ length: 30 }, (_, i) => `new ${i}`)
+          yield* store.setMany(ids.map((id, i) => ({ id, entry: entry(i, 20_000) })))
+          expect(read(store, "new 29")).toBeDefined()
+          const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+          const granted = yield* store.acquireMany(ids.map((id) => ({ ...asking, id: `loaded ${id}` })))
+          const commits = granted.map((acquired, i) => ({
+            id: `loaded ${ids[i]!}`,
+            generation: acquired._tag === "Granted" ? acquired.generation : "",
+            entry: entry(i, 20_000)
+          }))
+          expect((yield* store.commitMany(commits)).every((accepted) => accepted)).toBe(true)
+        }), { maxSize: "1 MiB" })
+    }))
+
   /** How many entries have ids that begin so and end there, without reading them. */
   const sizeIn = (store: SqliteStoreType, id: string) =>
     Effect.map(Stream.runCollect(store.scan({ prefix: id })), (all) => all.filter((found) => found.id === id).length)

@@ -98,7 +98,8 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   const { storeTier: tier } = self
   if (tier === undefined) return
   tier.tracker?.interruptUnsafe()
-  tier.follower?.interruptUnsafe()
+  // what listens may have something to close, which the store is still needed for
+  if (tier.follower !== undefined) yield* Effect.timeoutOption(Fiber.interrupt(tier.follower), tier.storeTimeoutMillis)
   for (const releasing of tier.background) yield* Fiber.await(releasing)
   tier.replay?.interruptUnsafe()
   Pending.markAllUnsent(tier.pending)

@@ -13,8 +13,13 @@ export const complete = (core: StoreCore): Store => {
     Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
-  const emptied = clear ?? (all && Stream.runForEach(all, ({ id }) => core.remove(id))) ?? unsupported("clear")
   const counters = increment === undefined ? countersOf(core.name) : undefined
+  // the counters at once: an interruption ends the waiting alone
+  const emptyAll = (clear: Store["clear"]) =>
+    Effect.suspend(() => {
+      counters?.clear()
+      return clear
+    })
   const derived: Omit<Store, CoreOperation | "increment" | "clear"> = {
     getUnsafe: undefined,
     getMany: (ids) => each(ids, (id) => Effect.map(core.get(id, []), ({ entry }) => entry)),
@@ -35,7 +40,8 @@ export const complete = (core: StoreCore): Store => {
     ...derived,
     ...counters?.port,
     ...given,
-    clear: counters === undefined ? emptied : Effect.andThen(emptied, Effect.sync(counters.clear))
+    // From `scan` and `remove` it would leave the loads of ids that are not stored: nobody can list those.
+    clear: clear === undefined ? unsupported("clear") : emptyAll(clear)
   } as Store
 }
 

@@ -116,11 +116,26 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         return true
       }))
 
+  // Room is made for one entry. Where what is atomic was undone as a whole, they are tried one after the other.
+  const fitting = <A, B>(
+    items: ReadonlyArray<A>,
+    together: Effect.Effect<ReadonlyArray<B>, StoreError>,
+    alone: (item: A) => Effect.Effect<B, StoreError>
+  ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
+    storage.atomic === undefined || items.length === 1
+      ? together
+      : Effect.catchIf(together, ({ reason }) => reason === "Full", () => Effect.forEach(items, alone))
+
   const setMany: Store["setMany"] = (requests) =>
     Effect.asVoid(
       inSteps(requests, (requests) =>
-        attemptWith("set", ({ now }) =>
-          atomic(() => requests.map(({ entry, id }) => setNow(id, entry, now())))))
+        fitting(
+          requests,
+          attemptWith("set", ({ now }) =>
+            atomic(() => requests.map(({ entry, id }) => (setNow(id, entry, now()), true)))),
+          ({ entry, id }) =>
+            set(id, entry)
+        ))
     )
 
   const touch: Store["touch"] = (id, options) =>
@@ -177,7 +192,11 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     inSteps(
       requests,
       (requests) =>
-        attemptWith("commit", ({ now }) => atomic(() => requests.map((request) => commitNow(request, now()))))
+        fitting(
+          requests,
+          attemptWith("commit", ({ now }) => atomic(() => requests.map((request) => commitNow(request, now())))),
+          ({ entry, generation, id }) => commit(id, generation, entry)
+        )
     )
 
   // The generation ends first: it has ended even if the removal fails.

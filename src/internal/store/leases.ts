@@ -60,9 +60,12 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
+/** Another led beside the holder in the future: the clock was set back, and the record begins again with now. */
+export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
+
 /** How long an `acquire` would have to wait, read without a write. 0 also where `acquire` must write to answer. */
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
-  lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis
+  lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis || isJoinedAhead(lease, now)
     ? 0
     : joinWaitOf(lease, join, now)
 
@@ -134,6 +137,7 @@ export const make = (): Leases => {
         return lead(lease, now)
       }
       lease.until = now + left
+      if (isJoinedAhead(lease, now)) lease.joinedAt = now
       const leftMillis = joinWaitOf(lease, options.join, now)
       if (leftMillis > 0) return { _tag: "Wait", leftMillis }
       if (isRecorded(options.join)) lease.joinedAt = now

@@ -16,8 +16,17 @@ export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   return answers
 })
 
-/** Runs an operation for each item, some at once. Answers in the order of the items. */
-export const each = <A, B, E>(
+const idOf = (item: string | { readonly id: string }): string => typeof item === "string" ? item : item.id
+
+/**
+ * Runs an operation for each item, some at once. Answers in the order of the items. Operations on one id run in that order
+ * too, also where the storage keeps none.
+ */
+export const each = <A extends string | { readonly id: string }, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>
-): Effect.Effect<ReadonlyArray<B>, E> => Effect.forEach(items, operation, { concurrency: many.concurrency })
+): Effect.Effect<ReadonlyArray<B>, E> =>
+  inSteps(items, (items) => {
+    const isRepeated = new Set(items.map(idOf)).size < items.length
+    return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : many.concurrency })
+  })

@@ -17,6 +17,7 @@ import type {
   Store
 } from "../../ports/store.ts"
 import { leasesRemembered } from "../defaults.ts"
+import { reader } from "./readers.ts"
 
 /**
  * How long `clear` of a part removes old entries before it answers. The rest is invisible, and goes when it expires.
@@ -84,11 +85,14 @@ export const part = (store: Store, prefix: string): Store => {
     }
   }
 
+  const note = (noted: Set<string>, text: string) => {
+    noted.add(text)
+    if (noted.size > leasesRemembered) noted.delete(noted.values().next().value!)
+  }
   const leased = new Set<string>()
   const noteLease = (id: string, { join }: Pick<AcquireOptions, "join">) => {
-    if (join !== false) return
-    leased.add(id)
-    if (leased.size > leasesRemembered) leased.delete(leased.values().next().value!)
+    if (join === true) return
+    note(leased, id)
   }
   const ended = <A>(id: string, effect: Effect.Effect<A, StoreError>, ends: (answer: A) => boolean = () => true) =>
     Effect.tap(effect, (answer) => Effect.sync(() => ends(answer) && leased.delete(id)))
@@ -157,6 +161,21 @@ export const part = (store: Store, prefix: string): Store => {
 
   // The version is part of the name: after a `clear` all counters have new names.
   const counterOf = (version: string, name: string): string => `${before}${version}/${name}`
+  const counted = new Set<string>()
+
+  const increment: Store["increment"] = (name, by, ...rest) =>
+    withVersion((version) => {
+      const counter = counterOf(version, name)
+      if (by !== 0) note(counted, counter)
+      return store.increment(counter, by, ...rest)
+    })
+
+  // Nobody can name the counters of before the clear any more.
+  const removeCounters = withVersion((version) => {
+    const old = Array.from(counted).filter((counter) => !counter.startsWith(counterOf(version, "")))
+    for (const counter of old) counted.delete(counter)
+    return Effect.forEach(old, (counter) => store.removeCounter(counter), { discard: true })
+  })
 
   const listed = (options?: ScanOptions) => store.scan({ ...options, prefix: add(options?.prefix ?? "") })
 
@@ -182,9 +201,13 @@ export const part = (store: Store, prefix: string): Store => {
     Stream.runForEach(listed(), ({ id, meta }) => isCurrent(meta, version) ? Effect.void : store.remove(id))
   )
 
-  const sweep = Effect.andThen(releaseLeases, removeOld).pipe(Effect.timeoutOption(sweepTime), Effect.ignore)
+  const sweep = Effect.all([releaseLeases, removeOld, removeCounters], { discard: true }).pipe(
+    Effect.timeoutOption(sweepTime),
+    Effect.ignore
+  )
 
-  const { changesUnsafe, getUnsafe } = store
+  const { getUnsafe } = store
+  const changesUnsafe = store.changesUnsafe && reader(store.changesUnsafe)
   return {
     ...otherOperations(store, add),
     name: store.name,
@@ -221,7 +244,7 @@ export const part = (store: Store, prefix: string): Store => {
     scan,
     size: Stream.runCount(Stream.suspend(() => scan())),
     clear: Effect.andThen(Effect.suspend(() => store.invalidateTags([everything])), sweep),
-    increment: (name, ...rest) => withVersion((version) => store.increment(counterOf(version, name), ...rest)),
+    increment,
     counter: (name) => withVersion((version) => store.counter(counterOf(version, name))),
     touchCounter: (name, ...rest) => withVersion((version) => store.touchCounter(counterOf(version, name), ...rest)),
     removeCounter: (name) => withVersion((version) => store.removeCounter(counterOf(version, name))),

@@ -1,7 +1,16 @@
 /** Leases between processes: `internal/store/leases.ts` in a table. */
 import type { DatabaseSync } from "node:sqlite"
 import { leaseLife, sharedFailureMillis } from "../../internal/defaults.ts"
-import { type Held, isRecorded, joinWaitOf, leftOf, lifeMillis, noOwner, waitOf } from "../../internal/store/leases.ts"
+import {
+  type Held,
+  isJoinedAhead,
+  isRecorded,
+  joinWaitOf,
+  leftOf,
+  lifeMillis,
+  noOwner,
+  waitOf
+} from "../../internal/store/leases.ts"
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions } from "../../ports/store.ts"
 import { toColumn } from "./sqliteColumn.ts"
@@ -70,6 +79,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) return lead(id, lease.generation, options, now)
       if (lease.until > now + left) shorten.run(now + left, toColumn(id))
+      if (isJoinedAhead(lease, now)) recordJoin.run(now, toColumn(id))
       const leftMillis = joinWaitOf(lease, options.join, now)
       if (leftMillis > 0) return { _tag: "Wait", leftMillis }
       if (isRecorded(options.join)) recordJoin.run(now, toColumn(id))

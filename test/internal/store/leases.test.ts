@@ -35,6 +35,17 @@ describe("generations", () => {
     expect(generations.acquire("id", asking("b"), 1000, newGeneration)._tag).toBe("Granted")
   })
 
+  it("a clock set back makes nobody who loses patience wait for longer", () => {
+    const generations = Leases.make()
+    const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
+    generations.acquire("id", { ...asking("a"), leaseMillis: 900_000 }, 1_000_000, newGeneration)
+    generations.acquire("id", beside("b"), 1_000_000, newGeneration)
+    expect(generations.leftMillis("id", beside("c"), 0)).toBe(0)
+    expect(generations.acquire("id", beside("c"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 200 })
+    expect(generations.leftMillis("id", beside("c"), 150)).toBe(50)
+    expect(generations.acquire("id", beside("c"), 200, newGeneration)._tag).toBe("Granted")
+  })
+
   it("a clock set back forgets a failure", () => {
     const generations = Leases.make()
     generations.acquire("id", asking("a"), 1_000_000, newGeneration)

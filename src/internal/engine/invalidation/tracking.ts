@@ -11,6 +11,7 @@ import { detach } from "../flight/detach.ts"
 import type { Flights } from "../flight/flights.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { monotonicMillis } from "../storeTier/ask.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
@@ -48,9 +49,13 @@ export const track = (self: Flights): void => {
 const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   let pauseMillis = following.firstMillis
   let wasTracked = false
+  let isLogged = false
+  let coherentAt = 0
+  const clock = yield* Clock.Clock
   const apply = (change: Change): void => {
     if (change._tag !== "Coherent") return applyChange(self, change)
-    pauseMillis = following.firstMillis
+    coherentAt = monotonicMillis(clock)
+    isLogged = false
     if (tier.untracked) markTracked(self, tier, wasTracked)
     wasTracked = true
   }
@@ -59,7 +64,13 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   )
   for (;;) {
     const exit = yield* Effect.exit(applyAll)
-    if (!tier.untracked) markUntracked(self, tier, exit)
+    if (!isLogged) warnUntracked(self, tier, exit)
+    isLogged = true
+    if (!tier.untracked) {
+      markUntracked(self, tier)
+      // a stream that ends as soon as it has begun is not tried again at once for ever
+      if (monotonicMillis(clock) - coherentAt > pauseMillis) pauseMillis = following.firstMillis
+    }
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
   }
@@ -78,14 +89,16 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   Memory.clear(self.memory, "unverified")
 }
 
-/** Changes cannot be followed: from here on `maxStaleness` bounds the use of memory. */
-const markUntracked = (self: Flights, tier: StoreTier, exit: Exit.Exit<unknown, unknown>): void => {
+const warnUntracked = (self: Flights, { store }: StoreTier, exit: Exit.Exit<unknown, unknown>): void =>
   Log.warning(
     self,
-    `The changes of the store "${tier.store.name}" cannot be followed: trying again; until then memory is cleared once in ` +
+    `The changes of the store "${store.name}" cannot be followed: trying again; until then memory is cleared once in ` +
       "maxStaleness",
     Exit.isFailure(exit) ? { cause: exit.cause } : {}
   )
+
+/** Changes cannot be followed: from here on `maxStaleness` bounds the use of memory. */
+const markUntracked = (self: Flights, tier: StoreTier): void => {
   tier.untracked = true
   tier.polledAt = nowOf(self)
   // the next read starts the timer again: in a new epoch it checks its entry once more

@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
-import type { Acquired, Marker, Store } from "../../../ports/store.ts"
+import type { Acquired, Counter, Marker, Store } from "../../../ports/store.ts"
+import { reader } from "../../store/readers.ts"
 
 export const validateAnswers = (store: Store): Store => {
   const corrupt = (operation: string) => new StoreError({ store: store.name, operation, reason: "Corrupt" })
@@ -18,7 +19,7 @@ export const validateAnswers = (store: Store): Store => {
       Effect.suspend(effect),
       (answer) => isAnswer(answer) ? Effect.succeed(answer) : Effect.fail(corrupt(operation))
     )
-  const { getUnsafe } = store
+  const { changesUnsafe, getUnsafe } = store
   return {
     ...store,
     get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
@@ -38,7 +39,13 @@ export const validateAnswers = (store: Store): Store => {
     commit: (id, generation, entry) => ask("commit", () => store.commit(id, generation, entry), isBoolean),
     commitMany: (requests) => ask("commit", () => store.commitMany(requests), isListOf(requests.length, isBoolean)),
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
-    invalidateTags: (tags, mode) => ask("invalidateTags", () => store.invalidateTags(tags, mode), isAnything)
+    invalidateTags: (tags, mode) => ask("invalidateTags", () => store.invalidateTags(tags, mode), isAnything),
+    increment: (name, by, options) =>
+      ask("increment", () => store.increment(name, by, options), (sum) => Number.isSafeInteger(sum)),
+    counter: (name) => ask("counter", () => store.counter(name), isCounter),
+    touchCounter: (name, expiresAt) => ask("touchCounter", () => store.touchCounter(name, expiresAt), isBoolean),
+    removeCounter: (name) => ask("removeCounter", () => store.removeCounter(name), isBoolean),
+    changesUnsafe: changesUnsafe && reader(changesUnsafe)
   }
 }
 
@@ -59,9 +66,22 @@ const isEntry = (entry: Stored | undefined): boolean => entry === undefined || i
 const isListOf = <A>(length: number, isItem: (item: A) => boolean) => (answer: ReadonlyArray<A>): boolean =>
   Array.isArray(answer) && answer.length === length && answer.every((item) => isItem(item))
 
-const isAcquired = (acquired: Acquired): boolean =>
-  isObject(acquired) &&
-  (acquired._tag === "Hit" ? isStored(acquired.entry) : acquired._tag === "Granted" ? isGranted(acquired) : true)
+const isCounter = (counter: Counter | undefined): boolean =>
+  counter === undefined ||
+  (isObject(counter) && Number.isSafeInteger(counter.value) && isNumber(counter.expiresAt))
+
+const isAcquired = (acquired: Acquired): boolean => {
+  switch (isObject(acquired) ? acquired._tag : undefined) {
+    case "Hit":
+      return isStored((acquired as Extract<Acquired, { readonly _tag: "Hit" }>).entry)
+    case "Granted":
+      return isGranted(acquired as Extract<Acquired, { readonly _tag: "Granted" }>)
+    case "Wait":
+      return isNumber((acquired as Extract<Acquired, { readonly _tag: "Wait" }>).leftMillis)
+    default:
+      return false
+  }
+}
 
 const isGranted = ({ failures, generation, seq }: Acquired & { readonly _tag: "Granted" }): boolean =>
   typeof generation === "string" && (seq === undefined || isNumber(seq)) &&

@@ -1,8 +1,9 @@
 /** A store that pushes what others do: it is followed, and what cannot be followed is not believed for long. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Queue, References, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
 import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 
 type Pushed = Store.Change | "fail" | "end"
@@ -241,3 +242,49 @@ describe("closing", () => {
       expect(storage.counts.listened).toBe(1)
     }))
 })
+
+describe("a store that says Coherent and ends at once", () => {
+  it.effect("is listened to less and less often, and warned of as often", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      yield* storage.build()
+      for (let i = 0; i < 100; i++) {
+        yield* storage.push(coherent, "fail")
+        yield* TestClock.adjust("100 millis")
+      }
+      expect(storage.counts.listened).toBeLessThan(12)
+    }))
+})
+
+it.effect("a store that could never be followed is warned of once", () =>
+  Effect.gen(function*() {
+    const storage = pushing()
+    const warnings: Array<unknown> = []
+    const logger = Logger.make(({ message }) => warnings.push(message))
+    yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
+    for (let i = 0; i < 10; i++) {
+      yield* storage.push("fail")
+      yield* TestClock.adjust("1 minute")
+    }
+    expect(warnings).toHaveLength(1)
+  }))
+
+it.effect("what listening has opened is closed before the layer is", () =>
+  Effect.gen(function*() {
+    let isClosed = false
+    const store = Store.complete({
+      ...MemoryStore.make(),
+      capabilities: { shared: true, changes: true },
+      changesUnsafe: undefined,
+      changes: Stream.unwrap(Effect.as(
+        Effect.acquireRelease(Effect.void, () => Effect.delay(Effect.sync(() => isClosed = true), "100 millis")),
+        Stream.never
+      ))
+    })
+    const layer = Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))
+    const used = Effect.andThen(Layer.build(layer), Effect.sleep("1 second"))
+    const closing = yield* Effect.forkChild(Effect.map(Effect.scoped(used), () => isClosed), { startImmediately: true })
+    yield* TestClock.adjust("1 second")
+    yield* TestClock.adjust("100 millis")
+    expect(yield* Fiber.join(closing)).toBe(true)
+  }))

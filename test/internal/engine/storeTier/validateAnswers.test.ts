@@ -34,6 +34,30 @@ describe("an answer that is not of its type is Corrupt", () => {
       expect(yield* lead(undefined).acquire("id", asking)).toMatchObject({ _tag: "Granted" })
     }))
 
+  it.effect("of acquire, in how long to wait", () =>
+    Effect.gen(function*() {
+      for (const answer of [{ _tag: "Wait", leftMillis: Number.NaN }, { _tag: "Wait" }, { _tag: "Other" }, {}]) {
+        const store = lying({ acquire: () => Effect.succeed(answer) })
+        expect(yield* Effect.flip(store.acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
+      }
+    }))
+
+  it.effect("of counters, and what they throw is a failure", () =>
+    Effect.gen(function*() {
+      const boom = () => {
+        throw new Error("boom")
+      }
+      for (const answer of [undefined, null, Number.NaN, 0.5, "1"]) {
+        const store = lying({ increment: () => Effect.succeed(answer), touchCounter: () => Effect.succeed(answer) })
+        expect(yield* Effect.flip(store.increment("n", 1))).toMatchObject({ reason: "Corrupt" })
+        expect(yield* Effect.flip(store.touchCounter("n", 1))).toMatchObject({ reason: "Corrupt" })
+      }
+      expect(yield* Effect.exit(lying({ increment: boom }).increment("n", 1))).toMatchObject({ _tag: "Failure" })
+      expect(yield* Effect.flip(lying({ counter: () => Effect.succeed({}) }).counter("n"))).toMatchObject({
+        reason: "Corrupt"
+      })
+    }))
+
   it.effect("of get, in the etag", () =>
     Effect.gen(function*() {
       const of = (etag: unknown) =>

@@ -1,0 +1,77 @@
+/** One store that is asked for changes, and several who ask. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { TestClock } from "effect/testing"
+import { changesKept } from "../../../src/internal/defaults.ts"
+import { reader } from "../../../src/internal/store/readers.ts"
+import type { Change } from "../../../src/ports/store.ts"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+const changed = (id: string): Change => ({ _tag: "Changed", id })
+
+const source = () => {
+  let waiting: ReadonlyArray<Change> = []
+  const read = () => {
+    const changes = waiting
+    waiting = []
+    return changes
+  }
+  return { read, push: (...changes: ReadonlyArray<Change>) => waiting = [...waiting, ...changes] }
+}
+
+describe("several readers of one store's changes", () => {
+  it("are each told all of them, in order", () => {
+    const { push, read } = source()
+    const [a, b] = [reader(read), reader(read)]
+    push(changed("1"))
+    expect(a()).toEqual([changed("1")])
+    push(changed("2"))
+    expect(b()).toEqual([changed("1"), changed("2")])
+    expect(a()).toEqual([changed("2")])
+    expect([a(), b()]).toEqual([[], []])
+  })
+
+  it("who does not ask is told of a gap in the end, and holds no more than that", () => {
+    const { push, read } = source()
+    const [a, b] = [reader(read), reader(read)]
+    push(...Array.from({ length: changesKept + 1 }, (_, i) => changed(`${i}`)))
+    a()
+    expect(b()).toEqual([{ _tag: "Gap" }])
+  })
+
+  it("what is no list of changes is a gap", () => {
+    for (const answer of [null, undefined, 5, "abc", [null], [5], [{ _tag: "Changed" }], [{ _tag: "Other" }]]) {
+      expect(reader(() => answer as never)()).toEqual([{ _tag: "Gap" }])
+    }
+  })
+})
+
+it.effect("two parts of one store hear each what another process did to it", () =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    const parts = Effect.suspend(() => {
+      // built once, as it is one constant
+      const store = SqliteStore.layer({ directory })
+      const cache = (prefix: string) =>
+        Layer.fresh(CacheLayer.layerWith({})).pipe(Layer.provide(store.pipe(Cached.tapStore({ prefix }))))
+      class B extends Context.Service<B, Caching.Shape>()("B") {}
+      return Effect.map(
+        Layer.build(Layer.merge(cache("a"), CacheLayer.named(B, cache("b")))),
+        (context) => [Context.get(context, Caching.Caching), Context.get(context, B)] as const
+      )
+    })
+    const [here, there] = [yield* parts, yield* parts]
+    let loads = 0
+    const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const both = (caches: typeof here) =>
+      Effect.forEach(caches, (cache) => Effect.provideService(read, Caching.Caching, cache))
+    yield* both(here)
+    for (const cache of there) yield* Effect.provideService(Cached.set("k", "new"), Caching.Caching, cache)
+    for (let i = 0; i < 5; i++) {
+      yield* TestClock.adjust("50 millis")
+      yield* both(here)
+    }
+    expect(yield* both(here)).toEqual(["new", "new"])
+  }))
