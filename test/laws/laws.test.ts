@@ -1,11 +1,12 @@
 /** The laws find what is wrong with a store or a serializer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
-import type { CacheEntry, Serializer, Store } from "effect-cached"
+import type { Serializer, Store } from "effect-cached"
 import { Structured } from "effect-cached/serializers/Structured"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { isSame, type Law, serializerLaws, storeLaws } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { entry } from "../support/stored.ts"
 
 /** Whether each law holds, in virtual time. */
 const hold = (laws: ReadonlyArray<Law>) =>
@@ -16,20 +17,6 @@ const hold = (laws: ReadonlyArray<Law>) =>
   })
 
 const named = (laws: ReadonlyArray<Law>, name: string) => laws.filter((law) => law.name === name)
-
-const stored: CacheEntry.Stored = {
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: "0".repeat(32),
-    serializer: 1
-  },
-  payload: new Uint8Array()
-}
 
 type Breaking = (store: Store.Store) => Partial<Store.Store>
 
@@ -178,7 +165,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     clear: Stream.runForEach(scan(), ({ id }) => remove(id))
   })],
   ["keeps counters among entries", "a counter and an entry of one name are independent", ({ increment, set }) => ({
-    increment: (name, by, options) => Effect.tap(increment(name, by, options), () => set(name, stored))
+    increment: (name, by, options) => Effect.tap(increment(name, by, options), () => set(name, entry(0)))
   })],
   ["sets many without ending loads", "setMany ends the generations of its ids", () => {
     const entries = new Map()
