@@ -1,4 +1,4 @@
-// A file for each public module and a few that they share: to import the root loads half the files that `src` has.
+/** A file for each public module and a few that they share: to import the root loads half the files that `src` has. */
 import { globSync } from "node:fs"
 import { defineConfig } from "rolldown"
 

@@ -104,8 +104,10 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * **Details**
  *
- * Operations on many ids are derived from those on one, and `size` and `clear` from `scan`. Without `increment`, all
- * four operations on counters are those of this process. What cannot be derived fails with reason `Unsupported`.
+ * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all four
+ * operations on counters are those of this process. What cannot be derived fails with reason `Unsupported`, and so does
+ * a `clear` that is not given: nobody can list the ids that are being loaded. Throws a `CacheConfigError` for a part
+ * that is unknown, missing, or of another kind.
  *
  * **Gotchas**
  *

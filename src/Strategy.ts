@@ -416,9 +416,6 @@ export const lifetimeOf = (
  * @internal
  */
 export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = kind.options): void => {
-  if (typeof options !== "object" || options === null) {
-    throw new CacheConfigError({ message: `${kind.name} got no options: pass an object` })
-  }
   refuseUnknown(kind.name, options, known)
   if (options.jitter !== undefined && !(options.jitter >= 0 && options.jitter <= 1)) {
     throw new CacheConfigError({ message: `jitter cannot be ${options.jitter}: pass a share from 0 to 1` })

@@ -335,6 +335,47 @@ describe("Store.make", () => {
     expect(() => Store.make({ ...storage, counters })).toThrow(/cannot clear the counters/)
     expect(Store.make({ ...storage, counters, clear: Effect.void }).name).toBe(storage.name)
     expect(() => Store.makeSync({ ...storage, name: 1 } as never)).toThrow(/needs "name"/)
+    expect(() => Store.makeSync(undefined as never)).toThrow(/Store.makeSync got no options/)
+  })
+
+  it.each<readonly [part: string, wrong: unknown, kind: string]>([
+    ["clear", () => Effect.void, "an Effect"],
+    ["size", () => Effect.succeed(1), "an Effect"],
+    ["changes", [], "a Stream"],
+    ["getMany", "all", "a function"],
+    ["capabilities", true, "an object"]
+  ])("a part of another kind is refused: %s", (part, wrong, kind) => {
+    const storage = {
+      name: "s",
+      get: () => Effect.undefined,
+      set: () => Effect.void,
+      remove: () => Effect.succeed(false)
+    }
+    expect(() => Store.make({ ...storage, [part]: wrong })).toThrow(`Store.make needs "${part}", ${kind}`)
+  })
+
+  it("counters that are not complete, and a capability of another kind, are refused", () => {
+    const storage = {
+      name: "s",
+      get: () => Effect.undefined,
+      set: () => Effect.void,
+      remove: () => Effect.succeed(false)
+    }
+    const { increment } = MemoryStore.make()
+    expect(() => Store.make({ ...storage, clear: Effect.void, counters: { increment } } as never))
+      .toThrow("Store.make counters needs \"counter\", a function")
+    expect(() => Store.make({ ...storage, capabilities: { shared: "yes" } } as never)).toThrow(
+      /needs "shared", a boolean/
+    )
+  })
+
+  it("the core of a store is complete, and has no part under another name", () => {
+    const core = MemoryStore.make()
+    expect(() => Store.complete({ ...core, acquire: undefined } as never)).toThrow("Store.complete needs \"acquire\"")
+    expect(() => Store.complete({ ...core, take: core.acquire } as never)).toThrow(
+      /Store.complete has no option "take"/
+    )
+    expect(() => Store.complete(undefined as never)).toThrow(CacheConfigError)
   })
 
   it.effect("a layer makes the store", () =>

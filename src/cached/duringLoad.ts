@@ -239,9 +239,6 @@ export interface Annotations {
  * @since 0.1.0
  */
 export const annotate = (annotations: Annotations): Effect.Effect<void> => {
-  if (typeof annotations !== "object" || annotations === null) {
-    throw new CacheConfigError({ message: "Cached.annotate got no options: pass an object with tags, ttl or etag" })
-  }
   checkOptions("Cached.annotate", annotations, annotationChecks)
   const { etag, tags, ttl } = annotations
   const given: Flight["annotations"] = {

@@ -119,6 +119,12 @@ export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 /** Pauses before unsent invalidations are sent again. */
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
+/** How long `clear` of a part of a store frees room before it answers: what is left is invisible, and expires. */
+export const sweepMillis = 100
+
+/** Pauses between attempts while another process writes to SQLite: they double from the first to the longest. */
+export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
+
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 

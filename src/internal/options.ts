@@ -1,12 +1,19 @@
 /** Checks of options. */
 import { CacheConfigError } from "../CacheError.ts"
 
+/** Throws for options that are missing, or are no object. */
+const requireObject = (what: string, options: unknown): void => {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return
+  throw new CacheConfigError({ message: `${what} got no options: pass an object` })
+}
+
 /** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
 export const refuseUnknown = (
   what: string,
   options: object,
   known: ReadonlySet<string> | ReadonlyArray<string>
 ): void => {
+  requireObject(what, options)
   for (const option of Object.keys(options)) {
     if (known instanceof Set ? known.has(option) : Array.from(known).includes(option)) continue
     throw new CacheConfigError({

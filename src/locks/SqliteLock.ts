@@ -7,16 +7,16 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { CacheConfigError, LockError } from "../CacheError.ts"
-import { lockLifeMillis, lockPollMillis } from "../internal/defaults.ts"
+import { busy, lockLifeMillis, lockPollMillis } from "../internal/defaults.ts"
 import { nextToken } from "../internal/lock/token.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import * as Lock from "../Lock.ts"
+import * as Busy from "../stores/internal/sqliteBusy.ts"
 import { toColumn } from "../stores/internal/sqliteColumn.ts"
 import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
@@ -184,20 +184,14 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   leftMillis: Math.min(until - now, millis)
 })
 
-const firstDelay = "2 millis"
-
-const again = Schedule.exponential(firstDelay).pipe(
-  (backoff) => Schedule.min([backoff, Schedule.spaced("50 millis")]),
-  Schedule.jittered,
-  Schedule.upTo({ duration: "500 millis" })
-)
+const again = Busy.again(busy.lockMillis)
 
 /** Tries, and tries again while another process writes. Every operation can be run twice. */
 const attempt = <A>(name: string, run: () => A): Effect.Effect<A, LockError> => {
   const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
   const wasBusy = (error: LockError) => isBusy(error.cause)
   // Not at once: two looks at a lock would block the process for twice as long.
-  const later = Effect.delay(once, firstDelay)
+  const later = Effect.delay(once, Busy.firstMillis)
   return Effect.catchIf(once, wasBusy, () => Effect.retry(later, { schedule: again, while: wasBusy }))
 }
 

@@ -13,12 +13,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import * as Store from "../Store.ts"
+import * as Busy from "./internal/sqliteBusy.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
 import { atomically } from "./internal/sqliteFile.ts"
@@ -132,7 +133,6 @@ interface Config {
 }
 
 const what = "SqliteStore.make"
-const firstDelay = "2 millis"
 const defaultMaxSize = Option.some(ByteSize.bytes(Defaults.maxSize))
 
 const validate = (options: Options): Config => {
@@ -144,11 +144,7 @@ const validate = (options: Options): Config => {
   return {
     directory: options.directory,
     maxSize: Number(valid("maxSize", "a size above zero", maxSize)),
-    again: Schedule.exponential(firstDelay).pipe(
-      (backoff) => Schedule.min([backoff, Schedule.spaced("50 millis")]),
-      Schedule.jittered,
-      Schedule.upTo({ duration: valid("storeTimeout", "a duration", storeTimeout) })
-    )
+    again: Busy.again(valid("storeTimeout", "a duration", storeTimeout))
   }
 }
 
@@ -178,7 +174,7 @@ const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.
   })
   const isBusy = (error: StoreError) => error.reason === "Timeout"
   // Not at once: two looks at a lock would block the process for twice as long.
-  const later = Effect.delay(once, firstDelay)
+  const later = Effect.delay(once, Busy.firstMillis)
   return Effect.catchIf(once, isBusy, () => Effect.retry(later, { schedule: again, while: isBusy }))
 }
 

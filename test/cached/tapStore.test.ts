@@ -299,18 +299,6 @@ describe("changes of a part", () => {
     Effect.runSync(a.set("id", entry("x")))
     expect(textOf(a.getUnsafe?.("id", []).entry)).toBe("x")
   })
-
-  it.effect("operations that the port may have one day are asked about the id of the part", () =>
-    Effect.gen(function*() {
-      const asked: Array<unknown> = []
-      const store = {
-        ...MemoryStore.make(),
-        later: (...call: ReadonlyArray<unknown>) => Effect.sync(() => asked.push(call))
-      }
-      const a = part(store, "a") as unknown as typeof store
-      yield* a.later("id", 1)
-      expect(asked).toEqual([["a/id", 1]])
-    }))
 })
 
 class Tally extends Context.Service<Tally, { readonly calls: Array<string> }>()("Tally") {}

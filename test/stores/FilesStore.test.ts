@@ -7,6 +7,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { crc32 } from "node:zlib"
 import type { Stored } from "../../src/CacheEntry.ts"
 import { CacheConfigError } from "../../src/CacheError.ts"
 import { Serializer } from "../../src/Serializer.ts"
@@ -46,6 +47,26 @@ const stored = (store: FilesStore, ids: ReadonlyArray<string>) => ids.filter((id
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `id ${i}`)
 
 describe("a person who looks into the folder", () => {
+  it.effect("finds what a release with another format has left, which is a miss until it is written again", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* open(directory)
+      yield* store.set("a", entry(1))
+      const file = metadataOf(directory, "a")
+      const { check: _, ...shown } = JSON.parse(fs.readFileSync(file, "utf8"))
+      const { bytes, id, meta, sha256 } = shown
+      const checkOf = (format: number) =>
+        crc32(JSON.stringify([format, id, shown.file, bytes, sha256, meta])).toString(16).padStart(8, "0")
+      const writeAs = (format: number) =>
+        fs.writeFileSync(file, JSON.stringify({ ...shown, check: checkOf(format) }, undefined, 2))
+      writeAs(1)
+      yield* Effect.forEach(numbered(200), (id) => store.set(id, entry(2)))
+      expect(stored(store, ["a"])).toEqual([])
+      expect(fs.existsSync(payloadOf(directory, "a"))).toBe(true)
+      writeAs(2)
+      expect(stored(store, ["a"])).toEqual(["a"])
+    }).pipe(Effect.scoped))
+
   it.effect("finds a file an entry, its metadata beside it, and what the folder is", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "made", "for", "it")

@@ -7,8 +7,44 @@ import { StoreError } from "../../CacheError.ts"
 import type { CoreOperation, Store, StoreCore } from "../../ports/store.ts"
 import * as Counters from "./counters.ts"
 import { each } from "./many.ts"
+import * as Parts from "./parts.ts"
+
+const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
+  name: "a string",
+  capabilities: "an object",
+  get: "a function",
+  set: "a function",
+  remove: "a function",
+  touch: "a function",
+  acquire: "a function",
+  commit: "a function",
+  renew: "a function",
+  release: "a function",
+  markers: "a function",
+  invalidateTags: "a function"
+}
+
+const parts: Parts.Parts<StoreCore> = {
+  ...partsOfCore,
+  getUnsafe: "a function",
+  getMany: "a function",
+  setMany: "a function",
+  removeMany: "a function",
+  acquireMany: "a function",
+  commitMany: "a function",
+  scan: "a function",
+  size: "an Effect",
+  clear: "an Effect",
+  increment: "a function",
+  counter: "a function",
+  touchCounter: "a function",
+  removeCounter: "a function",
+  changes: "a Stream",
+  changesUnsafe: "a function"
+}
 
 export const complete = (core: StoreCore): Store => {
+  Parts.check("Store.complete", core, parts, Object.keys(partsOfCore) as Array<CoreOperation>)
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
   const { clear, increment, scan } = core

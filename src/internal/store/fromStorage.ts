@@ -8,26 +8,45 @@ import type { Stored } from "../../CacheEntry.ts"
 import { CacheConfigError } from "../../CacheError.ts"
 import type { Storage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../ports/store.ts"
-import { refuseUnknown, requireType } from "../options.ts"
 import { complete } from "./complete.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Leases from "./leases.ts"
 import * as Lines from "./lines.ts"
 import { each } from "./many.ts"
 import * as Markers from "./markers.ts"
+import * as Parts from "./parts.ts"
 
-const required = ["get", "set", "remove"]
-const known = ["name", "capabilities", ...required, "getMany", "scan", "size", "clear", "counters", "changes"]
+const parts: Parts.Parts<Storage> = {
+  name: "a string",
+  capabilities: "an object",
+  get: "a function",
+  set: "a function",
+  remove: "a function",
+  getMany: "a function",
+  scan: "a function",
+  size: "an Effect",
+  clear: "an Effect",
+  counters: "an object",
+  changes: "a Stream"
+}
+
+const partsOfCounters: Parts.Parts<NonNullable<Storage["counters"]>> = {
+  increment: "a function",
+  counter: "a function",
+  touchCounter: "a function",
+  removeCounter: "a function"
+}
 
 export const make = (storage: Storage): Store => {
-  refuseUnknown("Store.make", storage, known)
-  requireType("Store.make", storage, ["name"], "string")
-  requireType("Store.make", storage, required, "function")
-  refuseUnknown("Store.make capabilities", storage.capabilities ?? {}, ["shared"])
-  if (storage.counters !== undefined && storage.clear === undefined) {
-    throw new CacheConfigError({
-      message: `Store.make cannot clear the counters of "${storage.name}": give it a clear that removes them too`
-    })
+  Parts.check("Store.make", storage, parts, ["name", "get", "set", "remove"])
+  Parts.check("Store.make capabilities", storage.capabilities ?? {}, Parts.capabilities, [])
+  if (storage.counters !== undefined) {
+    Parts.requireKinds("Store.make counters", storage.counters, partsOfCounters)
+    if (storage.clear === undefined) {
+      throw new CacheConfigError({
+        message: `Store.make cannot clear the counters of "${storage.name}": give it a clear that removes them too`
+      })
+    }
   }
 
   const lines = Lines.make()

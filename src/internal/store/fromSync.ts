@@ -14,17 +14,37 @@ import { StoreError } from "../../CacheError.ts"
 import { Damaged, type SyncStorage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, Store } from "../../ports/store.ts"
 import * as Defaults from "../defaults.ts"
-import { refuseUnknown, requireType } from "../options.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
 import { inSteps } from "./many.ts"
 import * as Markers from "./markers.ts"
+import * as Parts from "./parts.ts"
 
-const required = ["get", "set", "remove"]
-const kept = ["tags", "leases", "counters", "changes"]
-const optional = ["capabilities", "scan", "size", "clear", "atomic", "reasonOf", "attempt"]
-const known = ["name", ...required, ...optional, ...kept]
+const parts: Parts.Parts<SyncStorage> = {
+  name: "a string",
+  capabilities: "an object",
+  get: "a function",
+  set: "a function",
+  remove: "a function",
+  scan: "a function",
+  size: "a function",
+  clear: "a function",
+  counters: "an object",
+  tags: "an object",
+  leases: "an object",
+  changes: "a function",
+  atomic: "a function",
+  reasonOf: "a function",
+  attempt: "a function"
+}
+
+const partsOfCounters: Parts.Parts<NonNullable<SyncStorage["counters"]>> = {
+  get: "a function",
+  set: "a function",
+  remove: "a function",
+  clear: "a function"
+}
 
 const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<Iterator<A>>] => {
   const items: Array<A> = []
@@ -57,10 +77,9 @@ interface Services {
 }
 
 export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } => {
-  refuseUnknown("Store.makeSync", storage, known)
-  requireType("Store.makeSync", storage, ["name"], "string")
-  requireType("Store.makeSync", storage, required, "function")
-  refuseUnknown("Store.makeSync capabilities", storage.capabilities ?? {}, ["shared"])
+  Parts.check("Store.makeSync", storage, parts, ["name", "get", "set", "remove"])
+  Parts.check("Store.makeSync capabilities", storage.capabilities ?? {}, Parts.capabilities, [])
+  if (storage.counters !== undefined) Parts.requireKinds("Store.makeSync counters", storage.counters, partsOfCounters)
 
   const { name } = storage
   const leases = storage.leases ?? Leases.make()

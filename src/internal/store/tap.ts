@@ -16,13 +16,8 @@ import type {
   ScanOptions,
   Store
 } from "../../ports/store.ts"
-import { leasesRemembered } from "../defaults.ts"
+import { leasesRemembered, sweepMillis } from "../defaults.ts"
 import { reader } from "./readers.ts"
-
-/**
- * How long `clear` of a part removes old entries before it answers. The rest is invisible, and goes when it expires.
- */
-const sweepTime = "100 millis"
 
 /** An escaped prefix has no slash, so the first slash of an id ends it: no two prefixes ever write the same id. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
@@ -202,14 +197,14 @@ export const part = (store: Store, prefix: string): Store => {
   )
 
   const sweep = Effect.all([releaseLeases, removeOld, removeCounters], { discard: true }).pipe(
-    Effect.timeoutOption(sweepTime),
+    Effect.timeoutOption(sweepMillis),
     Effect.ignore
   )
 
   const { getUnsafe } = store
   const changesUnsafe = store.changesUnsafe && reader(store.changesUnsafe)
-  return {
-    ...otherOperations(store, add),
+  // all of the port, so that the compiler asks for the prefix of a new operation
+  const own: Store = {
     name: store.name,
     capabilities: store.capabilities,
     get: (id, tags, ...rest) => Effect.map(store.get(add(id), asked(tags), ...rest), answered),
@@ -237,6 +232,7 @@ export const part = (store: Store, prefix: string): Store => {
     commit,
     commitMany,
     renew: (id, ...rest) => store.renew(add(id), ...rest),
+    touch: (id, ...rest) => store.touch(add(id), ...rest),
     // its id stays in `leased`: `clear` removes the failure note too
     release: (id, ...rest) => store.release(add(id), ...rest),
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
@@ -254,21 +250,7 @@ export const part = (store: Store, prefix: string): Store => {
       return changes.length === 0 ? changes : changes.flatMap(mine)
     })
   }
-}
-
-// Operations of the port that are not named above have an id as their first argument. Their types are not known here,
-// and stay as they are in the store.
-type Operation = (...arguments_: ReadonlyArray<any>) => any
-
-const otherOperations = (store: Store, add: (text: string) => string): Store => {
-  const mapped = Object.entries(store).map(([name, value]) => [
-    name,
-    typeof value === "function" ?
-      (id: unknown, ...rest: ReadonlyArray<unknown>) =>
-        (value as Operation)(typeof id === "string" ? add(id) : id, ...rest) :
-      value
-  ])
-  return Object.fromEntries(mapped) as Store
+  return { ...store, ...own }
 }
 
 const partition = <A extends { readonly entry: Stored }>(
@@ -318,6 +300,8 @@ export type Tap = <A>(
   ids: ReadonlyArray<string>,
   effect: Effect.Effect<A, StoreError>
 ) => Effect.Effect<A, StoreError>
+
+type Operation = (...arguments_: ReadonlyArray<any>) => any
 
 /** A store whose every operation is run by `watch`. That is an effect, so the store no longer answers synchronously. */
 export const tapped = (store: Store, watch: Tap): Store => {

@@ -13,7 +13,8 @@ export interface Metadata {
   readonly meta: Meta
 }
 
-const format = 1
+/** Goes up with every change of what a folder holds: entries of another format are misses. */
+const format = 2
 
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
 
