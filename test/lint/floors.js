@@ -26,7 +26,7 @@ const floors = [
     shared: (from, to) => to.startsWith(`${from.split("/")[0]}/internal/`) || to.startsWith("stores/internal/sqlite")
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
-  { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^cached\//, packages: [effect] },
+  { name: "4 (language)", files: /^(CachePolicy|Cached)\.ts$|^cached\//, packages: [effect] },
   { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
   { name: "6 (surfaces)", files: /^CacheReactivity\.ts$|^testing\//, packages: [effect] }
 ]
@@ -47,10 +47,15 @@ export const floorOf = (file) => floors.findIndex(({ files }) => files.test(file
 
 const isBarrel = (specifier) => /^effect(\/(.*\/)?[a-z][^/]*)?$/.test(specifier)
 
-/** What is wrong with an import of a file of `src`, `undefined` where nothing is. */
-export const problemOf = (file, specifier) => {
+/** What is wrong with the place of a file of `src`, `undefined` where nothing is. */
+const problemOfPlace = (file) => {
+  if (floorOf(file) < 0) return `${file} stands on no floor: name it in test/lint/floors.js.`
+  return roomOf(file)?.level < 0 ? `${file} stands in no room: name it in test/lint/floors.js.` : undefined
+}
+
+/** What is wrong with an import of a file of `src` that has a place, `undefined` where nothing is. */
+const problemOf = (file, specifier) => {
   const floor = floors[floorOf(file)]
-  if (floor === undefined) return `${file} stands on no floor: name it in test/lint/floors.js.`
   if (!specifier.startsWith(".")) {
     if (isBarrel(specifier)) {
       return "Import the module itself (`import * as Effect from \"effect/Effect\"`), never a barrel."
@@ -59,32 +64,41 @@ export const problemOf = (file, specifier) => {
       ? undefined
       : `Floor ${floor.name} does not import ${specifier}.`
   }
-  const to = join(dirname(file), specifier)
+  // the real path: a way out of `src` and in again is the same file
+  const [, to] = /^src\/(.*)$/.exec(join("src", dirname(file), specifier).replace(/^(\.\.\/)+/, "")) ?? []
+  if (to === undefined) return "A file of src imports only files of src."
   const above = floorOf(to)
   if (above > floors.indexOf(floor)) return `Floor ${floor.name} does not import floor ${floors[above].name}.`
   if (floors[above] === floor && floor.shared?.(file, to) === false) return "An adapter does not import another one."
   const own = roomOf(file)
   const other = roomOf(to)
   if (own === undefined || other === undefined || own.room === other.room) return undefined
-  if (own.level < 0) return `${file} stands in no room: name it in test/lint/floors.js.`
   return other.level < own.level ? undefined : `In the engine ${own.room} does not import ${other.room}.`
 }
 
-/** Reports imports and re-exports, of types too, that point upwards or sideways. */
+/** What is imported, as a text: also where a dynamic import is given a template. */
+const specifierOf = (source) => {
+  if (source?.type === "Literal" && typeof source.value === "string") return source.value
+  return source?.type === "TemplateLiteral" ? source.quasis[0].value.cooked : undefined
+}
+
+/** Reports files without a place, imports and re-exports, of types too, that point upwards or sideways. */
 export const floorsRule = {
   create: (context) => {
     const [, folder, file] = /.*\/(src|examples)\/(.*)$/.exec(context.filename.replaceAll("\\", "/")) ?? []
     if (folder === undefined) return {}
+    const report = (node, message) => {
+      if (message !== undefined) context.report({ node, message })
+    }
+    const place = folder === "src" ? problemOfPlace(file) : undefined
     const check = ({ source }) => {
-      if (source?.type !== "Literal" || typeof source.value !== "string") return
-      const message = folder === "src"
-        ? problemOf(file, source.value)
-        : /\/src\//.test(source.value)
-        ? "An example imports effect-cached as a user does."
-        : undefined
-      if (message !== undefined) context.report({ node: source, message })
+      const specifier = specifierOf(source)
+      if (specifier === undefined || place !== undefined) return
+      if (folder === "src") report(source, problemOf(file, specifier))
+      else if (/\/src\//.test(specifier)) report(source, "An example imports effect-cached as a user does.")
     }
     return {
+      Program: (node) => report(node, place),
       ImportDeclaration: check,
       ExportNamedDeclaration: check,
       ExportAllDeclaration: check,

@@ -1,10 +1,10 @@
 /** The rules of lint allow and refuse what they should: a planted violation of each kind. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
-import { floorOf } from "./floors.js"
+import { circlesAcrossFolders, importsOf } from "./circles.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const oxlint = join(root, "node_modules/oxlint/bin/oxlint")
@@ -14,6 +14,8 @@ const imports = (specifier: string): string => `import * as Module from "${speci
 interface Case {
   readonly file: string
   readonly code: string
+  /** other files of the project */
+  readonly beside?: { readonly [file: string]: string }
   /** the rule that must report it; none: the code is allowed */
   readonly rule?: string
 }
@@ -86,6 +88,30 @@ const cases: ReadonlyArray<Case> = [
     rule: "effect-cached(floors)"
   },
   { file: "src/CacheEntry.ts", code: `export * from "./Caching.ts"\n`, rule: "effect-cached(floors)" },
+  {
+    file: "src/internal/engine/memory/memory.ts",
+    code: "export const load = () => import(`../flight/flight.ts`)\n",
+    rule: "effect-cached(floors)"
+  },
+  // out of `src`, and in again
+  refusedImport("src/Ttl.ts", "../test/support/stored.ts"),
+  refusedImport("src/Ttl.ts", "../../src/Caching.ts"),
+  refusedImport("src/internal/engine/memory/memory.ts", "../../../../src/internal/engine/flight/flight.ts"),
+  // files without a place
+  { file: "src/Attic.ts", code: "export const one = 1\n", rule: "effect-cached(floors)" },
+  { file: "src/internal/engine/attic/old.ts", code: "export const one = 1\n", rule: "effect-cached(floors)" },
+  // circles of values, and long lists of parameters
+  {
+    file: "src/Ttl.ts",
+    code: `import { other } from "./Strategy.ts"\nexport const one = () => other\n`,
+    beside: { "src/Strategy.ts": `import { one } from "./Ttl.ts"\nexport const other = () => one\n` },
+    rule: "import(no-cycle)"
+  },
+  {
+    file: "src/Ttl.ts",
+    code: "export const sum = (a: number, b: number, c: number, d: number, e: number) => a + b + c + d + e\n",
+    rule: "eslint(max-params)"
+  },
   // the barrel
   refusedImport("src/Ttl.ts", "effect"),
   refusedImport("src/Ttl.ts", "effect/index"),
@@ -151,11 +177,12 @@ interface Report {
 /** One run over all cases: each is a project of its own, under this repository's configuration. */
 const lint = (): ReadonlyArray<ReadonlyArray<string>> => {
   const config = readFileSync(join(root, ".oxlintrc.json"), "utf8").replaceAll("./test/lint/", `${root}/test/lint/`)
-  cases.forEach(({ file, code }, index) => {
+  cases.forEach(({ beside, code, file }, index) => {
     const project = join(folder, String(index))
-    mkdirSync(dirname(join(project, file)), { recursive: true })
-    writeFileSync(join(project, ".oxlintrc.json"), config)
-    writeFileSync(join(project, file), code)
+    for (const [path, text] of Object.entries({ ...beside, ".oxlintrc.json": config, [file]: code })) {
+      mkdirSync(dirname(join(project, path)), { recursive: true })
+      writeFileSync(join(project, path), text)
+    }
   })
   const run = spawnSync(process.execPath, [oxlint, "--format=json"], { cwd: folder, encoding: "utf8" })
   const report = JSON.parse(run.stdout) as Report
@@ -173,9 +200,14 @@ describe("lint", () => {
     })
   })
 
-  it("every module stands on a floor", () => {
-    const strays = globSync("**/*.ts", { cwd: join(root, "src") }).filter((file) => floorOf(file) < 0)
-    expect(strays).toEqual([])
+  it("no files of two folders import each other's types in a circle", () => {
+    const imports = importsOf(join(root, "src"))
+    expect([...imports.values()].flat().length).toBeGreaterThan(500)
+    expect(circlesAcrossFolders(imports)).toEqual([])
+    const planted = new Map([["store/a.ts", ["store/b.ts"]], ["store/b.ts", ["lock/c.ts"]], ["lock/c.ts", [
+      "store/a.ts"
+    ]]])
+    expect(circlesAcrossFolders(planted)).toEqual([["store/a.ts", "store/b.ts", "lock/c.ts"]])
   })
 
   it("the repository passes", () => {
