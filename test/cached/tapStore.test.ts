@@ -80,7 +80,7 @@ const textIn = (store: Store.Store, id: string) => Effect.map(store.get(id, []),
 const idsIn = (store: Store.Store) =>
   Effect.map(Stream.runCollect(store.scan()), (all) => Array.from(all, ({ id }) => id).toSorted())
 const asking = (owner: string) => ({ owner, leaseMillis: 2000, rejectedWriteId: undefined, join: false })
-const generationOf = (taken: Store.Acquired) => taken._tag === "Granted" ? taken.generation : ""
+const generationOf = (acquired: Store.Acquired) => acquired._tag === "Granted" ? acquired.generation : ""
 
 const units = ["a", ":", "/", "%", "2", "F", "~"]
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: units.length - 1 }))
@@ -405,7 +405,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const path: Store.Store & { readonly path: string } = {
         ...inner,
         path: "/tmp",
-        acquire: (...call) => Effect.map(inner.acquire(...call), (taken) => ({ ...taken, more: 3 }))
+        acquire: (...call) => Effect.map(inner.acquire(...call), (acquired) => ({ ...acquired, more: 3 }))
       }
       for (const tap of Object.values(taps)) {
         const store = yield* over(path, tap)

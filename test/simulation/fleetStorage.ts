@@ -105,10 +105,10 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       return millis
     },
     acquire: (id, options, _, newGeneration) => {
-      const taken = leases.acquire(id, options, self.now(), newGeneration)
-      if (taken._tag === "Wait") waits(process, id, options)
+      const acquired = leases.acquire(id, options, self.now(), newGeneration)
+      if (acquired._tag === "Wait") waits(process, id, options)
       else leads(process, id, options)
-      return taken
+      return acquired
     },
     isCurrent: (id, generation) => {
       const isCurrent = leases.isCurrent(id, generation, self.now())
@@ -198,9 +198,9 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     })
     // an owner that was answered with three entries it cannot use loads without a lease
     const acquire: Store.Store["acquire"] = (id, options) =>
-      Effect.tap(store.acquire(id, options), (taken) =>
+      Effect.tap(store.acquire(id, options), (acquired) =>
         Effect.sync(() => {
-          if (taken._tag !== "Hit") return
+          if (acquired._tag !== "Hit") return
           const times = (hits.get(options.owner) ?? 0) + 1
           hits.set(options.owner, times)
           self.say(() => `[${process}] is shown ${id} for the ${times}. time`)

@@ -275,13 +275,13 @@ describe("a disk that is full", () => {
       const store = yield* SqliteStore.make({ directory, maxSize: "256 KiB" })
       for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 3000))
       for (let i = 0; i < 500; i++) {
-        const taken = yield* store.acquire(`lease ${i}`, {
+        const acquired = yield* store.acquire(`lease ${i}`, {
           owner: "a",
           leaseMillis: 1000,
           rejectedWriteId: undefined,
           join: false
         })
-        expect(taken._tag).toBe("Granted")
+        expect(acquired._tag).toBe("Granted")
       }
     }))
 })
