@@ -53,7 +53,9 @@ const program = Effect.gen(function*() {
       Effect.flatMap(
         store.acquire(id, asked),
         (acquired) =>
-          acquired._tag === "Granted" ? store.commit(id, acquired.generation, entry) : Effect.die(`answered ${acquired._tag}`)
+          acquired._tag === "Granted"
+            ? store.commit(id, acquired.generation, entry)
+            : Effect.die(`answered ${acquired._tag}`)
       )
   }
   const rows = yield* inTurn(
