@@ -72,13 +72,13 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
     // each step of the store may take its time, and a process that was stopped could not ask
-    const patience = config.wait + 2 * config.storeTimeout
-    if (self.now() - since > patience && self.processes[process]!.stoppedMillis() === 0) {
+    const waitMillis = config.wait + 2 * config.storeTimeout
+    if (self.now() - since > waitMillis && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }
     if (exclusive(id, owner) === undefined) violate(self, `P1: ${process} waits for ${id}, which nobody loads`)
   }
-  const leads = (process: number, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
+  const granted = (process: number, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
     const holders = holdersOf(self, id)
     const other = exclusive(id, owner)
     if (other !== undefined && !join) violate(self, `P1: ${process} leads ${id} beside ${other.process}`)
@@ -107,7 +107,7 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     acquire: (id, options, _, newGeneration) => {
       const acquired = leases.acquire(id, options, self.now(), newGeneration)
       if (acquired._tag === "Wait") waits(process, id, options)
-      else leads(process, id, options)
+      else granted(process, id, options)
       return acquired
     },
     isCurrent: (id, generation) => {
@@ -145,17 +145,17 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     }
   })
 
-  const isDeaf = (process: number) => {
-    const { deaf } = config
-    return deaf?.process === process && self.now() >= deaf.at && self.now() <= deaf.at + deaf.millis
+  const isUntracked = (process: number) => {
+    const { untracked } = config
+    return untracked?.process === process && self.now() >= untracked.at && self.now() <= untracked.at + untracked.millis
   }
   const listen = (process: number) => () => {
     let at = log.length
     return (): ReadonlyArray<Store.Change> => {
-      if (!self.healthy && isDeaf(process)) throw unavailable("changes")
+      if (!self.healthy && isUntracked(process)) throw unavailable("changes")
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
-      if (news.length > 0) self.say(() => `[${process}] hears of ${news.length} changes`)
+      if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
       self.counts.gaps++
       return [{ _tag: "Gap" }]
