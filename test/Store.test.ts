@@ -68,7 +68,7 @@ describe("Store.make", () => {
       expect(entries.size).toBe(0)
     }))
 
-  it.effect("a removal is done though its caller lost patience while a commit hung", () =>
+  it.effect("a removal is done though its caller gave up while a commit hung", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
@@ -418,14 +418,14 @@ describe("Store.makeSync", () => {
       const { listeners, store } = listening(() => changes)
       expect(store.capabilities.changes).toBe(true)
       expect(store.changesUnsafe?.()).toEqual([])
-      const heard: Array<Store.Change> = []
-      yield* Effect.forkChild(Stream.runForEach(store.changes, (change) => Effect.sync(() => heard.push(change))))
+      const received: Array<Store.Change> = []
+      yield* Effect.forkChild(Stream.runForEach(store.changes, (change) => Effect.sync(() => received.push(change))))
       yield* TestClock.adjust("1 second")
-      expect([heard, listeners()]).toEqual([[{ _tag: "Coherent" }], 2])
+      expect([received, listeners()]).toEqual([[{ _tag: "Coherent" }], 2])
       changes = [{ _tag: "Gap" }, { _tag: "Changed", id: "id" }]
       expect(store.changesUnsafe?.()).toBe(changes)
       yield* TestClock.adjust("50 millis")
-      expect(heard).toEqual([{ _tag: "Coherent" }, ...changes])
+      expect(received).toEqual([{ _tag: "Coherent" }, ...changes])
     }))
 
   it.effect("changes that cannot be told now are a StoreError", () =>

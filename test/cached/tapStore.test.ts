@@ -265,7 +265,7 @@ describe("clear empties one part alone", () => {
 describe("changes of a part", () => {
   it.effect("are its own, and what concerns all", () =>
     Effect.gen(function*() {
-      const heard: ReadonlyArray<Store.Change> = [
+      const reported: ReadonlyArray<Store.Change> = [
         { _tag: "Changed", id: "a/1" },
         { _tag: "Changed", id: "b/1" },
         { _tag: "TagChanged", tag: "a/t" },
@@ -278,8 +278,8 @@ describe("changes of a part", () => {
       ]
       const store: Store.Store = {
         ...MemoryStore.make(),
-        changes: Stream.fromIterable(heard),
-        changesUnsafe: () => heard
+        changes: Stream.fromIterable(reported),
+        changesUnsafe: () => reported
       }
       const expected = [
         { _tag: "Changed", id: "1" },
@@ -399,7 +399,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
     expect([services, noServices, fromLayer].every(Layer.isLayer)).toBe(true)
   })
 
-  it.effect("leaves alone what is no operation, and what leads are told beside their generation", () =>
+  it.effect("leaves alone what is no operation, and what a leader is told beside its generation", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       const path: Store.Store & { readonly path: string } = {
