@@ -17,10 +17,10 @@ const asking = (owner: string, rejectedWriteId?: string): Store.AcquireOptions =
   join: false
 })
 
-const lead = (store: Store.Store, id: string, options = asking("a")) =>
+const acquireLease = (store: Store.Store, id: string, options = asking("a")) =>
   Effect.map(
     store.acquire(id, options),
-    (taken) => taken._tag === "Granted" ? taken.generation : expect.fail(taken._tag)
+    (acquired) => acquired._tag === "Granted" ? acquired.generation : expect.fail(acquired._tag)
   )
 
 /** A storage whose operations begin when asked and settle when the test opens their gate. */
@@ -54,7 +54,7 @@ describe("Store.make", () => {
   it.effect("a late commit is over before the removal that came after it begins", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       const put = yield* begin(store.commit("id", generation, entry(1)))
       const drop = yield* begin(store.remove("id"))
       yield* settle
@@ -68,10 +68,10 @@ describe("Store.make", () => {
       expect(entries.size).toBe(0)
     }))
 
-  it.effect("a removal is done though its caller lost patience while a commit hung", () =>
+  it.effect("a removal is done though its caller gave up while a commit hung", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       const put = yield* begin(Effect.timeoutOption(store.commit("id", generation, entry(1)), "1 second"))
       const drop = yield* begin(Effect.timeoutOption(store.remove("id"), "1 second"))
       yield* TestClock.adjust("2 seconds")
@@ -112,7 +112,7 @@ describe("Store.make", () => {
   it.effect("a commit that waits behind a removal is refused", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       const drop = yield* begin(store.remove("id"))
       const put = yield* begin(store.commit("id", generation, entry(1)))
       yield* open(0)
@@ -126,17 +126,17 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { entries, open, store } = gated()
       const set = yield* begin(store.set("id", entry(1)))
-      const taken = yield* begin(store.acquire("id", asking("a")))
+      const acquired = yield* begin(store.acquire("id", asking("a")))
       yield* open(0)
       yield* Fiber.join(set)
-      expect((yield* Fiber.join(taken))._tag).toBe("Hit")
+      expect((yield* Fiber.join(acquired))._tag).toBe("Hit")
       expect(entries.get("id")).toEqual(entry(1))
     }))
 
   it.effect("what is being written when clear is asked is removed behind it", () =>
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       const put = yield* begin(store.commit("id", generation, entry(1)))
       const clear = yield* begin(store.clear)
       yield* settle
@@ -194,13 +194,13 @@ describe("Store.make", () => {
       yield* Fiber.interrupt(stuck)
       yield* Fiber.join(drop)
       hang = false
-      yield* lead(store, "id")
+      yield* acquireLease(store, "id")
     }))
 
   it.effect("a commit that waits before a removal is refused as soon as the removal is asked", () =>
     Effect.gen(function*() {
       const { gates, log, open, store } = gated()
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       const failing = yield* begin(Effect.exit(store.commit("id", generation, entry(1))))
       const waiting = yield* begin(store.commit("id", generation, entry(2)))
       const drop = yield* begin(store.remove("id"))
@@ -216,11 +216,11 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { open, store } = gated()
       const set = yield* begin(store.set("id", entry(1)))
-      const taken = yield* begin(lead(store, "id", asking("a", entry(1).meta.writeId)))
+      const acquired = yield* begin(acquireLease(store, "id", asking("a", entry(1).meta.writeId)))
       const drop = yield* begin(store.remove("id"))
       yield* open(0)
       yield* Fiber.join(set)
-      const generation = yield* Fiber.join(taken)
+      const generation = yield* Fiber.join(acquired)
       yield* settle
       yield* open(1)
       yield* Fiber.join(drop)
@@ -238,10 +238,10 @@ describe("Store.make", () => {
         remove: (id) => Effect.sync(() => entries.delete(id)),
         clear: Effect.andThen(Effect.sync(() => entries.clear()), Deferred.await(gate))
       })
-      const before = yield* lead(store, "before")
+      const before = yield* acquireLease(store, "before")
       const clear = yield* begin(store.clear)
       expect(yield* store.commit("before", before, entry(1))).toBe(false)
-      const during = yield* lead(store, "during")
+      const during = yield* acquireLease(store, "during")
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(clear)
       expect(yield* store.commit("during", during, entry(2))).toBe(false)
@@ -261,7 +261,7 @@ describe("Store.make", () => {
   it.effect("a commit that failed leaves its generation to another", () =>
     Effect.gen(function*() {
       const { gates, log, open, store } = gated()
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       const put = yield* begin(Effect.exit(store.commit("id", generation, entry(1))))
       const failure = new StoreError({ store: "gated", operation: "set", reason: "Unavailable" })
       yield* Deferred.fail(gates[0]!, failure)
@@ -307,7 +307,7 @@ describe("Store.make", () => {
         set: (id, stored) => Effect.sync(() => entries.set(id, stored)),
         remove: (id) => Effect.sync(() => entries.delete(id))
       })
-      const generation = yield* lead(store, "other")
+      const generation = yield* acquireLease(store, "other")
       for (const operation of [store.size, store.clear, Stream.runDrain(store.scan())]) {
         expect(yield* Effect.flip(operation)).toMatchObject({
           _tag: "StoreError",
@@ -432,7 +432,7 @@ describe("Store.makeSync", () => {
           return false
         }
       })
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       broken = true
       yield* Effect.flip(store.remove("id"))
       expect(yield* store.commit("id", generation, entry(1))).toBe(false)
@@ -459,14 +459,14 @@ describe("Store.makeSync", () => {
       const { listeners, store } = listening(() => changes)
       expect(store.capabilities.changes).toBe(true)
       expect(store.changesUnsafe?.()).toEqual([])
-      const heard: Array<Store.Change> = []
-      yield* Effect.forkChild(Stream.runForEach(store.changes, (change) => Effect.sync(() => heard.push(change))))
+      const received: Array<Store.Change> = []
+      yield* Effect.forkChild(Stream.runForEach(store.changes, (change) => Effect.sync(() => received.push(change))))
       yield* TestClock.adjust("1 second")
-      expect([heard, listeners()]).toEqual([[{ _tag: "Coherent" }], 2])
+      expect([received, listeners()]).toEqual([[{ _tag: "Coherent" }], 2])
       changes = [{ _tag: "Gap" }, { _tag: "Changed", id: "id" }]
       expect(store.changesUnsafe?.()).toBe(changes)
       yield* TestClock.adjust("50 millis")
-      expect(heard).toEqual([{ _tag: "Coherent" }, ...changes])
+      expect(received).toEqual([{ _tag: "Coherent" }, ...changes])
     }))
 
   it.effect("changes that cannot be told now are a StoreError", () =>
@@ -570,7 +570,7 @@ describe("Store.complete", () => {
   it.effect("derives no clear, which would not end the loads of what is not stored", () =>
     Effect.gen(function*() {
       const store = Store.complete({ ...MemoryStore.make(), clear: undefined })
-      const generation = yield* lead(store, "id")
+      const generation = yield* acquireLease(store, "id")
       expect(yield* Effect.flip(store.clear)).toMatchObject({ reason: "Unsupported" })
       expect(yield* store.commit("id", generation, entry(1))).toBe(true)
     }))

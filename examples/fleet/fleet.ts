@@ -24,7 +24,7 @@ export interface Member {
 export const unborn: Member = { loads: 0, state: { _tag: "Starts" } }
 
 /** News of a process that was killed may arrive late. */
-export const hear = (self: Member, news: News): Member =>
+export const receive = (self: Member, news: News): Member =>
   self.state._tag === "Killed" ? self : { loads: self.loads + (news._tag === "Loads" ? 1 : 0), state: news }
 
 const describe = ({ state }: Member): string => {

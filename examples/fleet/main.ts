@@ -8,7 +8,7 @@ import { fork } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
-import { hear, lease, loadTime, type Member, type News, type Order, size, table, unborn } from "./fleet.ts"
+import { lease, loadTime, type Member, type News, type Order, receive, size, table, unborn } from "./fleet.ts"
 
 const directory = mkdtempSync(path.join(tmpdir(), "fleet-"))
 process.on("exit", () => rmSync(directory, { recursive: true, force: true }))
@@ -36,7 +36,7 @@ const update = (i: number, member: Member) => {
 
 const processes = members.map((_, i) => {
   const child = fork(path.join(import.meta.dirname, "member.ts"), [directory, String(i + 1)])
-  child.on("message", (news: News) => update(i, hear(members[i]!, news)))
+  child.on("message", (news: News) => update(i, receive(members[i]!, news)))
   // who is killed has no code
   child.on("exit", (code) => code === null || process.exit(code))
   return child

@@ -224,7 +224,7 @@ const givingBackEvery = "100 millis"
 /** Gives room back in small steps, after a write has made the database sparse and until it no longer is. */
 const givingBack = (connection: Connection.Connection, config: Config, scope: Scope.Scope): Effect.Effect<void> => {
   let isRunning = false
-  const step = attempt("vacuum", config, () => connection.run(() => connection.tables().entries.giveBack()))
+  const step = attempt("vacuum", config, () => connection.run(() => connection.tables().entries.freePages()))
   const all = Effect.gen(function*() {
     while (yield* Effect.delay(step, givingBackEvery));
   })

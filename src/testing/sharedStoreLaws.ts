@@ -8,7 +8,16 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Change, Store } from "../ports/store.ts"
-import { asking, entry, excused, failuresOf, hardHalf, lead, stores, writeId } from "./internal/storeFixtures.ts"
+import {
+  acquireLease,
+  asking,
+  entry,
+  excused,
+  failuresOf,
+  hardHalf,
+  stores,
+  writeId
+} from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
 /**
@@ -87,13 +96,13 @@ const sharedLaws: Record<string, Check> = {
   }),
 
   "one of two processes is granted the lease": Effect.fnUntraced(function*(a, b) {
-    yield* lead(a, "id", asking("a"))
+    yield* acquireLease(a, "id", asking("a"))
     const acquired = yield* b.acquire("id", asking("b"))
     yield* same(acquired._tag, "Wait", "the other waits")
     if (acquired._tag === "Wait") {
       yield* same(acquired.leftMillis > 0 && acquired.leftMillis <= 2000, true, "within the lease")
     }
-    yield* lead(b, "other", asking("b"))
+    yield* acquireLease(b, "other", asking("b"))
   }),
 
   "of many concurrent acquires in both processes one is granted": Effect.fnUntraced(function*(a, b) {
@@ -103,9 +112,9 @@ const sharedLaws: Record<string, Check> = {
   }),
 
   "an expired lease is taken over, and the first commit is stored": Effect.fnUntraced(function*(a, b) {
-    const generation = yield* lead(a, "id", asking("a"))
+    const generation = yield* acquireLease(a, "id", asking("a"))
     yield* Effect.sleep("3 seconds")
-    yield* same(yield* lead(b, "id", asking("b")), generation, "the same generation")
+    yield* same(yield* acquireLease(b, "id", asking("b")), generation, "the same generation")
     yield* same(yield* a.renew("id", "a", 2000), false, "the former no longer holds it")
     yield* same((yield* a.acquire("id", asking("a")))._tag, "Wait", "and would have to wait")
     yield* same(yield* a.commit("id", generation, entry(1)), true, "the first")
@@ -114,19 +123,19 @@ const sharedLaws: Record<string, Check> = {
   }),
 
   "only the owner can renew and release a lease, in either process": Effect.fnUntraced(function*(a, b) {
-    const generation = yield* lead(a, "id", asking("a"))
+    const generation = yield* acquireLease(a, "id", asking("a"))
     yield* same(yield* b.renew("id", "b", 9000), false, "another cannot renew")
     yield* same(yield* b.release("id", "b"), false, "nor release")
     yield* same(yield* a.renew("id", "a", 5000), true, "the owner can")
     yield* Effect.sleep("3 seconds")
     yield* same((yield* b.acquire("id", asking("b")))._tag, "Wait", "still exclusive")
-    yield* same(yield* lead(b, "id", asking("b", { join: true })), generation, "one may join")
+    yield* same(yield* acquireLease(b, "id", asking("b", { join: true })), generation, "one may join")
     yield* same(yield* a.release("id", "a"), true, "released")
-    yield* same(yield* lead(b, "id", asking("b")), generation, "free at once")
+    yield* same(yield* acquireLease(b, "id", asking("b")), generation, "free at once")
   }),
 
   "failures of both processes are counted together": Effect.fnUntraced(function*(a, b) {
-    yield* lead(a, "id", asking("a"))
+    yield* acquireLease(a, "id", asking("a"))
     yield* a.release("id", "a", Uint8Array.of(1))
     yield* same(failuresOf(yield* b.acquire("id", asking("b"))), [1, [1]], "the other's")
     yield* b.release("id", "b", Uint8Array.of(2))
@@ -143,12 +152,12 @@ const sharedLaws: Record<string, Check> = {
   "a set, remove or clear by one process ends the generation of the other": Effect.fnUntraced(function*(a, b) {
     const endings = [b.remove("id"), b.set("id", entry(2))]
     for (const ending of endings) {
-      const generation = yield* lead(a, "id", asking("a"))
+      const generation = yield* acquireLease(a, "id", asking("a"))
       yield* ending
       yield* same(yield* a.commit("id", generation, entry(1)), false, "refused")
     }
     yield* stores(a, "id", entry(2), "what was set")
-    const generation = yield* lead(a, "id", asking("a", { rejectedWriteId: writeId(2) }))
+    const generation = yield* acquireLease(a, "id", asking("a", { rejectedWriteId: writeId(2) }))
     yield* excused(Effect.gen(function*() {
       yield* b.clear
       yield* same(yield* a.commit("id", generation, entry(3)), false, "refused after clear")
@@ -164,7 +173,7 @@ const sharedLaws: Record<string, Check> = {
 
   "a touch by one process is seen by the other and does not end its generation": Effect.fnUntraced(function*(a, b) {
     yield* a.set("id", entry(1))
-    const generation = yield* lead(a, "id", asking("a", { rejectedWriteId: writeId(1) }))
+    const generation = yield* acquireLease(a, "id", asking("a", { rejectedWriteId: writeId(1) }))
     const deadlines = { softExpiresAt: 5_000_000_000_000, expiresAt: 6_000_000_000_000 }
     yield* same(yield* b.touch("id", { writeId: writeId(1), ...deadlines }), true, "touched")
     yield* stores(a, "id", entry(1, deadlines), "the other's deadlines")
@@ -186,7 +195,7 @@ const sharedLaws: Record<string, Check> = {
     .fnUntraced(
       function*(a, b) {
         const after = { leaseMillis: 900_000, join: { afterMillis: 1000 } }
-        const generation = yield* lead(a, "id", asking("holder", { leaseMillis: 900_000 }))
+        const generation = yield* acquireLease(a, "id", asking("holder", { leaseMillis: 900_000 }))
         const impatient = (store: Store, owner: string) => store.acquire("id", asking(owner, after))
         const all = (round: number) =>
           Effect.all(
@@ -211,14 +220,14 @@ const sharedLaws: Record<string, Check> = {
 
   "a take-over clears the record of joins": Effect.fnUntraced(function*(a, b) {
     const after = { leaseMillis: 2000, join: { afterMillis: 900_000 } }
-    yield* lead(a, "id", asking("holder"))
-    yield* lead(b, "id", asking("beside", after))
+    yield* acquireLease(a, "id", asking("holder"))
+    yield* acquireLease(b, "id", asking("beside", after))
     yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "one has led beside it")
     yield* same(yield* a.renew("id", "holder", 2000), true, "renewed")
     yield* same((yield* a.acquire("id", asking("another", after)))._tag, "Wait", "which counts no one anew")
     yield* Effect.sleep("2100 millis")
-    yield* lead(b, "id", asking("next"))
-    yield* lead(a, "id", asking("another", after))
+    yield* acquireLease(b, "id", asking("next"))
+    yield* acquireLease(a, "id", asking("another", after))
     yield* same((yield* b.acquire("id", asking("one more", after)))._tag, "Wait", "again one")
   }),
 
@@ -282,7 +291,8 @@ const reportLaws: Record<string, Check> = {
   "a set is reported to the other process": reports({ _tag: "Changed", id }, (other) => other.set(id, entry(1))),
   "a commit is reported to the other process": reports(
     { _tag: "Changed", id },
-    (other) => Effect.flatMap(lead(other, id, asking("b")), (generation) => other.commit(id, generation, entry(1)))
+    (other) =>
+      Effect.flatMap(acquireLease(other, id, asking("b")), (generation) => other.commit(id, generation, entry(1)))
   ),
   "a touch is reported to the other process": reports(
     { _tag: "Changed", id },

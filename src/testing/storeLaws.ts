@@ -12,11 +12,11 @@ import type { Store } from "../ports/store.ts"
 import { counterLaws } from "./internal/storeCounterLaws.ts"
 import { failureLaws } from "./internal/storeFailureLaws.ts"
 import {
+  acquireLease,
   asking,
   type Check,
   entry,
   excused,
-  lead,
   meta,
   oddTexts,
   plain,
@@ -220,7 +220,7 @@ const conditionLaws: Record<string, Check> = {
   }),
 
   "a refused set does not end a generation": Effect.fnUntraced(function*(store) {
-    const generation = yield* lead(store, "id", asking("a"))
+    const generation = yield* acquireLease(store, "id", asking("a"))
     yield* store.set("id", entry(1), { _tag: "IfPresent" })
     yield* same(yield* store.commit("id", generation, entry(2)), true, "stored")
   })
@@ -289,7 +289,7 @@ const changeLaws: Record<string, Check> = {
     if (changesUnsafe === undefined) return
     yield* store.set("id", entry(1))
     yield* store.remove("id")
-    yield* store.commit("id", yield* lead(store, "id", asking("a")), entry(2))
+    yield* store.commit("id", yield* acquireLease(store, "id", asking("a")), entry(2))
     yield* store.invalidateTags(["tag"])
     yield* store.clear
     yield* same(changesUnsafe(), [], "nothing by others")

@@ -12,7 +12,7 @@ const results: Report.Results = {
   bytes: Run.bytesOfHit(),
   many: Run.many(runs),
   strategies: Run.strategies(runs),
-  watched: Run.watched(runs),
+  listeners: Run.listeners(runs),
   cold: Run.cold(runs),
   coherence: Run.coherence(runs),
   disk: Run.disk(runs),
@@ -23,7 +23,9 @@ const results: Report.Results = {
   imports: Run.imports(runs)
 }
 
-for (const name of ["hit", "many", "strategies", "watched", "cold", "coherence", "disk", "write", "imports"] as const) {
+for (
+  const name of ["hit", "many", "strategies", "listeners", "cold", "coherence", "disk", "write", "imports"] as const
+) {
   console.log(`${name}\n${Report.nanoseconds(results[name])}\n`)
 }
 console.log(`bytes per hit\n${Report.bytes(results.bytes)}\n`)

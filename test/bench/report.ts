@@ -7,7 +7,7 @@ export type Case =
   | "bytes"
   | "many"
   | "strategies"
-  | "watched"
+  | "listeners"
   | "cold"
   | "coherence"
   | "disk"
@@ -57,9 +57,9 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   { case: "strategies", title: "Hit of `Cached.sliding`", subject: "Cached.sliding", peer: "Cached.ttl", atMost: 1.2 },
   { case: "strategies", title: "Hit of `Cached.maxHits`", subject: "Cached.maxHits", peer: "Cached.ttl", atMost: 1.2 },
-  { case: "watched", title: "Hit in memory, with a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
+  { case: "listeners", title: "Hit in memory, with a listener", subject: "a listener", peer: "nobody", atMost: 1.15 },
   {
-    case: "watched",
+    case: "listeners",
     title: "The same to `Cached.events`",
     subject: "Cached.events",
     peer: "nobody",

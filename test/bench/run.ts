@@ -35,8 +35,8 @@ const times = <A>(count: number, run: () => A): ReadonlyArray<A> => Array.from({
 /** one set of values a process: ratios are made within each */
 export const hit = ({ processes }: Runs): ReadonlyArray<Values> => times(processes, () => toValues(start("hit.ts", [])))
 
-export const watched = ({ processes }: Runs): ReadonlyArray<Values> =>
-  times(processes, () => toValues(start("watched.ts", [])))
+export const listeners = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("listeners.ts", [])))
 
 export const cold = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("cold.ts", [])))

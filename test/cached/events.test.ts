@@ -328,11 +328,11 @@ describe("who listens", () => {
           calls++
           throw new Error("mine")
         }
-        const heard: Array<string> = []
+        const received: Array<string> = []
         caching.listen(throwing)
-        caching.listen((event) => void heard.push(event._tag))
+        caching.listen((event) => void received.push(event._tag))
         caching.onRemoval(throwing)
-        caching.onRemoval(({ cause }) => void heard.push(cause))
+        caching.onRemoval(({ cause }) => void received.push(cause))
         expect(yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })).toBe(1)
         expect(calls).toBe(1)
         expect(yield* Cached.remove("k")).toBe(true)
@@ -340,7 +340,7 @@ describe("who listens", () => {
         expect(yield* Cached.remove("k")).toBe(true)
         expect(calls).toBe(2)
         const removed = ["Invalidate", "invalidated"]
-        expect(heard).toEqual(["Miss", "Load", ...removed, "Miss", "Load", ...removed])
+        expect(received).toEqual(["Miss", "Load", ...removed, "Miss", "Load", ...removed])
       })
       yield* Effect.provide(test, Layer.provide(CacheLayer.memory(), logged))
       const line = [
@@ -351,7 +351,7 @@ describe("who listens", () => {
       expect(lines).toEqual([line, line])
     }))
 
-  it.effect("is heard no more when the stream has ended, however it ends", () =>
+  it.effect("is listened to no more when the stream has ended, however it ends", () =>
     Effect.gen(function*() {
       const { Caching: service } = Caching
       const caching = cacheOf(yield* service)
@@ -360,10 +360,10 @@ describe("who listens", () => {
         ...caching,
         listen: (listener) => {
           listening++
-          const deafen = caching.listen(listener)
+          const unsubscribe = caching.listen(listener)
           return () => {
             listening--
-            deafen()
+            unsubscribe()
           }
         }
       }

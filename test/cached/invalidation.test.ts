@@ -464,7 +464,7 @@ describe("invalidateMatching and the store", () => {
       }).pipe(Effect.provide(over({ layer })))
     }))
 
-  it.effect("P2 · a store that removes nothing is not believed afterwards", () =>
+  it.effect("P2 · a store that removes nothing is not used afterwards", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {

@@ -349,34 +349,34 @@ const two = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const open = Layer.build(CacheLayer.disk({ directory }))
   const [a, b] = [yield* open, yield* open]
-  const heard = Effect.andThen(TestClock.adjust("60 millis"), settle)
+  const polled = Effect.andThen(TestClock.adjust("60 millis"), settle)
   return {
     inA: <A, E>(use: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(use, a),
     inB: <A, E>(use: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(use, b),
-    heard
+    polled
   }
 })
 
 describe("on one folder", () => {
   it.effect("a late tag that one cache invalidates is invalidated for the other, in memory and in the store", () =>
     Effect.gen(function*() {
-      const { heard, inA, inB } = yield* two
+      const { polled, inA, inB } = yield* two
       const said = saying({ tags: ["late"] })
       const page = Cached.ttl(said.load, { key, ttl: "1 hour" })
       expect(yield* inA(page)).toBe("value 1")
       expect(yield* inB(page)).toBe("value 1")
       yield* inB(Cached.invalidateTag("late"))
-      yield* heard
+      yield* polled
       expect(yield* inB(page)).toBe("value 2")
       expect(yield* inA(page)).toBe("value 2")
       yield* inA(Cached.invalidateTag("late"))
-      yield* heard
+      yield* polled
       expect(yield* inB(page)).toBe("value 3")
     }).pipe(Effect.scoped))
 
   it.effect("a late tag that the other invalidates during the load: the result is not stored", () =>
     Effect.gen(function*() {
-      const { heard, inA, inB } = yield* two
+      const { polled, inA, inB } = yield* two
       const gate = yield* Deferred.make<void>()
       const said = saying({ tags: ["late"] })
       const page = Cached.ttl(Effect.andThen(Deferred.await(gate), said.load), { key, ttl: "1 hour" })
@@ -387,7 +387,7 @@ describe("on one folder", () => {
       yield* settle
       expect(reader.pollUnsafe()).toEqual(Exit.succeed("value 1"))
       expect(yield* inB(Cached.has(key))).toBe(false)
-      yield* heard
+      yield* polled
       expect(yield* inA(page)).toBe("value 2")
       expect(yield* inB(page)).toBe("value 2")
     }).pipe(Effect.scoped))
@@ -407,15 +407,15 @@ describe("on one folder", () => {
 
   it.effect("what one cache has renewed is renewed for the other, with its ETag and late tags", () =>
     Effect.gen(function*() {
-      const { heard, inA, inB } = yield* two
+      const { polled, inA, inB } = yield* two
       const { page, told } = renewing()
       yield* inA(page)
       yield* TestClock.adjust("10 minutes")
-      yield* heard
+      yield* polled
       const at = 600_060
       expect(yield* inB(page)).toBe("old")
       expect(told).toEqual([undefined, { value: "old", etag: "e", createdAt: 0 }])
-      yield* heard
+      yield* polled
       expect(yield* inA(page)).toBe("old")
       expect(told.length).toBe(2)
       expect(yield* inA(entryOf(key))).toMatchObject({ etag: "e", createdAt: at, expiresAt: at + 3_600_000 })
@@ -423,13 +423,13 @@ describe("on one folder", () => {
       expect(yield* inB(CachePolicy.refresh(page))).toBe("old")
       expect(told.length).toBe(3)
       yield* inB(Cached.invalidateTag("late"))
-      yield* heard
+      yield* polled
       expect(yield* inA(Cached.has(key))).toBe(false)
       expect(yield* inA(page)).toBe("old")
       expect(told[3]).toBe(undefined)
     }).pipe(Effect.scoped))
 
-  it.effect("previous is what the other has set a moment ago, of which this one has not heard", () =>
+  it.effect("previous is what the other has set a moment ago, which this one has not polled yet", () =>
     Effect.gen(function*() {
       const { inA, inB } = yield* two
       const { page, told } = renewing()
@@ -448,7 +448,7 @@ describe("on one folder", () => {
     ] as const
   )("what the other has %s while it is renewed is not renewed", ([, change, left]) =>
     Effect.gen(function*() {
-      const { heard, inA, inB } = yield* two
+      const { polled, inA, inB } = yield* two
       const gate = yield* Deferred.make<void>()
       yield* inA(renewing().page)
       yield* TestClock.adjust("10 minutes")
@@ -458,7 +458,7 @@ describe("on one folder", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* settle
       expect(reader.pollUnsafe()).toEqual(Exit.succeed("old"))
-      yield* heard
+      yield* polled
       for (const one of [inA, inB]) expect((yield* one(entryOf(key)))?.value).toBe(left)
     }).pipe(Effect.scoped))
 })

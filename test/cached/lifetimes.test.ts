@@ -391,7 +391,7 @@ describe("memoryTtl", () => {
         expect(yield* a(get)).toBe(1)
       }))
 
-    it.effect("invalidations are heard at once", () =>
+    it.effect("invalidations are seen at once", () =>
       Effect.gen(function*() {
         const { a } = yield* two(make)
         const { load } = counting()

@@ -88,16 +88,16 @@ describe.each(caches.filter(({ memory }) => memory))("what leaves memory is told
 })
 
 describe("what other processes do", () => {
-  it.effect("removes by their invalidations, and for doubt where they cannot be heard", () =>
+  it.effect("removes by their invalidations, and as unverified while untracked", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const changes: Array<Store.Change> = []
-      let isDeaf = false
+      let isUntracked = false
       const shared: Store.Store = {
         ...store,
         capabilities: { ...store.capabilities, shared: true },
         changesUnsafe: () => {
-          if (isDeaf) throw new Error("deaf")
+          if (isUntracked) throw new Error("untracked")
           return changes.splice(0)
         }
       }
@@ -108,7 +108,7 @@ describe("what other processes do", () => {
         yield* TestClock.adjust("50 millis")
         expect(yield* gone).toEqual([["a", "invalidated", 1]])
         yield* ttl("b", 2)
-        isDeaf = true
+        isUntracked = true
         for (let i = 0; i < 300; i++) {
           yield* TestClock.adjust("50 millis")
           yield* ttl("b", 3)

@@ -80,7 +80,7 @@ const textIn = (store: Store.Store, id: string) => Effect.map(store.get(id, []),
 const idsIn = (store: Store.Store) =>
   Effect.map(Stream.runCollect(store.scan()), (all) => Array.from(all, ({ id }) => id).toSorted())
 const asking = (owner: string) => ({ owner, leaseMillis: 2000, rejectedWriteId: undefined, join: false })
-const generationOf = (taken: Store.Acquired) => taken._tag === "Granted" ? taken.generation : ""
+const generationOf = (acquired: Store.Acquired) => acquired._tag === "Granted" ? acquired.generation : ""
 
 const units = ["a", ":", "/", "%", "2", "F", "~"]
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: units.length - 1 }))
@@ -265,7 +265,7 @@ describe("clear empties one part alone", () => {
 describe("changes of a part", () => {
   it.effect("are its own, and what concerns all", () =>
     Effect.gen(function*() {
-      const heard: ReadonlyArray<Store.Change> = [
+      const reported: ReadonlyArray<Store.Change> = [
         { _tag: "Changed", id: "a/1" },
         { _tag: "Changed", id: "b/1" },
         { _tag: "TagChanged", tag: "a/t" },
@@ -278,8 +278,8 @@ describe("changes of a part", () => {
       ]
       const store: Store.Store = {
         ...MemoryStore.make(),
-        changes: Stream.fromIterable(heard),
-        changesUnsafe: () => heard
+        changes: Stream.fromIterable(reported),
+        changesUnsafe: () => reported
       }
       const expected = [
         { _tag: "Changed", id: "1" },
@@ -387,13 +387,13 @@ describe("around (CA-20, CA-22, AI-21)", () => {
     expect([services, noServices, fromLayer].every(Layer.isLayer)).toBe(true)
   })
 
-  it.effect("leaves alone what is no operation, and what leads are told beside their generation", () =>
+  it.effect("leaves alone what is no operation, and what a leader is told beside its generation", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       const path: Store.Store & { readonly path: string } = {
         ...inner,
         path: "/tmp",
-        acquire: (...call) => Effect.map(inner.acquire(...call), (taken) => ({ ...taken, more: 3 }))
+        acquire: (...call) => Effect.map(inner.acquire(...call), (acquired) => ({ ...acquired, more: 3 }))
       }
       for (const tap of Object.values(taps)) {
         const store = yield* over(path, tap)

@@ -1,13 +1,13 @@
 /** Proves P1 and P2 from what the processes have written. Pure: the same lines give the same verdict. */
 import type { Line } from "../processes/recording.ts"
-import { heardWithin, ids } from "./plan.ts"
+import { ids, seenWithinMillis } from "./plan.ts"
 
 export interface Verdict {
   readonly violations: ReadonlyArray<string>
   readonly reads: number
   readonly values: number
   readonly changes: number
-  readonly leads: number
+  readonly granted: number
   readonly stored: number
   readonly refused: number
   readonly faults: number
@@ -32,7 +32,7 @@ export const check = (lines: ReadonlyArray<Line>): Verdict => {
     reads: of("read").length,
     values: of("value").length,
     changes: of("changed").length,
-    leads: of("acquire").filter((line) => line["answer"] === "Granted").length,
+    granted: of("acquire").filter((line) => line["answer"] === "Granted").length,
     stored: puts.filter((answer) => answer === true).length,
     refused: puts.filter((answer) => answer === false).length,
     faults: lines.filter((line) => line["fault"] === true).length,
@@ -136,7 +136,7 @@ const checkReads = (of: Of) => {
         if (change.at <= born) continue
         const late = read.at - change.until - missed(read.process, change.until, read.at)
         latestMillis = Math.max(latestMillis, late)
-        if (late <= heardWithin) continue
+        if (late <= seenWithinMillis) continue
         violations.push(
           `P2, of another process: ${show(read)} ${late.toFixed(0)} ms after ${show(change)}, made at ${
             born.toFixed(1)
@@ -175,7 +175,7 @@ const keyOf = (line: Line): string => `${line.process} ${line.what} ${line.at}`
 
 const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
   const ends = settled(endings(id, lines)).filter((line) => line.what !== "commit" || line["answer"] !== false)
-  const leads = lines.filter((line) =>
+  const granted = lines.filter((line) =>
     line.what === "acquire" && line.id === id && line["answer"] === "Granted" && line["join"] === false
   ).toSorted((a, b) => a.until - b.until)
   const keeps = groupBy(
@@ -192,10 +192,10 @@ const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<strin
       end.at < second.until && end.until > first.at &&
       (end.what !== "release" || end["owner"] === first["owner"])
     )
-  return leads.flatMap((second, i) => {
-    const first = leads[i - 1]
+  return granted.flatMap((second, i) => {
+    const first = granted[i - 1]
     if (first === undefined || first["owner"] === second["owner"] || isAllowed(first, second)) return []
-    // who was stopped in between hears late that it leads: of two at once either may have been the first
+    // who was stopped in between learns late that it leads: of two at once either may have been the first
     if (second.at < first.until && isAllowed(second, first)) return []
     return [
       `P1, two lead: ${show(first)} is exclusive until ${exclusiveUntil(first, second).toFixed(1)}, ${show(second)}`

@@ -37,7 +37,7 @@ describe("the checker", () => {
   const value = (at: number, name = "p1 1") => line("value", at, at, { value: name })
   const read = (at: number, fields = {}) => line("read", at, at + 1, { value: "p1 1", ...fields })
   const changed = (at: number, until: number, fields = {}) => line("changed", at, until, { reached: true, ...fields })
-  const lead = (at: number, fields = {}) =>
+  const granted = (at: number, fields = {}) =>
     line("acquire", at, at + 1, {
       answer: "Granted",
       join: false,
@@ -46,7 +46,7 @@ describe("the checker", () => {
       generation: "g",
       ...fields
     })
-  const put = (at: number, fields = {}) => line("commit", at, at + 1, { answer: true, generation: "g", ...fields })
+  const commit = (at: number, fields = {}) => line("commit", at, at + 1, { answer: true, generation: "g", ...fields })
 
   const cases: ReadonlyArray<readonly [name: string, violation: RegExp | undefined, lines: ReadonlyArray<Line>]> = [
     ["a hit", undefined, [value(1), read(5)]],
@@ -85,37 +85,37 @@ describe("the checker", () => {
       changed(1, 4, { value: "p1 1" }),
       read(200)
     ]],
-    ["two leads at once", /two lead/, [lead(1), lead(100, { owner: "b" })]],
-    ["two leads, one after the end of the other's lease", undefined, [lead(1), lead(401, { owner: "b" })]],
-    ["two leads, the first kept its lease", /two lead/, [
-      lead(1),
+    ["two granted at once", /two lead/, [granted(1), granted(100, { owner: "b" })]],
+    ["two granted, one after the end of the other's lease", undefined, [granted(1), granted(401, { owner: "b" })]],
+    ["two granted, the first kept its lease", /two lead/, [
+      granted(1),
       line("renew", 200, 201, { owner: "a", leaseMillis: 400, answer: true }),
-      lead(401, { owner: "b" })
+      granted(401, { owner: "b" })
     ]],
-    ["two leads, the first gave its lease back", undefined, [
-      lead(1),
+    ["two granted, the first released its lease", undefined, [
+      granted(1),
       line("release", 50, 51, { owner: "a", answer: true }),
-      lead(100, { owner: "b" })
+      granted(100, { owner: "b" })
     ]],
-    ["two leads, of whom the first heard of it late", undefined, [
-      { ...lead(1, { owner: "b" }), until: 60 },
+    ["two granted, the first answered late", undefined, [
+      { ...granted(1, { owner: "b" }), until: 60 },
       line("remove", 5, 6),
-      lead(50)
+      granted(50)
     ]],
-    ["two leads, of whom the first heard of it late, and nothing in between", /two lead/, [
-      { ...lead(1, { owner: "b" }), until: 60 },
-      lead(50)
+    ["two granted, the first answered late, and nothing in between", /two lead/, [
+      { ...granted(1, { owner: "b" }), until: 60 },
+      granted(50)
     ]],
-    ["two leads, who was killed may have removed it", undefined, [
-      lead(1),
+    ["two granted, who was killed may have removed it", undefined, [
+      granted(1),
       line("remove begins", 50, 50),
-      lead(100, { owner: "b" })
+      granted(100, { owner: "b" })
     ]],
-    ["a commit", undefined, [lead(1), put(10)]],
-    ["a commit after a removal", /ended generation/, [lead(1), line("remove", 5, 6), put(10)]],
-    ["a commit while a removal runs", undefined, [lead(1), line("remove", 5, 12), put(10)]],
-    ["a second put", /ended generation/, [lead(1), put(10), put(20)]],
-    ["a second commit that was refused", undefined, [lead(1), put(10), put(20, { answer: false })]]
+    ["a commit", undefined, [granted(1), commit(10)]],
+    ["a commit after a removal", /ended generation/, [granted(1), line("remove", 5, 6), commit(10)]],
+    ["a commit while a removal runs", undefined, [granted(1), line("remove", 5, 12), commit(10)]],
+    ["a second commit", /ended generation/, [granted(1), commit(10), commit(20)]],
+    ["a second commit that was refused", undefined, [granted(1), commit(10), commit(20, { answer: false })]]
   ]
 
   it.each(cases)("%s", (_, violation, lines) => {

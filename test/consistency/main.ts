@@ -54,9 +54,9 @@ const all = async (seconds: number): Promise<void> => {
     if (args.json) console.log(JSON.stringify({ violations, ...numbers }))
     else {
       console.log(
-        `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.leads} leases, ` +
+        `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.granted} leases, ` +
           `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts; heard within ${numbers.latestMillis.toFixed(0)} ms; ` +
+          `${numbers.stops} stopped, ${numbers.thefts} thefts; seen within ${numbers.latestMillis.toFixed(0)} ms; ` +
           `${violations.length} violations`
       )
       for (const violation of violations.slice(0, 10)) console.log(`  ${violation}`)

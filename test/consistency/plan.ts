@@ -17,7 +17,7 @@ export const tags: ReadonlyArray<string> = ["a", "b"]
 export const leaseMillis = 400
 
 /** what others do must be known within so much, P2 */
-export const heardWithin = 100
+export const seenWithinMillis = 100
 
 export interface Plan {
   readonly name: string

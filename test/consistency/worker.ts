@@ -43,20 +43,20 @@ const delayed = (store: Store.Store): Store.Store => ({
   clear: late(store.clear)
 })
 
-/** While it cannot tell what others did, the bound counts, not the 100 ms. */
+/** While it cannot read what others did, `maxStaleness` counts, not the 100 ms. */
 const telling = (store: Store.Store): Store.Store => {
   const changesUnsafe = store.changesUnsafe!
-  let deafSince: number | undefined
+  let untrackedSince: number | undefined
   return {
     ...store,
     changesUnsafe() {
       try {
         const changes = changesUnsafe()
-        if (deafSince !== undefined) write("lag", { at: deafSince })
-        deafSince = undefined
+        if (untrackedSince !== undefined) write("lag", { at: untrackedSince })
+        untrackedSince = undefined
         return changes
       } catch (error) {
-        deafSince ??= clock()
+        untrackedSince ??= clock()
         throw error
       }
     }

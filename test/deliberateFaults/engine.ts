@@ -184,7 +184,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
     replace: "flight.bornAt > self.tagEpochs.epoch && ("
   },
   {
-    name: "landing nests",
+    name: "resuming callers nests",
     in: "resumeAll",
     find: `self.completed.push(flight)
 if (self.resuming) return`,

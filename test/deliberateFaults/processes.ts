@@ -16,14 +16,14 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "if (now === undefined || now === version) continue"
   },
   {
-    name: "an answer older than a change is believed",
+    name: "an answer older than a change is used",
     sought: "by hand",
     in: "applyChange",
     find: "flight.changedWhileAsked = true",
     replace: "flight.changedWhileAsked = false"
   },
   {
-    name: "an unanswered invalidation is believed",
+    name: "the store is used despite a pending invalidation",
     sought: "by hand",
     in: "isPending",
     find: "self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))",

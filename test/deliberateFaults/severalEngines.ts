@@ -3,7 +3,7 @@ import type { Fault } from "./fault.ts"
 
 export const faults: ReadonlyArray<Fault> = [
   {
-    name: "changes are not heard",
+    name: "changes are not applied",
     in: "poll",
     find: "for (const change of changes) applyChange(self, change)",
     replace: "void changes.length"
@@ -23,7 +23,7 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "if (left < Infinity || lease.owner === options.owner) {"
   },
   {
-    name: "the journal is not believed",
+    name: "pending invalidations are not respected",
     in: "isPending",
     find: "self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))",
     replace: "self.all !== undefined && (self.ids.size > 0 && self.ids.has(id))"

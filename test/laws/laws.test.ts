@@ -42,7 +42,10 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     "acquire by another owner answers Wait, with no more than the lease",
     ({ acquire }) => ({
       acquire: (id, options) =>
-        Effect.map(acquire(id, options), (taken) => taken._tag === "Wait" ? { ...taken, leftMillis: 1e9 } : taken)
+        Effect.map(
+          acquire(id, options),
+          (acquired) => acquired._tag === "Wait" ? { ...acquired, leftMillis: 1e9 } : acquired
+        )
     })
   ],
   ["answers what was rejected for ever", "acquire answers Hit with an entry that was not rejected", ({ acquire }) => ({
@@ -96,7 +99,10 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
         return release(id, owner, note)
       },
       acquire: (id, options) =>
-        Effect.map(acquire(id, options), (taken) => taken._tag === "Granted" ? { ...taken, failures } : taken)
+        Effect.map(
+          acquire(id, options),
+          (acquired) => acquired._tag === "Granted" ? { ...acquired, failures } : acquired
+        )
     }
   }],
   ["has versions for tags it never saw", "a tag without a marker has no version", ({ get }) => ({

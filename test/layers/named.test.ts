@@ -82,7 +82,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(a.hits + a.storeHits).toBe(1)
     }).pipe(Effect.provide(both(cache))))
 
-  it.effect("the nearest using wins, before that of what is around it", () =>
+  it.effect("the nearest withCache wins, before that of what is around it", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const inner = get(load).pipe(Cached.withCache(A), Cached.withCache(B))
@@ -207,7 +207,7 @@ describe("one cache that reads another", () => {
             (self) => n % 2 === 0 ? Cached.withCache(self, A) : Cached.withCache(self, B)
           )
       expect(yield* deep(5000)).toBe(5000)
-      // what ends at once lands by itself; what waits lands in a row
+      // what ends at once completes by itself; what waits completes in a row
       const slow = (n: number): Effect.Effect<number, never, A | B> =>
         n === 0
           ? Effect.as(Effect.sleep(10), 0)
@@ -316,9 +316,9 @@ describe("policies and watching hold for all caches", () => {
 
   it.effect("detect tells of the reads of both, events of one", () =>
     Effect.gen(function*() {
-      const heard: Array<string> = []
+      const received: Array<string> = []
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.withCache(Cached.events, A), (event) => Effect.sync(() => heard.push(event._tag))),
+        Stream.runForEach(Cached.withCache(Cached.events, A), (event) => Effect.sync(() => received.push(event._tag))),
         { startImmediately: true }
       )
       yield* settle
@@ -326,7 +326,7 @@ describe("policies and watching hold for all caches", () => {
       const [, reads] = yield* Cached.detect(get(inner, "outer").pipe(Cached.withCache(A)))
       expect(reads.map(({ key, source }) => `${key}: ${source}`)).toEqual(["inner: load", "outer: load"])
       yield* settle
-      expect(heard).toEqual(["Miss", "Load"])
+      expect(received).toEqual(["Miss", "Load"])
     }).pipe(Effect.provide(memories)))
 
   it.effect("a store's failure under strict, from a named cache", () =>

@@ -214,8 +214,8 @@ describe("processes", () => {
       const holder = yield* worker(directory, "hold", "1500")
       const token = BigInt(yield* said(holder))
       // It lives: it keeps the lock for longer than the lease.
-      const patience = { lease: "3 seconds", wait: "2500 millis" } as const
-      expect((yield* Effect.flip(lock.acquire("counter", patience))).reason).toBe("Timeout")
+      const options = { lease: "3 seconds", wait: "2500 millis" } as const
+      expect((yield* Effect.flip(lock.acquire("counter", options))).reason).toBe("Timeout")
       holder.kill("SIGKILL")
       const [duration, lease] = yield* Effect.timed(lock.acquire("counter", options))
       expect(lease.token).toBeGreaterThan(token)

@@ -25,8 +25,8 @@ const shared = async ([a, b]: Two, key = "k", more: object = {}): Promise<string
   return value
 }
 
-/** until the other process must have heard, with room for a loaded machine */
-const heard = () => sleep(500)
+/** until the other process must have polled, with room for a loaded machine */
+const polled = () => sleep(500)
 
 describe("P2 · an invalidation reaches the memory of the others", () => {
   it("within 100 ms, while they read all the time", { timeout }, async () => {
@@ -67,7 +67,7 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
     const value = await shared([a, b], "k", tagged)
     const other = await shared([a, b], "other")
     await a.ask({ do: "invalidateTag", tag: "t" })
-    await heard()
+    await polled()
     expect(await read(b, "k", tagged)).not.toBe(value)
     expect(await read(b, "other")).toBe(other)
   })
@@ -77,7 +77,7 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
     const [a, b] = workers as Two
     await shared([a, b])
     await a.ask({ do: "set", key: "k", value: "set" })
-    await heard()
+    await polled()
     expect([await read(a), await read(b)]).toEqual(["set", "set"])
   })
 
@@ -87,7 +87,7 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
     const slow = read(b, "k", { load: { sleepMillis: 1500 } })
     await until("its load", () => loads().length === 1)
     await a.ask({ do: "invalidate", key: "k" })
-    await heard()
+    await polled()
     const later = await read(b)
     expect(later).not.toBe(loads()[0]!["value"])
     expect(await slow).toBe(loads()[0]!["value"])
@@ -100,14 +100,14 @@ describe("F26 · what the store has lost", () => {
     const { directory, workers } = await open(2)
     const [a, b] = workers as Two
     const value = await shared([a, b])
-    await heard()
+    await polled()
     expect(await read(b)).toBe(value)
     const database = new DatabaseSync(fileOf(directory))
     database.exec("DELETE FROM entry")
     database.close()
     expect(await read(b)).toBe(value)
     await a.ask({ do: "invalidate", key: "k" })
-    await heard()
+    await polled()
     expect(await read(b)).not.toBe(value)
   })
 })
@@ -119,8 +119,8 @@ describe("F28 · F21 · a store that is full", () => {
     const value = await shared([a, b])
     const tagged = { options: { tags: ["t"] } }
     const other = await shared([a, b], "other", tagged)
-    // what it read before it heard of its writing it reads once more
-    await heard()
+    // what it read before it polled that change it reads once more
+    await polled()
     expect([await read(b), await read(b, "other", tagged)]).toEqual([value, other])
     const size = { load: { size: 50_000 } }
     await Promise.all(
@@ -132,7 +132,7 @@ describe("F28 · F21 · a store that is full", () => {
     await a.ask({ do: "invalidate", key: "k" })
     await a.ask({ do: "invalidateTag", tag: "t" })
     expect(await a.ask({ do: "stats" })).toMatchObject({ lostInvalidations: 0, storeFailures: 0 })
-    await heard()
+    await polled()
     expect(await read(b)).not.toBe(value)
     expect(await read(b, "other", tagged)).not.toBe(other)
   })
@@ -172,7 +172,7 @@ describe("P4 · a folder that fails", () => {
     expect(await read(b)).toBe(value)
     database.exec("ROLLBACK")
     database.close()
-    await until("b has heard", async () => await read(b) !== value)
+    await until("b has polled", async () => await read(b) !== value)
     expect(await a.ask({ do: "stats" })).toMatchObject({ lostInvalidations: 0 })
   })
 
@@ -186,7 +186,7 @@ describe("P4 · a folder that fails", () => {
     writeFileSync(file, readFileSync(file).fill(0xAA))
     const answers = await Promise.all(workers.flatMap((worker) => [0, 1, 2].map((i) => read(worker, `new ${i}`))))
     for (const answer of answers) expect(answer).not.toMatch(/^no value/)
-    await heard()
+    await polled()
     await Promise.all(workers.map((worker) => read(worker, "after", { load: { sleepMillis: 200 } })))
     expect(loads("after")).toHaveLength(1)
     expect(fileOf(directory)).not.toBe(file)
@@ -197,7 +197,7 @@ describe("P4 · a folder that fails", () => {
     const value = await shared(workers as unknown as Two)
     rmSync(directory, { recursive: true })
     expect(await read(workers[2]!)).not.toMatch(/^no value/)
-    await heard()
+    await polled()
     await Promise.all(workers.map((worker) => read(worker, "after", { load: { sleepMillis: 200 } })))
     expect(loads("after")).toHaveLength(1)
     expect(value).not.toMatch(/^no value/)
@@ -233,7 +233,7 @@ describe("P6 · a stale value of another process", () => {
 })
 
 describe("P7 · closing", () => {
-  it("gives leases back: another leads at once", { timeout }, async () => {
+  it("releases its leases: another leads at once", { timeout }, async () => {
     const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000, shutdownTimeout: 100 })
     const [a, b] = workers as Two
     const leading = read(a, "k", { load: { sleepMillis: 20_000 } })

@@ -174,7 +174,7 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
     await there.read("in the folder")
     await here.read("in memory")
     const old = await there.value("in memory")
-    // what others wrote is heard, and read once more
+    // what others wrote is polled, and read once more
     await sleep(200)
     await here.read("in memory")
     await there.read("in memory")
@@ -188,7 +188,7 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
     await sleep(300)
     const isHeard = await there.value("in memory") !== old
     finish?.()
-    await until("the other has heard", async () => await there.value("in memory") !== old)
+    await until("the other has polled", async () => await there.value("in memory") !== old)
     return [...reads, holds ? "at once" : "not", isHeard ? "at once" : "when it is over"]
   } finally {
     await here.dispose()

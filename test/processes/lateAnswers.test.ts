@@ -49,7 +49,7 @@ describe("P2 · an answer that is older than what another process has changed me
 })
 
 describe("P2 · what others change in a pause", () => {
-  it.effect("is heard before the first read after it, however many pauses there are", () =>
+  it.effect("is polled before the first read after it, however many pauses there are", () =>
     Effect.gen(function*() {
       const base = MemoryStore.make()
       const { store, tell } = slowlyAnswering(base)

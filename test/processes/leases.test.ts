@@ -69,7 +69,7 @@ describe("P1 · F17 · one load across processes", () => {
     "who has waited for as long as it would loads by itself, and the first to end is stored",
     { timeout },
     async () => {
-      const { lines, loads, workers } = await open(2, { lease, wait: 500, deaf: true })
+      const { lines, loads, workers } = await open(2, { lease, wait: 500, missesChanges: true })
       const [a, b] = workers as [Worker, Worker]
       const slow = read(a, "k", { load: { sleepMillis: 2500 } })
       await until("a's load", () => loads().length === 1)
@@ -120,7 +120,7 @@ describe("P1 · a leader that is killed", () => {
 
 describe("P1 · a leader that is stopped beyond its lease and continued", () => {
   const stopLeader = async (meanwhile: (others: ReadonlyArray<Worker>) => Promise<unknown>) => {
-    const { lines, loads, workers } = await open(2, { lease, wait: 30_000, deaf: true })
+    const { lines, loads, workers } = await open(2, { lease, wait: 30_000, missesChanges: true })
     const [leader, other] = workers as [Worker, Worker]
     // long enough to be stopped in, however late the signal comes
     const first = read(leader, "k", { load: { sleepMillis: 2000 } })
@@ -130,27 +130,27 @@ describe("P1 · a leader that is stopped beyond its lease and continued", () => 
     await meanwhile([other])
     leader.signal("SIGCONT")
     const served = await first
-    const puts = () =>
+    const commits = () =>
       lines("commit").map((line): unknown => [line.process === leader.name ? "leader" : "other", line["answer"]])
     const after = await Promise.all(workers.map((worker) => read(worker)))
     return {
       after: after.map(({ values }) => values[0]),
       loads: loads().map((line) => line["value"]),
-      puts: puts(),
+      commits: commits(),
       served: served.values[0]
     }
   }
 
   it("stores what it has brought late, where nobody else has", { timeout }, async () => {
-    const { after, loads, puts, served } = await stopLeader(async () => {})
-    expect(puts).toEqual([["leader", true]])
+    const { after, loads, commits, served } = await stopLeader(async () => {})
+    expect(commits).toEqual([["leader", true]])
     expect(loads).toEqual([served])
     expect(after).toEqual([served, served])
   })
 
   it("is refused where another has stored", { timeout }, async () => {
-    const { after, loads, puts, served } = await stopLeader(([other]) => read(other!))
-    expect(puts).toEqual([["other", true], ["leader", false]])
+    const { after, loads, commits, served } = await stopLeader(([other]) => read(other!))
+    expect(commits).toEqual([["other", true], ["leader", false]])
     expect(loads).toHaveLength(2)
     // its callers get what it has loaded; from then on all have the other's
     expect(served).toBe(loads[0])
@@ -158,15 +158,15 @@ describe("P1 · a leader that is stopped beyond its lease and continued", () => 
   })
 
   it("is refused where another has invalidated", { timeout }, async () => {
-    const { after, loads, puts } = await stopLeader(([other]) => other!.ask({ do: "invalidate", key: "k" }))
-    expect(puts[0]).toEqual(["leader", false])
+    const { after, loads, commits } = await stopLeader(([other]) => other!.ask({ do: "invalidate", key: "k" }))
+    expect(commits[0]).toEqual(["leader", false])
     expect(loads).toHaveLength(2)
     expect(after).toEqual([loads[1], loads[1]])
   })
 
   it("is refused where another has set", { timeout }, async () => {
-    const { after, loads, puts } = await stopLeader(([other]) => other!.ask({ do: "set", key: "k", value: "set" }))
-    expect(puts).toEqual([["leader", false]])
+    const { after, loads, commits } = await stopLeader(([other]) => other!.ask({ do: "set", key: "k", value: "set" }))
+    expect(commits).toEqual([["leader", false]])
     expect(loads).toHaveLength(1)
     expect(after).toEqual(["set", "set"])
   })

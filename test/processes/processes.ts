@@ -13,8 +13,8 @@ export interface OpenOptions extends CacheLayer.LayerOptions {
   /** of the recording */
   readonly file: string
   readonly maxSize?: ByteSize.Input
-  /** it hears nothing of what others change: only the store's own guard is left */
-  readonly deaf?: boolean
+  /** it is told nothing of what others change: only the store's own guard is left */
+  readonly missesChanges?: boolean
 }
 
 export interface Load {

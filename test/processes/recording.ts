@@ -71,9 +71,9 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
         "acquire",
         { id, owner: options.owner, leaseMillis: options.leaseMillis, join: options.join },
         store.acquire(id, options),
-        (taken) => ({
-          answer: taken._tag,
-          ...taken._tag === "Granted" ? { generation: taken.generation } : {}
+        (acquired) => ({
+          answer: acquired._tag,
+          ...acquired._tag === "Granted" ? { generation: acquired.generation } : {}
         })
       ),
     commit: (id, generation, entry) =>

@@ -1,4 +1,4 @@
-/** A process that uses a cache as it is told by its parent: see `processes.ts`. */
+/** A process that uses a cache as its parent tells it to: see `processes.ts`. */
 import { Cause, Effect, Layer, ManagedRuntime } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
@@ -11,15 +11,15 @@ let log: Recorder
 let loads = 0
 
 const open = async (
-  { options: { deaf = false, directory, file, maxSize, ...options } }: { readonly options: OpenOptions }
+  { options: { missesChanges = false, directory, file, maxSize, ...options } }: { readonly options: OpenOptions }
 ): Promise<void> => {
   log = recorder(file, name)
   const store = SqliteStore.make({ directory, ...maxSize === undefined ? {} : { maxSize } })
   const stores = Layer.effect(
     Store.Store,
-    Effect.map(store, (store) => {
-      const told = recorded(store, log)
-      return deaf ? { ...told, changesUnsafe: () => [] } : told
+    Effect.map(store, (inner) => {
+      const store = recorded(inner, log)
+      return missesChanges ? { ...store, changesUnsafe: () => [] } : store
     })
   )
   runtime = ManagedRuntime.make(Layer.provide(CacheLayer.layerWith(options), stores))

@@ -249,7 +249,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })
 
-  it.effect("a lost invalidation is replayed, its id distrusted until then, all others used at once", () => {
+  it.effect("a lost invalidation is replayed, and the store answers for its id only then, for all others at once", () => {
     const fake = fakeStore()
     return Effect.gen(function*() {
       yield* Cached.set("k", "old")
@@ -270,7 +270,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })
 
-  it.effect("a lost tag invalidation is replayed, and entries of the tag distrusted until then", () => {
+  it.effect("a lost tag invalidation is replayed, and entries of the tag not used until then", () => {
     const fake = fakeStore()
     let down = false
     const layer = Layer.succeed(Store.Store, {

@@ -1,4 +1,4 @@
-/** P7: everything has a bound, and a closed layer leaves nothing. */
+/** P7: everything is limited, and a closed layer leaves nothing. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
@@ -190,7 +190,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         expect(released).toBe(true)
       }))
 
-    it.effect("flushes the journal", () => {
+    it.effect("sends pending invalidations again", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const cache = yield* open(over(fake))

@@ -21,7 +21,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
   if (Cause.isDieReason(reason)) {
     const tag = tagOf(reason.defect)
     if (tag === "CacheClosed" && self.closeAskedAt !== undefined) return
-    if (tag === "CacheCycle" && self.config.cyclic && read.patience?.over === true) return
+    if (tag === "CacheCycle" && self.config.cyclic && read.interruption?.requested === true) return
     return violate(self, `P5: ${what}, which no load has died of`)
   }
   if (Cause.isInterruptReason(reason)) return violate(self, `P3: ${what}, but nobody interrupted it`)

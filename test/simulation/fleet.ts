@@ -100,7 +100,7 @@ const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching>
   }
 }
 
-const read = (self: Worker, id: string, patience?: { over: boolean }): Effect.Effect<void, never, Caching> =>
+const read = (self: Worker, id: string, interruption?: { requested: boolean }): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { process, world } = self
     world.counts.reads++
@@ -115,17 +115,17 @@ const read = (self: Worker, id: string, patience?: { over: boolean }): Effect.Ef
     world.say(() => `[${process.index}] read ${id} @${begun}`)
     const watched = Effect.onExit(
       request(self, id),
-      (exit) => Effect.sync(() => Rules.endRead(world, record, exit, patience?.over === true))
+      (exit) => Effect.sync(() => Rules.endRead(world, record, exit, interruption?.requested === true))
     )
     return Effect.asVoid(Effect.exit(watched))
   })
 
 const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Caching> =>
   Effect.gen(function*() {
-    const patience = { over: false }
-    const fiber = yield* Effect.forkChild(read(self, id, patience))
+    const interruption = { requested: false }
+    const fiber = yield* Effect.forkChild(read(self, id, interruption))
     yield* Effect.sleep(self.dice.below(40))
-    patience.over = true
+    interruption.requested = true
     yield* Fiber.interrupt(fiber)
   })
 
@@ -138,7 +138,15 @@ const written = <E, R>(
   Effect.suspend(() => {
     const asked = ++world.seq
     const { index } = process
-    const write: FleetWrite = { kind, target, process: index, asked, done: Infinity, doneAt: Infinity, told: false }
+    const write: FleetWrite = {
+      kind,
+      target,
+      process: index,
+      asked,
+      done: Infinity,
+      doneAt: Infinity,
+      acknowledged: false
+    }
     world.writes.push(write)
     world.say(() => `[${index}] write ${kind} ${target} @${asked}`)
     const before = world.faults[index]
@@ -147,8 +155,8 @@ const written = <E, R>(
       write.doneAt = world.now()
       // after timeouts the cache does not even ask
       const applied = world.applied.get(`${index} ${kind} ${target}`) ?? 0
-      write.told = world.faults[index] === before && applied > asked
-      world.say(() => `[${index}] done @${asked}${write.told ? "" : ", perhaps"}`)
+      write.acknowledged = world.faults[index] === before && applied > asked
+      world.say(() => `[${index}] done @${asked}${write.acknowledged ? "" : ", perhaps"}`)
       return write.done
     })
   })
@@ -235,7 +243,7 @@ const epilogue = (self: Worker) =>
 const run = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler, dice: Dice, seed: number): void => {
   const { config, now, processes } = world
   const viewOf = makeStorage(world, dice)
-  const { bound: maxStaleness, lease, memory, storeTimeout, wait } = config
+  const { lease, maxStaleness, memory, storeTimeout, wait } = config
   const programs = config.clocks.map((clock, index) => {
     const process = makeProcess(schedule, { index, seed: seed * 31 + index, clock })
     processes.push(process)
@@ -272,8 +280,8 @@ const run = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler, dice
   world.healthy = true
   for (const write of world.writes) {
     // what was interrupted or failed has been replayed; what a killed process knew is lost with it
-    if (write.told || !processes[write.process]!.isAlive()) continue
-    write.told = true
+    if (write.acknowledged || !processes[write.process]!.isAlive()) continue
+    write.acknowledged = true
     write.done = ++world.seq
     write.doneAt = now()
   }

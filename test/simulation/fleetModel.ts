@@ -17,7 +17,7 @@ export interface FleetConfig {
   readonly memory: boolean
   readonly lease: number
   readonly wait: number
-  readonly bound: number
+  readonly maxStaleness: number
   readonly storeTimeout: number
   readonly yieldChance: number
   /** reads without a lease are among the program's */
@@ -28,8 +28,8 @@ export interface FleetConfig {
   readonly kill: { readonly at: number; readonly process: number } | undefined
   /** one process is stopped for a while, as by SIGSTOP */
   readonly stop: { readonly at: number; readonly millis: number; readonly process: number } | undefined
-  /** one process cannot be told of changes for a while */
-  readonly deaf: { readonly at: number; readonly millis: number; readonly process: number } | undefined
+  /** one process cannot read changes for a while */
+  readonly untracked: { readonly at: number; readonly millis: number; readonly process: number } | undefined
 }
 
 export const tagsOf: Readonly<Record<string, ReadonlyArray<string>>> = { a: ["T"], b: ["T", "U"], c: [] }
@@ -64,14 +64,14 @@ export const drawFleet = (dice: Dice): FleetConfig => {
     memory: dice.chance(0.8),
     lease,
     wait: dice.pick([lease / 2, lease * 2, lease * 2]),
-    bound: dice.pick([200, 500]),
+    maxStaleness: dice.pick([200, 500]),
     storeTimeout: 50,
     yieldChance: dice.pick([0, 0.02, 0.1, 0.3]),
     beside: dice.chance(0.15),
     clocks: Array.from({ length: processes }, () => apart ? dice.below(2 * hour) - hour : 0),
     kill: some(0.3, [0]),
     stop: some(0.25, [30, 300, 1500]),
-    deaf: some(0.3, [100, 400, 1500])
+    untracked: some(0.3, [100, 400, 1500])
   }
 }
 
@@ -97,7 +97,7 @@ export interface FleetWrite {
   done: number
   doneAt: number
   /** the store has taken it before the caller went on */
-  told: boolean
+  acknowledged: boolean
 }
 
 export interface FleetRead {

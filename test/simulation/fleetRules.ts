@@ -39,7 +39,7 @@ export interface Fleet {
   /** how often the store went wrong for a process */
   readonly faults: Array<number>
   readonly counts: Counts
-  /** from here on nothing goes wrong, and everything is told */
+  /** from here on nothing goes wrong, and every write is acknowledged */
   healthy: boolean
   seq: number
 }
@@ -90,7 +90,7 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
   if (load.owner === undefined && lease && config.faults === 0 && !config.asynchronous && config.evictions === 0) {
     // its own `set` or interrupted invalidation may not have been acknowledged
     const open = self.writes.some((write) =>
-      write.process === load.process && (!write.told || write.doneAt === self.now())
+      write.process === load.process && (!write.acknowledged || write.doneAt === self.now())
     )
     const isExcused = open || wasStopped(self, load.process) || self.givenUp.delete(`${load.process} ${load.id}`)
     if (!isExcused) violate(self, `P1: ${what} has no lease`)
@@ -113,13 +113,16 @@ export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
 
 /** From when on a process must not serve what another has invalidated. */
-const heardBy = ({ config }: Fleet, write: FleetWrite, process: number): number => {
-  const { deaf } = config
+const seenBy = ({ config }: Fleet, write: FleetWrite, process: number): number => {
+  const { untracked } = config
   const at = write.doneAt
-  if (deaf === undefined || deaf.process !== process || deaf.at > at + 100 || deaf.at + deaf.millis < at) {
+  if (
+    untracked === undefined || untracked.process !== process || untracked.at > at + 100 ||
+    untracked.at + untracked.millis < at
+  ) {
     return at + 100
   }
-  return Math.min(deaf.at + deaf.millis, at + config.bound) + 100
+  return Math.min(untracked.at + untracked.millis, at + config.maxStaleness) + 100
 }
 
 /** how often a process asks what others did */
@@ -130,7 +133,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   for (const write of self.writes) {
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
-    if (isOwn ? write.done >= read.begun : !write.told || heardBy(self, write, read.process) > read.begunAt) {
+    if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read.process) > read.begunAt) {
       continue
     }
     // who was stopped between a look and the pause after it has that pause before it when it goes on
@@ -166,7 +169,7 @@ export const endRead = (
   violate(self, `P4: read @${read.begun} of ${read.id} failed with ${describe(exit)}`)
 }
 
-/** P4: at most the wait for another process, the load, and the budget of the store; all that twice if it is outdated */
+/** P4: at most the wait for another process, the load, and the budget of the store; all that twice if the id was changed meanwhile */
 const checkPatience = (self: Fleet, read: FleetRead): void => {
   const { storeTimeout, wait } = self.config
   const stopped = self.processes[read.process]!.stoppedMillis() - read.stopped

@@ -72,13 +72,13 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
     // each step of the store may take its time, and a process that was stopped could not ask
-    const patience = config.wait + 2 * config.storeTimeout
-    if (self.now() - since > patience && self.processes[process]!.stoppedMillis() === 0) {
+    const waitMillis = config.wait + 2 * config.storeTimeout
+    if (self.now() - since > waitMillis && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }
     if (exclusive(id, owner) === undefined) violate(self, `P1: ${process} waits for ${id}, which nobody loads`)
   }
-  const leads = (process: number, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
+  const granted = (process: number, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
     const holders = holdersOf(self, id)
     const other = exclusive(id, owner)
     if (other !== undefined && !join) violate(self, `P1: ${process} leads ${id} beside ${other.process}`)
@@ -105,10 +105,10 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       return millis
     },
     acquire: (id, options, _, newGeneration) => {
-      const taken = leases.acquire(id, options, self.now(), newGeneration)
-      if (taken._tag === "Wait") waits(process, id, options)
-      else leads(process, id, options)
-      return taken
+      const acquired = leases.acquire(id, options, self.now(), newGeneration)
+      if (acquired._tag === "Wait") waits(process, id, options)
+      else granted(process, id, options)
+      return acquired
     },
     isCurrent: (id, generation) => {
       const isCurrent = leases.isCurrent(id, generation, self.now())
@@ -145,17 +145,17 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     }
   })
 
-  const isDeaf = (process: number) => {
-    const { deaf } = config
-    return deaf?.process === process && self.now() >= deaf.at && self.now() <= deaf.at + deaf.millis
+  const isUntracked = (process: number) => {
+    const { untracked } = config
+    return untracked?.process === process && self.now() >= untracked.at && self.now() <= untracked.at + untracked.millis
   }
   const listen = (process: number) => () => {
     let at = log.length
     return (): ReadonlyArray<Store.Change> => {
-      if (!self.healthy && isDeaf(process)) throw unavailable("changes")
+      if (!self.healthy && isUntracked(process)) throw unavailable("changes")
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
-      if (news.length > 0) self.say(() => `[${process}] hears of ${news.length} changes`)
+      if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
       self.counts.gaps++
       return [{ _tag: "Gap" }]
@@ -198,9 +198,9 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     })
     // an owner that was answered with three entries it cannot use loads without a lease
     const acquire: Store.Store["acquire"] = (id, options) =>
-      Effect.tap(store.acquire(id, options), (taken) =>
+      Effect.tap(store.acquire(id, options), (acquired) =>
         Effect.sync(() => {
-          if (taken._tag !== "Hit") return
+          if (acquired._tag !== "Hit") return
           const times = (hits.get(options.owner) ?? 0) + 1
           hits.set(options.owner, times)
           self.say(() => `[${process}] is shown ${id} for the ${times}. time`)

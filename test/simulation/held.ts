@@ -1,12 +1,12 @@
 /** What must be in memory: it was stored, and nothing can have taken it out. */
 import { Exit } from "effect"
 import type { Load, Read } from "./model.ts"
-import { covers, landed, type World } from "./state.ts"
+import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
   const { capacity, ids, memory } = self.config
   if (!memory || capacity < ids.length || self.closeAskedAt !== undefined) return undefined
-  return self.loads.findLast((load) => load.id === id && landed(load) && isStored(self, load))
+  return self.loads.findLast((load) => load.id === id && hasEnded(load) && isStored(self, load))
 }
 
 /** it was put into memory, and nothing can have taken it out */

@@ -32,7 +32,7 @@ const canBeUsed = (flight: Flight): boolean => flight.storable && flight.policy.
 export const checkPrevious = (
   self: World,
   load: Load,
-  { n, told }: { readonly n: number; readonly told: number }
+  { n, askedAt }: { readonly n: number; readonly askedAt: number }
 ): void => {
   const what = `the load #${load.n} of ${load.id} was told of #${n}`
   const previous = self.origins.get(n)
@@ -42,7 +42,7 @@ export const checkPrevious = (
     origin !== load &&
     self.now() < until(self, origin) &&
     !self.writes.some((write) =>
-      write.mode === "hard" && write.done <= told && write.set !== origin.n && covers(write, origin) &&
+      write.mode === "hard" && write.done <= askedAt && write.set !== origin.n && covers(write, origin) &&
       // what is not stored is not looked for by an invalidation of its id
       (write.kind === "tag" || load.flight!.policy.writes) &&
       (origin._tag === "Set" ? origin.write.done <= write.asked : origin.n <= write.asked)

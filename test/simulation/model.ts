@@ -157,12 +157,12 @@ export interface Read {
   readonly begun: number
   readonly begunAt: number
   readonly spec: Spec | undefined
-  /** loads of the id whose flights had not landed when it began */
+  /** loads of the id whose flights had not ended when it began */
   readonly live: ReadonlyArray<Load>
   /** something was in memory when it began, and nothing can have removed it since */
   readonly held: Load | undefined
-  /** whether whoever started it has lost interest; readers inside loads may at any time */
-  readonly patience: { readonly over: boolean } | undefined
+  /** whether whoever started it has interrupted it; readers inside loads may be interrupted at any time */
+  readonly interruption: { readonly requested: boolean } | undefined
   /** one of several at once, which are all answered when the last of them is */
   readonly many: boolean
 }

@@ -198,7 +198,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   if (!excused) violate(self, `P6: ${what}, stale, though no load failed`)
 }
 
-/** what a caller lost patience with goes on */
+/** a load that a caller stopped waiting for goes on */
 const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): void => {
   const { softTimeout, timeout } = read.spec ?? {}
   if (

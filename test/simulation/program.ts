@@ -65,7 +65,7 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
       const spec = drawSpec(self.dice, plan.needs, self.config)
       // under `bypass` a load runs in its reader, under the reader's policy
       const policy = record.flight === undefined ? "bypass" : spec.policy
-      const exit = yield* Effect.exit(read(self, { ...spec, policy }, { over: true }))
+      const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
       if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) {
         if (Cause.hasInterrupts(exit.cause)) State.interruptedItself.add(record)
         return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
@@ -100,10 +100,11 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
 /** keeps the value that it was to replace, where there is one: then it ends here */
 const renew = (self: Simulation, record: Load, flight: Flight) =>
   Effect.gen(function*() {
-    const told = self.world.seq
+    const askedAt = self.world.seq
     const previous = yield* previousOf(flight) as Effect.Effect<unknown>
     if (previous === undefined) return
-    yield* Effect.onExit(Cached.notModified, () => Effect.sync(() => World.renew(self.world, record, { flight, told })))
+    yield* Effect.onExit(Cached.notModified, () =>
+      Effect.sync(() => World.renew(self.world, record, { flight, askedAt })))
   })
 
 /** says what only the load knows; past the cache and among many nobody listens */
@@ -231,12 +232,12 @@ const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
 const read = (
   self: Simulation,
   spec: Spec,
-  patience?: { over: boolean }
+  interruption?: { requested: boolean }
 ): Effect.Effect<Value, unknown, Caching> =>
   Effect.suspend(() => {
     let record: Read | undefined
     const watched = Effect.suspend(() => {
-      record = World.beginRead(self.world, spec.id, spec, patience)
+      record = World.beginRead(self.world, spec.id, spec, interruption)
       const asked = request(self, spec)
       self.world.readers.set(asked, record)
       return underPolicy(spec, asked)
@@ -261,11 +262,11 @@ const readOften = (self: Simulation, spec: Spec) =>
 /** a reader that loses interest */
 const readAndLeave = (self: Simulation, spec: Spec) =>
   Effect.gen(function*() {
-    const patience = { over: false }
-    const fiber = yield* Effect.forkChild(read(self, spec, patience))
+    const interruption = { requested: false }
+    const fiber = yield* Effect.forkChild(read(self, spec, interruption))
     for (let i = self.dice.below(6); i > 0; i--) yield* Effect.yieldNow
     if (self.dice.chance(0.4)) yield* Effect.sleep(self.dice.below(15))
-    patience.over = true
+    interruption.requested = true
     self.world.say(() => `leave ${spec.id}`)
     yield* Fiber.interrupt(fiber)
   })
@@ -340,9 +341,9 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       strategy: strategyOf(self, spec),
       lookup: (keys) => loadMany(self, spec, reads)(keys)
     })
-    const patience = { over: false }
+    const interruption = { requested: false }
     const watched = Effect.suspend(() => {
-      for (const id of ids) reads.set(id, World.beginRead(world, id, { ...spec, id }, patience, true))
+      for (const id of ids) reads.set(id, World.beginRead(world, id, { ...spec, id }, interruption, true))
       return underPolicy(spec, call(asked.map((id) => ({ id }))))
     })
     const whole = Effect.onExit(watched, (exit) =>
@@ -356,7 +357,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       const fiber = yield* Effect.forkChild(whole)
       for (let i = dice.below(6); i > 0; i--) yield* Effect.yieldNow
       if (dice.chance(0.4)) yield* Effect.sleep(dice.below(15))
-      patience.over = true
+      interruption.requested = true
       world.say(() => "leave many")
       yield* Fiber.interrupt(fiber)
     })
@@ -552,7 +553,7 @@ export const program = (self: Simulation) =>
     yield* self.heal
     // whatever runs on unattended ends, and what the store has missed is told it
     yield* Effect.sleep(300_000)
-    // this fiber may have been resumed in the middle of a landing
+    // this fiber may have been resumed while a flight completes
     yield* Effect.sleep(1)
     World.checkFlights(self.world)
   })

@@ -26,8 +26,8 @@ export interface Result {
 
 const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
 
-const layerOf = (surroundings: Stores.Surroundings, simulated: Stores.Simulated | undefined) => {
-  const { config } = surroundings
+const layerOf = (environment: Stores.Environment, simulated: Stores.Simulated | undefined) => {
+  const { config } = environment
   const options = {
     capacity: config.capacity,
     shutdownTimeout: config.shutdown,
@@ -40,7 +40,7 @@ const layerOf = (surroundings: Stores.Surroundings, simulated: Stores.Simulated 
   if (simulated === undefined) return CacheLayer.memory(options)
   return CacheLayer.layerWith({ ...options, memory: config.memory, storeTimeout: config.storeTimeout }).pipe(
     Layer.provide(Layer.succeed(Store.Store, simulated.store)),
-    Layer.provide(Layer.succeed(Serializer.Serializer, Stores.serializer(surroundings)))
+    Layer.provide(Layer.succeed(Serializer.Serializer, Stores.serializer(environment)))
   )
 }
 
@@ -78,9 +78,9 @@ const scenario = (world: State.World, schedule: SeededScheduler.SeededScheduler,
   Effect.gen(function*() {
     const { config, say } = world
     const scope = yield* Scope.make()
-    const surroundings = { config, schedule, dice, healthy: false, say }
-    const simulated = config.store === "none" ? undefined : makeStore[config.store](surroundings)
-    const context = yield* Layer.buildWithScope(layerOf(surroundings, simulated), scope)
+    const environment = { config, schedule, dice, healthy: false, say }
+    const simulated = config.store === "none" ? undefined : makeStore[config.store](environment)
+    const context = yield* Layer.buildWithScope(layerOf(environment, simulated), scope)
     const drop = (id: string) =>
       Effect.sync(() => {
         if (simulated === undefined) return
@@ -104,7 +104,7 @@ const scenario = (world: State.World, schedule: SeededScheduler.SeededScheduler,
       if (took > allowed) State.violate(world, `P7: closing took ${took} ms`)
     })
     const heal = Effect.sync(() => {
-      surroundings.healthy = true
+      environment.healthy = true
     })
     const self: Program.Simulation = { config, world, dice, close, heal, drop, bells: [] }
     yield* Effect.provideContext(Program.program(self), context)

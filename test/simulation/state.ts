@@ -32,7 +32,7 @@ export interface World {
   readonly unchanged: Set<string>
   /** reads that have not ended */
   readonly reading: Set<Read>
-  /** loads whose flight has not landed, as far as was looked */
+  /** loads whose flight has not ended, as far as was looked */
   readonly open: Set<Load>
   /** earliest possible beginning of a load's flight */
   readonly born: Map<Load, number>
@@ -107,7 +107,7 @@ export const softOf = (load: Load): number => {
   return kind === "softTtl" || kind === "refreshAhead" ? Math.min(soft, ttlOf(load)) : Infinity
 }
 
-export const landed = (load: Load): boolean =>
+export const hasEnded = (load: Load): boolean =>
   load.flight === undefined ? load.exit !== undefined : load.flight.exit !== undefined
 
 export const describe = (exit: Exit.Exit<unknown, unknown> | undefined): string => {

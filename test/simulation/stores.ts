@@ -6,7 +6,7 @@ import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
 import type { Config } from "./model.ts"
 import type { Dice } from "./plan.ts"
 
-export interface Surroundings {
+export interface Environment {
   readonly config: Config
   readonly schedule: SeededScheduler
   readonly dice: Dice
@@ -27,10 +27,10 @@ type Answer<A> = Effect.Effect<A, CacheError.StoreError>
 const unavailable = (operation: string) =>
   new CacheError.StoreError({ store: "simulated", operation, reason: "Unavailable" })
 
-const goesWrong = (self: Surroundings): boolean => !self.healthy && self.dice.chance(self.config.faults)
+const goesWrong = (self: Environment): boolean => !self.healthy && self.dice.chance(self.config.faults)
 
 /** what there is, in one process, without faults but for forgetting */
-const core = (self: Surroundings) => {
+const core = (self: Environment) => {
   const entries = new Map<string, CacheEntry.Stored>()
   const markers = new Map<string, Store.Marker>()
   let seq = 7
@@ -70,7 +70,7 @@ const core = (self: Surroundings) => {
 }
 
 /** answers at once, or fails: before it has done anything, or after */
-export const synchronous = (self: Surroundings): Simulated => {
+export const synchronous = (self: Environment): Simulated => {
   const store = core(self)
   const faulty = <A>(operation: string, answer: Answer<A>): Answer<A> =>
     Effect.suspend(() => {
@@ -87,7 +87,7 @@ export const synchronous = (self: Surroundings): Simulated => {
   return { store: { ...over(store, faulty), getUnsafe }, drop: dropIn(self, store) }
 }
 
-const dropIn = (self: Surroundings, store: StoreShape) => (id: string): void =>
+const dropIn = (self: Environment, store: StoreShape) => (id: string): void =>
   void Effect.runSyncExitWith(self.schedule.context)(store.remove(id))
 
 type Wrap = <A>(operation: string, answer: Answer<A>, id: string) => Answer<A>
@@ -107,7 +107,7 @@ const over = (store: StoreShape, wrap: Wrap): StoreShape => ({
   clear: wrap("clear", store.clear, "")
 })
 
-const delayOf = (self: Surroundings): number => {
+const delayOf = (self: Environment): number => {
   if (self.healthy) return 0
   if (self.dice.chance(self.config.faults / 2)) return self.config.storeTimeout + self.dice.below(200)
   return self.dice.chance(0.3) ? 0 : self.dice.below(self.dice.chance(0.3) ? 15 : 4)
@@ -117,7 +117,7 @@ const delayOf = (self: Surroundings): number => {
 const written = new Set(["set", "touch", "remove", "invalidateTags", "clear"])
 
 /** what was asked is done even if nobody waits for the answer any more */
-export const asynchronous = (self: Surroundings): Simulated => {
+export const asynchronous = (self: Environment): Simulated => {
   const { schedule } = self
   const store = core(self)
   const line: Array<() => void> = []
@@ -159,7 +159,7 @@ export const asynchronous = (self: Surroundings): Simulated => {
 }
 
 /** what `Store.make` derives from a storage that is slow and fails */
-export const derived = (self: Surroundings): Simulated => {
+export const derived = (self: Environment): Simulated => {
   const entries = new Map<string, CacheEntry.Stored>()
   const slow = <A>(operation: string, apply: () => A): Answer<A> =>
     Effect.suspend(() => {
@@ -185,7 +185,7 @@ const text = new TextEncoder()
 const read = new TextDecoder()
 
 /** JSON that sometimes cannot be written or read, or takes its time */
-export const serializer = (self: Surroundings): Serializer.Serializer => ({
+export const serializer = (self: Environment): Serializer.Serializer => ({
   name: "simulated",
   contentType: "application/json",
   extension: ".json",

@@ -6,7 +6,7 @@ import { heldOf, isHeld } from "./held.ts"
 import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
 import type { Load, Read, SetOrigin, Spec, Touch, Value, Write } from "./model.ts"
 import { checkOrigins, noteInterrupted } from "./originRules.ts"
-import { covers, describe, landed, readerOf, refreshes, violate, type World } from "./state.ts"
+import { covers, describe, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
 export const beginLoad = (
@@ -62,11 +62,11 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
 export const renew = (
   self: World,
   load: Load,
-  { flight, told }: { readonly flight: Flight; readonly told: number }
+  { flight, askedAt }: { readonly flight: Flight; readonly askedAt: number }
 ): void => {
   const { exit, tags } = flight.previous!
   const { n } = (exit as Exit.Success<Value>).value
-  checkPrevious(self, load, { n, told })
+  checkPrevious(self, load, { n, askedAt })
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
   load.renews = n
   // those of the library begin with a tilde
@@ -129,12 +129,12 @@ export const beginRead = (
   self: World,
   id: string,
   spec: Spec | undefined,
-  patience: { readonly over: boolean } | undefined,
+  interruption: { readonly requested: boolean } | undefined,
   many = false
 ): Read => {
   const live: Array<Load> = []
   for (const load of self.open) {
-    if (landed(load)) continue
+    if (hasEnded(load)) continue
     if (load.id === id) live.push(load)
   }
   const read: Read = {
@@ -145,7 +145,7 @@ export const beginRead = (
     spec,
     live,
     held: undefined,
-    patience,
+    interruption,
     many
   }
   const held = heldOf(self, id)
@@ -187,7 +187,9 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   if (interrupted) {
     self.counts.interrupted++
     noteInterrupted(self, read)
-    if (read.patience?.over !== true) violate(self, `P3: the reader of ${read.id} @${read.begun} was interrupted`)
+    if (read.interruption?.requested !== true) {
+      violate(self, `P3: the reader of ${read.id} @${read.begun} was interrupted`)
+    }
     return
   }
   checkDelay(self, read)

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import * as Connection from "../../src/stores/internal/sqliteConnection.ts"
-import { connection, entry, fileOf, heard, read, type SqliteStoreType } from "../support/sqlite.ts"
+import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const gap = [{ _tag: "Gap" }]
@@ -67,8 +67,8 @@ describe("a file cut off", () => {
           fs.truncateSync(fileOf(copy), length)
           yield* isUsable(a)
           yield* isUsable(b)
-          expect(heard(a)).not.toEqual([])
-          expect(heard(b)).not.toEqual([])
+          expect(changesOf(a)).not.toEqual([])
+          expect(changesOf(b)).not.toEqual([])
           yield* a.set("shared", entry(7))
           expect(read(b, "shared")).toEqual(entry(7))
         }))
@@ -85,7 +85,7 @@ describe("a log cut off", () => {
       yield* fill(a)
       fs.truncateSync(`${fileOf(directory)}-wal`, 4096)
       yield* isUsable(b)
-      expect(heard(a)).toEqual(gap)
+      expect(changesOf(a)).toEqual(gap)
       expect(read(a, "new")).toEqual(entry(1, 5000))
     }))
 })
@@ -114,12 +114,12 @@ describe("a file that is damaged while the program runs", () => {
         expect(files(directory)).toContain("cache.v2.2.db")
         expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8")).toBe("2\n")
         // The other has met no error yet: it follows when it asks what has changed.
-        expect(heard(b)).toEqual(gap)
+        expect(changesOf(b)).toEqual(gap)
         expect(read(b, "new")).toEqual(entry(1, 5000))
-        expect(heard(a)).toEqual(gap)
-        expect(heard(a)).toEqual([])
+        expect(changesOf(a)).toEqual(gap)
+        expect(changesOf(a)).toEqual([])
         yield* b.remove("new")
-        expect(heard(a)).toEqual([{ _tag: "Changed", id: "new" }])
+        expect(changesOf(a)).toEqual([{ _tag: "Changed", id: "new" }])
       }))
 
     it.effect(`(${how}) is found out also by who asks what has changed, takes, or writes`, () =>
@@ -131,7 +131,7 @@ describe("a file that is damaged while the program runs", () => {
           (store: SqliteStoreType) => store.remove("new"),
           (store: SqliteStoreType) => store.invalidateTags(["tag"]),
           (store: SqliteStoreType) => store.markers(["tag"]),
-          (store: SqliteStoreType) => Effect.sync(() => heard(store))
+          (store: SqliteStoreType) => Effect.sync(() => changesOf(store))
         ]
         for (const ask of asks) {
           yield* Effect.scoped(Effect.gen(function*() {
@@ -173,14 +173,14 @@ describe("a connection whose disk failed", () => {
       const directory = yield* filled
       const opened = Effect.sync(() => Connection.make(directory, 1_000_000))
       const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
-      const heard = connection.listen()
+      const polled = connection.listen()
       const failed = connection.tables()
       const answer = connection.run(() => {
         if (connection.tables() === failed) throw Object.assign(new Error("disk I/O error"), { errcode: 10 | 3 << 8 })
         return connection.tables().entries.get("id 1")
       })
       expect(answer).toMatchObject({ meta: entry(1).meta })
-      expect(heard()).toEqual(gap)
+      expect(polled()).toEqual(gap)
       expect(files(directory)).toContain("cache.v2.1.db")
       expect(files(directory)).not.toContain("cache.v2.2.db")
     }))
@@ -193,11 +193,11 @@ describe("a directory that is deleted while the program runs", () => {
       const a = yield* SqliteStore.make({ directory })
       const b = yield* SqliteStore.make({ directory })
       yield* fill(a)
-      heard(b)
+      changesOf(b)
       fs.rmSync(directory, { recursive: true })
-      expect(heard(a)).toEqual(gap)
+      expect(changesOf(a)).toEqual(gap)
       yield* isUsable(a)
-      expect(heard(b)).toEqual(gap)
+      expect(changesOf(b)).toEqual(gap)
       expect(read(b, "new")).toEqual(entry(1, 5000))
       expect(read(b, "id 1")).toBeUndefined()
       yield* b.remove("new")
@@ -211,10 +211,10 @@ describe("a directory that is deleted while the program runs", () => {
       dropTables(directory)
       yield* isUsable(a)
       expect(files(directory)).toContain("cache.v2.2.db")
-      expect(heard(a)).toEqual(gap)
+      expect(changesOf(a)).toEqual(gap)
       fs.rmSync(directory, { recursive: true })
       const b = yield* SqliteStore.make({ directory })
-      expect(heard(a)).toEqual(gap)
+      expect(changesOf(a)).toEqual(gap)
       yield* a.set("id", entry(1))
       expect(read(b, "id")).toEqual(entry(1))
       expect(files(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v2.1.db"])
@@ -227,10 +227,10 @@ describe("a directory that is deleted while the program runs", () => {
       const store = yield* SqliteStore.make({ directory })
       fs.rmSync(directory, { recursive: true })
       fs.writeFileSync(directory, "in the way")
-      expect(() => heard(store)).toThrow(/"sqlite" failed to listen: Unavailable/)
+      expect(() => changesOf(store)).toThrow(/"sqlite" failed to listen: Unavailable/)
       expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ _tag: "StoreError", operation: "set" })
       fs.rmSync(directory)
-      expect(heard(store)).toEqual(gap)
+      expect(changesOf(store)).toEqual(gap)
       yield* isUsable(store)
     }))
 })
@@ -275,13 +275,13 @@ describe("a disk that is full", () => {
       const store = yield* SqliteStore.make({ directory, maxSize: "256 KiB" })
       for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 3000))
       for (let i = 0; i < 500; i++) {
-        const taken = yield* store.acquire(`lease ${i}`, {
+        const acquired = yield* store.acquire(`lease ${i}`, {
           owner: "a",
           leaseMillis: 1000,
           rejectedWriteId: undefined,
           join: false
         })
-        expect(taken._tag).toBe("Granted")
+        expect(acquired._tag).toBe("Granted")
       }
     }))
 })
@@ -331,7 +331,7 @@ describe("a store that is closed", () => {
       fs.rmSync(directory, { recursive: true })
       expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ reason: "Unavailable" })
       expect(() => store.getUnsafe("id", [])).toThrow(/Unavailable/)
-      expect(() => heard(store)).toThrow(/Unavailable/)
+      expect(() => changesOf(store)).toThrow(/Unavailable/)
       expect(fs.existsSync(directory)).toBe(false)
     }))
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
-import { connection, entry, heard, read } from "../support/sqlite.ts"
+import { changesOf, connection, entry, read } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
@@ -96,21 +96,21 @@ describe("changes", () => {
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
       yield* a.set("before", entry(1))
-      expect(heard(b)).toEqual([{ _tag: "Changed", id: "before" }])
+      expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "before" }])
       yield* a.set("1", entry(1))
       yield* b.set("own", entry(1))
       yield* a.remove("2")
       yield* a.invalidateTags(["3", "4"])
       yield* a.clear
-      expect(heard(b)).toEqual([
+      expect(changesOf(b)).toEqual([
         { _tag: "Changed", id: "1" },
         { _tag: "Changed", id: "2" },
         { _tag: "TagChanged", tag: "3" },
         { _tag: "TagChanged", tag: "4" },
         { _tag: "AllChanged" }
       ])
-      expect(heard(b)).toEqual([])
-      expect(heard(a)).toEqual([{ _tag: "Changed", id: "own" }])
+      expect(changesOf(b)).toEqual([])
+      expect(changesOf(a)).toEqual([{ _tag: "Changed", id: "own" }])
     }))
 
   it.effect("arrive within 100 ms where they are listened to", () =>
@@ -122,7 +122,7 @@ describe("changes", () => {
       yield* TestClock.adjust("10 seconds")
       yield* a.set("1", entry(1))
       // Who asks at once takes nothing away from who listens.
-      expect(heard(b)).toHaveLength(1)
+      expect(changesOf(b)).toHaveLength(1)
       yield* TestClock.adjust("100 millis")
       yield* a.set("2", entry(1))
       yield* TestClock.adjust("100 millis")
@@ -138,11 +138,11 @@ describe("changes", () => {
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores({ maxSize: "1 MiB" })
       for (let i = 0; i < 2000; i++) yield* a.remove(`id ${i}`)
-      const changes = heard(b)
+      const changes = changesOf(b)
       expect(changes[0]).toEqual({ _tag: "Gap" })
       expect(changes.at(-1)).toEqual({ _tag: "Changed", id: "id 1999" })
       yield* a.remove("next")
-      expect(heard(b)).toEqual([{ _tag: "Changed", id: "next" }])
+      expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "next" }])
       const database = yield* connection(directory)
       expect(database.prepare("SELECT count(*) AS n FROM change").get()!["n"]).toBeLessThanOrEqual(256 + 256)
     }))
@@ -153,27 +153,27 @@ describe("changes", () => {
       const tags = Array.from({ length: 9000 }, (_, i) => `tag ${i}`)
       yield* a.invalidateTags(tags)
       for (let i = 0; i < 900; i++) yield* a.remove(`id ${i}`)
-      const changes = heard(b)
+      const changes = changesOf(b)
       expect(changes).toHaveLength(9900)
       expect(changes).not.toContainEqual({ _tag: "Gap" })
       yield* a.invalidateTags([...tags, ...tags])
-      expect(heard(b)).toEqual([{ _tag: "Gap" }])
+      expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
     }))
 
   it.effect("of a very long id are a gap", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
       yield* a.remove("x".repeat(100_000))
-      expect(heard(b)).toEqual([{ _tag: "Gap" }])
+      expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
     }))
 
   it.effect("are not told of what failed", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores({ maxSize: "256 KiB" })
       yield* a.set("id", entry(1))
-      expect(heard(b)).toHaveLength(1)
+      expect(changesOf(b)).toHaveLength(1)
       yield* Effect.flip(a.set("id", entry(2, 1_000_000)))
-      expect(heard(b)).toEqual([])
+      expect(changesOf(b)).toEqual([])
       expect(read(b, "id")).toEqual(entry(1))
     }))
 })

@@ -15,7 +15,7 @@ export const read = (store: SqliteStoreType, id: string): CacheEntry.Stored | un
 }
 
 /** What others did, as the store tells at once. */
-export const heard = (store: SqliteStoreType) => store.changesUnsafe!()
+export const changesOf = (store: SqliteStoreType) => store.changesUnsafe!()
 
 export const fileOf = (directory: string, generation = 1) => join(directory, `cache.v2.${generation}.db`)
 

@@ -104,13 +104,13 @@ describe("dropping", () => {
       expect(yield* store.touch("id", { softExpiresAt: 1, expiresAt: 2 })).toBe(true)
       yield* store.remove("id")
       yield* store.clear
-      const lead = yield* store.acquire("other", {
+      const acquired = yield* store.acquire("other", {
         owner: "a",
         leaseMillis: 1000,
         rejectedWriteId: undefined,
         join: false
       })
-      expect(yield* store.commit("other", lead._tag === "Granted" ? lead.generation : "", entry(3))).toBe(true)
+      expect(yield* store.commit("other", acquired._tag === "Granted" ? acquired.generation : "", entry(3))).toBe(true)
       expect(yield* store.increment("n", 2)).toBe(2)
       expect(yield* chaos.counts).toMatchObject({ dropped: 6, failed: 0 })
       yield* heal
@@ -174,8 +174,8 @@ describe("delaying", () => {
       for (let seed = 0; seed < 50; seed++) {
         const { inner, store } = chaosOf({ seed, ...delayed })
         const options = { owner: "a", leaseMillis: 10_000, rejectedWriteId: undefined, join: false }
-        const taken = yield* inner.acquire("id", options)
-        yield* asking(store.commit("id", taken._tag === "Granted" ? taken.generation : "", entry(1)))
+        const acquired = yield* inner.acquire("id", options)
+        yield* asking(store.commit("id", acquired._tag === "Granted" ? acquired.generation : "", entry(1)))
         yield* asking(store.remove("id"))
         yield* TestClock.adjust("2 seconds")
         // After a removal it is refused, before it is dropped: never stored.

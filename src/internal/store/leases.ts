@@ -50,7 +50,7 @@ export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
 /**
- * How long a process that is not the owner has to wait; 0: it leads, alone or beside the owner. A clock that was set
+ * How long a process that is not the owner has to wait; 0: it loads, alone or beside the owner. A clock that was set
  * back makes nobody wait for longer than `afterMillis`.
  */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
@@ -60,7 +60,7 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/** Another led beside the holder in the future: the clock was set back, and the record begins again with now. */
+/** Another joined in the future: the clock was set back, and the record begins again with now. */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
 /** How long an `acquire` would have to wait, read without a write. 0 also where `acquire` must write to answer. */
@@ -69,7 +69,7 @@ export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions,
     ? 0
     : joinWaitOf(lease, join, now)
 
-/** Whether leading beside the owner is recorded with the lease. */
+/** Whether joining is recorded with the lease. */
 export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
 /** The owner of a released lease: no token equals it, so nobody renews it by accident. */
@@ -98,7 +98,7 @@ export const make = (): Leases => {
   const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
     failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
 
-  const lead = (lease: Lease, now: number): Acquired & { readonly _tag: "Granted" } => {
+  const granted = (lease: Lease, now: number): Acquired & { readonly _tag: "Granted" } => {
     const { generation } = lease
     lease.failed = remembered(lease, now)
     if (lease.failed === undefined) return { _tag: "Granted", generation }
@@ -128,20 +128,20 @@ export const make = (): Leases => {
         }
         occupy(fresh, options.owner, options.leaseMillis, now)
         leases.set(id, fresh)
-        return lead(fresh, now)
+        return granted(fresh, now)
       }
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) {
         if (lease.owner !== options.owner) lease.joinedAt = undefined
         occupy(lease, options.owner, options.leaseMillis, now)
-        return lead(lease, now)
+        return granted(lease, now)
       }
       lease.until = now + left
       if (isJoinedAhead(lease, now)) lease.joinedAt = now
       const leftMillis = joinWaitOf(lease, options.join, now)
       if (leftMillis > 0) return { _tag: "Wait", leftMillis }
       if (isRecorded(options.join)) lease.joinedAt = now
-      return lead(lease, now)
+      return granted(lease, now)
     },
     isCurrent(id, generation, now) {
       const lease = leases.get(id)

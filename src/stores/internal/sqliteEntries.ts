@@ -90,7 +90,7 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
     isSparse: () => isSparse,
 
     /** Frees some pages to the file system, and answers whether there are more. */
-    giveBack(): boolean {
+    freePages(): boolean {
       database.exec(`PRAGMA incremental_vacuum(${vacuumStep})`)
       return isSparse = isFree(1 / 4)
     }

@@ -45,7 +45,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
   const end = database.prepare("DELETE FROM lease WHERE id = ?")
   const endAll = database.prepare("DELETE FROM lease")
   const prune = database.prepare("DELETE FROM lease WHERE dies <= ?")
-  let taken = 0
+  let grants = 0
 
   const find = (id: string, now: number): Lease | undefined => {
     const row = select.get(toColumn(id), now)
@@ -58,13 +58,13 @@ export const make = (database: DatabaseSync): SyncLeases => {
     }
   }
 
-  const lead = (id: string, generation: string, { leaseMillis, owner }: AcquireOptions, now: number) => {
-    if (++taken % pruneEvery === 0) prune.run(now)
+  const grant = (id: string, generation: string, { leaseMillis, owner }: AcquireOptions, now: number) => {
+    if (++grants % pruneEvery === 0) prune.run(now)
     occupy.run(toColumn(id), generation, owner, leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis))
-    return leading(id, generation, now)
+    return granted(id, generation, now)
   }
 
-  const leading = (id: string, generation: string, now: number): Acquired & { readonly _tag: "Granted" } => {
+  const granted = (id: string, generation: string, now: number): Acquired & { readonly _tag: "Granted" } => {
     const row = selectFailures.get(toColumn(id), now)
     if (row === undefined) return { _tag: "Granted", generation }
     const note = row["note"] instanceof Uint8Array ? row["note"] : new Uint8Array(0)
@@ -75,15 +75,15 @@ export const make = (database: DatabaseSync): SyncLeases => {
     leftMillis: (id, options, now) => waitOf(find(id, now), options, now),
     acquire(id, options, now, newGeneration) {
       const lease = find(id, now)
-      if (lease === undefined) return lead(id, newGeneration(), options, now)
+      if (lease === undefined) return grant(id, newGeneration(), options, now)
       const left = leftOf(lease, now)
-      if (left === 0 || lease.owner === options.owner) return lead(id, lease.generation, options, now)
+      if (left === 0 || lease.owner === options.owner) return grant(id, lease.generation, options, now)
       if (lease.until > now + left) shorten.run(now + left, toColumn(id))
       if (isJoinedAhead(lease, now)) recordJoin.run(now, toColumn(id))
       const leftMillis = joinWaitOf(lease, options.join, now)
       if (leftMillis > 0) return { _tag: "Wait", leftMillis }
       if (isRecorded(options.join)) recordJoin.run(now, toColumn(id))
-      return leading(id, lease.generation, now)
+      return granted(id, lease.generation, now)
     },
     isCurrent: (id, generation, now) => find(id, now)?.generation === generation,
     end: (id) => void end.run(toColumn(id)),

@@ -2,12 +2,12 @@
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
-import { asking, type Check, entry, excused, failuresOf, lead } from "./storeFixtures.ts"
+import { acquireLease, asking, type Check, entry, excused, failuresOf } from "./storeFixtures.ts"
 
 const note = (...bytes: ReadonlyArray<number>) => Uint8Array.from(bytes)
 
 const fails = (store: Store, ...bytes: ReadonlyArray<number>) =>
-  Effect.andThen(lead(store, "id", asking("a")), store.release("id", "a", note(...bytes)))
+  Effect.andThen(acquireLease(store, "id", asking("a")), store.release("id", "a", note(...bytes)))
 
 const answers = (store: Store, expected: unknown, message: string, more?: Parameters<typeof asking>[1]) =>
   Effect.flatMap(store.acquire("id", asking("b", more)), (acquired) => same(failuresOf(acquired), expected, message))
@@ -54,7 +54,7 @@ export const failureLaws: Record<string, Check> = {
   }),
 
   "a failure is kept for its second, however short the lease": Effect.fnUntraced(function*(store) {
-    yield* lead(store, "id", asking("a", { leaseMillis: 1 }))
+    yield* acquireLease(store, "id", asking("a", { leaseMillis: 1 }))
     yield* same(yield* store.release("id", "a", note(1)), true, "released with a note")
     yield* Effect.sleep("500 millis")
     yield* answers(store, [1, [1]], "answered")
@@ -62,8 +62,8 @@ export const failureLaws: Record<string, Check> = {
 
   "only the owner of a lease can release it with a note": Effect.fnUntraced(function*(store) {
     yield* same(yield* store.release("id", "a", note(1)), false, "nothing is held")
-    yield* lead(store, "id", asking("a"))
-    yield* lead(store, "id", asking("c", { join: true }))
+    yield* acquireLease(store, "id", asking("a"))
+    yield* acquireLease(store, "id", asking("c", { join: true }))
     yield* same(yield* store.release("id", "c", note(1)), false, "joining holds nothing")
     yield* same(yield* store.release("id", "a"), true, "the holder does")
     yield* same(yield* store.release("id", "a", note(1)), false, "and holds nothing any more")
@@ -72,23 +72,23 @@ export const failureLaws: Record<string, Check> = {
 
   "an expired lease is no failure and forgets none": Effect.fnUntraced(function*(store) {
     yield* fails(store, 1)
-    yield* lead(store, "id", asking("a", { leaseMillis: 200 }))
+    yield* acquireLease(store, "id", asking("a", { leaseMillis: 200 }))
     yield* Effect.sleep("500 millis")
     yield* answers(store, [1, [1]], "the one that gave back")
   }),
 
   "a release with a note does not end the generation": Effect.fnUntraced(function*(store) {
-    const generation = yield* lead(store, "id", asking("a"))
+    const generation = yield* acquireLease(store, "id", asking("a"))
     yield* store.release("id", "a", note(1))
-    yield* same(yield* lead(store, "id", asking("b")), generation, "the same generation")
+    yield* same(yield* acquireLease(store, "id", asking("b")), generation, "the same generation")
     yield* same(yield* store.commit("id", generation, entry(1)), true, "stored")
   }),
 
   "a failure is forgotten after a release without a note": forgottenAfter((store) =>
-    Effect.andThen(lead(store, "id", asking("a")), store.release("id", "a"))
+    Effect.andThen(acquireLease(store, "id", asking("a")), store.release("id", "a"))
   ),
   "a failure is forgotten after a commit": forgottenAfter((store) =>
-    Effect.flatMap(lead(store, "id", asking("a")), (generation) => store.commit("id", generation, entry(1)))
+    Effect.flatMap(acquireLease(store, "id", asking("a")), (generation) => store.commit("id", generation, entry(1)))
   ),
   "a failure is forgotten after a set": forgottenAfter((store) => store.set("id", entry(1))),
   "a failure is forgotten after a remove": forgottenAfter((store) => store.remove("id")),
@@ -96,7 +96,7 @@ export const failureLaws: Record<string, Check> = {
 
   "a touch does not forget a failure": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    yield* lead(store, "id", asking("a", { rejectedWriteId: entry(1).meta.writeId }))
+    yield* acquireLease(store, "id", asking("a", { rejectedWriteId: entry(1).meta.writeId }))
     yield* store.release("id", "a", note(1))
     yield* store.touch("id", { softExpiresAt: 5_000_000_000_000, expiresAt: Infinity })
     yield* answers(store, [1, [1]], "answered", { rejectedWriteId: entry(1).meta.writeId })
@@ -104,7 +104,7 @@ export const failureLaws: Record<string, Check> = {
 
   "changing the bytes of a note afterwards does not change the stored note": Effect.fnUntraced(function*(store) {
     const given = note(1, 2)
-    yield* lead(store, "id", asking("a"))
+    yield* acquireLease(store, "id", asking("a"))
     yield* store.release("id", "a", given)
     given.fill(0)
     const acquired = yield* store.acquire("id", asking("b"))

@@ -47,7 +47,7 @@ export const asking = (owner: string, more?: Partial<AcquireOptions>): AcquireOp
   ...more
 })
 
-export const lead = (store: Store, id: string, options: AcquireOptions) =>
+export const acquireLease = (store: Store, id: string, options: AcquireOptions) =>
   Effect.flatMap(store.acquire(id, options), (acquired) =>
     acquired._tag === "Granted"
       ? Effect.succeed(acquired.generation)

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { AcquireRequest } from "../../ports/store.ts"
 import { same } from "../law.ts"
-import { asking, type Check, entry, lead, oddTexts, stores, writeId } from "./storeFixtures.ts"
+import { acquireLease, asking, type Check, entry, oddTexts, stores, writeId } from "./storeFixtures.ts"
 
 const request = (id: string, owner: string, more?: Partial<AcquireRequest>): AcquireRequest => ({
   ...asking(owner, more),
@@ -30,7 +30,7 @@ export const manyLaws: Record<string, Check> = {
   }),
 
   "setMany ends the generations of its ids": Effect.fnUntraced(function*(store) {
-    const generation = yield* lead(store, "id", asking("a"))
+    const generation = yield* acquireLease(store, "id", asking("a"))
     yield* store.setMany([{ id: "other", entry: entry(1) }, { id: "id", entry: entry(2) }])
     yield* same(yield* store.commit("id", generation, entry(3)), false, "refused")
     yield* stores(store, "id", entry(2), "what was set")
@@ -41,7 +41,7 @@ export const manyLaws: Record<string, Check> = {
       yield* store.set("a", entry(1))
       yield* store.set("b", entry(2))
       yield* store.set("stays", entry(3))
-      const generation = yield* lead(store, "c", asking("a"))
+      const generation = yield* acquireLease(store, "c", asking("a"))
       yield* same(yield* store.removeMany(["b", "c", "a", "b"]), [true, false, true, false], "in their order")
       for (const id of ["a", "b", "c"]) yield* stores(store, id, undefined, "removed")
       yield* stores(store, "stays", entry(3), "another")
@@ -52,7 +52,7 @@ export const manyLaws: Record<string, Check> = {
   "acquireMany answers each request like acquire": Effect.fnUntraced(function*(store) {
     yield* store.set("hit", entry(1))
     yield* store.set("rejected", entry(2))
-    yield* lead(store, "held", asking("other"))
+    yield* acquireLease(store, "held", asking("other"))
     const answers = yield* store.acquireMany([
       request("held", "me"),
       request("hit", "me"),
@@ -65,8 +65,8 @@ export const manyLaws: Record<string, Check> = {
   }),
 
   "commitMany stores once under each current generation": Effect.fnUntraced(function*(store) {
-    const a = yield* lead(store, "a", asking("me"))
-    const b = yield* lead(store, "b", asking("me"))
+    const a = yield* acquireLease(store, "a", asking("me"))
+    const b = yield* acquireLease(store, "b", asking("me"))
     yield* store.remove("b")
     const answers = yield* store.commitMany([
       { id: "b", generation: b, entry: entry(1) },

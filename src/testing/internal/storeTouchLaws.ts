@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { TouchOptions } from "../../ports/store.ts"
 import { same } from "../law.ts"
-import { asking, type Check, entry, excused, lead, read, stores, writeId } from "./storeFixtures.ts"
+import { acquireLease, asking, type Check, entry, excused, read, stores, writeId } from "./storeFixtures.ts"
 
 const deadlines = { softExpiresAt: 5_000_000_000_000.5, expiresAt: 6_000_000_000_000 }
 
@@ -61,7 +61,7 @@ export const touchLaws: Record<string, Check> = {
 
   "touch does not end a generation": Effect.fnUntraced(function*(store) {
     yield* store.set("id", entry(1))
-    const generation = yield* lead(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
+    const generation = yield* acquireLease(store, "id", asking("a", { rejectedWriteId: writeId(1) }))
     yield* same(yield* store.touch("id", deadlines), true, "touched")
     yield* same(
       (yield* store.acquire("id", asking("b", { rejectedWriteId: writeId(1) })))._tag,

@@ -72,7 +72,7 @@ const allocated = Effect.fnUntraced(function*(body: Body) {
     yield* repeat(body, calls)
     const bytes = process.memoryUsage().heapUsed - before
     const end = performance.now()
-    // it hears of them later
+    // it is told of them later
     yield* Effect.promise(() => setTimeout(20))
     if (!collections.some((at) => at >= start && at <= end)) {
       observer.disconnect()

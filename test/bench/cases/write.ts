@@ -52,8 +52,10 @@ const program = Effect.gen(function*() {
     "acquire and commit": (id) =>
       Effect.flatMap(
         store.acquire(id, asked),
-        (taken) =>
-          taken._tag === "Granted" ? store.commit(id, taken.generation, entry) : Effect.die(`answered ${taken._tag}`)
+        (acquired) =>
+          acquired._tag === "Granted"
+            ? store.commit(id, acquired.generation, entry)
+            : Effect.die(`answered ${acquired._tag}`)
       )
   }
   const rows = yield* inTurn(

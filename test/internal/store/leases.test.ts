@@ -35,7 +35,7 @@ describe("generations", () => {
     expect(generations.acquire("id", asking("b"), 1000, newGeneration)._tag).toBe("Granted")
   })
 
-  it("a clock set back makes nobody who loses patience wait for longer", () => {
+  it("a clock set back makes nobody who joins wait for longer", () => {
     const generations = Leases.make()
     const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
     generations.acquire("id", { ...asking("a"), leaseMillis: 900_000 }, 1_000_000, newGeneration)

@@ -52,7 +52,7 @@ export type OutcomeName = (typeof outcomes)[number]
 export const states = ["nothing", "fresh", "read", "stale", "expired", "softened", "gone"] as const
 export type StateName = (typeof states)[number]
 
-export const millis = { ttl: 100, soft: 40, idle: 40, slow: 30, patience: 10 }
+export const millis = { ttl: 100, soft: 40, idle: 40, slow: 30, wait: 10 }
 export const hits = 2
 
 /** a load ends at once or after `millis.slow` */
@@ -198,7 +198,7 @@ export const read = (self: Reference, step: Step): Expected => {
   if (!access.cached) {
     const n = ++self.n
     return outcome === "left"
-      ? { answer: { _tag: "Left" }, tookMillis: millis.patience }
+      ? { answer: { _tag: "Left" }, tookMillis: millis.wait }
       : { answer: answerOf(outcome, n), tookMillis: takes(outcome) }
   }
   if (access.forgets) forget(self)
@@ -265,7 +265,7 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   const hasSoftTimeout = strategy === "softTtl" || strategy === "failover"
   // with its only caller a load ends, but for one that nobody waits for
   const isGivenUp = !isRefresh && (outcome === "timeout" || outcome === "left")
-  if (!isGivenUp) land(self, step, loading, n)
+  if (!isGivenUp) complete(self, step, loading, n)
   const orStale = (answer: Answer, tookMillis: number): Expected => {
     if (stale === undefined || now + tookMillis >= stale.expiresAt) return { answer, tookMillis }
     self.counts.stale++
@@ -273,15 +273,15 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
     return { answer: valueOf(stale), tookMillis }
   }
   if (isRefresh) return { answer: { _tag: "Left" }, tookMillis: 0 }
-  if (outcome === "left") return { answer: { _tag: "Left" }, tookMillis: millis.patience }
-  if (outcome === "timeout") return orStale({ _tag: "LoadTimeout" }, millis.patience)
-  if (outcome === "slow" && hasSoftTimeout && stale !== undefined) return orStale({ _tag: "Defect" }, millis.patience)
+  if (outcome === "left") return { answer: { _tag: "Left" }, tookMillis: millis.wait }
+  if (outcome === "timeout") return orStale({ _tag: "LoadTimeout" }, millis.wait)
+  if (outcome === "slow" && hasSoftTimeout && stale !== undefined) return orStale({ _tag: "Defect" }, millis.wait)
   const answer = answerOf(outcome, n)
   return answer._tag === "Failure" ? orStale(answer, 0) : { answer, tookMillis: takes(outcome) }
 }
 
 /** what is stored of a load, and what is noted of its failure */
-const land = (self: Reference, step: Step, { isRefresh, stale }: Loading, n: number): void => {
+const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n: number): void => {
   const { outcome, policy, strategy } = step
   const at = step.now + takes(outcome)
   const isValue = answerOf(outcome, n)._tag === "Value"

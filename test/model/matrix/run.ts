@@ -61,8 +61,8 @@ const request = (self: Running, strategy: Model.StrategyName, outcome: Model.Out
   const effect = load(self, outcome) as Effect.Effect<any, any, Scope.Scope>
   // it is never asked about defects and interruptions
   const when = outcome === "failure" ? undefined : () => true
-  const timeout = outcome === "timeout" ? millis.patience : undefined
-  const softTimeout = outcome === "slow" ? millis.patience : undefined
+  const timeout = outcome === "timeout" ? millis.wait : undefined
+  const softTimeout = outcome === "slow" ? millis.wait : undefined
   const base = { key: self.key as string, tags: [self.tag], timeout, when }
   const { ttl } = millis
   switch (strategy) {
@@ -123,7 +123,7 @@ const read = (self: Running, what: string, policy: Model.PolicyName, outcome: Mo
     let answer: Model.Answer
     if (outcome === "left") {
       const fiber = yield* Effect.forkChild(asked, { startImmediately: true })
-      yield* Effect.sleep(Model.millis.patience)
+      yield* Effect.sleep(Model.millis.wait)
       yield* Fiber.interrupt(fiber)
       const exit = fiber.pollUnsafe()!
       answer = Exit.hasInterrupts(exit) ? { _tag: "Left" } : Model.describe(exit)

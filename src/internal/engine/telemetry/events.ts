@@ -37,7 +37,7 @@ export const emitOf = <E extends OfId>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never)
 }
 
-/** As `tell`, for the most frequent event: without a copy, and without any object where there is no listener. */
+/** As `emitOf`, for the most frequent event: without a copy, and without any object where there is no listener. */
 export const emitHit = (self: Telemetry, key: Key, id: string, source: "memory" | "store"): void => {
   if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name })
 }

@@ -168,7 +168,7 @@ describe("whatever the step at which it is interrupted", () => {
   ] as const
 
   describe.each(asynchronous)("over $name", (cache) => {
-    it.effect.each(invalidations)("$name leaves a store that is believed again", ({ run }) =>
+    it.effect.each(invalidations)("$name leaves a store that is used again", ({ run }) =>
       Effect.gen(function*() {
         for (let steps = 0; steps < 300; steps++) {
           const hasEnded = yield* within(
@@ -183,7 +183,7 @@ describe("whatever the step at which it is interrupted", () => {
               )
               yield* TestClock.adjust("5 seconds")
               yield* read
-              // whoever was not believed is believed by now
+              // what was pending is acknowledged by now
               yield* read
               const { started } = counts
               yield* read
@@ -233,7 +233,7 @@ it.effect("P2 · a look-up that is answered after an invalidation puts nothing i
     expect(yield* Fiber.join(after)).toEqual(Option.none())
   }))
 
-it.effect("P2 · of a shared folder, what another program has invalidated by class is heard, with every read asking the disk", () =>
+it.effect("P2 · of a shared folder, what another program has invalidated by class is polled, with every read asking the disk", () =>
   Effect.gen(function*() {
     const directory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-"))),

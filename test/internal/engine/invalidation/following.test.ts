@@ -1,4 +1,4 @@
-/** A store that pushes what others do: it is followed, and what cannot be followed is not believed for long. */
+/** A store that pushes what others do: it is followed, and what cannot be followed is not trusted for long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
 import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
@@ -102,7 +102,7 @@ describe("a store that pushes changes is followed", () => {
       expect(yield* within(read)).toBe(1)
     }))
 
-  it.effect("memory is believed for as long as its entries live", () =>
+  it.effect("memory is trusted for as long as its entries live", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build({ maxStaleness: "10 seconds" })
@@ -133,7 +133,7 @@ describe("a store that pushes changes is followed", () => {
 })
 
 describe("while it cannot be followed", () => {
-  it.effect("before Coherent memory is believed for maxStaleness", () =>
+  it.effect("before Coherent memory is trusted for maxStaleness", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build({ maxStaleness: "10 seconds" })
@@ -164,7 +164,7 @@ describe("while it cannot be followed", () => {
     }))
 
   it.effect.each(["fail", "end"] as const)(
-    "a stream that has come to its %s: believed for maxStaleness, then read again",
+    "a stream that has come to its %s: trusted for maxStaleness, then read again",
     (how) =>
       Effect.gen(function*() {
         const storage = pushing()

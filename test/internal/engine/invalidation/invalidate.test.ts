@@ -41,7 +41,7 @@ describe("invalidating many", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what the store has not acknowledged is not believed, and told it again", () => {
+  it.effect("what the store has not acknowledged is not used, and is sent again", () => {
     const { layer, state } = watching()
     return Effect.gen(function*() {
       yield* Effect.forEach(ids(300), stored)

@@ -1,4 +1,4 @@
-/** What a cache does while it cannot hear what other processes do to its store. */
+/** What a cache does while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
@@ -33,8 +33,8 @@ const silent = () => {
   return { state, program }
 }
 
-describe("while others cannot be heard", () => {
-  it.effect("a strict reader does not believe memory (bound 0), all others do", () =>
+describe("while untracked", () => {
+  it.effect("a strict reader does not trust memory (as with maxStaleness 0), all others do", () =>
     Effect.gen(function*() {
       const { program } = silent()
       const [here, there] = [yield* program, yield* program]
@@ -59,7 +59,7 @@ describe("while others cannot be heard", () => {
       expect(Exit.isFailure(exit) && exit.cause.reasons[0]).toMatchObject({ error: { _tag: "StoreError" } })
     }))
 
-  it.effect("what was being loaded when memory was given up is not believed for another bound", () =>
+  it.effect("what was being loaded when memory was given up is not trusted for another maxStaleness", () =>
     Effect.gen(function*() {
       const { program, state } = silent()
       const within = Effect.provideService(Caching.Caching, yield* program)
@@ -73,7 +73,7 @@ describe("while others cannot be heard", () => {
             Effect.forkChild
           )
         )
-      // reads keep it listening; after the bound (10 seconds) it gives up what is in memory
+      // reads keep it listening; after maxStaleness (10 seconds) it gives up what is in memory
       const read = Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
       const reading = yield* within(Effect.forkChild(Effect.forever(Effect.delay(read, "1 second"))))
       yield* TestClock.adjust("9 seconds")
@@ -106,7 +106,7 @@ it.effect("a value that is too large is no incident of its store", () =>
     expect(yield* within(read("small", "x"))).toBe("x")
   }))
 
-it.effect("what the store had before it was told of a tag's invalidation is not believed after that", () =>
+it.effect("what the store had before it was told of a tag's invalidation is not used after that", () =>
   Effect.gen(function*() {
     const memory = MemoryStore.make()
     let lateMillis = 0

@@ -19,7 +19,7 @@ const tierWith = (changed: Partial<StoreTier> = {}): StoreTier =>
 const tags = Object.freeze(["class:a"])
 
 describe("what the store has told", () => {
-  it("is known by the list that it was asked with, until it has to be heard again what others did", () => {
+  it("is known by the list that it was asked with, until changes have to be polled again", () => {
     const tier = tierWith()
     Known.remember(tier, tags, ["v1"], 1000)
     expect(Known.versionsOf(tier, tags, 1000)).toEqual(["v1"])
@@ -30,10 +30,10 @@ describe("what the store has told", () => {
   const notKnown: ReadonlyArray<readonly [when: string, change: (tier: StoreTier) => number]> = [
     ["a tag was invalidated", ({ front }) => (TagEpochs.invalidate(front.tagEpochs, ["another"], "hard"), 1000)],
     ["a tag was softened", ({ front }) => (TagEpochs.invalidate(front.tagEpochs, ["another"], "soft"), 1000)],
-    ["others were last heard too long ago", () => 1000 + polling.lateMillis],
+    ["changes were last polled too long ago", () => 1000 + polling.lateMillis],
     ["the clock was set back", () => 999],
     ["nobody listens", (tier) => (Object.assign(tier, { tracker: undefined }), 1000)],
-    ["others cannot be heard", (tier) => (Object.assign(tier, { untracked: true }), 1000)],
+    ["the process is untracked", (tier) => (Object.assign(tier, { untracked: true }), 1000)],
     ["it was forgotten", ({ knownTagVersions }) => (Known.forget(knownTagVersions), 1000)]
   ]
 

@@ -1,4 +1,4 @@
-/** A hit in memory while somebody watches, beside one that nobody sees: all of them are counted. */
+/** A hit in memory while somebody listens, beside one while nobody does: all of them are counted. */
 import { type Context, Effect, Layer, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
 import { cacheOf } from "../../../src/internal/engine/cache.ts"
@@ -13,7 +13,7 @@ const lookup = Effect.sync(() => 1)
 
 const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10 minutes", softTtl: "7 minutes" })
 
-const watchers = {
+const listeners = {
   nobody: Effect.void,
   "a listener": Effect.map(Caching.Caching, (caching) => cacheOf(caching).listen(() => {})),
   "Cached.onRemoval": Cached.onRemoval(() => Effect.void),
@@ -22,14 +22,14 @@ const watchers = {
 
 const program = Effect.gen(function*() {
   const caches = new Map<string, Context.Context<Caching.Caching>>()
-  for (const [name, watch] of Object.entries(watchers)) {
+  for (const [name, listen] of Object.entries(listeners)) {
     const cache = yield* Layer.build(Layer.fresh(CacheLayer.memory()))
-    yield* Effect.provide(Effect.andThen(watch, repeat(body, keys)), cache)
+    yield* Effect.provide(Effect.andThen(listen, repeat(body, keys)), cache)
     caches.set(name, cache)
   }
   const rows = yield* inTurn({ subjects: [...caches.keys()], warmup, rounds }, (name) =>
     Effect.gen(function*() {
-      // those who watch have their turn between the rounds
+      // listeners have their turn between the rounds
       yield* Effect.sleep(1)
       const start = nanos()
       yield* Effect.provide(repeat(body, calls), caches.get(name)!)
