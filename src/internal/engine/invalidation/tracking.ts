@@ -55,21 +55,34 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   const apply = (change: Change): void => {
     if (change._tag !== "Coherent") return applyChange(self, change)
     coherentAt = monotonicMillis(clock)
-    isLogged = false
     if (tier.untracked) markTracked(self, tier, wasTracked)
     wasTracked = true
   }
   const applyAll = Effect.suspend(() =>
     Stream.runForEach(tier.store.changes, (change) => Effect.sync(() => apply(change)))
   )
-  for (;;) {
-    const exit = yield* Effect.exit(applyAll)
-    if (!isLogged) warnUntracked(self, tier, exit)
+  const warn = (problem: string, exit: Exit.Exit<unknown, unknown>): void => {
+    if (!isLogged) warnUntracked(self, tier, problem, exit)
     isLogged = true
+  }
+  const warnWhereSilent = Effect.delay(
+    Effect.sync(() => {
+      if (tier.untracked) warn("have not begun", Exit.void)
+    }),
+    following.longestMillis
+  )
+  for (;;) {
+    const silence = yield* Effect.forkChild(warnWhereSilent)
+    const exit = yield* Effect.exit(applyAll)
+    silence.interruptUnsafe()
+    const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
+    // a stream that begins and ends all the time is one incident
+    if (followedMillis > following.longestMillis) isLogged = false
+    warn("cannot be followed: trying again", exit)
     if (!tier.untracked) {
       markUntracked(self, tier)
       // a stream that ends as soon as it has begun is not tried again at once for ever
-      if (monotonicMillis(clock) - coherentAt > pauseMillis) pauseMillis = following.firstMillis
+      if (followedMillis > pauseMillis) pauseMillis = following.firstMillis
     }
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
@@ -89,11 +102,15 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   Memory.clear(self.memory, "unverified")
 }
 
-const warnUntracked = (self: Flights, { store }: StoreTier, exit: Exit.Exit<unknown, unknown>): void =>
+const warnUntracked = (
+  self: Flights,
+  { store }: StoreTier,
+  problem: string,
+  exit: Exit.Exit<unknown, unknown>
+): void =>
   Log.warning(
     self,
-    `The changes of the store "${store.name}" cannot be followed: trying again; until then memory is cleared once in ` +
-      "maxStaleness",
+    `The changes of the store "${store.name}" ${problem}; until then memory is cleared once in maxStaleness`,
     Exit.isFailure(exit) ? { cause: exit.cause } : {}
   )
 

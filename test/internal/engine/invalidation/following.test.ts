@@ -244,7 +244,7 @@ describe("closing", () => {
 })
 
 describe("a store that says Coherent and ends at once", () => {
-  it.effect("is listened to less and less often, and warned of as often", () =>
+  it.effect("is listened to less and less often", () =>
     Effect.gen(function*() {
       const storage = pushing()
       yield* storage.build()
@@ -256,18 +256,43 @@ describe("a store that says Coherent and ends at once", () => {
     }))
 })
 
-it.effect("a store that could never be followed is warned of once", () =>
+/** How often a program is warned while each `pause` another of these is pushed. */
+const warningsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) =>
   Effect.gen(function*() {
     const storage = pushing()
     const warnings: Array<unknown> = []
     const logger = Logger.make(({ message }) => warnings.push(message))
     yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
-    for (let i = 0; i < 10; i++) {
-      yield* storage.push("fail")
-      yield* TestClock.adjust("1 minute")
+    for (let i = 0; i < times; i++) {
+      yield* storage.push(pushed[i % pushed.length]!)
+      yield* TestClock.adjust(pause as "1 minute")
     }
-    expect(warnings).toHaveLength(1)
-  }))
+    return warnings.map(String)
+  })
+
+describe("an incident is warned of once", () => {
+  it.effect("a store that could never be followed", () =>
+    Effect.gen(function*() {
+      expect(yield* warningsWhile(["fail"], "1 minute", 10)).toHaveLength(1)
+    }))
+
+  it.effect("a stream that begins and ends all the time", () =>
+    Effect.gen(function*() {
+      expect(yield* warningsWhile([coherent, "end"], "1 second", 200)).toHaveLength(1)
+    }))
+
+  it.effect("a stream that ends after it was followed for minutes: once each time", () =>
+    Effect.gen(function*() {
+      expect(yield* warningsWhile([coherent, "end"], "1 minute", 10)).toHaveLength(5)
+    }))
+
+  it.effect("a stream that never begins", () =>
+    Effect.gen(function*() {
+      const [warning, ...more] = yield* warningsWhile([{ _tag: "AllChanged" }], "1 minute", 10)
+      expect(warning).toContain("have not begun")
+      expect(more).toEqual([])
+    }))
+})
 
 it.effect("what listening has opened is closed before the layer is", () =>
   Effect.gen(function*() {
