@@ -107,7 +107,7 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * Operations on many ids are derived from those on one, and `size` from `scan`. Without `increment`, all four
  * operations on counters are those of this process. What cannot be derived fails with reason `Unsupported`, and so does
  * a `clear` that is not given: nobody can list the ids that are being loaded. Throws a `CacheConfigError` for a part
- * that is unknown, missing, or of another kind.
+ * of the core that is missing, and for any part of another kind.
  *
  * **Gotchas**
  *

@@ -249,3 +249,9 @@ describe("any interleaving", () => {
     }
   })
 })
+
+it("a backend that is not complete is refused", () => {
+  const backend = { name: "mine", renew: () => Effect.succeed(true), release: () => Effect.void }
+  expect(() => Lock.make(backend as never)).toThrow("Lock.make needs \"tryAcquire\", a function")
+  expect(() => Lock.make(undefined as never)).toThrow(CacheError.CacheConfigError)
+})

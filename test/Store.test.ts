@@ -369,12 +369,12 @@ describe("Store.make", () => {
     )
   })
 
-  it("the core of a store is complete, and has no part under another name", () => {
+  it("the core of a store is complete, and its parts are of their kinds", () => {
     const core = MemoryStore.make()
     expect(() => Store.complete({ ...core, acquire: undefined } as never)).toThrow("Store.complete needs \"acquire\"")
-    expect(() => Store.complete({ ...core, take: core.acquire } as never)).toThrow(
-      /Store.complete has no option "take"/
-    )
+    expect(() => Store.complete({ ...core, size: () => core.size } as never))
+      .toThrow("Store.complete needs \"size\", an Effect")
+    expect(Store.complete({ ...core, path: "/tmp" } as never)).toMatchObject({ path: "/tmp" })
     expect(() => Store.complete(undefined as never)).toThrow(CacheConfigError)
   })
 

@@ -2,7 +2,7 @@
 import { CacheConfigError } from "../CacheError.ts"
 
 /** Throws for options that are missing, or are no object. */
-const requireObject = (what: string, options: unknown): void => {
+export const requireObject = (what: string, options: unknown): void => {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return
   throw new CacheConfigError({ message: `${what} got no options: pass an object` })
 }
@@ -51,6 +51,7 @@ export const requireType = (
   names: ReadonlyArray<string>,
   type: "string" | "function"
 ): void => {
+  requireObject(what, options)
   for (const name of names) {
     if (typeof (options as Record<string, unknown>)[name] === type) continue
     throw new CacheConfigError({ message: `${what} needs "${name}", a ${type}` })

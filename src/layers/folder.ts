@@ -13,7 +13,7 @@ interface FolderOptions {
 export const folderOptions: Checks<FolderOptions> = {
   directory: (directory, layer) => {
     if (typeof directory === "string" && directory !== "") return
-    throw new CacheConfigError({ message: `${layer} needs a directory` })
+    throw new CacheConfigError({ message: `${layer} needs "directory", the path of a folder` })
   },
   maxSize: optional((maxSize, layer) => {
     if (Option.isSome(Option.filter(ByteSize.fromInput(maxSize), (size) => !ByteSize.isZero(size)))) return

@@ -199,8 +199,8 @@ export const checkLayer = <O extends LayerOptions>(
   own: Checks<Omit<O, keyof LayerOptions>>
 ): Caching.MakeOptions => {
   const options = objectOf(layer, given)
-  checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
   refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)])
+  checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 

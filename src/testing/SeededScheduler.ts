@@ -12,7 +12,9 @@ import type * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import { CacheConfigError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
 
 /**
  * The seed of a schedule, and its limits.
@@ -35,6 +37,18 @@ export interface Options {
    * @default 1,000,000
    */
   readonly maxTasks?: number | undefined
+}
+
+const checks: Checks<Options> = {
+  seed: (seed) => void dice(seed),
+  yieldChance: optional((chance) => {
+    if (chance >= 0 && chance <= 1) return
+    throw new CacheConfigError({ message: `yieldChance is between 0 and 1, not ${chance}` })
+  }),
+  maxTasks: optional((tasks) => {
+    if (tasks >= 1) return
+    throw new CacheConfigError({ message: `maxTasks is at least 1, not ${tasks}` })
+  })
 }
 
 /**
@@ -75,6 +89,7 @@ export interface SeededScheduler {
  * @since 0.1.0
  */
 export const dice = (seed: number): Random.Random => {
+  if (!Number.isSafeInteger(seed)) throw new CacheConfigError({ message: `A seed is a whole number, not ${seed}` })
   let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b)
   const nextDoubleUnsafe = (): number => {
     state = (state + 0x6d2b79f5) | 0
@@ -124,6 +139,7 @@ interface Ready {
  * @since 0.1.0
  */
 export const make = (options: Options): SeededScheduler => {
+  checkOptions("SeededScheduler", options, checks)
   const order = dice(options.seed)
   const yieldChance = options.yieldChance ?? Defaults.testing.yieldChance
   const maxTasks = options.maxTasks ?? Defaults.testing.maxTasks

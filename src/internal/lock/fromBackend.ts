@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import { CacheConfigError, LockError } from "../../CacheError.ts"
 import type { AcquireOptions, Backend, Lease, Lock } from "../../ports/lock.ts"
 import { toMillis } from "../../Ttl.ts"
-import { refuseUnknown } from "../options.ts"
+import { refuseUnknown, requireType } from "../options.ts"
 
 /** The fibers that wait for one name, in the order in which they came, each at a latch of its own. */
 type Line = Set<Latch.Latch>
@@ -32,7 +32,11 @@ interface Held extends Asked {
 /** How long after the end of a lease the next fiber tries: not before the end, and not much later. */
 const graceMillis = 5
 
+const steps = ["tryAcquire", "renew", "release"]
+
 export const make = (backend: Backend): Lock => {
+  requireType("Lock.make", backend, ["name"], "string")
+  requireType("Lock.make", backend, steps, "function")
   const self: Self = { backend, lines: new Map() }
   return {
     name: backend.name,

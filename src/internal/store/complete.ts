@@ -44,7 +44,7 @@ const parts: Parts.Parts<StoreCore> = {
 }
 
 export const complete = (core: StoreCore): Store => {
-  Parts.check("Store.complete", core, parts, Object.keys(partsOfCore) as Array<CoreOperation>)
+  Parts.requireKinds("Store.complete", core, parts, Object.keys(partsOfCore) as Array<CoreOperation>)
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
   const { clear, increment, scan } = core

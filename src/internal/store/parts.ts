@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../../CacheError.ts"
-import { refuseUnknown } from "../options.ts"
+import { refuseUnknown, requireObject } from "../options.ts"
 
 const kinds = {
   "a string": (part: unknown) => typeof part === "string",
@@ -30,13 +30,14 @@ export const check = <O extends object>(
   requireKinds(what, given, parts, required)
 }
 
-/** As `check`, where there may be more: a whole store serves as the counters of another. */
+/** As `check`, where there may be more: a store that another package extends, or one that is the counters of another. */
 export const requireKinds = <O extends object>(
   what: string,
   given: O,
   parts: Parts<O>,
   required: ReadonlyArray<keyof O> = Object.keys(parts) as Array<keyof O>
 ): void => {
+  requireObject(what, given)
   for (const name of Object.keys(parts) as Array<keyof O & string>) {
     const part = given[name]
     if (part === undefined ? !required.includes(name) : kinds[parts[name]](part)) continue

@@ -23,7 +23,10 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
     warnOnce(tier, "TooLarge", `${fault.message}; values of that size stay in memory (logged once)`)
     return fault
   }
-  if (failing.size === 0) Log.warning(tier.front, `${fault.message}; the cache goes on without the store`)
+  if (failing.size === 0) {
+    const why = fault.cause === undefined ? {} : { cause: Cause.fail(fault.cause) }
+    Log.warning(tier.front, `${fault.message}; the cache goes on without the store`, why)
+  }
   failing.add(operation)
   return fault
 }

@@ -1,6 +1,6 @@
 /** What goes wrong once must not go on being wrong: circuits close, leases come back, queues move, logs stay short. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger } from "effect"
+import { Cause, Effect, Fiber, Layer, Logger } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
@@ -16,6 +16,26 @@ const logged = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     const logger = Logger.make(({ message }) => void messages.push(String(message)))
     return Effect.as(Effect.provide(self, Logger.layer([logger])), messages)
   })
+
+it.effect("the first warning of an incident has the cause", () =>
+  Effect.gen(function*() {
+    const store = Store.make({
+      name: "map",
+      get: () => Effect.die(new Error("get boom")),
+      set: () => Effect.void,
+      remove: () => Effect.succeed(false)
+    })
+    const { load } = counting()
+    const logged: Array<string> = []
+    const logger = Logger.make(({ cause, message }) => void logged.push(`${message} ${Cause.pretty(cause)}`))
+    yield* load.pipe(
+      Cached.ttl({ key: "k", ttl: "1 hour" }),
+      Effect.provide(cacheOver(store)),
+      Effect.provide(Logger.layer([logger]))
+    )
+    expect(logged[0]).toContain("\"map\" failed to get: Unavailable; the cache goes on without the store")
+    expect(logged[0]).toContain("get boom")
+  }))
 
 describe("the circuit", () => {
   it.effect("closes again over a synchronous store, whose reads are never its probe", () =>
