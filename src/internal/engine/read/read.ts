@@ -34,8 +34,8 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch, type Found, NeedsEffect, readNow } from "../storeTier/fetch.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
-import { detect } from "../telemetry/detect.ts"
-import { emitHit, emitOf, noteMiss } from "../telemetry/events.ts"
+import { detect, type Detector } from "../telemetry/detect.ts"
+import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
@@ -68,7 +68,12 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
-  if (self.hitsHaveEffects || policy !== Policy.standard) afterHit(self, fiber, request, entry)
+  if (self.hitsHaveEffects || policy !== Policy.standard) {
+    // here, where the time is known
+    if (request.slides && policy.writes) slide(self, request, entry, now)
+    emitHit(self, request.key, entry.id, "memory")
+    if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
+  }
   return entry.exit as Exit.Exit<A, E>
 }
 
@@ -79,15 +84,8 @@ const readerOf = <A, E>(
   policy: Policy.Policy
 ): Reader<A, E> => ({ engine, fiber, request, id: idOf(request.key), policy })
 
-/** What a hit does beside counting: it moves the deadline, emits the event, tells the detector. */
-const afterHit = (self: Engine, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void => {
-  const { policy } = readContextOf(self, fiber)
-  if (request.slides && policy.writes) slide(self, request, entry, nowOf(fiber))
-  emitHit(self, request.key, entry.id, "memory")
-  if (policy.detector !== undefined) {
-    detect(policy.detector, entry.id, request.strategy.name, { source: "memory", entry, now: nowOf(fiber) })
-  }
-}
+const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void =>
+  detect(detector, entry.id, request.strategy.name, { source: "memory", entry, now: nowOf(fiber) })
 
 /** As `read`, with a copy of the value for the caller. */
 export const readCopy = <A, E>(
@@ -220,7 +218,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     }
     if (!running.askingStore) noteMiss(engine, request.key, id)
     running.counters.joined++
-    emitOf(engine, request.key, id, { _tag: "Joined" })
+    emitOf(engine, request.key, id, joined)
     if (span !== undefined) linkTo(running, span)
     const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
     if (running.queued) promote(engine, running)

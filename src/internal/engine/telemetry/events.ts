@@ -50,10 +50,14 @@ export const emit = (self: Telemetry, event: CacheEvent): void => {
   for (let i = 0; i < listeners.length; i++) listeners[i]!(event)
 }
 
+// constants: a popular key that loads is missed, and joined, thousands of times
+const miss = { _tag: "Miss" } as const
+export const joined = { _tag: "Joined" } as const
+
 /** Counts and emits a miss. */
 export const noteMiss = (self: Telemetry, key: Key, id: string): void => {
   countersOf(self, key).misses++
-  emitOf(self, key, id, { _tag: "Miss" })
+  emitOf(self, key, id, miss)
 }
 
 /** How a load ended, as the `Load` event names it. */
