@@ -12,10 +12,11 @@ import { cacheOf } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
-import { checkAll, refuseUnknown } from "../internal/options.ts"
+import { checkGiven, type Checks, refuseUnknown } from "../internal/options.ts"
 import { type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
+const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
 const namesOfRead = Object.keys(readOptions)
 const namesOfFallback = Object.keys(fallbackOptions)
 
@@ -192,8 +193,7 @@ const validateRead = (name: string, options: CombinatorOptions): void => {
 }
 
 const validateRest = (name: string, options: AnyReadOptions): void => {
-  checkAll(name, options, readOptions)
-  checkAll(name, options, fallbackOptions)
+  checkGiven(name, options, checks)
 }
 
 const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {

@@ -38,6 +38,15 @@ export const checkAll = <O extends object>(of: string, options: O, checks: Check
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of)
 }
 
+/** As `checkAll`, of a list that may be missing: only what is given is looked at, because every miss is checked. */
+export const checkGiven = <O extends object>(
+  of: string,
+  options: O,
+  checks: { readonly [Name in keyof O]?: Check<O[Name]> }
+): void => {
+  for (const name in options) checks[name]?.(options[name], of)
+}
+
 /** As `checkAll`, where the list is all that may be given. */
 export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   refuseUnknown(of, options, Object.keys(checks))
