@@ -54,8 +54,10 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   const clock = yield* Clock.Clock
   const apply = (change: Change): void => {
     if (change._tag !== "Coherent") return applyChange(self, change)
+    // again in the same stream: it is tracked already
+    if (!tier.untracked) return
     coherentAt = monotonicMillis(clock)
-    if (tier.untracked) markTracked(self, tier, wasTracked)
+    markTracked(self, tier, wasTracked)
     wasTracked = true
   }
   const applyAll = Effect.suspend(() =>

@@ -24,11 +24,25 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
     return fault
   }
   if (failing.size === 0) {
-    const why = fault.cause === undefined ? {} : { cause: Cause.fail(fault.cause) }
-    Log.warning(tier.front, `${fault.message}; the cache goes on without the store`, why)
+    const why = messageOf(fault.cause)
+    Log.warning(
+      tier.front,
+      `${fault.message}; the cache goes on without the store`,
+      why === undefined ? {} : { cause: Cause.fail(why) }
+    )
   }
   failing.add(operation)
   return fault
+}
+
+/** What an adapter threw, by its message alone: drivers attach the command, and with it the value. */
+const messageOf = (thrown: unknown): string | undefined => {
+  try {
+    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : undefined
+  } catch {
+    // an error of the user's, with getters that throw
+    return undefined
+  }
 }
 
 /** An operation has succeeded: the last failed one to do so ends the incident. */

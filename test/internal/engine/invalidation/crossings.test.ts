@@ -4,10 +4,8 @@ import { Clock, Context, Duration, Effect, Fiber, Layer, Option, References, Sch
 import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { caches, counting, ended, settle, start, within } from "../../../promises/caches.ts"
+import { tempDirectory } from "../../../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
@@ -235,10 +233,7 @@ it.effect("P2 · a look-up that is answered after an invalidation puts nothing i
 
 it.effect("P2 · of a shared folder, what another program has invalidated by class is polled, with every read asking the disk", () =>
   Effect.gen(function*() {
-    const directory = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-"))),
-      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
-    )
+    const directory = yield* tempDirectory
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
     const [one, other] = [yield* open, yield* open]
     let loads = 0
@@ -254,10 +249,7 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
 
 it.effect("P2 · who was stopped takes nothing that the disk has told it before as told", () =>
   Effect.gen(function*() {
-    const directory = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-"))),
-      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
-    )
+    const directory = yield* tempDirectory
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
     const [one, other] = [yield* open, yield* open]
     let loads = 0

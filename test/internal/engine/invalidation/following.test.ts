@@ -286,6 +286,11 @@ describe("an incident is warned of once", () => {
       expect(yield* warningsWhile([coherent, "end"], "1 minute", 10)).toHaveLength(5)
     }))
 
+  it.effect("a stream that is coherent again and again is followed since the first time", () =>
+    Effect.gen(function*() {
+      expect(yield* warningsWhile([coherent, coherent, coherent, "end"], "20 seconds", 8)).toHaveLength(2)
+    }))
+
   it.effect("a stream that never begins", () =>
     Effect.gen(function*() {
       const [warning, ...more] = yield* warningsWhile([{ _tag: "AllChanged" }], "1 minute", 10)
