@@ -197,23 +197,31 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       attempt
     })
     // an owner that was answered with three entries it cannot use loads without a lease
+    const note = ({ id, owner }: { readonly id: string; readonly owner: string }, acquired: Store.Acquired): void => {
+      if (acquired._tag !== "Hit") return
+      const times = (hits.get(owner) ?? 0) + 1
+      hits.set(owner, times)
+      self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
+      if (times === 3) self.givenUp.add(`${process} ${id}`)
+    }
     const acquire: Store.Store["acquire"] = (id, options) =>
-      Effect.tap(store.acquire(id, options), (acquired) =>
-        Effect.sync(() => {
-          if (acquired._tag !== "Hit") return
-          const times = (hits.get(options.owner) ?? 0) + 1
-          hits.set(options.owner, times)
-          self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
-          if (times === 3) self.givenUp.add(`${process} ${id}`)
-        }))
+      Effect.tap(
+        store.acquire(id, options),
+        (acquired) => Effect.sync(() => note({ id, owner: options.owner }, acquired))
+      )
+    const acquireMany: Store.Store["acquireMany"] = (requests) =>
+      Effect.tap(
+        store.acquireMany(requests),
+        (all) => Effect.sync(() => all.forEach((one, i) => note(requests[i]!, one)))
+      )
     if (config.asynchronous) {
-      return { ...store, acquire, capabilities: store.capabilities, getUnsafe: undefined }
+      return { ...store, acquire, acquireMany, capabilities: store.capabilities, getUnsafe: undefined }
     }
     const getUnsafe = (id: string, tags: ReadonlyArray<string>) => {
       if (goesWrong()) throw unavailable("get")
       return store.getUnsafe(id, tags)
     }
-    return { ...store, acquire, getUnsafe }
+    return { ...store, acquire, acquireMany, getUnsafe }
   }
 }
 

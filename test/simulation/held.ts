@@ -13,7 +13,9 @@ export const heldOf = (self: World, id: string): Load | undefined => {
 const isStored = (self: World, load: Load): boolean => {
   const { exit, flight } = load
   if (flight?.exit === undefined || exit === undefined || Exit.isFailure(exit)) return false
-  if (!flight.storable || !flight.policy.writes || flight.served || flight.entry === undefined) return false
+  if (!flight.storable || !flight.policy.writes || flight.found !== undefined || flight.entry === undefined) {
+    return false
+  }
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
   const born = self.born.get(load)!
   for (const write of self.writes) {
@@ -31,7 +33,7 @@ const isStored = (self: World, load: Load): boolean => {
   for (const other of self.loads) {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
     // what kept a value has stored it anew, with a lifetime of its own
-    if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.renewed !== true)) continue
+    if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.attempt.renewed !== true)) continue
     const entry = other.flight?.entry
     if (entry !== undefined && (entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, other)))) {
       return false

@@ -7,13 +7,17 @@ import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
 import type { Store } from "../../ports/store.ts"
+import { endingLeases } from "../defaults.ts"
 import * as Counters from "../store/counters.ts"
-import { removeCaller, unregister } from "./flight/callers.ts"
-import { detach } from "./flight/detach.ts"
+import { removeCaller, respond } from "./flight/callers.ts"
+import { detach, unregister } from "./flight/ending.ts"
+import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
-import { abandon, makeLoops } from "./flight/loops.ts"
+import * as LeaseWaits from "./flight/leaseWaits.ts"
+import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
-import { startRefresh } from "./flight/startRefresh.ts"
+import { start } from "./flight/start.ts"
+import { abandon, makeWork } from "./flight/work.ts"
 import { replay } from "./invalidation/replay.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
@@ -45,12 +49,15 @@ export interface EngineOptions extends StoreTierLimits {
 /** Makes an engine. It does not track changes until `track`. */
 export const make = (options: EngineOptions, context: Context.Context<never>): Engine => {
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
-    memory: Memory.make(options),
+    memory: Memory.make({ ...options, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
     flights: new Map(),
     running: new Set(),
-    loops: makeLoops(),
-    refreshing: { ...options.refresh, running: new Set(), queue: new Set(), draining: false, start: startRefresh },
+    ending: new Map(),
+    endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
+    work: makeWork({ respond, start }, context),
+    refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
+    leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),
     storeTier: undefined,
     stats: { ...noCounters },
@@ -59,6 +66,9 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     hitsHaveEffects: false,
     counters: Counters.make(),
     lastReadContext: undefined,
+    forgetReadContext: () => {
+      engine.lastReadContext = undefined
+    },
     context,
     mutations: 0,
     closed: false,
@@ -75,7 +85,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
-  for (const flight of self.refreshing.queue) detach(self, flight.id)
+  for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running) {
     if (flight.callers.size === 0) end(self, flight)
   }
@@ -113,10 +123,10 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   )
 })
 
-const end = (self: Engine, flight: Parameters<typeof unregister>[1]): void => {
+const end = (self: Engine, flight: Flight): void => {
   flight.storable = false
   releaseLease(flight)
-  flight.unattendedLimit?.interruptUnsafe()
+  flight.limit?.interruptUnsafe()
   unregister(self, flight)
-  abandon(self.loops, flight)
+  abandon(self, flight)
 }

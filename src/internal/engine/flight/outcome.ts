@@ -1,7 +1,5 @@
 /** How a caller is answered: with the outcome of the load, a stale value in its place, or another read. */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,7 +11,7 @@ import { detect } from "../telemetry/detect.ts"
 import { emitOf } from "../telemetry/events.ts"
 import { decideAt } from "./decide.ts"
 import { failedTyped } from "./failures.ts"
-import type { Caller, Flight } from "./flight.ts"
+import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 import { slide } from "./sliding.ts"
@@ -22,25 +20,22 @@ import { slide } from "./sliding.ts"
 export const isLimited = ({ options }: Request): boolean =>
   options.softTimeout !== undefined || options.timeout !== undefined
 
-/**
- * The entry of a flight that ended without a load: the store's, or the stale one while another process refreshes it.
- */
-const foundBy = ({ entry, stale }: Flight): Entry => (entry ?? stale)!
-
 /** Counts and reports an answer without a load. */
-export const noteFound = (self: Flights, { flight, policy, request, within }: Caller, now: number): void => {
-  const entry = foundBy(flight)
+export const noteFound = (
+  self: Flights,
+  { flight, policy, request, within }: Caller,
+  { found: { entry, insteadOfLoad, isStale }, now }: { readonly found: Found; readonly now: number }
+): void => {
   entry.reads++
-  if (flight.servedInsteadOfLoad) entry.counters.stale++
+  if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
   emitOf(
     self,
     request.key,
     flight.id,
-    flight.servedInsteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
+    insteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
   )
-  const isStale = flight.servedInsteadOfLoad || flight.derivedFromStale
   if (isStale && within !== undefined) within.derivedFromStale = true
   if (policy.detector !== undefined) {
     detect(policy.detector, flight.id, request.strategy.name, { source: isStale ? "stale" : "store", entry, now })
@@ -59,20 +54,23 @@ export const noteLoaded = (
 }
 
 /** Counts and reports a stale value in place of a load. */
-export const noteFallback = (self: Flights, { flight, policy, request, within }: Caller, stale: Entry): void => {
+export const noteFallback = (
+  self: Flights,
+  { flight, policy, request, within }: Caller,
+  { now, stale }: { readonly now: number; readonly stale: Entry }
+): void => {
   stale.counters.stale++
   stale.reads++
   if (within !== undefined) within.derivedFromStale = true
   emitOf(self, request.key, flight.id, { _tag: "Stale" })
   if (policy.detector === undefined) return
-  const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
 }
 
 /** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
-export const wantsLoad = ({ flight, policy, request }: Caller, now: number): boolean => {
+export const wantsLoad = ({ policy, request }: Caller, { entry }: Found, now: number): boolean => {
   if (!policy.readsStore) return true
-  const decision = decideAt(request, foundBy(flight), now, () => 0)
+  const decision = decideAt(request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
 
@@ -99,7 +97,8 @@ export const shortened = (request: Request, millis: number): Request => {
 export const isOlder = (self: Flights, flight: Flight): boolean =>
   flight.entry === undefined
     ? Exit.isSuccess(flight.exit!) &&
-      (typeof flight.request.options.tags === "function" || flight.annotations?.tags !== undefined || flight.renewed)
+      (typeof flight.request.options.tags === "function" || flight.attempt.annotations?.tags !== undefined ||
+        flight.attempt.renewed)
     : TagEpochs.movedSince(self.tagEpochs, flight.entry.tags, flight.bornAt)
 
 /** The outcome of a load, or the stale value where the caller may fall back on it. */
@@ -109,12 +108,12 @@ export const orStale = (
   exit: Exit.Exit<unknown, unknown>,
   now: number
 ): Effect.Effect<unknown, unknown> => {
-  if (Exit.isSuccess(exit) || caller.flight.served || Cause.hasInterrupts(exit.cause)) return exit
+  if (Exit.isSuccess(exit) || caller.flight.found !== undefined || Cause.hasInterrupts(exit.cause)) return exit
   const fallbackWhen = caller.request.options.fallbackWhen ?? failedTyped
   try {
     const stale = usableStale(self, caller, now)
     if (stale === undefined || !fallbackWhen(exit.cause)) return exit
-    noteFallback(self, caller, stale)
+    noteFallback(self, caller, { stale, now })
     return stale.exit
   } catch (defect) {
     // `fallbackWhen` or the strategy of this caller threw: the other callers are still answered

@@ -7,8 +7,10 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults.ts"
-import { detach } from "../flight/detach.ts"
+import { detach } from "../flight/ending.ts"
+import { hasBegun } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
+import { wake } from "../flight/leaseWaits.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { monotonicMillis } from "../storeTier/ask.ts"
@@ -53,7 +55,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
   let coherentAt = 0
   const clock = yield* Clock.Clock
   const apply = (change: Change): void => {
-    if (change._tag !== "Coherent") return applyChange(self, change)
+    if (change._tag !== "Coherent") return applyChange(self, tier, change)
     // again in the same stream: it is tracked already
     if (!tier.untracked) return
     coherentAt = monotonicMillis(clock)
@@ -144,7 +146,8 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        if (reads === readsBefore) {
+        // a load that waits for a lease is woken by a change
+        if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
           isAwake = false
           tier.tracker = undefined
           self.tagEpochs.epoch++
@@ -190,23 +193,24 @@ const poll = (self: Flights, tier: StoreTier): void => {
   }
   tier.untracked = false
   tier.polledAt = nowOf(self)
-  for (const change of changes) applyChange(self, change)
+  for (const change of changes) applyChange(self, tier, change)
 }
 
 /** Applies a change by another process. The callers of a load still get its result, but nobody joins it any more. */
-const applyChange = (self: Flights, change: Change): void => {
+const applyChange = (self: Flights, tier: StoreTier, change: Change): void => {
   self.mutations++
   switch (change._tag) {
     case "Changed": {
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
       // a flight that waits for a lease waits for this very change: it goes on
-      if (flight?.isLoading === true) detach(self, change.id)
+      if (flight !== undefined && hasBegun(flight)) detach(self, change.id)
       else if (flight !== undefined) {
         flight.changedWhileAsked = true
         // its callers keep their own stale value; a caller that joins now must not fall back on this one
         flight.stale = undefined
       }
+      wake(self, tier, change.id)
       break
     }
     case "TagChanged":
@@ -215,5 +219,6 @@ const applyChange = (self: Flights, change: Change): void => {
     case "AllChanged":
     case "Gap":
       forgetAll(self)
+      wake(self, tier)
   }
 }

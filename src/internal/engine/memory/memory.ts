@@ -24,17 +24,26 @@ interface Memory {
   /** 0 where there is no memory tier */
   readonly capacity: number
   evictions: number
+  /** called for every entry that leaves memory, before the listeners */
+  readonly onGone: (entry: Entry) => void
   /** called for every entry that leaves memory */
   onRemoval: ReadonlyArray<RemovalListener> | undefined
 }
 
 export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
 
-export const make = (options: { readonly capacity: number; readonly eviction: Eviction }): Memory => ({
+interface MemoryOptions {
+  readonly capacity: number
+  readonly eviction: Eviction
+  readonly onGone: (entry: Entry) => void
+}
+
+export const make = (options: MemoryOptions): Memory => ({
   entries: new Map(),
   policy: options.eviction.make({ capacity: options.capacity }),
   capacity: options.capacity,
   evictions: 0,
+  onGone: options.onGone,
   onRemoval: undefined
 })
 
@@ -84,6 +93,7 @@ const place = (self: Memory, entry: Entry): void => {
     policy.removed(old)
     policy.added(entry)
   }
+  self.onGone(old)
   if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= entry.createdAt ? "expired" : "replaced")
 }
 
@@ -92,6 +102,7 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
   if (entry === undefined) return false
   self.entries.delete(id)
   self.policy.removed(entry)
+  self.onGone(entry)
   if (self.onRemoval !== undefined) gone(self, entry, cause)
   return true
 }
@@ -99,7 +110,10 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 export const clear = (self: Memory, cause: RemovalCause): void => {
   const entries = Array.from(self.entries.values())
   self.entries.clear()
-  for (const entry of entries) self.policy.removed(entry)
+  for (const entry of entries) {
+    self.policy.removed(entry)
+    self.onGone(entry)
+  }
   if (self.onRemoval === undefined) return
   for (const entry of entries) gone(self, entry, cause)
 }

@@ -54,5 +54,5 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)
-  if (flight !== undefined && (flight.ended || !flight.isLoading)) flight.changedWhileAsked = true
+  if (flight !== undefined && flight.phase !== "Loading") flight.changedWhileAsked = true
 }

@@ -9,22 +9,32 @@ import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../
 import { toMillis } from "../../../Ttl.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
+import { Loading } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
 import { decide, decideInMemory, isFreshAt, nowFor, rejectedOf, servedAs, trustsMemory } from "../flight/decide.ts"
-import { detach } from "../flight/detach.ts"
-import { type Flight, isBeforeClear, Loading, makeFlight, type Resume } from "../flight/flight.ts"
+import { detach, startAfter } from "../flight/ending.ts"
+import {
+  type Flight,
+  hasBegun,
+  isAskingStore,
+  isBeforeClear,
+  isRefresh,
+  isToCome,
+  makeFlight,
+  type Resume
+} from "../flight/flight.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
-import { refresh } from "../flight/refresh.ts"
-import { promote } from "../flight/refreshQueue.ts"
+import { promote, refresh } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { slide } from "../flight/sliding.ts"
 import { isThrottled } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
+import { startLater } from "../flight/work.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -40,7 +50,6 @@ import { linkTo } from "../telemetry/spans.ts"
 import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
-import { openTransaction } from "./transaction.ts"
 import { invalidity } from "./validate.ts"
 
 /**
@@ -111,12 +120,8 @@ const serveDue = <A, E>(
       mutations: engine.mutations
     })
   }
-  if (
-    decision === ServeAndRefresh && policy.writes && invalidity(engine, request) === undefined &&
-    // the refresh would run inside the transaction: the next reader outside of one starts it
-    openTransaction(fiber, id) === undefined
-  ) {
-    refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
+  if (decision === ServeAndRefresh && policy.writes && invalidity(engine, request) === undefined) {
+    refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) }, fiber)
   }
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
@@ -204,6 +209,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
   const { span, within } = readContextOf(engine, fiber)
+  // a fiber that has outlived its load is not inside it any more
+  const around = within?.flight
   const running = joinable(reader)
   if (running !== undefined) {
     // the flight may be a refresh: meanwhile the store has an entry that may be served
@@ -213,15 +220,15 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
     const invalid = isLimited(request) ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, invalid)
-    if (within !== undefined && reaches(running, within)) {
-      return refuse(reader, resume, new CacheCycle({ path: pathTo(within, running) }))
+    if (around !== undefined && reaches(running, around)) {
+      return refuse(reader, resume, new CacheCycle({ path: pathTo(around, running) }))
     }
-    if (!running.askingStore) noteMiss(engine, request.key, id)
+    if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
-    if (span !== undefined) linkTo(running, span)
+    if (span !== undefined) linkTo(running.trace, span)
     const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
-    if (running.queued) promote(engine, running)
+    if (running.phase === "Queued") promote(engine, running)
     return interruptible(engine, fiber, caller)
   }
   if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
@@ -231,7 +238,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   }
   const refused = engine.closed
     ? new CacheClosed({ key: id })
-    : invalidity(engine, request) ?? openTransaction(fiber, id)
+    : invalidity(engine, request)
   if (refused !== undefined) return refuse(reader, resume, refused)
   const flight = makeFlight(engine, {
     ...joining,
@@ -241,19 +248,33 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     id,
     request,
     context: fiber.context as Context.Context<never>,
-    parent: within,
+    parent: around,
     refresh: false
   })
-  if (policy.writes) {
-    // a flight that this read may not join is detached: there is one storable flight per id
-    detach(engine, id)
-    engine.flights.set(id, flight)
-  }
-  if (!flight.askingStore) noteMiss(engine, request.key, id)
+  if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
   // counted before the load starts: it starts inline, and may close a cycle or end at once
   const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
-  launch(engine, flight, request.load)
+  register(engine, fiber, flight)
   return interruptible(engine, fiber, caller)
+}
+
+/** Starts a flight: at once, or when another flight of its id has ended. */
+const register = (engine: Engine, fiber: Fiber.Fiber<any, any>, flight: Flight): void => {
+  const { id, policy, request } = flight
+  // a private load is not held up, and holds up none
+  if (!policy.writes) return launch(engine, flight, request.load)
+  const running = engine.flights.get(id)
+  if (running !== undefined && isRefresh(flight) && isRefresh(running) && hasBegun(running)) {
+    return startAfter(running, flight)
+  }
+  // a flight that this read may not join is detached: there is one storable flight per id
+  detach(engine, id)
+  engine.flights.set(id, flight)
+  const ending = engine.ending.get(id)
+  if (ending !== undefined) return startAfter(ending, flight)
+  // its load begins in a later turn than the calls that share it: they see what was written before them
+  if (isRefresh(flight)) return startLater(engine, flight, fiber.currentDispatcher)
+  launch(engine, flight, request.load)
 }
 
 const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
@@ -306,7 +327,6 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
     detach(self, id)
     return undefined
   }
-  if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined
   if (
     flight.bornAt !== self.tagEpochs.epoch && (
       TagEpochs.movedSince(self.tagEpochs, declaredTags(flight.request), flight.bornAt) ||
@@ -316,5 +336,9 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
     detach(self, id)
     return undefined
   }
-  return flight
+  return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
+
+/** The refresh that a caller has asked for, and whose load has not begun: this flight, or the one queued behind it. */
+const refreshToCome = (flight: Flight): Flight | undefined =>
+  [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))

@@ -8,6 +8,7 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.t
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
+import { Loading } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -22,12 +23,10 @@ import {
   servedAs,
   trustsMemory
 } from "../flight/decide.ts"
-import { Loading, type Resume } from "../flight/flight.ts"
-import { enqueue } from "../flight/refresh.ts"
-import { drain } from "../flight/refreshQueue.ts"
+import type { Resume } from "../flight/flight.ts"
+import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { slide } from "../flight/sliding.ts"
-import { retried } from "../flight/startRefresh.ts"
 import { isThrottled } from "../flight/throttle.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { Entry } from "../memory/entry.ts"
@@ -41,7 +40,6 @@ import { copyOf } from "./copy.ts"
 import { type Joining, joinOrStart } from "./read.ts"
 import type { Reader } from "./reader.ts"
 import { noteServed, serve } from "./serve.ts"
-import { openTransaction } from "./transaction.ts"
 
 /** A read of many keys at once. */
 export interface ManyRequest {
@@ -219,15 +217,12 @@ const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void =
   due.clear()
   if (!policy.writes) return
   const context = fiber.context as Context.Context<never>
-  const batch = Batch.make({
-    loadAll: (keys) => retried(Effect.suspend(() => many.loadAll(keys)), self.refreshing.retry),
-    retries: true
-  })
+  const batch = Batch.make({ loadAll: many.loadAll, retry: self.refreshing.retry })
+  const unit = makeUnit()
   for (const { entry, key } of entries) {
-    if (openTransaction(fiber, entry.id) !== undefined) continue
-    enqueue(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) })
+    enqueue(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) }, unit)
   }
-  drain(self)
+  offer(self, unit, fiber.currentDispatcher)
   batch.close()
 }
 

@@ -55,8 +55,13 @@ export interface StoreTierLimits {
   readonly storeTimeoutMillis: number
   /** the length of a lease, which is renewed while the load runs */
   readonly leaseMillis: number
-  /** how long a load waits for the lease of another process */
-  readonly waitMillis: number
+  /**
+   * how long loads wait for a lease that another process renews; then one of them leads beside it, and one more after
+   * each further such time. `undefined`: as long as it is renewed
+   */
+  readonly waitMillis: number | undefined
+  /** how long a load renews its lease */
+  readonly maxLoadMillis: number
   /** how long memory is used while untracked */
   readonly maxStalenessMillis: number
 }
