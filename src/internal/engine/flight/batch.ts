@@ -31,6 +31,8 @@ export interface Batch {
   readonly rejoin: (flight: Flight) => void
   /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
+  /** the call in which the load of a flight runs now */
+  readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
   /** every flight has entered */
   readonly close: () => void
   readonly options: Options
@@ -69,6 +71,7 @@ export const make = (options: Options): Batch => {
   const { loadAll, retry } = options
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
+  const loading = new Map<Flight, Item>()
   let isOpen = true
 
   const fireIfComplete = (): void => {
@@ -108,6 +111,7 @@ export const make = (options: Options): Batch => {
           // a stale value that the call read is in all of its results
           if (first.flight.attempt.derivedFromStale) item.flight.attempt.derivedFromStale = true
         }
+        loading.delete(item.flight)
         if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
       }
     })
@@ -117,6 +121,7 @@ export const make = (options: Options): Batch => {
   /** Without a waiting flight the call is interrupted, and the last flight waits for its finalizers. */
   const withdraw = (item: Item): Effect.Effect<unknown> => {
     ready.delete(item)
+    loading.delete(item.flight)
     const { call } = item
     if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return Effect.void
     call.fiber?.interruptUnsafe()
@@ -134,6 +139,7 @@ export const make = (options: Options): Batch => {
     },
     dropOut,
     rejoin: (flight) => void pending.add(flight),
+    fiberOf: (flight) => loading.get(flight)?.call?.fiber,
     load: (key) =>
       Effect.withFiber((fiber) =>
         Effect.callback((resume) => {
@@ -146,6 +152,7 @@ export const make = (options: Options): Batch => {
             call: undefined
           }
           ready.add(item)
+          loading.set(flight, item)
           pending.delete(flight)
           fireIfComplete()
           return Effect.suspend(() => withdraw(item))

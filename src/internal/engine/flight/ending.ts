@@ -71,9 +71,11 @@ const cancel = (self: Flights, flight: Flight): void => {
 }
 
 /** Whether an interruption ends the load now. Its finalizers may take time, but they load nothing. */
-const isInterruptible = ({ fiber }: Flight): boolean =>
+const isInterruptible = (flight: Flight): boolean => {
+  const fiber = flight.request.batch?.fiberOf(flight) ?? flight.fiber
   // of a fiber's implementation, not of its type: where it is missing, the id is kept until the load has ended
-  (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
+  return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
+}
 
 /**
  * Keeps the id of an abandoned load that ignores its interruption until the load has ended: the next caller must not
