@@ -1,5 +1,5 @@
 /** The engine of one cache: its state, its start and its close. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
@@ -8,6 +8,7 @@ import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
 import type { Store } from "../../ports/store.ts"
 import * as Counters from "../store/counters.ts"
+import * as Tokens from "../token.ts"
 import { removeCaller, unregister } from "./flight/callers.ts"
 import { detach } from "./flight/detach.ts"
 import type { Flights } from "./flight/flights.ts"
@@ -58,6 +59,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     listeners: { events: undefined },
     hitsHaveEffects: false,
     counters: Counters.make(),
+    tokens: Tokens.make(Context.get(context, Tokens.Seed)),
     lastReadContext: undefined,
     context,
     mutations: 0,

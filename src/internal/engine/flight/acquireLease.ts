@@ -2,13 +2,11 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { Markers } from "../../../ports/store.ts"
 import { toMillis } from "../../../Ttl.ts"
 import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
-import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
 import { ask, type Asking, monotonicMillis } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -65,7 +63,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     else if (declared.length > 0) return failWith(answer)
   }
   const clock = yield* Clock.Clock
-  const owner = tokenUnsafe(yield* Random.Random, 8)
+  const owner = self.tokens.next(8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
   const waitLimitMillis = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
   const startedAt = monotonicMillis(clock)
