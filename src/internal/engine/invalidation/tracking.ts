@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import type { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults.ts"
 import { detach } from "../flight/detach.ts"
@@ -12,6 +13,7 @@ import type { Flights } from "../flight/flights.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { monotonicMillis } from "../storeTier/ask.ts"
+import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
@@ -183,11 +185,14 @@ const poll = (self: Flights, tier: StoreTier): void => {
   let changes: ReadonlyArray<Change>
   try {
     changes = tier.store.changesUnsafe!()
-  } catch {
+  } catch (thrown) {
+    // one fault an outage: it is asked again in 50 ms
+    if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError)
     tier.untracked = true
     // memory is used for `maxStaleness`, not cleared at once: a failing store must not cause a stampede
     return clearWhenStale(self, tier)
   }
+  recovered(tier, "listen")
   tier.untracked = false
   tier.polledAt = nowOf(self)
   for (const change of changes) applyChange(self, change)
