@@ -1,7 +1,6 @@
 /** The engine of one cache: its state, its start and its close. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
@@ -18,6 +17,8 @@ import { startRefresh } from "./flight/startRefresh.ts"
 import { replay } from "./invalidation/replay.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
+import { within } from "./storeTier/ask.ts"
+import * as Background from "./storeTier/background.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
 import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
@@ -72,8 +73,8 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
 
 /**
  * Closes the engine. It starts no new flight, interrupts flights without callers, and gives the others
- * `shutdownMillis`; then their callers die with `CacheClosed`. Pending invalidations are sent once more, and what is
- * lost is logged.
+ * `shutdownMillis`; then their callers die with `CacheClosed`. Within one store timeout what runs in the background
+ * ends, and pending invalidations are sent once more; what is lost is logged.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
@@ -99,13 +100,11 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   }
   const { storeTier: tier } = self
   if (tier === undefined) return
-  tier.tracker?.interruptUnsafe()
-  // what listens may have something to close, which the store is still needed for
-  if (tier.follower !== undefined) yield* Effect.timeoutOption(Fiber.interrupt(tier.follower), tier.storeTimeoutMillis)
-  for (const releasing of tier.background) yield* Fiber.await(releasing)
-  tier.replay?.interruptUnsafe()
   Pending.markAllUnsent(tier.pending)
-  if (Pending.isEmpty(tier.pending) || (yield* replay(tier, { leftMillis: tier.storeTimeoutMillis }))) return
+  // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
+  const ending = [Background.close(tier.background), replay(tier, { leftMillis: tier.storeTimeoutMillis })]
+  yield* within(Effect.all(ending, { concurrency: "unbounded", discard: true }), tier.storeTimeoutMillis)
+  if (Pending.isEmpty(tier.pending)) return
   self.stats.lostInvalidations = Pending.size(tier.pending)
   Log.warning(
     self,

@@ -9,6 +9,7 @@ import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
 import { Entry } from "../memory/entry.ts"
 import { ask, type Asking, monotonicMillis } from "../storeTier/ask.ts"
+import { supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -149,5 +150,6 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
     (renewed) => renewed === false ? Effect.void : later
   )
   const later = Effect.andThen(Effect.sleep(leaseMillis / 3), renew)
-  return { tier, owner, renewal: Effect.runForkWith(flight.context)(later), isStored: false }
+  const work = { name: `renews the lease of "${flight.id}"`, context: flight.context, run: later }
+  return { tier, owner, renewal: supervise(tier.background, work), isStored: false }
 }

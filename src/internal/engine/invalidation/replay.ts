@@ -4,6 +4,7 @@ import * as Random from "effect/Random"
 import * as Defaults from "../../defaults.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, type Budget } from "../storeTier/ask.ts"
+import { supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
@@ -12,7 +13,11 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   Pending.markUnsent(tier.pending, item)
   if (tier.replay !== undefined || tier.front.closed) return
-  tier.replay = Effect.runForkWith(tier.front.context)(replayUntilDone(tier))
+  tier.replay = supervise(tier.background, {
+    name: "sends invalidations again",
+    context: tier.front.context,
+    run: replayUntilDone(tier)
+  })
 }
 
 /** Replays until nothing is unsent, with longer pauses while the store does not answer. */
