@@ -28,7 +28,7 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(tier)) pauseMillis = Defaults.replay.firstMillis
     else pauseMillis = Math.min(Defaults.replay.longestMillis, pauseMillis * 2)
-  } while (Pending.unsentItems(tier.pending).length > 0)
+  } while (tier.pending.unsent.size > 0)
   tier.replay = undefined
 })
 
@@ -38,7 +38,9 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
  */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget) {
   const { storeTimeoutMillis, pending, store } = tier
-  for (const item of Pending.unsentItems(pending)) {
+  for (const [i, item] of Array.from(pending.unsent).entries()) {
+    // a synchronous store answers within this turn
+    if (i > 0 && i % Defaults.many.steps === 0) yield* Effect.yieldNow
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
     const answer = target._tag === "Id"

@@ -159,11 +159,7 @@ const setIf = Effect.fnUntraced(function*(
  * has what they remove. Answers whether they were acknowledged.
  */
 const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
-  const { pending } = tier
-  const isUnsent = () =>
-    Pending.unsentItems(pending).some(({ target }) =>
-      target._tag === "All" || (target._tag === "Id" ? target.id === id : target.tags.some((tag) => tags.includes(tag)))
-    )
+  const isUnsent = () => Pending.isUnsent(tier.pending, id, tags)
   return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
 }
 
