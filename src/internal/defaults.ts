@@ -134,6 +134,9 @@ export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
+/** Pauses before a fiber of the cache that has died is started again. */
+export const restart = { firstMillis: 100, longestMillis: 30_000 }
+
 /** Above this number of unsent invalidations one `clear` replaces all of them. */
 export const pendingInvalidations = 10_000
 

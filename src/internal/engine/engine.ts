@@ -1,7 +1,6 @@
 /** The engine of one cache: its state, its start and its close. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
@@ -9,8 +8,9 @@ import type { Serializer } from "../../ports/serializer.ts"
 import type { Store } from "../../ports/store.ts"
 import { endingLeases } from "../defaults.ts"
 import * as Counters from "../store/counters.ts"
-import { removeCaller, respond } from "./flight/callers.ts"
-import { detach, unregister } from "./flight/ending.ts"
+import * as Tokens from "../token.ts"
+import { answerNow, respond } from "./flight/callers.ts"
+import { detach, startNext, unregister } from "./flight/ending.ts"
 import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
 import * as LeaseWaits from "./flight/leaseWaits.ts"
@@ -21,6 +21,8 @@ import { abandon, makeWork } from "./flight/work.ts"
 import { replay } from "./invalidation/replay.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
+import { within } from "./storeTier/ask.ts"
+import * as Background from "./storeTier/background.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
 import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
@@ -65,6 +67,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     listeners: { events: undefined },
     hitsHaveEffects: false,
     counters: Counters.make(),
+    tokens: Tokens.make(Context.get(context, Tokens.Seed)),
     lastReadContext: undefined,
     forgetReadContext: () => {
       engine.lastReadContext = undefined
@@ -80,13 +83,15 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
 
 /**
  * Closes the engine. It starts no new flight, interrupts flights without callers, and gives the others
- * `shutdownMillis`; then their callers die with `CacheClosed`. Pending invalidations are sent once more, and what is
- * lost is logged.
+ * `shutdownMillis`; then their callers die with `CacheClosed`. Within one store timeout what runs in the background
+ * ends, and pending invalidations are sent once more; what is lost is logged.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running) {
+    // what is queued behind it would start after the close
+    startNext(self, flight)
     if (flight.callers.size === 0) end(self, flight)
   }
   if (self.running.size > 0) {
@@ -100,20 +105,17 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   }
   for (const flight of self.running) {
     for (const caller of flight.callers) {
-      removeCaller(caller)
-      caller.resume(Effect.die(new CacheClosed({ key: flight.id })))
+      answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
     }
     end(self, flight)
   }
   const { storeTier: tier } = self
   if (tier === undefined) return
-  tier.tracker?.interruptUnsafe()
-  // what listens may have something to close, which the store is still needed for
-  if (tier.follower !== undefined) yield* Effect.timeoutOption(Fiber.interrupt(tier.follower), tier.storeTimeoutMillis)
-  for (const releasing of tier.background) yield* Fiber.await(releasing)
-  tier.replay?.interruptUnsafe()
   Pending.markAllUnsent(tier.pending)
-  if (Pending.isEmpty(tier.pending) || (yield* replay(tier, { leftMillis: tier.storeTimeoutMillis }))) return
+  // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
+  const ending = [Background.close(tier.background), replay(tier, { leftMillis: tier.storeTimeoutMillis })]
+  yield* within(Effect.all(ending, { concurrency: "unbounded", discard: true }), tier.storeTimeoutMillis)
+  if (Pending.isEmpty(tier.pending)) return
   self.stats.lostInvalidations = Pending.size(tier.pending)
   Log.warning(
     self,

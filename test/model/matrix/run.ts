@@ -235,7 +235,7 @@ const checkEngine = ({ engine, wrong }: Running): void => {
     running: running.size,
     refreshing: refreshing.running.size,
     queued: refreshing.queue.size,
-    releasing: storeTier?.background.size ?? 0
+    releasing: storeTier?.background.jobs.size ?? 0
   }
   for (const [what, count] of Object.entries(left)) if (count > 0) wrong.push(`${what}: ${count}`)
   if (memory.entries.size > memory.capacity) wrong.push(`${memory.entries.size} entries in memory`)

@@ -1,14 +1,13 @@
 /** The lease of a flight: acquired before the load, waited for while another process has it, renewed while it loads. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
-import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
+import { supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -62,7 +61,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     // for tags that only the load names the `seq` of `acquire` will do
     else if (declared.length > 0) return failWith(answer)
   }
-  const owner = tokenUnsafe(yield* Random.Random, 8)
+  const owner = self.tokens.next(8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
   let rejected = 0
   let waited = false
@@ -151,5 +150,6 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
     leftMillis -= pauseMillis
     return leftMillis > 0 ? renew : Effect.void
   })
-  return { tier, owner, renewal: Effect.runForkWith(flight.context)(later), isStored: false }
+  const work = { name: `renews the lease of "${flight.id}"`, context: flight.context, run: later }
+  return { tier, owner, renewal: supervise(tier.background, work), isStored: false }
 }

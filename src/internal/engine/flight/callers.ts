@@ -167,13 +167,17 @@ const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, t
   caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
 }
 
+/** Answers a caller before its flight has ended. */
+export const answerNow = (caller: Caller, answer: Effect.Effect<unknown, unknown>): void => {
+  removeCaller(caller)
+  caller.resume(answer)
+}
+
 /** Notes a fault of the store, and fails the strict callers at once. */
 export const failStrict = (self: Flights, flight: Flight, fault: Fault): void => {
   flight.fault = fault
   for (const caller of flight.callers) {
-    if (!caller.policy.strict) continue
-    removeCaller(caller)
-    caller.resume(strictly(fault))
+    if (caller.policy.strict) answerNow(caller, strictly(fault))
   }
   endIfUnneeded(self, flight)
 }

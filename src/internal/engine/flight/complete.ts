@@ -7,7 +7,6 @@ import * as Random from "effect/Random"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { retryAfterMillis } from "../../defaults.ts"
-import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -87,7 +86,7 @@ export const toEntry = (
       loadMillis: loadMillisOf(flight, now),
       tags: tagsOf(flight, exit),
       bornAt: flight.bornAt,
-      writeId: self.storeTier === undefined ? undefined : tokenUnsafe(random, 16),
+      writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
       etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
       counters: flight.counters
     })

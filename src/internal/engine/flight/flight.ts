@@ -5,6 +5,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "../memory/entry.ts"
+import type { Worker } from "../storeTier/background.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { type Counters, countersOf } from "../telemetry/counters.ts"
 import { linkTo, type Trace } from "../telemetry/spans.ts"
@@ -46,7 +47,7 @@ export interface Lease {
   readonly tier: StoreTier
   readonly owner: string
   /** renews it; `undefined` until it is granted */
-  readonly renewal: Fiber.Fiber<unknown> | undefined
+  readonly renewal: Worker | undefined
   /** the result is committed, which ended the lease: it need not be released */
   isStored: boolean
 }

@@ -5,10 +5,10 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type { Acquired, AcquireRequest } from "../../../ports/store.ts"
 import { leasePoll } from "../../defaults.ts"
 import { ask, monotonicMillis } from "../storeTier/ask.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import type { Flight } from "./flight.ts"
@@ -30,7 +30,7 @@ interface Waiting {
 export interface LeaseWaits {
   readonly waiting: Set<Waiting>
   /** sleeps until the next question */
-  timer: { readonly at: number; readonly fiber: Fiber.Fiber<unknown> } | undefined
+  timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
 }
 
@@ -101,14 +101,20 @@ const setTimer = (self: Flights, tier: StoreTier): void => {
   const at = Math.min(...Array.from(leaseWaits.waiting, ({ dueAt }) => dueAt))
   if (leaseWaits.timer !== undefined && leaseWaits.timer.at <= at) return
   stopTimer(self)
-  const fiber = Effect.runForkWith(self.context)(
-    Effect.andThen(Effect.sleep(Math.max(0, at - nowOf(self))), askAll(self, tier))
-  )
-  leaseWaits.timer = { at, fiber }
+  const sleep = Effect.suspend(() => Effect.sleep(Math.max(0, at - nowOf(self))))
+  const worker = supervise(tier.background, {
+    name: "asks for leases",
+    context: self.context,
+    run: Effect.andThen(sleep, askAll(self, tier)),
+    onDeath: () => {
+      leaseWaits.isAsking = false
+    }
+  })
+  leaseWaits.timer = { at, worker }
 }
 
 const stopTimer = ({ leaseWaits }: Flights): void => {
-  leaseWaits.timer?.fiber.interruptUnsafe()
+  leaseWaits.timer?.worker.interruptUnsafe()
   leaseWaits.timer = undefined
 }
 
@@ -174,7 +180,9 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
 }
 
 const giveBack = (tier: StoreTier, { flight: { id }, owner }: Waiting): void =>
-  void Effect.runForkWith(tier.front.context)(
+  spawn(
+    tier.background,
+    tier.front.context,
     ask(tier, { leftMillis: tier.storeTimeoutMillis }, "release", tier.store.release(id, owner))
   )
 

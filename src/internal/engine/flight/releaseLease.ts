@@ -1,8 +1,8 @@
 /** Releases the lease of a flight. */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { ask } from "../storeTier/ask.ts"
+import { spawn } from "../storeTier/background.ts"
 import { encode } from "../storeTier/sharedFailure.ts"
 import type { Flight } from "./flight.ts"
 
@@ -23,8 +23,5 @@ export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unk
       ask(lease.tier, { leftMillis: storeTimeoutMillis }, "release", store.release(flight.id, lease.owner, note))
   )
   // the services of the codec are in the context of the fiber that started the flight
-  const fiber = Effect.runForkWith(flight.context as Context.Context<any>)(release)
-  if (fiber.pollUnsafe() !== undefined) return
-  background.add(fiber)
-  fiber.addObserver(() => background.delete(fiber))
+  spawn(background, flight.context, release)
 }

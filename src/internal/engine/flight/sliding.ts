@@ -1,7 +1,7 @@
 /** Sliding expiration: a read that moves the deadline of an entry. */
-import * as Effect from "effect/Effect"
 import type { Entry } from "../memory/entry.ts"
 import { ask } from "../storeTier/ask.ts"
+import { spawn } from "../storeTier/background.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 
@@ -30,8 +30,5 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
     "touch",
     store.touch(entry.id, { writeId, softExpiresAt, expiresAt: moved })
   )
-  const touching = Effect.runForkWith(self.context)(touch)
-  if (touching.pollUnsafe() !== undefined) return
-  background.add(touching)
-  touching.addObserver(() => background.delete(touching))
+  spawn(background, self.context, touch)
 }

@@ -1,5 +1,7 @@
 /** Starts a queued flight. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import { CacheClosed } from "../../../CacheError.ts"
+import { answerNow } from "./callers.ts"
 import { limitUnattended } from "./ending.ts"
 import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -8,10 +10,17 @@ import { retried } from "./retried.ts"
 
 /** Starts a flight that was queued: a refresh, or one that another flight of its id, or the scheduler, held up. */
 export const start = (self: Flights, flight: Flight): void => {
+  if (self.closed) return refuse(flight)
   flight.request.batch?.rejoin(flight)
   if (!flight.refresh) return launch(self, flight, flight.request.load)
   launch(self, flight, retriedLoad(self, flight))
   limitUnattended(self, flight)
+}
+
+/** The cache was closed while it was queued. */
+const refuse = (flight: Flight): void => {
+  flight.phase = "Ended"
+  for (const caller of flight.callers) answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
 }
 
 /** The load of a refresh: retried when it fails. */

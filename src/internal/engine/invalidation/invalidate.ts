@@ -34,24 +34,51 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
     Effect.clockWith((clock) => {
       if (ids.length === 0) return Effect.succeed(0)
       self.stats.invalidations += ids.length
-      emitInvalidate(self, { ids })
       const now = clock.currentTimeMillisUnsafe()
-      const present = ids.map((id) => {
-        const isLive = now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? 0)
-        forget(self, id)
-        return isLive
+      return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
+        const { storeTier: tier } = self
+        if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
+        return Effect.map(
+          orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
+          (removed) => removed.filter((was, i) => was || present[i]).length
+        )
       })
-      const { storeTier: tier } = self
-      if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
-      const { pending } = tier
-      // all are pending before the store is asked for the first: an interruption must not lose the others
-      const items = ids.map((id) => Pending.add(pending, { _tag: "Id", id }))
-      return Effect.map(
-        orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
-        (removed) => removed.filter((was, i) => was || present[i]).length
-      )
     })
   )
+
+interface Forgotten {
+  /** for each id, whether memory had an entry of it that might be served */
+  readonly present: Array<boolean>
+  /** for each id, where there is a store */
+  readonly items: Array<Pending.Item>
+}
+
+/**
+ * Removes ids in this process, and makes them pending, all before the store is asked for the first: an interruption
+ * must not lose the others. Of many it takes some in one turn.
+ */
+const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
+  const forgotten: Forgotten = { present: [], items: [] }
+  const { storeTier: tier } = self
+  const step = (from: number): void => {
+    const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
+    // in the turn in which they are forgotten: whoever reads them again because of it must not find them
+    emitInvalidate(self, { ids: part })
+    for (const id of part) {
+      forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? 0))
+      forget(self, id)
+      if (tier !== undefined) forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
+    }
+  }
+  const [first = 0, ...others] = startsOf(ids)
+  step(first)
+  const rest = Effect.forEach(others, (from) => Effect.map(Effect.yieldNow, () => step(from)), { discard: true })
+  return others.length === 0 ? Effect.succeed(forgotten) : Effect.as(rest, forgotten)
+}
+
+/** Where the chunks of a list begin. */
+const startsOf = (list: ReadonlyArray<unknown>): ReadonlyArray<number> =>
+  Array.from({ length: Math.ceil(list.length / chunk) }, (_, i) => i * chunk)
 
 /** Removes ids from the store, in chunks. Answers for each whether it was there, as far as the store says. */
 const removeFromStore = (
@@ -64,11 +91,14 @@ const removeFromStore = (
   if (first !== undefined && ids.length === 1) {
     return Effect.map(acknowledged(tier, items, "remove", store.remove(first)), (was) => [was === true])
   }
-  const starts = Array.from({ length: Math.ceil(ids.length / chunk) }, (_, i) => i * chunk)
-  const parts = Effect.forEach(starts, (from) => {
+  const parts = Effect.forEach(startsOf(ids), (from) => {
     const part = ids.slice(from, from + chunk)
     const answered = acknowledged(tier, items.slice(from, from + chunk), "remove", store.removeMany(part))
-    return Effect.map(answered, (removed) => removed ?? part.map(() => false))
+    // a store that fails at once answers within this turn
+    return Effect.map(
+      from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
+      (removed) => removed ?? part.map(() => false)
+    )
   })
   return Effect.map(parts, (removed) => removed.flat())
 }

@@ -2,6 +2,7 @@
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import type { Eviction, Policy } from "../../../Eviction.ts"
 import type { Counters } from "../../store/counters.ts"
+import type { Tokens } from "../../token.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
@@ -12,6 +13,8 @@ export interface MemoryTier extends Telemetry {
   readonly tagEpochs: TagEpochs.TagEpochs
   /** the counters of `increment`, for a cache without a store */
   readonly counters: Counters
+  /** makes write ids and owners, and seeds what needs random bits of its own */
+  readonly tokens: Tokens
   /** moves with every write and invalidation: an answer that the store gave before must not enter memory after */
   mutations: number
   closed: boolean

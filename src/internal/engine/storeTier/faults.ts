@@ -56,7 +56,7 @@ export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   noteCorrupt(tier, "get")
   const message =
     `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, the next load replaces it`
-  warnOnce(tier, `damage ${id}`, message, { id, key })
+  warnOnce(tier, `damage ${id}`, message, { about: { id, key } })
   return undefined
 }
 
@@ -65,12 +65,13 @@ const noteCorrupt = (tier: StoreTier, operation: string): void => {
   emit(tier.front, { _tag: "StoreFailure", operation, reason: "Corrupt" })
 }
 
-const warnOnce = (tier: StoreTier, topic: string, message: string, about?: Log.About): void => {
+/** Logs a warning, unless one of this topic was logged. */
+export const warnOnce = (tier: StoreTier, topic: string, message: string, details: Log.Details = {}): void => {
   const { warned } = tier
   if (warned.has(topic)) return
   if (warned.size >= onceWarnings) warned.clear()
   warned.add(topic)
-  Log.warning(tier.front, message, about === undefined ? {} : { about })
+  Log.warning(tier.front, message, details)
 }
 
 /** The codec cannot decode a stored entry: a miss, logged. Answers with its `writeId`. */
@@ -98,6 +99,6 @@ export const undecodable = (
 export const noteMisfit = (tier: StoreTier, key: Key, fault: SerializerError): SerializerError => {
   noteCorrupt(tier, fault.operation)
   const id = idOf(key)
-  warnOnce(tier, `${fault.operation} ${infoOf(key)?.name ?? id}`, fault.message, { id, key })
+  warnOnce(tier, `${fault.operation} ${infoOf(key)?.name ?? id}`, fault.message, { about: { id, key } })
   return fault
 }

@@ -1,9 +1,9 @@
 /** The store tier: a store, with the state that the engine keeps about it. */
-import type * as Fiber from "effect/Fiber"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store } from "../../../ports/store.ts"
 import type { MemoryTier } from "../memory/memory.ts"
+import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
@@ -29,12 +29,10 @@ export interface StoreTier extends StoreTierOptions {
   readonly failing: Set<string>
   /** the topics of the warnings that are logged once each */
   readonly warned: Set<string>
-  /** fibers that release leases or touch entries */
-  readonly background: Set<Fiber.Fiber<unknown>>
+  /** the fibers that track changes, replay invalidations, renew and release leases, and touch entries */
+  readonly background: Background.Background
   /** polls the changes, or clears memory in time while untracked; `undefined` while there are no reads */
-  tracker: Fiber.Fiber<unknown> | undefined
-  /** follows the stream of changes, where the store has one and cannot be polled */
-  follower: Fiber.Fiber<unknown> | undefined
+  tracker: Background.Worker | undefined
   /** when changes were last read, or memory was last cleared, in epoch milliseconds */
   polledAt: number
   /** changes cannot be read, now or ever: memory is used for `maxStaleness` at most */
@@ -43,7 +41,7 @@ export interface StoreTier extends StoreTierOptions {
   /** when memory was last cleared because `maxStaleness` had passed, in epoch milliseconds */
   clearedAt: number
   /** sends unsent invalidations again; `undefined` while there are none */
-  replay: Fiber.Fiber<unknown> | undefined
+  replay: Background.Worker | undefined
 }
 
 /** What went wrong with the store or the serializer, as a value. Only strict callers get it as a failure. */
@@ -81,9 +79,8 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   circuit: Circuit.make(),
   failing: new Set(),
   warned: new Set(),
-  background: new Set(),
+  background: Background.make(front),
   tracker: undefined,
-  follower: undefined,
   polledAt: 0,
   untracked: false,
   clearedAt: 0,

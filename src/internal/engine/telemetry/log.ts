@@ -10,7 +10,8 @@ export interface About {
   readonly key: Key
 }
 
-interface Details {
+/** What a log is about, and why it came to it. */
+export interface Details {
   readonly about?: About
   readonly cause?: Cause.Cause<unknown>
 }

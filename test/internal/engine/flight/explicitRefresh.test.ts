@@ -1,9 +1,9 @@
 /** An explicit refresh never gives a value whose load began in an earlier turn than the call. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
-import { Cached, CachePolicy } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, settle, start } from "../../../promises/caches.ts"
+import { caches, ended, settle, start } from "../../../promises/caches.ts"
 
 /** an origin whose value changes, and a load that takes a second to answer what it was when the load began */
 const origin = () => {
@@ -128,3 +128,21 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some("set"))
     }).pipe(Effect.provide(cache.layer())))
 })
+
+it.effect("who waits for its turn when the cache closes dies with CacheClosed", () =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+    const get = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const running = yield* Effect.forkDetach(Effect.provide(CachePolicy.refresh(get), context))
+    yield* settle
+    const behind = yield* start(Effect.provide(CachePolicy.refresh(get), context))
+    yield* settle
+    const closing = yield* start(Scope.close(scope, Exit.void))
+    yield* settle
+    const exit = ended(behind) as Exit.Exit<unknown, unknown>
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheClosed)
+    yield* TestClock.adjust("1 hour")
+    yield* Fiber.join(closing)
+    expect(Exit.isFailure(ended(running) as Exit.Exit<unknown, unknown>)).toBe(true)
+  }))
