@@ -71,8 +71,9 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     self.counts.waits++
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
-    // each step of the store may take its time, and a process that was stopped could not ask
-    const waitMillis = config.wait + 2 * config.storeTimeout
+    // each step of the store may take its time, and a process that was stopped could not ask; of those that wait one
+    // leads beside the holder after each `wait`
+    const waitMillis = config.wait * config.processes + 2 * config.storeTimeout
     if (self.now() - since > waitMillis && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }

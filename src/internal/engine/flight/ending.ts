@@ -4,6 +4,7 @@ import { type Flight, hasBegun, isToCome } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { dropFlight, leaveUnit } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
+import { addEdge, removeEdge } from "./waitGraph.ts"
 import { abandon, startLater } from "./work.ts"
 
 /** Nobody joins it any more. The flight of its id that is queued behind it takes its place. */
@@ -19,7 +20,10 @@ export const startNext = (self: Flights, flight: Flight): void => {
   const { after } = flight
   if (after === undefined) return
   flight.after = undefined
-  for (const next of after) startLater(self, next)
+  for (const next of after) {
+    removeEdge(next.attempt, flight)
+    startLater(self, next)
+  }
 }
 
 /** Queues a flight behind another one of its id. */
@@ -28,6 +32,7 @@ export const startAfter = (before: Flight, flight: Flight): void => {
   flight.request.batch?.dropOut(flight)
   const after = before.after ??= []
   after.push(flight)
+  addEdge(flight.attempt, before)
 }
 
 /** The flights of an id are no longer storable, and nobody joins them any more. Their callers still get the results. */

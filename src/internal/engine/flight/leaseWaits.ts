@@ -5,7 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Acquired, AcquireRequest } from "../../../ports/store.ts"
+import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import { leasePoll } from "../../defaults.ts"
 import { ask, monotonicMillis } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
@@ -142,17 +142,27 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   })
 
 const requestOf = (
-  { leaseMillis, waitMillis = Infinity }: StoreTier,
+  tier: StoreTier,
   { flight: { id, rejectedWriteId }, owner, since }: Waiting,
   now: number
 ): AcquireRequest => ({
   id,
   owner,
-  leaseMillis,
+  leaseMillis: tier.leaseMillis,
   rejectedWriteId,
-  // past `wait` one of all that wait leads beside the holder
-  join: now - since >= waitMillis ? { afterMillis: waitMillis } : false
+  join: joinOf(tier, now - since)
 })
+
+/**
+ * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`: a store that
+ * still says so after all that is not believed.
+ */
+const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
+  waitedMillis >= maxLoadMillis + leaseMillis + (waitMillis ?? 0)
+    ? true
+    : waitMillis !== undefined && waitedMillis >= waitMillis
+    ? { afterMillis: waitMillis }
+    : false
 
 interface Delivery {
   readonly waiting: Waiting

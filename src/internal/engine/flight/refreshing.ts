@@ -140,7 +140,7 @@ const drop = (self: Flights, unit: Unit): void => {
   for (const flight of unit.flights) dropFlight(self, flight)
 }
 
-/** Drops a queued refresh without callers. */
+/** Drops a queued flight: nobody joins it any more, and it does not start. */
 export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
   if (self.flights.get(flight.id) === flight) self.flights.delete(flight.id)

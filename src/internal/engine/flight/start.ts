@@ -6,11 +6,12 @@ import { limitUnattended } from "./ending.ts"
 import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { launch } from "./load.ts"
+import { dropFlight } from "./refreshing.ts"
 import { retried } from "./retried.ts"
 
 /** Starts a flight that was queued: a refresh, or one that another flight of its id, or the scheduler, held up. */
 export const start = (self: Flights, flight: Flight): void => {
-  if (self.closed) return refuse(flight)
+  if (self.closed) return refuse(self, flight)
   flight.request.batch?.rejoin(flight)
   if (!flight.refresh) return launch(self, flight, flight.request.load)
   launch(self, flight, retriedLoad(self, flight))
@@ -18,8 +19,8 @@ export const start = (self: Flights, flight: Flight): void => {
 }
 
 /** The cache was closed while it was queued. */
-const refuse = (flight: Flight): void => {
-  flight.phase = "Ended"
+const refuse = (self: Flights, flight: Flight): void => {
+  dropFlight(self, flight)
   for (const caller of flight.callers) answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
 }
 

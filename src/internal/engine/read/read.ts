@@ -220,9 +220,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
     const invalid = isLimited(request) ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, invalid)
-    if (around !== undefined && reaches(running, around)) {
-      return refuse(reader, resume, new CacheCycle({ path: pathTo(around, running) }))
-    }
+    const cycle = cycleOf(around, running)
+    if (cycle !== undefined) return refuse(reader, resume, cycle)
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
@@ -236,9 +235,10 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
     if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
   }
+  const before = flightBefore(reader)
   const refused = engine.closed
     ? new CacheClosed({ key: id })
-    : invalidity(engine, request)
+    : invalidity(engine, request) ?? cycleOf(around, before)
   if (refused !== undefined) return refuse(reader, resume, refused)
   const flight = makeFlight(engine, {
     ...joining,
@@ -254,28 +254,38 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
   // counted before the load starts: it starts inline, and may close a cycle or end at once
   const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
-  register(engine, fiber, flight)
+  startOrQueue(reader, flight, before)
   return interruptible(engine, fiber, caller)
 }
 
-/** Starts a flight: at once, or when another flight of its id has ended. */
-const register = (engine: Engine, fiber: Fiber.Fiber<any, any>, flight: Flight): void => {
-  const { id, policy, request } = flight
-  // a private load is not held up, and holds up none
-  if (!policy.writes) return launch(engine, flight, request.load)
-  const running = engine.flights.get(id)
-  if (running !== undefined && isRefresh(flight) && isRefresh(running) && hasBegun(running)) {
-    return startAfter(running, flight)
+/** Starts a flight: at once, from the scheduler, or when the one before it has ended. */
+const startOrQueue = ({ engine, fiber, id, policy, request }: Reader, flight: Flight, before?: Flight): void => {
+  const isBehind = before !== undefined && before === engine.flights.get(id)
+  if (policy.writes && !isBehind) {
+    // a flight that this read may not join is detached: there is one storable flight per id
+    detach(engine, id)
+    engine.flights.set(id, flight)
   }
-  // a flight that this read may not join is detached: there is one storable flight per id
-  detach(engine, id)
-  engine.flights.set(id, flight)
-  const ending = engine.ending.get(id)
-  if (ending !== undefined) return startAfter(ending, flight)
+  if (before !== undefined) return startAfter(before, flight)
   // its load begins in a later turn than the calls that share it: they see what was written before them
-  if (isRefresh(flight)) return startLater(engine, flight, fiber.currentDispatcher)
+  if (policy.writes && isRefresh(flight)) return startLater(engine, flight, fiber.currentDispatcher)
   launch(engine, flight, request.load)
 }
+
+/** The flight of the id that has to end first: a refresh that loads, or an abandoned load that runs on. */
+const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
+  // a private load is not held up, and holds up none
+  if (!policy.writes) return undefined
+  const running = engine.flights.get(id)
+  return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
+    ? running
+    : engine.ending.get(id)
+}
+
+const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): CacheCycle | undefined =>
+  around !== undefined && awaited !== undefined && reaches(awaited, around)
+    ? new CacheCycle({ path: pathTo(around, awaited) })
+    : undefined
 
 const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
   decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve

@@ -1,6 +1,6 @@
 /** A try of a load: a second one inherits nothing, and what outlives a load neither keeps it nor counts as inside it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Option, Schedule, Schema } from "effect"
+import { Context, Deferred, Effect, Exit, type Fiber, Option, Schedule, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { type Attempt, Within } from "../../../../src/internal/engine/flight/attempt.ts"

@@ -146,3 +146,17 @@ it.effect("who waits for its turn when the cache closes dies with CacheClosed", 
     yield* Fiber.join(closing)
     expect(Exit.isFailure(ended(running) as Exit.Exit<unknown, unknown>)).toBe(true)
   }))
+
+it.effect("a load that asks for a refresh of what waits for it ends with a cycle, not with a hang", () =>
+  Effect.gen(function*() {
+    const a: Effect.Effect<string, never, any> = Effect.suspend(() => Effect.andThen(Effect.sleep("1 second"), b)).pipe(
+      Cached.ttl({ key: "a", ttl: "1 hour" })
+    )
+    const b = Effect.suspend(() => CachePolicy.refresh(a)).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
+    const reader = yield* start(CachePolicy.refresh(a))
+    yield* settle
+    yield* TestClock.adjust("1 second")
+    yield* settle
+    const exit = ended(reader) as Exit.Exit<unknown, unknown>
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ path: ["a", "b", "a"] })
+  }).pipe(Effect.provide(CacheLayer.memory())))
