@@ -45,7 +45,7 @@ export interface EngineOptions extends StoreTierLimits {
 /** Makes an engine. It does not track changes until `track`. */
 export const make = (options: EngineOptions, context: Context.Context<never>): Engine => {
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
-    memory: Memory.make(options),
+    memory: Memory.make(options, () => engine),
     tagEpochs: TagEpochs.make(),
     flights: new Map(),
     running: new Set(),
@@ -56,6 +56,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     stats: { ...noCounters },
     classes: new Map(),
     listeners: { events: undefined },
+    warned: new Set(),
     hitsHaveEffects: false,
     counters: Counters.make(),
     lastReadContext: undefined,

@@ -5,7 +5,6 @@ import type * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { Markers } from "../../../ports/store.ts"
-import { toMillis } from "../../../Ttl.ts"
 import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
 import { tokenUnsafe } from "../../token.ts"
@@ -21,6 +20,7 @@ import type { Flight, Lease } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { releaseLease } from "./releaseLease.ts"
 import { declaredTags } from "./requestTags.ts"
+import { rulesOf } from "./rules.ts"
 
 /** What a load needs to store its result: the generation, and the markers of its tags from before the load. */
 export interface Guard {
@@ -67,7 +67,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const owner = tokenUnsafe(yield* Random.Random, 8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
-  const waitLimitMillis = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
+  const waitLimitMillis = rulesOf(request).timeoutMillis ?? waitMillis
   const startedAt = monotonicMillis(clock)
   let rejected = 0
   let waited = false

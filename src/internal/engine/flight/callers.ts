@@ -4,7 +4,6 @@ import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { LoadTimeout } from "../../../CacheError.ts"
-import { toMillis } from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
@@ -15,19 +14,19 @@ import type { Caller, Flight, Resume } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { abandon } from "./loops.ts"
 import {
+  foundOrRetry,
   isLimited,
   isOlder,
   noteFallback,
-  noteFound,
   noteLoaded,
   orStale,
   retryRead,
-  usableStale,
-  wantsLoad
+  staleOrDefect
 } from "./outcome.ts"
 import { makeRoom } from "./refreshQueue.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
+import { rulesOf } from "./rules.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
 interface Waiting {
@@ -101,12 +100,12 @@ export const interruptible = (
 }
 
 const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
-  const { softTimeout, timeout } = caller.request.options
+  const { softTimeoutMillis, timeoutMillis } = rulesOf(caller.request)
   const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
     Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
   caller.timers = [
-    ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, caller))],
-    ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, caller, toMillis(timeout)))]
+    ...softTimeoutMillis === undefined ? [] : [after(softTimeoutMillis, () => softlyTimedOut(self, fiber, caller))],
+    ...timeoutMillis === undefined ? [] : [after(timeoutMillis, () => timedOut(self, fiber, caller, timeoutMillis))]
   ]
 }
 
@@ -175,18 +174,24 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
 }
 
 const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
-  const stale = usableStale(self, caller, nowOf(fiber))
   caller.pastSoftTimeout = true
-  if (stale !== undefined) serveStale(self, caller, stale)
+  serveIfStale(self, caller, nowOf(fiber))
 }
 
 /** Answers callers past their `softTimeout` with the stale value that the store just had. */
 export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
   for (const caller of flight.callers) {
-    if (!caller.pastSoftTimeout) continue
-    const stale = usableStale(self, caller, now)
-    if (stale !== undefined) serveStale(self, caller, stale)
+    if (caller.pastSoftTimeout) serveIfStale(self, caller, now)
   }
+}
+
+const serveIfStale = (self: Flights, caller: Caller, now: number): void => {
+  const stale = staleOrDefect(self, caller, now)
+  if (stale === undefined) return
+  if (!Exit.isExit(stale)) return serveStale(self, caller, stale)
+  removeCaller(caller)
+  stopIfUnattended(self, caller.flight)
+  caller.resume(stale)
 }
 
 const serveStale = (self: Flights, caller: Caller, stale: Entry): void => {
@@ -223,13 +228,7 @@ export const respond = (self: Flights, caller: Caller, now: number): void => {
   const exit = flight.exit!
   if (caller.policy.strict && flight.fault !== undefined) return caller.resume(strictly(flight.fault))
   if (caller.joinedAt !== flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))
-  if (flight.served && caller.request !== flight.request && wantsLoad(caller, now)) {
-    return caller.resume(retryRead(caller, now))
-  }
-  if (flight.served) {
-    noteFound(self, caller, now)
-    return caller.resume(exit)
-  }
+  if (flight.served) return caller.resume(foundOrRetry(self, caller, now))
   if (flight.derivedFromStale && caller.within !== undefined) caller.within.derivedFromStale = true
   const outcome = orStale(self, caller, exit, now)
   if (outcome === exit && caller.policy.detector !== undefined) noteLoaded(caller, exit, now)

@@ -6,7 +6,6 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
-import { retryAfterMillis } from "../../defaults.ts"
 import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -22,6 +21,7 @@ import { makeRoom } from "./refreshQueue.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
 import { tagsOfResult } from "./requestTags.ts"
+import { lifetimeOf, orNotStored, rulesOf } from "./rules.ts"
 import { holdOff } from "./throttle.ts"
 
 /** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
@@ -64,16 +64,16 @@ export const toEntry = (
   now: number
 ): Entry | undefined => {
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
-  const { key, strategy } = flight.request
-  try {
-    const lifetime = annotated(flight, strategy.lifetime(exit, key))
+  const { counters, id, request } = flight
+  return orNotStored(self, { id, key: request.key, counters }, () => {
+    const lifetime = annotated(flight, lifetimeOf(request, exit))
     if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
-    if (Number.isNaN(lifetime.ttl) || Number.isNaN(lifetime.softTtl)) throw new Error("the lifetime is NaN")
     if (flight.derivedFromStale) return refuse(self, flight)
     const random = Context.get(flight.context, Random.Random)
-    const share = strategy.jitter === undefined ? 1 : 1 - strategy.jitter * random.nextDoubleUnsafe()
+    const { jitter } = rulesOf(request)
+    const share = jitter === 0 ? 1 : 1 - jitter * random.nextDoubleUnsafe()
     return new Entry({
-      id: flight.id,
+      id,
       exit,
       createdAt: now,
       softExpiresAt: now + lifetime.softTtl * share,
@@ -83,20 +83,9 @@ export const toEntry = (
       bornAt: flight.bornAt,
       writeId: self.storeTier === undefined ? undefined : tokenUnsafe(random, 16),
       etag: flight.annotations?.etag ?? (flight.renewed ? flight.previous!.etag : undefined),
-      counters: flight.counters
+      counters
     })
-  } catch (error) {
-    flight.counters.notStored++
-    Log.warning(
-      self,
-      `The result of "${flight.id}" is not cached: its strategy or tags function threw (see the cause)`,
-      {
-        about: aboutOf(flight),
-        cause: Cause.die(error)
-      }
-    )
-    return undefined
-  }
+  })
 }
 
 /** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
@@ -109,8 +98,10 @@ const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "ski
   return { softTtl: lifetime.softTtl < lifetime.ttl ? Math.min(lifetime.softTtl, ttl) : ttl, ttl }
 }
 
-const isTooQuick = ({ renewed, request, startedAt }: Flight, now: number): boolean =>
-  request.options.minLoad !== undefined && !renewed && now - startedAt <= toMillis(request.options.minLoad)
+const isTooQuick = ({ renewed, request, startedAt }: Flight, now: number): boolean => {
+  const { minLoadMillis } = rulesOf(request)
+  return minLoadMillis !== undefined && !renewed && now - startedAt <= minLoadMillis
+}
 
 /** The tags of the result; a value declared still valid keeps its tags too. */
 const tagsOf = ({ annotations, previous, renewed, request }: Flight, exit: Exit.Exit<unknown, unknown>) => {
@@ -152,11 +143,10 @@ const publish = (self: Flights, flight: Flight): void => {
 
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
-  const { memoryTtl } = request.options
-  if (memoryTtl === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
-  const millis = toMillis(memoryTtl)
-  if (millis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
-  entry.memoryExpiresAt = now + millis
+  const { memoryTtlMillis } = rulesOf(request)
+  if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
+  if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
+  entry.memoryExpiresAt = now + memoryTtlMillis
   Memory.put(self.memory, entry)
 }
 
@@ -179,8 +169,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   // the failure of a leader in another process is counted there
   if (flight.isLoading) flight.counters.loadFailures++
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
-  const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? retryAfterMillis
-  const pauseMillis = toMillis(input, "retryAfter")
+  const pauseMillis = rulesOf(flight.request).retryAfterMillis
   const message = flight.refresh
     ? `The refresh of "${flight.id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${flight.id}" failed; a stale value may be served`

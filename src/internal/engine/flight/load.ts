@@ -26,6 +26,7 @@ import { decideAt, servedAs } from "./decide.ts"
 import { type Flight, Loading, Within } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { declaredTags } from "./requestTags.ts"
+import { decisionOfFlight } from "./rules.ts"
 import { holdOff, isThrottled } from "./throttle.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
@@ -188,7 +189,7 @@ const serves = (
 ): boolean => {
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()
-  const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
+  const decision = decisionOfFlight(request, () => decideAt(request, found, now, () => random.nextDoubleUnsafe()))
   flight.rejectedWriteId = found.writeId
   if (decision === Load) {
     flight.protectedUntil = protectedUntilOf(found)

@@ -1,9 +1,12 @@
 /** The memory tier. */
+import * as Cause from "effect/Cause"
 import type { RemovalCause } from "../../../CacheEvent.ts"
-import type { Eviction, Policy } from "../../../Eviction.ts"
+import type { Eviction, Node, Policy } from "../../../Eviction.ts"
 import type { Counters } from "../../store/counters.ts"
+import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
+import { makePolicy } from "./evictionPolicy.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
 /** The part of the engine that the memory tier and the store tier need. */
@@ -30,13 +33,30 @@ interface Memory {
 
 export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
 
-export const make = (options: { readonly capacity: number; readonly eviction: Eviction }): Memory => ({
-  entries: new Map(),
-  policy: options.eviction.make({ capacity: options.capacity }),
-  capacity: options.capacity,
-  evictions: 0,
-  onRemoval: undefined
-})
+interface MemoryOptions {
+  readonly capacity: number
+  readonly eviction: Eviction
+}
+
+/** Makes a memory tier of an engine that is still being made, hence `telemetry` is a function. */
+export const make = ({ capacity, eviction }: MemoryOptions, telemetry: () => Telemetry): Memory => {
+  const entries = new Map<string, Entry>()
+  const policy = makePolicy({ capacity, eviction }, {
+    isInMemory: (node) => entries.get(node.id) === node,
+    report: (method, defect) => {
+      const self = telemetry()
+      self.stats.callbackFailures++
+      Log.warnOnce(
+        self,
+        "eviction",
+        `"${method}" of the eviction policy "${eviction.name}" failed (see the cause; logged once): memory stays within ` +
+          "its capacity, and the newest entry leaves where the policy does not name another",
+        { cause: Cause.die(defect) }
+      )
+    }
+  })
+  return { entries, policy, capacity, evictions: 0, onRemoval: undefined }
+}
 
 /** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
@@ -67,12 +87,15 @@ export const put = (self: Memory, entry: Entry): void => {
   if (self.capacity === 0) return
   place(self, entry)
   while (self.entries.size > self.capacity) {
-    const victim = self.policy.victim()
-    if (victim === undefined) return
-    remove(self, victim.id, "evicted")
+    remove(self, victimOf(self, entry).id, "evicted")
     self.evictions++
   }
 }
+
+/** The entry to evict. It is in memory, so that each eviction makes room. */
+const victimOf = (self: Memory, newest: Entry): Node =>
+  // a listener that was told of a removal may have removed the newest one too
+  self.policy.victim() ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
 
 const place = (self: Memory, entry: Entry): void => {
   const { entries, policy } = self

@@ -6,7 +6,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
-import { toMillis } from "../../../Ttl.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
 import { interruptible, wait } from "../flight/callers.ts"
@@ -22,6 +21,7 @@ import { refresh } from "../flight/refresh.ts"
 import { promote } from "../flight/refreshQueue.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
+import { rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { isThrottled } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
@@ -41,7 +41,7 @@ import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
 import { openTransaction } from "./transaction.ts"
-import { invalidity } from "./validate.ts"
+import { invalidity, refusal } from "./validate.ts"
 
 /**
  * One read. A fresh entry in memory answers with its `Exit` itself: no fiber, promise, closure or array, and no clock
@@ -112,7 +112,7 @@ const serveDue = <A, E>(
     })
   }
   if (
-    decision === ServeAndRefresh && policy.writes && invalidity(engine, request) === undefined &&
+    decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined &&
     // the refresh would run inside the transaction: the next reader outside of one starts it
     openTransaction(fiber, id) === undefined
   ) {
@@ -216,11 +216,12 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (within !== undefined && reaches(running, within)) {
       return refuse(reader, resume, new CacheCycle({ path: pathTo(within, running) }))
     }
+    // counted before listeners are told: one of them may end this load
+    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
     if (!running.askingStore) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
     if (span !== undefined) linkTo(running, span)
-    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
     if (running.queued) promote(engine, running)
     return interruptible(engine, fiber, caller)
   }
@@ -231,7 +232,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   }
   const refused = engine.closed
     ? new CacheClosed({ key: id })
-    : invalidity(engine, request) ?? openTransaction(fiber, id)
+    : refusal(engine, request) ?? openTransaction(fiber, id)
   if (refused !== undefined) return refuse(reader, resume, refused)
   const flight = makeFlight(engine, {
     ...joining,
@@ -249,9 +250,9 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     detach(engine, id)
     engine.flights.set(id, flight)
   }
-  if (!flight.askingStore) noteMiss(engine, request.key, id)
-  // counted before the load starts: it starts inline, and may close a cycle or end at once
+  // counted before listeners are told and the load starts: it starts inline, and may close a cycle or end at once
   const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
+  if (!flight.askingStore) noteMiss(engine, request.key, id)
   launch(engine, flight, request.load)
   return interruptible(engine, fiber, caller)
 }
@@ -260,13 +261,17 @@ const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
   decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 
 /** Ends a read that may not load: a miss that dies. */
-const refuse = ({ engine, id, request }: Reader, resume: Resume, error: Error): void => {
+const refuse = ({ engine, id, request }: Reader, resume: Resume, error: unknown): void => {
   noteMiss(engine, request.key, id)
   resume(Effect.die(error))
 }
 
-const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request): Effect.Effect<A | undefined> =>
-  timeout === undefined ? effect : Effect.map(Effect.timeoutOption(effect, toMillis(timeout)), Option.getOrUndefined)
+const limited = <A>(effect: Effect.Effect<A>, request: Request): Effect.Effect<A | undefined> => {
+  const { timeoutMillis } = rulesOf(request)
+  return timeoutMillis === undefined
+    ? effect
+    : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
+}
 
 /** Asks the store before joining a load that has not done so. */
 const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: Joining): Effect.Effect<A, E> =>
