@@ -52,6 +52,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     loops: makeLoops(),
     refreshing: { ...options.refresh, running: new Set(), queue: new Set(), draining: false, start: startRefresh },
     retryAt: new Map(),
+    failing: new Set(),
     storeTier: undefined,
     stats: { ...noCounters },
     classes: new Map(),

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
+import { infoOf } from "../../key/ofKey.ts"
 import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -150,8 +151,6 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
   Memory.put(self.memory, entry)
 }
 
-const aboutOf = ({ id, request: { key } }: Flight): Log.About => ({ id, key })
-
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
   emitOf(self, flight.request.key, flight.id, {
     _tag: "Load",
@@ -161,9 +160,14 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     millis: flight.entry?.loadMillis ?? now - flight.startedAt
   })
 
-/** Counts a failed load. Where there is a stale value: logs the failure, and throttles the id for `retryAfter`. */
+/**
+ * Counts a failed load. Where there is a stale value: throttles the id for `retryAfter`, and logs the failure. The first
+ * failure of a key class is a warning, those after it are debug lines until a load of that class succeeds: an origin
+ * that is down fails for all its keys. String keys count as one class.
+ */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
-  if (Exit.isSuccess(exit)) return
+  const { counters, id, request: { batch, key } } = flight
+  if (Exit.isSuccess(exit)) return void self.failing.delete(counters)
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
   // the failure of a leader in another process is counted there
@@ -171,15 +175,19 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
   const pauseMillis = rulesOf(flight.request).retryAfterMillis
   const message = flight.refresh
-    ? `The refresh of "${flight.id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
-    : `The load of "${flight.id}" failed; a stale value may be served`
-  if (pauseMillis > 0) holdOff(self, flight.id, now + pauseMillis)
-  const { batch } = flight.request
-  const isLogged = batch?.isLogged === true
+    ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
+    : `The load of "${id}" failed; a stale value may be served`
+  if (pauseMillis > 0) holdOff(self, id, now + pauseMillis)
+  const isLogged = batch?.isLogged === true || self.failing.has(counters)
   if (batch !== undefined) batch.isLogged = true
-  if (pauseMillis > 0 && !isLogged) {
-    Log.warning(self, message, { about: aboutOf(flight), cause: exit.cause })
-  } else {
-    Log.debug(self, message, { about: aboutOf(flight), cause: exit.cause })
-  }
+  const details = { about: { id, key }, cause: exit.cause }
+  if (pauseMillis <= 0 || isLogged) return Log.debug(self, message, details)
+  self.failing.add(counters)
+  const name = infoOf(key)?.name
+  const alike = name === undefined ? "a string key" : `"${name}"`
+  Log.warning(
+    self,
+    `${message}. Until a load of ${alike} succeeds, the next failures are logged at debug level`,
+    details
+  )
 }

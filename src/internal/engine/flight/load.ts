@@ -177,7 +177,8 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
 const missed = (self: Flights, flight: Flight): void => {
   if (!flight.askingStore) return
   flight.askingStore = false
-  for (const { request } of flight.callers) noteMiss(self, request.key, flight.id)
+  // as many as there are now: a listener that is told may join
+  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
 /** Whether an entry of the store ends the flight. If not, it may become the stale value to fall back on. */
