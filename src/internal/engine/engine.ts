@@ -51,7 +51,7 @@ export interface EngineOptions extends StoreTierLimits {
 /** Makes an engine. It does not track changes until `track`. */
 export const make = (options: EngineOptions, context: Context.Context<never>): Engine => {
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
-    memory: Memory.make({ ...options, onGone: (entry) => forgetRefresh(engine, entry) }),
+    memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
     flights: new Map(),
     running: new Set(),
@@ -61,10 +61,12 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),
+    failing: new Set(),
     storeTier: undefined,
     stats: { ...noCounters },
     classes: new Map(),
     listeners: { events: undefined },
+    warned: new Set(),
     hitsHaveEffects: false,
     counters: Counters.make(),
     tokens: Tokens.make(Context.get(context, Tokens.Seed)),

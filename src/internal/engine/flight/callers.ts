@@ -4,7 +4,6 @@ import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { LoadTimeout } from "../../../CacheError.ts"
-import { toMillis } from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
@@ -16,17 +15,17 @@ import { endIfUnneeded } from "./ending.ts"
 import { type Caller, type Flight, isAskingStore, isDerivedFromStale, type Resume } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import {
+  foundOrRetry,
   isLimited,
   isOlder,
   noteFallback,
-  noteFound,
   noteLoaded,
   orStale,
   retryRead,
-  usableStale,
-  wantsLoad
+  staleOrDefect
 } from "./outcome.ts"
 import type { Request } from "./request.ts"
+import { rulesOf } from "./rules.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
 interface Waiting {
@@ -100,12 +99,12 @@ export const interruptible = (
 }
 
 const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
-  const { softTimeout, timeout } = caller.request.options
+  const { softTimeoutMillis, timeoutMillis } = rulesOf(caller.request)
   const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
     Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
   caller.timers = [
-    ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, caller))],
-    ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, caller, toMillis(timeout)))]
+    ...softTimeoutMillis === undefined ? [] : [after(softTimeoutMillis, () => softlyTimedOut(self, fiber, caller))],
+    ...timeoutMillis === undefined ? [] : [after(timeoutMillis, () => timedOut(self, fiber, caller, timeoutMillis))]
   ]
 }
 
@@ -151,8 +150,19 @@ export const serveStaleToLate = (self: Flights, flight: Flight, now: number): vo
 }
 
 const serveIfStale = (self: Flights, caller: Caller, now: number): void => {
-  const stale = usableStale(self, caller, now)
+  const stale = staleOrDefect(self, caller, now)
   if (stale === undefined) return
+  if (!Exit.isExit(stale)) return serveStale(self, caller, { stale, now })
+  removeCaller(caller)
+  endIfUnneeded(self, caller.flight)
+  caller.resume(stale)
+}
+
+const serveStale = (
+  self: Flights,
+  caller: Caller,
+  { now, stale }: { readonly now: number; readonly stale: Entry }
+): void => {
   removeCaller(caller)
   caller.flight.pinned = true
   endIfUnneeded(self, caller.flight)
@@ -192,11 +202,7 @@ export const respond = (self: Flights, caller: Caller): void => {
   if (caller.policy.strict && flight.fault !== undefined) return caller.resume(strictly(flight.fault))
   if (caller.joinedAt !== flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))
   if (flight.found !== undefined) {
-    if (caller.request !== flight.request && wantsLoad(caller, flight.found, now)) {
-      return caller.resume(retryRead(caller, now))
-    }
-    noteFound(self, caller, { found: flight.found, now })
-    return caller.resume(exit)
+    return caller.resume(foundOrRetry(self, caller, { found: flight.found, now }))
   }
   if (isDerivedFromStale(flight) && caller.within !== undefined) caller.within.derivedFromStale = true
   const outcome = orStale(self, caller, exit, now)

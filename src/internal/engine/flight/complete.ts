@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
-import { retryAfterMillis } from "../../defaults.ts"
+import { infoOf } from "../../key/ofKey.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -19,6 +19,7 @@ import { leaveUnit, refresh } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
 import { tagsOfResult } from "./requestTags.ts"
+import { lifetimeOf, orNotStored, rulesOf } from "./rules.ts"
 import { holdOff } from "./throttle.ts"
 import { answerAll } from "./work.ts"
 
@@ -68,17 +69,17 @@ export const toEntry = (
   now: number
 ): Entry | undefined => {
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
-  const { key, strategy } = flight.request
-  try {
-    const lifetime = annotated(flight, strategy.lifetime(exit, key))
+  const { counters, id, request } = flight
+  return orNotStored(self, { id, key: request.key, counters }, () => {
+    const lifetime = annotated(flight, lifetimeOf(request, exit))
     if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
-    if (Number.isNaN(lifetime.ttl) || Number.isNaN(lifetime.softTtl)) throw new Error("the lifetime is NaN")
     const { annotations, derivedFromStale, previous, renewed } = flight.attempt
     if (derivedFromStale) return refuse(self, flight)
     const random = Context.get(flight.context, Random.Random)
-    const share = strategy.jitter === undefined ? 1 : 1 - strategy.jitter * random.nextDoubleUnsafe()
+    const { jitter } = rulesOf(request)
+    const share = jitter === 0 ? 1 : 1 - jitter * random.nextDoubleUnsafe()
     return new Entry({
-      id: flight.id,
+      id,
       exit,
       createdAt: now,
       softExpiresAt: now + lifetime.softTtl * share,
@@ -88,20 +89,9 @@ export const toEntry = (
       bornAt: flight.bornAt,
       writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
       etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-      counters: flight.counters
+      counters
     })
-  } catch (error) {
-    flight.counters.notStored++
-    Log.warning(
-      self,
-      `The result of "${flight.id}" is not cached: its strategy or tags function threw (see the cause)`,
-      {
-        about: aboutOf(flight),
-        cause: Cause.die(error)
-      }
-    )
-    return undefined
-  }
+  })
 }
 
 /** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
@@ -115,8 +105,8 @@ const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "ski
 }
 
 const isTooQuick = (flight: Flight, now: number): boolean => {
-  const { minLoad } = flight.request.options
-  return minLoad !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= toMillis(minLoad)
+  const { minLoadMillis } = rulesOf(flight.request)
+  return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
 
 const loadMillisOf = ({ attempt: { startedAt } }: Flight, now: number): number => now - (startedAt ?? now)
@@ -164,15 +154,12 @@ const publish = (self: Flights, flight: Flight): void => {
 
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
-  const { memoryTtl } = request.options
-  if (memoryTtl === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
-  const millis = toMillis(memoryTtl)
-  if (millis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
-  entry.memoryExpiresAt = now + millis
+  const { memoryTtlMillis } = rulesOf(request)
+  if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
+  if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
+  entry.memoryExpiresAt = now + memoryTtlMillis
   Memory.put(self.memory, entry)
 }
-
-const aboutOf = ({ id, request: { key } }: Flight): Log.About => ({ id, key })
 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
   emitOf(self, flight.request.key, flight.id, {
@@ -183,26 +170,34 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     millis: flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   })
 
-/** Counts a failed load. Where there is a stale value: logs the failure, and throttles the id for `retryAfter`. */
+/**
+ * Counts a failed load. Where there is a stale value: throttles the id for `retryAfter`, and logs the failure. The first
+ * failure of a key class is a warning, those after it are debug lines until a load of that class succeeds: an origin
+ * that is down fails for all its keys. String keys count as one class.
+ */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
-  if (Exit.isSuccess(exit)) return
+  const { counters, id, request: { batch, key } } = flight
+  if (Exit.isSuccess(exit)) return void self.failing.delete(counters)
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
   // the failure of a leader in another process is counted there
   if (hasBegun(flight)) flight.counters.loadFailures++
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
-  const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? retryAfterMillis
-  const pauseMillis = toMillis(input, "retryAfter")
+  const pauseMillis = rulesOf(flight.request).retryAfterMillis
   const message = flight.refresh
-    ? `The refresh of "${flight.id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
-    : `The load of "${flight.id}" failed; a stale value may be served`
-  if (pauseMillis > 0) holdOff(self, flight.id, now + pauseMillis)
-  const { batch } = flight.request
-  const isLogged = batch?.isLogged === true
+    ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
+    : `The load of "${id}" failed; a stale value may be served`
+  if (pauseMillis > 0) holdOff(self, id, now + pauseMillis)
+  const isLogged = batch?.isLogged === true || self.failing.has(counters)
   if (batch !== undefined) batch.isLogged = true
-  if (pauseMillis > 0 && !isLogged) {
-    Log.warning(self, message, { about: aboutOf(flight), cause: exit.cause })
-  } else {
-    Log.debug(self, message, { about: aboutOf(flight), cause: exit.cause })
-  }
+  const details = { about: { id, key }, cause: exit.cause }
+  if (pauseMillis <= 0 || isLogged) return Log.debug(self, message, details)
+  self.failing.add(counters)
+  const name = infoOf(key)?.name
+  const alike = name === undefined ? "a string key" : `"${name}"`
+  Log.warning(
+    self,
+    `${message}. Until a load of ${alike} succeeds, the next failures are logged at debug level`,
+    details
+  )
 }

@@ -1,6 +1,7 @@
 /** The part of the engine that flights need. */
 import type { MemoryTier } from "../memory/memory.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { Counters } from "../telemetry/counters.ts"
 import type { ReadContext } from "./context.ts"
 import type { Flight } from "./flight.ts"
 import type { LeaseWaits } from "./leaseWaits.ts"
@@ -22,6 +23,11 @@ export interface Flights extends MemoryTier {
   readonly leaseWaits: LeaseWaits
   /** ids whose last load failed, with the time of the next try in epoch milliseconds */
   readonly retryAt: Map<string, number>
+  /**
+   * the counters of the key classes whose loads fail while stale values are served: an incident lasts until one of
+   * their loads succeeds
+   */
+  readonly failing: Set<Counters>
   /** of the last read in this turn of the event loop */
   lastReadContext: ReadContext | undefined
   readonly forgetReadContext: () => void

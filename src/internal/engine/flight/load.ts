@@ -25,6 +25,7 @@ import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { loadContext } from "./loadContext.ts"
 import { declaredTags } from "./requestTags.ts"
+import { decisionOfFlight } from "./rules.ts"
 import { holdOff, isThrottled } from "./throttle.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
@@ -151,7 +152,8 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
 const missed = (self: Flights, flight: Flight): void => {
   if (flight.phase !== "AskingStore") return
   flight.phase = "AwaitingLease"
-  for (const { request } of flight.callers) noteMiss(self, request.key, flight.id)
+  // as many as there are now: a listener that is told may join
+  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
 /** Whether an entry of the store ends the flight. If not, it may become the stale value to fall back on. */
@@ -163,7 +165,7 @@ const serves = (
 ): boolean => {
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()
-  const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
+  const decision = decisionOfFlight(request, () => decideAt(request, found, now, () => random.nextDoubleUnsafe()))
   flight.rejectedWriteId = found.writeId
   if (decision === Load) {
     flight.protectedUntil = protectedUntilOf(found)

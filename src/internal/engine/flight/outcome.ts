@@ -1,10 +1,8 @@
 /** How a caller is answered: with the outcome of the load, a stale value in its place, or another read. */
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Load, LoadOrStale } from "../../../Strategy.ts"
-import { toMillis } from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect } from "../telemetry/detect.ts"
@@ -14,17 +12,23 @@ import { failedTyped } from "./failures.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
+import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
 
 /** Whether a read has timeouts of its own. */
 export const isLimited = ({ options }: Request): boolean =>
   options.softTimeout !== undefined || options.timeout !== undefined
 
+interface FoundAt {
+  readonly found: Found
+  readonly now: number
+}
+
 /** Counts and reports an answer without a load. */
-export const noteFound = (
+const noteFound = (
   self: Flights,
   { flight, policy, request, within }: Caller,
-  { found: { entry, insteadOfLoad, isStale }, now }: { readonly found: Found; readonly now: number }
+  { found: { entry, insteadOfLoad, isStale }, now }: FoundAt
 ): void => {
   entry.reads++
   if (insteadOfLoad) entry.counters.stale++
@@ -67,8 +71,20 @@ export const noteFallback = (
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
 }
 
+/**
+ * The answer of a flight that ended without a load: what it found, or another read where this caller's own policy or
+ * strategy loads instead.
+ */
+export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
+  answerOrDefect(() => {
+    const { flight } = caller
+    if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)
+    noteFound(self, caller, at)
+    return flight.exit!
+  })
+
 /** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
-export const wantsLoad = ({ policy, request }: Caller, { entry }: Found, now: number): boolean => {
+const wantsLoad = ({ policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
   if (!policy.readsStore) return true
   const decision = decideAt(request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
@@ -81,13 +97,14 @@ export const retryRead = (caller: Caller, now: number): Request => shortened(cal
 export const shortened = (request: Request, millis: number): Request => {
   if (!isLimited(request)) return request
   const { options } = request
-  const left = (limit: Duration.Input): number => Math.max(0, toMillis(limit) - millis)
-  const value = {
-    ...options,
-    ...options.timeout === undefined ? {} : { timeout: left(options.timeout) },
-    ...options.softTimeout === undefined ? {} : { softTimeout: left(options.softTimeout) }
-  }
-  return Object.create(request, { options: { value } }) as Request
+  const rules = rulesOf(request)
+  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - millis)
+  const timeoutMillis = left(rules.timeoutMillis)
+  const softTimeoutMillis = left(rules.softTimeoutMillis)
+  return Object.create(request, {
+    options: { value: { ...options, timeout: timeoutMillis, softTimeout: softTimeoutMillis } },
+    rules: { value: { ...rules, timeoutMillis, softTimeoutMillis } }
+  }) as Request
 }
 
 /**
@@ -107,27 +124,30 @@ export const orStale = (
   caller: Caller,
   exit: Exit.Exit<unknown, unknown>,
   now: number
-): Effect.Effect<unknown, unknown> => {
+): Effect.Effect<unknown, unknown, any> => {
   if (Exit.isSuccess(exit) || caller.flight.found !== undefined || Cause.hasInterrupts(exit.cause)) return exit
+  const thrown = ownOrAgain(caller.request, exit.cause, () => retryRead(caller, now))
+  if (thrown !== undefined) return thrown
   const fallbackWhen = caller.request.options.fallbackWhen ?? failedTyped
-  try {
+  return answerOrDefect(() => {
     const stale = usableStale(self, caller, now)
     if (stale === undefined || !fallbackWhen(exit.cause)) return exit
     noteFallback(self, caller, { stale, now })
     return stale.exit
-  } catch (defect) {
-    // `fallbackWhen` or the strategy of this caller threw: the other callers are still answered
-    return Effect.die(defect)
-  }
+  })
 }
 
 /**
  * The stale value, where promise P6 allows it: before its hard deadline, and only if the caller's strategy falls back.
  */
-export const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
+const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
   const stale = caller.stale ?? caller.flight.stale
   if (stale === undefined || now >= stale.expiresAt) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }
+
+/** As `usableStale`, for a caller that still waits: where its strategy throws, that is its answer. */
+export const staleOrDefect = (self: Flights, caller: Caller, now: number): Entry | Exit.Exit<never> | undefined =>
+  answerOrDefect(() => usableStale(self, caller, now))

@@ -4,6 +4,7 @@ import { ask } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
+import { movedBy } from "./rules.ts"
 
 /**
  * Moves the hard deadline of an entry, as the strategy's `touch` says. The store is touched at most ten times in a
@@ -14,9 +15,9 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
   const { createdAt, expiresAt, softExpiresAt, writeId } = entry
   // a soft invalidation made it stale: it is not to live longer
   if (softExpiresAt === -Infinity) return
-  const moved = request.strategy.touch!(entry, now)
+  const moved = movedBy(self, request, entry, now)
   // the entry may be of another strategy, with a later deadline: no read makes it earlier
-  if (!(moved > expiresAt)) return
+  if (moved === undefined || moved <= expiresAt) return
   entry.expiresAt = moved
   const { storeTier: tier } = self
   if (tier === undefined || writeId === undefined) return

@@ -17,7 +17,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { monotonicMillis } from "../storeTier/ask.ts"
 import { supervise, type Worker } from "../storeTier/background.ts"
-import { noteFault, recovered, warnOnce } from "../storeTier/faults.ts"
+import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
@@ -209,7 +209,7 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
   try {
     look(self, tier)
   } catch (defect) {
-    warnOnce(tier, "changes", "Applying changes of the store failed (see the cause): memory is cleared", {
+    Log.warnOnce(self, "changes", "Applying changes of the store failed (see the cause): memory is cleared", {
       cause: Cause.die(defect)
     })
     try {

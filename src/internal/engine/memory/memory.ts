@@ -1,10 +1,13 @@
 /** The memory tier. */
+import * as Cause from "effect/Cause"
 import type { RemovalCause } from "../../../CacheEvent.ts"
-import type { Eviction, Policy } from "../../../Eviction.ts"
+import type { Eviction, Node, Policy } from "../../../Eviction.ts"
 import type { Counters } from "../../store/counters.ts"
 import type { Tokens } from "../../token.ts"
+import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
+import { makePolicy } from "./evictionPolicy.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
 /** The part of the engine that the memory tier and the store tier need. */
@@ -38,17 +41,33 @@ export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
 interface MemoryOptions {
   readonly capacity: number
   readonly eviction: Eviction
+}
+
+interface Around {
+  /** a function, because the engine is still being made */
+  readonly telemetry: () => Telemetry
+  /** called for every entry that leaves memory, before the listeners */
   readonly onGone: (entry: Entry) => void
 }
 
-export const make = (options: MemoryOptions): Memory => ({
-  entries: new Map(),
-  policy: options.eviction.make({ capacity: options.capacity }),
-  capacity: options.capacity,
-  evictions: 0,
-  onGone: options.onGone,
-  onRemoval: undefined
-})
+export const make = ({ capacity, eviction }: MemoryOptions, { onGone, telemetry }: Around): Memory => {
+  const entries = new Map<string, Entry>()
+  const policy = makePolicy({ capacity, eviction }, {
+    isInMemory: (node) => entries.get(node.id) === node,
+    report: (method, defect) => {
+      const self = telemetry()
+      self.stats.callbackFailures++
+      Log.warnOnce(
+        self,
+        "eviction",
+        `"${method}" of the eviction policy "${eviction.name}" failed (see the cause; logged once): memory stays within ` +
+          "its capacity, and the newest entry leaves where the policy does not name another",
+        { cause: Cause.die(defect) }
+      )
+    }
+  })
+  return { entries, policy, capacity, evictions: 0, onGone, onRemoval: undefined }
+}
 
 /** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
@@ -79,12 +98,15 @@ export const put = (self: Memory, entry: Entry): void => {
   if (self.capacity === 0) return
   place(self, entry)
   while (self.entries.size > self.capacity) {
-    const victim = self.policy.victim()
-    if (victim === undefined) return
-    remove(self, victim.id, "evicted")
+    remove(self, victimOf(self, entry).id, "evicted")
     self.evictions++
   }
 }
+
+/** The entry to evict. It is in memory, so that each eviction makes room. */
+const victimOf = (self: Memory, newest: Entry): Node =>
+  // a listener that was told of a removal may have removed the newest one too
+  self.policy.victim() ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
 
 const place = (self: Memory, entry: Entry): void => {
   const { entries, policy } = self

@@ -6,7 +6,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
-import { toMillis } from "../../../Ttl.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
 import { Loading } from "../flight/attempt.ts"
@@ -31,6 +30,7 @@ import { isLimited, shortened } from "../flight/outcome.ts"
 import { promote, refresh } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
+import { rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { isThrottled } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
@@ -50,7 +50,7 @@ import { linkTo } from "../telemetry/spans.ts"
 import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
-import { invalidity } from "./validate.ts"
+import { invalidity, refusal } from "./validate.ts"
 
 /**
  * One read. A fresh entry in memory answers with its `Exit` itself: no fiber, promise, closure or array, and no clock
@@ -120,7 +120,7 @@ const serveDue = <A, E>(
       mutations: engine.mutations
     })
   }
-  if (decision === ServeAndRefresh && policy.writes && invalidity(engine, request) === undefined) {
+  if (decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined) {
     refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) }, fiber)
   }
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
@@ -222,11 +222,12 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (invalid !== undefined) return refuse(reader, resume, invalid)
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, cycle)
+    // counted before listeners are told: one of them may end this load
+    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
     if (span !== undefined) linkTo(running.trace, span)
-    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
     if (running.phase === "Queued") promote(engine, running)
     return interruptible(engine, fiber, caller)
   }
@@ -238,7 +239,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const before = flightBefore(reader)
   const refused = engine.closed
     ? new CacheClosed({ key: id })
-    : invalidity(engine, request) ?? cycleOf(around, before)
+    : refusal(engine, request) ?? cycleOf(around, before)
   if (refused !== undefined) return refuse(reader, resume, refused)
   const flight = makeFlight(engine, {
     ...joining,
@@ -251,25 +252,29 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     parent: around,
     refresh: false
   })
-  if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
-  // counted before the load starts: it starts inline, and may close a cycle or end at once
+  register(reader, flight, before)
+  // counted before listeners are told and the load starts: it starts inline, and may close a cycle or end at once
   const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
-  startOrQueue(reader, flight, before)
+  if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
+  if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
 }
 
-/** Starts a flight: at once, from the scheduler, or when the one before it has ended. */
-const startOrQueue = ({ engine, fiber, id, policy, request }: Reader, flight: Flight, before?: Flight): void => {
+/** From here on others can join the flight, or ask for the same refresh. */
+const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
   const isBehind = before !== undefined && before === engine.flights.get(id)
   if (policy.writes && !isBehind) {
     // a flight that this read may not join is detached: there is one storable flight per id
     detach(engine, id)
     engine.flights.set(id, flight)
   }
-  if (before !== undefined) return startAfter(before, flight)
+  if (before !== undefined) startAfter(before, flight)
+}
+
+const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
   // its load begins in a later turn than the calls that share it: they see what was written before them
-  if (policy.writes && isRefresh(flight)) return startLater(engine, flight, fiber.currentDispatcher)
-  launch(engine, flight, request.load)
+  if (policy.writes && isRefresh(flight)) startLater(engine, flight, fiber.currentDispatcher)
+  else if (flight.phase === "Queued") launch(engine, flight, request.load)
 }
 
 /** The flight of the id that has to end first: a refresh that loads, or an abandoned load that runs on. */
@@ -291,13 +296,17 @@ const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
   decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 
 /** Ends a read that may not load: a miss that dies. */
-const refuse = ({ engine, id, request }: Reader, resume: Resume, error: Error): void => {
+const refuse = ({ engine, id, request }: Reader, resume: Resume, error: unknown): void => {
   noteMiss(engine, request.key, id)
   resume(Effect.die(error))
 }
 
-const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request): Effect.Effect<A | undefined> =>
-  timeout === undefined ? effect : Effect.map(Effect.timeoutOption(effect, toMillis(timeout)), Option.getOrUndefined)
+const limited = <A>(effect: Effect.Effect<A>, request: Request): Effect.Effect<A | undefined> => {
+  const { timeoutMillis } = rulesOf(request)
+  return timeoutMillis === undefined
+    ? effect
+    : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
+}
 
 /** Asks the store before joining a load that has not done so. */
 const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: Joining): Effect.Effect<A, E> =>

@@ -27,8 +27,6 @@ export interface StoreTier extends StoreTierOptions {
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
-  /** the topics of the warnings that are logged once each */
-  readonly warned: Set<string>
   /** the fibers that track changes, replay invalidations, renew and release leases, and touch entries */
   readonly background: Background.Background
   /** polls the changes, or clears memory in time while untracked; `undefined` while there are no reads */
@@ -78,7 +76,6 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   pending: Pending.make(),
   circuit: Circuit.make(),
   failing: new Set(),
-  warned: new Set(),
   background: Background.make(front),
   tracker: undefined,
   polledAt: 0,
