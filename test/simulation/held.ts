@@ -1,6 +1,6 @@
 /** What must be in memory: it was stored, and nothing can have taken it out. */
 import { Exit } from "effect"
-import type { Load, Read } from "./model.ts"
+import type { Load, Read, Touch } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
@@ -22,6 +22,8 @@ const isStored = (self: World, load: Load): boolean => {
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
   }
+  // a touch does not reach what is being written, so that does not enter memory, or leaves it when the touch is done
+  if (self.touches.some((touch) => touch.id === load.id && isTouchedWhileWritten(touch, load))) return false
   // a store that does not let a condition hold has something else than memory, which then forgets it
   if (self.config.store !== "none") {
     for (const origin of self.origins.values()) {
@@ -39,5 +41,8 @@ const isStored = (self: World, load: Load): boolean => {
   }
   return true
 }
+
+const isTouchedWhileWritten = (touch: Touch, load: Load): boolean =>
+  (touch.live.has(load) || load.n > touch.asked) && touch.done > load.ended
 
 export const isHeld = (self: World, read: Read): boolean => read.held !== undefined && isStored(self, read.held)

@@ -145,6 +145,8 @@ export interface Touch {
   readonly ttl: number
   readonly asked: number
   readonly askedAt: number
+  /** loads of the id whose flights had not ended when it was asked */
+  readonly live: ReadonlySet<Load>
   done: number
   doneAt: number
   /** what it has answered: whether there was something to be touched */

@@ -81,6 +81,7 @@ export const beginTouch = (self: World, id: string, ttl: number): Touch => {
     ttl,
     asked: ++self.seq,
     askedAt: self.now(),
+    live: new Set([...self.open].filter((load) => load.id === id && !hasEnded(load))),
     done: Infinity,
     doneAt: Infinity,
     isThere: false
