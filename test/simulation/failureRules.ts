@@ -14,6 +14,8 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (load.exit === undefined || Exit.isSuccess(load.exit) || !sameCause(load.exit.cause, cause)) continue
     if (Cause.hasInterrupts(cause) && !interruptedItself.has(load)) continue
     checkFallback(self, read, load, what)
+    // who waited may have been served it from memory in the end, which moves its end
+    noteServed(self, read, load)
     return
   }
   if (cause.reasons.length !== 1) return violate(self, `P3: ${what}, which no load has failed with`)

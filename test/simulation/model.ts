@@ -108,6 +108,8 @@ export interface Load {
   ttl: number | undefined
   /** its value is this one's, which it has found to be still right */
   renews: number | undefined
+  /** its failure is this one's: one call has failed for all of its keys */
+  failsAs: number | undefined
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined

@@ -118,8 +118,8 @@ export const noteServed = (self: World, read: Read, origin: Origin): void => {
 const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
   void self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + soft))
 
-/** who was interrupted may have been served, with whatever there was */
-export const noteInterrupted = (self: World, { id, spec }: Read): void => {
+/** who has got no answer of its own may have been served, with whatever there was */
+export const noteUnanswered = (self: World, { id, spec }: Read): void => {
   if (spec?.kind !== "sliding") return
   for (const origin of self.origins.values()) if (origin.id === id) slide(self, origin, spec)
 }

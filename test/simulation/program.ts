@@ -287,8 +287,12 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
       if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
       for (const record of records) if (spec.late === "yes") record.tags = self.dice.chance(0.5) ? spec.tags : ["U"]
-      const { id, n } = records[0]!
-      if (plan.end === "fail") return yield* Effect.fail(new Down(id, n))
+      const { id, n, tags } = records[0]!
+      if (plan.end === "fail") {
+        // functions of the result cannot tell the keys apart
+        for (const record of records) Object.assign(record, { failsAs: n, tags })
+        return yield* Effect.fail(new Down(id, n))
+      }
       if (plan.end === "die") return yield* Effect.die(new Bug(id, n))
       const exits = records.map(({ id, n }): Exit.Exit<Value, Down> =>
         self.dice.chance(0.7)

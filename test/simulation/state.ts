@@ -92,8 +92,10 @@ export const violate = (self: World, rule: string): void => {
 /** what `ttl` as a function makes of a value */
 export const ttlOfValue = (n: number): number => 5 + n % 40
 
-export const ttlOf = ({ n, renews, spec, ttl }: Load): number => {
-  const own = spec.kind === "untilInvalidated" || spec.ttlFunction === "none" ? spec.ttl : ttlOfValue(renews ?? n)
+export const ttlOf = ({ failsAs, n, renews, spec, ttl }: Load): number => {
+  const own = spec.kind === "untilInvalidated" || spec.ttlFunction === "none"
+    ? spec.ttl
+    : ttlOfValue(renews ?? failsAs ?? n)
   // where its strategy stores nothing its own word changes nothing
   return ttl === undefined || own <= 0 ? own : ttl
 }

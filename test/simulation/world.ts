@@ -5,7 +5,7 @@ import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"
 import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
 import type { Load, Read, SetOrigin, Spec, Touch, Value, Write } from "./model.ts"
-import { checkOrigins, noteInterrupted } from "./originRules.ts"
+import { checkOrigins, noteUnanswered } from "./originRules.ts"
 import { covers, describe, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
@@ -28,6 +28,7 @@ export const beginLoad = (
     tags: spec.tags,
     ttl: undefined,
     renews: undefined,
+    failsAs: undefined,
     endedAt: undefined,
     ended: Infinity,
     exit: undefined
@@ -187,7 +188,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
   if (interrupted) {
     self.counts.interrupted++
-    noteInterrupted(self, read)
+    noteUnanswered(self, read)
     if (read.interruption?.requested !== true) {
       violate(self, `P3: the reader of ${read.id} @${read.begun} was interrupted`)
     }
@@ -230,6 +231,7 @@ export const endMany = (
   }
   const whole = answers as Exit.Failure<unknown, unknown>
   if (interrupted) return new Set(reads).forEach((read) => endRead(self, read, whole, true))
+  for (const read of reads) noteUnanswered(self, read)
   // it is the failure of one of them
   const violations = Array.from(new Set(reads), (read) => {
     const trial: World = { ...self, say: () => {}, violations: [] }
