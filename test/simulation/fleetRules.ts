@@ -112,21 +112,24 @@ const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: num
 export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
 
+/** how often a process asks what others did */
+const pollMillis = 50
+
 /** From when on a process must not serve what another has invalidated. */
 const seenBy = ({ config }: Fleet, write: FleetWrite, process: number): number => {
-  const { untracked } = config
+  const { stop, untracked } = config
   const at = write.doneAt
+  // who is stopped meanwhile looks when it goes on, and by then it may not be able to
+  const isStopped = stop?.process === process && stop.at <= at + 100 && stop.at + stop.millis >= at
+  const heardAt = isStopped ? Math.max(at + 100, stop.at + stop.millis + pollMillis) : at + 100
   if (
-    untracked === undefined || untracked.process !== process || untracked.at > at + 100 ||
+    untracked === undefined || untracked.process !== process || untracked.at > heardAt ||
     untracked.at + untracked.millis < at
   ) {
-    return at + 100
+    return heardAt
   }
   return Math.min(untracked.at + untracked.millis, at + config.maxStaleness) + 100
 }
-
-/** how often a process asks what others did */
-const pollMillis = 50
 
 /** P2 */
 const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => {
