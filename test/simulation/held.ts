@@ -1,6 +1,6 @@
 /** What must be in memory: it was stored, and nothing can have taken it out. */
 import { Exit } from "effect"
-import type { Load, Read, Touch } from "./model.ts"
+import type { Load, Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
@@ -22,8 +22,7 @@ const isStored = (self: World, load: Load): boolean => {
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
   }
-  // a touch does not reach what is being written, so that does not enter memory, or leaves it when the touch is done
-  if (self.touches.some((touch) => touch.id === load.id && isTouchedWhileWritten(touch, load))) return false
+  if (isTouchedWhileWritten(self, load)) return false
   // a store that does not let a condition hold has something else than memory, which then forgets it
   if (self.config.store !== "none") {
     for (const origin of self.origins.values()) {
@@ -34,6 +33,8 @@ const isStored = (self: World, load: Load): boolean => {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
     // what kept a value has stored it anew, with a lifetime of its own
     if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.renewed !== true)) continue
+    // it may have been put in its place, and have left
+    if (isTouchedWhileWritten(self, other)) return false
     const entry = other.flight?.entry
     if (entry !== undefined && (entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, other)))) {
       return false
@@ -42,7 +43,10 @@ const isStored = (self: World, load: Load): boolean => {
   return true
 }
 
-const isTouchedWhileWritten = (touch: Touch, load: Load): boolean =>
-  (touch.live.has(load) || load.n > touch.asked) && touch.done > load.ended
+/** a touch does not reach what is being written: that does not enter memory, or leaves it when the touch is done */
+const isTouchedWhileWritten = (self: World, load: Load): boolean =>
+  self.touches.some((touch) =>
+    touch.id === load.id && (touch.live.has(load) || load.n > touch.asked) && touch.done > load.ended
+  )
 
 export const isHeld = (self: World, read: Read): boolean => read.held !== undefined && isStored(self, read.held)

@@ -122,8 +122,9 @@ export interface SetOrigin {
   readonly id: string
   readonly ttl: number
   readonly tags: ReadonlyArray<string>
-  /** with a condition it may be put in anew until it was done: its life begins no later than that */
   askedAt: number
+  /** with a condition it may be made anew until it is answered: its life begins no later than that */
+  isOpen: boolean
   readonly write: Write
   /** its condition did not hold */
   refused: boolean

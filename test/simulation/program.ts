@@ -464,7 +464,9 @@ const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
     const origin = World.beginSetOrigin(self.world, id, self.dice.pick([10, 50, Infinity]), self.dice.pick([[], ["T"]]))
     const { n, tags, ttl } = origin
     const options = { ttl, tags, ...condition } as Cached.SetOptions & Cached.SetCondition
-    const set = Effect.exit(Cached.set(keyOf(self, id) as string, { id, n }, options))
+    origin.isOpen = true
+    const asked = Cached.set(keyOf(self, id) as string, { id, n }, options)
+    const set = Effect.exit(Effect.onExit(asked, () => Effect.sync(() => World.closeSet(self.world, origin))))
     const exit = yield* timed(self, `set ${id}`, 3, set)
     if (Exit.isSuccess(exit)) World.endSetIf(self.world, origin, { condition, held, isDone: exit.value })
   })

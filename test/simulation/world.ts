@@ -122,7 +122,7 @@ export const endWrite = (self: World, write: Write): void => {
 export const beginSetOrigin = (self: World, id: string, ttl: number, tags: ReadonlyArray<string>): SetOrigin => {
   const n = self.seq + 1
   const write = beginSet(self, { kind: "id", target: id, mode: "hard", set: n })
-  const origin: SetOrigin = { _tag: "Set", n, id, ttl, tags, askedAt: self.now(), write, refused: false }
+  const origin: SetOrigin = { _tag: "Set", n, id, ttl, tags, askedAt: self.now(), isOpen: false, write, refused: false }
   self.origins.set(n, origin)
   return origin
 }
@@ -258,6 +258,12 @@ interface SetIf {
   readonly isDone: boolean
 }
 
+/** from here on it is not made anew */
+export const closeSet = (self: World, origin: SetOrigin): void => {
+  origin.isOpen = false
+  origin.askedAt = self.now()
+}
+
 /** a conditional set was answered */
 export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDone }: SetIf): void => {
   const { faults, store } = self.config
@@ -268,7 +274,6 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
     // nothing was written
     self.writes.splice(self.writes.indexOf(origin.write), 1)
   } else {
-    origin.askedAt = self.now()
     endWrite(self, origin.write)
   }
   if (faults > 0 || store === "async" || store === "derived") return
