@@ -50,7 +50,9 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 
 /** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
 export const until = (self: World, origin: Origin): number => {
-  let end = origin._tag === "Set" ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl : origin.endedAt! + ttlOf(origin)
+  let end = origin._tag === "Set"
+    ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
+    : origin.endedAt! + ttlOf(origin)
   let last = origin._tag === "Set" ? end : origin.endedAt! + idleOf(origin)
   // who is still being answered may have moved it already
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
