@@ -135,6 +135,28 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     })
   })
 
+  describe.each([{ memory: true }, { memory: false }])("over a store that stores late (memory: $memory)", (tier) => {
+    it.effect.each(everyInvalidation)("$name: what is stored after it is not served", ({ run }) => {
+      const fake = fakeStore()
+      // asked, it cannot be called off: past its budget it stores all the same
+      const late: Store.Store = {
+        ...fake.store,
+        commit: (...input) => Effect.uninterruptible(Effect.delay(fake.store.commit(...input), "1 second"))
+      }
+      return Effect.gen(function*() {
+        const { load } = counting()
+        const first = yield* start(tagged(load))
+        yield* TestClock.adjust("50 millis")
+        expect(yield* Fiber.join(first)).toBe(1)
+        yield* run
+        yield* TestClock.adjust("1 second")
+        const second = yield* start(tagged(load))
+        yield* TestClock.adjust("50 millis")
+        expect(yield* Fiber.join(second)).toBe(2)
+      }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, late) }, { ...tier, storeTimeout: 50 })))
+    })
+  })
+
   describe("an answer of the store that is older than the invalidation", () => {
     it.effect("fills no memory", () => {
       const fake = fakeStore()

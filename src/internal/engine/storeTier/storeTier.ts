@@ -3,6 +3,7 @@ import type * as Fiber from "effect/Fiber"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store } from "../../../ports/store.ts"
+import { unansweredCommits } from "../../defaults.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import * as Circuit from "./circuit.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
@@ -24,6 +25,8 @@ export interface StoreTier extends StoreTierOptions {
   /** for string keys */
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
+  /** ids whose commit was asked for and not answered: the store may carry it out later, when nothing here knows the id */
+  readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
@@ -73,6 +76,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   codecs: new WeakMap(),
   plain: { success: options.serializer.make(undefined), failure: undefined },
   pending: Pending.make(),
+  unanswered: new Set(),
   circuit: Circuit.make(),
   failing: new Set(),
   warned: new Set(),
@@ -85,3 +89,12 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   knownTagVersions: KnownTagVersions.make(),
   replay: undefined
 })
+
+/** Before a result is committed, so that no interruption loses it. */
+export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
+  unanswered.add(id)
+  for (const oldest of unanswered) {
+    if (unanswered.size <= unansweredCommits) break
+    unanswered.delete(oldest)
+  }
+}
