@@ -140,9 +140,14 @@ export const interruptedItself = new WeakSet<Load>()
 
 export const uninterruptible = new WeakSet<Load>()
 
-/** who started a flight; a request that was asked again is another object over the same */
-export const readerOf = (self: World, flight: Flight): Read | undefined =>
-  self.readers.get(flight.request) ?? self.readers.get(Object.getPrototypeOf(flight.request) as object)
+/** who started a flight; a request that was asked again is another object over the one before */
+export const readerOf = (self: World, { request }: Flight): Read | undefined => {
+  for (let asked: object | null = request; asked !== null; asked = Object.getPrototypeOf(asked) as object | null) {
+    const reader = self.readers.get(asked)
+    if (reader !== undefined) return reader
+  }
+  return undefined
+}
 
 export const covers = (write: Write, origin: Origin): boolean =>
   write.kind === "all" || (write.kind === "id" ? write.target === origin.id : hasTag(origin, write.target))
