@@ -1,7 +1,7 @@
 /** P2: no read after an invalidation sees what was loaded before it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, type Caching, Store } from "effect-cached"
+import { Cached, CacheError, CachePolicy, type Caching, Store } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
 
@@ -176,6 +176,23 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         fake.behave = () => ({})
         expect(yield* Cached.getOption("k")).not.toEqual(Option.some("old"))
         expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+      }).pipe(Effect.provide(over(fake, { capacity: 1 })))
+    })
+
+    it.effect("takes the place of nothing that was loaded meanwhile", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        yield* Cached.set("k", "old")
+        yield* Cached.set("other", 1)
+        fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
+        const looker = yield* start(Cached.getOption("k"))
+        yield* settle
+        fake.behave = () => ({})
+        const refreshed = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.refresh)
+        expect(yield* refreshed).toBe("new")
+        yield* TestClock.adjust("100 millis")
+        expect(yield* Fiber.join(looker)).toEqual(Option.some("old"))
+        expect(yield* Cached.getOption("k")).toEqual(Option.some("new"))
       }).pipe(Effect.provide(over(fake, { capacity: 1 })))
     })
 
