@@ -1,7 +1,8 @@
 /** P2: no read after an invalidation sees what was loaded before it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Eviction, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
 
@@ -239,6 +240,33 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       yield* Cached.set("other", 1)
       expect(yield* Cached.getOption("k")).toEqual(expected)
     }).pipe(Effect.provide(over({ layer: slow }, { capacity: 1 })))
+  })
+
+  it.effect("a read that is made while the entry leaves memory does not find it in the store", () => {
+    let whenRemoved = (): unknown => undefined
+    const eviction: Eviction.Eviction = {
+      name: "reading",
+      make: (options) => {
+        const policy = Eviction.lru.make(options)
+        return {
+          ...policy,
+          removed: (node) => {
+            policy.removed(node)
+            whenRemoved()
+          }
+        }
+      }
+    }
+    return Effect.gen(function*() {
+      const { load } = counting()
+      expect(yield* tagged(load)).toBe(1)
+      const context = yield* Effect.context<Caching.Caching>()
+      whenRemoved = () => Effect.runSyncWith(context)(Cached.getOption("k"))
+      yield* Cached.invalidate("k")
+      whenRemoved = () => undefined
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      expect(yield* tagged(load)).toBe(2)
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ eviction }), MemoryStore.layer)))
   })
 
   it.effect("invalidating more than ten thousand keys at once leaves a healthy store in use", () => {

@@ -36,16 +36,16 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
       self.stats.invalidations += ids.length
       emitInvalidate(self, { ids })
       const now = clock.currentTimeMillisUnsafe()
+      const { storeTier: tier } = self
+      // pending before any leaves memory: whoever hears of that may read it, and must not find it in the store. And all
+      // before the store is asked for the first: an interruption must not lose the others
+      const items = tier === undefined ? [] : ids.map((id) => Pending.add(tier.pending, { _tag: "Id", id }))
       const present = ids.map((id) => {
         const isLive = now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? 0)
         forget(self, id)
         return isLive
       })
-      const { storeTier: tier } = self
       if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
-      const { pending } = tier
-      // all are pending before the store is asked for the first: an interruption must not lose the others
-      const items = ids.map((id) => Pending.add(pending, { _tag: "Id", id }))
       return Effect.map(
         orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
         (removed) => removed.filter((was, i) => was || present[i]).length
