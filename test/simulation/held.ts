@@ -4,7 +4,9 @@ import type { Load, Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
-  const { capacity, ids, memory } = self.config
+  const { capacity, features, ids, memory } = self.config
+  // a policy that goes wrong may cost any entry
+  if (features.includes("eviction")) return undefined
   if (!memory || capacity < ids.length || self.closeAskedAt !== undefined) return undefined
   return self.loads.findLast((load) => load.id === id && hasEnded(load) && isStored(self, load))
 }

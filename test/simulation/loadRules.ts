@@ -20,8 +20,12 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   const ids = load.together
   if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
   const unattended = self.now() - Math.max(load.begunAt, ...ids.map((id) => self.lastRead.get(id) ?? 0))
+  // what it waits for itself may not be interruptible
+  const isHeldUp = self.loads.some((other) =>
+    other !== load && uninterruptible.has(other) && (other.endedAt ?? Infinity) > self.now() - unattended
+  )
   // a finalizer takes its time
-  if (unattended > self.config.refreshTimeout + 100) {
+  if (!isHeldUp && unattended > self.config.refreshTimeout + 100) {
     violate(self, `P7: ${what} ran for ${unattended} ms with nobody waiting`)
   }
 }

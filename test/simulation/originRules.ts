@@ -1,6 +1,8 @@
 /** Whether a value may be served to a reader: it depends on where the value comes from. */
 import { Cause, Exit } from "effect"
+import { keepsOut } from "./misuse.ts"
 import type { Load, Origin, Read, Spec, Write } from "./model.ts"
+import { checkNewest, mayShare } from "./refreshRules.ts"
 import {
   covers,
   idleOf,
@@ -21,6 +23,7 @@ export const checkOrigins = (self: World, read: Read, origin: Origin, what: stri
     checkSoftened(trial, read, from, what)
     checkTouched(trial, read, from, what)
     checkStale(trial, read, from, what)
+    checkNewest(trial, read, from, what)
     return trial.violations
   })
   if (first!.length > 0 && others.every((violations) => violations.length > 0)) {
@@ -145,16 +148,16 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
     violate(self, `policy: ${what}, loaded under ${policy}`)
   }
   if (spec?.policy === "writeOnly" && !own) violate(self, `policy: ${what} under writeOnly`)
-  const merged = origin.flight?.refresh === true || origin.flight?.policy.joins === "refresh"
-  if (spec?.policy === "refresh" && !own && !merged) {
-    violate(self, `policy: ${what} under refresh, from a load that is none`)
+  if (spec?.policy === "refresh" && !own && !mayShare(self, origin)) {
+    violate(self, `policy: ${what} under refresh, from a load that began before it`)
   }
   if (isLive) return
   checkForeign(self, origin, what)
   if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a stored value under ${spec.policy}`)
   const { kind, late } = origin.spec
   const ttlFunction = kind === "untilInvalidated" ? "none" : origin.spec.ttlFunction
-  if (ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || ttlOf(origin) <= 0) {
+  const isKeptOut = ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || keepsOut(origin.spec)
+  if (isKeptOut || ttlOf(origin) <= 0) {
     return violate(self, `ttl: ${what}, which must not be stored`)
   }
   if (at(self, read) >= until(self, origin)) {
