@@ -159,6 +159,9 @@ export const leasesRemembered = 10_000
 /** Tags whose last invalidation memory keeps, for hard and soft each: a removed one costs misses. */
 export const tagEpochs = 10_000
 
+/** Ids of results that the store was asked to commit and has not answered. */
+export const unansweredCommits = 10_000
+
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 

@@ -53,7 +53,8 @@ Memory.remove(self.memory, flight.id, "invalidated")`
   {
     name: "a pattern forgets what runs",
     in: "matchingHere",
-    find: "const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys()])",
+    find:
+      "const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys(), ...self.storeTier?.unanswered ?? []])",
     replace: "const ids = new Set(self.memory.entries.keys())"
   },
   {

@@ -1,7 +1,8 @@
 /** P2: no read after an invalidation sees what was loaded before it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, type Caching, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Eviction, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, fakeStore, over, settle, start } from "./caches.ts"
 
@@ -135,6 +136,28 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     })
   })
 
+  describe.each([{ memory: true }, { memory: false }])("over a store that stores late (memory: $memory)", (tier) => {
+    it.effect.each(everyInvalidation)("$name: what is stored after it is not served", ({ run }) => {
+      const fake = fakeStore()
+      // asked, it cannot be called off: past its budget it stores all the same
+      const late: Store.Store = {
+        ...fake.store,
+        commit: (...input) => Effect.uninterruptible(Effect.delay(fake.store.commit(...input), "1 second"))
+      }
+      return Effect.gen(function*() {
+        const { load } = counting()
+        const first = yield* start(tagged(load))
+        yield* TestClock.adjust("50 millis")
+        expect(yield* Fiber.join(first)).toBe(1)
+        yield* run
+        yield* TestClock.adjust("1 second")
+        const second = yield* start(tagged(load))
+        yield* TestClock.adjust("50 millis")
+        expect(yield* Fiber.join(second)).toBe(2)
+      }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, late) }, { ...tier, storeTimeout: 50 })))
+    })
+  })
+
   describe("an answer of the store that is older than the invalidation", () => {
     it.effect("fills no memory", () => {
       const fake = fakeStore()
@@ -154,6 +177,23 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         fake.behave = () => ({})
         expect(yield* Cached.getOption("k")).not.toEqual(Option.some("old"))
         expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+      }).pipe(Effect.provide(over(fake, { capacity: 1 })))
+    })
+
+    it.effect("takes the place of nothing that was loaded meanwhile", () => {
+      const fake = fakeStore()
+      return Effect.gen(function*() {
+        yield* Cached.set("k", "old")
+        yield* Cached.set("other", 1)
+        fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
+        const looker = yield* start(Cached.getOption("k"))
+        yield* settle
+        fake.behave = () => ({})
+        const refreshed = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.refresh)
+        expect(yield* refreshed).toBe("new")
+        yield* TestClock.adjust("100 millis")
+        expect(yield* Fiber.join(looker)).toEqual(Option.some("old"))
+        expect(yield* Cached.getOption("k")).toEqual(Option.some("new"))
       }).pipe(Effect.provide(over(fake, { capacity: 1 })))
     })
 
@@ -200,6 +240,33 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       yield* Cached.set("other", 1)
       expect(yield* Cached.getOption("k")).toEqual(expected)
     }).pipe(Effect.provide(over({ layer: slow }, { capacity: 1 })))
+  })
+
+  it.effect("a read that is made while the entry leaves memory does not find it in the store", () => {
+    let whenRemoved = (): unknown => undefined
+    const eviction: Eviction.Eviction = {
+      name: "reading",
+      make: (options) => {
+        const policy = Eviction.lru.make(options)
+        return {
+          ...policy,
+          removed: (node) => {
+            policy.removed(node)
+            whenRemoved()
+          }
+        }
+      }
+    }
+    return Effect.gen(function*() {
+      const { load } = counting()
+      expect(yield* tagged(load)).toBe(1)
+      const context = yield* Effect.context<Caching.Caching>()
+      whenRemoved = () => Effect.runSyncWith(context)(Cached.getOption("k"))
+      yield* Cached.invalidate("k")
+      whenRemoved = () => undefined
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      expect(yield* tagged(load)).toBe(2)
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ eviction }), MemoryStore.layer)))
   })
 
   it.effect("invalidating more than ten thousand keys at once leaves a healthy store in use", () => {

@@ -76,6 +76,23 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Fiber.join(reader)).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
 
+    it.effect("softTimeout does not serve past the end that a touch has set, by a load from before it", () =>
+      Effect.gen(function*() {
+        const { load } = counting(3000)
+        yield* Cached.set("k", 0, { ttl: "1 hour" })
+        const get = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: "1 second" }))
+        const first = yield* start(get)
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(first)).toBe(0)
+        expect(yield* Cached.touch("k", "500 millis")).toBe(true)
+        yield* TestClock.adjust("500 millis")
+        const second = yield* start(get)
+        yield* TestClock.adjust("1 second")
+        expect(ended(second)).toBe("still waiting")
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Fiber.join(second)).toBe(1)
+      }).pipe(Effect.provide(cache.layer())))
+
     it.effect("ttl, and a reader who joins with it, gets the failure and no stale value", () =>
       Effect.gen(function*() {
         yield* Effect.succeed("good").pipe(Cached.softTtl({ ...soft, softTtl: 0 }))

@@ -1,8 +1,9 @@
 /** Whether a failure may reach a reader. */
 import { Cause, Exit } from "effect"
 import { isHeld } from "./held.ts"
-import { Down, type Load, type Read } from "./model.ts"
-import { checkOrigin, noteServed } from "./originRules.ts"
+import { endsRead } from "./misuse.ts"
+import { Down, type Load, type Read, Thrown } from "./model.ts"
+import { checkOrigin, noteServed, noteUnanswered } from "./originRules.ts"
 import { describe, interruptedItself, readsNothing, tagOf, tooFew, violate, type World } from "./state.ts"
 
 /** P3, P5 */
@@ -14,12 +15,16 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (load.exit === undefined || Exit.isSuccess(load.exit) || !sameCause(load.exit.cause, cause)) continue
     if (Cause.hasInterrupts(cause) && !interruptedItself.has(load)) continue
     checkFallback(self, read, load, what)
+    // who waited may have been served it from memory in the end, which moves its end
+    noteServed(self, read, load)
     return
   }
   if (cause.reasons.length !== 1) return violate(self, `P3: ${what}, which no load has failed with`)
   const reason = cause.reasons[0]!
   if (Cause.isDieReason(reason)) {
+    if (reason.defect instanceof Thrown) return checkThrown(self, read, reason.defect, what)
     const tag = tagOf(reason.defect)
+    if (tag === "CacheConfigError" && isWrong(read)) return noteRefused(self)
     if (tag === "CacheClosed" && self.closeAskedAt !== undefined) return
     if (tag === "CacheCycle" && self.config.cyclic && read.interruption?.requested === true) return
     return violate(self, `P5: ${what}, which no load has died of`)
@@ -54,6 +59,32 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
   checkOrigin(self, read, origin, what)
   noteServed(self, read, origin)
 }
+
+/** P3: what a function throws ends no read but its own, and only where it threw before a load */
+const checkThrown = (self: World, read: Read, thrown: Thrown, what: string): void => {
+  noteRefused(self)
+  // it may have been served before it was copied
+  noteUnanswered(self, read)
+  if (thrown.of === "classTags") return checkAlone(self, read, thrown, what)
+  if (thrown.owner === undefined || thrown.owner !== read.spec?.misuse) {
+    return violate(self, `P3: ${what}, of a function that is not its own`)
+  }
+  if (!endsRead(thrown.owner)) violate(self, `P3: ${what}, about a value that was loaded`)
+}
+
+/** tags are of a key: they are asked for in one read at a time */
+const checkAlone = (self: World, read: Read, thrown: Thrown, what: string): void => {
+  if (thrown.n < read.begun) return violate(self, `P3: ${what}, which threw before it began`)
+  const caller = read.many ? read.interruption! : read
+  const other = self.thrownTo.get(thrown)
+  if (other !== undefined && other !== caller) violate(self, `P3: ${what}, which ended another read too`)
+  self.thrownTo.set(thrown, caller)
+}
+
+/** a strategy that gives no decision, and an option that is no duration */
+const isWrong = ({ spec }: Read): boolean => spec?.misuse?.of === "decide" || spec?.misuse?.of === "options"
+
+const noteRefused = (self: World): void => void self.counts.refused++
 
 /** P6: a typed failure is answered with the stale value where there is one */
 const checkFallback = (self: World, read: Read, load: Load, what: string): void => {

@@ -111,6 +111,7 @@ const read = (self: Worker, id: string, interruption?: { requested: boolean }): 
       process: process.index,
       begun,
       begunAt: world.now(),
+      heard: world.heard[process.index]!,
       stopped: process.stoppedMillis()
     }
     world.say(() => `[${process.index}] read ${id} @${begun}`)
@@ -313,6 +314,7 @@ export const simulateFleet = ({ log, seed }: FleetOptions): FleetResult => {
     endedAt: new Map(),
     applied: new Map(),
     givenUp: new Set(),
+    heard: config.clocks.map(() => 0),
     faults: config.clocks.map(() => 0),
     counts: Rules.noCounts(),
     healthy: false,

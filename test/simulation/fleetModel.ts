@@ -105,6 +105,8 @@ export interface FleetRead {
   readonly process: number
   readonly begun: number
   readonly begunAt: number
+  /** when its process had last heard of all that others did */
+  readonly heard: number
   /** how long its process had been stopped when it began */
   readonly stopped: number
 }

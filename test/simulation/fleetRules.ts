@@ -36,6 +36,8 @@ export interface Fleet {
   readonly applied: Map<string, number>
   /** process and id of who has tried in vain to lead */
   readonly givenUp: Set<string>
+  /** by process: when it last heard of all that others did */
+  readonly heard: Array<number>
   /** how often the store went wrong for a process */
   readonly faults: Array<number>
   readonly counts: Counts
@@ -112,18 +114,13 @@ const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: num
 export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
 
-/** From when on a process must not serve what another has invalidated. */
-const seenBy = ({ config }: Fleet, write: FleetWrite, process: number): number => {
-  const { untracked } = config
-  const at = write.doneAt
-  if (
-    untracked === undefined || untracked.process !== process || untracked.at > at + 100 ||
-    untracked.at + untracked.millis < at
-  ) {
-    return at + 100
-  }
-  return Math.min(untracked.at + untracked.millis, at + config.maxStaleness) + 100
-}
+/** Whether a process can hear, and has had the time to, when a read begins. */
+const hears = ({ config: { untracked } }: Fleet, { begunAt, process }: FleetRead): boolean =>
+  untracked?.process !== process || begunAt < untracked.at || begunAt > untracked.at + untracked.millis + 100
+
+/** From when on a process must not serve what another has invalidated: who reads nothing asks nothing. */
+const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number =>
+  read.heard >= write.done ? 0 : write.doneAt + 100 + (hears(self, read) ? 0 : self.config.maxStaleness)
 
 /** how often a process asks what others did */
 const pollMillis = 50
@@ -133,7 +130,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   for (const write of self.writes) {
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
-    if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read.process) > read.begunAt) {
+    if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read) > read.begunAt) {
       continue
     }
     // who was stopped between a look and the pause after it has that pause before it when it goes on

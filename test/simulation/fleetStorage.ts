@@ -156,6 +156,7 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       if (!self.healthy && isUntracked(process)) throw unavailable("changes")
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
+      self.heard[process] = self.seq
       if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
       self.counts.gaps++

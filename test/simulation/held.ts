@@ -4,7 +4,9 @@ import type { Load, Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
-  const { capacity, ids, memory } = self.config
+  const { capacity, features, ids, memory } = self.config
+  // a policy that goes wrong may cost any entry
+  if (features.includes("eviction")) return undefined
   if (!memory || capacity < ids.length || self.closeAskedAt !== undefined) return undefined
   return self.loads.findLast((load) => load.id === id && hasEnded(load) && isStored(self, load))
 }
@@ -24,6 +26,7 @@ const isStored = (self: World, load: Load): boolean => {
     const mayBeReplayed = self.config.store !== "none" && write.kind !== "id"
     if ((write.done > born || mayBeReplayed) && covers(write, load)) return false
   }
+  if (isTouchedWhileWritten(self, load)) return false
   // a store that does not let a condition hold has something else than memory, which then forgets it
   if (self.config.store !== "none") {
     for (const origin of self.origins.values()) {
@@ -34,6 +37,8 @@ const isStored = (self: World, load: Load): boolean => {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
     // what kept a value has stored it anew, with a lifetime of its own
     if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.attempt.renewed !== true)) continue
+    // it may have been put in its place, and have left
+    if (isTouchedWhileWritten(self, other)) return false
     const entry = other.flight?.entry
     if (entry !== undefined && (entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, other)))) {
       return false
@@ -41,5 +46,11 @@ const isStored = (self: World, load: Load): boolean => {
   }
   return true
 }
+
+/** a touch does not reach what is being written: that does not enter memory, or leaves it when the touch is done */
+const isTouchedWhileWritten = (self: World, load: Load): boolean =>
+  self.touches.some((touch) =>
+    touch.id === load.id && (touch.live.has(load) || load.n > touch.asked) && touch.done > load.ended
+  )
 
 export const isHeld = (self: World, read: Read): boolean => read.held !== undefined && isStored(self, read.held)

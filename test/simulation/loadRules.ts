@@ -1,7 +1,7 @@
 /** What must hold when a load begins or ends. */
 import { Cause, Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
-import type { Load } from "./model.ts"
+import type { Load, Read } from "./model.ts"
 import { until } from "./originRules.ts"
 import { covers, interruptedItself, readerOf, retryAfterOf, uninterruptible, violate, type World } from "./state.ts"
 
@@ -20,8 +20,12 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   const ids = load.together
   if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
   const unattended = self.now() - Math.max(load.begunAt, ...ids.map((id) => self.lastRead.get(id) ?? 0))
+  // what it waits for itself may not be interruptible
+  const isHeldUp = self.loads.some((other) =>
+    other !== load && uninterruptible.has(other) && (other.endedAt ?? Infinity) > self.now() - unattended
+  )
   // a finalizer takes its time
-  if (unattended > self.config.refreshTimeout + 100) {
+  if (!isHeldUp && unattended > self.config.refreshTimeout + 100) {
     violate(self, `P7: ${what} ran for ${unattended} ms with nobody waiting`)
   }
 }
@@ -71,9 +75,10 @@ export const checkThrottle = (self: World, load: Load, flight: Flight): void => 
   // a refresh that had to wait for room was asked for earlier
   if (flight.refresh ? self.config.refreshConcurrency < 16 : flight.stale === undefined) return
   // a flight may have begun long before its load, where the store is slow
-  const asked = readerOf(self, flight)?.begun ?? 0
+  const asked = readerOf(self, flight)
   for (const failed of self.loads) {
-    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(failed) || asked < failed.ended) continue
+    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(failed)) continue
+    if (asked === undefined || isBefore(asked, failed)) continue
     if (failed.endedAt! + retryAfterOf(failed.spec) <= load.begunAt || isDisturbed(self, load, failed)) continue
     violate(
       self,
@@ -96,7 +101,10 @@ const isDisturbed = (self: World, load: Load, failed: Load): boolean =>
     id === load.id && flight !== failed.flight && flight !== load.flight && flight?.policy.writes === true &&
     ended > failed.n
   ) ||
-  [...self.reading].some((read) => read.id === load.id && read.begun < failed.ended)
+  [...self.reading].some((read) => read.id === load.id && isBefore(read, failed))
+
+/** a load fails when its flight ends */
+const isBefore = (read: Read, failed: Load): boolean => read.begun < failed.ended || read.live.includes(failed)
 
 /** P7: nothing starts after close; who waited when it began may be served still */
 export const checkClosed = (self: World, load: Load): void => {

@@ -5,6 +5,7 @@
  *     npm run simulate -- --seeds 1000000         more, over all processors
  *     npm run simulate -- --seed 123              one again, with its log
  *     npm run simulate -- --store async           over this store only: none, sync, async, derived
+ *     npm run simulate -- --with abandoned,lies   programs that do this beside (see features.ts), whatever the seed draws
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
  *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several engines
  */
@@ -14,6 +15,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as engine from "../deliberateFaults/engine.ts"
 import * as severalEngines from "../deliberateFaults/severalEngines.ts"
+import { drawn, isFeature } from "./features.ts"
 import { findFault, findFaultOfSeveral } from "./findFault.ts"
 import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"
@@ -27,6 +29,7 @@ const { values: args } = parseArgs({
     seed: { type: "string" },
     from: { type: "string", default: "1" },
     store: { type: "string" },
+    with: { type: "string", default: "" },
     workers: { type: "string", default: String(availableParallelism()) },
     stop: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
@@ -38,9 +41,14 @@ const { values: args } = parseArgs({
 const store = args.store as Config["store"] | undefined
 const blockSize = 500
 
+const also = args.with.split(",").filter((name) => name !== "").map((name) => {
+  if (isFeature(name)) return name
+  throw new Error(`programs cannot do "${name}" beside: ${Object.keys(drawn).join(", ")}`)
+})
+
 const one = (seed: number): void => {
   const log: Array<string> = []
-  const { violations } = args.fleet ? simulateFleet({ seed, log }) : simulate({ seed, store, log })
+  const { violations } = args.fleet ? simulateFleet({ seed, log }) : simulate({ seed, store, with: also, log })
   for (const line of log) console.log(line)
   console.log(violations.length === 0 ? "nothing violated" : `first violated: ${violations[0]!}`)
   process.exitCode = violations.length === 0 ? 0 : 1
@@ -75,7 +83,7 @@ const inProcesses = (range: Range, count: number): Promise<Swept> =>
 
 const many = async (): Promise<void> => {
   const from = Number(args.from)
-  const range: Range = { from, to: from + Number(args.seeds), store, stopAtFirst: args.stop }
+  const range: Range = { from, to: from + Number(args.seeds), store, with: also, stopAtFirst: args.stop }
   const workers = Math.min(Number(args.workers), Math.ceil(Number(args.seeds) / blockSize))
   const startedAt = performance.now()
   const swept = workers > 1 ? await inProcesses(range, workers) : sweep(range)
@@ -112,7 +120,11 @@ const report = (swept: Swept): void => {
   for (const failures of [...byRule.values()].sort((a, b) => b.length - a.length)) {
     const { rule, seed } = failures[0]!
     console.log(`${String(failures.length).padStart(7)}  seed ${seed}: ${rule}`)
-    console.log(`         again: npm run simulate -- --seed ${seed}${store === undefined ? "" : ` --store ${store}`}`)
+    console.log(
+      `         again: npm run simulate -- --seed ${seed}${store === undefined ? "" : ` --store ${store}`}${
+        also.length === 0 ? "" : ` --with ${args.with}`
+      }`
+    )
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a simulated program is made of, and what is remembered of its run. */
 import type { Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Feature } from "./features.ts"
 
 export const kinds = [
   "ttl",
@@ -41,6 +42,12 @@ export interface Config {
   readonly deep: number
   /** when the layer is closed while the program runs on */
   readonly closesAt: number | undefined
+  /** what it does beside */
+  readonly features: ReadonlyArray<Feature>
+  /** how long an id is kept for a load that nobody waits for any more */
+  readonly endingMillis: number
+  /** options of the layer beside */
+  readonly limits: { readonly lease?: number; readonly wait?: number }
 }
 
 /** One call of a combinator. */
@@ -63,6 +70,30 @@ export interface Spec {
   readonly softTimeout: number | undefined
   readonly retryAfter: number | undefined
   readonly failuresToo: boolean
+  /** what is wrong with its functions or options */
+  readonly misuse?: Misuse | undefined
+}
+
+/** What is wrong with a read: one object for all reads of a call, which says whose a throw is. */
+export interface Misuse {
+  readonly of: Feature
+  /** the one that is no duration, where an option is wrong */
+  readonly option: "timeout" | "softTimeout" | "retryAfter" | "minLoad" | "memoryTtl" | "strategy"
+  /** how often a function goes wrong */
+  readonly share: number
+}
+
+/** What a user's function has thrown. */
+export class Thrown extends Error {
+  readonly n: number
+  readonly of: Feature | "tags" | "ttl"
+  readonly owner: Misuse | undefined
+  constructor(n: number, of: Thrown["of"], owner: Misuse | undefined) {
+    super(`${of} throws`)
+    this.n = n
+    this.of = of
+    this.owner = owner
+  }
 }
 
 /** What readers get: it says where it comes from. */
@@ -108,6 +139,8 @@ export interface Load {
   ttl: number | undefined
   /** its value is this one's, which it has found to be still right */
   renews: number | undefined
+  /** its failure is this one's: one call has failed for all of its keys */
+  failsAs: number | undefined
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined
@@ -120,8 +153,9 @@ export interface SetOrigin {
   readonly id: string
   readonly ttl: number
   readonly tags: ReadonlyArray<string>
-  /** with a condition it may be put in anew until it was done: its life begins no later than that */
   askedAt: number
+  /** with a condition it may be made anew until it is answered: its life begins no later than that */
+  isOpen: boolean
   readonly write: Write
   /** its condition did not hold */
   refused: boolean
@@ -145,6 +179,8 @@ export interface Touch {
   readonly ttl: number
   readonly asked: number
   readonly askedAt: number
+  /** loads of the id whose flights had not ended when it was asked */
+  readonly live: ReadonlySet<Load>
   done: number
   doneAt: number
   /** what it has answered: whether there was something to be touched */

@@ -1,6 +1,8 @@
 /** Whether a value may be served to a reader: it depends on where the value comes from. */
 import { Cause, Exit } from "effect"
+import { keepsOut } from "./misuse.ts"
 import type { Load, Origin, Read, Spec, Write } from "./model.ts"
+import { checkNewest, mayShare } from "./refreshRules.ts"
 import {
   covers,
   idleOf,
@@ -21,6 +23,7 @@ export const checkOrigins = (self: World, read: Read, origin: Origin, what: stri
     checkSoftened(trial, read, from, what)
     checkTouched(trial, read, from, what)
     checkStale(trial, read, from, what)
+    checkNewest(trial, read, from, what)
     return trial.violations
   })
   if (first!.length > 0 && others.every((violations) => violations.length > 0)) {
@@ -50,7 +53,9 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 
 /** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
 export const until = (self: World, origin: Origin): number => {
-  let end = origin._tag === "Set" ? origin.askedAt + origin.ttl : origin.endedAt! + ttlOf(origin)
+  let end = origin._tag === "Set"
+    ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
+    : origin.endedAt! + ttlOf(origin)
   let last = origin._tag === "Set" ? end : origin.endedAt! + idleOf(origin)
   // who is still being answered may have moved it already
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
@@ -118,8 +123,8 @@ export const noteServed = (self: World, read: Read, origin: Origin): void => {
 const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
   void self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + soft))
 
-/** who was interrupted may have been served, with whatever there was */
-export const noteInterrupted = (self: World, { id, spec }: Read): void => {
+/** who has got no answer of its own may have been served, with whatever there was */
+export const noteUnanswered = (self: World, { id, spec }: Read): void => {
   if (spec?.kind !== "sliding") return
   for (const origin of self.origins.values()) if (origin.id === id) slide(self, origin, spec)
 }
@@ -143,16 +148,16 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
     violate(self, `policy: ${what}, loaded under ${policy}`)
   }
   if (spec?.policy === "writeOnly" && !own) violate(self, `policy: ${what} under writeOnly`)
-  const merged = origin.flight?.refresh === true || origin.flight?.policy.joins === "refresh"
-  if (spec?.policy === "refresh" && !own && !merged) {
-    violate(self, `policy: ${what} under refresh, from a load that is none`)
+  if (spec?.policy === "refresh" && !own && !mayShare(self, origin)) {
+    violate(self, `policy: ${what} under refresh, from a load that began before it`)
   }
   if (isLive) return
   checkForeign(self, origin, what)
   if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a stored value under ${spec.policy}`)
   const { kind, late } = origin.spec
   const ttlFunction = kind === "untilInvalidated" ? "none" : origin.spec.ttlFunction
-  if (ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || ttlOf(origin) <= 0) {
+  const isKeptOut = ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || keepsOut(origin.spec)
+  if (isKeptOut || ttlOf(origin) <= 0) {
     return violate(self, `ttl: ${what}, which must not be stored`)
   }
   if (at(self, read) >= until(self, origin)) {

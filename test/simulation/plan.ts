@@ -1,4 +1,5 @@
 /** Draws programs from dice. */
+import type { Extras } from "./features.ts"
 import type { Config, Kind, PolicyName, Spec } from "./model.ts"
 import { kinds } from "./model.ts"
 
@@ -22,7 +23,10 @@ export interface Fixed {
   readonly store?: Config["store"] | undefined
 }
 
-export const drawConfig = (dice: Dice, fixed: Fixed): Config => {
+/** What the program itself draws. */
+type Drawn = Omit<Config, "features" | "endingMillis" | "limits">
+
+export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
   const store = fixed.store ??
     dice.pick(["none", "none", "sync", "sync", "async", "async", "async", "derived"] as const)
   const ids = ["a", "b", "c"].slice(0, 1 + dice.below(3))
@@ -47,6 +51,21 @@ export const drawConfig = (dice: Dice, fixed: Fixed): Config => {
     // where nothing yields the stack grows
     deep: yieldChance === 0 && dice.chance(0.03) ? 3000 : 0,
     closesAt: dice.chance(0.12) ? dice.below(150) : undefined
+  }
+}
+
+/** With what it does beside. */
+export const withExtras = (drawn: Drawn, { dice, features }: Extras): Config => {
+  const isDrawn = features.has("abandoned") && drawn.store !== "none"
+  const lease = isDrawn ? dice.pick([500, 5000]) : 5000
+  const wait = isDrawn && dice.chance(0.5) ? dice.pick([100, 2000]) : undefined
+  return {
+    ...drawn,
+    // a store that lies goes wrong, like one that fails
+    ...features.has("lies") && drawn.store !== "none" ? { faults: Math.max(drawn.faults, 0.1) } : {},
+    features: [...features],
+    endingMillis: wait ?? 2 * lease,
+    limits: isDrawn ? { lease, ...wait === undefined ? {} : { wait } } : {}
   }
 }
 
@@ -127,6 +146,14 @@ export const drawLoad = (dice: Dice, config: Config, id: string, depth: number):
     end: dice.chance(0.7) ? "succeed" : dice.pick(["fail", "fail", "fail", "die", "both", "interrupt"] as const)
   }
 }
+
+/** a load that goes on when its callers have left */
+export const drawAbandoned = (dice: Dice, plan: LoadPlan): LoadPlan => ({
+  ...plan,
+  uninterruptible: true,
+  needs: undefined,
+  sleep: dice.pick([20, 100, 1000, 20_000])
+})
 
 /** one call for several */
 export interface ManyPlan extends Pick<LoadPlan, "yields" | "sleep"> {

@@ -5,9 +5,11 @@ import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/flight/attempt.ts"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import { previousOf } from "../../src/internal/engine/flight/previous.ts"
+import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
+import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
 import { Bug, type Config, Down, type Load, type Read, type Spec, type Value } from "./model.ts"
-import { type Dice, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
+import { type Dice, drawAbandoned, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
 import * as Time from "./timeRules.ts"
 import * as World from "./world.ts"
@@ -17,6 +19,8 @@ export interface Simulation {
   readonly world: State.World
   /** draws the program */
   readonly dice: Dice
+  /** what the program does beside */
+  readonly extras: Extras
   /** calls after which the layer closes */
   readonly close: Effect.Effect<void>
   /** readers that wait for the interruption of a load */
@@ -31,17 +35,54 @@ export interface Simulation {
 // keys
 // ---------------------------------------------------------------------------------------------------------------------
 
-class Thing extends CacheKey.Class<Thing>()("Thing", {
+const options = {
   payload: { id: Schema.String },
   success: Schema.Struct({ id: Schema.String, n: Schema.Number }),
   indexes: [["id"]]
-}) {}
+} as const
+
+class Thing extends CacheKey.Class<Thing>()("Thing", options) {}
+
+/** the same keys, with tags that throw: in the simulation that runs */
+class Touchy extends CacheKey.Class<Touchy>()("Thing", { ...options, tags: () => whenTagsAreAsked() }) {}
+let whenTagsAreAsked = (): ReadonlyArray<string> => []
+
+/** before a program runs: no other runs beside it */
+export const prepare = (self: Pick<Simulation, "extras" | "world">): void => {
+  whenTagsAreAsked = () =>
+    !self.world.resting && self.extras.dice.chance(0.05) ? throwFor(self, "classTags", undefined) : []
+}
+
+const classOf = ({ features }: Config): typeof Thing => features.includes("classTags") ? Touchy : Thing
 
 const keyOf = ({ config }: Pick<Simulation, "config">, id: string): CacheKey.Any | string =>
-  config.classed ? new Thing({ id }) : id
+  config.classed ? new (classOf(config))({ id }) : id
 
 /** under which the store has it */
 export const storedId = (config: Config, id: string): string => CacheKey.id(keyOf({ config }, id))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// calls
+// ---------------------------------------------------------------------------------------------------------------------
+
+const specOf = (self: Simulation, id: string): Spec => {
+  const spec = drawSpec(self.dice, id, self.config)
+  const misuse = drawMisuse(self.extras, spec)
+  if (misuse === undefined) return spec
+  return {
+    ...spec,
+    misuse,
+    // what the load says of its lifetime would take the place of a wrong one
+    annotates: undefined,
+    ...misuse.of === "options" && misuse.option.endsWith("imeout") ? { [misuse.option]: undefined } : {}
+  }
+}
+
+const specOfMany = (self: Simulation): Spec => {
+  const spec = specOf(self, "")
+  const isLeft = spec.misuse?.of === "copy" && !self.extras.features.has("copyOfMany")
+  return isLeft ? { ...spec, misuse: undefined } : spec
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // loads
@@ -58,12 +99,15 @@ const load = (self: Simulation, spec: Spec): Effect.Effect<Value, Down, Caching>
   })
 
 const body = (self: Simulation, record: Load, within: Flight | undefined): Effect.Effect<Value, Down, Caching> => {
-  const plan = drawLoad(self.dice, self.config, record.id, self.world.resting ? Infinity : within?.depth ?? 0)
+  const depth = self.world.resting ? Infinity : within?.depth ?? 0
+  const drawn = drawLoad(self.dice, self.config, record.id, depth)
+  const goesOn = record.flight !== undefined && !self.world.resting && self.extras.happens("abandoned", 0.2)
+  const plan = goesOn ? drawAbandoned(self.extras.dice, drawn) : drawn
   const steps = Effect.gen(function*() {
     for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
     if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
     if (plan.needs !== undefined) {
-      const spec = drawSpec(self.dice, plan.needs, self.config)
+      const spec = specOf(self, plan.needs)
       // under `bypass` a load runs in its reader, under the reader's policy
       const policy = record.flight === undefined ? "bypass" : spec.policy
       const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
@@ -146,7 +190,7 @@ const bell = (self: Simulation) =>
 const tagsOf = (self: Simulation, spec: Spec) => {
   if (spec.late === "no") return spec.tags
   return (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
-    if (spec.late === "throws") throw new Error("tags")
+    if (spec.late === "throws") return throwAboutResult(self, "tags", undefined)
     return self.world.origins.get(originOf(exit))!.tags
   }
 }
@@ -154,13 +198,21 @@ const tagsOf = (self: Simulation, spec: Spec) => {
 const originOf = (exit: Exit.Exit<unknown, unknown>): number =>
   (Exit.isSuccess(exit) ? exit.value as Value : Cause.squash(exit.cause) as Down).n
 
-const ttlOf = (spec: Spec) => {
+const ttlOf = (self: Simulation, spec: Spec) => {
   if (spec.ttlFunction === "none") return spec.ttl
   return (exit: Exit.Exit<unknown, unknown>): number => {
-    if (spec.ttlFunction === "throws") throw new Error("ttl")
-    if (spec.ttlFunction === "NaN") return NaN
+    if (spec.ttlFunction === "throws") throwAboutResult(self, "ttl", undefined)
+    if (spec.ttlFunction === "NaN") {
+      self.world.counts.notStored++
+      return NaN
+    }
     return State.ttlOfValue(originOf(exit))
   }
+}
+
+const whenOf = (self: Simulation, { failuresToo, misuse }: Spec) => {
+  if (misuse?.of === "when") return () => throwAboutResult(self, "when", misuse)
+  return failuresToo ? () => true : undefined
 }
 
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
@@ -169,10 +221,11 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   // an idle that is longer than its ttl is refused, one of nothing too
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
-  const base = { key: keyOf(self, spec.id) as string, tags: tagsOf(self, spec), timeout, retryAfter }
-  const when = spec.failuresToo ? () => true : undefined
-  const timed = { ttl: ttlOf(spec), when, jitter }
-  if (spec.viaStrategy) {
+  const given = { key: keyOf(self, spec.id) as string, tags: tagsOf(self, spec), timeout, retryAfter }
+  const base = { ...given, ...wrongOptions(self, spec) }
+  const when = whenOf(self, spec)
+  const timed = { ttl: ttlOf(self, spec), when, jitter }
+  if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
       ttl: () => Strategy.ttl(timed),
       softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
@@ -186,13 +239,17 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
         lifetime: Strategy.ttl({ ttl: Infinity, when }).lifetime
       })
     }[spec.kind]()
-    return Cached.withStrategy(effect, { ...base, softTimeout, strategy: strategy as Strategy.Strategy })
+    return Cached.withStrategy(effect, {
+      softTimeout,
+      ...base,
+      strategy: wrongStrategy(self, spec, strategy as Strategy.Strategy)
+    })
   }
   switch (spec.kind) {
     case "ttl":
       return Cached.ttl(effect, { ...base, ...timed })
     case "softTtl":
-      return Cached.softTtl(effect, { ...base, ...timed, softTimeout, softTtl: spec.soft })
+      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: spec.soft })
     case "refreshAhead":
       return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: spec.soft })
     case "probabilistic":
@@ -202,7 +259,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     case "maxHits":
       return Cached.maxHits(effect, { ...base, ...timed, ...counted })
     case "failover":
-      return Cached.failover(effect, { ...base, ...timed, softTimeout })
+      return Cached.failover(effect, { softTimeout, ...base, ...timed })
     case "untilInvalidated":
       return Cached.untilInvalidated(effect, { ...base, when })
   }
@@ -251,6 +308,10 @@ const read = (
       }))
   })
 
+/** a read of any key, by whoever it is */
+export const readOnce = (self: Simulation): Effect.Effect<Value, unknown, Caching> =>
+  Effect.suspend(() => read(self, specOf(self, self.extras.dice.pick(self.config.ids))))
+
 /** a reader that comes back */
 const readOften = (self: Simulation, spec: Spec) =>
   Effect.gen(function*() {
@@ -291,8 +352,12 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
       if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
       for (const record of records) if (spec.late === "yes") record.tags = self.dice.chance(0.5) ? spec.tags : ["U"]
-      const { id, n } = records[0]!
-      if (plan.end === "fail") return yield* Effect.fail(new Down(id, n))
+      const { id, n, tags } = records[0]!
+      if (plan.end === "fail") {
+        // functions of the result cannot tell the keys apart
+        for (const record of records) Object.assign(record, { failsAs: n, tags })
+        return yield* Effect.fail(new Down(id, n))
+      }
       if (plan.end === "die") return yield* Effect.die(new Bug(id, n))
       const exits = records.map(({ id, n }): Exit.Exit<Value, Down> =>
         self.dice.chance(0.7)
@@ -327,20 +392,20 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { config, dice, world } = self
     const ids = config.ids.filter(() => dice.chance(0.7))
-    const spec = drawSpec(dice, "", config)
+    const spec = specOfMany(self)
     // for these two each read is another decision
     const decidesAnew = spec.kind === "probabilistic" || spec.kind === "maxHits"
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
     const reads = new Map<string, Read>()
-    const { jitter: _, ...base } = {
-      jitter: undefined,
+    const base = {
       tags: tagsOf(self, spec),
       timeout: spec.timeout,
       softTimeout: spec.softTimeout,
-      retryAfter: spec.retryAfter
+      retryAfter: spec.retryAfter,
+      ...wrongOptions(self, spec)
     }
-    const call = Cached.many(Thing, {
+    const call = Cached.many(classOf(config), {
       ...base,
       strategy: strategyOf(self, spec),
       lookup: (keys) => loadMany(self, spec, reads)(keys)
@@ -374,9 +439,11 @@ const lookup = (self: Simulation, id: string) =>
       record = World.beginRead(self.world, id, undefined, undefined)
       return Cached.getOption(keyOf(self, id))
     })
-    return Effect.map(watched, (found) => {
+    const answered = Effect.map(watched, (found) => {
       World.endLookup(self.world, record!, Option.getOrUndefined(found) as Value | undefined)
     })
+    if (!self.extras.features.has("classTags")) return answered
+    return Effect.onError(answered, () => Effect.sync(() => World.endUnanswered(self.world, record!)))
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -416,8 +483,8 @@ const invalidateTag = (self: Simulation) => {
   if (self.config.classed && self.dice.chance(0.3)) {
     const id = self.dice.pick(self.config.ids)
     return self.dice.chance(0.5)
-      ? invalidate(self, "tag", "class", Cached.invalidateAll(Thing, { mode }), mode)
-      : invalidate(self, "tag", `index ${id}`, Cached.invalidateWhere(Thing, { id }, { mode }), mode)
+      ? invalidate(self, "tag", "class", Cached.invalidateAll(classOf(self.config), { mode }), mode)
+      : invalidate(self, "tag", `index ${id}`, Cached.invalidateWhere(classOf(self.config), { id }, { mode }), mode)
   }
   const tag = self.dice.pick(["T", "U"])
   return invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode }), mode)
@@ -464,7 +531,9 @@ const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
     const origin = World.beginSetOrigin(self.world, id, self.dice.pick([10, 50, Infinity]), self.dice.pick([[], ["T"]]))
     const { n, tags, ttl } = origin
     const options = { ttl, tags, ...condition } as Cached.SetOptions & Cached.SetCondition
-    const set = Effect.exit(Cached.set(keyOf(self, id) as string, { id, n }, options))
+    origin.isOpen = true
+    const asked = Cached.set(keyOf(self, id) as string, { id, n }, options)
+    const set = Effect.exit(Effect.onExit(asked, () => Effect.sync(() => World.closeSet(self.world, origin))))
     const exit = yield* timed(self, `set ${id}`, 3, set)
     if (Exit.isSuccess(exit)) World.endSetIf(self.world, origin, { condition, held, isDone: exit.value })
   })
@@ -495,12 +564,12 @@ const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching
 /** readers beside each other and beside an invalidation, and one after them */
 const beside = (self: Simulation, id: string) =>
   Effect.gen(function*() {
-    const one = drawSpec(self.dice, id, self.config)
-    const other = drawSpec(self.dice, id, self.config)
+    const one = specOf(self, id)
+    const other = specOf(self, id)
     yield* Effect.exit(read(self, one))
     // where memory is small it has the others now
     for (const third of self.config.ids) {
-      if (third !== id) yield* Effect.exit(read(self, drawSpec(self.dice, third, self.config)))
+      if (third !== id) yield* Effect.exit(read(self, specOf(self, third)))
     }
     const readers = (self.dice.chance(0.3) ? [] : [one, other, one]).map((spec) =>
       Effect.exit(Effect.andThen(Effect.sleep(self.dice.below(3)), read(self, spec)))
@@ -518,9 +587,9 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   const id = dice.pick(config.ids)
   const die = dice.below(100)
   if (die < 9 && config.classed) return many(self)
-  if (die < 28) return read(self, drawSpec(dice, id, config))
-  if (die < 38) return readOften(self, drawSpec(dice, id, config))
-  if (die < 50) return readAndLeave(self, drawSpec(dice, id, config))
+  if (die < 28) return read(self, specOf(self, id))
+  if (die < 38) return readOften(self, specOf(self, id))
+  if (die < 50) return readAndLeave(self, specOf(self, id))
   if (die < 56) return orLeave(self, invalidateId(self, id))
   if (die < 58) return orLeave(self, invalidateMatching(self, id))
   if (die < 70) return orLeave(self, invalidateTag(self))
@@ -529,15 +598,49 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   if (die < 76) return orLeave(self, touch(self, id))
   if (die < 78) return orLeave(self, invalidate(self, "all", "", Cached.clear))
   if (die < 87) return lookup(self, id)
-  if (die < 89) return Effect.andThen(bell(self), read(self, drawSpec(dice, id, config)))
+  if (die < 89) return Effect.andThen(bell(self), read(self, specOf(self, id)))
   if (die < 93) return self.drop(id)
   if (die < 97) return beside(self, id)
   return Effect.sleep(dice.below(30))
 }
 
+/** who was refused by a strict policy asks again at once */
+const insist = (self: Simulation) =>
+  Effect.gen(function*() {
+    const spec: Spec = { ...specOf(self, self.extras.dice.pick(self.config.ids)), policy: "strict" }
+    for (let i = 0; i < 3; i++) {
+      const exit = yield* Effect.exit(read(self, spec))
+      if (Exit.isSuccess(exit)) return
+    }
+  })
+
+/** explicit refreshes that are asked for in one turn are one load */
+const refreshTogether = (self: Simulation) =>
+  Effect.gen(function*() {
+    const id = self.extras.dice.pick(self.config.ids)
+    const spec: Spec = { ...specOf(self, id), policy: "refresh" }
+    const from = self.world.seq
+    yield* Effect.all(
+      Array.from({ length: 3 }, () => Effect.exit(read(self, spec))),
+      { concurrency: "unbounded", discard: true }
+    )
+    World.checkTogether(self.world, id, from)
+  })
+
+/** what is done in a step beside those that were always there */
+const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
+  if (self.extras.happens("insists", 0.1)) return insist(self)
+  if (self.extras.happens("refreshes", 0.15)) return refreshTogether(self)
+  return undefined
+}
+
 const worker = (self: Simulation) =>
   Effect.gen(function*() {
-    for (let i = 0; i < self.config.steps; i++) yield* Effect.exit(step(self))
+    for (let i = 0; i < self.config.steps; i++) {
+      const before = extra(self)
+      if (before !== undefined) yield* Effect.exit(before)
+      yield* Effect.exit(step(self))
+    }
   })
 
 const closing = (self: Simulation) =>

@@ -1,9 +1,12 @@
 /** One seed: one configuration, one program, one schedule. */
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheLayer, Caching, Eviction, Serializer, Store } from "effect-cached"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { drawExtras, type Extras, type Feature } from "./features.ts"
+import { listen } from "./listeners.ts"
+import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
-import { type Dice, diceOf, drawConfig } from "./plan.ts"
+import { type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
@@ -13,6 +16,8 @@ import * as World from "./world.ts"
 export interface Options {
   readonly seed: number
   readonly store?: Config["store"] | undefined
+  /** what it does beside, whatever the seed draws */
+  readonly with?: ReadonlyArray<Feature> | undefined
   /** what happened, line by line */
   readonly log?: Array<string> | undefined
 }
@@ -26,10 +31,14 @@ export interface Result {
 
 const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
 
-const layerOf = (environment: Stores.Environment, simulated: Stores.Simulated | undefined) => {
+const layerOf = (
+  environment: Stores.Environment & { readonly world: State.World; readonly extras: Extras },
+  simulated: Stores.Simulated | undefined
+) => {
   const { config } = environment
   const options = {
     capacity: config.capacity,
+    eviction: config.features.includes("eviction") ? wrongEviction(environment, Eviction.lru) : Eviction.lru,
     shutdownTimeout: config.shutdown,
     refresh: {
       concurrency: config.refreshConcurrency,
@@ -38,7 +47,12 @@ const layerOf = (environment: Stores.Environment, simulated: Stores.Simulated | 
     }
   }
   if (simulated === undefined) return CacheLayer.memory(options)
-  return CacheLayer.layerWith({ ...options, memory: config.memory, storeTimeout: config.storeTimeout }).pipe(
+  return CacheLayer.layerWith({
+    ...options,
+    ...config.limits,
+    memory: config.memory,
+    storeTimeout: config.storeTimeout
+  }).pipe(
     Layer.provide(Layer.succeed(Store.Store, simulated.store)),
     Layer.provide(Layer.succeed(Serializer.Serializer, Stores.serializer(environment)))
   )
@@ -62,23 +76,32 @@ const checkStats = (world: State.World) =>
     const again = world.asksTwice || world.writes.some((write) => write.kind === "tag")
     if (
       config.store === "none" && config.deep === 0 &&
-      ((!again && answered > reads) || answered + stats.stale < reads - counts.interrupted)
+      ((!again && answered > reads) || answered + stats.stale < reads - counts.interrupted - counts.refused)
     ) {
       State.violate(
         world,
         `stats: ${stats.hits} hits, ${stats.misses} misses and ${stats.stale} stale of ${reads} reads`
       )
     }
+    if (stats.notStored !== counts.notStored) {
+      State.violate(world, `stats: ${stats.notStored} results not stored, and ${counts.notStored} functions threw`)
+    }
     // a look into the store may be joined, and need not miss
     const waited = stats.misses + stats.storeHits + stats.stale
     if (stats.joined > waited) State.violate(world, `stats: ${stats.joined} joined of ${waited} that waited`)
   })
 
-const scenario = (world: State.World, schedule: SeededScheduler.SeededScheduler, dice: Dice) =>
+interface Playing {
+  readonly schedule: SeededScheduler.SeededScheduler
+  readonly dice: Dice
+  readonly extras: Extras
+}
+
+const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
   Effect.gen(function*() {
     const { config, say } = world
     const scope = yield* Scope.make()
-    const environment = { config, schedule, dice, healthy: false, say }
+    const environment = { config, schedule, dice, extras, healthy: false, say, world }
     const simulated = config.store === "none" ? undefined : makeStore[config.store](environment)
     const context = yield* Layer.buildWithScope(layerOf(environment, simulated), scope)
     const drop = (id: string) =>
@@ -106,7 +129,10 @@ const scenario = (world: State.World, schedule: SeededScheduler.SeededScheduler,
     const heal = Effect.sync(() => {
       environment.healthy = true
     })
-    const self: Program.Simulation = { config, world, dice, close, heal, drop, bells: [] }
+    const caching = Context.get(context, Caching.Caching)
+    const self: Program.Simulation = { config, world, dice, extras, close, heal, drop, bells: [] }
+    Program.prepare(self)
+    listen(self, caching, Context.mergeAll(schedule.context, quiet, context))
     yield* Effect.provideContext(Program.program(self), context)
     if (schedule.fibers() !== 1) State.violate(world, `P7: ${schedule.fibers() - 1} fibers left`)
     if (schedule.timers() !== 0) State.violate(world, `P7: ${schedule.timers()} timers left`)
@@ -124,13 +150,16 @@ const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unkn
 
 export const simulate = (options: Options): Result => {
   const dice = diceOf(SeededScheduler.dice(options.seed * 2 + 1).nextDoubleUnsafe)
-  const config = drawConfig(dice, { store: options.store })
+  const extras = drawExtras(options.seed, options.with)
+  const config = withExtras(drawConfig(dice, { store: options.store }), extras)
   const schedule = SeededScheduler.make({ seed: options.seed * 2, yieldChance: config.yieldChance })
   const world = State.makeWorld(config, schedule.now, options.log)
   world.say(() => JSON.stringify(config))
   const runToEnd = () => {
     try {
-      const fiber = Effect.runForkWith(Context.merge(schedule.context, quiet))(scenario(world, schedule, dice))
+      const fiber = Effect.runForkWith(Context.merge(schedule.context, quiet))(
+        scenario(world, { schedule, dice, extras })
+      )
       return { settled: schedule.settle(), exit: fiber.pollUnsafe(), crash: undefined }
     } catch (crash) {
       return { settled: false, exit: undefined, crash }

@@ -9,6 +9,7 @@ import {
   type Origin,
   type Read,
   type Spec,
+  type Thrown,
   type Touch,
   type Write
 } from "./model.ts"
@@ -30,15 +31,27 @@ export interface World {
   readonly renewals: Map<number, Array<Load>>
   /** the conditions `ifUnchanged` that have held */
   readonly unchanged: Set<string>
+  /** what has thrown, and whose read it has ended */
+  readonly thrownTo: Map<Thrown, object>
   /** reads that have not ended */
   readonly reading: Set<Read>
   /** loads whose flight has not ended, as far as was looked */
   readonly open: Set<Load>
   /** earliest possible beginning of a load's flight */
   readonly born: Map<Load, number>
-  readonly counts: { reads: number; bypassed: number; interrupted: number }
+  readonly counts: {
+    reads: number
+    bypassed: number
+    interrupted: number
+    /** reads that ended with what a function or an option of their own was wrong with */
+    refused: number
+    /** results that are not stored because a function about them threw, or gave no answer */
+    notStored: number
+  }
   /** by what it gave to the engine */
   readonly readers: WeakMap<object, Read>
+  /** by id: the last read that may have replaced a running load with its own */
+  readonly replaced: Map<string, number>
   /** since when a reader may have refreshed an id in the background */
   readonly refreshed: Map<string, number>
   readonly lastRead: Map<string, number>
@@ -68,11 +81,13 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   servedTo: new Map(),
   renewals: new Map(),
   unchanged: new Set(),
+  thrownTo: new Map(),
   reading: new Set(),
   open: new Set(),
   born: new Map(),
-  counts: { reads: 0, bypassed: 0, interrupted: 0 },
+  counts: { reads: 0, bypassed: 0, interrupted: 0, refused: 0, notStored: 0 },
   readers: new WeakMap(),
+  replaced: new Map(),
   refreshed: new Map(),
   lastRead: new Map(),
   foreign: new Map(),
@@ -92,8 +107,10 @@ export const violate = (self: World, rule: string): void => {
 /** what `ttl` as a function makes of a value */
 export const ttlOfValue = (n: number): number => 5 + n % 40
 
-export const ttlOf = ({ n, renews, spec, ttl }: Load): number => {
-  const own = spec.kind === "untilInvalidated" || spec.ttlFunction === "none" ? spec.ttl : ttlOfValue(renews ?? n)
+export const ttlOf = ({ failsAs, n, renews, spec, ttl }: Load): number => {
+  const own = spec.kind === "untilInvalidated" || spec.ttlFunction === "none"
+    ? spec.ttl
+    : ttlOfValue(renews ?? failsAs ?? n)
   // where its strategy stores nothing its own word changes nothing
   return ttl === undefined || own <= 0 ? own : ttl
 }
@@ -138,9 +155,14 @@ export const interruptedItself = new WeakSet<Load>()
 
 export const uninterruptible = new WeakSet<Load>()
 
-/** who started a flight; a request that was asked again is another object over the same */
-export const readerOf = (self: World, flight: Flight): Read | undefined =>
-  self.readers.get(flight.request) ?? self.readers.get(Object.getPrototypeOf(flight.request) as object)
+/** who started a flight; a request that was asked again is another object over the one before */
+export const readerOf = (self: World, { request }: Flight): Read | undefined => {
+  for (let asked: object | null = request; asked !== null; asked = Object.getPrototypeOf(asked) as object | null) {
+    const reader = self.readers.get(asked)
+    if (reader !== undefined) return reader
+  }
+  return undefined
+}
 
 export const covers = (write: Write, origin: Origin): boolean =>
   write.kind === "all" || (write.kind === "id" ? write.target === origin.id : hasTag(origin, write.target))

@@ -3,6 +3,8 @@ import { Effect, Exit } from "effect"
 import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
 import * as Markers from "../../src/internal/store/markers.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
+import type { Extras } from "./features.ts"
+import { orLie, orThrow } from "./lies.ts"
 import type { Config } from "./model.ts"
 import type { Dice } from "./plan.ts"
 
@@ -10,6 +12,7 @@ export interface Environment {
   readonly config: Config
   readonly schedule: SeededScheduler
   readonly dice: Dice
+  readonly extras: Extras
   /** from here on nothing goes wrong */
   healthy: boolean
   readonly say: (text: () => string) => void
@@ -74,7 +77,9 @@ export const synchronous = (self: Environment): Simulated => {
   const store = core(self)
   const faulty = <A>(operation: string, answer: Answer<A>): Answer<A> =>
     Effect.suspend(() => {
-      if (!goesWrong(self)) return answer
+      // one step more may be one yield more
+      const lies = self.extras.features.has("lies")
+      if (!goesWrong(self)) return lies ? Effect.map(answer, (value) => orLie(self, operation, value)) : answer
       self.say(() => `store fails to ${operation}`)
       if (self.dice.chance(0.2)) return Effect.die("a bug in the store")
       const failure = Effect.fail(unavailable(operation))
@@ -82,9 +87,9 @@ export const synchronous = (self: Environment): Simulated => {
     })
   const getUnsafe = (id: string, tags: ReadonlyArray<string>) => {
     if (goesWrong(self)) throw unavailable("get")
-    return store.getUnsafe(id, tags)
+    return orLie(self, "get", store.getUnsafe(id, tags))
   }
-  return { store: { ...over(store, faulty), getUnsafe }, drop: dropIn(self, store) }
+  return { store: { ...over(self, store, faulty), getUnsafe }, drop: dropIn(self, store) }
 }
 
 const dropIn = (self: Environment, store: StoreShape) => (id: string): void =>
@@ -92,20 +97,23 @@ const dropIn = (self: Environment, store: StoreShape) => (id: string): void =>
 
 type Wrap = <A>(operation: string, answer: Answer<A>, id: string) => Answer<A>
 
-const over = (store: StoreShape, wrap: Wrap): StoreShape => ({
-  ...store,
-  get: (id, tags) => wrap("get", store.get(id, tags), id),
-  getMany: (ids) => wrap("get", store.getMany(ids), ids.join()),
-  touch: (id, options) => wrap("touch", store.touch(id, options), id),
-  set: (id, entry, condition) => wrap("set", store.set(id, entry, condition), id),
-  remove: (id) => wrap("remove", store.remove(id), id),
-  removeMany: (ids) => wrap("remove", store.removeMany(ids), ids.join()),
-  acquire: (id, options) => wrap("acquire", store.acquire(id, options), id),
-  commit: (id, generation, entry) => wrap("commit", store.commit(id, generation, entry), id),
-  markers: (tags) => wrap("markers", store.markers(tags), tags.join()),
-  invalidateTags: (tags, mode) => wrap("invalidateTags", store.invalidateTags(tags, mode), tags.join()),
-  clear: wrap("clear", store.clear, "")
-})
+const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
+  const wrapped: Wrap = (operation, answer, id) => orThrow(self, () => wrap(operation, answer, id))
+  return {
+    ...store,
+    get: (id, tags) => wrapped("get", store.get(id, tags), id),
+    getMany: (ids) => wrapped("get", store.getMany(ids), ids.join()),
+    touch: (id, options) => wrapped("touch", store.touch(id, options), id),
+    set: (id, entry, condition) => wrapped("set", store.set(id, entry, condition), id),
+    remove: (id) => wrapped("remove", store.remove(id), id),
+    removeMany: (ids) => wrapped("remove", store.removeMany(ids), ids.join()),
+    acquire: (id, options) => wrapped("acquire", store.acquire(id, options), id),
+    commit: (id, generation, entry) => wrapped("commit", store.commit(id, generation, entry), id),
+    markers: (tags) => wrapped("markers", store.markers(tags), tags.join()),
+    invalidateTags: (tags, mode) => wrapped("invalidateTags", store.invalidateTags(tags, mode), tags.join()),
+    clear: wrap("clear", store.clear, "")
+  }
+}
 
 const delayOf = (self: Environment): number => {
   if (self.healthy) return 0
@@ -141,9 +149,12 @@ export const asynchronous = (self: Environment): Simulated => {
         const apply = () => {
           if (lost && unanswered) return self.say(() => `store never hears of ${operation} ${id}`)
           if (lost) return resume(Effect.fail(unavailable(operation)))
-          const exit = Effect.runSyncExitWith(schedule.context)(answer)
+          const exit = Exit.map(Effect.runSyncExitWith(schedule.context)(answer), (value) =>
+            orLie(self, operation, value))
           const how = unanswered ? ", and does not answer" : fails ? ", and says it failed" : ""
-          self.say(() => `store applies ${operation} ${id}${how}`)
+          self.say(() =>
+            `store applies ${operation} ${id}${how}`
+          )
           if (unanswered) return
           // answers to reads come later than what was done meanwhile
           const late = operation === "get" && !self.healthy ? self.dice.below(12) : 0
@@ -155,7 +166,7 @@ export const asynchronous = (self: Environment): Simulated => {
       return stubborn && !unanswered ? Effect.uninterruptible(waiting) : waiting
     })
   const capabilities = { shared: false, changes: false }
-  return { store: { ...over(store, asked), capabilities, getUnsafe: undefined }, drop: dropIn(self, store) }
+  return { store: { ...over(self, store, asked), capabilities, getUnsafe: undefined }, drop: dropIn(self, store) }
 }
 
 /** what `Store.make` derives from a storage that is slow and fails */
@@ -173,7 +184,7 @@ export const derived = (self: Environment): Simulated => {
     })
   const store = Store.make({
     name: "simulated",
-    get: (id) => slow("get", () => entries.get(id)),
+    get: (id) => slow("get", () => orLie(self, "get", entries.get(id))),
     set: (id, entry) => slow("set", () => void entries.set(id, entry)),
     remove: (id) => slow("remove", () => entries.delete(id)),
     clear: slow("clear", () => entries.clear())

@@ -1,4 +1,5 @@
 /** Many seeds, one after another. */
+import type { Feature } from "./features.ts"
 import type { Config } from "./model.ts"
 import { simulate } from "./simulate.ts"
 
@@ -7,6 +8,8 @@ export interface Range {
   /** not included */
   readonly to: number
   readonly store?: Config["store"] | undefined
+  /** what programs do beside, whatever the seed draws */
+  readonly with?: ReadonlyArray<Feature> | undefined
   readonly stopAtFirst?: boolean | undefined
 }
 
@@ -32,12 +35,12 @@ export const add = (a: Swept, b: Swept): Swept => ({
   failures: [...a.failures, ...b.failures]
 })
 
-export const sweep = ({ from, stopAtFirst, store, to }: Range): Swept => {
+export const sweep = ({ from, stopAtFirst, store, to, with: also }: Range): Swept => {
   let [loads, reads] = [0, 0]
   const failures: Array<Failure> = []
   let seed = from
   for (; seed < to; seed++) {
-    const result = simulate({ seed, store })
+    const result = simulate({ seed, store, with: also })
     loads += result.loads
     reads += result.reads
     const rule = result.violations[0]

@@ -1,11 +1,13 @@
 /** Notes what happens in a run, and has it checked against the promises P1 to P7. */
-import { Exit } from "effect"
+import { Cause, Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import { checkAbandoned } from "./abandonRules.ts"
 import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"
 import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
-import type { Load, Read, SetOrigin, Spec, Touch, Value, Write } from "./model.ts"
-import { checkOrigins, noteInterrupted } from "./originRules.ts"
+import { type Load, type Read, type SetOrigin, type Spec, Thrown, type Touch, type Value, type Write } from "./model.ts"
+import { checkOrigins, noteUnanswered } from "./originRules.ts"
+export { checkTogether } from "./refreshRules.ts"
 import { covers, describe, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
@@ -28,6 +30,7 @@ export const beginLoad = (
     tags: spec.tags,
     ttl: undefined,
     renews: undefined,
+    failsAs: undefined,
     endedAt: undefined,
     ended: Infinity,
     exit: undefined
@@ -37,6 +40,7 @@ export const beginLoad = (
   )
   if (flight !== undefined) {
     checkAlone(self, load, flight)
+    checkAbandoned(self, load, flight)
     if (first) checkThrottle(self, load, flight)
     checkClosed(self, load)
   }
@@ -81,6 +85,7 @@ export const beginTouch = (self: World, id: string, ttl: number): Touch => {
     ttl,
     asked: ++self.seq,
     askedAt: self.now(),
+    live: new Set([...self.open].filter((load) => load.id === id && !hasEnded(load))),
     done: Infinity,
     doneAt: Infinity,
     isThere: false
@@ -120,7 +125,7 @@ export const endWrite = (self: World, write: Write): void => {
 export const beginSetOrigin = (self: World, id: string, ttl: number, tags: ReadonlyArray<string>): SetOrigin => {
   const n = self.seq + 1
   const write = beginSet(self, { kind: "id", target: id, mode: "hard", set: n })
-  const origin: SetOrigin = { _tag: "Set", n, id, ttl, tags, askedAt: self.now(), write, refused: false }
+  const origin: SetOrigin = { _tag: "Set", n, id, ttl, tags, askedAt: self.now(), isOpen: false, write, refused: false }
   self.origins.set(n, origin)
   return origin
 }
@@ -156,6 +161,7 @@ export const beginRead = (
     self.refreshed.set(id, self.now())
   }
   if (spec?.policy === "bypass") self.counts.bypassed++
+  if (spec?.policy === "refresh" || spec?.policy === "writeOnly") self.replaced.set(id, read.begun)
   self.reading.add(read)
   self.say(() => `read ${id} @${read.begun} ${spec === undefined ? "option" : specText(spec)}`)
   return held === undefined ? read : Object.assign(read, { held })
@@ -186,7 +192,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
   if (interrupted) {
     self.counts.interrupted++
-    noteInterrupted(self, read)
+    noteUnanswered(self, read)
     if (read.interruption?.requested !== true) {
       violate(self, `P3: the reader of ${read.id} @${read.begun} was interrupted`)
     }
@@ -229,6 +235,11 @@ export const endMany = (
   }
   const whole = answers as Exit.Failure<unknown, unknown>
   if (interrupted) return new Set(reads).forEach((read) => endRead(self, read, whole, true))
+  for (const read of reads) noteUnanswered(self, read)
+  const [reason] = whole.cause.reasons
+  if (reason !== undefined && Cause.isDieReason(reason) && thrownOf(reason.defect) === "copy") {
+    violate(self, "many: one value that cannot be copied has failed all of them")
+  }
   // it is the failure of one of them
   const violations = Array.from(new Set(reads), (read) => {
     const trial: World = { ...self, say: () => {}, violations: [] }
@@ -241,6 +252,8 @@ export const endMany = (
     violate(self, violation)
   }
 }
+
+const thrownOf = (defect: unknown): string | undefined => defect instanceof Thrown ? defect.of : undefined
 
 export interface Condition {
   readonly ifAbsent?: true
@@ -255,6 +268,12 @@ interface SetIf {
   readonly isDone: boolean
 }
 
+/** from here on it is not made anew */
+export const closeSet = (self: World, origin: SetOrigin): void => {
+  origin.isOpen = false
+  origin.askedAt = self.now()
+}
+
 /** a conditional set was answered */
 export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDone }: SetIf): void => {
   const { faults, store } = self.config
@@ -265,7 +284,6 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
     // nothing was written
     self.writes.splice(self.writes.indexOf(origin.write), 1)
   } else {
-    origin.askedAt = self.now()
     endWrite(self, origin.write)
   }
   if (faults > 0 || store === "async" || store === "derived") return
@@ -291,6 +309,12 @@ export const endLookup = (self: World, read: Read, value: Value | undefined): vo
   if (isHeld(self, read)) {
     violate(self, `P6: read ${read.id} @${read.begun} found nothing, but #${read.held!.n} was stored`)
   }
+}
+
+/** it was interrupted, or the tags of its key threw */
+export const endUnanswered = (self: World, read: Read): void => {
+  endReading(self, read)
+  self.say(() => `got  ${read.id} @${read.begun}: no answer`)
 }
 
 /** another process removes an entry from the store: what is being loaded must not be stored any more */

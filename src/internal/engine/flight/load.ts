@@ -12,7 +12,7 @@ import { encode } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { StoreTier } from "../storeTier/storeTier.ts"
+import { addUnanswered, type StoreTier } from "../storeTier/storeTier.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { traced } from "../telemetry/spans.ts"
@@ -205,8 +205,10 @@ const write = Effect.fnUntraced(function*(
   const stored = yield* encode(tier, request.key, entry, tags)
   if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return
+  addUnanswered(tier, id)
   const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
   if (isFault(accepted)) return failStrict(self, flight, accepted)
+  tier.unanswered.delete(id)
   // the generation has ended: this result must not hide a newer one, in memory neither
   if (!accepted) flight.storable = false
   else if (flight.lease !== undefined) flight.lease.isStored = true

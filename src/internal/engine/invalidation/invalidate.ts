@@ -62,12 +62,17 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
   const { storeTier: tier } = self
   const step = (from: number): void => {
     const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
-    // in the turn in which they are forgotten: whoever reads them again because of it must not find them
+    // pending before any leaves memory: whoever hears of that may read it, and must not find it in the store
+    if (tier !== undefined) {
+      for (const id of part) {
+        forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
+      }
+    }
+    // in the turn in which they are forgotten, for the same reason
     emitInvalidate(self, { ids: part })
     for (const id of part) {
-      forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? 0))
+      forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
       forget(self, id)
-      if (tier !== undefined) forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
     }
   }
   const [first = 0, ...others] = startsOf(ids)

@@ -35,8 +35,8 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** The matching ids in memory and among the flights. */
+/** The matching ids in memory, among the flights, and of results that the store may still be storing. */
 const matchingHere = (self: Engine, glob: Glob): ReadonlyArray<string> => {
-  const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys()])
+  const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys(), ...self.storeTier?.unanswered ?? []])
   return Array.from(ids).filter(glob.matches)
 }

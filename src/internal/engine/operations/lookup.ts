@@ -37,6 +37,7 @@ export const lookupMany = (
     const { storeTier: tier } = self
     if (missing.length === 0 || tier === undefined || !policy.readsStore) return Effect.succeed(entries)
     const { mutations } = self
+    const former = missing.map((key) => self.memory.entries.get(idOf(key)))
     const budget = budgetOf(tier, policy)
     const fetched: Effect.Effect<ReadonlyArray<Found | Fault>, never, any> = missing.length === 1
       ? Effect.map(
@@ -50,11 +51,15 @@ export const lookupMany = (
       let next = 0
       for (const [i, key] of keys.entries()) {
         if (entries[i] !== undefined) continue
-        const answer = found[next++]
+        const place = next++
+        const answer = found[place]
         if (!(answer instanceof Entry)) continue
         entries[i] = answer
-        // a write or invalidation meanwhile is newer than this answer
-        if (policy.writes && self.mutations === mutations && !self.flights.has(idOf(key))) {
+        const id = idOf(key)
+        // a write, an invalidation or a load meanwhile is newer than this answer
+        const isNewest = self.mutations === mutations && !self.flights.has(id) &&
+          self.memory.entries.get(id) === former[place]
+        if (policy.writes && isNewest) {
           answer.memoryExpiresAt = -Infinity
           Memory.put(self.memory, answer)
         }

@@ -2,6 +2,7 @@
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store } from "../../../ports/store.ts"
+import { unansweredCommits } from "../../defaults.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -24,6 +25,8 @@ export interface StoreTier extends StoreTierOptions {
   /** for string keys */
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
+  /** ids whose commit was asked for and not answered: the store may carry it out later, when nothing here knows the id */
+  readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
@@ -74,6 +77,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   codecs: new WeakMap(),
   plain: { success: options.serializer.make(undefined), failure: undefined },
   pending: Pending.make(),
+  unanswered: new Set(),
   circuit: Circuit.make(),
   failing: new Set(),
   background: Background.make(front),
@@ -84,3 +88,12 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   knownTagVersions: KnownTagVersions.make(),
   replay: undefined
 })
+
+/** Before a result is committed, so that no interruption loses it. */
+export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
+  unanswered.add(id)
+  for (const oldest of unanswered) {
+    if (unanswered.size <= unansweredCommits) break
+    unanswered.delete(oldest)
+  }
+}

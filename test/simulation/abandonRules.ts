@@ -1,0 +1,39 @@
+/** P1: what runs on when its last caller has left keeps its id, for a while. */
+import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import { isKept } from "./features.ts"
+import type { Load } from "./model.ts"
+import { covers, readerOf, violate, type World } from "./state.ts"
+
+/** a load begins while one of its id runs on that nobody waits for */
+export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
+  if (!isKept("abandoned", self.config.features) || !flight.policy.writes || self.closeAskedAt !== undefined) return
+  for (const other of self.open) {
+    if (other.id !== load.id || !runsOn(other) || other.flight === flight || isReplaced(self, other)) continue
+    // its last caller has left no earlier than it began
+    if (self.now() < other.begunAt + self.config.endingMillis) {
+      violate(self, `P1: load #${load.n} of ${load.id} while #${other.n}, which nobody waits for, runs on`)
+    }
+    checkFreed(self, load, other)
+  }
+}
+
+const runsOn = ({ exit, flight }: Load): boolean =>
+  exit === undefined && flight !== undefined && flight.abandoned && flight.exit === undefined && flight.policy.writes
+
+/** it was detached while it had callers, or may have been: then nobody joins it, and nobody waits for it */
+const isReplaced = (self: World, { id, n }: Load): boolean =>
+  (self.replaced.get(id) ?? 0) > n ||
+  self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, { id, tags: [] } as never)))
+
+/** P4: and no longer than that */
+const checkFreed = (self: World, load: Load, other: Load): void => {
+  const reader = readerOf(self, load.flight!)
+  if (reader === undefined || reader.begun < other.n || reader.live.some((live) => live !== other)) return
+  const between = self.loads.some(({ flight, id, n }) =>
+    id === load.id && n > other.n && n < load.n && flight !== load.flight
+  )
+  const waited = self.now() - reader.begunAt
+  if (!between && waited > self.config.endingMillis + 10 * self.config.storeTimeout) {
+    violate(self, `P4: read ${load.id} @${reader.begun} has waited ${waited} ms for #${other.n}, which runs on`)
+  }
+}

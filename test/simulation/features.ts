@@ -1,0 +1,84 @@
+/**
+ * What programs may do beside, drawn from dice of their own: a seed that draws none of it keeps the program, the store
+ * and the schedule that it had before there was any of it.
+ */
+import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { type Dice, diceOf } from "./plan.ts"
+
+/**
+ * Whether programs draw it. `false`: the engine does not keep its rule yet. This is the one place to switch it; with
+ * `--with NAME` it is drawn all the same, by every seed.
+ */
+export const drawn = {
+  // before a load: a defect of the caller whose function or option it is, and of nobody else
+  /** `decide` of a user's strategy throws, or gives no decision */
+  decide: false,
+  /** `tags` of the key class throws */
+  classTags: false,
+  /** an option, or `retryAfter` of a user's strategy, is no duration */
+  options: false,
+  /** `fallbackWhen` throws */
+  fallbackWhen: true,
+  /** `copy` throws, for one value */
+  copy: true,
+  /** `copy` throws in a read of many: the other keys are answered */
+  copyOfMany: false,
+
+  // about a loaded value: it is not stored or not moved, which is counted, and the answer is given all the same
+  /** `when` throws */
+  when: true,
+  /** `lifetime` of a user's strategy throws */
+  lifetime: true,
+  /** `lifetime` of a user's strategy gives words, or nothing */
+  words: false,
+  /** `touch` of a user's strategy throws, or gives no number */
+  touch: false,
+  /** an eviction policy throws, or names what is not in memory */
+  eviction: false,
+  /** a listener throws */
+  listener: true,
+
+  // nobody throws
+  /** a listener reads the cache */
+  readingListener: true,
+  /** a reader that was refused by a strict policy asks again at once */
+  insists: true,
+  /** loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them */
+  abandoned: false,
+  /** explicit refreshes together: they share a load that begins after they were asked for */
+  refreshes: false,
+  /** answers of the store are not of their types, or are no effects but throws */
+  lies: false
+}
+
+export type Feature = keyof typeof drawn
+
+const names = Object.keys(drawn) as ReadonlyArray<Feature>
+
+export const isFeature = (name: string): name is Feature => Object.hasOwn(drawn, name)
+
+/** Whether its rule is to be kept in this run. */
+export const isKept = (name: Feature, features: ReadonlyArray<Feature>): boolean =>
+  drawn[name] || features.includes(name)
+
+/** Each is asked for, so that to switch one on changes nothing about the others. */
+const drawFeatures = (dice: Dice, forced: ReadonlyArray<Feature>): ReadonlySet<Feature> => {
+  const any = dice.chance(0.5)
+  const chosen = names.filter(() => dice.chance(0.25))
+  return new Set([...forced, ...any ? chosen.filter((name) => drawn[name]) : []])
+}
+
+/** The features of one seed, and the dice they are played with. */
+export interface Extras {
+  readonly features: ReadonlySet<Feature>
+  readonly dice: Dice
+  /** whether it happens, this time */
+  readonly happens: (feature: Feature, share: number) => boolean
+}
+
+export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): Extras => {
+  // far from the dice of the program and of the schedule
+  const dice = diceOf(SeededScheduler.dice(seed + 0x2545_f491).nextDoubleUnsafe)
+  const features = drawFeatures(dice, forced)
+  return { features, dice, happens: (feature, share) => features.has(feature) && dice.chance(share) }
+}

@@ -1,0 +1,34 @@
+/** Explicit refreshes: what they give begins later than they were asked for. What is newest in memory stays. */
+import { isKept } from "./features.ts"
+import { isHeld } from "./held.ts"
+import type { Load, Origin, Read } from "./model.ts"
+import { readerOf, readsNothing, violate, type World } from "./state.ts"
+
+/** whether a refresh may be given what another load has made */
+export const mayShare = (self: World, { flight }: Load): boolean =>
+  !isKept("refreshes", self.config.features) && (flight?.refresh === true || flight?.policy.joins === "refresh")
+
+/** who asks until the load begins shares it: of those that were asked for together one alone has loaded */
+export const checkTogether = (self: World, id: string, from: number): void => {
+  if (!isKept("refreshes", self.config.features) || self.config.faults > 0 || self.closeAskedAt !== undefined) return
+  if (self.config.yieldChance > 0 || self.writes.some(({ done }) => done > from)) return
+  const flights = new Set(
+    self.loads.flatMap(({ flight, id: of, n }) =>
+      of === id && n > from && flight?.policy.joins === "refresh" && (readerOf(self, flight)?.begun ?? 0) > from
+        ? flight
+        : []
+    )
+  )
+  if (flights.size > 1) violate(self, `P1: ${flights.size} loads for refreshes of ${id} that were asked for together`)
+}
+
+/** what is in memory is served, and nothing older: a late answer of the store must not have taken its place */
+export const checkNewest = (self: World, read: Read, origin: Origin, what: string): void => {
+  const { held, spec } = read
+  if (origin._tag !== "Load" || held === undefined || origin.n >= held.n) return
+  const isPlain = spec === undefined ||
+    ((spec.kind === "ttl" || spec.kind === "untilInvalidated") && !readsNothing(spec))
+  if (isPlain && !read.many && isHeld(self, read)) {
+    violate(self, `newest: ${what}, which is older than #${held.n} in memory`)
+  }
+}
