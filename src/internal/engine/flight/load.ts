@@ -66,6 +66,8 @@ const counted = (
   load: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
+    // its interruption waits for its turn: a load that ignores interruptions must not begin
+    if (flight.abandoned) return Effect.interrupt
     flight.counters.loads++
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
