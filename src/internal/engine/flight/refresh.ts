@@ -43,7 +43,8 @@ export const enqueue = (self: Flights, options: RefreshOptions): void => {
   })
   self.flights.set(id, flight)
   flight.counters.refreshes++
-  emitOf(self, request.key, id, { _tag: "Refresh" })
   flight.queued = true
   self.refreshing.queue.add(flight)
+  // in the queue before listeners are told: one of them may join it, which starts it
+  emitOf(self, request.key, id, { _tag: "Refresh" })
 }

@@ -33,6 +33,10 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
       if (ids.length === 0) return Effect.succeed(0)
+      const { storeTier: tier } = self
+      // all are pending before the store is asked for the first: an interruption must not lose the others. And before
+      // listeners are told: what one of them reads must not come from the store
+      const items = tier === undefined ? [] : ids.map((id) => Pending.add(tier.pending, { _tag: "Id", id }))
       self.stats.invalidations += ids.length
       emitInvalidate(self, { ids })
       const now = clock.currentTimeMillisUnsafe()
@@ -41,11 +45,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         forget(self, id)
         return isLive
       })
-      const { storeTier: tier } = self
       if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
-      const { pending } = tier
-      // all are pending before the store is asked for the first: an interruption must not lose the others
-      const items = ids.map((id) => Pending.add(pending, { _tag: "Id", id }))
       return Effect.map(
         orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
         (removed) => removed.filter((was, i) => was || present[i]).length
