@@ -546,12 +546,13 @@ describe.each(caches)("over $name", (cache) => {
         expect(reads.map(ended)).toEqual([1, 1].map(Exit.succeed))
       }).pipe(provided))
 
+    let others = 0
     const doings: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
       ["reads the same key", Effect.succeed(0).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))],
       ["reads another", Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))],
       ["looks it up", Cached.getOption("k")],
       ["sets the same key", Cached.set("k", "set")],
-      ["sets another", Effect.suspend(() => Cached.set(`other ${Math.random()}`, "set"))],
+      ["sets another", Effect.suspend(() => Cached.set(`other ${others++}`, "set"))],
       ["invalidates it", Cached.invalidate("k")],
       ["clears everything", Cached.clear],
       [

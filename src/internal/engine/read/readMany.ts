@@ -313,7 +313,6 @@ const joinAll = (
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
     const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
-      if (exits[places[0]!] !== undefined) return
       for (const place of places) exits[place] = exit
       if (--left === 0) resume(conclude(reading, batches))
     }
