@@ -199,7 +199,7 @@ if (self.resuming) return`,
   {
     name: "limits start again",
     in: "shortened",
-    find: "Math.max(0, toMillis(limit) - millis)",
+    find: "Math.max(0, toMillis(limit) - Math.max(0, millis))",
     replace: "toMillis(limit) + 0 * millis"
   },
   {

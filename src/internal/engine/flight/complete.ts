@@ -77,7 +77,7 @@ export const toEntry = (
       createdAt: now,
       softExpiresAt: now + lifetime.softTtl * share,
       expiresAt: now + lifetime.ttl * share,
-      loadMillis: now - flight.startedAt,
+      loadMillis: loadMillisOf(flight, now),
       tags: tagsOf(flight, exit),
       bornAt: flight.bornAt,
       writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
@@ -97,6 +97,9 @@ export const toEntry = (
     return undefined
   }
 }
+
+/** How long the load took. The clock may have been set back meanwhile. */
+const loadMillisOf = ({ startedAt }: Flight, now: number): number => Math.max(0, now - startedAt)
 
 /** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
 const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
@@ -167,7 +170,7 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
     // the load alone, without the write to the store
-    millis: flight.entry?.loadMillis ?? now - flight.startedAt
+    millis: flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   })
 
 /** Counts a failed load. Where there is a stale value: logs the failure, and throttles the id for `retryAfter`. */
@@ -183,7 +186,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   const message = flight.refresh
     ? `The refresh of "${flight.id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${flight.id}" failed; a stale value may be served`
-  if (pauseMillis > 0) holdOff(self, flight.id, now + pauseMillis)
+  if (pauseMillis > 0) holdOff(self, flight.id, now, pauseMillis)
   const { batch } = flight.request
   const isLogged = batch?.isLogged === true
   if (batch !== undefined) batch.isLogged = true

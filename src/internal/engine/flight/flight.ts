@@ -178,7 +178,7 @@ const start = (self: Flights, options: FlightOptions): Flight => ({
   lease: undefined,
   changedWhileAsked: false,
   abandoned: false,
-  protectedUntil: options.protectedUntil ?? 0,
+  protectedUntil: options.protectedUntil ?? -Infinity,
   entry: undefined,
   served: false,
   askingStore: options.readsStore,

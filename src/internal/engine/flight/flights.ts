@@ -6,6 +6,12 @@ import type { Flight } from "./flight.ts"
 import type { Loops } from "./loops.ts"
 import type { Refreshing } from "./refreshQueue.ts"
 
+/** Until when an id is throttled, in epoch milliseconds, and for how long. */
+interface Pause {
+  readonly until: number
+  readonly millis: number
+}
+
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
   /** flights that can be joined, by id */
@@ -14,8 +20,8 @@ export interface Flights extends MemoryTier {
   readonly running: Set<Flight>
   readonly loops: Loops
   readonly refreshing: Refreshing
-  /** ids whose last load failed, with the time of the next try in epoch milliseconds */
-  readonly retryAt: Map<string, number>
+  /** ids whose last load failed, with the pause until the next try */
+  readonly retryAt: Map<string, Pause>
   /** of the last read */
   lastReadContext: ReadContext | undefined
   /** called when the last flight has ended, while the cache closes */

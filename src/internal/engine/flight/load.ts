@@ -168,7 +168,7 @@ const conclude = Effect.fnUntraced(function*(
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   flight.served = true
   flight.derivedFromStale = true
-  holdOff(self, flight.id, now + leftToOthersMillis)
+  holdOff(self, flight.id, now, leftToOthersMillis)
   return flight.stale!.exit
 }
 

@@ -79,11 +79,11 @@ export const wantsLoad = ({ flight, policy, request }: Caller, now: number): boo
 /** The caller's read once more, with the rest of its timeouts. */
 export const retryRead = (caller: Caller, now: number): Request => shortened(caller.request, now - caller.since)
 
-/** The same request, after so many milliseconds of its timeouts have passed. */
+/** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
 export const shortened = (request: Request, millis: number): Request => {
   if (!isLimited(request)) return request
   const { options } = request
-  const left = (limit: Duration.Input): number => Math.max(0, toMillis(limit) - millis)
+  const left = (limit: Duration.Input): number => Math.max(0, toMillis(limit) - Math.max(0, millis))
   const value = {
     ...options,
     ...options.timeout === undefined ? {} : { timeout: left(options.timeout) },

@@ -65,7 +65,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
     // in the turn in which they are forgotten: whoever reads them again because of it must not find them
     emitInvalidate(self, { ids: part })
     for (const id of part) {
-      forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? 0))
+      forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
       forget(self, id)
       if (tier !== undefined) forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
     }
