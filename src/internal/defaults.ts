@@ -153,6 +153,9 @@ export const leasesRemembered = 10_000
 /** Tags whose last invalidation memory keeps, for hard and soft each: a removed one costs misses. */
 export const tagEpochs = 10_000
 
+/** Long keys whose hashes are remembered, and the characters of all of them together. */
+export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
+
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
