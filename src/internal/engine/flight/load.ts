@@ -146,7 +146,7 @@ const conclude = Effect.fnUntraced(function*(
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
-  holdOff(self, flight.id, now + leftToOthersMillis)
+  holdOff(self, flight.id, now, leftToOthersMillis)
   return entry.exit
 }
 
