@@ -389,8 +389,8 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const { config, dice, world } = self
     const ids = config.ids.filter(() => dice.chance(0.7))
     const spec = specOfMany(self)
-    // for these two each read is another decision
-    const decidesAnew = spec.kind === "probabilistic" || spec.kind === "maxHits"
+    // for these two each read is another decision, and so it is where a function goes wrong at times
+    const decidesAnew = spec.kind === "probabilistic" || spec.kind === "maxHits" || spec.misuse !== undefined
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
     const reads = new Map<string, Read>()
