@@ -180,6 +180,9 @@ export class LoadTimeout extends Schema.TaggedError<LoadTimeout>()("LoadTimeout"
  *
  * The cache cannot break the circle without a guess. `Cached.recursive` can.
  *
+ * A fiber that a load forked counts as a part of it while the load runs, because the cache cannot see whether the load
+ * waits for it.
+ *
  * **Example** (Finding a circle)
  *
  * ```ts
@@ -201,7 +204,9 @@ export class CacheCycle extends Schema.TaggedError<CacheCycle>()("CacheCycle", {
   path: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `Loads wait for each other in a circle: ${this.path.join(" -> ")}`
+    return `Loads wait for each other in a circle: ${this.path.join(" -> ")}. A fiber that a load forked counts as a ` +
+      "part of it while the load runs, because the cache cannot see whether the load waits for it: where it does not, " +
+      "fork it outside of the load"
   }
 }
 

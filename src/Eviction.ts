@@ -35,7 +35,7 @@ export interface Policy {
   readonly read: (node: Node) => void
   /** an entry left, for whatever cause */
   readonly removed: (node: Node) => void
-  /** gives the entry to evict next, `undefined` where there is none */
+  /** gives the entry to evict next; `undefined`: the newest one leaves */
   readonly victim: () => Node | undefined
 }
 
@@ -161,6 +161,13 @@ export const leastRecentlyUpdated: Eviction = {
   name: "leastRecentlyUpdated",
   make: () => byAge(makeRing())
 }
+
+/**
+ * The policies of this module: the engine calls them directly, and a user's own through a guard.
+ *
+ * @internal
+ */
+export const own: ReadonlySet<Eviction> = new Set([lru, fifo, leastRecentlyUpdated])
 
 // ---------------------------------------------------------------------------------------------------------------------
 // internals

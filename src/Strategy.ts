@@ -417,9 +417,7 @@ export const lifetimeOf = (
  */
 export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = kind.options): void => {
   refuseUnknown(kind.name, options, known)
-  if (options.jitter !== undefined && !(options.jitter >= 0 && options.jitter <= 1)) {
-    throw new CacheConfigError({ message: `jitter cannot be ${options.jitter}: pass a share from 0 to 1` })
-  }
+  checkJitter(options.jitter)
   if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
     throw new CacheConfigError({ message: `beta cannot be ${options.beta}: pass a number above 0` })
   }
@@ -431,6 +429,17 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
   kind.lifetime(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Duration.Input))
+}
+
+/**
+ * The share of the lifetime that is taken off at random. Throws a `CacheConfigError` for what is no share.
+ *
+ * @internal
+ */
+export const checkJitter = (jitter: number | undefined): number => {
+  if (jitter === undefined) return 0
+  if (typeof jitter === "number" && jitter >= 0 && jitter <= 1) return jitter
+  throw new CacheConfigError({ message: `jitter cannot be ${String(jitter)}: pass a share from 0 to 1` })
 }
 
 const validateHits = ({ hits, refreshAfter }: MaxHitsOptions<unknown, unknown, unknown>): void => {

@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { counting, ended, fakeStore, over, start } from "./promises/caches.ts"
+import { counting, ended, fakeStore, over, settle, start } from "./promises/caches.ts"
 
 const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
 
@@ -259,6 +259,7 @@ describe("refresh options", () => {
       expect(yield* Effect.succeed("better").pipe(ahead("k"))).toBe("good")
       yield* TestClock.adjust("5 seconds")
       expect(yield* Effect.succeed("better").pipe(ahead("k"))).toBe("good")
+      yield* settle
       expect(yield* Effect.succeed("better").pipe(ahead("k"))).toBe("better")
     }).pipe(Effect.provide(CacheLayer.memory({ refresh: { timeout: "10 seconds" } }))))
 

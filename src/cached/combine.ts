@@ -13,7 +13,8 @@ import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import { checkGiven, type Checks, refuseUnknown } from "../internal/options.ts"
-import { type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
+import { checkJitter, type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
+import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
 const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
@@ -57,6 +58,8 @@ const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
     this["combinator"] = combinator
     this["load"] = load
     this["options"] = options
+    // here, so that a request with rules has no other shape than one without
+    this["rules"] = undefined
   }
   CachedEffect.prototype = Object.create(EffectPrototype, {
     key: {
@@ -202,6 +205,12 @@ const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined)
       message: `The strategy of ${name} cannot be used: pass one of Strategy, or an object with decide and lifetime`
     })
   }
+  const { jitter, retryAfter, touch } = strategy
+  if (touch !== undefined && typeof touch !== "function") {
+    throw new CacheConfigError({ message: `The touch of the strategy of ${name} is no function: pass one, or none` })
+  }
+  checkJitter(jitter)
+  if (retryAfter !== undefined) toMillis(retryAfter, "retryAfter")
 }
 
 /** What `Cached.fn` takes, without its types. */
@@ -245,9 +254,10 @@ interface Call extends Request {
 }
 
 /** A call of a cached function. A hit does not call its lookup. */
-const Call = function(this: { key: unknown; options: unknown }, key: unknown, options: unknown) {
+const Call = function(this: { key: unknown; options: unknown; rules: unknown }, key: unknown, options: unknown) {
   this.key = key
   this.options = options
+  this.rules = undefined
 } as unknown as new(key: CacheKey.Any, options: FnOptions) => Call
 Object.defineProperty(Call, "prototype", {
   value: Object.create(EffectPrototype, {
@@ -278,7 +288,7 @@ export const isMany = (call: object): boolean => manies.has(call)
 
 /** One key of many: its load is a part of the load of a batch. */
 const BatchCall = function(
-  this: { key: unknown; options: unknown; batch: unknown },
+  this: { key: unknown; options: unknown; batch: unknown; rules: unknown },
   key: unknown,
   options: unknown,
   batch: unknown
@@ -286,6 +296,7 @@ const BatchCall = function(
   this.key = key
   this.options = options
   this.batch = batch
+  this.rules = undefined
 } as unknown as new(key: unknown, options: ManyOptions, batch: Batch | undefined) => Request
 Object.defineProperty(BatchCall, "prototype", {
   value: Object.create(EffectPrototype, {

@@ -9,8 +9,9 @@ import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass, Success } from "../CacheKey.ts"
-import { type Flight, Loading } from "../internal/engine/flight/flight.ts"
+import { type Annotations as Given, type Attempt, Loading } from "../internal/engine/flight/attempt.ts"
 import { previousOf } from "../internal/engine/flight/previous.ts"
+import type { Request } from "../internal/engine/flight/request.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { copyOf } from "../internal/engine/read/copy.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
@@ -79,14 +80,15 @@ export const previous = <C extends AnyClass>(
       message: "Cached.previous got no key class: pass the class of the key that is being loaded"
     })
   }
-  return Effect.flatMap(Loading, (flight) => {
-    if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
+  return Effect.flatMap(Loading, (attempt) => {
+    const request = attempt?.flight?.request
+    if (request === undefined || infoOf(request.key)?.name !== keyClass.keyName) return Effect.succeedNone
     // the context of the load has the services of the codecs: the flight was started with them
     return Effect.map(
-      previousOf(flight) as Effect.Effect<Entry | undefined>,
+      previousOf(attempt!) as Effect.Effect<Entry | undefined>,
       (entry) =>
         entry === undefined ? Option.none() : Option.some({
-          value: valueOf(flight, entry) as Success<InstanceType<C>>,
+          value: valueOf(request, entry) as Success<InstanceType<C>>,
           etag: entry.etag,
           createdAt: entry.createdAt
         })
@@ -95,7 +97,7 @@ export const previous = <C extends AnyClass>(
 }
 
 /** A load gets a copy, as any caller, if its reader asked for copies. */
-const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry): unknown => {
+const valueOf = ({ key, options: { copy } }: Request, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
   return copy === undefined ? value : copyOf<unknown>(copy, key)(value)
 }
@@ -145,20 +147,21 @@ const valueOf = ({ request: { key, options: { copy } } }: Flight, entry: Entry):
  * @category completion
  * @since 0.1.0
  */
-export const notModified: Effect.Effect<never> = Effect.flatMap(Loading, (flight) => {
-  if (flight === undefined) {
+export const notModified: Effect.Effect<never> = Effect.flatMap(Loading, (attempt) => {
+  if (attempt === undefined) {
     return nothingToRenew("it runs outside of a load, or in the load of a batch. Use it in the load of a single key")
   }
-  if (flight.renewed) return end(flight)
-  if (flight.ended) return nothingToRenew(`the load of "${flight.id}" has ended. Use it before the load ends`)
-  return Effect.flatMap(previousOf(flight) as Effect.Effect<Entry | undefined>, (entry) => {
+  if (attempt.renewed) return end(attempt)
+  const { flight, id } = attempt
+  if (flight === undefined) return nothingToRenew(`the load of "${id}" has ended. Use it before the load ends`)
+  return Effect.flatMap(previousOf(attempt) as Effect.Effect<Entry | undefined>, (entry) => {
     if (entry === undefined) {
-      return nothingToRenew(`no value that may be served is stored for "${flight.id}". Ask Cached.previous first`)
+      return nothingToRenew(`no value that may be served is stored for "${id}". Ask Cached.previous first`)
     }
-    flight.renewed = true
+    attempt.renewed = true
     // it counts as loaded: it is stored even if the last caller leaves now
     flight.pinned = true
-    return end(flight)
+    return end(attempt)
   })
 })
 
@@ -171,11 +174,11 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
  * Interrupts the load, and the fiber of this call where it is another one: only an interruption gets past every handler.
  * In an uninterruptible region it takes effect at its end.
  */
-const end = (flight: Flight): Effect.Effect<never> =>
+const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
     // after the end of the load its fiber completes the flight
-    if (!flight.ended) flight.fiber?.interruptUnsafe(fiber.id)
-    if (fiber !== flight.fiber) fiber.interruptUnsafe(fiber.id)
+    flight?.fiber?.interruptUnsafe(fiber.id)
+    if (fiber !== flight?.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
   })
 
@@ -241,13 +244,13 @@ export interface Annotations {
 export const annotate = (annotations: Annotations): Effect.Effect<void> => {
   checkOptions("Cached.annotate", annotations, annotationChecks)
   const { etag, tags, ttl } = annotations
-  const given: Flight["annotations"] = {
+  const given: Given = {
     ...tags === undefined ? {} : { tags: tags.map(escapeTag) },
     ...ttl === undefined ? {} : { ttl },
     ...etag === undefined ? {} : { etag }
   }
-  return Effect.map(Loading, (flight) => {
-    if (flight !== undefined) flight.annotations = { ...flight.annotations, ...given }
+  return Effect.map(Loading, (attempt) => {
+    if (attempt !== undefined) attempt.annotations = { ...attempt.annotations, ...given }
   })
 }
 

@@ -11,8 +11,8 @@ import * as RequestResolver from "effect/RequestResolver"
 import { CacheConfigError } from "../CacheError.ts"
 import type { Any, CacheKey } from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
+import { type Attempt, Within } from "../internal/engine/flight/attempt.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
-import { type Flight, Within } from "../internal/engine/flight/flight.ts"
 import type { Strategy } from "../Strategy.ts"
 import * as Combine from "./combine.ts"
 import type { FallbackOptions, ReadOptions } from "./options.ts"
@@ -131,13 +131,13 @@ export const resolver = <K extends Requested>(
 
 interface Group<K> {
   readonly policy: Policy.Policy
-  readonly within: Flight | undefined
+  readonly within: Attempt | undefined
   readonly entries: Array<Request.Entry<K>>
 }
 
 /** Groups requests by policy and by the load that makes them: a load must know what it waits for. */
 const groupsOf = <K>(entries: ReadonlyArray<Request.Entry<K>>): ReadonlyArray<Group<K>> => {
-  const groups = new Map<Flight | undefined, Map<Policy.Policy, Group<K>>>()
+  const groups = new Map<Attempt | undefined, Map<Policy.Policy, Group<K>>>()
   for (const entry of entries) {
     const context = entry.context as Context.Context<never>
     const policy = Context.get(context, Policy.Current)

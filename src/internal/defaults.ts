@@ -13,11 +13,6 @@
  */
 const leaseMillis = 5000
 
-/**
- * How long a load waits for another process: time for one holder to die, and for the one that takes over to die too.
- */
-export const waitOf = (leaseMillis: number): number => 2 * leaseMillis
-
 /** Options of layers. */
 export const layer = {
   /** entries in memory */
@@ -25,7 +20,10 @@ export const layer = {
   /** the budget: all store steps of one read together */
   storeTimeoutMillis: 500,
   leaseMillis,
-  waitMillis: waitOf(leaseMillis),
+  /** none: a load waits for another process as long as that renews its lease */
+  waitMillis: undefined,
+  /** how long a load renews its lease: after that another process may load beside one that hangs */
+  maxLoadMillis: 600_000,
   /** how long memory is used while changes by other processes cannot be read */
   maxStalenessMillis: 10_000,
   /** how long closing waits for loads with callers */
@@ -75,13 +73,21 @@ export const testing = { lateMillis: 1000, yieldChance: 0.1, maxTasks: 1_000_000
  * the documentation says:
  *
  * - `pollMillis`: how often it polls the changes of a store, while there are reads;
- * - `waitingPollMillis`: how often a load that waits for another process tries to acquire the lease again; no longer
- *   than a change may stay unseen;
  * - `lateMillis`: how long after a poll known tag versions may be used: a process that was stopped or busy polls late.
  *   It is the 100 ms within which an invalidation is seen, and longer than `pollMillis`, or the versions were never
  *   used.
  */
-export const polling = { pollMillis: 50, waitingPollMillis: 50, lateMillis: 100 }
+export const polling = { pollMillis: 50, lateMillis: 100 }
+
+/**
+ * How often loads that wait for other processes ask for their leases again: after a quarter of the time that they have
+ * waited, within these bounds, and `afterEndMillis` after a lease ends that is not renewed. Those that are due within
+ * `togetherMillis` are asked for in one question. A change of the stored entry wakes them at once.
+ */
+export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
+
+/** How many times its lease a load may run on after its last caller has left, before another one of the id begins. */
+export const endingLeases = 2
 
 /** How often a wait for a lock of another process tries again. */
 export const lockPollMillis = 50
@@ -128,6 +134,9 @@ export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
+/** Pauses before a fiber of the cache that has died is started again. */
+export const restart = { firstMillis: 100, longestMillis: 30_000 }
+
 /** Above this number of unsent invalidations one `clear` replaces all of them. */
 export const pendingInvalidations = 10_000
 
@@ -167,6 +176,12 @@ export const waitingEvents = 1024
 
 /** Links of a load's span to the spans of its callers: as many as OpenTelemetry keeps. */
 export const spanLinks = 128
+
+/** Refreshes that wait for a slot, a batch counting as one: beyond, the one that was asked for first is dropped. */
+export const queuedRefreshes = 1000
+
+/** Answers to callers, interruptions and starts of refreshes before other fibers and timers get a turn. */
+export const jobsOfTurn = 256
 
 /** Ids in one step: of an invalidation of many ids or by pattern, and of `entries`. */
 export const chunk = 256

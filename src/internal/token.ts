@@ -1,16 +1,81 @@
-/** Random tokens. */
-import type * as Random from "effect/Random"
+/**
+ * Tokens: random names of writes, of the owners and generations of leases, and of the versions of tags.
+ *
+ * A generator of its own makes them, never the `Random` of the program: that one repeats itself under
+ * `Random.withSeed`, and then another write has the name of this one, and another process is the owner too.
+ */
+import * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
 import { toHex } from "./codec/bytes.ts"
 
-/** `size` random bytes (a multiple of 4) as lower-case hexadecimal digits. */
-export const tokenUnsafe = (random: Random.Random, size: number): string => {
-  const bytes = new Uint8Array(size)
-  for (let i = 0; i < size; i += 4) {
-    const word = random.nextDoubleUnsafe() * 0x1_0000_0000
-    bytes[i] = word >>> 24
-    bytes[i + 1] = word >>> 16
-    bytes[i + 2] = word >>> 8
-    bytes[i + 3] = word >>> 0
+/** A generator of tokens. */
+export interface Tokens {
+  /** `size` random bytes (a multiple of 4) as lower-case hexadecimal digits */
+  readonly next: (size: number) => string
+  /** a random integer of 32 bits, to seed something else */
+  readonly word: () => number
+}
+
+/** The 128 random bits that a generator begins with. */
+type Draw = () => Uint32Array
+
+const drawOfPlatform: Draw = () => crypto.getRandomValues(new Uint32Array(4))
+
+/** Where generators get their bits: of the platform, unless a schedule has to repeat itself. */
+export const Seed: Context.Reference<Draw> = Context.Reference<Draw>("effect-cached/internal/token/Seed", {
+  defaultValue: () => drawOfPlatform
+})
+
+/** Bits of somebody's own dice: numbers from 0 to below 1. */
+export const drawWith = (random: () => number): Draw => () =>
+  Uint32Array.from({ length: 4 }, () => random() * 0x1_0000_0000)
+
+/**
+ * A generator: xoshiro128** of Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four of its words
+ * tell its whole state, so it makes no token of 16 bytes twice.
+ *
+ * It takes its seed when it makes its first token: some platforms have no random bits while modules are loaded.
+ */
+export const make = (draw: Draw): Tokens => {
+  let state: Uint32Array | undefined
+  const word = (): number => {
+    const s = state ??= started(draw)
+    const times5 = Math.imul(s[1]!, 5)
+    const result = Math.imul((times5 << 7) | (times5 >>> 25), 9) >>> 0
+    const shifted = s[1]! << 9
+    s[2]! ^= s[0]!
+    s[3]! ^= s[1]!
+    s[1]! ^= s[2]!
+    s[0]! ^= s[3]!
+    s[2]! ^= shifted
+    s[3] = (s[3]! << 11) | (s[3]! >>> 21)
+    return result
   }
-  return toHex(bytes, 0, size)
+  return {
+    word,
+    next: (size) => {
+      const bytes = new Uint8Array(size)
+      for (let i = 0; i < size; i += 4) {
+        const next = word()
+        bytes[i] = next >>> 24
+        bytes[i + 1] = next >>> 16
+        bytes[i + 2] = next >>> 8
+        bytes[i + 3] = next
+      }
+      return toHex(bytes, 0, size)
+    }
+  }
+}
+
+/** The generator of a store, which is made outside of any fiber: the first fiber that needs it tells the seed. */
+export const lazily = (): (fiber: Fiber.Fiber<any, any>) => Tokens => {
+  let tokens: Tokens | undefined
+  return (fiber) => tokens ??= make(fiber.getRef(Seed))
+}
+
+const started = (draw: Draw): Uint32Array => {
+  const state = draw()
+  // from zeros alone the generator would never get away
+  if (state.every((word) => word === 0)) state[0] = 1
+  return state
 }

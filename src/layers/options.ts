@@ -9,7 +9,6 @@ import * as Schedule from "effect/Schedule"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
-import { waitOf } from "../internal/defaults.ts"
 import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -100,11 +99,18 @@ export interface LayerOptions extends MemoryOptions {
    */
   readonly lease?: Duration.Input | undefined
   /**
-   * how long a load waits for the load of another process before it runs beside it
+   * how long loads wait for the load of another process that lives: at its end one of all processes loads beside it, and
+   * one more after each further such time. A process that has died is replaced at the end of its lease
    *
-   * @default twice the lease
+   * @default none: as long as the other process renews its lease
    */
   readonly wait?: Duration.Input | undefined
+  /**
+   * how long a load renews its lease: after that another process may load beside it
+   *
+   * @default 10 minutes
+   */
+  readonly maxLoad?: Duration.Input | undefined
   /**
    * how long memory is trusted while changes by other processes cannot be read; under `CachePolicy.strict` not at all
    *
@@ -157,10 +163,10 @@ const layerParts: Parts<LayerOptions, Caching.MakeOptions> = {
   lease: (given, name) => {
     const leaseMillis = positive(name, given)
     refuseUnless(`${name} is finite: no process would take over from one that died`, leaseMillis !== Infinity)
-    return { leaseMillis, waitMillis: waitOf(leaseMillis) }
+    return { leaseMillis }
   },
-  // after the lease, which sets its default
   wait: (given, name) => ({ waitMillis: positive(name, given) }),
+  maxLoad: (given, name) => ({ maxLoadMillis: positive(name, given) }),
   maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
 }
 

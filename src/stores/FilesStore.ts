@@ -12,12 +12,11 @@ import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import type { Stored } from "../CacheEntry.ts"
 import { CacheConfigError, StoreError, type StoreErrorReason } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
-import { tokenUnsafe } from "../internal/token.ts"
+import * as Tokens from "../internal/token.ts"
 import { Serializer } from "../Serializer.ts"
 import * as Store from "../Store.ts"
 import * as Counters from "./internal/filesCounters.ts"
@@ -83,7 +82,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
   const config = validate(options)
   return Effect.gen(function*() {
     const { extension } = yield* Serializer
-    const owner = tokenUnsafe(yield* Random.Random, 8)
+    const owner = Tokens.make(yield* Tokens.Seed).next(8)
     const folder = yield* Effect.try({
       try: () => Folder.open(config.directory, subfolders, owner),
       catch: (cause) => new StoreError({ store: name, operation: "open", reason: reasonOf(cause), cause })

@@ -15,6 +15,7 @@ import * as Scheduler from "effect/Scheduler"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import * as Tokens from "../internal/token.ts"
 
 /**
  * The seed of a schedule, and its limits.
@@ -223,6 +224,7 @@ export const make = (options: Options): SeededScheduler => {
       Context.add(Scheduler.Scheduler, scheduler),
       Context.add(Clock.Clock, makeClock(() => now, after)),
       Context.add(Random.Random, dice(options.seed ^ 0x5eed)),
+      Context.add(Tokens.Seed, Tokens.drawWith(dice(options.seed ^ 0x70ce).nextDoubleUnsafe)),
       Context.add(Metric.FiberRuntimeMetrics, counting)
     ) as Context.Context<never>,
     now: () => now,

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { settle } from "../promises/caches.ts"
 
 const counter = (delay: number) => {
   const state = { loads: 0, interrupted: 0 }
@@ -52,6 +53,7 @@ describe("Cached", () => {
       yield* TestClock.adjust("8 minutes")
       assert.strictEqual(yield* get, 1)
       assert.strictEqual(yield* get, 1)
+      yield* settle
       assert.strictEqual(state.loads, 2)
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* get, 2)

@@ -172,8 +172,9 @@ describe("copy", () => {
         strategy,
         copy: "structured"
       })
-      for (const read of [Effect.asVoid(get), Effect.asVoid(get), Effect.asVoid(many([{}]))]) {
-        const exit = yield* Effect.exit(read)
+      const ofMany = Effect.map(many([{}]), ([exit]) => exit!)
+      for (const read of [Effect.exit(get), Effect.exit(get), ofMany]) {
+        const exit: Exit.Exit<unknown, unknown> = yield* read
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)
         expect((error as Error).message).toMatch(

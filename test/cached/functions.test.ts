@@ -93,6 +93,7 @@ describe.each(caches)("over $name", (cache) => {
           start(report.refresh({ city: "Berlin" })),
           start(report.refresh({ city: "Berlin" }))
         ])
+        yield* settle
         // while it runs the old value is served
         expect(yield* report({ city: "Berlin" })).toBe("1")
         yield* TestClock.adjust("1 second")
@@ -100,13 +101,14 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* report({ city: "Berlin" })).toBe("2")
         up = false
         const failing = yield* start(report.refresh({ city: "Berlin" }))
+        yield* settle
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.await(failing)).toEqual(Exit.fail(new Down()))
         expect(yield* report({ city: "Berlin" })).toBe("2")
         expect(counts.started).toBe(3)
       }).pipe(provided))
 
-    it.effect("refresh merges with a background refresh, queued or running", () =>
+    it.effect("refresh takes the place of a background refresh that has not begun, and follows one that runs", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const settings = Cached.fn(Settings, {
@@ -119,9 +121,19 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("2 minutes")
         expect(yield* settings()).toBe(1)
         const asked = yield* start(settings.refresh())
+        yield* settle
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(asked)).toBe(2)
         expect(counts.started).toBe(2)
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* settings()).toBe(2)
+        yield* settle
+        const later = yield* start(settings.refresh())
+        yield* TestClock.adjust("1 second")
+        expect(yield* settings()).toBe(3)
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(later)).toBe(4)
       }).pipe(provided))
 
     it.effect("takes the options of a read", () =>

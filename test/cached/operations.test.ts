@@ -252,6 +252,7 @@ describe.each(caches)("over $name", (cache) => {
         storeFailures: 0,
         refused: cache.store ? (yield* Cached.stats).refused : 1,
         notStored: 1,
+        callbackFailures: 0,
         lostInvalidations: 0,
         evictions: 0,
         size: cache.memory ? 1 : 0,

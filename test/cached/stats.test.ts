@@ -94,6 +94,7 @@ describe.each(caches)("stats over $name", (cache) => {
         storeFailures: 0,
         refused: 1,
         notStored: 0,
+        callbackFailures: 0,
         lostInvalidations: 0
       })
       expect(classes["Order"]).toMatchObject({

@@ -200,8 +200,8 @@ if (self.resuming) return`,
   {
     name: "limits start again",
     in: "shortened",
-    find: "Math.max(0, toMillis(limit) - millis)",
-    replace: "toMillis(limit) + 0 * millis"
+    find: "Math.max(0, limit - millis)",
+    replace: "(limit + 0 * millis)"
   },
   {
     name: "notModified renews what has expired",
@@ -346,8 +346,8 @@ unregister(self, flight)`
   },
   {
     name: "what the store has is served to any strategy",
-    in: "respond",
-    find: "if (flight.served && caller.request !== flight.request && wantsLoad(caller, now)) {",
-    replace: "if (flight.served && caller.request === flight.request && wantsLoad(caller, now)) {"
+    in: "foundOrRetry",
+    find: "if (caller.request !== flight.request && wantsLoad(caller, now)) return retryRead(caller, now)",
+    replace: "if (caller.request === flight.request && wantsLoad(caller, now)) return retryRead(caller, now)"
   }
 ]

@@ -40,7 +40,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "no epoch step before a pause",
     sought: "by hand",
-    in: "resume",
+    in: "rest",
     find: "self.tagEpochs.epoch++",
     replace: ""
   },

@@ -29,6 +29,12 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "self.all !== undefined && (self.ids.size > 0 && self.ids.has(id))"
   },
   {
+    name: "two processes make the same tokens",
+    in: "make",
+    find: "tokens: Tokens.make(Context.get(context, Tokens.Seed)),",
+    replace: "tokens: Tokens.make(() => Uint32Array.of(1, 2, 3, 4)),"
+  },
+  {
     name: "waits for ever",
     in: "acquireLease",
     find: "const join = !isExclusive || leftMillis <= 0",

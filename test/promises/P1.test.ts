@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, start } from "./caches.ts"
+import { caches, counting, fakeStore, over, settle, start } from "./caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -70,6 +70,7 @@ describe("P1 · one load per id that can still be stored or joined", () => {
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(first)
         const refreshes = yield* Effect.forEach(many, () => start(CachePolicy.refresh(get)))
+        yield* settle
         yield* TestClock.adjust("1 second")
         expect(yield* Effect.forEach(refreshes, Fiber.join)).toEqual(many.map(() => 2))
         expect(yield* get).toBe(2)

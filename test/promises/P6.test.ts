@@ -100,6 +100,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         const falls = yield* start(load.pipe(Cached.softTtl({ ...soft, softTtl: 0 })))
         yield* settle
         const refreshes = yield* start(CachePolicy.refresh(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+        yield* settle
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(falls)).toBe("good")
         expect(yield* Fiber.await(refreshes)).toEqual(Exit.fail("down"))

@@ -123,6 +123,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
           yield* Fiber.join(reader)
         }
         yield* cache.use(Effect.all([get("a"), get("b")]))
+        yield* settle
         expect(counts.started).toBe(3)
         const closing = yield* start(cache.close)
         const reader = yield* start(cache.use(CachePolicy.refresh(get("b"))))
@@ -182,6 +183,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         const options = { key: "k", ttl: "1 hour", refreshAfter: 0 } as const
         yield* cache.use(Effect.succeed("v").pipe(Cached.refreshAhead(options)))
         yield* cache.use(hanging.pipe(Cached.refreshAhead(options)))
+        yield* settle
         const closing = yield* start(cache.close)
         yield* TestClock.adjust("99 millis")
         expect(ended(closing)).toBe("still waiting")

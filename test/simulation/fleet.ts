@@ -2,7 +2,8 @@
 import { Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope } from "effect"
 import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import { type Flight, Within } from "../../src/internal/engine/flight/flight.ts"
+import { Within } from "../../src/internal/engine/flight/attempt.ts"
+import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { drawFleet, drawLoadMillis, type FleetOrigin, type FleetRead, type FleetWrite, tagsOf } from "./fleetModel.ts"
 import { makeProcess, type Process } from "./fleetProcess.ts"
@@ -36,7 +37,7 @@ const load = (self: Worker, id: string, lease: boolean): Effect.Effect<string, D
     const { process, world } = self
     let origin: FleetOrigin | undefined
     const steps = Effect.withFiber<string, Down>((fiber) => {
-      origin = beginLoad(self, id, fiber.getRef(Within), lease)
+      origin = beginLoad(self, id, fiber.getRef(Within)?.flight, lease)
       return body(self, id, origin.n)
     })
     return Effect.onExit(steps, () =>

@@ -1,5 +1,6 @@
 /** A process under the common schedule: with a wall clock and dice of its own, it can be stopped and killed. */
 import { Clock, Context, Duration, Effect, Metric, Random, Scheduler } from "effect"
+import * as Tokens from "../../src/internal/token.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 
 export interface Process {
@@ -62,6 +63,7 @@ export const makeProcess = (
       Context.add(Scheduler.Scheduler, ownScheduler),
       Context.add(Clock.Clock, clock),
       Context.add(Random.Random, SeededScheduler.dice(options.seed)),
+      Context.add(Tokens.Seed, Tokens.drawWith(SeededScheduler.dice(options.seed ^ 0x70ce).nextDoubleUnsafe)),
       Context.add(Metric.FiberRuntimeMetrics, {
         recordFiberStart: () => {
           fibers++

@@ -166,12 +166,12 @@ export const endRead = (
   violate(self, `P4: read @${read.begun} of ${read.id} failed with ${describe(exit)}`)
 }
 
-/** P4: at most the wait for another process, the load, and the budget of the store; all that twice if the id was changed meanwhile */
+/** P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was changed meanwhile */
 const checkPatience = (self: Fleet, read: FleetRead): void => {
-  const { storeTimeout, wait } = self.config
+  const { processes, storeTimeout, wait } = self.config
   const stopped = self.processes[read.process]!.stoppedMillis() - read.stopped
   const took = self.now() - read.begunAt - stopped
-  if (took > 2 * (wait + longestLoad + 4 * storeTimeout)) {
+  if (took > 2 * (wait * processes + longestLoad + 4 * storeTimeout)) {
     violate(self, `P4: read @${read.begun} of ${read.id} in ${read.process} took ${took} ms`)
   }
 }

@@ -71,8 +71,9 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     self.counts.waits++
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
-    // each step of the store may take its time, and a process that was stopped could not ask
-    const waitMillis = config.wait + 2 * config.storeTimeout
+    // each step of the store may take its time, and a process that was stopped could not ask; of those that wait one
+    // leads beside the holder after each `wait`
+    const waitMillis = config.wait * config.processes + 2 * config.storeTimeout
     if (self.now() - since > waitMillis && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }
@@ -198,23 +199,31 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       attempt
     })
     // an owner that was answered with three entries it cannot use loads without a lease
+    const note = ({ id, owner }: { readonly id: string; readonly owner: string }, acquired: Store.Acquired): void => {
+      if (acquired._tag !== "Hit") return
+      const times = (hits.get(owner) ?? 0) + 1
+      hits.set(owner, times)
+      self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
+      if (times === 3) self.givenUp.add(`${process} ${id}`)
+    }
     const acquire: Store.Store["acquire"] = (id, options) =>
-      Effect.tap(store.acquire(id, options), (acquired) =>
-        Effect.sync(() => {
-          if (acquired._tag !== "Hit") return
-          const times = (hits.get(options.owner) ?? 0) + 1
-          hits.set(options.owner, times)
-          self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
-          if (times === 3) self.givenUp.add(`${process} ${id}`)
-        }))
+      Effect.tap(
+        store.acquire(id, options),
+        (acquired) => Effect.sync(() => note({ id, owner: options.owner }, acquired))
+      )
+    const acquireMany: Store.Store["acquireMany"] = (requests) =>
+      Effect.tap(
+        store.acquireMany(requests),
+        (all) => Effect.sync(() => all.forEach((one, i) => note(requests[i]!, one)))
+      )
     if (config.asynchronous) {
-      return { ...store, acquire, capabilities: store.capabilities, getUnsafe: undefined }
+      return { ...store, acquire, acquireMany, capabilities: store.capabilities, getUnsafe: undefined }
     }
     const getUnsafe = (id: string, tags: ReadonlyArray<string>) => {
       if (goesWrong()) throw unavailable("get")
       return store.getUnsafe(id, tags)
     }
-    return { ...store, acquire, getUnsafe }
+    return { ...store, acquire, acquireMany, getUnsafe }
   }
 }
 

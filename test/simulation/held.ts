@@ -15,7 +15,9 @@ export const heldOf = (self: World, id: string): Load | undefined => {
 const isStored = (self: World, load: Load): boolean => {
   const { exit, flight } = load
   if (flight?.exit === undefined || exit === undefined || Exit.isFailure(exit)) return false
-  if (!flight.storable || !flight.policy.writes || flight.served || flight.entry === undefined) return false
+  if (!flight.storable || !flight.policy.writes || flight.found !== undefined || flight.entry === undefined) {
+    return false
+  }
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
   const born = self.born.get(load)!
   for (const write of self.writes) {
@@ -34,7 +36,7 @@ const isStored = (self: World, load: Load): boolean => {
   for (const other of self.loads) {
     if (other.id !== load.id || other === load || other.ended < load.n) continue
     // what kept a value has stored it anew, with a lifetime of its own
-    if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.renewed !== true)) continue
+    if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.attempt.renewed !== true)) continue
     // it may have been put in its place, and have left
     if (isTouchedWhileWritten(self, other)) return false
     const entry = other.flight?.entry

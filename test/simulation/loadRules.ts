@@ -11,7 +11,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   if (flight === undefined || self.closeAskedAt !== undefined) return
   const what = `the load #${n} of ${id}`
   // what has found its value to be still right ends itself
-  const endsItself = interruptedItself.has(load) || flight.renewed
+  const endsItself = interruptedItself.has(load) || flight.attempt.renewed
   const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
   if (interrupted && flight.pinned && !flight.timedOutUnattended) {
     violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)

@@ -226,7 +226,7 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
       continue
     }
-    const endsItself = interruptedItself.has(load) || flight.renewed
+    const endsItself = interruptedItself.has(load) || flight.attempt.renewed
     if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.timedOutUnattended) {
       violate(self, `softTimeout: ${what}, and the load #${load.n} was interrupted`)
     }

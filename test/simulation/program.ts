@@ -2,7 +2,8 @@
 import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import { type Flight, Within } from "../../src/internal/engine/flight/flight.ts"
+import { Within } from "../../src/internal/engine/flight/attempt.ts"
+import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import { previousOf } from "../../src/internal/engine/flight/previous.ts"
 import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
@@ -89,7 +90,7 @@ const specOfMany = (self: Simulation): Spec => {
 
 const load = (self: Simulation, spec: Spec): Effect.Effect<Value, Down, Caching> =>
   Effect.withFiber((fiber) => {
-    const within = fiber.getRef(Within)
+    const within = fiber.getRef(Within)?.flight
     const record = World.beginLoad(self.world, spec, spec.policy === "bypass" ? undefined : within)
     return Effect.onExit(
       body(self, record, within),
@@ -145,7 +146,7 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
 const renew = (self: Simulation, record: Load, flight: Flight) =>
   Effect.gen(function*() {
     const askedAt = self.world.seq
-    const previous = yield* previousOf(flight) as Effect.Effect<unknown>
+    const previous = yield* previousOf(flight.attempt) as Effect.Effect<unknown>
     if (previous === undefined) return
     yield* Effect.onExit(Cached.notModified, () =>
       Effect.sync(() => World.renew(self.world, record, { flight, askedAt })))
@@ -335,8 +336,11 @@ const readAndLeave = (self: Simulation, spec: Spec) =>
 /** one call, one answer for each id: a load of its own for each that is missing */
 const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>) => (keys: ReadonlyArray<Thing>) =>
   Effect.withFiber<ReadonlyArray<Exit.Exit<Value, Down | Bug>>, Down | Bug>((fiber) => {
-    const batch = spec.policy === "bypass" ? undefined : fiber.getRef(Within)!.request.batch!
-    const flights = new Map(Array.from(batch?.flights ?? [], (flight) => [flight.id, flight]))
+    const within = spec.policy === "bypass" ? undefined : fiber.getRef(Within)!.flight!
+    const flights = new Map<string, Flight>()
+    for (const flight of within?.engine.running ?? []) {
+      if (flight.request.batch === within!.request.batch) flights.set(flight.id, flight)
+    }
     const together = keys.map(({ id }) => id)
     const records = keys.map((key) => {
       const flight = flights.get(CacheKey.id(key))

@@ -68,7 +68,7 @@ export const renew = (
   load: Load,
   { flight, askedAt }: { readonly flight: Flight; readonly askedAt: number }
 ): void => {
-  const { exit, tags } = flight.previous!
+  const { exit, tags } = flight.attempt.previous!
   const { n } = (exit as Exit.Success<Value>).value
   checkPrevious(self, load, { n, askedAt })
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
@@ -332,7 +332,9 @@ export const checkFlights = (self: World): void => {
     if (flight.callers.size > 0) {
       violate(self, `P7: the flight of load #${n} of ${id} has ${flight.callers.size} waiters left`)
     }
-    if (flight.waitsOn.size > 0) violate(self, `P7: the flight of load #${n} of ${id} still waits for another`)
+    if ((flight.attempt.waitsOn?.size ?? 0) > 0) {
+      violate(self, `P7: the flight of load #${n} of ${id} still waits for another`)
+    }
   }
   for (const read of self.reading) violate(self, `P7: read ${read.id} @${read.begun} has no answer`)
 }

@@ -5,6 +5,7 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, St
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { ChaosStore, RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { settle } from "../promises/caches.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
   payload: { city: Schema.String },
@@ -205,6 +206,7 @@ describe("over a store", () => {
         yield* Effect.sleep("2 minutes")
         isFailing = true
         expect(yield* read).toBe(1)
+        yield* settle
         expect(loads).toBe(2)
         expect(yield* (yield* RecordingCache.RecordingCache).reads("key")).toEqual(["load", "hit"])
       })

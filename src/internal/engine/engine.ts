@@ -1,22 +1,28 @@
 /** The engine of one cache: its state, its start and its close. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
 import type { Store } from "../../ports/store.ts"
+import { endingLeases } from "../defaults.ts"
 import * as Counters from "../store/counters.ts"
-import { removeCaller, unregister } from "./flight/callers.ts"
-import { detach } from "./flight/detach.ts"
+import * as Tokens from "../token.ts"
+import { answerNow, respond } from "./flight/callers.ts"
+import { detach, startNext, unregister } from "./flight/ending.ts"
+import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
-import { abandon, makeLoops } from "./flight/loops.ts"
+import * as LeaseWaits from "./flight/leaseWaits.ts"
+import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
-import { startRefresh } from "./flight/startRefresh.ts"
+import { start } from "./flight/start.ts"
+import { abandon, makeWork } from "./flight/work.ts"
 import { replay } from "./invalidation/replay.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
+import { within } from "./storeTier/ask.ts"
+import * as Background from "./storeTier/background.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
 import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
@@ -45,20 +51,29 @@ export interface EngineOptions extends StoreTierLimits {
 /** Makes an engine. It does not track changes until `track`. */
 export const make = (options: EngineOptions, context: Context.Context<never>): Engine => {
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
-    memory: Memory.make(options),
+    memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
     flights: new Map(),
     running: new Set(),
-    loops: makeLoops(),
-    refreshing: { ...options.refresh, running: new Set(), queue: new Set(), draining: false, start: startRefresh },
+    ending: new Map(),
+    endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
+    work: makeWork({ respond, start }, context),
+    refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
+    leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),
+    failing: new Set(),
     storeTier: undefined,
     stats: { ...noCounters },
     classes: new Map(),
     listeners: { events: undefined },
+    warned: new Set(),
     hitsHaveEffects: false,
     counters: Counters.make(),
+    tokens: Tokens.make(Context.get(context, Tokens.Seed)),
     lastReadContext: undefined,
+    forgetReadContext: () => {
+      engine.lastReadContext = undefined
+    },
     context,
     mutations: 0,
     closed: false,
@@ -70,13 +85,15 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
 
 /**
  * Closes the engine. It starts no new flight, interrupts flights without callers, and gives the others
- * `shutdownMillis`; then their callers die with `CacheClosed`. Pending invalidations are sent once more, and what is
- * lost is logged.
+ * `shutdownMillis`; then their callers die with `CacheClosed`. Within one store timeout what runs in the background
+ * ends, and pending invalidations are sent once more; what is lost is logged.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
-  for (const flight of self.refreshing.queue) detach(self, flight.id)
+  for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running) {
+    // what is queued behind it would start after the close
+    startNext(self, flight)
     if (flight.callers.size === 0) end(self, flight)
   }
   if (self.running.size > 0) {
@@ -90,20 +107,17 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   }
   for (const flight of self.running) {
     for (const caller of flight.callers) {
-      removeCaller(caller)
-      caller.resume(Effect.die(new CacheClosed({ key: flight.id })))
+      answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
     }
     end(self, flight)
   }
   const { storeTier: tier } = self
   if (tier === undefined) return
-  tier.tracker?.interruptUnsafe()
-  // what listens may have something to close, which the store is still needed for
-  if (tier.follower !== undefined) yield* Effect.timeoutOption(Fiber.interrupt(tier.follower), tier.storeTimeoutMillis)
-  for (const releasing of tier.background) yield* Fiber.await(releasing)
-  tier.replay?.interruptUnsafe()
   Pending.markAllUnsent(tier.pending)
-  if (Pending.isEmpty(tier.pending) || (yield* replay(tier, { leftMillis: tier.storeTimeoutMillis }))) return
+  // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
+  const ending = [Background.close(tier.background), replay(tier, { leftMillis: tier.storeTimeoutMillis })]
+  yield* within(Effect.all(ending, { concurrency: "unbounded", discard: true }), tier.storeTimeoutMillis)
+  if (Pending.isEmpty(tier.pending)) return
   self.stats.lostInvalidations = Pending.size(tier.pending)
   Log.warning(
     self,
@@ -113,10 +127,10 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   )
 })
 
-const end = (self: Engine, flight: Parameters<typeof unregister>[1]): void => {
+const end = (self: Engine, flight: Flight): void => {
   flight.storable = false
   releaseLease(flight)
-  flight.unattendedLimit?.interruptUnsafe()
+  flight.limit?.interruptUnsafe()
   unregister(self, flight)
-  abandon(self.loops, flight)
+  abandon(self, flight)
 }

@@ -2,12 +2,12 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import { CacheConfigError } from "../../CacheError.ts"
 import type { Storage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../ports/store.ts"
+import * as Tokens from "../token.ts"
 import { complete } from "./complete.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Leases from "./leases.ts"
@@ -52,6 +52,7 @@ export const make = (storage: Storage): Store => {
   const lines = Lines.make()
   const leases = Leases.make()
   const tags = Markers.make()
+  const tokensOf = Tokens.lazily()
 
   const set = (id: string, entry: Stored, condition: SetCondition | undefined) =>
     condition === undefined
@@ -78,7 +79,7 @@ export const make = (storage: Storage): Store => {
               id,
               options,
               fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
-              () => Leases.newGeneration(fiber.getRef(Random.Random))
+              () => Leases.newGeneration(tokensOf(fiber))
             )
           ))
         ))
@@ -152,12 +153,10 @@ export const make = (storage: Storage): Store => {
     release: (id, owner, note) =>
       Effect.clockWith((clock) => Exit.succeed(leases.release(id, owner, clock.currentTimeMillisUnsafe(), note))),
     markers: (names) =>
-      Effect.withFiber((fiber) =>
-        Exit.succeed(tags.markers(names, () => Markers.newVersion(fiber.getRef(Random.Random))))
-      ),
+      Effect.withFiber((fiber) => Exit.succeed(tags.markers(names, () => Markers.newVersion(tokensOf(fiber))))),
     invalidateTags: (names, mode) =>
       Effect.withFiber((fiber) =>
-        Exit.succeed(tags.invalidate(names, () => Markers.newVersion(fiber.getRef(Random.Random)), mode))
+        Exit.succeed(tags.invalidate(names, () => Markers.newVersion(tokensOf(fiber)), mode))
       ),
     scan,
     size: storage.size,

@@ -6,7 +6,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
@@ -14,6 +13,7 @@ import { StoreError } from "../../CacheError.ts"
 import { Damaged, type SyncStorage } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, Store } from "../../ports/store.ts"
 import * as Defaults from "../defaults.ts"
+import * as Tokens from "../token.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
@@ -70,10 +70,10 @@ const polling = (listen: () => () => ReadonlyArray<Change>): Stream.Stream<Chang
   return Stream.unwrap(Effect.map(tried(listen), changes))
 }
 
-/** The clock and the random numbers of the calling fiber. */
+/** What an operation needs of the fiber that calls it. */
 interface Services {
   readonly now: () => number
-  readonly random: Random.Random
+  readonly tokens: () => Tokens.Tokens
 }
 
 export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } => {
@@ -86,6 +86,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const tags = storage.tags ?? Markers.make()
   const atomic = storage.atomic ?? ((steps) => steps())
   const counters = storage.counters ?? Counters.make()
+  const tokensOf = Tokens.lazily()
 
   const toStoreError = (operation: string, cause: unknown): StoreError =>
     cause instanceof StoreError
@@ -107,7 +108,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       attempt(operation, () =>
         run({
           now: () => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
-          random: fiber.getRef(Random.Random)
+          tokens: () => tokensOf(fiber)
         }))
     )
 
@@ -171,9 +172,9 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
   }
 
-  const grantNow = (id: string, options: AcquireOptions, { now, random }: Services): Acquired =>
+  const grantNow = (id: string, options: AcquireOptions, { now, tokens }: Services): Acquired =>
     lookFor(id, options.rejectedWriteId) ??
-      Markers.withSeq(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(random)))
+      Markers.withSeq(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(tokens())))
 
   // `Hit` and `Wait` are answered without a transaction: they must not wait for a writer in another process.
   const withoutWriting = (id: string, options: AcquireOptions, now: number): Acquired | undefined => {
@@ -266,9 +267,9 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       attemptWith("renew", ({ now }) => atomic(() => leases.renew(id, owner, leaseMillis, now()))),
     release: (id, owner, note) =>
       attemptWith("release", ({ now }) => atomic(() => leases.release(id, owner, now(), note))),
-    markers: (names) => attemptWith("markers", ({ random }) => tags.markers(names, () => Markers.newVersion(random))),
+    markers: (names) => attemptWith("markers", ({ tokens }) => tags.markers(names, () => Markers.newVersion(tokens()))),
     invalidateTags: (names, mode) =>
-      attemptWith("invalidateTags", ({ random }) => tags.invalidate(names, () => Markers.newVersion(random), mode)),
+      attemptWith("invalidateTags", ({ tokens }) => tags.invalidate(names, () => Markers.newVersion(tokens()), mode)),
     scan: (options) =>
       scan === undefined
         ? Stream.fromEffect(unsupported("scan"))

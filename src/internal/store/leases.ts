@@ -2,11 +2,10 @@
  * Leases inside one process, and the rules that every table of leases shares. The owner says who loads, the generation
  * whether a result may be stored. A lease that ran out does not end its generation, so a slow leader can still store.
  */
-import type * as Random from "effect/Random"
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
 import { leaseLife, sharedFailureMillis } from "../defaults.ts"
-import { tokenUnsafe } from "../token.ts"
+import type { Tokens } from "../token.ts"
 
 /** The part of a lease that the rules need. */
 export interface Held {
@@ -37,7 +36,7 @@ interface Leases extends SyncLeases {
   readonly size: () => number
 }
 
-export const newGeneration = (random: Random.Random): string => tokenUnsafe(random, 16)
+export const newGeneration = (tokens: Tokens): string => tokens.next(16)
 
 /** How long a lease record is kept: an hour, or ten leases. A load that takes longer is not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)

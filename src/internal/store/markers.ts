@@ -2,12 +2,11 @@
  * Markers inside one process, and the rules that every table of markers shares. A marker that was removed comes back
  * with another version: that costs a load, never a stale read.
  */
-import type * as Random from "effect/Random"
 import type { TagVersion } from "../../CacheEntry.ts"
 import type { SyncTags } from "../../ports/storage.ts"
 import type { Acquired, InvalidationMode, Marker } from "../../ports/store.ts"
 import { markersKept } from "../defaults.ts"
-import { tokenUnsafe } from "../token.ts"
+import type { Tokens } from "../token.ts"
 
 export type TagTable = SyncTags
 
@@ -37,7 +36,7 @@ const noTags: ReadonlyArray<string> = []
 export const withSeq = <A extends Acquired>(table: Pick<TagTable, "markers">, acquired: A): A =>
   acquired._tag === "Granted" ? { ...acquired, seq: table.markers(noTags, () => "").seq } : acquired
 
-export const newVersion = (random: Random.Random): string => tokenUnsafe(random, 12)
+export const newVersion = (tokens: Tokens): string => tokens.next(12)
 
 /** The version of a marker after an invalidation. A missing marker gets another hard half, whatever the mode. */
 export const nextVersion = (

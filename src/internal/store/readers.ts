@@ -1,4 +1,5 @@
 /** Several who ask one store what others changed: each is told all of it, whoever asks first. */
+import { StoreError } from "../../CacheError.ts"
 import type { Change } from "../../ports/store.ts"
 import { changesKept } from "../defaults.ts"
 
@@ -14,8 +15,12 @@ const queuesOf = new WeakMap<Read, Set<WeakRef<Queue>>>()
 const nothing: ReadonlyArray<Change> = []
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
-/** A reader of its own over a `changesUnsafe`, which has one reader only. What is no list of changes is a gap. */
-export const reader = (read: Read): Read => {
+/**
+ * A reader of its own over the `changesUnsafe` of a store, which has one reader only. It throws where the store throws,
+ * and where the answer is no list of changes. Then changes may be lost, unless the store said so by a `StoreError`: the
+ * next answer begins with a gap.
+ */
+export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()
   queuesOf.set(read, queues)
   const own: Queue = { waiting: nothing }
@@ -31,9 +36,27 @@ export const reader = (read: Read): Read => {
     }
   }
 
+  const lose = () => {
+    own.waiting = gap
+    tellOthers(gap)
+  }
+
+  const ask = (): ReadonlyArray<Change> => {
+    let answer: ReadonlyArray<Change>
+    try {
+      answer = read()
+    } catch (thrown) {
+      if (thrown instanceof StoreError) throw thrown
+      lose()
+      throw new StoreError({ store, operation: "listen", reason: "Unavailable", cause: thrown })
+    }
+    if (isChanges(answer)) return answer
+    lose()
+    throw new StoreError({ store, operation: "listen", reason: "Corrupt" })
+  }
+
   return () => {
-    const answer = read()
-    const fresh = isChanges(answer) ? answer : gap
+    const fresh = ask()
     if (fresh.length > 0) tellOthers(fresh)
     if (own.waiting.length === 0) return fresh
     const changes = own.waiting.concat(fresh)
@@ -44,7 +67,8 @@ export const reader = (read: Read): Read => {
 
 const isChanges = (answer: ReadonlyArray<Change>): boolean => Array.isArray(answer) && answer.every(isChange)
 
-const isChange = (change: Change | null | undefined): boolean => {
+/** Whether it is a change: the types promise it, and an adapter may break the promise. */
+export const isChange = (change: Change | null | undefined): boolean => {
   switch (change?._tag) {
     case "Changed":
       return typeof change.id === "string"

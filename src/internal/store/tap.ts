@@ -202,7 +202,7 @@ export const part = (store: Store, prefix: string): Store => {
   )
 
   const { getUnsafe } = store
-  const changesUnsafe = store.changesUnsafe && reader(store.changesUnsafe)
+  const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
   // all of the port, so that the compiler asks for the prefix of a new operation
   const own: Store = {
     name: store.name,

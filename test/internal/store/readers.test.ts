@@ -4,12 +4,23 @@ import { Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
+import { StoreError } from "../../../src/CacheError.ts"
 import { changesKept } from "../../../src/internal/defaults.ts"
-import { reader } from "../../../src/internal/store/readers.ts"
+import { reader as readerOf } from "../../../src/internal/store/readers.ts"
 import type { Change } from "../../../src/ports/store.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const changed = (id: string): Change => ({ _tag: "Changed", id })
+
+const reader = (read: () => ReadonlyArray<Change>) => readerOf("several", read)
+
+const thrownBy = (run: () => unknown): unknown => {
+  try {
+    return { answered: run() }
+  } catch (thrown) {
+    return thrown
+  }
+}
 
 const source = () => {
   let waiting: ReadonlyArray<Change> = []
@@ -41,10 +52,35 @@ describe("several readers of one store's changes", () => {
     expect(b()).toEqual([{ _tag: "Gap" }])
   })
 
-  it("what is no list of changes is a gap", () => {
-    for (const answer of [null, undefined, 5, "abc", [null], [5], [{ _tag: "Changed" }], [{ _tag: "Other" }]]) {
-      expect(reader(() => answer as never)()).toEqual([{ _tag: "Gap" }])
+  it("what is no list of changes is Corrupt, and the next answer begins with a gap, for all", () => {
+    for (const lie of [null, undefined, 5, "abc", [null], [5], [{ _tag: "Changed" }], [{ _tag: "Other" }]]) {
+      let lies = true
+      const { push, read: truth } = source()
+      const read = () => lies ? lie as never : truth()
+      const [a, b] = [reader(read), reader(read)]
+      expect(thrownBy(a)).toMatchObject({ _tag: "StoreError", store: "several", reason: "Corrupt" })
+      lies = false
+      push(changed("1"))
+      expect([a(), b()]).toEqual([[{ _tag: "Gap" }, changed("1")], [{ _tag: "Gap" }, changed("1")]])
+      expect([a(), b()]).toEqual([[], []])
     }
+  })
+
+  it("a StoreError says that nothing is lost; what else is thrown does not say so", () => {
+    const said = new StoreError({ store: "several", operation: "listen", reason: "Timeout" })
+    const bug = new TypeError("boom")
+    let thrown: Error | undefined = said
+    const ask = reader(() => {
+      if (thrown !== undefined) throw thrown
+      return [changed("1")]
+    })
+    expect(thrownBy(ask)).toBe(said)
+    thrown = undefined
+    expect(ask()).toEqual([changed("1")])
+    thrown = bug
+    expect(thrownBy(ask)).toMatchObject({ _tag: "StoreError", reason: "Unavailable", cause: bug })
+    thrown = undefined
+    expect(ask()).toEqual([{ _tag: "Gap" }, changed("1")])
   })
 })
 

@@ -2,7 +2,7 @@
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import { Cached, CacheKey, CachePolicy, type Serializer, type Store, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import { Within } from "../../../src/internal/engine/flight/flight.ts"
+import { Within } from "../../../src/internal/engine/flight/attempt.ts"
 import type { Flights } from "../../../src/internal/engine/flight/flights.ts"
 import * as SeededScheduler from "../../../src/testing/SeededScheduler.ts"
 import { budgetMillis, type Kind, lateMillis, layerOf, quiet, serializers } from "./caches.ts"
@@ -36,7 +36,7 @@ interface Running {
 const load = (self: Running, outcome: Model.OutcomeName) =>
   Effect.gen(function*() {
     const n = ++self.seen.n
-    self.engine ??= (yield* Within)?.engine
+    self.engine ??= (yield* Within)?.flight?.engine
     yield* Effect.addFinalizer(() => Effect.sync(() => void self.seen.closed++))
     const slow = Model.takes(outcome)
     if (slow > 0) yield* Effect.sleep(slow)
@@ -235,7 +235,7 @@ const checkEngine = ({ engine, wrong }: Running): void => {
     running: running.size,
     refreshing: refreshing.running.size,
     queued: refreshing.queue.size,
-    releasing: storeTier?.background.size ?? 0
+    releasing: storeTier?.background.jobs.size ?? 0
   }
   for (const [what, count] of Object.entries(left)) if (count > 0) wrong.push(`${what}: ${count}`)
   if (memory.entries.size > memory.capacity) wrong.push(`${memory.entries.size} entries in memory`)

@@ -1,16 +1,13 @@
 /** The lease of a flight: acquired before the load, waited for while another process has it, renewed while it loads. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { Markers } from "../../../ports/store.ts"
-import { toMillis } from "../../../Ttl.ts"
 import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
-import { tokenUnsafe } from "../../token.ts"
 import { Entry } from "../memory/entry.ts"
-import { ask, type Asking, monotonicMillis } from "../storeTier/ask.ts"
+import { ask, type Asking } from "../storeTier/ask.ts"
+import { supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -19,6 +16,7 @@ import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { failStrict } from "./callers.ts"
 import type { Flight, Lease } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { type Answer, waitForLease } from "./leaseWaits.ts"
 import { releaseLease } from "./releaseLease.ts"
 import { declaredTags } from "./requestTags.ts"
 
@@ -34,8 +32,7 @@ export const LeasedElsewhere = Symbol("Elsewhere")
 
 /**
  * Acquires the lease, and looks at the stored entry once more in the same step. While another process has the lease
- * this one waits, for the `timeout` of the read or else for `wait`. Then it loads beside the holder, under the same
- * generation.
+ * and renews it, this one waits.
  *
  * Answers with
  * - a guard: the load may start;
@@ -50,7 +47,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   serves: (entry: Entry) => boolean
 ): Effect.fn.Return<Guard | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined, never, any> {
-  const { pending, leaseMillis, store, waitMillis } = tier
+  const { pending, leaseMillis, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
   // the result enters memory even where the store is not asked: changes by other processes must be tracked from here on
@@ -64,26 +61,31 @@ export const acquireLease = Effect.fnUntraced(function*(
     // for tags that only the load names the `seq` of `acquire` will do
     else if (declared.length > 0) return failWith(answer)
   }
-  const clock = yield* Clock.Clock
-  const owner = tokenUnsafe(yield* Random.Random, 8)
+  const owner = self.tokens.next(8)
   const isExclusive = request.options.lease ?? store.capabilities.shared
-  const waitLimitMillis = request.options.timeout === undefined ? waitMillis : toMillis(request.options.timeout)
-  const startedAt = monotonicMillis(clock)
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    const leftMillis = startedAt + waitLimitMillis - monotonicMillis(clock)
-    const join = !isExclusive || leftMillis <= 0
     // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it
     if (isExclusive) flight.lease = { tier, owner, renewal: undefined, isStored: false }
-    const acquired = yield* ask(
+    const asked = yield* ask(
       tier,
       budget,
       "acquire",
-      store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join })
+      store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
     )
-    if (isFault(acquired) || acquired._tag !== "Granted") flight.lease = undefined
-    if (isFault(acquired)) return failWith(acquired)
+    if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
+    if (isFault(asked)) return failWith(asked)
+    let acquired: Answer
+    if (asked._tag === "Wait") {
+      if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
+      waited = true
+      acquired = yield* waitForLease(self, tier, { flight, owner, leftMillis: asked.leftMillis })
+      // the budget limits a slow store, not the wait for another process
+      budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
+      if (isFault(acquired)) return failWith(acquired)
+      if (acquired._tag === "Granted") flight.lease = { tier, owner, renewal: undefined, isStored: false }
+    } else acquired = asked
     if (acquired._tag === "Granted") {
       if (waited && acquired.failures !== undefined && acquired.failures.count >= Defaults.sharedFailures) {
         const { note } = acquired.failures
@@ -101,17 +103,6 @@ export const acquireLease = Effect.fnUntraced(function*(
       // without declared tags `seq` is enough: it shows whether a tag that only the load names was invalidated since
       const { generation, seq } = acquired
       return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
-    }
-    if (acquired._tag === "Wait") {
-      if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
-      waited = true
-      const pauseMillis = Math.max(1, Math.min(Defaults.polling.waitingPollMillis, acquired.leftMillis + 5, leftMillis))
-      request.batch?.dropOut(flight, clock.currentTimeMillisUnsafe() + pauseMillis)
-      yield* Effect.sleep(pauseMillis)
-      // the budget limits a slow store, not the wait for another process
-      budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
-      request.batch?.rejoin(clock.currentTimeMillisUnsafe())
-      continue
     }
     rejected++
     if (!flight.policy.readsStore) {
@@ -143,13 +134,22 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/** Renews the lease every third of its length, until it is interrupted or another owner has the lease. */
+/**
+ * Renews the lease every third of its length, until it is interrupted or another owner has the lease, and for `maxLoad`
+ * at most: a load that hangs must not keep its id from all other processes.
+ */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
-  const { leaseMillis, store } = tier
+  const { leaseMillis, maxLoadMillis, store } = tier
+  const pauseMillis = leaseMillis / 3
+  let leftMillis = maxLoadMillis
   const renew: Effect.Effect<void> = Effect.flatMap(
     Effect.suspend(() => ask(tier, { leftMillis: leaseMillis }, "renew", store.renew(flight.id, owner, leaseMillis))),
     (renewed) => renewed === false ? Effect.void : later
   )
-  const later = Effect.andThen(Effect.sleep(leaseMillis / 3), renew)
-  return { tier, owner, renewal: Effect.runForkWith(flight.context)(later), isStored: false }
+  const later: Effect.Effect<void> = Effect.flatMap(Effect.sleep(pauseMillis), () => {
+    leftMillis -= pauseMillis
+    return leftMillis > 0 ? renew : Effect.void
+  })
+  const work = { name: `renews the lease of "${flight.id}"`, context: flight.context, run: later }
+  return { tier, owner, renewal: supervise(tier.background, work), isStored: false }
 }

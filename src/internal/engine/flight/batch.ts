@@ -6,9 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
+import type * as Schedule from "effect/Schedule"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import { type Flight, Loading, type Resume } from "./flight.ts"
+import { Loading } from "./attempt.ts"
+import type { Flight, Resume } from "./flight.ts"
+import { retried } from "./retried.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
 /**
@@ -16,17 +19,20 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
  * loads of these flights are one call.
  *
  * Fires when every flight has reached its load or dropped out (store hit, or another process holds the lease). A flight
- * that waits for a lease may come back: those that come back together get one more call.
+ * that waits for a lease, or for another flight of its id, may come back: those that come back in one step get one more
+ * call.
  */
 export interface Batch {
   /** adds a flight when it is made */
   readonly add: (flight: Flight) => void
-  /** the flight drops out: for good, or until it asks for the lease again at `askingAt` (epoch milliseconds) */
-  readonly dropOut: (flight: Flight, askingAt?: number) => void
-  /** a flight asks for the lease again: the call waits for it and for all others whose `askingAt` has come */
-  readonly rejoin: (now: number) => void
+  /** the flight drops out: the call does not wait for it, unless it comes back */
+  readonly dropOut: (flight: Flight) => void
+  /** the flight comes back, and the next call waits for it */
+  readonly rejoin: (flight: Flight) => void
   /** the load of one key */
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
+  /** the call in which the load of a flight runs now */
+  readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
   /** every flight has entered */
   readonly close: () => void
   readonly options: Options
@@ -34,16 +40,14 @@ export interface Batch {
   failed: Cause.Cause<unknown> | undefined
   /** its failure was logged: once, not for each key */
   isLogged: boolean
-  /** its flights that have not ended: until then a batch of refreshes counts as one unit */
-  readonly flights: Set<Flight>
 }
 
 interface Options {
   readonly loadAll: LoadAll
   /** the rest of the read's store budget, where the read has asked the store already */
   readonly leftMillis?: number | undefined
-  /** `loadAll` retries the whole call: the single flights do not */
-  readonly retries?: boolean | undefined
+  /** retries the whole call: the single flights do not */
+  readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
 }
 
 export type LoadAll = (
@@ -63,14 +67,11 @@ interface Call {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** Flights that ask for their leases again within this time share one call. */
-const togetherMillis = 5
-
 export const make = (options: Options): Batch => {
-  const { loadAll } = options
+  const { loadAll, retry } = options
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
-  const away = new Map<Flight, number>()
+  const loading = new Map<Flight, Item>()
   let isOpen = true
 
   const fireIfComplete = (): void => {
@@ -87,28 +88,30 @@ export const make = (options: Options): Batch => {
     for (const item of items) {
       item.call = call
       // the load begins now: the wait for the other flights is no part of it
-      item.flight.startedAt = now
+      item.flight.attempt.startedAt = now
       // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
       if (item === first) continue
-      addEdge(item.flight, first.flight)
-      if (item.flight.span !== undefined) linkTo(first.flight, item.flight.span)
+      addEdge(item.flight.attempt, first.flight)
+      if (item.flight.trace.span !== undefined) linkTo(first.flight.trace, item.flight.trace.span)
     }
     const keys = items.map((item) => item.key)
     const context = Context.add(first.context, Loading, undefined).pipe(
       Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
     )
+    const callAll = Effect.suspend(() => loadAll(keys))
     const fiber = Effect.runForkWith(context as Context.Context<any>)(
-      checked(keys, Effect.scoped(Effect.suspend(() => loadAll(keys))))
+      checked(keys, Effect.scoped(retry === undefined ? callAll : retried(first.flight, callAll, retry)))
     )
     call.fiber = fiber
     fiber.addObserver((exits) => {
       if (Exit.isFailure(exits)) batch.failed = exits.cause
       for (const [i, item] of items.entries()) {
         if (item !== first) {
-          removeEdge(item.flight, first.flight)
+          removeEdge(item.flight.attempt, first.flight)
           // a stale value that the call read is in all of its results
-          if (first.flight.derivedFromStale) item.flight.derivedFromStale = true
+          if (first.flight.attempt.derivedFromStale) item.flight.attempt.derivedFromStale = true
         }
+        loading.delete(item.flight)
         if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
       }
     })
@@ -118,36 +121,29 @@ export const make = (options: Options): Batch => {
   /** Without a waiting flight the call is interrupted, and the last flight waits for its finalizers. */
   const withdraw = (item: Item): Effect.Effect<unknown> => {
     ready.delete(item)
+    loading.delete(item.flight)
     const { call } = item
     if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return Effect.void
     call.fiber?.interruptUnsafe()
     return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
   }
 
-  const dropOut = (flight: Flight, askingAt?: number): void => {
-    if (askingAt === undefined) away.delete(flight)
-    else away.set(flight, askingAt)
+  const dropOut = (flight: Flight): void => {
     if (pending.delete(flight)) fireIfComplete()
   }
 
   const batch: Batch = {
     add: (flight) => {
-      batch.flights.add(flight)
       // after `close` the call waits for no other flight
       if (isOpen) pending.add(flight)
     },
     dropOut,
-    rejoin: (now) => {
-      for (const [flight, askingAt] of away) {
-        if (askingAt > now + togetherMillis) continue
-        away.delete(flight)
-        pending.add(flight)
-      }
-    },
+    rejoin: (flight) => void pending.add(flight),
+    fiberOf: (flight) => loading.get(flight)?.call?.fiber,
     load: (key) =>
       Effect.withFiber((fiber) =>
         Effect.callback((resume) => {
-          const flight = fiber.getRef(Loading)!
+          const flight = fiber.getRef(Loading)!.flight!
           const item: Item = {
             key,
             flight,
@@ -156,6 +152,7 @@ export const make = (options: Options): Batch => {
             call: undefined
           }
           ready.add(item)
+          loading.set(flight, item)
           pending.delete(flight)
           fireIfComplete()
           return Effect.suspend(() => withdraw(item))
@@ -167,8 +164,7 @@ export const make = (options: Options): Batch => {
     },
     options,
     failed: undefined,
-    isLogged: false,
-    flights: new Set()
+    isLogged: false
   }
   return batch
 }

@@ -48,6 +48,8 @@ export const refreshing = (self: Policy): Policy => ({
   joins: "refresh"
 })
 
+export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
+
 /** The standard policy with the detector of another one. */
 export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
 

@@ -6,6 +6,8 @@ import type { Caller } from "./flight.ts"
  */
 export class Callers {
   private list: Array<Caller | undefined> = []
+  /** `next` has passed those before it */
+  private answered = 0
   size = 0
 
   add(caller: Caller): void {
@@ -28,17 +30,22 @@ export class Callers {
 
   clear(): void {
     this.list = []
+    this.answered = 0
     this.size = 0
   }
 
-  /** leaves out callers that are removed meanwhile */
-  forEach(visit: (caller: Caller) => void): void {
-    for (const caller of this.list) {
-      if (caller !== undefined && this.has(caller)) visit(caller)
+  /** Removes the first caller and answers with it. */
+  next(): Caller | undefined {
+    while (this.answered < this.list.length) {
+      const caller = this.list[this.answered++]
+      if (caller === undefined) continue
+      this.delete(caller)
+      return caller
     }
+    return undefined
   }
 
-  /** as `forEach`, for few callers: a generator allocates at every step */
+  /** for few callers: a generator allocates at every step. Leaves out callers that are removed meanwhile */
   *[Symbol.iterator](): Generator<Caller> {
     for (const caller of this.list) {
       if (caller !== undefined && this.has(caller)) yield caller
@@ -54,5 +61,6 @@ export class Callers {
       list.push(caller)
     }
     this.list = list
+    this.answered = 0
   }
 }

@@ -4,30 +4,28 @@ import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { LoadTimeout } from "../../../CacheError.ts"
-import { toMillis } from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { noteMiss } from "../telemetry/events.ts"
+import type { Attempt } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 import { nowOf, type ReadContext, readContextOf } from "./context.ts"
-import type { Caller, Flight, Resume } from "./flight.ts"
+import { endIfUnneeded } from "./ending.ts"
+import { type Caller, type Flight, isAskingStore, isDerivedFromStale, type Resume } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { abandon } from "./loops.ts"
 import {
+  foundOrRetry,
   isLimited,
   isOlder,
   noteFallback,
-  noteFound,
   noteLoaded,
   orStale,
   retryRead,
-  usableStale,
-  wantsLoad
+  staleOrDefect
 } from "./outcome.ts"
-import { makeRoom } from "./refreshQueue.ts"
-import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
+import { rulesOf } from "./rules.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
 interface Waiting {
@@ -47,7 +45,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy.Policy
-  readonly within: Flight | undefined
+  readonly within: Attempt | undefined
   readonly joinedAt: number
   readonly since: number
   readonly stale: Entry | undefined
@@ -101,12 +99,12 @@ export const interruptible = (
 }
 
 const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
-  const { softTimeout, timeout } = caller.request.options
+  const { softTimeoutMillis, timeoutMillis } = rulesOf(caller.request)
   const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
     Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
   caller.timers = [
-    ...softTimeout === undefined ? [] : [after(toMillis(softTimeout), () => softlyTimedOut(self, fiber, caller))],
-    ...timeout === undefined ? [] : [after(toMillis(timeout), () => timedOut(self, fiber, caller, toMillis(timeout)))]
+    ...softTimeoutMillis === undefined ? [] : [after(softTimeoutMillis, () => softlyTimedOut(self, fiber, caller))],
+    ...timeoutMillis === undefined ? [] : [after(timeoutMillis, () => timedOut(self, fiber, caller, timeoutMillis))]
   ]
 }
 
@@ -115,7 +113,7 @@ export const removeCaller = (caller: Caller): void => {
   flight.callers.delete(caller)
   removeEdge(within, flight)
   // it leaves before the store has answered: that counts as a miss
-  if (flight.askingStore) noteMiss(flight.engine, request.key, flight.id)
+  if (isAskingStore(flight)) noteMiss(flight.engine, request.key, flight.id)
   stopTimers(caller)
 }
 
@@ -124,46 +122,11 @@ const stopTimers = (caller: Caller): void => {
   caller.timers = noTimers
 }
 
-/** Interrupts an unpinned flight without callers. */
-const stopIfUnattended = (self: Flights, flight: Flight): void => {
-  if (flight.callers.size > 0 || flight.exit !== undefined) return
-  if (flight.pinned) return limitUnattended(self, flight)
-  flight.storable = false
-  // unregistered before it is interrupted, in one step: a new reader must not join a load that is ending
-  unregister(self, flight)
-  abandon(self.loops, flight)
-  // now, not at its end: an interrupted load may take long to end, or never end
-  releaseLease(flight)
-}
-
-/** Bounds a load nobody waits for (`refresh.timeout`): past the limit its id may be loaded again. */
-export const limitUnattended = (self: Flights, flight: Flight): void => {
-  if (flight.unattendedLimit !== undefined || flight.exit !== undefined) return
-  flight.unattendedLimit = Effect.runForkWith(flight.context)(
-    Effect.andThen(
-      Effect.sleep(self.refreshing.timeoutMillis),
-      Effect.sync(() => {
-        flight.unattendedLimit = undefined
-        flight.pinned = false
-        // it has callers again: from here on it is like any other load
-        if (flight.callers.size > 0 || flight.exit !== undefined) return
-        flight.timedOutUnattended = true
-        stopIfUnattended(self, flight)
-        makeRoom(self, flight)
-      })
-    )
-  )
-}
-
-export const unregister = (self: Flights, flight: Flight): void => {
-  if (self.flights.get(flight.id) === flight) self.flights.delete(flight.id)
-}
-
 /** The last caller, when it is interrupted, waits for the load's finalizers, as a parent fiber waits for its child. */
 const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   const { flight } = caller
   removeCaller(caller)
-  stopIfUnattended(self, flight)
+  endIfUnneeded(self, flight)
   if (flight.callers.size > 0 || flight.pinned || flight.exit !== undefined || flight.fiber === undefined) {
     return Effect.void
   }
@@ -175,62 +138,73 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
 }
 
 const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
-  const stale = usableStale(self, caller, nowOf(fiber))
   caller.pastSoftTimeout = true
-  if (stale !== undefined) serveStale(self, caller, stale)
+  serveIfStale(self, caller, nowOf(fiber))
 }
 
 /** Answers callers past their `softTimeout` with the stale value that the store just had. */
 export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
   for (const caller of flight.callers) {
-    if (!caller.pastSoftTimeout) continue
-    const stale = usableStale(self, caller, now)
-    if (stale !== undefined) serveStale(self, caller, stale)
+    if (caller.pastSoftTimeout) serveIfStale(self, caller, now)
   }
 }
 
-const serveStale = (self: Flights, caller: Caller, stale: Entry): void => {
+const serveIfStale = (self: Flights, caller: Caller, now: number): void => {
+  const stale = staleOrDefect(self, caller, now)
+  if (stale === undefined) return
+  if (!Exit.isExit(stale)) return serveStale(self, caller, { stale, now })
+  removeCaller(caller)
+  endIfUnneeded(self, caller.flight)
+  caller.resume(stale)
+}
+
+const serveStale = (
+  self: Flights,
+  caller: Caller,
+  { now, stale }: { readonly now: number; readonly stale: Entry }
+): void => {
   removeCaller(caller)
   caller.flight.pinned = true
-  stopIfUnattended(self, caller.flight)
-  noteFallback(self, caller, stale)
+  endIfUnneeded(self, caller.flight)
+  noteFallback(self, caller, { stale, now })
   caller.resume(stale.exit)
 }
 
 const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, timeoutMillis: number): void => {
   const error = new LoadTimeout({ key: caller.flight.id, timeoutMillis })
   removeCaller(caller)
-  stopIfUnattended(self, caller.flight)
+  endIfUnneeded(self, caller.flight)
   caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
+}
+
+/** Answers a caller before its flight has ended. */
+export const answerNow = (caller: Caller, answer: Effect.Effect<unknown, unknown>): void => {
+  removeCaller(caller)
+  caller.resume(answer)
 }
 
 /** Notes a fault of the store, and fails the strict callers at once. */
 export const failStrict = (self: Flights, flight: Flight, fault: Fault): void => {
   flight.fault = fault
   for (const caller of flight.callers) {
-    if (!caller.policy.strict) continue
-    removeCaller(caller)
-    caller.resume(strictly(fault))
+    if (caller.policy.strict) answerNow(caller, strictly(fault))
   }
-  stopIfUnattended(self, flight)
+  endIfUnneeded(self, flight)
 }
 
 /** Answers a caller when its flight has ended. */
-export const respond = (self: Flights, caller: Caller, now: number): void => {
+export const respond = (self: Flights, caller: Caller): void => {
   const { flight } = caller
   removeEdge(caller.within, flight)
   stopTimers(caller)
   const exit = flight.exit!
+  const now = flight.endedAt
   if (caller.policy.strict && flight.fault !== undefined) return caller.resume(strictly(flight.fault))
   if (caller.joinedAt !== flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))
-  if (flight.served && caller.request !== flight.request && wantsLoad(caller, now)) {
-    return caller.resume(retryRead(caller, now))
+  if (flight.found !== undefined) {
+    return caller.resume(foundOrRetry(self, caller, { found: flight.found, now }))
   }
-  if (flight.served) {
-    noteFound(self, caller, now)
-    return caller.resume(exit)
-  }
-  if (flight.derivedFromStale && caller.within !== undefined) caller.within.derivedFromStale = true
+  if (isDerivedFromStale(flight) && caller.within !== undefined) caller.within.derivedFromStale = true
   const outcome = orStale(self, caller, exit, now)
   if (outcome === exit && caller.policy.detector !== undefined) noteLoaded(caller, exit, now)
   caller.resume(outcome)

@@ -6,51 +6,56 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
-import { retryAfterMillis } from "../../defaults.ts"
-import { tokenUnsafe } from "../../token.ts"
+import { infoOf } from "../../key/ofKey.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
-import { respond, unregister } from "./callers.ts"
-import { type Flight, isBeforeClear } from "./flight.ts"
+import { startNext, unregister } from "./ending.ts"
+import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { resumeAll } from "./loops.ts"
-import { refresh } from "./refresh.ts"
-import { makeRoom } from "./refreshQueue.ts"
+import { leaveUnit, refresh } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
 import { tagsOfResult } from "./requestTags.ts"
+import { lifetimeOf, orNotStored, rulesOf } from "./rules.ts"
 import { holdOff } from "./throttle.ts"
+import { answerAll } from "./work.ts"
 
 /** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
-export const isRenewed = (flight: Flight): boolean => flight.renewed && !flight.abandoned
+export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
 
 /** The outcome of a load: its own exit, or the previous value's where the load declared that still valid. */
 export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
-  isRenewed(flight) ? flight.previous!.exit : exit
+  isRenewed(flight) ? flight.attempt.previous!.exit : exit
 
 /** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
-export const complete = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
+export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
   const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
-  flight.exit = exitOf(flight, exit)
-  flight.ended = true
-  flight.unattendedLimit?.interruptUnsafe()
+  const exit = exitOf(flight, ended)
+  endFlight(flight, exit, now)
   self.running.delete(flight)
   flight.request.batch?.dropOut(flight)
   unregister(self, flight)
-  releaseLease(flight)
-  if (self.storeTier === undefined) flight.entry = toEntry(self, flight, flight.exit, now)
+  if (self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
+  releaseLease(flight, hasBegun(flight) && Exit.isFailure(exit) ? exit : undefined)
+  if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
   publish(self, flight)
-  if (!flight.served) reportFailure(self, flight, flight.exit, now)
-  if (flight.isLoading) tellLoad(self, flight, exit, now)
-  makeRoom(self, flight)
-  if (flight.refreshDue && flight.storable && flight.policy.writes) {
-    refresh(self, { context: flight.context, request: flight.request, id: flight.id, entry: flight.entry!, now })
-  }
+  if (flight.found === undefined) reportFailure(self, flight, exit, now)
+  if (hasBegun(flight)) tellLoad(self, flight, ended, now)
+  leaveUnit(self, flight)
+  refreshIfDue(self, flight)
+  startNext(self, flight)
+  letGo(flight)
   if (self.running.size === 0) self.onIdle?.()
-  resumeAll(self.loops, flight, (caller) => respond(self, caller, now))
+  answerAll(self, flight)
+}
+
+const refreshIfDue = (self: Flights, flight: Flight): void => {
+  const { context, endedAt, found, id, policy, request, storable } = flight
+  if (found?.refreshDue !== true || !storable || !policy.writes) return
+  refresh(self, { context, request, id, entry: found.entry, now: endedAt })
 }
 
 /**
@@ -64,44 +69,34 @@ export const toEntry = (
   now: number
 ): Entry | undefined => {
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
-  const { key, strategy } = flight.request
-  try {
-    const lifetime = annotated(flight, strategy.lifetime(exit, key))
+  const { counters, id, request } = flight
+  return orNotStored(self, { id, key: request.key, counters }, () => {
+    const lifetime = annotated(flight, lifetimeOf(request, exit))
     if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
-    if (Number.isNaN(lifetime.ttl) || Number.isNaN(lifetime.softTtl)) throw new Error("the lifetime is NaN")
-    if (flight.derivedFromStale) return refuse(self, flight)
+    const { annotations, derivedFromStale, previous, renewed } = flight.attempt
+    if (derivedFromStale) return refuse(self, flight)
     const random = Context.get(flight.context, Random.Random)
-    const share = strategy.jitter === undefined ? 1 : 1 - strategy.jitter * random.nextDoubleUnsafe()
+    const { jitter } = rulesOf(request)
+    const share = jitter === 0 ? 1 : 1 - jitter * random.nextDoubleUnsafe()
     return new Entry({
-      id: flight.id,
+      id,
       exit,
       createdAt: now,
       softExpiresAt: now + lifetime.softTtl * share,
       expiresAt: now + lifetime.ttl * share,
-      loadMillis: now - flight.startedAt,
+      loadMillis: loadMillisOf(flight, now),
       tags: tagsOf(flight, exit),
       bornAt: flight.bornAt,
-      writeId: self.storeTier === undefined ? undefined : tokenUnsafe(random, 16),
-      etag: flight.annotations?.etag ?? (flight.renewed ? flight.previous!.etag : undefined),
-      counters: flight.counters
+      writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
+      etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
+      counters
     })
-  } catch (error) {
-    flight.counters.notStored++
-    Log.warning(
-      self,
-      `The result of "${flight.id}" is not cached: its strategy or tags function threw (see the cause)`,
-      {
-        about: aboutOf(flight),
-        cause: Cause.die(error)
-      }
-    )
-    return undefined
-  }
+  })
 }
 
 /** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
 const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
-  const input = flight.annotations?.ttl
+  const input = flight.attempt.annotations?.ttl
   if (lifetime === "skip" || input === undefined) return lifetime
   const ttl = toMillis(input)
   if (flight.request.slides) return { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
@@ -109,11 +104,18 @@ const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "ski
   return { softTtl: lifetime.softTtl < lifetime.ttl ? Math.min(lifetime.softTtl, ttl) : ttl, ttl }
 }
 
-const isTooQuick = ({ renewed, request, startedAt }: Flight, now: number): boolean =>
-  request.options.minLoad !== undefined && !renewed && now - startedAt <= toMillis(request.options.minLoad)
+const isTooQuick = (flight: Flight, now: number): boolean => {
+  const { minLoadMillis } = rulesOf(flight.request)
+  return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
+}
+
+const loadMillisOf = ({ attempt: { startedAt } }: Flight, now: number): number => now - (startedAt ?? now)
 
 /** The tags of the result; a value declared still valid keeps its tags too. */
-const tagsOf = ({ annotations, previous, renewed, request }: Flight, exit: Exit.Exit<unknown, unknown>) => {
+const tagsOf = (
+  { attempt: { annotations, previous, renewed }, request }: Flight,
+  exit: Exit.Exit<unknown, unknown>
+): ReadonlyArray<string> => {
   const tags = tagsOfResult(request, exit)
   const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)
   return more === undefined ? tags : Array.from(new Set([...tags, ...more]))
@@ -143,24 +145,21 @@ const publish = (self: Flights, flight: Flight): void => {
     return refuse(self, flight)
   }
   // it began before memory was last cleared, so it may be older than `maxStaleness` allows
-  if (!flight.served && isBeforeClear(self, flight)) return
+  if (flight.found === undefined && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   // only a load shows that loading works again
-  if (!flight.served) self.retryAt.delete(flight.id)
-  putInMemory(self, flight.request, entry, Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe())
+  if (flight.found === undefined) self.retryAt.delete(flight.id)
+  putInMemory(self, flight.request, entry, flight.endedAt)
 }
 
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
-  const { memoryTtl } = request.options
-  if (memoryTtl === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
-  const millis = toMillis(memoryTtl)
-  if (millis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
-  entry.memoryExpiresAt = now + millis
+  const { memoryTtlMillis } = rulesOf(request)
+  if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
+  if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
+  entry.memoryExpiresAt = now + memoryTtlMillis
   Memory.put(self.memory, entry)
 }
-
-const aboutOf = ({ id, request: { key } }: Flight): Log.About => ({ id, key })
 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
   emitOf(self, flight.request.key, flight.id, {
@@ -168,29 +167,37 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
     // the load alone, without the write to the store
-    millis: flight.entry?.loadMillis ?? now - flight.startedAt
+    millis: flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   })
 
-/** Counts a failed load. Where there is a stale value: logs the failure, and throttles the id for `retryAfter`. */
+/**
+ * Counts a failed load. Where there is a stale value: throttles the id for `retryAfter`, and logs the failure. The first
+ * failure of a key class is a warning, those after it are debug lines until a load of that class succeeds: an origin
+ * that is down fails for all its keys. String keys count as one class.
+ */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
-  if (Exit.isSuccess(exit)) return
+  const { counters, id, request: { batch, key } } = flight
+  if (Exit.isSuccess(exit)) return void self.failing.delete(counters)
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
   // the failure of a leader in another process is counted there
-  if (flight.isLoading) flight.counters.loadFailures++
+  if (hasBegun(flight)) flight.counters.loadFailures++
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
-  const input = flight.request.options.retryAfter ?? flight.request.strategy.retryAfter ?? retryAfterMillis
-  const pauseMillis = toMillis(input, "retryAfter")
+  const pauseMillis = rulesOf(flight.request).retryAfterMillis
   const message = flight.refresh
-    ? `The refresh of "${flight.id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
-    : `The load of "${flight.id}" failed; a stale value may be served`
-  if (pauseMillis > 0) holdOff(self, flight.id, now + pauseMillis)
-  const { batch } = flight.request
-  const isLogged = batch?.isLogged === true
+    ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
+    : `The load of "${id}" failed; a stale value may be served`
+  if (pauseMillis > 0) holdOff(self, id, now + pauseMillis)
+  const isLogged = batch?.isLogged === true || self.failing.has(counters)
   if (batch !== undefined) batch.isLogged = true
-  if (pauseMillis > 0 && !isLogged) {
-    Log.warning(self, message, { about: aboutOf(flight), cause: exit.cause })
-  } else {
-    Log.debug(self, message, { about: aboutOf(flight), cause: exit.cause })
-  }
+  const details = { about: { id, key }, cause: exit.cause }
+  if (pauseMillis <= 0 || isLogged) return Log.debug(self, message, details)
+  self.failing.add(counters)
+  const name = infoOf(key)?.name
+  const alike = name === undefined ? "a string key" : `"${name}"`
+  Log.warning(
+    self,
+    `${message}. Until a load of ${alike} succeeds, the next failures are logged at debug level`,
+    details
+  )
 }

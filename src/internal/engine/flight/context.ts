@@ -3,8 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
+import { type Attempt, Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
-import { type Flight, Within } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
@@ -14,19 +14,36 @@ export interface ReadContext {
   readonly context: Context.Context<never>
   readonly policy: Policy.Policy
   readonly clock: Clock.Clock
-  /** the flight in whose load the fiber runs */
-  readonly within: Flight | undefined
+  /** the try of a load in which the fiber runs, or ran */
+  readonly within: Attempt | undefined
   readonly span: Tracer.AnySpan | undefined
+}
+
+/** The reference of `effect/sql`, by its name, so that SQL is not imported. */
+const CurrentTransaction = Context.Reference<object | undefined>("effect/sql/CurrentTransactionService", {
+  defaultValue: () => undefined
+})
+
+/**
+ * Inside an open SQL transaction every read bypasses the cache: what the transaction has changed is not cached yet, and
+ * others must not get what may be rolled back.
+ */
+const policyOf = (fiber: Fiber.Fiber<any, any>): Policy.Policy => {
+  const policy = fiber.getRef(Policy.Current)
+  return fiber.getRef(CurrentTransaction) === undefined ? policy : Policy.bypassing(policy)
 }
 
 /**
  * Kept for the next read: many have the same context, and a look-up of a reference that is not set costs a hit's time.
+ * Only until the end of this turn of the event loop, or a program that waits would keep its last reader's context.
  */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
-  return last?.context === fiber.context ? last : self.lastReadContext = {
+  if (last?.context === fiber.context) return last
+  if (last === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
+  return self.lastReadContext = {
     context: fiber.context,
-    policy: fiber.getRef(Policy.Current),
+    policy: policyOf(fiber),
     clock: fiber.getRef(Clock.Clock),
     within: fiber.getRef(Within),
     span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan)

@@ -2,30 +2,35 @@
 import type * as Clock from "effect/Clock"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import type { Timing } from "../../../CacheEntry.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import type { Entry } from "../memory/entry.ts"
 import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
+import { checkDecision } from "./rules.ts"
 
-/** The decision of a request's strategy about an entry. */
+/** The decision of a request's strategy about an entry. Throws what the strategy throws: a defect of the caller. */
 export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
   entry.softExpiresAt === -Infinity
     ? decideSoftened(request, entry, now, random())
-    : request.strategy.decide(entry, now, random)
+    : ask(request, entry, now, random)
+
+const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
+  checkDecision(strategy, strategy.decide(entry, now, random))
 
 /**
  * The decision about an entry that a soft invalidation made stale. It is served only where the strategy serves it for
  * being stale: `Serve`, and a refresh that the strategy would ask for with a fresh entry too, become `Load`.
  */
-const decideSoftened = ({ strategy }: Request, entry: Entry, now: number, die: number): Decision => {
-  const decision = strategy.decide(entry, now, () => die)
+const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
+  const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
   if (decision !== ServeAndRefresh) return decision
   const { createdAt, expiresAt, loadMillis, outcome, reads } = entry
   const fresh = { createdAt, softExpiresAt: Infinity, expiresAt, loadMillis, outcome, reads }
-  return strategy.decide(fresh, now, () => die) === ServeAndRefresh ? Load : decision
+  return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
 
 /** As `decideAt`, for the fiber that reads. */

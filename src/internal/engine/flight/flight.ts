@@ -1,16 +1,19 @@
-/** A flight: one load of one id, shared by all who wait for it. */
+/** A flight: one load of one id, shared by all who wait for it. Its phases, and the steps from one to the next. */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import type { Entry } from "../memory/entry.ts"
+import type { Worker } from "../storeTier/background.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { type Counters, countersOf } from "../telemetry/counters.ts"
+import { linkTo, type Trace } from "../telemetry/spans.ts"
+import { type Attempt, endAttempt, makeAttempt } from "./attempt.ts"
 import { Callers } from "./callerList.ts"
 import type { Policy } from "./callPolicy.ts"
 import type { Flights } from "./flights.ts"
+import type { Unit } from "./refreshing.ts"
 import type { Request } from "./request.ts"
 
 export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
@@ -20,8 +23,8 @@ export interface Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy
-  /** the flight in whose load this caller runs */
-  readonly within: Flight | undefined
+  /** the try of a load in which this caller runs */
+  readonly within: Attempt | undefined
   /** the tag epoch when it joined */
   readonly joinedAt: number
   /** when it joined, in epoch milliseconds; 0 for a caller without timeouts */
@@ -38,23 +41,37 @@ export interface Caller {
   place: number
 }
 
-/** What a load says about its result beside the result. */
-interface Annotations {
-  readonly tags?: ReadonlyArray<string> | undefined
-  readonly ttl?: Duration.Input | undefined
-  readonly etag?: string | undefined
-}
-
 /** The lease of a flight. */
 export interface Lease {
   /** the store tier that granted it */
   readonly tier: StoreTier
   readonly owner: string
   /** renews it; `undefined` until it is granted */
-  readonly renewal: Fiber.Fiber<unknown> | undefined
+  readonly renewal: Worker | undefined
   /** the result is committed, which ended the lease: it need not be released */
   isStored: boolean
 }
+
+/** The entry with which a flight ends that does not load. */
+export interface Found {
+  readonly entry: Entry
+  /** a load around this one reads a stale value */
+  readonly isStale: boolean
+  /** a load failed within `retryAfter`, so the stale entry is served instead of a load */
+  readonly insteadOfLoad: boolean
+  /** a refresh of the entry is due */
+  readonly refreshDue: boolean
+}
+
+/**
+ * - `Queued`: it has not started. It waits for a slot of refreshes, for another flight of its id, or for the scheduler
+ * - `AskingStore`: its callers are not yet counted as misses
+ * - `AwaitingLease`: the store has no usable entry
+ * - `Loading`: the user's effect runs
+ * - `Storing`: the load has ended, its result is written
+ * - `Ended`: it has an `exit`
+ */
+export type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" | "Ended"
 
 /** One load of one id, shared by all who wait for it. */
 export interface Flight {
@@ -66,87 +83,59 @@ export interface Flight {
   readonly refresh: boolean
   /** the tag epoch when it began */
   readonly bornAt: number
-  /** the `writeId` of the entry that was rejected: that entry does not end this flight */
-  rejectedWriteId: string | undefined
   /** it asks the store before it loads */
   readonly readsStore: boolean
-  /** the flight whose load started this one; `undefined` for a refresh, which nobody waits for */
-  readonly parent: Flight | undefined
   readonly depth: number
   readonly callers: Callers
-  /** the edges of the wait graph: the flights that this load waits for now, and how many times each */
-  readonly waitsOn: Map<Flight, number>
-  /** a refresh in the queue: it starts when there is room, or when a caller joins */
-  queued: boolean
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  exit: Exit.Exit<unknown, unknown> | undefined
-  /** goes on without callers: a refresh, after a soft timeout, or while its result is written */
-  pinned: boolean
+  readonly counters: Counters
+
+  phase: Phase
+  /** the present try of its load, or the last one */
+  attempt: Attempt
   /** its result may enter memory and the store; `false` after an invalidation or `set` of its id */
   storable: boolean
-  /** its load has begun: it no longer asks the store or waits for a lease */
-  isLoading: boolean
-  lease: Lease | undefined
-  /** the stored entry was changed since the store was last asked: an answer under way may be older */
-  changedWhileAsked: boolean
+  /** goes on without callers: a refresh, after a soft timeout, or while its result is written */
+  pinned: boolean
   /** it is to be interrupted; its fiber may not be known yet */
   abandoned: boolean
+  /** it was interrupted because it ran too long without callers */
+  timedOutUnattended: boolean
+
+  /** the stored entry was changed since the store was last asked: an answer under way may be older */
+  changedWhileAsked: boolean
+  /** the `writeId` of the entry that was rejected: that entry does not end this flight */
+  rejectedWriteId: string | undefined
   /** the `expiresAt` of a good value in the store that this load replaces: until then a failure must not */
   protectedUntil: number
   /** a stale value, in case the load fails */
   stale: Entry | undefined
+  fault: Fault | undefined
+
+  /** how it ended without a load */
+  found: Found | undefined
   /** the entry that it found or made */
   entry: Entry | undefined
-  /** it ended without a load: with a stored entry, or with the stale value while another process refreshes it */
-  served: boolean
-  /** the store has not answered yet, so its callers are not yet counted as misses */
-  askingStore: boolean
-  /** a stale entry of the store is served, because a load failed within `retryAfter` */
-  servedInsteadOfLoad: boolean
-  /** the entry of the store is served, and a refresh of it is due */
-  refreshDue: boolean
-  fault: Fault | undefined
-  startedAt: number
-  readonly counters: Counters
-  /** its load read a stale value of another cached effect: its result is not stored */
-  derivedFromStale: boolean
-  /** its load declared the previous value still valid, which ends the load */
-  renewed: boolean
-  /** its load has ended: calls inside the load come too late */
-  ended: boolean
+  exit: Exit.Exit<unknown, unknown> | undefined
+  /** when it ended, in epoch milliseconds */
+  endedAt: number
+
+  // what follows is let go when it ends
+  /** the context of the fiber that started it */
+  context: Context.Context<never>
+  /** the flight whose load started this one; `undefined` for a refresh, which nobody waits for */
+  parent: Flight | undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  lease: Lease | undefined
+  /** the slot of a refresh, or its place in their queue */
+  unit: Unit | undefined
+  /** queued flights of the same id that start when this one has ended, or is no longer storable */
+  after: Array<Flight> | undefined
+  /** ends the time that it may run without callers */
+  limit: Fiber.Fiber<unknown> | undefined
   /** writes the outcome of the load; called by `launch` where the load interrupted itself (`renewed`) */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
-  /** the previous value, once its load has asked for it */
-  previous: Entry | undefined
-  /** what its load says about its result */
-  annotations: Annotations | undefined
-  /** the span of its load, once the load has begun */
-  span: Tracer.Span | undefined
-  /** links to the spans of its callers */
-  links: Array<Tracer.SpanLink> | undefined
-  /** the context of the fiber that started it */
-  readonly context: Context.Context<never>
-  /** it was interrupted because it ran too long without callers */
-  timedOutUnattended: boolean
-  /** interrupts it when it runs too long without callers */
-  unattendedLimit: Fiber.Fiber<unknown> | undefined
+  readonly trace: Trace
 }
-
-/** The flight in whose load the present fiber runs. */
-export const Within = Context.Reference<Flight | undefined>("effect-cached/Within", { defaultValue: () => undefined })
-
-/**
- * The flight whose load the present fiber is: as `Within`, but `undefined` in an effect that bypasses the cache inside
- * a load, and in the call of a batch.
- */
-export const Loading = Context.Reference<Flight | undefined>("effect-cached/Loading", { defaultValue: () => undefined })
-
-/**
- * Whether the load began before memory was last cleared, while untracked: its result may be older than `maxStaleness`
- * allows.
- */
-export const isBeforeClear = ({ storeTier }: Flights, { isLoading, startedAt }: Flight): boolean =>
-  storeTier?.untracked === true && isLoading && startedAt < storeTier.clearedAt
 
 interface FlightOptions {
   readonly id: string
@@ -161,45 +150,119 @@ interface FlightOptions {
   readonly context: Context.Context<never>
 }
 
-const start = (self: Flights, options: FlightOptions): Flight => ({
-  ...options,
-  engine: self,
-  bornAt: self.tagEpochs.epoch,
-  depth: options.parent === undefined ? 1 : options.parent.depth + 1,
-  callers: new Callers(),
-  waitsOn: new Map(),
-  queued: false,
-  fiber: undefined,
-  exit: undefined,
-  pinned: options.refresh,
-  storable: true,
-  isLoading: false,
-  lease: undefined,
-  changedWhileAsked: false,
-  abandoned: false,
-  protectedUntil: options.protectedUntil ?? 0,
-  entry: undefined,
-  served: false,
-  askingStore: options.readsStore,
-  servedInsteadOfLoad: false,
-  refreshDue: false,
-  fault: undefined,
-  startedAt: 0,
-  timedOutUnattended: false,
-  unattendedLimit: undefined,
-  counters: countersOf(self, options.request.key),
-  derivedFromStale: false,
-  renewed: false,
-  ended: false,
-  conclude: undefined,
-  previous: undefined,
-  annotations: undefined,
-  span: undefined,
-  links: undefined
-})
-
 export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
-  const flight = start(self, options)
-  options.request.batch?.add(flight)
+  const { context, id, parent, policy, readsStore, refresh, rejectedWriteId, request, stale } = options
+  const flight: Flight = {
+    engine: self,
+    id,
+    request,
+    policy,
+    refresh,
+    bornAt: self.tagEpochs.epoch,
+    readsStore,
+    depth: parent === undefined ? 1 : parent.depth + 1,
+    callers: new Callers(),
+    counters: countersOf(self, request.key),
+    phase: "Queued",
+    attempt: makeAttempt(id),
+    storable: true,
+    pinned: refresh,
+    abandoned: false,
+    timedOutUnattended: false,
+    changedWhileAsked: false,
+    rejectedWriteId,
+    protectedUntil: options.protectedUntil ?? -Infinity,
+    stale,
+    fault: undefined,
+    found: undefined,
+    entry: undefined,
+    exit: undefined,
+    endedAt: 0,
+    context,
+    parent,
+    fiber: undefined,
+    lease: undefined,
+    unit: undefined,
+    after: undefined,
+    limit: undefined,
+    conclude: undefined,
+    trace: { span: undefined, links: undefined }
+  }
+  flight.attempt.flight = flight
+  const starter = Context.getOrUndefined(context, Tracer.ParentSpan)
+  if (starter !== undefined) linkTo(flight.trace, starter)
+  request.batch?.add(flight)
   return flight
+}
+
+/** Whether its load has begun. */
+export const hasBegun = ({ attempt }: Flight): boolean => attempt.startedAt !== undefined
+
+/** Whether its load has not begun, and its result will be stored. */
+export const isToCome = (flight: Flight): boolean => flight.storable && flight.phase !== "Ended" && !hasBegun(flight)
+
+/** Whether the store has not answered yet, so that its callers are not yet counted as misses. */
+export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
+  phase === "AskingStore" || (phase === "Queued" && readsStore)
+
+/** Whether it is a refresh: one of the background, or one that a caller asked for. */
+export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || policy.joins === "refresh"
+
+/** Whether its result derives from a stale value. */
+export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.derivedFromStale
+
+/**
+ * Whether the load began before memory was last cleared, while untracked: its result may be older than `maxStaleness`
+ * allows.
+ */
+export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
+  storeTier?.untracked === true && (attempt.startedAt ?? Infinity) < storeTier.clearedAt
+
+/** `Queued` → `AskingStore`, or `AwaitingLease` where the store was asked before. */
+export const begin = (flight: Flight): void => {
+  flight.phase = flight.readsStore ? "AskingStore" : "AwaitingLease"
+}
+
+/** → `Loading`: a try of the load begins. Changes before it do not concern its result. */
+export const beginLoading = (flight: Flight, now: number): void => {
+  flight.phase = "Loading"
+  flight.changedWhileAsked = false
+  flight.attempt.startedAt = now
+}
+
+/** One more try of the load: it inherits nothing from the one before. */
+export const nextAttempt = (flight: Flight, now: number): Attempt => {
+  endAttempt(flight.attempt)
+  const attempt = makeAttempt(flight.id)
+  attempt.flight = flight
+  attempt.startedAt = now
+  return flight.attempt = attempt
+}
+
+/** `Loading` → `Storing`: from here on the result is stored even if the last caller leaves. */
+export const loadEnded = (flight: Flight): void => {
+  flight.phase = "Storing"
+  flight.conclude = undefined
+  flight.pinned = true
+  endAttempt(flight.attempt)
+}
+
+/** → `Ended`. */
+export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
+  flight.phase = "Ended"
+  flight.exit = exit
+  flight.endedAt = now
+  flight.limit?.interruptUnsafe()
+  endAttempt(flight.attempt)
+}
+
+/** Lets go what only a running flight needs: a program that goes on from one load to the next would keep them all. */
+export const letGo = (flight: Flight): void => {
+  flight.context = Context.empty()
+  flight.parent = undefined
+  flight.fiber = undefined
+  flight.unit = undefined
+  flight.after = undefined
+  flight.limit = undefined
+  flight.conclude = undefined
 }

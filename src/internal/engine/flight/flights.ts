@@ -1,10 +1,12 @@
 /** The part of the engine that flights need. */
 import type { MemoryTier } from "../memory/memory.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { Counters } from "../telemetry/counters.ts"
 import type { ReadContext } from "./context.ts"
 import type { Flight } from "./flight.ts"
-import type { Loops } from "./loops.ts"
-import type { Refreshing } from "./refreshQueue.ts"
+import type { LeaseWaits } from "./leaseWaits.ts"
+import type { Refreshing } from "./refreshing.ts"
+import type { Work } from "./work.ts"
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
@@ -12,12 +14,23 @@ export interface Flights extends MemoryTier {
   readonly flights: Map<string, Flight>
   /** flights that have a fiber, joinable or not */
   readonly running: Set<Flight>
-  readonly loops: Loops
+  /** abandoned flights whose load runs on, by id: no other load of the id begins meanwhile */
+  readonly ending: Map<string, Flight>
+  /** how long a load that was abandoned may run on before another one begins, in milliseconds */
+  readonly endingMillis: number
+  readonly work: Work
   readonly refreshing: Refreshing
+  readonly leaseWaits: LeaseWaits
   /** ids whose last load failed, with the time of the next try in epoch milliseconds */
   readonly retryAt: Map<string, number>
-  /** of the last read */
+  /**
+   * the counters of the key classes whose loads fail while stale values are served: an incident lasts until one of
+   * their loads succeeds
+   */
+  readonly failing: Set<Counters>
+  /** of the last read in this turn of the event loop */
   lastReadContext: ReadContext | undefined
+  readonly forgetReadContext: () => void
   /** called when the last flight has ended, while the cache closes */
   onIdle: (() => void) | undefined
 }

@@ -1,10 +1,9 @@
 /** The steps of a flight: ask the store, acquire the lease, load, commit. */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
-import { CurrentLogAnnotations } from "effect/References"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
@@ -16,20 +15,22 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { addUnanswered, type StoreTier } from "../storeTier/storeTier.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { noteMiss } from "../telemetry/events.ts"
-import { annotationsOf } from "../telemetry/log.ts"
 import { traced } from "../telemetry/spans.ts"
 import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
 import { failStrict, serveStaleToLate } from "./callers.ts"
-import * as Policy from "./callPolicy.ts"
 import { complete, exitOf, isRenewed, toEntry } from "./complete.ts"
+import { nowOf } from "./context.ts"
 import { decideAt, servedAs } from "./decide.ts"
-import { type Flight, Loading, Within } from "./flight.ts"
+import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { loadContext } from "./loadContext.ts"
 import { declaredTags } from "./requestTags.ts"
+import { decisionOfFlight } from "./rules.ts"
 import { holdOff, isThrottled } from "./throttle.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
+  begin(flight)
   self.running.add(flight)
   // what the load needs is in the starter's context; its types end at the combinator
   const inside = loadContext(flight) as Context.Context<any>
@@ -60,37 +61,15 @@ const run = (
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
 
-const loadContext = (flight: Flight): Context.Context<never> => {
-  const about = annotationsOf({ id: flight.id, key: flight.request.key })
-  const inside = Context.add(annotated(flight.context, about), Within, flight).pipe(Context.add(Loading, flight))
-  // of the fiber that started it: a refresh has the standard policy, but its starter may have another
-  const policy = Context.get(inside, Policy.Current)
-  return policy === Policy.standard
-    ? inside
-    : Context.add(inside, Policy.Current, policy.detector === undefined ? Policy.standard : Policy.detecting(policy))
-}
-
-/** Annotates logs with this key: a load inside another load is not about the outer key. */
-const annotated = (
-  context: Context.Context<never>,
-  about: ReturnType<typeof annotationsOf>
-): Context.Context<never> => {
-  const { "cache.class": _, ...others } = Context.get(context, CurrentLogAnnotations)
-  return Context.add(context, CurrentLogAnnotations, { ...others, ...about })
-}
-
 const counted = (
   flight: Flight,
   load: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
     flight.counters.loads++
-    flight.isLoading = true
-    // changes before the load do not concern its result
-    flight.changedWhileAsked = false
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
-    flight.startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    beginLoading(flight, nowOf(fiber))
     return load
   })
 
@@ -152,10 +131,7 @@ const conclude = Effect.fnUntraced(function*(
   writing: Writing | undefined,
   exit: Exit.Exit<unknown, unknown>
 ): Effect.fn.Return<unknown, unknown, any> {
-  flight.ended = true
-  flight.conclude = undefined
-  // from here on the result is stored even if the last caller leaves
-  flight.pinned = true
+  loadEnded(flight)
   const outcome = exitOf(flight, exit)
   flight.entry = toEntry(self, flight, outcome, (yield* Clock.Clock).currentTimeMillisUnsafe())
   if (flight.entry !== undefined && writing !== undefined) {
@@ -166,17 +142,18 @@ const conclude = Effect.fnUntraced(function*(
 
 /** Serves the stale value for a moment: by then the other process has stored a new one, or this one tries again. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
-  flight.served = true
-  flight.derivedFromStale = true
+  const entry = flight.stale!
+  flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
   holdOff(self, flight.id, now + leftToOthersMillis)
-  return flight.stale!.exit
+  return entry.exit
 }
 
 /** The store has no usable entry: counts a miss for each caller. */
 const missed = (self: Flights, flight: Flight): void => {
-  if (!flight.askingStore) return
-  flight.askingStore = false
-  for (const { request } of flight.callers) noteMiss(self, request.key, flight.id)
+  if (flight.phase !== "AskingStore") return
+  flight.phase = "AwaitingLease"
+  // as many as there are now: a listener that is told may join
+  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
 /** Whether an entry of the store ends the flight. If not, it may become the stale value to fall back on. */
@@ -188,7 +165,7 @@ const serves = (
 ): boolean => {
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()
-  const decision = decideAt(request, found, now, () => random.nextDoubleUnsafe())
+  const decision = decisionOfFlight(request, () => decideAt(request, found, now, () => random.nextDoubleUnsafe()))
   flight.rejectedWriteId = found.writeId
   if (decision === Load) {
     flight.protectedUntil = protectedUntilOf(found)
@@ -201,11 +178,12 @@ const serves = (
     return false
   }
   flight.entry = found
-  flight.served = true
-  flight.refreshDue = decision === ServeAndRefresh
-  // the load around this one reads a stale value
-  flight.derivedFromStale = decision !== Serve && servedAs(found, decision, now) !== "memory"
-  flight.servedInsteadOfLoad = decision === LoadOrStale
+  flight.found = {
+    entry: found,
+    isStale: decision !== Serve && servedAs(found, decision, now) !== "memory",
+    insteadOfLoad: decision === LoadOrStale,
+    refreshDue: decision === ServeAndRefresh
+  }
   return true
 }
 

@@ -1,46 +1,45 @@
 /** How a caller is answered: with the outcome of the load, a stale value in its place, or another read. */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Load, LoadOrStale } from "../../../Strategy.ts"
-import { toMillis } from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect } from "../telemetry/detect.ts"
 import { emitOf } from "../telemetry/events.ts"
 import { decideAt } from "./decide.ts"
 import { failedTyped } from "./failures.ts"
-import type { Caller, Flight } from "./flight.ts"
+import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
+import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
 
 /** Whether a read has timeouts of its own. */
 export const isLimited = ({ options }: Request): boolean =>
   options.softTimeout !== undefined || options.timeout !== undefined
 
-/**
- * The entry of a flight that ended without a load: the store's, or the stale one while another process refreshes it.
- */
-const foundBy = ({ entry, stale }: Flight): Entry => (entry ?? stale)!
+interface FoundAt {
+  readonly found: Found
+  readonly now: number
+}
 
 /** Counts and reports an answer without a load. */
-export const noteFound = (self: Flights, { flight, policy, request, within }: Caller, now: number): void => {
-  const entry = foundBy(flight)
+const noteFound = (
+  self: Flights,
+  { flight, policy, request, within }: Caller,
+  { found: { entry, insteadOfLoad, isStale }, now }: FoundAt
+): void => {
   entry.reads++
-  if (flight.servedInsteadOfLoad) entry.counters.stale++
+  if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
   emitOf(
     self,
     request.key,
     flight.id,
-    flight.servedInsteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
+    insteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
   )
-  const isStale = flight.servedInsteadOfLoad || flight.derivedFromStale
   if (isStale && within !== undefined) within.derivedFromStale = true
   if (policy.detector !== undefined) {
     detect(policy.detector, flight.id, request.strategy.name, { source: isStale ? "stale" : "store", entry, now })
@@ -59,20 +58,35 @@ export const noteLoaded = (
 }
 
 /** Counts and reports a stale value in place of a load. */
-export const noteFallback = (self: Flights, { flight, policy, request, within }: Caller, stale: Entry): void => {
+export const noteFallback = (
+  self: Flights,
+  { flight, policy, request, within }: Caller,
+  { now, stale }: { readonly now: number; readonly stale: Entry }
+): void => {
   stale.counters.stale++
   stale.reads++
   if (within !== undefined) within.derivedFromStale = true
   emitOf(self, request.key, flight.id, { _tag: "Stale" })
   if (policy.detector === undefined) return
-  const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
 }
 
+/**
+ * The answer of a flight that ended without a load: what it found, or another read where this caller's own policy or
+ * strategy loads instead.
+ */
+export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
+  answerOrDefect(() => {
+    const { flight } = caller
+    if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)
+    noteFound(self, caller, at)
+    return flight.exit!
+  })
+
 /** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
-export const wantsLoad = ({ flight, policy, request }: Caller, now: number): boolean => {
+const wantsLoad = ({ policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
   if (!policy.readsStore) return true
-  const decision = decideAt(request, foundBy(flight), now, () => 0)
+  const decision = decideAt(request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
 
@@ -83,13 +97,14 @@ export const retryRead = (caller: Caller, now: number): Request => shortened(cal
 export const shortened = (request: Request, millis: number): Request => {
   if (!isLimited(request)) return request
   const { options } = request
-  const left = (limit: Duration.Input): number => Math.max(0, toMillis(limit) - millis)
-  const value = {
-    ...options,
-    ...options.timeout === undefined ? {} : { timeout: left(options.timeout) },
-    ...options.softTimeout === undefined ? {} : { softTimeout: left(options.softTimeout) }
-  }
-  return Object.create(request, { options: { value } }) as Request
+  const rules = rulesOf(request)
+  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - millis)
+  const timeoutMillis = left(rules.timeoutMillis)
+  const softTimeoutMillis = left(rules.softTimeoutMillis)
+  return Object.create(request, {
+    options: { value: { ...options, timeout: timeoutMillis, softTimeout: softTimeoutMillis } },
+    rules: { value: { ...rules, timeoutMillis, softTimeoutMillis } }
+  }) as Request
 }
 
 /**
@@ -99,7 +114,8 @@ export const shortened = (request: Request, millis: number): Request => {
 export const isOlder = (self: Flights, flight: Flight): boolean =>
   flight.entry === undefined
     ? Exit.isSuccess(flight.exit!) &&
-      (typeof flight.request.options.tags === "function" || flight.annotations?.tags !== undefined || flight.renewed)
+      (typeof flight.request.options.tags === "function" || flight.attempt.annotations?.tags !== undefined ||
+        flight.attempt.renewed)
     : TagEpochs.movedSince(self.tagEpochs, flight.entry.tags, flight.bornAt)
 
 /** The outcome of a load, or the stale value where the caller may fall back on it. */
@@ -108,27 +124,30 @@ export const orStale = (
   caller: Caller,
   exit: Exit.Exit<unknown, unknown>,
   now: number
-): Effect.Effect<unknown, unknown> => {
-  if (Exit.isSuccess(exit) || caller.flight.served || Cause.hasInterrupts(exit.cause)) return exit
+): Effect.Effect<unknown, unknown, any> => {
+  if (Exit.isSuccess(exit) || caller.flight.found !== undefined || Cause.hasInterrupts(exit.cause)) return exit
+  const thrown = ownOrAgain(caller.request, exit.cause, () => retryRead(caller, now))
+  if (thrown !== undefined) return thrown
   const fallbackWhen = caller.request.options.fallbackWhen ?? failedTyped
-  try {
+  return answerOrDefect(() => {
     const stale = usableStale(self, caller, now)
     if (stale === undefined || !fallbackWhen(exit.cause)) return exit
-    noteFallback(self, caller, stale)
+    noteFallback(self, caller, { stale, now })
     return stale.exit
-  } catch (defect) {
-    // `fallbackWhen` or the strategy of this caller threw: the other callers are still answered
-    return Effect.die(defect)
-  }
+  })
 }
 
 /**
  * The stale value, where promise P6 allows it: before its hard deadline, and only if the caller's strategy falls back.
  */
-export const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
+const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
   const stale = caller.stale ?? caller.flight.stale
   if (stale === undefined || now >= stale.expiresAt) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }
+
+/** As `usableStale`, for a caller that still waits: where its strategy throws, that is its answer. */
+export const staleOrDefect = (self: Flights, caller: Caller, now: number): Entry | Exit.Exit<never> | undefined =>
+  answerOrDefect(() => usableStale(self, caller, now))

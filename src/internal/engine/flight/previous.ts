@@ -6,18 +6,18 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
-import type { Flight } from "./flight.ts"
+import type { Attempt } from "./attempt.ts"
 import { declaredTags } from "./requestTags.ts"
 
 /**
  * The value that a load replaces, where it may still be served. A load gets the same one each time it asks: it has
  * asked the origin about that very value. An invalidation meanwhile keeps the result out of the cache.
  */
-export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, never, any> => {
+export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
+  const { flight } = attempt
+  if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)
   const { engine, id, policy, request } = flight
-  if (flight.previous !== undefined || request.batch !== undefined || policy.disabled.has("get")) {
-    return Effect.succeed(flight.previous)
-  }
+  if (request.batch !== undefined || policy.disabled.has("get")) return Effect.undefined
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
       // not storable: its id was invalidated or set since the load began, so there is no value to replace
@@ -31,14 +31,14 @@ export const previousOf = (flight: Flight): Effect.Effect<Entry | undefined, nev
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId
-    if (engine.storeTier === undefined || isNewest) return Effect.succeed(flight.previous ??= known)
+    if (engine.storeTier === undefined || isNewest) return Effect.succeed(attempt.previous ??= known)
     return Effect.map(
       fetch(engine.storeTier, budgetOf(engine.storeTier, policy), {
         key: request.key,
         id,
         tags: declaredTags(request)
       }),
-      (found) => flight.previous ??= found instanceof Entry ? usable(found) : undefined
+      (found) => attempt.previous ??= found instanceof Entry ? usable(found) : undefined
     )
   })
 }

@@ -1,8 +1,8 @@
 /** Releases the lease of a flight. */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import { ask } from "../storeTier/ask.ts"
+import { spawn } from "../storeTier/background.ts"
 import { encode } from "../storeTier/sharedFailure.ts"
 import type { Flight } from "./flight.ts"
 
@@ -10,23 +10,18 @@ import type { Flight } from "./flight.ts"
  * Stops renewing the lease, when the load has ended or its result will not be stored. Without a commit the lease is
  * released, so that the next process can load at once; with a failure note where the load failed.
  */
-export const releaseLease = (flight: Flight): void => {
+export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight
   if (lease === undefined) return
   flight.lease = undefined
   lease.renewal?.interruptUnsafe()
   if (lease.isStored) return
   const { storeTimeoutMillis, background, store } = lease.tier
-  const { exit, isLoading, request } = flight
-  const failed = isLoading && exit !== undefined && Exit.isFailure(exit)
   const release = Effect.flatMap(
-    failed ? encode(lease.tier, request.key, exit) : Effect.undefined,
+    failure === undefined ? Effect.undefined : encode(lease.tier, flight.request.key, failure),
     (note) =>
       ask(lease.tier, { leftMillis: storeTimeoutMillis }, "release", store.release(flight.id, lease.owner, note))
   )
   // the services of the codec are in the context of the fiber that started the flight
-  const fiber = Effect.runForkWith(flight.context as Context.Context<any>)(release)
-  if (fiber.pollUnsafe() !== undefined) return
-  background.add(fiber)
-  fiber.addObserver(() => background.delete(fiber))
+  spawn(background, flight.context, release)
 }

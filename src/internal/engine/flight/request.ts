@@ -4,6 +4,7 @@ import type { AnyReadOptions } from "../../../cached/options.ts"
 import type { CacheKey } from "../../../CacheKey.ts"
 import type { Strategy } from "../../../Strategy.ts"
 import type { Batch } from "./batch.ts"
+import type { Rules } from "./rules.ts"
 
 /** One read: the effect that a combinator makes, as the engine sees it. */
 export interface Request<out A = unknown, out E = unknown> extends Effect.Effect<A, E, any> {
@@ -21,4 +22,6 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly batch?: Batch | undefined
   /** throws a `CacheConfigError` for a wrong option, before the first load */
   readonly validate: () => void
+  /** checked and parsed, once a miss needs them: a hit must not pay for them */
+  rules: Rules | undefined
 }

@@ -2,19 +2,22 @@
 import type * as Exit from "effect/Exit"
 import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Request } from "./request.ts"
+import { rulesOf } from "./rules.ts"
 
-/** The tags that are known before a load. */
+/**
+ * The tags that are known before a load. `tags` of the key class is called once a request, before a flight of it starts:
+ * what it throws there is a defect of the caller.
+ */
 export const declaredTags = (request: Request): ReadonlyArray<string> => {
-  const { tags } = request.options
-  return tags === undefined || typeof tags === "function"
-    ? tagsOf(request.key)
-    : tagsWith(request.key, tags.map(escapeTag))
+  const rules = rulesOf(request)
+  return rules.tags ??= knownTags(request)
 }
 
-/** The tags of a load's result. */
+const knownTags = ({ key, options: { tags } }: Request): ReadonlyArray<string> =>
+  tags === undefined || typeof tags === "function" ? tagsOf(key) : tagsWith(key, tags.map(escapeTag))
+
+/** The tags of a load's result. Throws where a function of the user does, or gives no list of text. */
 export const tagsOfResult = (request: Request, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
-  const { tags } = request.options
-  return typeof tags === "function"
-    ? tagsWith(request.key, tags(exit, request.key).map(escapeTag))
-    : declaredTags(request)
+  const { key, options: { tags } } = request
+  return typeof tags === "function" ? tagsWith(key, tags(exit, key).map(escapeTag)) : declaredTags(request)
 }

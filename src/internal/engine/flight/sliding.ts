@@ -1,9 +1,10 @@
 /** Sliding expiration: a read that moves the deadline of an entry. */
-import * as Effect from "effect/Effect"
 import type { Entry } from "../memory/entry.ts"
 import { ask } from "../storeTier/ask.ts"
+import { spawn } from "../storeTier/background.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
+import { movedBy } from "./rules.ts"
 
 /**
  * Moves the hard deadline of an entry, as the strategy's `touch` says. The store is touched at most ten times in a
@@ -14,9 +15,9 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
   const { createdAt, expiresAt, softExpiresAt, writeId } = entry
   // a soft invalidation made it stale: it is not to live longer
   if (softExpiresAt === -Infinity) return
-  const moved = request.strategy.touch!(entry, now)
+  const moved = movedBy(self, request, entry, now)
   // the entry may be of another strategy, with a later deadline: no read makes it earlier
-  if (!(moved > expiresAt)) return
+  if (moved === undefined || moved <= expiresAt) return
   entry.expiresAt = moved
   const { storeTier: tier } = self
   if (tier === undefined || writeId === undefined) return
@@ -30,8 +31,5 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
     "touch",
     store.touch(entry.id, { writeId, softExpiresAt, expiresAt: moved })
   )
-  const touching = Effect.runForkWith(self.context)(touch)
-  if (touching.pollUnsafe() !== undefined) return
-  background.add(touching)
-  touching.addObserver(() => background.delete(touching))
+  spawn(background, self.context, touch)
 }

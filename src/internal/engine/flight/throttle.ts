@@ -1,8 +1,8 @@
 /** Ids whose load failed within `retryAfter`: a stale value of them is served without another load. */
-import { toMillis } from "../../../Ttl.ts"
 import { throttledIds } from "../../defaults.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
+import { rulesOf } from "./rules.ts"
 
 /** Throttles an id until a time. An id that is not read again would stay for ever, so the table is bounded. */
 export const holdOff = (self: Flights, id: string, until: number): void => {
@@ -22,6 +22,5 @@ export const isThrottled = (self: Flights, request: Request, id: string, now: nu
     return false
   }
   // a read with `retryAfter: 0` loads; the pause stays for the other reads
-  const input = request.options.retryAfter ?? request.strategy.retryAfter
-  return input === undefined || toMillis(input, "retryAfter") > 0
+  return rulesOf(request).retryAfterMillis > 0
 }

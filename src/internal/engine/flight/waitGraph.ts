@@ -1,26 +1,31 @@
 /** The wait graph: which flight waits for which. Finds cycles. */
+import type { Attempt } from "./attempt.ts"
 import type { Flight } from "./flight.ts"
 
-/** One more caller inside the load of `from` waits for `to`. */
-export const addEdge = (from: Flight | undefined, to: Flight): void => {
-  from?.waitsOn.set(to, (from.waitsOn.get(to) ?? 0) + 1)
+/** One more caller inside the load `from` waits for `to`. A load that has ended waits for nothing. */
+export const addEdge = (from: Attempt | undefined, to: Flight): void => {
+  if (from?.flight === undefined) return
+  const edges = from.waitsOn ??= new Map()
+  edges.set(to, (edges.get(to) ?? 0) + 1)
 }
 
-export const removeEdge = (from: Flight | undefined, to: Flight): void => {
-  const count = from?.waitsOn.get(to)
-  if (count === undefined) return
-  if (count === 1) from!.waitsOn.delete(to)
-  else from!.waitsOn.set(to, count - 1)
+export const removeEdge = (from: Attempt | undefined, to: Flight): void => {
+  const edges = from?.waitsOn
+  const count = edges?.get(to)
+  if (edges === undefined || count === undefined) return
+  if (count === 1) edges.delete(to)
+  else edges.set(to, count - 1)
 }
 
 /** Whether `from` waits for `to`, directly or through others. Iterative, because chains are long. */
 export const reaches = (from: Flight, to: Flight): boolean => {
   if (from === to) return true
-  if (from.waitsOn.size === 0) return false
+  if (from.attempt.waitsOn === undefined) return false
   const seen = new Set([from])
   // the iteration of a set includes elements that are added meanwhile
-  for (const flight of seen) {
-    for (const next of flight.waitsOn.keys()) {
+  for (const { attempt: { waitsOn } } of seen) {
+    if (waitsOn === undefined) continue
+    for (const next of waitsOn.keys()) {
       if (next === to) return true
       seen.add(next)
     }

@@ -5,7 +5,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults.ts"
 import * as Policy from "../flight/callPolicy.ts"
-import { detach } from "../flight/detach.ts"
+import { detach } from "../flight/ending.ts"
 import type { Flights } from "../flight/flights.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -34,24 +34,56 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
     Effect.clockWith((clock) => {
       if (ids.length === 0) return Effect.succeed(0)
       self.stats.invalidations += ids.length
-      emitInvalidate(self, { ids })
       const now = clock.currentTimeMillisUnsafe()
-      const { storeTier: tier } = self
-      // pending before any leaves memory: whoever hears of that may read it, and must not find it in the store. And all
-      // before the store is asked for the first: an interruption must not lose the others
-      const items = tier === undefined ? [] : ids.map((id) => Pending.add(tier.pending, { _tag: "Id", id }))
-      const present = ids.map((id) => {
-        const isLive = now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? 0)
-        forget(self, id)
-        return isLive
+      return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
+        const { storeTier: tier } = self
+        if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
+        return Effect.map(
+          orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
+          (removed) => removed.filter((was, i) => was || present[i]).length
+        )
       })
-      if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
-      return Effect.map(
-        orUnsent(tier, items, restore(removeFromStore(tier, ids, items))),
-        (removed) => removed.filter((was, i) => was || present[i]).length
-      )
     })
   )
+
+interface Forgotten {
+  /** for each id, whether memory had an entry of it that might be served */
+  readonly present: Array<boolean>
+  /** for each id, where there is a store */
+  readonly items: Array<Pending.Item>
+}
+
+/**
+ * Removes ids in this process, and makes them pending, all before the store is asked for the first: an interruption
+ * must not lose the others. Of many it takes some in one turn.
+ */
+const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
+  const forgotten: Forgotten = { present: [], items: [] }
+  const { storeTier: tier } = self
+  const step = (from: number): void => {
+    const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
+    // pending before any leaves memory: whoever hears of that may read it, and must not find it in the store
+    if (tier !== undefined) {
+      for (const id of part) {
+        forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
+      }
+    }
+    // in the turn in which they are forgotten, for the same reason
+    emitInvalidate(self, { ids: part })
+    for (const id of part) {
+      forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
+      forget(self, id)
+    }
+  }
+  const [first = 0, ...others] = startsOf(ids)
+  step(first)
+  const rest = Effect.forEach(others, (from) => Effect.map(Effect.yieldNow, () => step(from)), { discard: true })
+  return others.length === 0 ? Effect.succeed(forgotten) : Effect.as(rest, forgotten)
+}
+
+/** Where the chunks of a list begin. */
+const startsOf = (list: ReadonlyArray<unknown>): ReadonlyArray<number> =>
+  Array.from({ length: Math.ceil(list.length / chunk) }, (_, i) => i * chunk)
 
 /** Removes ids from the store, in chunks. Answers for each whether it was there, as far as the store says. */
 const removeFromStore = (
@@ -64,11 +96,14 @@ const removeFromStore = (
   if (first !== undefined && ids.length === 1) {
     return Effect.map(acknowledged(tier, items, "remove", store.remove(first)), (was) => [was === true])
   }
-  const starts = Array.from({ length: Math.ceil(ids.length / chunk) }, (_, i) => i * chunk)
-  const parts = Effect.forEach(starts, (from) => {
+  const parts = Effect.forEach(startsOf(ids), (from) => {
     const part = ids.slice(from, from + chunk)
     const answered = acknowledged(tier, items.slice(from, from + chunk), "remove", store.removeMany(part))
-    return Effect.map(answered, (removed) => removed ?? part.map(() => false))
+    // a store that fails at once answers within this turn
+    return Effect.map(
+      from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
+      (removed) => removed ?? part.map(() => false)
+    )
   })
   return Effect.map(parts, (removed) => removed.flat())
 }

@@ -4,6 +4,7 @@ import * as Random from "effect/Random"
 import * as Defaults from "../../defaults.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, type Budget } from "../storeTier/ask.ts"
+import { supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
@@ -12,7 +13,11 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   Pending.markUnsent(tier.pending, item)
   if (tier.replay !== undefined || tier.front.closed) return
-  tier.replay = Effect.runForkWith(tier.front.context)(replayUntilDone(tier))
+  tier.replay = supervise(tier.background, {
+    name: "sends invalidations again",
+    context: tier.front.context,
+    run: replayUntilDone(tier)
+  })
 }
 
 /** Replays until nothing is unsent, with longer pauses while the store does not answer. */
@@ -23,7 +28,7 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(tier)) pauseMillis = Defaults.replay.firstMillis
     else pauseMillis = Math.min(Defaults.replay.longestMillis, pauseMillis * 2)
-  } while (Pending.unsentItems(tier.pending).length > 0)
+  } while (tier.pending.unsent.size > 0)
   tier.replay = undefined
 })
 
@@ -33,7 +38,9 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
  */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget) {
   const { storeTimeoutMillis, pending, store } = tier
-  for (const item of Pending.unsentItems(pending)) {
+  for (const [i, item] of Array.from(pending.unsent).entries()) {
+    // a synchronous store answers within this turn
+    if (i > 0 && i % Defaults.many.steps === 0) yield* Effect.yieldNow
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
     const answer = target._tag === "Id"

@@ -1,17 +1,23 @@
 /** Tracking: follows what other processes change in the store. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import type { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults.ts"
-import { detach } from "../flight/detach.ts"
+import { detach } from "../flight/ending.ts"
+import { hasBegun } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
+import { wake } from "../flight/leaseWaits.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { monotonicMillis } from "../storeTier/ask.ts"
+import { supervise, type Worker } from "../storeTier/background.ts"
+import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
@@ -35,30 +41,39 @@ export const track = (self: Flights): void => {
   const isAsked = changesUnsafe !== undefined
   tier.untracked = !isAsked
   const timer: Timer = isAsked
-    ? { look: () => poll(self, tier), nextMillis: () => polling.pollMillis }
-    : { look: () => clearWhenStale(self, tier), nextMillis: () => untilStale(self, tier) }
+    ? { look: () => safely(self, tier, poll), nextMillis: () => polling.pollMillis }
+    : { look: () => safely(self, tier, clearWhenStale), nextMillis: () => untilStale(self, tier) }
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
   // changes before the start do not concern this process
   timer.look()
-  if (capabilities.changes && !isAsked) tier.follower = Effect.runForkWith(self.context)(follow(self, tier))
+  if (!capabilities.changes || isAsked) return
+  // it may run again: what it was tracking then is not tracked any more
+  const state = { wasTracked: false }
+  supervise(tier.background, {
+    name: "follows the changes of the store",
+    context: self.context,
+    run: Effect.suspend(() => follow(self, tier, state)),
+    onDeath: () => {
+      if (!tier.untracked) markUntracked(self, tier)
+    }
+  })
 }
 
 /** Applies the changes that the store pushes, and follows it again when the stream has ended. */
-const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier) {
+const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state: { wasTracked: boolean }) {
   let pauseMillis = following.firstMillis
-  let wasTracked = false
   let isLogged = false
   let coherentAt = 0
   const clock = yield* Clock.Clock
   const apply = (change: Change): void => {
-    if (change._tag !== "Coherent") return applyChange(self, change)
+    if (change._tag !== "Coherent") return applyChange(self, tier, change)
     // again in the same stream: it is tracked already
     if (!tier.untracked) return
     coherentAt = monotonicMillis(clock)
-    markTracked(self, tier, wasTracked)
-    wasTracked = true
+    markTracked(self, tier, state.wasTracked)
+    state.wasTracked = true
   }
   const applyAll = Effect.suspend(() =>
     Stream.runForEach(tier.store.changes, (change) => Effect.sync(() => apply(change)))
@@ -120,10 +135,7 @@ const warnUntracked = (
 const markUntracked = (self: Flights, tier: StoreTier): void => {
   tier.untracked = true
   tier.polledAt = nowOf(self)
-  // the next read starts the timer again: in a new epoch it checks its entry once more
-  tier.tracker?.interruptUnsafe()
-  tier.tracker = undefined
-  self.tagEpochs.epoch++
+  rest(self, tier)
 }
 
 /** A step that is repeated while there are reads, and the pause until the next one. */
@@ -132,27 +144,41 @@ interface Timer {
   readonly nextMillis: () => number
 }
 
+/** Ends the tracker. In a new epoch the next read looks before anything is served, and starts another tracker. */
+const rest = (self: Flights, tier: StoreTier): void => {
+  tier.tracker?.interruptUnsafe()
+  tier.tracker = undefined
+  self.tagEpochs.epoch++
+}
+
+const beginning: Worker = { interruptUnsafe: () => {} }
+
 const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): void => {
   let readsBefore = readsOf(self)
+  // whoever listens to what the look removes may read, and must not start a second tracker
+  tier.tracker = beginning
   look()
-  // a variable, not `tier.tracker`: the loop begins before its fiber is known
+  // a variable, not `tier.tracker`: the loop begins before its worker is known
   let isAwake = true
-  tier.tracker = Effect.runForkWith(self.context)(
-    Effect.whileLoop({
+  tier.tracker = supervise(tier.background, {
+    name: "tracks the changes of the store",
+    context: self.context,
+    run: Effect.whileLoop({
       while: () => isAwake,
       body: () => Effect.sleep(nextMillis()),
       step: () => {
         look()
         const reads = readsOf(self)
-        if (reads === readsBefore) {
+        // a load that waits for a lease is woken by a change
+        if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
           isAwake = false
-          tier.tracker = undefined
-          self.tagEpochs.epoch++
+          rest(self, tier)
         }
         readsBefore = reads
       }
-    })
-  )
+    }),
+    onDeath: () => rest(self, tier)
+  })
 }
 
 const readsOf = (self: Flights): number => {
@@ -178,35 +204,55 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   Memory.clear(self.memory, "unverified")
 }
 
+/** A look never throws: it is a step of a read. What it has not got to, if it fails, counts as changed. */
+const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: StoreTier) => void): void => {
+  try {
+    look(self, tier)
+  } catch (defect) {
+    Log.warnOnce(self, "changes", "Applying changes of the store failed (see the cause): memory is cleared", {
+      cause: Cause.die(defect)
+    })
+    try {
+      forgetAll(self)
+    } catch {
+      // the entries are removed before anything of the user's is called
+    }
+  }
+}
+
 const poll = (self: Flights, tier: StoreTier): void => {
   KnownTagVersions.forget(tier.knownTagVersions)
   let changes: ReadonlyArray<Change>
   try {
     changes = tier.store.changesUnsafe!()
-  } catch {
+  } catch (thrown) {
+    // one fault an outage: it is asked again in 50 ms
+    if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError)
     tier.untracked = true
     // memory is used for `maxStaleness`, not cleared at once: a failing store must not cause a stampede
     return clearWhenStale(self, tier)
   }
+  recovered(tier, "listen")
   tier.untracked = false
   tier.polledAt = nowOf(self)
-  for (const change of changes) applyChange(self, change)
+  for (const change of changes) applyChange(self, tier, change)
 }
 
 /** Applies a change by another process. The callers of a load still get its result, but nobody joins it any more. */
-const applyChange = (self: Flights, change: Change): void => {
+const applyChange = (self: Flights, tier: StoreTier, change: Change): void => {
   self.mutations++
   switch (change._tag) {
     case "Changed": {
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
       // a flight that waits for a lease waits for this very change: it goes on
-      if (flight?.isLoading === true) detach(self, change.id)
+      if (flight !== undefined && hasBegun(flight)) detach(self, change.id)
       else if (flight !== undefined) {
         flight.changedWhileAsked = true
         // its callers keep their own stale value; a caller that joins now must not fall back on this one
         flight.stale = undefined
       }
+      wake(self, tier, change.id)
       break
     }
     case "TagChanged":
@@ -215,5 +261,6 @@ const applyChange = (self: Flights, change: Change): void => {
     case "AllChanged":
     case "Gap":
       forgetAll(self)
+      wake(self, tier)
   }
 }

@@ -1,9 +1,13 @@
 /** The memory tier. */
+import * as Cause from "effect/Cause"
 import type { RemovalCause } from "../../../CacheEvent.ts"
-import type { Eviction, Policy } from "../../../Eviction.ts"
+import type { Eviction, Node, Policy } from "../../../Eviction.ts"
 import type { Counters } from "../../store/counters.ts"
+import type { Tokens } from "../../token.ts"
+import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
+import { makePolicy } from "./evictionPolicy.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
 /** The part of the engine that the memory tier and the store tier need. */
@@ -12,6 +16,8 @@ export interface MemoryTier extends Telemetry {
   readonly tagEpochs: TagEpochs.TagEpochs
   /** the counters of `increment`, for a cache without a store */
   readonly counters: Counters
+  /** makes write ids and owners, and seeds what needs random bits of its own */
+  readonly tokens: Tokens
   /** moves with every write and invalidation: an answer that the store gave before must not enter memory after */
   mutations: number
   closed: boolean
@@ -24,19 +30,44 @@ interface Memory {
   /** 0 where there is no memory tier */
   readonly capacity: number
   evictions: number
+  /** called for every entry that leaves memory, before the listeners */
+  readonly onGone: (entry: Entry) => void
   /** called for every entry that leaves memory */
   onRemoval: ReadonlyArray<RemovalListener> | undefined
 }
 
 export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
 
-export const make = (options: { readonly capacity: number; readonly eviction: Eviction }): Memory => ({
-  entries: new Map(),
-  policy: options.eviction.make({ capacity: options.capacity }),
-  capacity: options.capacity,
-  evictions: 0,
-  onRemoval: undefined
-})
+interface MemoryOptions {
+  readonly capacity: number
+  readonly eviction: Eviction
+}
+
+interface Around {
+  /** a function, because the engine is still being made */
+  readonly telemetry: () => Telemetry
+  /** called for every entry that leaves memory, before the listeners */
+  readonly onGone: (entry: Entry) => void
+}
+
+export const make = ({ capacity, eviction }: MemoryOptions, { onGone, telemetry }: Around): Memory => {
+  const entries = new Map<string, Entry>()
+  const policy = makePolicy({ capacity, eviction }, {
+    isInMemory: (node) => entries.get(node.id) === node,
+    report: (method, defect) => {
+      const self = telemetry()
+      self.stats.callbackFailures++
+      Log.warnOnce(
+        self,
+        "eviction",
+        `"${method}" of the eviction policy "${eviction.name}" failed (see the cause; logged once): memory stays within ` +
+          "its capacity, and the newest entry leaves where the policy does not name another",
+        { cause: Cause.die(defect) }
+      )
+    }
+  })
+  return { entries, policy, capacity, evictions: 0, onGone, onRemoval: undefined }
+}
 
 /** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
@@ -67,12 +98,15 @@ export const put = (self: Memory, entry: Entry): void => {
   if (self.capacity === 0) return
   place(self, entry)
   while (self.entries.size > self.capacity) {
-    const victim = self.policy.victim()
-    if (victim === undefined) return
-    remove(self, victim.id, "evicted")
+    remove(self, victimOf(self, entry).id, "evicted")
     self.evictions++
   }
 }
+
+/** The entry to evict. It is in memory, so that each eviction makes room. */
+const victimOf = (self: Memory, newest: Entry): Node =>
+  // a listener that was told of a removal may have removed the newest one too
+  self.policy.victim() ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
 
 const place = (self: Memory, entry: Entry): void => {
   const { entries, policy } = self
@@ -84,6 +118,7 @@ const place = (self: Memory, entry: Entry): void => {
     policy.removed(old)
     policy.added(entry)
   }
+  self.onGone(old)
   if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= entry.createdAt ? "expired" : "replaced")
 }
 
@@ -92,6 +127,7 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
   if (entry === undefined) return false
   self.entries.delete(id)
   self.policy.removed(entry)
+  self.onGone(entry)
   if (self.onRemoval !== undefined) gone(self, entry, cause)
   return true
 }
@@ -99,7 +135,10 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 export const clear = (self: Memory, cause: RemovalCause): void => {
   const entries = Array.from(self.entries.values())
   self.entries.clear()
-  for (const entry of entries) self.policy.removed(entry)
+  for (const entry of entries) {
+    self.policy.removed(entry)
+    self.onGone(entry)
+  }
   if (self.onRemoval === undefined) return
   for (const entry of entries) gone(self, entry, cause)
 }

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
-import { StoreError } from "../../../CacheError.ts"
+import type { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
 import { chunk } from "../../defaults.ts"
 import type { Engine } from "../engine.ts"
@@ -50,19 +50,13 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
 
 /** Scans the store. Each page has a budget of its own. */
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> => {
-  const { store } = tier
-  const fault = (cause: unknown) =>
-    new StoreError({ store: store.name, operation: "scan", reason: "Unavailable", cause })
   // the end of a scan is no fault: it must not reach `ask` as a failure
   const timed = (pull: Pull.Pull<Page, StoreError>): Pull.Pull<Page, StoreError> =>
     Effect.flatMap(
       asked(tier, "scan", Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<Page | undefined, StoreError>),
       (page): Pull.Pull<Page, StoreError> => page === undefined ? Cause.done() : Effect.succeed(page)
     )
-  return Stream.unwrap(Effect.map(
-    Effect.try({ try: () => store.scan({ prefix }), catch: fault }),
-    (stream) => Stream.transformPull(stream, (pull) => Effect.succeed(timed(pull)))
-  ))
+  return Stream.transformPull(tier.store.scan({ prefix }), (pull) => Effect.succeed(timed(pull)))
 }
 
 type Page = readonly [Scanned, ...ReadonlyArray<Scanned>]

@@ -1,9 +1,7 @@
 /** Look-ups: reads without a load. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as Random from "effect/Random"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
-import { tokenUnsafe } from "../../token.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { nowOf } from "../flight/context.ts"
@@ -75,13 +73,10 @@ export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined,
 
 /** As `lookup`, with a `writeId`: without a store an entry gets one here. */
 export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
-  Effect.flatMap(lookup(self, key), (entry) =>
-    entry === undefined || entry.writeId !== undefined
-      ? Effect.succeed(entry)
-      : Effect.map(Random.Random, (random) => {
-        entry.writeId ??= tokenUnsafe(random, 16)
-        return entry
-      }))
+  Effect.map(lookup(self, key), (entry) => {
+    if (entry !== undefined) entry.writeId ??= self.tokens.next(16)
+    return entry
+  })
 
 const inMemory = (
   self: Engine,

@@ -2,15 +2,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
 import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
 import { idOf, type Key, tagsOf, tagsWith } from "../../key/ofKey.ts"
-import { tokenUnsafe } from "../../token.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
-import { detach } from "../flight/detach.ts"
+import { detach } from "../flight/ending.ts"
 import { forget, invalidateIds, replaceInStore } from "../invalidation/invalidate.ts"
 import { replay } from "../invalidation/replay.ts"
 import { Entry } from "../memory/entry.ts"
@@ -72,7 +70,7 @@ export const set = Effect.fnUntraced(function*(
     loadMillis: 0,
     tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
     bornAt: TagEpochs.epochNow(self.tagEpochs),
-    writeId: tokenUnsafe(yield* Random.Random, 16),
+    writeId: self.tokens.next(16),
     etag: options.etag,
     counters: countersOf(self, key)
   })
@@ -161,11 +159,7 @@ const setIf = Effect.fnUntraced(function*(
  * has what they remove. Answers whether they were acknowledged.
  */
 const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
-  const { pending } = tier
-  const isUnsent = () =>
-    Pending.unsentItems(pending).some(({ target }) =>
-      target._tag === "All" || (target._tag === "Id" ? target.id === id : target.tags.some((tag) => tags.includes(tag)))
-    )
+  const isUnsent = () => Pending.isUnsent(tier.pending, id, tags)
   return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
 }
 

@@ -60,5 +60,5 @@ const setDeadlines = (entry: Entry, expiresAt: number): void => {
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)
-  if (flight !== undefined && (flight.ended || !flight.isLoading)) flight.changedWhileAsked = true
+  if (flight !== undefined && flight.phase !== "Loading") flight.changedWhileAsked = true
 }

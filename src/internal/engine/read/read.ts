@@ -6,25 +6,35 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
-import { toMillis } from "../../../Ttl.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
+import { Loading } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
 import { decide, decideInMemory, isFreshAt, nowFor, rejectedOf, servedAs, trustsMemory } from "../flight/decide.ts"
-import { detach } from "../flight/detach.ts"
-import { type Flight, isBeforeClear, Loading, makeFlight, type Resume } from "../flight/flight.ts"
+import { detach, startAfter } from "../flight/ending.ts"
+import {
+  type Flight,
+  hasBegun,
+  isAskingStore,
+  isBeforeClear,
+  isRefresh,
+  isToCome,
+  makeFlight,
+  type Resume
+} from "../flight/flight.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
-import { refresh } from "../flight/refresh.ts"
-import { promote } from "../flight/refreshQueue.ts"
+import { promote, refresh } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
+import { rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { isThrottled } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
+import { startLater } from "../flight/work.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -40,8 +50,7 @@ import { linkTo } from "../telemetry/spans.ts"
 import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
-import { openTransaction } from "./transaction.ts"
-import { invalidity } from "./validate.ts"
+import { invalidity, refusal } from "./validate.ts"
 
 /**
  * One read. A fresh entry in memory answers with its `Exit` itself: no fiber, promise, closure or array, and no clock
@@ -111,12 +120,8 @@ const serveDue = <A, E>(
       mutations: engine.mutations
     })
   }
-  if (
-    decision === ServeAndRefresh && policy.writes && invalidity(engine, request) === undefined &&
-    // the refresh would run inside the transaction: the next reader outside of one starts it
-    openTransaction(fiber, id) === undefined
-  ) {
-    refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) })
+  if (decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined) {
+    refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) }, fiber)
   }
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
@@ -204,6 +209,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
   const { span, within } = readContextOf(engine, fiber)
+  // a fiber that has outlived its load is not inside it any more
+  const around = within?.flight
   const running = joinable(reader)
   if (running !== undefined) {
     // the flight may be a refresh: meanwhile the store has an entry that may be served
@@ -213,15 +220,15 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
     const invalid = isLimited(request) ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, invalid)
-    if (within !== undefined && reaches(running, within)) {
-      return refuse(reader, resume, new CacheCycle({ path: pathTo(within, running) }))
-    }
-    if (!running.askingStore) noteMiss(engine, request.key, id)
+    const cycle = cycleOf(around, running)
+    if (cycle !== undefined) return refuse(reader, resume, cycle)
+    // counted before listeners are told: one of them may end this load
+    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
+    if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
-    if (span !== undefined) linkTo(running, span)
-    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
-    if (running.queued) promote(engine, running)
+    if (span !== undefined) linkTo(running.trace, span)
+    if (running.phase === "Queued") promote(engine, running)
     return interruptible(engine, fiber, caller)
   }
   if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
@@ -229,9 +236,10 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
     if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
   }
+  const before = flightBefore(reader)
   const refused = engine.closed
     ? new CacheClosed({ key: id })
-    : invalidity(engine, request) ?? openTransaction(fiber, id)
+    : refusal(engine, request) ?? cycleOf(around, before)
   if (refused !== undefined) return refuse(reader, resume, refused)
   const flight = makeFlight(engine, {
     ...joining,
@@ -241,32 +249,64 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     id,
     request,
     context: fiber.context as Context.Context<never>,
-    parent: within,
+    parent: around,
     refresh: false
   })
-  if (policy.writes) {
+  register(reader, flight, before)
+  // counted before listeners are told and the load starts: it starts inline, and may close a cycle or end at once
+  const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
+  if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
+  if (before === undefined) startNow(reader, flight)
+  return interruptible(engine, fiber, caller)
+}
+
+/** From here on others can join the flight, or ask for the same refresh. */
+const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
+  const isBehind = before !== undefined && before === engine.flights.get(id)
+  if (policy.writes && !isBehind) {
     // a flight that this read may not join is detached: there is one storable flight per id
     detach(engine, id)
     engine.flights.set(id, flight)
   }
-  if (!flight.askingStore) noteMiss(engine, request.key, id)
-  // counted before the load starts: it starts inline, and may close a cycle or end at once
-  const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
-  launch(engine, flight, request.load)
-  return interruptible(engine, fiber, caller)
+  if (before !== undefined) startAfter(before, flight)
 }
+
+const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
+  // its load begins in a later turn than the calls that share it: they see what was written before them
+  if (policy.writes && isRefresh(flight)) startLater(engine, flight, fiber.currentDispatcher)
+  else if (flight.phase === "Queued") launch(engine, flight, request.load)
+}
+
+/** The flight of the id that has to end first: a refresh that loads, or an abandoned load that runs on. */
+const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
+  // a private load is not held up, and holds up none
+  if (!policy.writes) return undefined
+  const running = engine.flights.get(id)
+  return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
+    ? running
+    : engine.ending.get(id)
+}
+
+const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): CacheCycle | undefined =>
+  around !== undefined && awaited !== undefined && reaches(awaited, around)
+    ? new CacheCycle({ path: pathTo(around, awaited) })
+    : undefined
 
 const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
   decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 
 /** Ends a read that may not load: a miss that dies. */
-const refuse = ({ engine, id, request }: Reader, resume: Resume, error: Error): void => {
+const refuse = ({ engine, id, request }: Reader, resume: Resume, error: unknown): void => {
   noteMiss(engine, request.key, id)
   resume(Effect.die(error))
 }
 
-const limited = <A>(effect: Effect.Effect<A>, { options: { timeout } }: Request): Effect.Effect<A | undefined> =>
-  timeout === undefined ? effect : Effect.map(Effect.timeoutOption(effect, toMillis(timeout)), Option.getOrUndefined)
+const limited = <A>(effect: Effect.Effect<A>, request: Request): Effect.Effect<A | undefined> => {
+  const { timeoutMillis } = rulesOf(request)
+  return timeoutMillis === undefined
+    ? effect
+    : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
+}
 
 /** Asks the store before joining a load that has not done so. */
 const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: Joining): Effect.Effect<A, E> =>
@@ -306,7 +346,6 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
     detach(self, id)
     return undefined
   }
-  if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined
   if (
     flight.bornAt !== self.tagEpochs.epoch && (
       TagEpochs.movedSince(self.tagEpochs, declaredTags(flight.request), flight.bornAt) ||
@@ -316,5 +355,9 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
     detach(self, id)
     return undefined
   }
-  return flight
+  return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
+
+/** The refresh that a caller has asked for, and whose load has not begun: this flight, or the one queued behind it. */
+const refreshToCome = (flight: Flight): Flight | undefined =>
+  [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))

@@ -8,6 +8,7 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.t
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
+import { Loading } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -22,12 +23,11 @@ import {
   servedAs,
   trustsMemory
 } from "../flight/decide.ts"
-import { Loading, type Resume } from "../flight/flight.ts"
-import { enqueue } from "../flight/refresh.ts"
-import { drain } from "../flight/refreshQueue.ts"
+import type { Resume } from "../flight/flight.ts"
+import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
+import { answerOrDefect, defectOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
-import { retried } from "../flight/startRefresh.ts"
 import { isThrottled } from "../flight/throttle.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { Entry } from "../memory/entry.ts"
@@ -41,7 +41,7 @@ import { copyOf } from "./copy.ts"
 import { type Joining, joinOrStart } from "./read.ts"
 import type { Reader } from "./reader.ts"
 import { noteServed, serve } from "./serve.ts"
-import { openTransaction } from "./transaction.ts"
+import { refusal } from "./validate.ts"
 
 /** A read of many keys at once. */
 export interface ManyRequest {
@@ -94,7 +94,10 @@ export const readMany = (
   const exits = readTogether(self, fiber, many, policy)
   return copy === undefined
     ? exits
-    : Effect.map(exits, (exits) => exits.map((exit, i) => Exit.map(exit, copyOf(copy, many.keys[i]!))))
+    : Effect.map(
+      exits,
+      (exits) => exits.map((exit, i) => answerOrDefect(() => Exit.map(exit, copyOf(copy, many.keys[i]!))))
+    )
 }
 
 const readTogether = (
@@ -114,7 +117,7 @@ const readTogether = (
   const dice = diceOf(fiber)
   const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
   const { servesFresh, slides } = many.template
-  for (let i = 0; i < keys.length; i++) {
+  const readPlace = (i: number): void => {
     const key = keys[i]!
     const id = idOf(key)
     const entry = usesMemory ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
@@ -137,8 +140,15 @@ const readTogether = (
       if (!isServed(self, reading, found)) miss(reading, found)
     }
   }
+  let isBroken = false
+  for (let i = 0; i < keys.length; i++) {
+    const defect = defectOf(readPlace, i)
+    if (defect === undefined) continue
+    exits[i] = defect
+    isBroken = true
+  }
   refreshDue(self, reading)
-  if (reading.missing.size === 0) return Exit.succeed(exits)
+  if (reading.missing.size === 0) return isBroken ? conclude(reading, []) : Exit.succeed(exits)
   const missing = Array.from(reading.missing.values())
   if (self.storeTier === undefined || !Policy.readsNormally(policy)) return joinAll(self, reading, missing)
   return Effect.andThen(
@@ -219,15 +229,14 @@ const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void =
   due.clear()
   if (!policy.writes) return
   const context = fiber.context as Context.Context<never>
-  const batch = Batch.make({
-    loadAll: (keys) => retried(Effect.suspend(() => many.loadAll(keys)), self.refreshing.retry),
-    retries: true
-  })
+  const batch = Batch.make({ loadAll: many.loadAll, retry: self.refreshing.retry })
+  const unit = makeUnit()
   for (const { entry, key } of entries) {
-    if (openTransaction(fiber, entry.id) !== undefined) continue
-    enqueue(self, { context, request: many.requestOf(key, batch), id: entry.id, entry, now: nowOf(fiber) })
+    const request = many.requestOf(key, batch)
+    if (refusal(self, request) !== undefined) continue
+    enqueue(self, { context, request, id: entry.id, entry, now: nowOf(fiber) }, unit)
   }
-  drain(self)
+  offer(self, unit, fiber.currentDispatcher)
   batch.close()
 }
 
@@ -244,17 +253,18 @@ const askStore = (
   const asking = fetchMany(tier, budget!, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id))
   return Effect.map(asking, (found) => {
     const now = nowOf(fiber)
-    for (const [i, one] of toAsk.entries()) {
+    const take = (i: number): void => {
+      const one = toAsk[i]!
       const answer = found[i]
       // a store that has failed is not asked for each of them again
       one.asked = true
       if (isFault(answer)) {
-        if (policy.strict) refuse(reading, one, new StrictFault(answer))
-        continue
+        if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
+        return
       }
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer instanceof Entry ? answer.writeId : answer ?? one.rejectedWriteId
-        continue
+        return
       }
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.rejectedWriteId = answer.writeId
@@ -277,11 +287,15 @@ const askStore = (
         }
       }
     }
+    for (const [i, one] of toAsk.entries()) {
+      const defect = defectOf(take, i)
+      if (defect !== undefined) refuse(reading, one, defect)
+    }
   })
 }
 
-const refuse = ({ exits }: Reading, { places }: Missing, fault: StrictFault): void => {
-  for (const place of places) exits[place] = Exit.die(fault)
+const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>): void => {
+  for (const place of places) exits[place] = exit
 }
 
 /** Joins the flights that run, and loads the other keys in one call. */
@@ -298,10 +312,11 @@ const joinAll = (
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
     const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
+      if (exits[places[0]!] !== undefined) return
       for (const place of places) exits[place] = exit
       if (--left === 0) resume(conclude(reading, batches))
     }
-    for (const one of missing) {
+    const joinOne = (one: Missing): void => {
       const { asked, id, key, rejectedWriteId, stale } = one
       const running = self.flights.get(id)?.request.batch
       if (running !== undefined) batches.add(running)
@@ -325,6 +340,11 @@ const joinAll = (
       )
       if (cleanup !== undefined) cleanups.push(cleanup)
     }
+    for (const one of missing) {
+      const defect = defectOf(joinOne, one)
+      if (defect !== undefined) answer(one, defect)
+    }
+    // whatever was thrown about a key: the others wait for this
     batch.close()
     return Effect.suspend(() =>
       Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
@@ -334,8 +354,8 @@ const joinAll = (
 /** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */
 const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> => {
   if (many.isPerKey) return Exit.succeed(exits)
-  const refusal = exits.find(isRefusal)
-  if (refusal !== undefined) return refusal as Exit.Exit<never, unknown>
+  const refused = exits.find(isRefusal)
+  if (refused !== undefined) return refused as Exit.Exit<never, unknown>
   for (const { failed } of batches) {
     if (failed !== undefined && isShown(failed, exits)) return Exit.failCause(failed)
   }

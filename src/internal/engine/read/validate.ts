@@ -1,29 +1,34 @@
 /** Checks a read before its load starts. */
 import { CacheConfigError } from "../../../CacheError.ts"
-import { toMillis } from "../../../Ttl.ts"
 import type { Engine } from "../engine.ts"
 import type { Request } from "../flight/request.ts"
+import { declaredTags } from "../flight/requestTags.ts"
+import { rulesOf, thrownBy } from "../flight/rules.ts"
 import { codecsOf } from "../storeTier/codec.ts"
 
-/** The error of a read whose options, strategy or schema cannot work with this cache. */
-export const invalidity = (self: Engine, request: Request): CacheConfigError | undefined => {
-  try {
-    request.validate()
-    if (request.slides) self.hitsHaveEffects = true
-    if (request.strategy.countsReads === true) validateCounting(self, request)
-    if (self.storeTier !== undefined) codecsOf(self.storeTier, request.key)
-    return undefined
-  } catch (error) {
-    if (error instanceof CacheConfigError) return error
-    throw error
-  }
+/** What a read dies with whose options, strategy or schema cannot work with this cache. */
+export const invalidity = (self: Engine, request: Request): {} | undefined => thrownBy(() => check(self, request))
+
+/** As `invalidity`, where a load starts: its tags must be known too. */
+export const refusal = (self: Engine, request: Request): {} | undefined =>
+  thrownBy(() => {
+    check(self, request)
+    declaredTags(request)
+  })
+
+const check = (self: Engine, request: Request): void => {
+  rulesOf(request)
+  if (request.slides) self.hitsHaveEffects = true
+  if (request.strategy.countsReads === true) checkCounting(self, request)
+  if (self.storeTier !== undefined) codecsOf(self.storeTier, request.key)
 }
 
-const validateCounting = (self: Engine, { options: { memoryTtl }, strategy: { name } }: Request): void => {
-  const isNeverKept = self.storeTier !== undefined && memoryTtl !== undefined && toMillis(memoryTtl) <= 0
+const checkCounting = (self: Engine, request: Request): void => {
+  const { memoryTtlMillis } = rulesOf(request)
+  const isNeverKept = self.storeTier !== undefined && memoryTtlMillis !== undefined && memoryTtlMillis <= 0
   if (self.memory.capacity > 0 && !isNeverKept) return
   throw new CacheConfigError({
-    message: `The strategy "${name}" counts the reads of memory, and ` +
+    message: `The strategy "${request.strategy.name}" counts the reads of memory, and ` +
       (isNeverKept
         ? "memoryTtl keeps its entries out of memory: give a memoryTtl above 0, or none"
         : "this cache has no memory tier: build its layer with one")

@@ -80,7 +80,7 @@ const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => Store
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** The exit of an effect, or `undefined` after `millis`: then it is interrupted, and not waited for. */
-const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+export const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
       const run = Effect.runForkWith(parent.context)

@@ -2,8 +2,7 @@
 import * as Cause from "effect/Cause"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
-import { onceWarnings } from "../../defaults.ts"
-import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
+import { idOf, type Key } from "../../key/ofKey.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Fault, StoreTier } from "./storeTier.ts"
@@ -20,7 +19,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   if (fault.reason === "TooLarge") {
     // the fault of one value: the store itself works
-    warnOnce(tier, "TooLarge", `${fault.message}; values of that size stay in memory (logged once)`)
+    Log.warnOnce(tier.front, "TooLarge", `${fault.message}; values of that size stay in memory (logged once)`)
     return fault
   }
   if (failing.size === 0) {
@@ -56,21 +55,13 @@ export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   noteCorrupt(tier, "get")
   const message =
     `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, the next load replaces it`
-  warnOnce(tier, `damage ${id}`, message, { id, key })
+  Log.warnOnce(tier.front, `damage ${id}`, message, { about: { id, key } })
   return undefined
 }
 
 const noteCorrupt = (tier: StoreTier, operation: string): void => {
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: "Corrupt" })
-}
-
-const warnOnce = (tier: StoreTier, topic: string, message: string, about?: Log.About): void => {
-  const { warned } = tier
-  if (warned.has(topic)) return
-  if (warned.size >= onceWarnings) warned.clear()
-  warned.add(topic)
-  Log.warning(tier.front, message, about === undefined ? {} : { about })
 }
 
 /** The codec cannot decode a stored entry: a miss, logged. Answers with its `writeId`. */
@@ -97,7 +88,7 @@ export const undecodable = (
 /** Counts a fault of the serializer, and logs the first one of a key class (or string key): the next ones are alike. */
 export const noteMisfit = (tier: StoreTier, key: Key, fault: SerializerError): SerializerError => {
   noteCorrupt(tier, fault.operation)
-  const id = idOf(key)
-  warnOnce(tier, `${fault.operation} ${infoOf(key)?.name ?? id}`, fault.message, { id, key })
+  const about: Log.About = { id: idOf(key), key }
+  Log.warnOnce(tier.front, `${fault.operation} ${Log.topicOf(about)}`, fault.message, { about })
   return fault
 }

@@ -14,6 +14,8 @@ export interface PendingInvalidations {
   all: Item | undefined
   /** how many `clear`s were added; a write compares it, to see one that came meanwhile */
   clears: number
+  /** the items that the replay sends: the store was asked about them in vain, and no newer ones replace them */
+  readonly unsent: Set<Item>
 }
 
 /**
@@ -21,8 +23,8 @@ export interface PendingInvalidations {
  */
 export interface Item {
   readonly target: Target
-  /** the store was asked in vain: the replay sends it again */
-  unsent: boolean
+  /** for how many of its ids or tags no newer item replaces it; 0: an answer to it has no effect any more */
+  places: number
 }
 
 type Target =
@@ -30,7 +32,13 @@ type Target =
   | { readonly _tag: "Tags"; readonly tags: ReadonlyArray<string>; readonly mode: Mode }
   | { readonly _tag: "All" }
 
-export const make = (): PendingInvalidations => ({ ids: new Map(), tags: new Map(), all: undefined, clears: 0 })
+export const make = (): PendingInvalidations => ({
+  ids: new Map(),
+  tags: new Map(),
+  all: undefined,
+  clears: 0,
+  unsent: new Set()
+})
 
 export const isEmpty = (self: PendingInvalidations): boolean =>
   self.ids.size === 0 && self.tags.size === 0 && self.all === undefined
@@ -39,19 +47,35 @@ export const size = (self: PendingInvalidations): number =>
   self.ids.size + self.tags.size + (self.all === undefined ? 0 : 1)
 
 export const add = (self: PendingInvalidations, target: Target): Item => {
-  const item: Item = { target, unsent: false }
+  const item: Item = { target, places: 0 }
   switch (target._tag) {
     case "Id":
-      self.ids.set(target.id, item)
+      put(self, self.ids, target.id, item)
       break
     case "Tags":
-      for (const tag of target.tags) self.tags.set(tag, item)
+      for (const tag of target.tags) put(self, self.tags, tag, item)
       break
     case "All":
+      if (self.all !== undefined) displace(self, self.all)
       self.all = item
+      item.places = 1
       self.clears++
   }
   return item
+}
+
+const put = (self: PendingInvalidations, items: Map<string, Item>, name: string, item: Item): void => {
+  const old = items.get(name)
+  // a tag may be named twice
+  if (old === item) return
+  if (old !== undefined) displace(self, old)
+  items.set(name, item)
+  item.places++
+}
+
+const displace = (self: PendingInvalidations, item: Item): void => {
+  item.places--
+  if (item.places === 0) self.unsent.delete(item)
 }
 
 /** The target of an invalidation of tags. It is hard if a hard one of these tags is pending, which it replaces. */
@@ -77,13 +101,16 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 
 /** The store was asked about it in vain. */
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
-  item.unsent = true
+  if (item.places > 0) self.unsent.add(item)
   // above the limit one `clear` replaces all. Items that the store is just being asked about do not count: many keys
   // invalidated at once are no incident
-  if (self.ids.size + self.tags.size <= pendingInvalidations || unsentItems(self).length <= pendingInvalidations) return
+  if (self.unsent.size <= pendingInvalidations) return
+  for (const one of pendingItems(self)) one.places = 0
   self.ids.clear()
   self.tags.clear()
-  self.all = { target: { _tag: "All" }, unsent: true }
+  self.unsent.clear()
+  self.all = { target: { _tag: "All" }, places: 1 }
+  self.unsent.add(self.all)
 }
 
 export const acknowledge = (self: PendingInvalidations, item: Item): void => {
@@ -97,22 +124,25 @@ export const acknowledge = (self: PendingInvalidations, item: Item): void => {
     case "All":
       if (self.all === item) self.all = undefined
   }
+  item.places = 0
+  self.unsent.delete(item)
 }
 
 /** Marks all items, because nobody asks the store any more: at close. */
 export const markAllUnsent = (self: PendingInvalidations): void => {
-  for (const item of [...self.ids.values(), ...self.tags.values()]) item.unsent = true
-  if (self.all !== undefined) self.all.unsent = true
+  for (const item of pendingItems(self)) self.unsent.add(item)
 }
 
-/** The items that the replay sends. */
-export const unsentItems = (self: PendingInvalidations): Array<Item> => {
-  const items = new Set<Item>()
-  if (self.all?.unsent === true) items.add(self.all)
-  for (const item of self.ids.values()) if (item.unsent) items.add(item)
-  for (const item of self.tags.values()) if (item.unsent) items.add(item)
-  return Array.from(items)
-}
+const pendingItems = (self: PendingInvalidations): ReadonlyArray<Item> => [
+  ...self.ids.values(),
+  ...self.tags.values(),
+  ...self.all === undefined ? [] : [self.all]
+]
+
+/** Whether the store was asked in vain to invalidate the id or one of the tags. */
+export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): boolean =>
+  [self.all, self.ids.get(id), ...tags.map((tag) => self.tags.get(tag))]
+    .some((item) => item !== undefined && self.unsent.has(item))
 
 /** Whether an invalidation of the id, or a `clear`, is pending. */
 export const isPending = (self: PendingInvalidations, id: string): boolean =>

@@ -17,15 +17,17 @@ export const encode = (
 ): Effect.Effect<Uint8Array | undefined, never, any> => {
   const codec = codecsOf(tier, key).failure
   if (codec === undefined || cause.reasons.length !== 1 || !Cause.hasFails(cause)) return Effect.undefined
-  return Effect.matchCause(Effect.suspend(() => codec.encode(Cause.squash(cause), idOf(key))), {
-    onFailure: () => undefined,
-    onSuccess: (payload) => {
+  const note = Effect.map(
+    Effect.suspend(() => codec.encode(Cause.squash(cause), idOf(key))),
+    (payload) => {
       const note = new Uint8Array(payload.length + 1)
       note[0] = codec.id
       note.set(payload, 1)
       return note
     }
-  })
+  )
+  // around all of it: a codec of the user's may answer what is no payload, and the lease is released all the same
+  return Effect.catchCause(note, () => Effect.undefined)
 }
 
 /** The failure in a note; `undefined` where it cannot be decoded. */

@@ -1,10 +1,10 @@
 /** The store tier: a store, with the state that the engine keeps about it. */
-import type * as Fiber from "effect/Fiber"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store } from "../../../ports/store.ts"
 import { unansweredCommits } from "../../defaults.ts"
 import type { MemoryTier } from "../memory/memory.ts"
+import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
@@ -30,14 +30,10 @@ export interface StoreTier extends StoreTierOptions {
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
-  /** the topics of the warnings that are logged once each */
-  readonly warned: Set<string>
-  /** fibers that release leases or touch entries */
-  readonly background: Set<Fiber.Fiber<unknown>>
+  /** the fibers that track changes, replay invalidations, renew and release leases, and touch entries */
+  readonly background: Background.Background
   /** polls the changes, or clears memory in time while untracked; `undefined` while there are no reads */
-  tracker: Fiber.Fiber<unknown> | undefined
-  /** follows the stream of changes, where the store has one and cannot be polled */
-  follower: Fiber.Fiber<unknown> | undefined
+  tracker: Background.Worker | undefined
   /** when changes were last read, or memory was last cleared, in epoch milliseconds */
   polledAt: number
   /** changes cannot be read, now or ever: memory is used for `maxStaleness` at most */
@@ -46,7 +42,7 @@ export interface StoreTier extends StoreTierOptions {
   /** when memory was last cleared because `maxStaleness` had passed, in epoch milliseconds */
   clearedAt: number
   /** sends unsent invalidations again; `undefined` while there are none */
-  replay: Fiber.Fiber<unknown> | undefined
+  replay: Background.Worker | undefined
 }
 
 /** What went wrong with the store or the serializer, as a value. Only strict callers get it as a failure. */
@@ -58,8 +54,13 @@ export interface StoreTierLimits {
   readonly storeTimeoutMillis: number
   /** the length of a lease, which is renewed while the load runs */
   readonly leaseMillis: number
-  /** how long a load waits for the lease of another process */
-  readonly waitMillis: number
+  /**
+   * how long loads wait for a lease that another process renews; then one of them leads beside it, and one more after
+   * each further such time. `undefined`: as long as it is renewed
+   */
+  readonly waitMillis: number | undefined
+  /** how long a load renews its lease */
+  readonly maxLoadMillis: number
   /** how long memory is used while untracked */
   readonly maxStalenessMillis: number
 }
@@ -79,10 +80,8 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   unanswered: new Set(),
   circuit: Circuit.make(),
   failing: new Set(),
-  warned: new Set(),
-  background: new Set(),
+  background: Background.make(front),
   tracker: undefined,
-  follower: undefined,
   polledAt: 0,
   untracked: false,
   clearedAt: 0,

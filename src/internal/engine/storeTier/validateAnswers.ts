@@ -1,51 +1,86 @@
 /**
- * A store whose answers are checked, so that a read does not die of a wrong adapter. A throw becomes a fault like any
- * other, and an answer that is not of its type becomes a `StoreError` with reason `Corrupt`.
+ * A store whose answers are checked, so that nothing dies of a wrong adapter. What it throws, and what is no effect or
+ * stream, becomes a fault like any other; an answer that is not of its type becomes a `StoreError` with reason
+ * `Corrupt`. What its effects die of is a fault too: see `ask`.
  */
 import * as Effect from "effect/Effect"
-import type { Stored, TagVersion } from "../../../CacheEntry.ts"
+import * as Stream from "effect/Stream"
+import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
-import type { Acquired, Counter, Marker, Store } from "../../../ports/store.ts"
-import { reader } from "../../store/readers.ts"
+import type { Acquired, AcquireOptions, Counter, Marker, Scanned, Store } from "../../../ports/store.ts"
+import { isChange, reader } from "../../store/readers.ts"
 
 export const validateAnswers = (store: Store): Store => {
   const corrupt = (operation: string) => new StoreError({ store: store.name, operation, reason: "Corrupt" })
+
   const ask = <A>(
     operation: string,
     effect: () => Effect.Effect<A, StoreError>,
     isAnswer: (answer: A) => boolean
   ): Effect.Effect<A, StoreError> =>
     Effect.flatMapEager(
-      Effect.suspend(effect),
+      Effect.suspend(() => {
+        const asked = effect()
+        // a fiber that runs what is no effect ends at once, and no handler of it runs
+        return Effect.isEffect(asked) ? asked : Effect.fail(corrupt(operation))
+      }),
       (answer) => isAnswer(answer) ? Effect.succeed(answer) : Effect.fail(corrupt(operation))
     )
-  const { changesUnsafe, getUnsafe } = store
+
+  // in the first pull: what the stream does when it is opened counts as a part of that
+  const follow = <A>(
+    operation: string,
+    stream: () => Stream.Stream<A, StoreError>,
+    isItem: (item: A) => boolean
+  ): Stream.Stream<A, StoreError> =>
+    Stream.unwrap(Effect.suspend(() => {
+      const asked = stream()
+      if (!Stream.isStream(asked)) return Effect.fail(corrupt(operation))
+      return Effect.succeed(Stream.mapArrayEffect(
+        asked,
+        (items) => items.every(isItem) ? Effect.succeed(items) : Effect.fail(corrupt(operation))
+      ))
+    }))
+
+  const { changesUnsafe } = store
   return {
-    ...store,
+    name: store.name,
+    capabilities: store.capabilities,
     get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
-    getUnsafe: getUnsafe && ((id, tags) => {
-      const answer = getUnsafe(id, tags)
+    getUnsafe: store.getUnsafe && ((id, tags) => {
+      const answer = store.getUnsafe!(id, tags)
       if (isAnswer(answer, tags.length)) return answer
       throw corrupt("get")
     }),
     getMany: (ids) => ask("getMany", () => store.getMany(ids), isListOf(ids.length, isEntry)),
-    set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isAnything),
+    set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isBoolean),
     setMany: (requests) => ask("set", () => store.setMany(requests), isAnything),
-    remove: (id) => ask("remove", () => store.remove(id), isAnything),
-    removeMany: (ids) => ask("remove", () => store.removeMany(ids), isListOf(ids.length, isAnything)),
+    remove: (id) => ask("remove", () => store.remove(id), isBoolean),
+    removeMany: (ids) => ask("remove", () => store.removeMany(ids), isListOf(ids.length, isBoolean)),
     touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),
-    acquire: (id, options) => ask("acquire", () => store.acquire(id, options), isAcquired),
-    acquireMany: (requests) => ask("acquire", () => store.acquireMany(requests), isListOf(requests.length, isAcquired)),
+    acquire: (id, options) => ask("acquire", () => store.acquire(id, options), isAcquired(options)),
+    acquireMany: (requests) =>
+      ask(
+        "acquire",
+        () => store.acquireMany(requests),
+        isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))
+      ),
     commit: (id, generation, entry) => ask("commit", () => store.commit(id, generation, entry), isBoolean),
     commitMany: (requests) => ask("commit", () => store.commitMany(requests), isListOf(requests.length, isBoolean)),
+    renew: (id, owner, leaseMillis) => ask("renew", () => store.renew(id, owner, leaseMillis), isBoolean),
+    release: (id, owner, note) => ask("release", () => store.release(id, owner, note), isBoolean),
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
     invalidateTags: (tags, mode) => ask("invalidateTags", () => store.invalidateTags(tags, mode), isAnything),
+    scan: (options) => follow("scan", () => store.scan(options), isScanned),
+    size: ask("size", () => store.size, isSize),
+    clear: ask("clear", () => store.clear, isAnything),
     increment: (name, by, options) =>
       ask("increment", () => store.increment(name, by, options), (sum) => Number.isSafeInteger(sum)),
     counter: (name) => ask("counter", () => store.counter(name), isCounter),
     touchCounter: (name, expiresAt) => ask("touchCounter", () => store.touchCounter(name, expiresAt), isBoolean),
     removeCounter: (name) => ask("removeCounter", () => store.removeCounter(name), isBoolean),
-    changesUnsafe: changesUnsafe && reader(changesUnsafe)
+    changes: follow("listen", () => store.changes, isChange),
+    changesUnsafe: changesUnsafe && reader(store.name, changesUnsafe)
   }
 }
 
@@ -58,26 +93,31 @@ const isBoolean = (u: unknown): boolean => typeof u === "boolean"
 const isNumber = (u: unknown): boolean => typeof u === "number" && !Number.isNaN(u)
 
 const isAnswer = (answer: Effect.Success<ReturnType<Store["get"]>>, tags: number): boolean =>
-  isObject(answer) && (answer.entry === undefined || isStored(answer.entry)) &&
-  Array.isArray(answer.versions) && answer.versions.length === tags
+  isObject(answer) && isEntry(answer.entry) && isListOf(tags, isVersion)(answer.versions)
+
+const isVersion = (version: string | undefined): boolean => version === undefined || typeof version === "string"
 
 const isEntry = (entry: Stored | undefined): boolean => entry === undefined || isStored(entry)
 
-const isListOf = <A>(length: number, isItem: (item: A) => boolean) => (answer: ReadonlyArray<A>): boolean =>
-  Array.isArray(answer) && answer.length === length && answer.every((item) => isItem(item))
+const isListOf = <A>(length: number, isItem: (item: A, i: number) => boolean) => (answer: ReadonlyArray<A>): boolean =>
+  Array.isArray(answer) && answer.length === length && answer.every((item, i) => isItem(item, i))
+
+const isSize = (size: number): boolean => Number.isSafeInteger(size) && size >= 0
 
 const isCounter = (counter: Counter | undefined): boolean =>
   counter === undefined ||
   (isObject(counter) && Number.isSafeInteger(counter.value) && isNumber(counter.expiresAt))
 
-const isAcquired = (acquired: Acquired): boolean => {
-  switch (isObject(acquired) ? acquired._tag : undefined) {
+const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquired): boolean => {
+  if (!isObject(acquired)) return false
+  switch (acquired._tag) {
     case "Hit":
-      return isStored((acquired as Extract<Acquired, { readonly _tag: "Hit" }>).entry)
+      return isStored(acquired.entry)
     case "Granted":
-      return isGranted(acquired as Extract<Acquired, { readonly _tag: "Granted" }>)
+      return isGranted(acquired)
     case "Wait":
-      return isNumber((acquired as Extract<Acquired, { readonly _tag: "Wait" }>).leftMillis)
+      // who joins never waits: it would be asked again for ever
+      return join !== true && isNumber(acquired.leftMillis) && acquired.leftMillis >= 0
     default:
       return false
   }
@@ -94,12 +134,21 @@ const isMarkers = (markers: Effect.Success<ReturnType<Store["markers"]>>, tags: 
     isObject(marker) && typeof marker.version === "string" && isNumber(marker.seq)
   )
 
-const isStored = (entry: Stored): boolean => {
-  if (!isObject(entry) || !isObject(entry.meta) || !(entry.payload instanceof Uint8Array)) return false
-  const { createdAt, etag, expiresAt, loadMillis, softExpiresAt, tags, writeId } = entry.meta
+const isStored = (entry: Stored): boolean =>
+  isObject(entry) && isMeta(entry.meta) && entry.payload instanceof Uint8Array
+
+const isScanned = (scanned: Scanned): boolean =>
+  isObject(scanned) && typeof scanned.id === "string" && isMeta(scanned.meta)
+
+const isMeta = (meta: Meta): boolean => {
+  if (!isObject(meta)) return false
+  const { createdAt, etag, expiresAt, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
   return isNumber(createdAt) && isNumber(softExpiresAt) && isNumber(expiresAt) && isNumber(loadMillis) &&
-    typeof writeId === "string" && (etag === undefined || typeof etag === "string") && Array.isArray(tags) &&
-    tags.every((tag: TagVersion) => isObject(tag) && typeof tag.tag === "string" && typeof tag.version === "string")
+    (outcome === "success" || outcome === "failure") && isNumber(serializer) && typeof writeId === "string" &&
+    (etag === undefined || typeof etag === "string") && Array.isArray(tags) && tags.every(isTagVersion)
 }
+
+const isTagVersion = (tag: TagVersion): boolean =>
+  isObject(tag) && typeof tag.tag === "string" && typeof tag.version === "string"
 
 const isObject = (u: object | undefined): boolean => typeof u === "object" && u !== null

@@ -34,6 +34,11 @@ export const noCounters = {
   refused: 0,
   /** results not cached because a function of the strategy or an option threw or returned an invalid value */
   notStored: 0,
+  /**
+   * calls that threw or answered an invalid value: of a strategy's `touch`, of an eviction policy, of a listener. No read
+   * fails because of one
+   */
+  callbackFailures: 0,
   /** invalidations that the store had not acknowledged when the layer was closed */
   lostInvalidations: 0
 }

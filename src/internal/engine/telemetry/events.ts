@@ -7,13 +7,14 @@ import { countersOf } from "./counters.ts"
 import * as Log from "./log.ts"
 import type { Telemetry } from "./telemetry.ts"
 
-/** A listener that unsubscribes itself when it throws: it must not disturb the cache. */
+/** A listener that unsubscribes itself when it throws, which is counted and logged: it must not disturb the cache. */
 export const isolated =
   <A>(self: Telemetry, listener: (item: A) => void, unsubscribe: () => void) => (item: A): void => {
     try {
       listener(item)
     } catch (defect) {
       unsubscribe()
+      self.stats.callbackFailures++
       Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
         cause: Cause.die(defect)
       })

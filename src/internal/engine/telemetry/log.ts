@@ -1,6 +1,7 @@
 /** Logs of the engine, annotated with the key they are about. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { onceWarnings } from "../../defaults.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { Telemetry } from "./telemetry.ts"
 
@@ -10,7 +11,8 @@ export interface About {
   readonly key: Key
 }
 
-interface Details {
+/** What a log is about, and why it came to it. */
+export interface Details {
   readonly about?: About
   readonly cause?: Cause.Cause<unknown>
 }
@@ -23,6 +25,18 @@ export const annotationsOf = ({ id, key }: About): { readonly [name: string]: st
 
 export const warning = (self: Telemetry, message: string, details: Details = {}): void =>
   inBackground(self, Effect.logWarning, message, details)
+
+/** As `warning`, but once a topic. */
+export const warnOnce = (self: Telemetry, topic: string, message: string, details: Details = {}): void => {
+  const { warned } = self
+  if (warned.has(topic)) return
+  if (warned.size >= onceWarnings) warned.clear()
+  warned.add(topic)
+  warning(self, message, details)
+}
+
+/** The part of a topic that names a key: its class, or a string key itself. */
+export const topicOf = ({ id, key }: About): string => infoOf(key)?.name ?? id
 
 export const debug = (self: Telemetry, message: string, details: Details): void =>
   inBackground(self, Effect.logDebug, message, details)

@@ -16,6 +16,8 @@ export interface Telemetry {
   /** the counters of key classes, by name */
   readonly classes: Map<string, Counters>
   readonly listeners: Listeners
+  /** the topics of the warnings that are logged once each */
+  readonly warned: Set<string>
   /** whether a hit does more than count: there is or was a listener, or a strategy whose reads move a deadline */
   hitsHaveEffects: boolean
   /** the context of the fiber that built the layer: logs and replays run in it */

@@ -64,3 +64,38 @@ describe("invalidating many", () => {
     }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
   })
 })
+
+describe("others get their turns", () => {
+  /** how often another fiber runs while this one does */
+  const turnsDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function*() {
+      let turns = 0
+      const other = yield* Effect.forkChild(
+        Effect.whileLoop({ while: () => true, body: () => Effect.yieldNow, step: () => void turns++ }),
+        { startImmediately: true }
+      )
+      const before = turns
+      yield* effect
+      other.interruptUnsafe()
+      return turns - before
+    })
+
+  it.effect("while 20,000 ids are invalidated, and the store is down", () => {
+    const { layer, state } = watching()
+    return Effect.gen(function*() {
+      state.isDown = true
+      // twice for each 256 ids: where they are forgotten, and where the store is asked
+      expect(yield* turnsDuring(Cached.invalidateMany(ids(20_000)))).toBeGreaterThan(150)
+    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  })
+
+  it.effect("while 5,000 invalidations are sent again", () => {
+    const { layer, state } = watching()
+    return Effect.gen(function*() {
+      state.isDown = true
+      yield* Cached.invalidateMany(ids(5000))
+      state.isDown = false
+      expect(yield* turnsDuring(TestClock.adjust("10 seconds"))).toBeGreaterThan(70)
+    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  })
+})

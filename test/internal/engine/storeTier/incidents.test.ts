@@ -139,7 +139,7 @@ describe("an exclusive load whose result nobody will get", () => {
       }))
   }
 
-  it.effect("does not delay the next one when it cannot be interrupted and everybody has left", () =>
+  it.effect("delays the next one when it cannot be interrupted and everybody has left, but for twice the lease", () =>
     Effect.gen(function*() {
       const layer = cacheOver(yield* shared)
       const stuck = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -149,6 +149,8 @@ describe("an exclusive load whose result nobody will get", () => {
           const first = yield* start(stuck)
           yield* start(Fiber.interrupt(first))
           const second = yield* start(quick)
+          yield* TestClock.adjust("9999 millis")
+          expect(second.pollUnsafe()).toBeUndefined()
           yield* TestClock.adjust("1 millis")
           expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
         })

@@ -64,13 +64,13 @@ describe("what was asked in vain", () => {
     const tags = Pending.add(pending, tagsOf(["t", "u"]))
     const one = Pending.add(pending, idOf("a"))
     Pending.add(pending, idOf("b"))
-    expect(Pending.unsentItems(pending)).toEqual([])
+    expect(Array.from(pending.unsent)).toEqual([])
     Pending.markUnsent(pending, tags)
     Pending.markUnsent(pending, one)
-    expect(new Set(Pending.unsentItems(pending))).toEqual(new Set([one, tags]))
-    expect(Pending.unsentItems(pending)).toHaveLength(2)
+    expect(new Set(Array.from(pending.unsent))).toEqual(new Set([one, tags]))
+    expect(Array.from(pending.unsent)).toHaveLength(2)
     Pending.markAllUnsent(pending)
-    expect(Pending.unsentItems(pending)).toHaveLength(3)
+    expect(Array.from(pending.unsent)).toHaveLength(3)
   })
 
   it("P7 · becomes one clear when it is too much", () => {
@@ -81,9 +81,59 @@ describe("what was asked in vain", () => {
     expect(Pending.size(pending)).toBe(limit + 1)
     Pending.markUnsent(pending, items[0]!)
     expect(Pending.size(pending)).toBe(1)
-    expect(Pending.unsentItems(pending).map(({ target }) => target)).toEqual([all])
+    expect(Array.from(pending.unsent).map(({ target }) => target)).toEqual([all])
     expect(Pending.isPending(pending, "whatever")).toBe(true)
   })
+})
+
+describe("20,000 items", () => {
+  const count = 2 * limit
+
+  /** how often the items of a map are listed */
+  const counted = <A>(map: ReadonlyMap<string, A>) => {
+    const counts = { lists: 0 }
+    for (const method of ["values", "entries", "forEach", Symbol.iterator] as const) {
+      const list = map[method].bind(map) as (...given: ReadonlyArray<unknown>) => unknown
+      Object.assign(map, { [method]: (...given: ReadonlyArray<unknown>) => (counts.lists++, list(...given)) })
+    }
+    return counts
+  }
+
+  it("are marked without a look at all of them for each", () => {
+    const pending = Pending.make()
+    const items = Array.from({ length: count }, (_, i) => Pending.add(pending, idOf(`id ${i}`)))
+    const [ids, tags] = [counted(pending.ids), counted(pending.tags)]
+    for (const item of items) Pending.markUnsent(pending, item)
+    // once, when one `clear` takes their place
+    expect([ids.lists, tags.lists]).toEqual([1, 1])
+  })
+
+  it("are marked as tags of one another too", () => {
+    const pending = Pending.make()
+    const tagsOfOne = Array.from({ length: count }, (_, i) => `tag ${i}`)
+    Pending.markUnsent(pending, Pending.add(pending, tagsOf(tagsOfOne)))
+    expect(pending.unsent.size).toBe(1)
+    for (const tag of tagsOfOne.slice(1)) Pending.add(pending, tagsOf([tag]))
+    expect(pending.unsent.size).toBe(1)
+    Pending.add(pending, tagsOf([tagsOfOne[0]!, tagsOfOne[0]!]))
+    expect(pending.unsent.size).toBe(0)
+  })
+})
+
+it("what is replaced, acknowledged or gone is not unsent", () => {
+  const pending = Pending.make()
+  const [old, tags, everything] = [idOf("a"), tagsOf(["t", "u"]), all].map((target) => Pending.add(pending, target))
+  for (const item of [old!, tags!, everything!]) Pending.markUnsent(pending, item)
+  expect([["a", []], ["b", ["u"]], ["b", []]].map(([id, tags]) => Pending.isUnsent(pending, id as string, tags as [])))
+    .toEqual([true, true, true])
+  Pending.add(pending, all)
+  Pending.add(pending, idOf("a"))
+  Pending.acknowledge(pending, tags!)
+  expect(pending.unsent.size).toBe(0)
+  // late answers to the older ones
+  for (const item of [old!, tags!, everything!]) Pending.markUnsent(pending, item)
+  expect(pending.unsent.size).toBe(0)
+  expect(Pending.isUnsent(pending, "a", ["t"])).toBe(false)
 })
 
 const Name = Schema.Literals(["a", "b", "c"])
@@ -99,6 +149,7 @@ it.prop("an id or tag is pending as long as its last invalidation is", { steps: 
   const items: Array<Pending.Item> = []
   const last = new Map<string, Pending.Item>()
   const done = new Set<Pending.Item>()
+  const marked = new Set<Pending.Item>()
   for (const step of steps) {
     if (step.do === "id") {
       items.push(Pending.add(pending, idOf(step.id)))
@@ -109,8 +160,10 @@ it.prop("an id or tag is pending as long as its last invalidation is", { steps: 
     } else {
       const item = items[step.nth]
       if (item === undefined) continue
-      if (step.do === "unsent") Pending.markUnsent(pending, item)
-      else {
+      if (step.do === "unsent") {
+        Pending.markUnsent(pending, item)
+        marked.add(item)
+      } else {
         Pending.acknowledge(pending, item)
         done.add(item)
       }
@@ -120,5 +173,7 @@ it.prop("an id or tag is pending as long as its last invalidation is", { steps: 
       expect(Pending.isPending(pending, name)).toBe(isPending(`id ${name}`))
       expect(Pending.areTagsPending(pending, [name])).toBe(isPending(`tag ${name}`))
     }
+    const isLast = (item: Pending.Item) => [...last.values()].includes(item)
+    expect(pending.unsent).toEqual(new Set([...marked].filter((item) => isLast(item) && !done.has(item))))
   }
 })

@@ -1,0 +1,59 @@
+/** One try of a load: what the code inside it may touch. */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type { Entry } from "../memory/entry.ts"
+import type { Flight } from "./flight.ts"
+
+/** What a load says about its result beside the result. */
+export interface Annotations {
+  readonly tags?: ReadonlyArray<string> | undefined
+  readonly ttl?: Duration.Input | undefined
+  readonly etag?: string | undefined
+}
+
+/** One try of a load. A second try is another one, and inherits nothing. */
+export interface Attempt {
+  readonly id: string
+  /** `undefined` once the try has ended: fibers that outlive it are not inside the load, and do not keep the flight */
+  flight: Flight | undefined
+  /** when the load began, in epoch milliseconds; `undefined` until then */
+  startedAt: number | undefined
+  /** it read a stale value of another cached effect: its result is not stored */
+  derivedFromStale: boolean
+  /** it declared the previous value still valid, which ends it */
+  renewed: boolean
+  /** the previous value, once it has asked for it */
+  previous: Entry | undefined
+  /** what it says about its result */
+  annotations: Annotations | undefined
+  /** the edges of the wait graph: the flights that it waits for now, and how many times each */
+  waitsOn: Map<Flight, number> | undefined
+}
+
+export const makeAttempt = (id: string): Attempt => ({
+  id,
+  flight: undefined,
+  startedAt: undefined,
+  derivedFromStale: false,
+  renewed: false,
+  previous: undefined,
+  annotations: undefined,
+  waitsOn: undefined
+})
+
+/** Ends a try: what it has found out stays, what it holds is let go. */
+export const endAttempt = (self: Attempt): void => {
+  self.flight = undefined
+  self.waitsOn = undefined
+}
+
+/** The try of a load in which the present fiber runs, or ran: see `flight`. */
+export const Within = Context.Reference<Attempt | undefined>("effect-cached/Within", { defaultValue: () => undefined })
+
+/**
+ * The try of a load that the present fiber is: as `Within`, but `undefined` in an effect that bypasses the cache inside
+ * a load, and in the call of a batch.
+ */
+export const Loading = Context.Reference<Attempt | undefined>("effect-cached/Loading", {
+  defaultValue: () => undefined
+})

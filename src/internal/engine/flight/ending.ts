@@ -1,0 +1,117 @@
+/** How a flight ends that nobody waits for, or whose time is over: it leaves the flights, and the next one may begin. */
+import * as Effect from "effect/Effect"
+import { type Flight, hasBegun, isToCome } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+import { dropFlight, leaveUnit } from "./refreshing.ts"
+import { releaseLease } from "./releaseLease.ts"
+import { addEdge, removeEdge } from "./waitGraph.ts"
+import { abandon, startLater } from "./work.ts"
+
+/** Nobody joins it any more. The flight of its id that is queued behind it takes its place. */
+export const unregister = (self: Flights, flight: Flight): void => {
+  if (self.flights.get(flight.id) !== flight) return
+  self.flights.delete(flight.id)
+  const next = flight.after?.find(isToCome)
+  if (next !== undefined) self.flights.set(flight.id, next)
+}
+
+/** Starts the flights of its id that are queued behind it. */
+export const startNext = (self: Flights, flight: Flight): void => {
+  const { after } = flight
+  if (after === undefined) return
+  flight.after = undefined
+  for (const next of after) {
+    removeEdge(next.attempt, flight)
+    startLater(self, next)
+  }
+}
+
+/** Queues a flight behind another one of its id. */
+export const startAfter = (before: Flight, flight: Flight): void => {
+  // the other keys of its batch do not wait for it
+  flight.request.batch?.dropOut(flight)
+  const after = before.after ??= []
+  after.push(flight)
+  addEdge(flight.attempt, before)
+}
+
+/** The flights of an id are no longer storable, and nobody joins them any more. Their callers still get the results. */
+export const detach = (self: Flights, id: string): void => {
+  // one that is queued behind the running one takes its place, and is detached too
+  for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
+    flight.storable = false
+    unregister(self, flight)
+    // a new reader, here or elsewhere, must not wait for a result that is not stored
+    releaseLease(flight)
+    // a queued refresh has nothing to refresh any more
+    if (flight.phase === "Queued" && flight.callers.size === 0) dropFlight(self, flight)
+    else leaveUnit(self, flight)
+    startNext(self, flight)
+  }
+}
+
+/** Ends an unpinned flight without callers. */
+export const endIfUnneeded = (self: Flights, flight: Flight): void => {
+  if (flight.callers.size > 0 || flight.exit !== undefined) return
+  if (flight.pinned) return limitUnattended(self, flight)
+  if (flight.phase === "Queued") return cancel(self, flight)
+  const wasJoinable = self.flights.get(flight.id) === flight
+  flight.storable = false
+  // unregistered before it is interrupted, in one step: a new reader must not join a load that is ending
+  unregister(self, flight)
+  // before it is interrupted, because it may end in that step
+  if (wasJoinable && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
+  abandon(self, flight)
+  if (self.ending.get(flight.id) === flight) return
+  // now, not at its end: what is not a load may take long to end
+  releaseLease(flight)
+  startNext(self, flight)
+}
+
+/** A queued flight that has not started is just forgotten. */
+const cancel = (self: Flights, flight: Flight): void => {
+  unregister(self, flight)
+  dropFlight(self, flight)
+  startNext(self, flight)
+}
+
+/** Whether an interruption ends the load now. Its finalizers may take time, but they load nothing. */
+const isInterruptible = (flight: Flight): boolean => {
+  const fiber = flight.request.batch?.fiberOf(flight) ?? flight.fiber
+  // of a fiber's implementation, not of its type: where it is missing, the id is kept until the load has ended
+  return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
+}
+
+/**
+ * Keeps the id of an abandoned load that ignores its interruption until the load has ended: the next caller must not
+ * start another one beside it. Its lease is kept, for the same reason. Not for ever: a load may hang.
+ */
+const hold = (self: Flights, flight: Flight): void => {
+  self.ending.set(flight.id, flight)
+  flight.limit?.interruptUnsafe()
+  flight.limit = after(flight, self.endingMillis, () => release(self, flight))
+}
+
+/** The id of an abandoned load is free again: it has ended, or has run on for too long. */
+export const release = (self: Flights, flight: Flight): void => {
+  if (self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
+  releaseLease(flight)
+  startNext(self, flight)
+}
+
+/** Bounds a load that nobody waits for (`refresh.timeout`): past the limit its id may be loaded again. */
+export const limitUnattended = (self: Flights, flight: Flight): void => {
+  if (flight.limit !== undefined || flight.exit !== undefined) return
+  flight.limit = after(flight, self.refreshing.timeoutMillis, () => {
+    flight.limit = undefined
+    flight.pinned = false
+    leaveUnit(self, flight)
+    // it has callers again: from here on it is like any other load
+    if (flight.callers.size > 0 || flight.exit !== undefined) return
+    flight.timedOutUnattended = true
+    endIfUnneeded(self, flight)
+  })
+}
+
+const after = (flight: Flight, millis: number, run: () => void) =>
+  Effect.runForkWith(flight.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))

@@ -1,0 +1,199 @@
+/**
+ * Loads that wait for a lease of another process. One question asks for all of them: often at first, then more rarely,
+ * because what the other process stores is reported by its changes, which wake the load at once.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
+import { leasePoll } from "../../defaults.ts"
+import { ask, monotonicMillis } from "../storeTier/ask.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
+import { isFault } from "../storeTier/faults.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { Flight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+
+export type Answer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
+
+interface Waiting {
+  readonly flight: Flight
+  readonly owner: string
+  /** when it began to wait, and when it is asked for again, in monotonic milliseconds */
+  readonly since: number
+  dueAt: number
+  /** its flight was interrupted */
+  isGone: boolean
+  readonly resume: (answer: Answer) => void
+}
+
+export interface LeaseWaits {
+  readonly waiting: Set<Waiting>
+  /** sleeps until the next question */
+  timer: { readonly at: number; readonly worker: Worker } | undefined
+  isAsking: boolean
+}
+
+export const make = (): LeaseWaits => ({ waiting: new Set(), timer: undefined, isAsking: false })
+
+interface WaitOptions {
+  readonly flight: Flight
+  readonly owner: string
+  /** the rest of the lease */
+  readonly leftMillis: number
+}
+
+/** Waits until `acquire` answers otherwise than `Wait`. */
+export const waitForLease = (
+  self: Flights,
+  tier: StoreTier,
+  { flight, leftMillis, owner }: WaitOptions
+): Effect.Effect<Answer> =>
+  Effect.callback<Answer>((resume) => {
+    const now = nowOf(self)
+    const waiting: Waiting = {
+      flight,
+      owner,
+      since: now,
+      dueAt: 0,
+      isGone: false,
+      resume: (answer) => resume(Effect.succeed(answer))
+    }
+    waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
+    self.leaseWaits.waiting.add(waiting)
+    // the call of its batch does not wait for it
+    flight.request.batch?.dropOut(flight)
+    setTimer(self, tier)
+    return Effect.sync(() => {
+      waiting.isGone = true
+      self.leaseWaits.waiting.delete(waiting)
+      if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
+    })
+  })
+
+/** The stored entry of an id has changed: those who wait for its lease ask at once. Without an id: all. */
+export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
+  const { waiting } = self.leaseWaits
+  if (waiting.size === 0) return
+  for (const one of waiting) if (id === undefined || one.flight.id === id) one.dueAt = -Infinity
+  setTimer(self, tier)
+}
+
+/** Often at first, then after a quarter of the time that it has waited; no later than the lease ends, or `wait`. */
+const nextOf = (
+  { waitMillis = Infinity }: StoreTier,
+  { since }: Waiting,
+  { leftMillis, now }: { readonly leftMillis: number; readonly now: number }
+): number => {
+  const waited = now - since
+  const pauseMillis = Math.min(
+    Math.max(leasePoll.firstMillis, waited / 4),
+    leasePoll.longestMillis,
+    leftMillis + leasePoll.afterEndMillis,
+    waited < waitMillis ? waitMillis - waited : Infinity
+  )
+  return now + Math.max(1, pauseMillis)
+}
+
+const setTimer = (self: Flights, tier: StoreTier): void => {
+  const { leaseWaits } = self
+  if (leaseWaits.isAsking || leaseWaits.waiting.size === 0) return
+  const at = Math.min(...Array.from(leaseWaits.waiting, ({ dueAt }) => dueAt))
+  if (leaseWaits.timer !== undefined && leaseWaits.timer.at <= at) return
+  stopTimer(self)
+  const sleep = Effect.suspend(() => Effect.sleep(Math.max(0, at - nowOf(self))))
+  const worker = supervise(tier.background, {
+    name: "asks for leases",
+    context: self.context,
+    run: Effect.andThen(sleep, askAll(self, tier)),
+    onDeath: () => {
+      leaseWaits.isAsking = false
+    }
+  })
+  leaseWaits.timer = { at, worker }
+}
+
+const stopTimer = ({ leaseWaits }: Flights): void => {
+  leaseWaits.timer?.worker.interruptUnsafe()
+  leaseWaits.timer = undefined
+}
+
+/** Asks for all leases that are due, in one question. */
+const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { leaseWaits } = self
+    const now = nowOf(self)
+    const due = Array.from(leaseWaits.waiting).filter(({ dueAt }) => dueAt <= now + leasePoll.togetherMillis)
+    leaseWaits.isAsking = true
+    // what wakes one of them meanwhile must not be forgotten with the answer
+    for (const waiting of due) waiting.dueAt = Infinity
+    const asking = ask(
+      tier,
+      { leftMillis: tier.storeTimeoutMillis },
+      "acquire",
+      tier.store.acquireMany(due.map((waiting) => requestOf(tier, waiting, now)))
+    )
+    return Effect.map(asking, (answers) => {
+      leaseWaits.isAsking = false
+      leaseWaits.timer = undefined
+      deliver(self, tier, due.map((waiting, i) => ({ waiting, answer: isFault(answers) ? answers : answers[i]! })))
+      setTimer(self, tier)
+    })
+  })
+
+const requestOf = (
+  tier: StoreTier,
+  { flight: { id, rejectedWriteId }, owner, since }: Waiting,
+  now: number
+): AcquireRequest => ({
+  id,
+  owner,
+  leaseMillis: tier.leaseMillis,
+  rejectedWriteId,
+  join: joinOf(tier, now - since)
+})
+
+/**
+ * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`: a store that
+ * still says so after all that is not believed.
+ */
+const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
+  waitedMillis >= maxLoadMillis + leaseMillis + (waitMillis ?? 0)
+    ? true
+    : waitMillis !== undefined && waitedMillis >= waitMillis
+    ? { afterMillis: waitMillis }
+    : false
+
+interface Delivery {
+  readonly waiting: Waiting
+  readonly answer: Acquired | Fault
+}
+
+const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Delivery>): void => {
+  const now = nowOf(self)
+  const ready: Array<{ readonly waiting: Waiting; readonly answer: Answer }> = []
+  for (const { answer, waiting } of deliveries) {
+    if (!isFault(answer) && answer._tag === "Wait") {
+      if (waiting.dueAt === Infinity) waiting.dueAt = nextOf(tier, waiting, { now, leftMillis: answer.leftMillis })
+      continue
+    }
+    self.leaseWaits.waiting.delete(waiting)
+    ready.push({ waiting, answer })
+  }
+  // before the first goes on: the keys of one batch that come back together get one call
+  for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
+  for (const { answer, waiting } of ready) {
+    if (!waiting.isGone) waiting.resume(answer)
+    // nobody will load under this lease
+    else if (!isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
+  }
+}
+
+const giveBack = (tier: StoreTier, { flight: { id }, owner }: Waiting): void =>
+  spawn(
+    tier.background,
+    tier.front.context,
+    ask(tier, { leftMillis: tier.storeTimeoutMillis }, "release", tier.store.release(id, owner))
+  )
+
+const nowOf = (self: Flights): number => monotonicMillis(Context.get(self.context, Clock.Clock))

@@ -1,0 +1,50 @@
+/** What a load sees of the fiber that started it: everything, but for the references here. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { CurrentLogAnnotations } from "effect/References"
+import { annotationsOf } from "../telemetry/log.ts"
+import { Loading, Within } from "./attempt.ts"
+import * as Policy from "./callPolicy.ts"
+import type { Flight } from "./flight.ts"
+
+/**
+ * The context of a load: the starter's, with these changes.
+ *
+ * | reference | in a load |
+ * |---|---|
+ * | `Within`, `Loading` | this load |
+ * | `CachePolicy` | the standard one, because the result is for all; detectors stay |
+ * | `Effect.Transaction` | none: other callers wait for this load, and a transaction of one of them may be rolled back |
+ * | log annotations | those of this key |
+ * | `Scope` | its own, closed when it ends (`Effect.scoped` in `launch`) |
+ * | the parent span | a root span, linked to the callers' (`traced`) |
+ *
+ * An open SQL transaction never gets here: every read inside it bypasses the cache.
+ */
+export const loadContext = (flight: Flight): Context.Context<never> => {
+  const { attempt, context, id, request: { key } } = flight
+  // a load inside another load is not about the outer key
+  const { "cache.class": _, ...annotations } = Context.get(context, CurrentLogAnnotations)
+  const about = { ...annotations, ...annotationsOf({ id, key }) }
+  const inside = Context.add(context, CurrentLogAnnotations, about).pipe(
+    Context.add(Within, attempt),
+    Context.add(Loading, attempt)
+  )
+  return withoutTransaction(withStandardPolicy(inside))
+}
+
+// of the fiber that started it: a refresh has the standard policy, but its starter may have another
+const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
+  const policy = Context.get(context, Policy.Current)
+  if (policy === Policy.standard) return context
+  return Context.add(
+    context,
+    Policy.Current,
+    policy.detector === undefined ? Policy.standard : Policy.detecting(policy)
+  )
+}
+
+const withoutTransaction = (context: Context.Context<never>): Context.Context<never> =>
+  Context.getOrUndefined(context as Context.Context<Effect.Transaction>, Effect.Transaction) === undefined
+    ? context
+    : Context.omit(Effect.Transaction)(context) as Context.Context<never>

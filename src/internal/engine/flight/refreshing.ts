@@ -1,0 +1,149 @@
+/**
+ * Refreshes in the background: units, and the slots in which they run.
+ *
+ * A unit is one flight, or all flights of a batch. At most `concurrency` units run at once; the others are queued, and
+ * of those the one that was asked for last starts first: what is read now is worth more than what was read long ago.
+ */
+import type * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import type * as Schedule from "effect/Schedule"
+import type { SchedulerDispatcher } from "effect/Scheduler"
+import { queuedRefreshes } from "../../defaults.ts"
+import type { Entry } from "../memory/entry.ts"
+import { emitOf } from "../telemetry/events.ts"
+import * as Policy from "./callPolicy.ts"
+import { type Flight, makeFlight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+import type { Request } from "./request.ts"
+import { isThrottled } from "./throttle.ts"
+import { startLater } from "./work.ts"
+
+/** What takes one slot: a flight, or all flights of a batch. Those that have ended, or were detached, leave it. */
+export interface Unit {
+  readonly flights: Set<Flight>
+}
+
+export const makeUnit = (): Unit => ({ flights: new Set() })
+
+export interface Refreshing {
+  readonly concurrency: number
+  readonly timeoutMillis: number
+  readonly retry: Schedule.Schedule<unknown, unknown>
+  /** the units that have a slot */
+  readonly running: Set<Unit>
+  /** the units that wait for one; the last was asked for last */
+  readonly queue: Set<Unit>
+}
+
+interface RefreshOptions {
+  readonly context: Context.Context<never>
+  readonly request: Request
+  readonly id: string
+  readonly entry: Entry
+  readonly now: number
+}
+
+/** Refreshes an entry: one flight per id. Its load starts from the scheduler, so that a due hit does not wait for it. */
+export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fiber<any, any>): void => {
+  const unit = makeUnit()
+  enqueue(self, options, unit)
+  offer(self, unit, fiber?.currentDispatcher)
+}
+
+/** Adds a refresh to a unit, unless the id is loaded or throttled. */
+export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
+  const { context, entry, id, now, request } = options
+  const running = self.flights.get(id)
+  if (running !== undefined) return askedAgain(self, running)
+  if (self.closed || self.ending.has(id) || isThrottled(self, request, id, now)) return
+  const flight = makeFlight(self, {
+    id,
+    request,
+    context,
+    policy: Policy.standard,
+    parent: undefined,
+    refresh: true,
+    readsStore: false,
+    stale: entry,
+    rejectedWriteId: entry.writeId
+  })
+  flight.unit = unit
+  unit.flights.add(flight)
+  self.flights.set(id, flight)
+  flight.counters.refreshes++
+  emitOf(self, request.key, id, { _tag: "Refresh" })
+}
+
+const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void => {
+  if (unit !== undefined && queue.delete(unit)) queue.add(unit)
+}
+
+/** Queues a unit. When the queue is full, the unit that was asked for first is dropped: its entries can be asked for again. */
+export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
+  if (unit.flights.size === 0) return
+  const { queue } = self.refreshing
+  queue.add(unit)
+  takeSlots(self, dispatcher)
+  if (queue.size <= queuedRefreshes) return
+  const [oldest] = queue
+  drop(self, oldest!)
+}
+
+const takeSlots = (self: Flights, dispatcher?: SchedulerDispatcher): void => {
+  const { concurrency, queue, running } = self.refreshing
+  while (running.size < concurrency && queue.size > 0) {
+    const unit = newestOf(queue)
+    queue.delete(unit)
+    running.add(unit)
+    for (const flight of unit.flights) startLater(self, flight, dispatcher)
+  }
+}
+
+const newestOf = (queue: ReadonlySet<Unit>): Unit => {
+  let newest: Unit | undefined
+  for (const unit of queue) newest = unit
+  return newest!
+}
+
+/** Starts a queued refresh at once, because a caller waits for it: with the rest of its batch, and without a slot. */
+export const promote = (self: Flights, { unit }: Flight): void => {
+  if (unit === undefined) return
+  self.refreshing.queue.delete(unit)
+  for (const flight of unit.flights) if (flight.phase === "Queued") self.work.start(self, flight)
+}
+
+/** A flight leaves its unit, because it has ended, its time is over, or nobody joins it any more. */
+export const leaveUnit = (self: Flights, flight: Flight): void => {
+  const { unit } = flight
+  if (unit === undefined) return
+  flight.unit = undefined
+  unit.flights.delete(flight)
+  if (unit.flights.size === 0) giveBack(self, unit)
+}
+
+/** Gives the slot of a unit back, or its place in the queue. The one place where that happens. */
+export const giveBack = (self: Flights, unit: Unit): void => {
+  const { queue, running } = self.refreshing
+  queue.delete(unit)
+  if (running.delete(unit)) takeSlots(self)
+}
+
+/** Forgets a queued refresh whose entry has left memory: there is nothing left to refresh. */
+export const forgetRefresh = (self: Flights, entry: Entry): void => {
+  if (self.refreshing.queue.size === 0) return
+  const flight = self.flights.get(entry.id)
+  if (flight?.unit === undefined || flight.stale !== entry || !self.refreshing.queue.has(flight.unit)) return
+  dropFlight(self, flight)
+}
+
+const drop = (self: Flights, unit: Unit): void => {
+  for (const flight of unit.flights) dropFlight(self, flight)
+}
+
+/** Drops a queued flight: nobody joins it any more, and it does not start. */
+export const dropFlight = (self: Flights, flight: Flight): void => {
+  flight.phase = "Ended"
+  if (self.flights.get(flight.id) === flight) self.flights.delete(flight.id)
+  flight.request.batch?.dropOut(flight)
+  leaveUnit(self, flight)
+}

@@ -1,0 +1,37 @@
+/** The load of a refresh, retried when it fails. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Schedule from "effect/Schedule"
+import { Loading, Within } from "./attempt.ts"
+import { nowOf } from "./context.ts"
+import { failedTyped } from "./failures.ts"
+import { type Flight, nextAttempt } from "./flight.ts"
+
+/**
+ * Retries typed failures, each time as a new try of the flight. As `Effect.retry`, which does not keep a cause with more
+ * than one reason as it is.
+ */
+export const retried = <A>(
+  flight: Flight,
+  load: Effect.Effect<A, unknown, any>,
+  schedule: Schedule.Schedule<unknown, unknown>
+): Effect.Effect<A, unknown, any> =>
+  Effect.suspend(() => {
+    let last: Exit.Exit<A, unknown> | undefined
+    const once = Effect.suspend(() => last === undefined ? load : again(flight, load))
+    const noted = Effect.flatMap(Effect.exit(Effect.scoped(once)), (exit) => {
+      last = exit
+      return Exit.isFailure(exit) && failedTyped(exit.cause) ? Effect.fail(Cause.squash(exit.cause)) : Effect.void
+    })
+    return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)
+  })
+
+const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.Effect<A, unknown, any> =>
+  Effect.withFiber((fiber) => {
+    const wasLoading = fiber.getRef(Loading)
+    const attempt = nextAttempt(flight, nowOf(fiber))
+    const within = Effect.provideService(load, Within, attempt)
+    // in the call of a batch `Loading` is nothing
+    return wasLoading === undefined ? within : Effect.provideService(within, Loading, attempt)
+  })

@@ -1,0 +1,208 @@
+/**
+ * The border to the functions and options of users. What a request asks for is checked and parsed here, once, before
+ * its first load; what its functions throw ends here:
+ *
+ * - before a load (options, `tags` of the key class, `decide`, `fallbackWhen`) it is a defect of the caller whose
+ *   request it is, and of no other;
+ * - about a loaded value (`lifetime`, `ttl`, `when` and `tags` as functions, `touch`) it means: not stored, or not moved.
+ *   It is counted, and logged once a key class or string key; the answer is given all the same.
+ *
+ * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
+ */
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { CacheConfigError } from "../../../CacheError.ts"
+import {
+  checkJitter,
+  type Decision,
+  type Lifetime,
+  Load,
+  LoadOrStale,
+  Serve,
+  ServeAndRefresh,
+  type Strategy
+} from "../../../Strategy.ts"
+import { toMillis } from "../../../Ttl.ts"
+import { retryAfterMillis } from "../../defaults.ts"
+import type { Entry } from "../memory/entry.ts"
+import type { Counters } from "../telemetry/counters.ts"
+import * as Log from "../telemetry/log.ts"
+import type { Telemetry } from "../telemetry/telemetry.ts"
+import type { Request } from "./request.ts"
+
+/** What a request asks for, checked and parsed. */
+export interface Rules {
+  readonly timeoutMillis: number | undefined
+  readonly softTimeoutMillis: number | undefined
+  /** 0 or less: a failed load is tried again at once */
+  readonly retryAfterMillis: number
+  readonly memoryTtlMillis: number | undefined
+  readonly minLoadMillis: number | undefined
+  /** the share of the lifetime that is taken off at random */
+  readonly jitter: number
+  /** the tags that are known before a load: `declaredTags` */
+  tags: ReadonlyArray<string> | undefined
+}
+
+/** The rules of a request. Throws for a wrong option or strategy. */
+export const rulesOf = (request: Request): Rules => request.rules ??= check(request)
+
+const check = (request: Request): Rules => {
+  request.validate()
+  const { options, strategy } = request
+  return {
+    timeoutMillis: millisOf("timeout", options.timeout),
+    softTimeoutMillis: millisOf("softTimeout", options.softTimeout),
+    retryAfterMillis: millisOf("retryAfter", options.retryAfter ?? strategy.retryAfter) ?? retryAfterMillis,
+    memoryTtlMillis: millisOf("memoryTtl", options.memoryTtl),
+    minLoadMillis: millisOf("minLoad", options.minLoad),
+    jitter: checkJitter(strategy.jitter),
+    tags: undefined
+  }
+}
+
+const millisOf = (name: string, input: Duration.Input | undefined): number | undefined =>
+  input === undefined ? undefined : toMillis(input, name)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// before a load
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What a check of a request throws; `undefined` where it throws nothing. */
+export const thrownBy = (check: () => void): {} | undefined => {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    return error ?? new Error(`"${error}" was thrown`)
+  }
+}
+
+/** An answer to one caller; what its functions throw is its own defect. */
+export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
+  try {
+    return answer()
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
+
+/** What a step throws about one of many keys, as the answer of that key; `undefined` where it throws nothing. */
+export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | undefined => {
+  try {
+    step(of)
+    return undefined
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
+
+/** The answer of a strategy, which must be one of the four decisions. */
+export const checkDecision = (strategy: Strategy<never, never, never>, decision: Decision): Decision => {
+  if (decision === Serve || decision === Load || decision === ServeAndRefresh || decision === LoadOrStale) {
+    return decision
+  }
+  const given = typeof decision === "string" ? `"${decision}"` : `a value of type ${typeof decision}`
+  throw new CacheConfigError({
+    message: `The strategy "${strategy.name}" decided ${given}: decide answers one of ` +
+      [Serve, ServeAndRefresh, LoadOrStale, Load].map((known) => `"${known}"`).join(", ")
+  })
+}
+
+/**
+ * What a strategy has thrown about an entry of the store, as the outcome of a flight. It is a defect of the callers
+ * with that strategy; all others read again (`flight/outcome.ts`: `orStale`).
+ */
+class StrategyThrew extends Error {
+  readonly strategy: Strategy<never, never, never>
+
+  constructor(strategy: Strategy<never, never, never>, cause: unknown) {
+    super(`The strategy "${strategy.name}" threw about an entry of the store`, { cause })
+    this.strategy = strategy
+  }
+}
+
+/** The decision that ends a flight, or lets it load. */
+export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision): Decision => {
+  try {
+    return decide()
+  } catch (error) {
+    throw new StrategyThrew(strategy, error)
+  }
+}
+
+/** What a caller gets of an outcome that is a strategy's throw: its own defect, or `again`. */
+export const ownOrAgain = (
+  { strategy }: Request,
+  cause: Cause.Cause<unknown>,
+  again: () => Effect.Effect<unknown, unknown, any>
+): Effect.Effect<unknown, unknown, any> | undefined => {
+  const [reason] = cause.reasons
+  if (reason === undefined || !Cause.isDieReason(reason) || !(reason.defect instanceof StrategyThrew)) return undefined
+  return reason.defect.strategy === strategy ? Exit.die(reason.defect.cause) : again()
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// about a loaded value
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The result of a load: its key, and where it is counted. */
+interface Result extends Log.About {
+  readonly counters: Counters
+}
+
+/** Makes what is stored of a result; `undefined` where that throws: the result is not stored. */
+export const orNotStored = <A>(self: Telemetry, result: Result, make: () => A): A | undefined => {
+  try {
+    return make()
+  } catch (error) {
+    result.counters.notStored++
+    const { id, key } = result
+    Log.warnOnce(
+      self,
+      `result ${Log.topicOf(result)}`,
+      `The result of "${id}" is not cached: its strategy or tags function threw, or gave an invalid value (see the ` +
+        "cause; logged once a key class or string key)",
+      { about: { id, key }, cause: Cause.die(error) }
+    )
+    return undefined
+  }
+}
+
+/** The lifetime that a request's strategy gives a result. Throws unless it is made of numbers from 0 on. */
+export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
+  const lifetime = strategy.lifetime(exit, key)
+  return lifetime === "skip"
+    ? lifetime
+    : { softTtl: checkMillis("softTtl", lifetime?.softTtl), ttl: checkMillis("ttl", lifetime?.ttl) }
+}
+
+const checkMillis = (name: keyof Lifetime, given: unknown): number => {
+  if (typeof given === "number" && given >= 0) return given
+  throw new CacheConfigError({
+    message: `The lifetime has ${name} ${typeof given === "number" ? given : `of type ${typeof given}`}: ` +
+      `give { softTtl, ttl } as numbers of milliseconds, or "skip"`
+  })
+}
+
+/** Where a read moves the end of an entry, by its strategy's `touch`; `undefined` where that throws or is no number. */
+export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entry, now: number): number | undefined => {
+  try {
+    const moved: unknown = strategy.touch!(entry, now)
+    if (typeof moved === "number" && !Number.isNaN(moved)) return moved
+    throw new Error(`touch answered ${typeof moved === "number" ? "NaN" : `a value of type ${typeof moved}`}`)
+  } catch (error) {
+    entry.counters.callbackFailures++
+    const about: Log.About = { id: entry.id, key }
+    Log.warnOnce(
+      self,
+      `touch ${Log.topicOf(about)}`,
+      `A read of "${entry.id}" does not move its end: touch of the strategy "${strategy.name}" threw, or gave no number ` +
+        "(see the cause; logged once a key class or string key)",
+      { about, cause: Cause.die(error) }
+    )
+    return undefined
+  }
+}

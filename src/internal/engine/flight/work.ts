@@ -1,0 +1,164 @@
+/**
+ * The work loop: answers the callers of ended flights, interrupts abandoned ones, and starts queued ones, all from one
+ * loop. Deep loads would otherwise nest run loops without bound, and a chain of loads that end at once would keep every
+ * other fiber and timer waiting: after a budget of jobs the loop goes on from the scheduler.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Scheduler from "effect/Scheduler"
+import { jobsOfTurn } from "../../defaults.ts"
+import type { Caller, Flight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+
+/** First in, first out, without moving the rest for each element. */
+class Fifo<A> {
+  private items: Array<A> = []
+  private head = 0
+
+  get size(): number {
+    return this.items.length - this.head
+  }
+
+  push(item: A): void {
+    this.items.push(item)
+  }
+
+  peek(): A | undefined {
+    return this.items[this.head]
+  }
+
+  shift(): A | undefined {
+    const item = this.items[this.head]
+    if (++this.head < this.items.length) {
+      if (this.head >= 1024 && this.head * 2 >= this.items.length) {
+        this.items = this.items.slice(this.head)
+        this.head = 0
+      }
+      return item
+    }
+    this.items = []
+    this.head = 0
+    return item
+  }
+}
+
+/** Passed in, not imported: they work with what ends a flight, which would be a circle. */
+export interface Actions {
+  readonly respond: (self: Flights, caller: Caller) => void
+  readonly start: (self: Flights, flight: Flight) => void
+}
+
+export interface Work extends Actions {
+  /** ended flights whose callers wait for their answers, and abandoned ones that are to be interrupted */
+  readonly ended: Fifo<Flight>
+  /** queued flights that may start */
+  readonly starting: Fifo<Flight>
+  readonly dispatcher: Scheduler.SchedulerDispatcher
+  isWorking: boolean
+  isScheduled: boolean
+}
+
+export const makeWork = (actions: Actions, context: Context.Context<never>): Work => {
+  const scheduler = Context.get(context, Scheduler.Scheduler)
+  // a layer that was built by `runSync` outlives its scheduler
+  const lasting = scheduler.executionMode === "sync" ? new Scheduler.MixedScheduler() : scheduler
+  return {
+    ...actions,
+    ended: new Fifo(),
+    starting: new Fifo(),
+    dispatcher: lasting.makeDispatcher(),
+    isWorking: false,
+    isScheduled: false
+  }
+}
+
+/** Answers the callers of an ended flight. One that ends inside another's answer waits for its turn. */
+export const answerAll = (self: Flights, flight: Flight): void => {
+  self.work.ended.push(flight)
+  workInline(self)
+}
+
+/** Interrupts a flight. */
+export const abandon = (self: Flights, flight: Flight): void => {
+  flight.abandoned = true
+  if (flight.fiber === undefined) return
+  self.work.ended.push(flight)
+  workInline(self)
+}
+
+/** Starts a queued flight from the scheduler. */
+export const startLater = (
+  self: Flights,
+  flight: Flight,
+  dispatcher: Scheduler.SchedulerDispatcher = self.work.dispatcher
+): void => {
+  self.work.starting.push(flight)
+  schedule(self, dispatcher)
+}
+
+const workInline = (self: Flights): void => {
+  // what waits for the scheduler came first
+  if (self.work.isWorking || self.work.ended.size > 1) return
+  work(self, endNext)
+}
+
+const schedule = (self: Flights, dispatcher: Scheduler.SchedulerDispatcher): void => {
+  if (self.work.isScheduled) return
+  self.work.isScheduled = true
+  dispatcher.scheduleTask(() => {
+    self.work.isScheduled = false
+    work(self, next)
+  }, 0)
+}
+
+const work = (self: Flights, job: (self: Flights) => boolean): void => {
+  const { work } = self
+  if (work.isWorking) return
+  work.isWorking = true
+  let left = jobsOfTurn
+  try {
+    while (left > 0 && job(self)) left--
+  } finally {
+    work.isWorking = false
+  }
+  if (work.ended.size > 0 || work.starting.size > 0) schedule(self, work.dispatcher)
+}
+
+const next = (self: Flights): boolean => endNext(self) || startNext(self)
+
+/** Answers one caller, or interrupts one flight. */
+const endNext = (self: Flights): boolean => {
+  const { ended } = self.work
+  for (let flight = ended.peek(); flight !== undefined; flight = ended.peek()) {
+    if (flight.exit === undefined) {
+      ended.shift()
+      flight.fiber?.interruptUnsafe()
+      return true
+    }
+    const caller = flight.callers.next()
+    if (caller !== undefined) {
+      respond(self, caller)
+      return true
+    }
+    ended.shift()
+    flight.callers.clear()
+  }
+  return false
+}
+
+const respond = (self: Flights, caller: Caller): void => {
+  try {
+    self.work.respond(self, caller)
+  } catch (defect) {
+    // the strategy of this caller threw: the others are still answered
+    caller.resume(Effect.die(defect))
+  }
+}
+
+const startNext = (self: Flights): boolean => {
+  const flight = self.work.starting.shift()
+  if (flight === undefined) return false
+  // it may have been joined, which starts it, or may be needed by nobody any more
+  if (flight.phase === "Queued") self.work.start(self, flight)
+  return true
+}

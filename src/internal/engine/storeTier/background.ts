@@ -1,0 +1,117 @@
+/**
+ * The fibers of a store tier that belong to no caller. Workers live until they are stopped: one that dies is started
+ * again. Jobs end by themselves. Closing ends all of them.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { restart } from "../../defaults.ts"
+import type { MemoryTier } from "../memory/memory.ts"
+import * as Log from "../telemetry/log.ts"
+import { monotonicMillis } from "./ask.ts"
+
+export interface Background {
+  /** what logs that a fiber has died */
+  readonly front: MemoryTier
+  readonly workers: Set<Fiber.Fiber<unknown>>
+  readonly jobs: Set<Fiber.Fiber<unknown>>
+  isClosed: boolean
+}
+
+/** A fiber that is started again when it dies. */
+export interface Worker {
+  /** stops it for good */
+  readonly interruptUnsafe: () => void
+}
+
+/** What a worker does. */
+interface Work {
+  /** names it in a warning: "what reads changes" */
+  readonly name: string
+  readonly context: Context.Context<never>
+  /** ends when there is nothing left to do. It may run again from its beginning */
+  readonly run: Effect.Effect<unknown>
+  /** takes over what it was responsible for, before it runs again; it may stop the worker instead */
+  readonly onDeath?: () => void
+}
+
+export const make = (front: MemoryTier): Background => ({
+  front,
+  workers: new Set(),
+  jobs: new Set(),
+  isClosed: false
+})
+
+/** Starts a worker; none after `close`. */
+export const supervise = (self: Background, { context, name, onDeath, run }: Work): Worker => {
+  const clock = Context.get(self.front.context, Clock.Clock)
+  let fiber: Fiber.Fiber<unknown> | undefined
+  let isStopped = false
+  let pauseMillis = restart.firstMillis
+
+  const start = (effect: Effect.Effect<unknown>): void => {
+    const startedAt = monotonicMillis(clock)
+    const started = forkIn(self.workers, context, effect)
+    fiber = started
+    // it has stopped itself in its first step
+    if (isStopped) return started.interruptUnsafe()
+    // an observer, not a handler inside: nothing inside a fiber runs any more after a value that is no effect
+    started.addObserver((exit) => {
+      if (Exit.isSuccess(exit) || isOver()) return
+      if (monotonicMillis(clock) - startedAt > restart.longestMillis) pauseMillis = restart.firstMillis
+      if (pauseMillis === restart.firstMillis) {
+        Log.warning(self.front, `What ${name} has died (see the cause): it is started again`, { cause: exit.cause })
+      }
+      onDeath?.()
+      if (isOver()) return
+      start(Effect.delay(run, pauseMillis))
+      pauseMillis = Math.min(restart.longestMillis, pauseMillis * 2)
+    })
+  }
+
+  const isOver = (): boolean => isStopped || self.isClosed
+
+  if (!self.isClosed) start(run)
+  return {
+    interruptUnsafe: () => {
+      isStopped = true
+      fiber?.interruptUnsafe()
+    }
+  }
+}
+
+/** Starts a job; none after `close`. */
+export const spawn = (
+  self: Background,
+  context: Context.Context<never>,
+  job: Effect.Effect<unknown, never, any>
+): void => {
+  if (!self.isClosed) forkIn(self.jobs, context, job)
+}
+
+const forkIn = (
+  fibers: Set<Fiber.Fiber<unknown>>,
+  context: Context.Context<never>,
+  effect: Effect.Effect<unknown, never, any>
+): Fiber.Fiber<unknown> => {
+  const fiber = Effect.runForkWith(context as Context.Context<any>)(effect)
+  if (fiber.pollUnsafe() === undefined) {
+    fibers.add(fiber)
+    fiber.addObserver(() => fibers.delete(fiber))
+  }
+  return fiber
+}
+
+/** Stops all workers, and ends when they and all jobs have ended. If it is interrupted, the jobs are too. */
+export const close = (self: Background): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    self.isClosed = true
+    for (const worker of self.workers) worker.interruptUnsafe()
+    return Effect.asVoid(Fiber.awaitAll([...self.workers, ...self.jobs]))
+  }).pipe(Effect.onInterrupt(() =>
+    Effect.sync(() => {
+      for (const job of self.jobs) job.interruptUnsafe()
+    })
+  ))

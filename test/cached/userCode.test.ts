@@ -1,0 +1,760 @@
+/**
+ * Functions and options of users that throw, or answer what is none: before a load that is a defect of the caller whose
+ * they are; about a loaded value it means not stored, or not moved. Nobody else notices.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { cacheOf } from "../../src/internal/engine/cache.ts"
+import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+const mistake = new Error("a mistake")
+
+const throwing = (): never => {
+  throw mistake
+}
+
+const hour: Strategy.Strategy = Strategy.ttl({ ttl: "1 hour" })
+
+/** What a fiber died with; `undefined` where it did not. */
+const defectOf = (exit: Exit.Exit<unknown, unknown> | "still waiting"): unknown => {
+  if (exit === "still waiting") return exit
+  const reason = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isDieReason) : undefined
+  return reason?.defect
+}
+
+/** Runs a test over a cache, and gives it the warnings that the cache has logged until now. */
+const warned = <A, E>(
+  layer: ReturnType<Cache["layer"]>,
+  test: (warnings: Array<string>) => Effect.Effect<A, E, Caching.Caching>
+) => {
+  const warnings: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    if (logLevel === "Warn") warnings.push(String(message))
+  })
+  return Effect.provide(test(warnings), Layer.provide(layer, Logger.layer([logger])))
+}
+
+class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.Unknown,
+  tags: ({ id }) => id === 13 ? throwing() : [`user:${id}`]
+}) {}
+
+const many = (options: Partial<Parameters<typeof Cached.many<typeof User, never, never, never>>[1]> = {}) => {
+  const calls: Array<ReadonlyArray<number>> = []
+  const users = Cached.many(User, {
+    lookup: (keys) =>
+      Effect.sync(() => {
+        calls.push(keys.map(({ id }) => id))
+        return keys.map(({ id }) => Exit.succeed<unknown>(`user ${id}`))
+      }),
+    strategy: hour,
+    ...options
+  })
+  const read = (...ids: ReadonlyArray<number>) => users(ids.map((id) => ({ id })))
+  return { calls, read }
+}
+
+/** Throws about entries, but not about those of the key `good`. */
+const throwingOnce = (): { readonly strategy: Strategy.Strategy; readonly isBroken: { value: boolean } } => {
+  const isBroken = { value: false }
+  const decide: Strategy.Strategy["decide"] = (entry, now, random) =>
+    isBroken.value ? throwing() : hour.decide(entry, now, random)
+  return { isBroken, strategy: { ...hour, decide } }
+}
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe("a decide", () => {
+    const broken: Strategy.Strategy = { ...hour, decide: throwing }
+
+    it.effect.each(["first", "last"])(
+      "that throws, of the one who comes %s, is its own defect",
+      (place) =>
+        Effect.gen(function*() {
+          yield* Cached.set("k", "stored")
+          const { counts, load } = counting()
+          const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: broken }))
+          const good = load.pipe(Cached.withStrategy({ key: "k", strategy: hour }))
+          const readers = yield* Effect.forEach(place === "first" ? [bad, good, good] : [good, good, bad], start)
+          yield* settle
+          const exits = readers.map(ended)
+          const bads = place === "first" ? exits.splice(0, 1) : exits.splice(2, 1)
+          expect(bads.map(defectOf)).toEqual([mistake])
+          expect(exits).toEqual([Exit.succeed("stored"), Exit.succeed("stored")])
+          expect(counts.started).toBe(0)
+          expect(yield* good).toBe("stored")
+        }).pipe(provided)
+    )
+
+    it.effect("that all share is a defect of each, and nobody reads for ever", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", "stored")
+        const read = Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy: broken }))
+        const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
+        yield* settle
+        expect(readers.map((reader) => defectOf(ended(reader)))).toEqual([mistake, mistake, mistake])
+      }).pipe(provided))
+
+    it.effect.each<unknown>(["Keep", undefined, null, 5, Promise.resolve("Serve")])(
+      "that answers %s",
+      (answer) =>
+        Effect.gen(function*() {
+          yield* Cached.set("k", "stored")
+          const strategy: Strategy.Strategy = { ...hour, name: "mine", decide: () => answer as never }
+          const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy })))
+          const defect = defectOf(exit)
+          expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
+          expect((defect as Error).message).toMatch(/^The strategy "mine" decided .*: decide answers one of "Serve", /)
+        }).pipe(provided)
+    )
+
+    it.effect("that throws when a soft timeout has passed: the others get the stale value", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", "stale")
+        const late: Strategy.Strategy = {
+          ...hour,
+          decide: (_, now) => now > 0 ? throwing() : Strategy.LoadOrStale
+        }
+        const { load } = counting(60_000)
+        const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: late, softTimeout: "1 second" }))
+        const good = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: "1 second" }))
+        const readers = [yield* start(bad), yield* start(good), yield* start(good)]
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        expect(readers.map((reader) => defectOf(ended(reader)))).toEqual([mistake, undefined, undefined])
+        expect(readers.slice(1).map(ended)).toEqual([Exit.succeed("stale"), Exit.succeed("stale")])
+      }).pipe(provided))
+
+    it.effect("that throws about one of many: the answer of its key, and all can be read again", () =>
+      Effect.gen(function*() {
+        const { isBroken, strategy } = throwingOnce()
+        const { calls, read } = many({ strategy })
+        yield* read(1, 2)
+        isBroken.value = true
+        const reader = yield* start(read(1, 2, 3))
+        yield* settle
+        const exit = ended(reader)
+        const exits = exit !== "still waiting" && Exit.isSuccess(exit) ? exit.value : []
+        expect(exits.map(defectOf)).toEqual([mistake, mistake, undefined])
+        expect(exits[2]).toEqual(Exit.succeed("user 3"))
+        isBroken.value = false
+        const again = yield* start(read(1, 2, 3))
+        yield* settle
+        expect(ended(again)).toEqual(Exit.succeed([1, 2, 3].map((id) => Exit.succeed(`user ${id}`))))
+        expect(calls).toEqual([[1, 2], [3]])
+      }).pipe(provided))
+
+    it.effect("that answers no decision fails a read of many as a whole", () =>
+      Effect.gen(function*() {
+        yield* many().read(1)
+        const exit = yield* Effect.exit(many({ strategy: { ...hour, decide: () => "Keep" as never } }).read(1))
+        expect(defectOf(exit)).toBeInstanceOf(CacheError.CacheConfigError)
+      }).pipe(provided))
+  })
+
+  describe("the tags of a key class", () => {
+    it.effect("that throw are the caller's defect, before the load", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const key = new User({ id: 13 })
+        expect(defectOf(yield* Effect.exit(load.pipe(Cached.ttl({ key, ttl: "1 hour" }))))).toBe(mistake)
+        expect(counts.started).toBe(0)
+      }).pipe(provided))
+
+    it.effect("that throw do not concern one who gives tags of its own", () =>
+      Effect.gen(function*() {
+        const key = new User({ id: 13 })
+        const { counts, load } = counting(1000)
+        const good = load.pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["mine"] }))
+        const first = yield* start(good)
+        yield* settle
+        yield* start(Effect.exit(load.pipe(Cached.ttl({ key, ttl: "1 hour" }))))
+        yield* settle
+        const last = yield* start(good)
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect([first, last].map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1)])
+        expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
+      }).pipe(provided))
+
+    it.effect("that throw for one of many are the answer of that key", () =>
+      Effect.gen(function*() {
+        const { calls, read } = many()
+        const reader = yield* start(read(1, 13, 2))
+        yield* settle
+        const exit = ended(reader)
+        const exits = exit !== "still waiting" && Exit.isSuccess(exit) ? exit.value : []
+        expect(exits.map(defectOf)).toEqual([undefined, mistake, undefined])
+        expect(calls).toEqual([[1, 2]])
+        const again = yield* start(read(1, 2))
+        yield* settle
+        expect(ended(again)).toEqual(Exit.succeed([Exit.succeed("user 1"), Exit.succeed("user 2")]))
+      }).pipe(provided))
+  })
+
+  describe("a retryAfter of a strategy", () => {
+    const failing = { ...Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) }
+    // each access by itself: whoever reads it first, nobody may hang
+    it.effect.each([1, 2, 3, 4])(
+      "that throws when it is read for the %sth time ends in its caller",
+      (nth) =>
+        Effect.gen(function*() {
+          let reads = 0
+          let isDown = false
+          const strategy = Object.defineProperty({ ...failing }, "retryAfter", {
+            get: () => ++reads >= nth ? throwing() : "1 second"
+          })
+          const load = Effect.suspend(() => isDown ? Effect.fail("down") : Effect.succeed("fine"))
+          const bad = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+          const good = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+          yield* Effect.exit(bad)
+          yield* good
+          yield* TestClock.adjust("2 minutes")
+          isDown = true
+          const readers = yield* Effect.forEach([bad, good, bad, good], start)
+          yield* settle
+          const exits = readers.map(ended)
+          expect([exits[1], exits[3]]).toEqual([Exit.succeed("fine"), Exit.succeed("fine")])
+          for (const exit of [exits[0]!, exits[2]!]) expect([mistake, undefined]).toContain(defectOf(exit))
+        }).pipe(provided)
+    )
+
+    it.effect.each<readonly [string, object]>([
+      ["retryAfter", { retryAfter: "soon" }],
+      ["retryAfter", { retryAfter: NaN }],
+      ["retryAfter", { retryAfter: () => 5 }],
+      ["jitter", { jitter: 2 }],
+      ["jitter", { jitter: "half" }],
+      ["jitter", { jitter: NaN }],
+      ["touch", { touch: 5 }]
+    ])("%s: what is none is a CacheConfigError before the load: %o", ([name, part]) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const strategy = { ...hour, ...part } as never
+        const defect = defectOf(yield* Effect.exit(load.pipe(Cached.withStrategy({ key: "k", strategy }))))
+        expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
+        expect((defect as Error).message).toContain(name)
+        expect(counts.started).toBe(0)
+        expect(() => Cached.fn(User, { lookup: () => Effect.succeed(1), strategy })).toThrow(name)
+        expect(() => many({ strategy })).toThrow(name)
+      }).pipe(provided))
+  })
+
+  describe("a lifetime", () => {
+    it.effect.each<readonly [string, unknown]>([
+      ["words", { softTtl: "1 hour", ttl: "1 hour" }],
+      ["numbers in words", { softTtl: "1000", ttl: "1000" }],
+      ["a soft ttl of NaN", { softTtl: NaN, ttl: 1000 }],
+      ["a ttl of NaN", { softTtl: 1000, ttl: NaN }],
+      ["less than nothing", { softTtl: -1, ttl: -1 }],
+      ["a negative soft ttl", { softTtl: -1, ttl: 1000 }],
+      ["no soft ttl", { ttl: 1000 }],
+      ["no ttl", { softTtl: 1000 }],
+      ["nothing", undefined],
+      ["null", null],
+      ["another word", "never"],
+      ["a promise", Promise.resolve("skip")],
+      ["bigints", { softTtl: 1000n, ttl: 1000n }]
+    ])(
+      "of %s: the result is not stored, which is counted and logged once",
+      ([, lifetime]) =>
+        warned(cache.layer(), (warnings) =>
+          Effect.gen(function*() {
+            const { load } = counting()
+            const strategy: Strategy.Strategy = { ...hour, lifetime: () => lifetime as never }
+            const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+            expect([yield* read, yield* read]).toEqual([1, 2])
+            expect(yield* Cached.has("k")).toBe(false)
+            expect(yield* Cached.stats).toMatchObject({ notStored: 2, callbackFailures: 0 })
+            expect(warnings.length).toBe(1)
+            expect(warnings[0]).toContain(`"k" is not cached`)
+          }))
+    )
+
+    it.effect("of Infinity is one", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const strategy: Strategy.Strategy = { ...hour, lifetime: () => ({ softTtl: Infinity, ttl: Infinity }) }
+        const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+        yield* read
+        yield* TestClock.adjust("1000 weeks")
+        expect(yield* read).toBe(1)
+      }).pipe(provided))
+
+    it.effect("that throws where many wait: each gets the value", () =>
+      warned(cache.layer(), (warnings) =>
+        Effect.gen(function*() {
+          const { load } = counting(1000)
+          const read = load.pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, lifetime: throwing } }))
+          const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
+          yield* TestClock.adjust("1 second")
+          yield* settle
+          expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
+          expect(yield* Cached.stats).toMatchObject({ notStored: 1 })
+          expect(warnings.length).toBe(1)
+        })))
+  })
+
+  describe("a touch", () => {
+    it.effect.each<readonly [string, () => unknown]>([
+      ["throws", throwing],
+      ["answers NaN", () => NaN],
+      ["answers a word", () => "99999999999999"],
+      ["answers nothing", () => undefined]
+    ])(
+      "that %s moves nothing, and every reader gets the value",
+      ([, touch]) =>
+        warned(cache.layer(), (warnings) =>
+          Effect.gen(function*() {
+            const strategy: Strategy.Strategy = { ...hour, touch: touch as never }
+            const { load } = counting()
+            const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+            yield* read
+            const before = yield* Cached.expiresIn("k")
+            // together, so that they wait for one answer of the store
+            const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
+            yield* settle
+            expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
+            expect(yield* Cached.expiresIn("k")).toEqual(before)
+            expect(yield* Cached.stats).toMatchObject({ callbackFailures: 3, notStored: 0, loads: 1 })
+            expect(warnings.length).toBe(1)
+            expect(warnings[0]).toContain(`"k" does not move its end`)
+          }))
+    )
+
+    it.effect("that throws about one of many", () =>
+      Effect.gen(function*() {
+        const { calls, read } = many({ strategy: { ...hour, touch: throwing } })
+        yield* read(1, 2)
+        expect(yield* read(1, 2)).toEqual([Exit.succeed("user 1"), Exit.succeed("user 2")])
+        expect(calls.length).toBe(1)
+      }).pipe(provided))
+  })
+
+  describe("a copy", () => {
+    it.effect.each(["structured", "a function"])(
+      "of one of many that fails is the answer of that key: %s",
+      (form) =>
+        Effect.gen(function*() {
+          const isBad = (value: unknown) => typeof value === "function"
+          const copy = form === "structured"
+            ? "structured" as const
+            : (value: unknown) => isBad(value) ? throwing() : value
+          const { read } = many({
+            copy,
+            lookup: (keys) =>
+              Effect.sync(() => keys.map(({ id }) => Exit.succeed<unknown>(id === 2 ? () => 2 : `user ${id}`)))
+          })
+          for (let i = 0; i < 2; i++) {
+            const exits = yield* read(1, 2, 3)
+            expect(exits[0]).toEqual(Exit.succeed("user 1"))
+            expect(exits[2]).toEqual(Exit.succeed("user 3"))
+            const defect = defectOf(exits[1]!)
+            if (form === "structured") expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
+            else expect(defect).toBe(mistake)
+          }
+        }).pipe(provided)
+    )
+  })
+
+  if (cache.memory) {
+    describe("an eviction policy", () => {
+      type Broken = Partial<Eviction.Policy>
+
+      const evictionWith = (broken: (policy: Eviction.Policy) => Broken): Eviction.Eviction => ({
+        name: "broken",
+        make: (options) => {
+          const policy = Eviction.lru.make(options)
+          return { ...policy, ...broken(policy) }
+        }
+      })
+      const stranger: Eviction.Node = { id: "stranger", previous: undefined, next: undefined }
+      const kinds: ReadonlyArray<readonly [string, Eviction.Eviction, number]> = [
+        ["added throws", evictionWith(() => ({ added: throwing })), 1],
+        ["read throws", evictionWith(() => ({ read: throwing })), 1],
+        ["removed throws", evictionWith(() => ({ removed: throwing })), 1],
+        ["replaced throws", evictionWith(() => ({ replaced: throwing })), 1],
+        ["victim throws", evictionWith(() => ({ victim: throwing })), 1],
+        [
+          "everything throws",
+          evictionWith(() => ({
+            added: throwing,
+            read: throwing,
+            removed: throwing,
+            replaced: throwing,
+            victim: throwing
+          })),
+          1
+        ],
+        ["victim answers nothing", evictionWith(() => ({ victim: () => undefined })), 0],
+        ["victim answers null", evictionWith(() => ({ victim: () => null as never })), 1],
+        ["victim answers a stranger", evictionWith(() => ({ victim: () => stranger })), 1],
+        [
+          "victim answers the same one for ever",
+          evictionWith((policy) => {
+            let first: Eviction.Node | undefined
+            return { victim: () => first ??= policy.victim() }
+          }),
+          1
+        ],
+        ["victim forgets", evictionWith(() => ({ removed: () => {} })), 1]
+      ]
+
+      it.effect.each(kinds)(
+        "whose %s: no read fails, and memory stays within its capacity",
+        ([, eviction, warnings]) =>
+          warned(cache.layer({ capacity: 3, eviction }), (lines) =>
+            Effect.gen(function*() {
+              const read = (n: number) =>
+                Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl({ key: `${n}`, ttl: "1 hour" }))
+              for (let round = 0; round < 3; round++) {
+                for (let n = 0; n < 8; n++) {
+                  // two who wait for one load: its landing may throw
+                  const readers = [yield* start(read(n)), yield* start(read(n))]
+                  yield* settle
+                  yield* TestClock.adjust("1 second")
+                  yield* settle
+                  expect(readers.map(ended)).toEqual([Exit.succeed(n), Exit.succeed(n)])
+                  const { size } = yield* Cached.stats
+                  expect(size).toBeLessThanOrEqual(3)
+                  yield* read(n).pipe(Effect.forkChild({ startImmediately: true }))
+                }
+                yield* Cached.set("7", 7)
+                yield* Cached.set("7", 7)
+                yield* Cached.invalidate("7")
+                yield* TestClock.adjust("1 second")
+              }
+              yield* Cached.clear
+              const { callbackFailures, size } = yield* Cached.stats
+              expect(size).toBe(0)
+              expect(lines.length).toBe(warnings)
+              expect(callbackFailures > 0).toBe(warnings > 0)
+            }))
+      )
+
+      it.effect("whose victim answers nothing lets the newest entry leave", () =>
+        Effect.gen(function*() {
+          for (const key of ["a", "b", "c"]) yield* Cached.set(key, key)
+          const { evictions, size } = yield* Cached.stats
+          expect({ evictions, size }).toEqual({ evictions: 1, size: 2 })
+          const caching = cacheOf(yield* Caching.Caching)
+          const left: Array<string> = []
+          caching.onRemoval(({ id }) => void left.push(id))
+          yield* Cached.set("d", "d")
+          expect(left).toEqual(["d"])
+        }).pipe(
+          Effect.provide(
+            cache.layer({ capacity: 2, eviction: evictionWith(() => ({ victim: () => undefined })) })
+          )
+        ))
+
+      it.effect.each<readonly [string, () => unknown]>([
+        ["throws", throwing],
+        ["gives nothing", () => undefined],
+        ["gives a promise", () => Promise.resolve()],
+        ["gives a policy without a method", () => ({ added: () => {}, read: () => {}, removed: () => {} })],
+        ["gives a wrong replaced", () => ({ ...Eviction.lru.make({ capacity: 1 }), replaced: 5 })]
+      ])("whose make %s is a CacheConfigError when the layer is built", ([, make]) =>
+        Effect.gen(function*() {
+          const eviction: Eviction.Eviction = { name: "mine", make: make as never }
+          const exit = yield* Effect.exit(Effect.scoped(Layer.build(cache.layer({ eviction }))))
+          const defect = defectOf(exit)
+          expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
+          expect((defect as Error).message).toContain(`The eviction policy "mine" cannot be used`)
+        }))
+    })
+  }
+
+  describe("a listener", () => {
+    it.effect("that throws inside a landing: all who wait are answered", () =>
+      warned(cache.layer(), (warnings) =>
+        Effect.gen(function*() {
+          const caching = cacheOf(yield* Caching.Caching)
+          caching.listen(({ _tag }) => _tag === "Load" ? throwing() : undefined)
+          caching.onRemoval(throwing)
+          const { load } = counting(1000)
+          const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+          const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
+          yield* settle
+          yield* TestClock.adjust("1 second")
+          yield* settle
+          expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
+          yield* Cached.invalidate("k")
+          const { callbackFailures } = yield* Cached.stats
+          expect(callbackFailures).toBe(cache.memory ? 2 : 1)
+          expect(warnings.length).toBe(callbackFailures)
+        })))
+
+    it.effect("that ends the load which a reader just joins: that reader is answered too", () =>
+      Effect.gen(function*() {
+        const services = yield* Effect.context<Caching.Caching>()
+        const caching = cacheOf(yield* Caching.Caching)
+        const gate = yield* Deferred.make<string>()
+        // in the step in which the reader joins
+        caching.listen(({ _tag }) => {
+          if (_tag === "Joined") Effect.runForkWith(services)(Deferred.succeed(gate, "loaded"))
+        })
+        const read = Deferred.await(gate).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const first = yield* start(read)
+        yield* settle
+        const second = yield* start(read)
+        yield* settle
+        expect([first, second].map(ended)).toEqual([Exit.succeed("loaded"), Exit.succeed("loaded")])
+      }).pipe(provided))
+
+    it.effect("that reads what is being read, and gives up at once, interrupts nobody", () =>
+      Effect.gen(function*() {
+        const services = yield* Effect.context<Caching.Caching>()
+        const caching = cacheOf(yield* Caching.Caching)
+        const { counts, load } = counting(1000)
+        const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        let told = 0
+        caching.listen(({ _tag }) => {
+          if (_tag === "Miss" && ++told === 1) Effect.runForkWith(services)(Effect.raceFirst(read, Effect.void))
+        })
+        const reader = yield* start(read)
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(ended(reader)).toEqual(Exit.succeed(1))
+        expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
+      }).pipe(provided))
+
+    it.effect("that reads whenever one has missed joins the load, and that ends", () =>
+      Effect.gen(function*() {
+        const services = yield* Effect.context<Caching.Caching>()
+        const caching = cacheOf(yield* Caching.Caching)
+        const { load } = counting(1000)
+        const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        let isReading = false
+        const reads: Array<Fiber.Fiber<unknown, unknown>> = []
+        caching.listen(({ _tag }) => {
+          if (_tag !== "Miss" || isReading || reads.length === 100) return
+          isReading = true
+          reads.push(Effect.runForkWith(services)(read))
+          isReading = false
+        })
+        const readers = [yield* start(read), yield* start(read)]
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(readers.map(ended)).toEqual([1, 1].map(Exit.succeed))
+        expect(reads.map(ended)).toEqual([1, 1].map(Exit.succeed))
+      }).pipe(provided))
+
+    const doings: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
+      ["reads the same key", Effect.succeed(0).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))],
+      ["reads another", Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))],
+      ["looks it up", Cached.getOption("k")],
+      ["sets the same key", Cached.set("k", "set")],
+      ["sets another", Effect.suspend(() => Cached.set(`other ${Math.random()}`, "set"))],
+      ["invalidates it", Cached.invalidate("k")],
+      ["clears everything", Cached.clear],
+      [
+        "listens",
+        Effect.map(Caching.Caching, (caching) => {
+          const unsubscribe = cacheOf(caching).listen(() => unsubscribe())
+        })
+      ]
+    ]
+
+    it.effect.each(doings)(
+      "that %s within each call: every reader is answered, and memory stays bounded",
+      ([, doing]) =>
+        Effect.gen(function*() {
+          const services = yield* Effect.context<Caching.Caching>()
+          const caching = cacheOf(yield* Caching.Caching)
+          let depth = 0
+          let told = 0
+          const tell = () => {
+            // what it does is told too: that would go on for ever
+            if (depth > 0 || ++told > 200) return
+            depth++
+            Effect.runForkWith(services)(doing)
+            depth--
+          }
+          caching.listen(tell)
+          caching.onRemoval(tell)
+          let loads = 0
+          const load = Effect.delay(Effect.sync(() => ++loads), 1000)
+          const read = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+          for (let round = 0; round < 5; round++) {
+            const readers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
+              yield* start(read),
+              yield* start(read),
+              yield* start(many().read(1, 2))
+            ]
+            yield* settle
+            yield* TestClock.adjust("1 second")
+            yield* settle
+            for (const reader of readers) {
+              const exit = ended(reader)
+              expect(exit !== "still waiting" && Exit.isSuccess(exit)).toBe(true)
+            }
+            if (cache.memory) expect((yield* Cached.stats).size).toBeLessThanOrEqual(2)
+            yield* TestClock.adjust("1 minute")
+            if (round === 3) yield* Cached.invalidate("k")
+          }
+          // the listeners are still there: none of them was taken for one that throws
+          expect((yield* Cached.stats).callbackFailures).toBe(0)
+        }).pipe(Effect.provide(cache.layer({ capacity: 2 })))
+    )
+  })
+
+  describe("an origin that is down", () => {
+    const get = (origin: { isDown: boolean }, key: string | User, ttl: "1 hour" = "1 hour") =>
+      Effect.suspend(() => origin.isDown ? Effect.fail("down") : Effect.succeed("fine")).pipe(
+        Cached.softTtl({ key: key as string, ttl, softTtl: "1 minute", retryAfter: "1 second" })
+      )
+
+    it.effect("is one warning, however many keys are stale, until a load succeeds again", () =>
+      warned(cache.layer(), (warnings) =>
+        Effect.gen(function*() {
+          const origin = { isDown: false }
+          const keys = Array.from({ length: 100 }, (_, id) => new User({ id: id + 100 }))
+          const readAll = Effect.gen(function*() {
+            for (const key of keys) expect(yield* get(origin, key)).toBe("fine")
+          })
+          yield* readAll
+          for (const after of [1, 2]) {
+            yield* TestClock.adjust("2 minutes")
+            origin.isDown = true
+            yield* readAll
+            yield* TestClock.adjust("2 seconds")
+            yield* readAll
+            expect(warnings.length).toBe(after)
+            expect(warnings.at(-1)).toContain(
+              `a stale value may be served. Until a load of "User" succeeds, the next failures are logged at debug level`
+            )
+            origin.isDown = false
+            yield* TestClock.adjust("2 seconds")
+            yield* readAll
+          }
+          expect(yield* Cached.stats).toMatchObject({ loadFailures: 400 })
+        })))
+
+    it.effect("is a warning of each class: another origin may be well", () =>
+      warned(cache.layer(), (warnings) =>
+        Effect.gen(function*() {
+          class Other extends CacheKey.Class<Other>()("Other", { payload: {}, success: Schema.Unknown }) {}
+          const origin = { isDown: false }
+          const well = { isDown: false }
+          const keys = [new User({ id: 1 }), "a string", new User({ id: 2 })]
+          for (const key of keys) yield* get(origin, key)
+          yield* get(well, new Other({}) as never)
+          yield* TestClock.adjust("2 minutes")
+          origin.isDown = true
+          for (const key of keys) {
+            yield* get(origin, key)
+            yield* get(well, new Other({}) as never)
+          }
+          expect(warnings.length).toBe(2)
+          expect(warnings[1]).toContain("Until a load of a string key succeeds")
+        })))
+  })
+})
+
+it.effect("the first caller's decide does not kill the second, also while the lease is acquired", () => {
+  const fake = fakeStore()
+  const gate = Effect.runSync(Deferred.make<void>())
+  return Effect.gen(function*() {
+    yield* Cached.set("k", "stored")
+    fake.behave = (operation) => operation === "get" ? { before: Deferred.await(gate) } : {}
+    const { counts, load } = counting()
+    const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing } }))
+    const good = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const readers = [yield* start(bad), yield* start(good), yield* start(good)]
+    yield* settle
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(readers.map((reader) => defectOf(ended(reader)))).toEqual([mistake, undefined, undefined])
+    expect(readers.slice(1).map(ended)).toEqual([Exit.succeed("stored"), Exit.succeed("stored")])
+    expect(counts.started).toBe(0)
+  }).pipe(Effect.provide(over(fake, { memory: false })))
+})
+
+it.effect("one who is late for its soft timeout when the store answers, and whose decide throws, dies alone", () => {
+  const fake = fakeStore()
+  return Effect.gen(function*() {
+    yield* Cached.set("k", "stale")
+    fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(200) } : {}
+    const { load } = counting(60_000)
+    const first = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: 100 }))
+    const bad = load.pipe(
+      Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing }, softTimeout: 100 })
+    )
+    const readers = [yield* start(first), yield* start(bad), yield* start(first)]
+    yield* settle
+    yield* TestClock.adjust(200)
+    yield* settle
+    expect(readers.map((reader) => defectOf(ended(reader)))).toEqual([undefined, mistake, undefined])
+    expect([readers[0]!, readers[2]!].map(ended)).toEqual([Exit.succeed("stale"), Exit.succeed("stale")])
+  }).pipe(Effect.provide(over(fake, { memory: false })))
+})
+
+it.effect("a strategy that throws about the store is no failure of the load: the next reader finds its entry", () => {
+  const fake = fakeStore()
+  return Effect.gen(function*() {
+    yield* Cached.set("k", "stored")
+    const bad = Effect.fail("down").pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing } }))
+    expect(defectOf(yield* Effect.exit(bad))).toBe(mistake)
+    expect(yield* Cached.stats).toMatchObject({ loads: 0, loadFailures: 0, notStored: 0 })
+    expect(yield* Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("stored")
+  }).pipe(Effect.provide(over(fake, { memory: false })))
+})
+
+it.effect("a refresh of many whose tags cannot be known is left out: the others are refreshed", () => {
+  let isBroken = false
+  class Item extends CacheKey.Class<Item>()("Item", {
+    payload: { id: Schema.Int },
+    success: Schema.Int,
+    tags: ({ id }) => isBroken && id === 2 ? throwing() : []
+  }) {}
+  return Effect.gen(function*() {
+    let n = 0
+    const items = Cached.many(Item, {
+      lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++n))),
+      strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+    })
+    const read = items([{ id: 1 }, { id: 2 }, { id: 3 }])
+    yield* read
+    yield* TestClock.adjust("1 minute")
+    isBroken = true
+    yield* read
+    yield* settle
+    const reader = yield* start(read)
+    yield* settle
+    expect(ended(reader)).toEqual(Exit.succeed([4, 2, 5].map(Exit.succeed)))
+    expect(yield* Cached.stats).toMatchObject({ refreshes: 2 })
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a decide that throws about one request of a resolver is the answer of that request", () =>
+  Effect.gen(function*() {
+    const { isBroken, strategy } = throwingOnce()
+    const origin = RequestResolver.make<User>((entries) =>
+      Effect.sync(() => {
+        for (const entry of entries) entry.completeUnsafe(Exit.succeed(`user ${entry.request.id}`))
+      })
+    )
+    const users = Cached.resolver(origin, { strategy })
+    const read = (id: number) => Effect.exit(Effect.request(new User({ id }), users))
+    yield* read(1)
+    isBroken.value = true
+    const exits = yield* Effect.forEach([1, 2], read, { concurrency: "unbounded" })
+    expect(exits.map(defectOf)).toEqual([mistake, undefined])
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("CacheCycle says what counts as a part of a load", () =>
+  Effect.gen(function*() {
+    const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
+      Cached.ttl({ key: "self", ttl: "1 hour" })
+    )
+    const error = defectOf(yield* Effect.exit(self))
+    expect(error).toBeInstanceOf(CacheError.CacheCycle)
+    expect((error as Error).message).toMatch(/^Loads wait .*: self -> self\. A fiber that a load forked counts/)
+  }).pipe(Effect.provide(CacheLayer.memory())))

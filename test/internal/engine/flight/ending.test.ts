@@ -1,0 +1,172 @@
+/** A load that runs on after its last caller has left: no other begins beside it, and none waits for ever. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { caches, ended, settle, start, within } from "../../../promises/caches.ts"
+
+class Square extends CacheKey.Class<Square>()("Square", {
+  payload: { n: Schema.Number },
+  success: Schema.Number
+}) {}
+
+/** loads that ignore their interruption, and how many ran at once */
+const stubborn = (millis: number) => {
+  const counts = { running: 0, most: 0, started: 0 }
+  const load = Effect.uninterruptible(Effect.suspend(() => {
+    counts.most = Math.max(counts.most, ++counts.running)
+    const n = ++counts.started
+    return Effect.sleep(millis).pipe(
+      Effect.as(n),
+      Effect.tap(() => Effect.sync(() => counts.running--))
+    )
+  }))
+  return { counts, load }
+}
+
+/** starts a read, and leaves it while it loads; nobody waits for what the load releases */
+const leave = <A, E, R>(read: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const reader = yield* Effect.forkDetach(read, { startImmediately: true })
+    yield* settle
+    yield* Effect.forkDetach(Fiber.interrupt(reader), { startImmediately: true })
+  })
+
+const isTimeout = (exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CacheError.LoadTimeout
+
+describe.each(caches)("over $name", (cache) => {
+  it.effect("callers that time out one after another make one load at once", () =>
+    Effect.gen(function*() {
+      const { counts, load } = stubborn(4500)
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 second" }))
+      for (let i = 0; i < 8; i++) {
+        const reader = yield* start(get)
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(isTimeout(ended(reader) as Exit.Exit<unknown, unknown>)).toBe(true)
+      }
+      expect(counts.most).toBe(1)
+      // the first ended after 4.5 seconds, and then one began for all who were waiting
+      expect(counts.started).toBe(2)
+      yield* TestClock.adjust("10 seconds")
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("then one load begins for all who wait", () =>
+    Effect.gen(function*() {
+      const { counts, load } = stubborn(3000)
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* leave(get)
+      const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
+      yield* TestClock.adjust("2999 millis")
+      yield* settle
+      expect(counts.started).toBe(1)
+      yield* TestClock.adjust("1 millis")
+      yield* settle
+      expect(counts).toMatchObject({ most: 1, started: 2 })
+      yield* TestClock.adjust("3 seconds")
+      expect(yield* Effect.forEach(readers, Fiber.join)).toEqual([2, 2, 2])
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("who waits for it is interrupted at once, and the id is not kept for them", () =>
+    Effect.gen(function*() {
+      const { counts, load } = stubborn(3000)
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* leave(get)
+      const second = yield* start(get)
+      yield* settle
+      yield* Fiber.interrupt(second)
+      yield* TestClock.adjust("3 seconds")
+      yield* settle
+      expect(counts.started).toBe(1)
+      const third = yield* start(get)
+      yield* settle
+      yield* TestClock.adjust("3 seconds")
+      expect(yield* Fiber.join(third)).toBe(2)
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("a load that never ends keeps its id for twice the lease", () =>
+    within(
+      cache.layer(),
+      Effect.gen(function*() {
+        yield* leave(Effect.uninterruptible(Effect.never).pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const second = yield* start(Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        yield* TestClock.adjust("9999 millis")
+        yield* settle
+        expect(ended(second)).toBe("still waiting")
+        yield* TestClock.adjust("1 millis")
+        yield* settle
+        expect(ended(second)).toMatchObject({ value: "new" })
+      })
+    ))
+
+  it.effect("private loads are not held up, nor other ids", () =>
+    within(
+      cache.layer(),
+      Effect.gen(function*() {
+        const { load } = stubborn(3000)
+        yield* leave(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const quick = (key: string) => Effect.succeed("quick").pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const others = yield* Effect.forEach(
+          [CachePolicy.readOnly(quick("k")), CachePolicy.bypass(quick("k")), quick("other")],
+          (read) => start(read)
+        )
+        yield* settle
+        for (const other of others) expect(ended(other)).toMatchObject({ value: "quick" })
+      })
+    ))
+
+  it.effect("in a read of many the other keys do not wait for it", () =>
+    within(
+      cache.layer(),
+      Effect.gen(function*() {
+        const calls: Array<ReadonlyArray<number>> = []
+        const squares = Cached.many(Square, {
+          strategy: Strategy.ttl({ ttl: "1 hour" }),
+          lookup: (keys) =>
+            Effect.suspend(() => {
+              const ns = keys.map(({ n }) => n)
+              calls.push(ns)
+              const answers = ns.map((n) => Exit.succeed(n * n))
+              return calls.length === 1
+                ? Effect.uninterruptible(Effect.as(Effect.sleep("3 seconds"), answers))
+                : Effect.succeed(answers)
+            })
+        })
+        yield* leave(squares([{ n: 1 }]))
+        const both = yield* start(squares([{ n: 1 }, { n: 2 }]))
+        yield* settle
+        expect(calls).toEqual([[1], [2]])
+        yield* TestClock.adjust("3 seconds")
+        yield* settle
+        expect(calls).toEqual([[1], [2], [1]])
+        expect(yield* Fiber.join(both)).toEqual([1, 4].map(Exit.succeed))
+      })
+    ))
+})
+
+it.effect("the lease of a load that runs on is kept", () =>
+  Effect.gen(function*() {
+    const store = MemoryStore.make()
+    const shared: Store.Store = {
+      ...store,
+      capabilities: { ...store.capabilities, shared: true },
+      getUnsafe: undefined
+    }
+    const layer = Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, shared))
+    const { counts, load } = stubborn(4000)
+    const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const inOne = yield* Layer.build(Layer.fresh(layer))
+    const inOther = yield* Layer.build(Layer.fresh(layer))
+    yield* leave(Effect.provide(get, inOne))
+    const second = yield* start(Effect.provide(get, inOther))
+    yield* TestClock.adjust("3999 millis")
+    yield* settle
+    expect(counts.started).toBe(1)
+    yield* TestClock.adjust("2 seconds")
+    yield* settle
+    expect(counts).toMatchObject({ most: 1, started: 2 })
+    yield* TestClock.adjust("4 seconds")
+    expect(yield* Fiber.join(second)).toBe(2)
+  }).pipe(Effect.scoped))

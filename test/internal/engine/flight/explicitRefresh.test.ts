@@ -1,0 +1,162 @@
+/** An explicit refresh never gives a value whose load began in an earlier turn than the call. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, ended, settle, start } from "../../../promises/caches.ts"
+
+/** an origin whose value changes, and a load that takes a second to answer what it was when the load began */
+const origin = () => {
+  const state = { value: "old", running: 0, most: 0, loads: 0 }
+  const load = Effect.suspend(() => {
+    const { value } = state
+    state.loads++
+    state.most = Math.max(state.most, ++state.running)
+    return Effect.ensuring(Effect.as(Effect.sleep("1 second"), value), Effect.sync(() => state.running--))
+  })
+  return { load, state }
+}
+
+describe.each(caches)("over $name", (cache) => {
+  it.effect("ME-11 · after a write, beside a refresh that began before it, gives the new value, and keeps it", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const before = yield* start(CachePolicy.refresh(get))
+      yield* settle
+      yield* TestClock.adjust("500 millis")
+      state.value = "new"
+      const after = yield* start(CachePolicy.refresh(get))
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(before)).toBe("old")
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(after)).toBe("new")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some("new"))
+      expect(state).toMatchObject({ loads: 2, most: 1 })
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("beside a background refresh that began before it", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const get = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+      const first = yield* start(get)
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(first)
+      yield* TestClock.adjust("2 minutes")
+      yield* get
+      yield* settle
+      state.value = "new"
+      const refreshed = yield* start(CachePolicy.refresh(get))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(refreshed)).toBe("new")
+      expect(state).toMatchObject({ loads: 3, most: 1 })
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("F2 · those who ask in one turn share a load, and all who ask while it runs share one more", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const three = yield* Effect.forEach([1, 2, 3], () => start(CachePolicy.refresh(get)))
+      yield* settle
+      yield* TestClock.adjust("300 millis")
+      state.value = "new"
+      const later = yield* Effect.forEach([1, 2, 3], () => start(CachePolicy.refresh(get)))
+      yield* TestClock.adjust("300 millis")
+      const latest = yield* start(CachePolicy.refresh(get))
+      yield* TestClock.adjust("400 millis")
+      expect(yield* Effect.forEach(three, Fiber.join)).toEqual(["old", "old", "old"])
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(yield* Effect.forEach([...later, latest], Fiber.join)).toEqual(["new", "new", "new", "new"])
+      expect(state).toMatchObject({ loads: 2, most: 1 })
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("begins when the running one is detached, and what that gives is not stored over it", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const before = yield* start(CachePolicy.refresh(get))
+      yield* settle
+      yield* TestClock.adjust("500 millis")
+      state.value = "new"
+      yield* Cached.invalidate("k")
+      const after = yield* start(CachePolicy.refresh(get))
+      yield* settle
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(before)).toBe("old")
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(after)).toBe("new")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some("new"))
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("who waits for its turn may leave, and the next who asks is served", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const before = yield* start(CachePolicy.refresh(get))
+      yield* settle
+      const leaves = yield* start(CachePolicy.refresh(get))
+      yield* settle
+      yield* Fiber.interrupt(leaves)
+      const stays = yield* start(CachePolicy.refresh(get))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(before)
+      expect(yield* Fiber.join(stays)).toBe("old")
+      expect(state.loads).toBe(2)
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("a value that is set while it waits for its turn stays", () =>
+    Effect.gen(function*() {
+      const { load } = origin()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const both = [yield* start(CachePolicy.refresh(get))]
+      yield* settle
+      both.push(yield* start(CachePolicy.refresh(get)))
+      yield* settle
+      yield* Cached.set("k", "set")
+      yield* settle
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Effect.forEach(both, Fiber.join)).toEqual(["old", "old"])
+      expect(yield* Cached.getOption("k")).toEqual(Option.some("set"))
+    }).pipe(Effect.provide(cache.layer())))
+})
+
+it.effect("who waits for its turn when the cache closes dies with CacheClosed", () =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+    const get = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const running = yield* Effect.forkDetach(Effect.provide(CachePolicy.refresh(get), context))
+    yield* settle
+    const behind = yield* start(Effect.provide(CachePolicy.refresh(get), context))
+    yield* settle
+    const closing = yield* start(Scope.close(scope, Exit.void))
+    yield* settle
+    const exit = ended(behind) as Exit.Exit<unknown, unknown>
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheClosed)
+    yield* TestClock.adjust("1 hour")
+    yield* Fiber.join(closing)
+    expect(Exit.isFailure(ended(running) as Exit.Exit<unknown, unknown>)).toBe(true)
+  }))
+
+it.effect("a load that asks for a refresh of what waits for it ends with a cycle, not with a hang", () =>
+  Effect.gen(function*() {
+    const a: Effect.Effect<string, never, any> = Effect.suspend(() => Effect.andThen(Effect.sleep("1 second"), b)).pipe(
+      Cached.ttl({ key: "a", ttl: "1 hour" })
+    )
+    const b = Effect.suspend(() => CachePolicy.refresh(a)).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
+    const reader = yield* start(CachePolicy.refresh(a))
+    yield* settle
+    yield* TestClock.adjust("1 second")
+    yield* settle
+    const exit = ended(reader) as Exit.Exit<unknown, unknown>
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ path: ["a", "b", "a"] })
+  }).pipe(Effect.provide(CacheLayer.memory())))

@@ -1,0 +1,135 @@
+/** Refreshes in the background: a bounded queue, slots that come back, and what is read last first. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Schedule } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { queuedRefreshes } from "../../../../src/internal/defaults.ts"
+import { Within } from "../../../../src/internal/engine/flight/attempt.ts"
+import type { Flights } from "../../../../src/internal/engine/flight/flights.ts"
+import { settle, start } from "../../../promises/caches.ts"
+
+/** the engine of the cache in use */
+const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
+  Cached.ttl({ key: "the engine", ttl: 1 })
+)
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+/** what is due for a refresh after a minute, by a load that says so; `hangs` decides what the refresh does */
+const dueReads = () => {
+  const started: Array<number> = []
+  const state = { refresh: Effect.never as Effect.Effect<number, string> }
+  const read = (n: number) =>
+    Effect.suspend(() => {
+      started.push(n)
+      return state.refresh
+    }).pipe(Cached.refreshAhead({ key: `k${n}`, ttl: "1 hour", refreshAfter: "1 minute" }))
+  const fill = (count: number) =>
+    Effect.gen(function*() {
+      const { refresh } = state
+      state.refresh = Effect.succeed(0)
+      yield* Effect.forEach(numbers(count), read, { discard: true })
+      yield* TestClock.adjust("2 minutes")
+      state.refresh = refresh
+      started.length = 0
+    })
+  return { fill, read, started, state }
+}
+
+const memory = (options: CacheLayer.MemoryOptions = {}) =>
+  CacheLayer.memory({ capacity: 5000, refresh: { concurrency: 2, retry: Schedule.recurs(0) }, ...options })
+
+it.effect("the queue is bounded: when it is full, what was asked for first is dropped, and can be asked for again", () =>
+  Effect.gen(function*() {
+    const { refreshing } = yield* engine
+    const { fill, read, started, state } = dueReads()
+    const count = queuedRefreshes + 1000
+    yield* fill(count)
+    yield* Effect.forEach(numbers(count), read, { discard: true })
+    expect(refreshing.queue.size).toBe(queuedRefreshes)
+    expect(refreshing.running.size).toBe(2)
+    yield* settle
+    expect(started).toEqual([0, 1])
+    expect((yield* engine).flights.size).toBeLessThanOrEqual(queuedRefreshes + 4)
+    state.refresh = Effect.succeed(1)
+    yield* TestClock.adjust("1 minute")
+    expect(refreshing.queue.size).toBe(0)
+    expect(started).toHaveLength(queuedRefreshes + 2)
+    // 2 was dropped
+    expect(started).not.toContain(2)
+    yield* read(2)
+    yield* settle
+    expect(started).toContain(2)
+  }).pipe(Effect.provide(memory())))
+
+it.effect("what was asked for last starts first", () =>
+  Effect.gen(function*() {
+    const { fill, read, started, state } = dueReads()
+    yield* fill(8)
+    yield* Effect.forEach([0, 1, 2, 3, 4, 5, 3], read, { discard: true })
+    yield* settle
+    expect(started).toEqual([0, 1])
+    state.refresh = Effect.succeed(1)
+    yield* TestClock.adjust("1 minute")
+    expect(started).toEqual([0, 1, 3, 5, 4, 2])
+  }).pipe(Effect.provide(memory())))
+
+it.effect("a refresh whose entry is evicted, replaced or removed is forgotten", () =>
+  Effect.gen(function*() {
+    const { flights, refreshing } = yield* engine
+    const { fill, read, started, state } = dueReads()
+    yield* fill(20)
+    yield* Effect.forEach(numbers(20), read, { discard: true })
+    expect(refreshing.queue.size).toBe(18)
+    yield* Cached.set("k19", 7)
+    yield* Cached.invalidate("k18")
+    expect(refreshing.queue.size).toBe(16)
+    // all others leave memory but those read last
+    yield* Effect.forEach(numbers(19), (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other${n}`, ttl: "1 hour" })))
+    expect(refreshing.queue.size).toBe(0)
+    expect(Array.from(flights.keys())).toEqual(["k0", "k1"])
+    state.refresh = Effect.succeed(1)
+    yield* TestClock.adjust("2 minutes")
+    expect(started).toEqual([0, 1])
+  }).pipe(Effect.provide(memory({ capacity: 20 }))))
+
+describe("a slot", () => {
+  it.effect("comes back when the time of its refresh is over, though somebody waits for it", () =>
+    Effect.gen(function*() {
+      const { refreshing } = yield* engine
+      const { fill, read, started } = dueReads()
+      yield* fill(4)
+      yield* Effect.forEach([0, 1], read)
+      yield* settle
+      const waiting = yield* Effect.forEach(
+        [0, 1],
+        (n) => start(Effect.never.pipe(Cached.softTtl({ key: `k${n}`, ttl: "1 hour", softTtl: 0 })))
+      )
+      yield* Effect.forEach([2, 3], read)
+      yield* settle
+      expect(started).toEqual([0, 1])
+      yield* TestClock.adjust("1 minute")
+      expect(started).toEqual([0, 1, 3, 2])
+      expect(refreshing.running.size).toBe(2)
+      yield* Fiber.interruptAll(waiting)
+    }).pipe(Effect.provide(memory())))
+
+  it.effect("comes back when its refresh is detached, and only once", () =>
+    Effect.gen(function*() {
+      const { refreshing } = yield* engine
+      const { fill, read, started } = dueReads()
+      yield* fill(6)
+      yield* Effect.forEach([0, 1, 2, 3, 4, 5], read)
+      yield* settle
+      yield* Cached.invalidate("k0")
+      yield* settle
+      expect(started).toEqual([0, 1, 5])
+      // the time of the detached one ends, too
+      yield* TestClock.adjust("59 seconds")
+      expect(refreshing.running.size).toBe(2)
+      expect(started).toEqual([0, 1, 5])
+      yield* TestClock.adjust("1 second")
+      expect(refreshing.running.size).toBe(2)
+      expect(started.slice().sort()).toEqual([0, 1, 3, 4, 5])
+    }).pipe(Effect.provide(memory())))
+})
