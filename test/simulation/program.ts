@@ -617,14 +617,13 @@ const insist = (self: Simulation) =>
 /** explicit refreshes that are asked for in one turn are one load */
 const refreshTogether = (self: Simulation) =>
   Effect.gen(function*() {
-    const id = self.extras.dice.pick(self.config.ids)
-    const spec: Spec = { ...specOf(self, id), policy: "refresh" }
+    const spec: Spec = { ...specOf(self, self.extras.dice.pick(self.config.ids)), policy: "refresh" }
     const from = self.world.seq
     yield* Effect.all(
       Array.from({ length: 3 }, () => Effect.exit(read(self, spec))),
       { concurrency: "unbounded", discard: true }
     )
-    World.checkTogether(self.world, id, from)
+    World.checkTogether(self.world, spec, from)
   })
 
 /** what is done in a step beside those that were always there */
