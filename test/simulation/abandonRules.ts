@@ -2,7 +2,7 @@
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import { isKept } from "./features.ts"
 import type { Load } from "./model.ts"
-import { covers, readerOf, violate, type World } from "./state.ts"
+import { covers, readerOf, uninterruptible, violate, type World } from "./state.ts"
 
 /** a load begins while one of its id runs on that nobody waits for */
 export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
@@ -17,8 +17,12 @@ export const checkAbandoned = (self: World, load: Load, flight: Flight): void =>
   }
 }
 
-const runsOn = ({ exit, flight }: Load): boolean =>
-  exit === undefined && flight !== undefined && flight.abandoned && flight.exit === undefined && flight.policy.writes
+// one that has been interrupted and only releases what it holds loads nothing any more
+const runsOn = (load: Load): boolean => {
+  const { exit, flight } = load
+  return uninterruptible.has(load) && exit === undefined && flight !== undefined && flight.abandoned &&
+    flight.exit === undefined && flight.policy.writes
+}
 
 /** it was detached while it had callers, or may have been: then nobody joins it, and nobody waits for it */
 const isReplaced = (self: World, { id, n }: Load): boolean =>

@@ -12,17 +12,17 @@ import { type Dice, diceOf } from "./plan.ts"
 export const drawn = {
   // before a load: a defect of the caller whose function or option it is, and of nobody else
   /** `decide` of a user's strategy throws, or gives no decision */
-  decide: false,
+  decide: true,
   /** `tags` of the key class throws */
-  classTags: false,
+  classTags: true,
   /** an option, or `retryAfter` of a user's strategy, is no duration */
-  options: false,
+  options: true,
   /** `fallbackWhen` throws */
   fallbackWhen: true,
   /** `copy` throws, for one value */
   copy: true,
   /** `copy` throws in a read of many: the other keys are answered */
-  copyOfMany: false,
+  copyOfMany: true,
 
   // about a loaded value: it is not stored or not moved, which is counted, and the answer is given all the same
   /** `when` throws */
@@ -30,11 +30,11 @@ export const drawn = {
   /** `lifetime` of a user's strategy throws */
   lifetime: true,
   /** `lifetime` of a user's strategy gives words, or nothing */
-  words: false,
+  words: true,
   /** `touch` of a user's strategy throws, or gives no number */
-  touch: false,
+  touch: true,
   /** an eviction policy throws, or names what is not in memory */
-  eviction: false,
+  eviction: true,
   /** a listener throws */
   listener: true,
 
@@ -44,11 +44,11 @@ export const drawn = {
   /** a reader that was refused by a strict policy asks again at once */
   insists: true,
   /** loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them */
-  abandoned: false,
+  abandoned: true,
   /** explicit refreshes together: they share a load that begins after they were asked for */
-  refreshes: false,
+  refreshes: true,
   /** answers of the store are not of their types, or are no effects but throws */
-  lies: false
+  lies: true
 }
 
 export type Feature = keyof typeof drawn

@@ -11,6 +11,8 @@ export const mayShare = (self: World, { flight }: Load): boolean =>
 /** who asks until the load begins shares it: of those that were asked for together one alone has loaded */
 export const checkTogether = (self: World, spec: Spec, from: number): void => {
   if (!isKept("refreshes", self.config.features) || self.config.faults > 0 || self.closeAskedAt !== undefined) return
+  // a read that loads anew whatever runs has taken its place
+  if ((self.overtaken.get(id) ?? 0) > from) return
   if (self.config.yieldChance > 0 || self.writes.some(({ done }) => done > from)) return
   const flights = new Set(
     self.loads.flatMap(({ flight, n }) =>

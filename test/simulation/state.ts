@@ -52,6 +52,8 @@ export interface World {
   readonly readers: WeakMap<object, Read>
   /** by id: the last read that may have replaced a running load with its own */
   readonly replaced: Map<string, number>
+  /** by id: the last read that joins nothing, and takes the place of what is queued too */
+  readonly overtaken: Map<string, number>
   /** since when a reader may have refreshed an id in the background */
   readonly refreshed: Map<string, number>
   readonly lastRead: Map<string, number>
@@ -88,6 +90,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   counts: { reads: 0, bypassed: 0, interrupted: 0, refused: 0, notStored: 0 },
   readers: new WeakMap(),
   replaced: new Map(),
+  overtaken: new Map(),
   refreshed: new Map(),
   lastRead: new Map(),
   foreign: new Map(),

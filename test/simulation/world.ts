@@ -161,6 +161,7 @@ export const beginRead = (
     self.refreshed.set(id, self.now())
   }
   if (spec?.policy === "bypass") self.counts.bypassed++
+  if (spec?.policy === "writeOnly") self.overtaken.set(id, read.begun)
   if (spec?.policy === "refresh" || spec?.policy === "writeOnly") self.replaced.set(id, read.begun)
   self.reading.add(read)
   self.say(() => `read ${id} @${read.begun} ${spec === undefined ? "option" : specText(spec)}`)
@@ -222,6 +223,8 @@ export const endMany = (
     const answered = new Map<Read, string>()
     for (const [i, read] of reads.entries()) {
       const answer = describe(answers[i])
+      // each place of a key gets a copy of its own
+      if (isThrown(answers[i]!, "copy")) continue
       if (answered.has(read)) {
         if (answered.get(read) !== answer) {
           violate(self, `many: one key was answered ${answered.get(read)} and ${answer}`)
@@ -252,6 +255,10 @@ export const endMany = (
     violate(self, violation)
   }
 }
+
+const isThrown = (exit: Exit.Exit<unknown, unknown>, of: Thrown["of"]): boolean =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) => Cause.isDieReason(reason) && thrownOf(reason.defect) === of)
 
 const thrownOf = (defect: unknown): string | undefined => defect instanceof Thrown ? defect.of : undefined
 

@@ -22,10 +22,16 @@ export const retried = <A>(
     const once = Effect.suspend(() => last === undefined ? load : again(flight, load))
     const noted = Effect.flatMap(Effect.exit(Effect.scoped(once)), (exit) => {
       last = exit
-      return Exit.isFailure(exit) && failedTyped(exit.cause) ? Effect.fail(Cause.squash(exit.cause)) : Effect.void
+      return Exit.isFailure(exit) && failedTyped(exit.cause) && isWanted(flight)
+        ? Effect.fail(Cause.squash(exit.cause))
+        : Effect.void
     })
     return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)
   })
+
+/** Whether a result would be stored, or somebody waits for it. */
+const isWanted = ({ callers, request, storable }: Flight): boolean =>
+  storable || callers.size > 0 || request.batch !== undefined
 
 const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.Effect<A, unknown, any> =>
   Effect.withFiber((fiber) => {
