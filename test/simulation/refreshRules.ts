@@ -12,7 +12,7 @@ export const mayShare = (self: World, { flight }: Load): boolean =>
 export const checkTogether = (self: World, spec: Spec, from: number): void => {
   if (!isKept("refreshes", self.config.features) || self.config.faults > 0 || self.closeAskedAt !== undefined) return
   // a read that loads anew whatever runs has taken its place
-  if ((self.overtaken.get(id) ?? 0) > from) return
+  if ((self.overtaken.get(spec.id) ?? 0) > from) return
   if (self.config.yieldChance > 0 || self.writes.some(({ done }) => done > from)) return
   const flights = new Set(
     self.loads.flatMap(({ flight, n }) =>
