@@ -393,8 +393,8 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const { config, dice, world } = self
     const ids = config.ids.filter(() => dice.chance(0.7))
     const spec = specOfMany(self)
-    // for these two each read is another decision
-    const decidesAnew = spec.kind === "probabilistic" || spec.kind === "maxHits"
+    // for these two each read is another decision, and so it is where a function goes wrong at times
+    const decidesAnew = spec.kind === "probabilistic" || spec.kind === "maxHits" || spec.misuse !== undefined
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
     const reads = new Map<string, Read>()
@@ -617,14 +617,13 @@ const insist = (self: Simulation) =>
 /** explicit refreshes that are asked for in one turn are one load */
 const refreshTogether = (self: Simulation) =>
   Effect.gen(function*() {
-    const id = self.extras.dice.pick(self.config.ids)
-    const spec: Spec = { ...specOf(self, id), policy: "refresh" }
+    const spec: Spec = { ...specOf(self, self.extras.dice.pick(self.config.ids)), policy: "refresh" }
     const from = self.world.seq
     yield* Effect.all(
       Array.from({ length: 3 }, () => Effect.exit(read(self, spec))),
       { concurrency: "unbounded", discard: true }
     )
-    World.checkTogether(self.world, id, from)
+    World.checkTogether(self.world, spec, from)
   })
 
 /** what is done in a step beside those that were always there */

@@ -1,7 +1,7 @@
 /** Explicit refreshes: what they give begins later than they were asked for. What is newest in memory stays. */
 import { isKept } from "./features.ts"
 import { isHeld } from "./held.ts"
-import type { Load, Origin, Read } from "./model.ts"
+import type { Load, Origin, Read, Spec } from "./model.ts"
 import { readerOf, readsNothing, violate, type World } from "./state.ts"
 
 /** whether a refresh may be given what another load has made */
@@ -9,19 +9,19 @@ export const mayShare = (self: World, { flight }: Load): boolean =>
   !isKept("refreshes", self.config.features) && (flight?.refresh === true || flight?.policy.joins === "refresh")
 
 /** who asks until the load begins shares it: of those that were asked for together one alone has loaded */
-export const checkTogether = (self: World, id: string, from: number): void => {
+export const checkTogether = (self: World, spec: Spec, from: number): void => {
   if (!isKept("refreshes", self.config.features) || self.config.faults > 0 || self.closeAskedAt !== undefined) return
   // a read that loads anew whatever runs has taken its place
-  if ((self.overtaken.get(id) ?? 0) > from) return
+  if ((self.overtaken.get(spec.id) ?? 0) > from) return
   if (self.config.yieldChance > 0 || self.writes.some(({ done }) => done > from)) return
   const flights = new Set(
-    self.loads.flatMap(({ flight, id: of, n }) =>
-      of === id && n > from && flight?.policy.joins === "refresh" && (readerOf(self, flight)?.begun ?? 0) > from
-        ? flight
-        : []
+    self.loads.flatMap(({ flight, n }) =>
+      n > from && flight !== undefined && readerOf(self, flight)?.spec === spec ? flight : []
     )
   )
-  if (flights.size > 1) violate(self, `P1: ${flights.size} loads for refreshes of ${id} that were asked for together`)
+  if (flights.size > 1) {
+    violate(self, `P1: ${flights.size} loads for refreshes of ${spec.id} that were asked for together`)
+  }
 }
 
 /** what is in memory is served, and nothing older: a late answer of the store must not have taken its place */

@@ -1,20 +1,33 @@
 /** Random programs on several engines that share a store, under seeded schedules. */
 import { assert, describe, it } from "@effect/vitest"
+import { areDrawn, firstOfToday, replays } from "./daySeeds.ts"
 import { simulateFleet } from "./fleet.ts"
-import { sweepFleet } from "./fleetSweep.ts"
+import { type FleetSwept, sweepFleet } from "./fleetSweep.ts"
+
+/** blocks, so that the test runner hears of us in between */
+const sweepAll = async (first: number, seeds: number): Promise<FleetSwept> => {
+  let swept = sweepFleet({ from: first, to: first })
+  for (let from = first; from < first + seeds; from += 50) {
+    swept = sweepFleet({ from, to: from + 50 }, swept)
+    await new Promise((resume) => setImmediate(resume))
+  }
+  return swept
+}
 
 describe("several processes on one store, under seeded schedules", () => {
   it("load alone, hear of invalidations in time, wait for nobody too long, and leave nothing behind", async () => {
-    let swept = sweepFleet({ from: 1, to: 1 })
-    // blocks, so that the test runner hears of us in between
-    for (let from = 1; from <= 500; from += 50) {
-      swept = sweepFleet({ from, to: from + 50 }, swept)
-      await new Promise((resume) => setImmediate(resume))
-    }
-    assert.deepStrictEqual(swept.failures, [])
+    const { counts, failures } = await sweepAll(1, 500)
+    assert.deepStrictEqual(replays(failures, " --fleet"), [])
     // what is never met is not checked
-    for (const [what, count] of Object.entries(swept.counts)) assert.isAbove(count, 20, what)
+    for (const [what, count] of Object.entries(counts)) assert.isAbove(count, 20, what)
   }, 60_000)
+
+  if (areDrawn) {
+    it("do so with the seeds of the day", async () => {
+      const { failures } = await sweepAll(firstOfToday, 500)
+      assert.deepStrictEqual(replays(failures, " --fleet"), [])
+    }, 60_000)
+  }
 
   it("give the same log for the same seed, and another for another", () => {
     const logs = new Set<string>()
