@@ -25,9 +25,11 @@ const runsOn = (load: Load): boolean => {
 }
 
 /** it was detached while it had callers, or may have been: then nobody joins it, and nobody waits for it */
-const isReplaced = (self: World, { id, n }: Load): boolean =>
-  (self.replaced.get(id) ?? 0) > n ||
-  self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, { id, tags: [] } as never)))
+const isReplaced = (self: World, { flight, id, n }: Load): boolean => {
+  const begun = flight === undefined ? n : readerOf(self, flight)?.begun ?? n
+  return (self.replaced.get(id) ?? 0) > begun ||
+    self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, { id, tags: [] } as never)))
+}
 
 /** P4: and no longer than that */
 const checkFreed = (self: World, load: Load, other: Load): void => {
