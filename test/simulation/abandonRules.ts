@@ -7,6 +7,8 @@ import { covers, readerOf, uninterruptible, violate, type World } from "./state.
 /** a load begins while one of its id runs on that nobody waits for */
 export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
   if (!isKept("abandoned", self.config.features) || !flight.policy.writes || self.closeAskedAt !== undefined) return
+  // one that was detached before runs beside whatever took its place
+  if (!flight.storable) return
   for (const other of self.open) {
     if (other.id !== load.id || !runsOn(other) || other.flight === flight || isReplaced(self, other)) continue
     // its last caller has left no earlier than it began

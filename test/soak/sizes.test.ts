@@ -11,7 +11,8 @@ interface Link {
 describe("sizesOf", () => {
   it("finds maps, sets and lists by their paths, however deep", () => {
     const flight = { callers: { list: [1, 2, 3] }, waitsOn: new Map([[{ edges: new Set([1, 2]) }, 1]]) }
-    expect(Object.fromEntries(sizesOf({ flights: new Map([["a", flight], ["b", { queue: [] }]]) }))).toMatchObject({
+    const flights = new Map<string, object>([["a", flight], ["b", { queue: [] }]])
+    expect(Object.fromEntries(sizesOf({ flights }))).toMatchObject({
       ".flights": 2,
       ".flights[].callers.list": 3,
       ".flights[].waitsOn": 1,
