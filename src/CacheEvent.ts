@@ -109,7 +109,7 @@ export interface Events {
   readonly Refused: OfId
   /** an entry left the memory tier because there was no room */
   readonly Evict: OfId
-  /** this process invalidated ids or tags, or cleared the cache */
+  /** this process invalidated ids or tags, or cleared the cache. Of many ids there are several events */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>

@@ -162,6 +162,9 @@ export const tagEpochs = 10_000
 /** Ids of results that the store was asked to commit and has not answered. */
 export const unansweredCommits = 10_000
 
+/** Long keys whose hashes are remembered, and the characters of all of them together. */
+export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
+
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 

@@ -44,7 +44,8 @@ export const checkGiven = <O extends object>(
   options: O,
   checks: { readonly [Name in keyof O]?: Check<O[Name]> }
 ): void => {
-  for (const name in options) checks[name]?.(options[name], of)
+  // own checks only: every object has a `constructor`, and some programs add to `Object.prototype`
+  for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of)
 }
 
 /** As `checkAll`, where the list is all that may be given. */

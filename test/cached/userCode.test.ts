@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Eviction, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
@@ -546,12 +546,13 @@ describe.each(caches)("over $name", (cache) => {
         expect(reads.map(ended)).toEqual([1, 1].map(Exit.succeed))
       }).pipe(provided))
 
+    let others = 0
     const doings: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
       ["reads the same key", Effect.succeed(0).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))],
       ["reads another", Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))],
       ["looks it up", Cached.getOption("k")],
       ["sets the same key", Cached.set("k", "set")],
-      ["sets another", Effect.suspend(() => Cached.set(`other ${Math.random()}`, "set"))],
+      ["sets another", Effect.suspend(() => Cached.set(`other ${others++}`, "set"))],
       ["invalidates it", Cached.invalidate("k")],
       ["clears everything", Cached.clear],
       [
@@ -748,6 +749,51 @@ it.effect("a decide that throws about one request of a resolver is the answer of
     const exits = yield* Effect.forEach([1, 2], read, { concurrency: "unbounded" })
     expect(exits.map(defectOf)).toEqual([mistake, undefined])
   }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("what a listener reads while its entry is removed is not what the store still has", () => {
+  const fake = fakeStore()
+  return Effect.gen(function*() {
+    const services = yield* Effect.context<Caching.Caching>()
+    const caching = cacheOf(yield* Caching.Caching)
+    const read = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    yield* Cached.set("k", "old")
+    let told = 0
+    caching.onRemoval(() => {
+      if (++told === 1) Effect.runForkWith(services)(read)
+    })
+    fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(50) } : {}
+    const invalidating = yield* start(Cached.invalidate("k"))
+    yield* settle
+    yield* TestClock.adjust(50)
+    yield* settle
+    expect(ended(invalidating)).toEqual(Exit.void)
+    expect(told).toBe(1)
+    expect(yield* read).toBe("new")
+  }).pipe(Effect.provide(over(fake)))
+})
+
+it.effect("a listener that joins the refresh that it is told of does not wait for the queue", () =>
+  Effect.gen(function*() {
+    const services = yield* Effect.context<Caching.Caching>()
+    const caching = cacheOf(yield* Caching.Caching)
+    let isSlow = false
+    const read = (key: string) =>
+      Effect.suspend(() => isSlow && key === "slow" ? Effect.never : Effect.succeed(isSlow)).pipe(
+        Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "1 minute" })
+      )
+    const joined: Array<Fiber.Fiber<boolean>> = []
+    caching.listen((event) => {
+      if (event._tag !== "Refresh" || event.id !== "quick") return
+      joined.push(Effect.runForkWith(services)(CachePolicy.refresh(read("quick"))))
+    })
+    const both = Effect.forEach(["slow", "quick"], read)
+    yield* both
+    yield* TestClock.adjust("1 minute")
+    isSlow = true
+    yield* both
+    yield* settle
+    expect(joined.map(ended)).toEqual([Exit.succeed(true)])
+  }).pipe(Effect.provide(CacheLayer.memory({ refresh: { concurrency: 1 } }))))
 
 it.effect("CacheCycle says what counts as a part of a load", () =>
   Effect.gen(function*() {

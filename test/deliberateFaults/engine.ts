@@ -200,7 +200,7 @@ if (self.resuming) return`,
   {
     name: "limits start again",
     in: "shortened",
-    find: "Math.max(0, limit - millis)",
+    find: "Math.max(0, limit - Math.max(0, millis))",
     replace: "(limit + 0 * millis)"
   },
   {

@@ -86,7 +86,7 @@ const writeHead = (meta: Meta, frame: Uint8Array, view: DataView): void => {
   view.setFloat64(at.createdAt, meta.createdAt)
   view.setFloat64(at.softExpiresAt, meta.softExpiresAt)
   view.setFloat64(at.expiresAt, meta.expiresAt)
-  view.setUint32(at.loadMillis, Math.min(Math.round(meta.loadMillis), 0xffff_ffff))
+  view.setUint32(at.loadMillis, Math.max(0, Math.min(Math.round(meta.loadMillis), 0xffff_ffff)))
   view.setUint16(tagCountAt, meta.tags.length)
 }
 

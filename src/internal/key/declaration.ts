@@ -21,12 +21,16 @@ type Make = (parameters: ReadonlyArray<Canonical>) => Canonical
 
 export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const id = representation(ast)?.id ?? ""
-  const refusal = refused[id]
+  const refusal = ownOf(refused, id)
   if (refusal !== undefined) throw new Refused(refusal)
-  const make = known[id]
+  const make = ownOf(known, id)
   if (make !== undefined) return make(ast.typeParameters.map(compile))
   return isClass(ast) ? instances(ast, compile) : encoded(ast, compile)
 }
+
+/** Not what every object inherits: a type may be called `constructor`. */
+const ownOf = <A>(table: Record<string, A>, id: string): A | undefined =>
+  Object.hasOwn(table, id) ? table[id] : undefined
 
 /** The identity of a declaration, where it has the annotation `representation`. */
 export const representation = (ast: SchemaAST.Declaration): SchemaRepresentation.RepresentationAnnotation | undefined =>

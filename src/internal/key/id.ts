@@ -1,11 +1,39 @@
 /** Ids from texts: ids of the library begin with `~`, and a text that is long or has no UTF-8 form is hashed. */
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as Base64Url from "effect/encoding/Base64Url"
+import { longTexts } from "../defaults.ts"
 
 const maxBytes = 200
 
-/** SHA-256 over UTF-16 units: every JavaScript string has exactly one form in them (lone surrogates have no UTF-8). */
+/**
+ * The digests of the last long texts. A program asks for the id of one key again and again, and to hash a text takes a
+ * hundred times as long as to compare it.
+ */
+export const remembered = new Map<string, string>()
+let rememberedUnits = 0
+
 const digest = (text: string): string => {
+  const known = remembered.get(text)
+  if (known !== undefined) return known
+  const fresh = hash(text)
+  remember(text, fresh)
+  return fresh
+}
+
+const remember = (text: string, digest: string): void => {
+  if (text.length > longTexts.units) return
+  // a copy: a part of a larger text would keep all of that in memory
+  remembered.set(` ${text}`.slice(1), digest)
+  rememberedUnits += text.length
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= longTexts.count && rememberedUnits <= longTexts.units) return
+    remembered.delete(oldest)
+    rememberedUnits -= oldest.length
+  }
+}
+
+/** SHA-256 over UTF-16 units: every JavaScript string has exactly one form in them (lone surrogates have no UTF-8). */
+const hash = (text: string): string => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)

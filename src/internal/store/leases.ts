@@ -162,7 +162,7 @@ export const make = (): Leases => {
       const lease = owned(id, owner)
       if (lease === undefined) return false
       lease.owner = noOwner
-      lease.until = 0
+      lease.until = -Infinity
       lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailureMillis)
       lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }
       return true

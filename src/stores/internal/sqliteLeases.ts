@@ -39,7 +39,7 @@ export const make = (database: DatabaseSync): SyncLeases => {
   const recordJoin = database.prepare("UPDATE lease SET joined_at = ? WHERE id = ?")
   const renew = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
   const release = database.prepare(`
-    UPDATE lease SET owner = '${noOwner}', until = 0, dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailureMillis}), failed_at = ?3, note = ?5,
+    UPDATE lease SET owner = '${noOwner}', until = -9e999, dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailureMillis}), failed_at = ?3, note = ?5,
       failures = CASE WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${sharedFailureMillis} THEN failures + 1 ELSE 1 END
     WHERE id = ?1 AND owner = ?2`)
   const end = database.prepare("DELETE FROM lease WHERE id = ?")

@@ -94,6 +94,10 @@ export const toEntry = (
   })
 }
 
+/** How long the load took. The clock may have been set back meanwhile. */
+const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
+  Math.max(0, now - startedAt)
+
 /** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
 const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
   const input = flight.attempt.annotations?.ttl
@@ -108,8 +112,6 @@ const isTooQuick = (flight: Flight, now: number): boolean => {
   const { minLoadMillis } = rulesOf(flight.request)
   return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
-
-const loadMillisOf = ({ attempt: { startedAt } }: Flight, now: number): number => now - (startedAt ?? now)
 
 /** The tags of the result; a value declared still valid keeps its tags too. */
 const tagsOf = (
@@ -187,7 +189,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   const message = flight.refresh
     ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${id}" failed; a stale value may be served`
-  if (pauseMillis > 0) holdOff(self, id, now + pauseMillis)
+  if (pauseMillis > 0) holdOff(self, id, now, pauseMillis)
   const isLogged = batch?.isLogged === true || self.failing.has(counters)
   if (batch !== undefined) batch.isLogged = true
   const details = { about: { id, key }, cause: exit.cause }

@@ -1,5 +1,6 @@
 /** Decisions about an entry, by the strategy of a request. */
 import type * as Clock from "effect/Clock"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { Timing } from "../../../CacheEntry.ts"
@@ -9,7 +10,7 @@ import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
-import { checkDecision } from "./rules.ts"
+import { answerOrDefect, checkDecision } from "./rules.ts"
 
 /** The decision of a request's strategy about an entry. Throws what the strategy throws: a defect of the caller. */
 export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
@@ -32,6 +33,14 @@ const decideSoftened = (request: Request, entry: Entry, now: number, die: number
   const fresh = { createdAt, softExpiresAt: Infinity, expiresAt, loadMillis, outcome, reads }
   return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
+
+/** As `decideAt`, for one of many keys: what is thrown about it is the answer of that key. */
+export const decideOrDefect = (
+  request: Request,
+  entry: Entry,
+  now: number,
+  random: () => number
+): Decision | Exit.Exit<never> => answerOrDefect(() => decideAt(request, entry, now, random))
 
 /** As `decideAt`, for the fiber that reads. */
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>

@@ -8,6 +8,12 @@ import type { LeaseWaits } from "./leaseWaits.ts"
 import type { Refreshing } from "./refreshing.ts"
 import type { Work } from "./work.ts"
 
+/** Until when an id is throttled, in epoch milliseconds, and for how long. */
+interface Pause {
+  readonly until: number
+  readonly millis: number
+}
+
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
   /** flights that can be joined, by id */
@@ -21,8 +27,8 @@ export interface Flights extends MemoryTier {
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
-  /** ids whose last load failed, with the time of the next try in epoch milliseconds */
-  readonly retryAt: Map<string, number>
+  /** ids whose last load failed, with the pause until the next try */
+  readonly retryAt: Map<string, Pause>
   /**
    * the counters of the key classes whose loads fail while stale values are served: an incident lasts until one of
    * their loads succeeds

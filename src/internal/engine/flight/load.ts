@@ -66,6 +66,8 @@ const counted = (
   load: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
+    // its interruption waits for its turn: a load that ignores interruptions must not begin
+    if (flight.abandoned) return Effect.interrupt
     flight.counters.loads++
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
@@ -144,7 +146,7 @@ const conclude = Effect.fnUntraced(function*(
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
-  holdOff(self, flight.id, now + leftToOthersMillis)
+  holdOff(self, flight.id, now, leftToOthersMillis)
   return entry.exit
 }
 

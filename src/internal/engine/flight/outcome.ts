@@ -93,12 +93,12 @@ const wantsLoad = ({ policy, request }: Caller, { found: { entry }, now }: Found
 /** The caller's read once more, with the rest of its timeouts. */
 export const retryRead = (caller: Caller, now: number): Request => shortened(caller.request, now - caller.since)
 
-/** The same request, after so many milliseconds of its timeouts have passed. */
+/** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
 export const shortened = (request: Request, millis: number): Request => {
   if (!isLimited(request)) return request
   const { options } = request
   const rules = rulesOf(request)
-  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - millis)
+  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - Math.max(0, millis))
   const timeoutMillis = left(rules.timeoutMillis)
   const softTimeoutMillis = left(rules.softTimeoutMillis)
   return Object.create(request, {

@@ -4,9 +4,9 @@ import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 import { rulesOf } from "./rules.ts"
 
-/** Throttles an id until a time. An id that is not read again would stay for ever, so the table is bounded. */
-export const holdOff = (self: Flights, id: string, until: number): void => {
-  self.retryAt.set(id, until)
+/** Throttles an id for a time. An id that is not read again would stay for ever, so the table is bounded. */
+export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
+  self.retryAt.set(id, { until: now + millis, millis })
   for (const oldest of self.retryAt.keys()) {
     if (self.retryAt.size <= throttledIds) break
     self.retryAt.delete(oldest)
@@ -14,10 +14,12 @@ export const holdOff = (self: Flights, id: string, until: number): void => {
 }
 
 /** Whether a load failed within `retryAfter`: then a stale value is served without another load. */
-export const isThrottled = (self: Flights, request: Request, id: string, now: number): boolean => {
+export const isThrottled = (self: Pick<Flights, "retryAt">, request: Request, id: string, now: number): boolean => {
   const retryAt = self.retryAt.get(id)
   if (retryAt === undefined) return false
-  if (now >= retryAt) {
+  const leftMillis = retryAt.until - now
+  // more than the whole pause: the clock was set back
+  if (leftMillis <= 0 || leftMillis > retryAt.millis) {
     self.retryAt.delete(id)
     return false
   }

@@ -75,10 +75,11 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
       forget(self, id)
     }
   }
-  const [first = 0, ...others] = startsOf(ids)
-  step(first)
+  step(0)
+  if (ids.length <= chunk) return Effect.succeed(forgotten)
+  const [, ...others] = startsOf(ids)
   const rest = Effect.forEach(others, (from) => Effect.map(Effect.yieldNow, () => step(from)), { discard: true })
-  return others.length === 0 ? Effect.succeed(forgotten) : Effect.as(rest, forgotten)
+  return Effect.as(rest, forgotten)
 }
 
 /** Where the chunks of a list begin. */

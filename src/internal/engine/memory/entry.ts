@@ -76,4 +76,4 @@ export class Entry implements Timing, Node {
 }
 
 /** Until when a failure must not replace it: see `protectedUntil`. */
-export const protectedUntilOf = ({ expiresAt, outcome }: Entry): number => outcome === "success" ? expiresAt : 0
+export const protectedUntilOf = ({ expiresAt, outcome }: Entry): number => outcome === "success" ? expiresAt : -Infinity

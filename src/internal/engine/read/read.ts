@@ -131,7 +131,7 @@ const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E>
   const { engine, fiber, id, policy, request } = reader
   const rejected = rejectedOf(fiber, request, former)
   let rejectedWriteId = rejected
-  let protectedUntil = 0
+  let protectedUntil = -Infinity
   const { storeTier: tier } = engine
   let readsStore = tier !== undefined
   if (tier?.store.getUnsafe !== undefined && !engine.closed) {

@@ -15,7 +15,7 @@ import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
 import {
   decide,
-  decideAt,
+  decideOrDefect,
   diceOf,
   isFreshAt,
   isPastMemoryTtl,
@@ -117,7 +117,8 @@ const readTogether = (
   const dice = diceOf(fiber)
   const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
   const { servesFresh, slides } = many.template
-  const readPlace = (i: number): void => {
+  let isBroken = false
+  for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     const id = idOf(key)
     const entry = usesMemory ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
@@ -127,7 +128,7 @@ const readTogether = (
       ? Serve
       : isPastMemoryTtl(many.template, entry, now)
       ? Load
-      : decideAt(many.template, entry, now, dice)
+      : decideOrDefect(many.template, entry, now, dice)
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
@@ -135,17 +136,13 @@ const readTogether = (
       if (slides && policy.writes) slide(self, many.template, entry!, now)
       if (isObserved) noteServed(readerOf(self, reading, key), entry!, "memory")
       exits[i] = entry!.exit
+    } else if (Exit.isExit(decision)) {
+      exits[i] = decision
+      isBroken = true
     } else {
       const found: Found = { place: i, key, entry, decision, source: "memory" }
       if (!isServed(self, reading, found)) miss(reading, found)
     }
-  }
-  let isBroken = false
-  for (let i = 0; i < keys.length; i++) {
-    const defect = defectOf(readPlace, i)
-    if (defect === undefined) continue
-    exits[i] = defect
-    isBroken = true
   }
   refreshDue(self, reading)
   if (reading.missing.size === 0) return isBroken ? conclude(reading, []) : Exit.succeed(exits)
@@ -312,7 +309,6 @@ const joinAll = (
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
     const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
-      if (exits[places[0]!] !== undefined) return
       for (const place of places) exits[place] = exit
       if (--left === 0) resume(conclude(reading, batches))
     }

@@ -82,9 +82,9 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   failing: new Set(),
   background: Background.make(front),
   tracker: undefined,
-  polledAt: 0,
+  polledAt: -Infinity,
   untracked: false,
-  clearedAt: 0,
+  clearedAt: -Infinity,
   knownTagVersions: KnownTagVersions.make(),
   replay: undefined
 })
