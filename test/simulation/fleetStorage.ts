@@ -80,8 +80,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
     // each step of the store may take its time, and a process that was stopped could not ask; of those that wait one
-    // leads beside the holder after each `wait`
-    const waitMillis = longestWait(config) + 2 * config.storeTimeout
+    // leads beside the holder after each `wait`; without `wait` it is asked less and less often
+    const waitMillis = (config.wait < Infinity ? 1 : 1.5) * longestWait(config) + 2 * config.storeTimeout
     if (self.now() - since > waitMillis && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }
