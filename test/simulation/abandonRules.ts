@@ -6,9 +6,9 @@ import { covers, readerOf, uninterruptible, violate, type World } from "./state.
 
 /** a load begins while one of its id runs on that nobody waits for */
 export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
-  if (!isKept("abandoned", self.config.features) || !flight.policy.writes || self.closeAskedAt !== undefined) return
-  // one that was detached before runs beside whatever took its place
-  if (!flight.storable) return
+  if (!isKept("abandoned", self.config.features) || self.closeAskedAt !== undefined) return
+  // a private load, and one whose place another has taken since it was asked for: that ran beside it already
+  if (!flight.policy.writes || !flight.storable) return
   for (const other of self.open) {
     if (other.id !== load.id || !runsOn(other) || other.flight === flight || isReplaced(self, other)) continue
     // its last caller has left no earlier than it began
@@ -27,10 +27,11 @@ const runsOn = (load: Load): boolean => {
 }
 
 /** it was detached while it had callers, or may have been: then nobody joins it, and nobody waits for it */
-const isReplaced = (self: World, { flight, id, n }: Load): boolean => {
-  const begun = flight === undefined ? n : readerOf(self, flight)?.begun ?? n
-  return (self.replaced.get(id) ?? 0) > begun ||
-    self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, { id, tags: [] } as never)))
+const isReplaced = (self: World, load: Load): boolean => {
+  // its flight may be older than its load
+  const born = self.born.get(load)!
+  return (self.replaced.get(load.id) ?? 0) > born ||
+    self.writes.some((write) => write.done > born && (write.kind === "tag" || covers(write, load)))
 }
 
 /** P4: and no longer than that */

@@ -48,7 +48,9 @@ export const drawn = {
   /** explicit refreshes together: they share a load that begins after they were asked for */
   refreshes: true,
   /** answers of the store are not of their types, or are no effects but throws */
-  lies: true
+  lies: true,
+  /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
+  patient: true
 }
 
 export type Feature = keyof typeof drawn

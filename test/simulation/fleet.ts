@@ -5,7 +5,16 @@ import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/flight/attempt.ts"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
-import { drawFleet, drawLoadMillis, type FleetOrigin, type FleetRead, type FleetWrite, tagsOf } from "./fleetModel.ts"
+import { drawExtras, type Extras, type Feature } from "./features.ts"
+import {
+  drawFleet,
+  drawLoadMillis,
+  type FleetOrigin,
+  type FleetRead,
+  type FleetWrite,
+  tagsOf,
+  withExtras
+} from "./fleetModel.ts"
 import { makeProcess, type Process } from "./fleetProcess.ts"
 import * as Rules from "./fleetRules.ts"
 import { makeStorage } from "./fleetStorage.ts"
@@ -14,6 +23,8 @@ import { type Dice, diceOf } from "./plan.ts"
 
 export interface FleetOptions {
   readonly seed: number
+  /** what processes do beside, whatever the seed draws */
+  readonly with?: ReadonlyArray<Feature> | undefined
   readonly log?: Array<string> | undefined
 }
 
@@ -26,6 +37,7 @@ interface Worker {
   readonly world: Rules.Fleet
   readonly process: Process
   readonly dice: Dice
+  readonly extras: Extras
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -36,11 +48,13 @@ const load = (self: Worker, id: string, lease: boolean): Effect.Effect<string, D
   Effect.suspend(() => {
     const { process, world } = self
     let origin: FleetOrigin | undefined
+    const uninterruptible = self.extras.happens("abandoned", 0.3)
     const steps = Effect.withFiber<string, Down>((fiber) => {
-      origin = beginLoad(self, id, fiber.getRef(Within)?.flight, lease)
+      origin = beginLoad(self, id, { flight: fiber.getRef(Within)?.flight, lease, uninterruptible })
       return body(self, id, origin.n)
     })
-    return Effect.onExit(steps, () =>
+    const whole = uninterruptible ? Effect.uninterruptible(steps) : steps
+    return Effect.onExit(whole, () =>
       Effect.sync(() => {
         if (origin === undefined) return
         world.loading.delete(origin)
@@ -49,7 +63,14 @@ const load = (self: Worker, id: string, lease: boolean): Effect.Effect<string, D
       }))
   })
 
-const beginLoad = ({ process, world }: Worker, id: string, flight: Flight | undefined, lease: boolean): FleetOrigin => {
+interface Loading {
+  readonly flight: Flight | undefined
+  readonly lease: boolean
+  readonly uninterruptible: boolean
+}
+
+const beginLoad = ({ process, world }: Worker, id: string, loading: Loading): FleetOrigin => {
+  const { flight, lease, uninterruptible } = loading
   const n = ++world.seq
   const origin: FleetOrigin = {
     _tag: "Load",
@@ -58,13 +79,18 @@ const beginLoad = ({ process, world }: Worker, id: string, flight: Flight | unde
     process: process.index,
     latest: n,
     endedAt: Infinity,
-    owner: flight?.lease?.owner
+    owner: flight?.lease?.owner,
+    begunAt: world.now(),
+    flight,
+    uninterruptible,
+    heard: world.heard[process.index]!
   }
   world.origins.set(n, origin)
   world.counts.loads++
   world.say(() => `[${process.index}] load ${id} #${n}`)
   // what nobody joins any more has given its lease back
   Rules.checkExclusive(world, origin, lease && flight?.storable === true)
+  Rules.checkAbandoned(world, origin)
   world.loading.add(origin)
   return origin
 }
@@ -85,7 +111,9 @@ const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching>
   const lease = !(world.config.beside && dice.chance(0.3))
   const base = { key: id, tags: tagsOf[id]!, ttl, ...lease ? {} : { lease } }
   const effect = load(self, id, lease)
-  switch (dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)) {
+  const kind = dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)
+  if (kind === "refresh") world.replaced.set(`${self.process.index} ${id}`, world.seq)
+  switch (kind) {
     case "sliding":
       return Cached.sliding(effect, { ...base, idle: ttl / 2 })
     case "ttl":
@@ -163,12 +191,14 @@ const written = <E, R>(
     })
   })
 
+const notLoaded = { owner: undefined, begunAt: 0, flight: undefined, uninterruptible: false, heard: 0 }
+
 const set = (self: Worker, id: string) =>
   Effect.suspend(() => {
     let origin: FleetOrigin | undefined
     const { process, world } = self
     const effect = (n: number) => {
-      origin = { _tag: "Set", n, id, process: process.index, latest: Infinity, endedAt: Infinity, owner: undefined }
+      origin = { _tag: "Set", n, id, process: process.index, latest: Infinity, endedAt: Infinity, ...notLoaded }
       world.origins.set(n, origin)
       return Cached.set(id, `${id}#${n}#`, { ttl: 2000, tags: tagsOf[id]! })
     }
@@ -242,18 +272,26 @@ const epilogue = (self: Worker) =>
     for (const id of self.world.config.ids) yield* read(self, id)
   })
 
-const run = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler, dice: Dice, seed: number): void => {
+interface Playing {
+  readonly schedule: SeededScheduler.SeededScheduler
+  readonly dice: Dice
+  readonly extras: Extras
+  readonly seed: number
+}
+
+const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): void => {
   const { config, now, processes } = world
-  const viewOf = makeStorage(world, dice)
-  const { lease, maxStaleness, memory, storeTimeout, wait } = config
+  const viewOf = makeStorage(world, dice, extras)
+  const { lease, maxLoad, maxStaleness, memory, storeTimeout, wait } = config
+  const waiting = wait === Infinity ? { maxLoad } : { wait, maxLoad }
   const programs = config.clocks.map((clock, index) => {
     const process = makeProcess(schedule, { index, seed: seed * 31 + index, clock })
     processes.push(process)
-    const self: Worker = { world, process, dice }
+    const self: Worker = { world, process, dice, extras }
     const fork = Effect.runForkWith(Context.merge(process.context, quiet))
     const scope = Scope.makeUnsafe()
     const layer = Layer.provide(
-      CacheLayer.layerWith({ maxStaleness, lease, memory, storeTimeout, wait, shutdownTimeout: 100 }),
+      CacheLayer.layerWith({ maxStaleness, lease, memory, storeTimeout, ...waiting, shutdownTimeout: 100 }),
       Layer.succeed(Store.Store, viewOf(index))
     )
     let caching: Context.Context<Caching> | undefined
@@ -297,9 +335,10 @@ const run = (world: Rules.Fleet, schedule: SeededScheduler.SeededScheduler, dice
   if (schedule.timers() !== 0) Rules.violate(world, `P7: ${schedule.timers()} timers left`)
 }
 
-export const simulateFleet = ({ log, seed }: FleetOptions): FleetResult => {
+export const simulateFleet = ({ log, seed, with: also }: FleetOptions): FleetResult => {
   const dice = diceOf(SeededScheduler.dice(seed * 2 + 1).nextDoubleUnsafe)
-  const config = drawFleet(dice)
+  const extras = drawExtras(seed, also)
+  const config = withExtras(drawFleet(dice), extras)
   const schedule = SeededScheduler.make({ seed: seed * 2, yieldChance: config.yieldChance })
   const world: Rules.Fleet = {
     config,
@@ -315,6 +354,9 @@ export const simulateFleet = ({ log, seed }: FleetOptions): FleetResult => {
     applied: new Map(),
     givenUp: new Set(),
     heard: config.clocks.map(() => 0),
+    liedAt: config.clocks.map(() => -Infinity),
+    changes: [],
+    replaced: new Map(),
     faults: config.clocks.map(() => 0),
     counts: Rules.noCounts(),
     healthy: false,
@@ -322,7 +364,7 @@ export const simulateFleet = ({ log, seed }: FleetOptions): FleetResult => {
   }
   world.say(() => JSON.stringify(config))
   try {
-    run(world, schedule, dice, seed)
+    run(world, { schedule, dice, extras, seed })
   } catch (crash) {
     Rules.violate(world, `crash: ${crash instanceof Error ? crash.stack : String(crash)}`)
   }

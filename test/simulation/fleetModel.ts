@@ -1,4 +1,6 @@
 /** Several processes on one store: what a run is made of, drawn from dice. */
+import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import type { Extras, Feature } from "./features.ts"
 import type { Dice } from "./plan.ts"
 
 export interface FleetConfig {
@@ -16,7 +18,12 @@ export interface FleetConfig {
   readonly gaps: number
   readonly memory: boolean
   readonly lease: number
+  /** `Infinity`: a lease that is renewed is waited for */
   readonly wait: number
+  /** how long a lease is renewed */
+  readonly maxLoad: number
+  /** what processes do beside */
+  readonly features: ReadonlyArray<Feature>
   readonly maxStaleness: number
   readonly storeTimeout: number
   readonly yieldChance: number
@@ -44,7 +51,31 @@ export const drawLoadMillis = (dice: Dice): number => {
 
 const hour = 3_600_000
 
-export const drawFleet = (dice: Dice): FleetConfig => {
+type Drawn = Omit<FleetConfig, "maxLoad" | "features">
+
+/** With what processes do beside. */
+export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfig => ({
+  ...drawn,
+  ...features.has("patient") ? { wait: Infinity } : {},
+  maxLoad: features.has("patient") ? dice.pick([150, 600_000]) : 600_000,
+  // a store that lies goes wrong, like one that fails
+  ...features.has("lies") ? { faults: Math.max(drawn.faults, 0.05) } : {},
+  features: [...features]
+})
+
+/** After what time one that waits runs beside: without `wait` not before the other has renewed for long enough. */
+export const joinsAfter = ({ lease, maxLoad, wait }: FleetConfig): number => Math.min(wait, maxLoad + lease)
+
+/** How long a load waits for others at most: of those that wait one runs beside after each `wait`. */
+export const longestWait = (config: FleetConfig): number =>
+  config.wait < Infinity
+    ? config.wait * config.processes
+    : Math.min(joinsAfter(config), 2 * config.processes * (longestLoad + config.lease))
+
+/** For how long an id is kept for a load that nobody waits for any more. */
+export const endingMillis = ({ lease, wait }: FleetConfig): number => wait === Infinity ? 2 * lease : wait
+
+export const drawFleet = (dice: Dice): Drawn => {
   const processes = 2 + dice.below(2)
   const lease = dice.pick([100, 150, 400])
   const apart = dice.chance(0.4)
@@ -87,6 +118,11 @@ export interface FleetOrigin {
   endedAt: number
   /** of the lease it runs under */
   readonly owner: string | undefined
+  readonly begunAt: number
+  readonly flight: Flight | undefined
+  readonly uninterruptible: boolean
+  /** when its process had last heard of all that others did */
+  readonly heard: number
 }
 
 export interface FleetWrite {

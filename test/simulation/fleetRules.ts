@@ -1,11 +1,14 @@
 /** What is known of a run of several processes, and the promises it is checked against. */
 import { Cause, Exit } from "effect"
+import { isKept } from "./features.ts"
 import {
+  endingMillis,
   type FleetConfig,
   type FleetOrigin,
   type FleetRead,
   type FleetWrite,
   longestLoad,
+  longestWait,
   tagsOf
 } from "./fleetModel.ts"
 import type { Process } from "./fleetProcess.ts"
@@ -38,6 +41,14 @@ export interface Fleet {
   readonly givenUp: Set<string>
   /** by process: when it last heard of all that others did */
   readonly heard: Array<number>
+  /** by process: when it was last told what are no changes */
+  readonly liedAt: Array<number>
+  /** what the storage had to tell of each process, and when */
+  readonly changes: Array<
+    { readonly from: number; readonly at: number; readonly kind: "id" | "tag"; readonly target: string }
+  >
+  /** by process and id: the last explicit refresh, which may have replaced a running load */
+  readonly replaced: Map<string, number>
   /** how often the store went wrong for a process */
   readonly faults: Array<number>
   readonly counts: Counts
@@ -107,6 +118,34 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
   }
 }
 
+/** P1: what cannot be interrupted and runs on when its last caller has left keeps its lease, for a while */
+export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
+  const { config } = self
+  if (!isKept("abandoned", config.features) || config.faults > 0 || config.evictions > 0 || config.beside) return
+  for (const other of self.loading) {
+    if (other.id !== load.id || other.owner === undefined || !runsOn(other) || other.flight === load.flight) continue
+    // its last caller has left no earlier than it began
+    const isOver = self.now() >= other.begunAt + Math.min(endingMillis(config), config.maxLoad)
+    if (isOver || isReplaced(self, other) || self.processes[other.process]!.stoppedMillis() > 0) continue
+    violate(
+      self,
+      `P1: load #${load.n} of ${load.id} in ${load.process} while #${other.n} in ${other.process} runs on, ` +
+        "which nobody waits for"
+    )
+  }
+}
+
+const runsOn = ({ flight, uninterruptible }: FleetOrigin): boolean =>
+  uninterruptible && flight?.abandoned === true && flight.exit === undefined
+
+/** it may have been detached while it had callers */
+const isReplaced = (self: Fleet, { heard, id, n, process }: FleetOrigin): boolean =>
+  (self.replaced.get(`${process} ${id}`) ?? 0) > n || self.config.gaps > 0 ||
+  self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, id))) ||
+  self.changes.some(({ at, from, kind, target }) =>
+    from !== process && at >= heard && (kind === "tag" || target === id)
+  )
+
 /** It goes on since a moment ago: of a read that was stopped between two steps the store budget is spent. */
 const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: number): boolean =>
   stop?.process === process && now() >= stop.at + stop.millis && now() < stop.at + stop.millis + storeTimeout
@@ -115,8 +154,9 @@ export const covers = (write: FleetWrite, id: string): boolean =>
   write.kind === "id" ? write.target === id : tagsOf[id]!.includes(write.target)
 
 /** Whether a process can hear, and has had the time to, when a read begins. */
-const hears = ({ config: { untracked } }: Fleet, { begunAt, process }: FleetRead): boolean =>
-  untracked?.process !== process || begunAt < untracked.at || begunAt > untracked.at + untracked.millis + 100
+const hears = ({ config: { untracked }, liedAt }: Fleet, { begunAt, process }: FleetRead): boolean =>
+  begunAt > liedAt[process]! + 100 &&
+  (untracked?.process !== process || begunAt < untracked.at || begunAt > untracked.at + untracked.millis + 100)
 
 /** From when on a process must not serve what another has invalidated: who reads nothing asks nothing. */
 const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number =>
@@ -168,10 +208,10 @@ export const endRead = (
 
 /** P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was changed meanwhile */
 const checkPatience = (self: Fleet, read: FleetRead): void => {
-  const { processes, storeTimeout, wait } = self.config
+  const { storeTimeout } = self.config
   const stopped = self.processes[read.process]!.stoppedMillis() - read.stopped
   const took = self.now() - read.begunAt - stopped
-  if (took > 2 * (wait * processes + longestLoad + 4 * storeTimeout)) {
+  if (took > 2 * (longestWait(self.config) + longestLoad + 4 * storeTimeout)) {
     violate(self, `P4: read @${read.begun} of ${read.id} in ${read.process} took ${took} ms`)
   }
 }

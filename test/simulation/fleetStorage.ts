@@ -3,12 +3,15 @@ import { Effect } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers.ts"
+import type { Extras } from "./features.ts"
+import { joinsAfter, longestWait } from "./fleetModel.ts"
 import { type Fleet, type Holder, holdersOf, originOf, violate } from "./fleetRules.ts"
+import { lieOfChanges, lying } from "./lies.ts"
 import type { Dice } from "./plan.ts"
 
 export type ViewOf = (process: number) => Store.Store
 
-export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
+export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => {
   const { config } = self
   const entries = new Map<string, CacheEntry.Stored>()
   const leases = Leases.make()
@@ -37,12 +40,17 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     self.applied.set(`${from} ${kind} ${target}`, at)
     if (kind === "id") self.endedAt.set(target, at)
   }
+  const tell = (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>): void => {
+    log.push({ from, change })
+    const [kind, target] = change._tag === "Changed" ? ["id", change.id] as const : ["tag", change.tag] as const
+    self.changes.push({ from, at: self.seq, kind, target })
+  }
   const set = (from: number, id: string, entry: CacheEntry.Stored) => {
     if (entries.get(id)?.meta.writeId === entry.meta.writeId) {
       self.counts.touched++
       self.say(() => `[${from}] storage is told that ${id} lives until ${entry.meta.expiresAt}`)
       entries.set(id, entry)
-      return void log.push({ from, change: { _tag: "Changed", id } })
+      return tell(from, { _tag: "Changed", id })
     }
     const origin = self.origins.get(originOf(Buffer.from(entry.payload).toString("latin1")) ?? -1)
     if (origin === undefined) return violate(self, `P2: what is stored under ${id} is nobody's`)
@@ -52,11 +60,11 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     }
     self.say(() => `[${from}] storage takes ${id} #${origin.n}`)
     entries.set(id, entry)
-    log.push({ from, change: { _tag: "Changed", id } })
+    tell(from, { _tag: "Changed", id })
   }
   const remove = (from: number, id: string) => {
     apply(from, "id", id)
-    log.push({ from, change: { _tag: "Changed", id } })
+    tell(from, { _tag: "Changed", id })
     return entries.delete(id)
   }
 
@@ -72,8 +80,8 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
     // each step of the store may take its time, and a process that was stopped could not ask; of those that wait one
-    // leads beside the holder after each `wait`
-    const waitMillis = config.wait * config.processes + 2 * config.storeTimeout
+    // leads beside the holder after each `wait`; without `wait` it is asked less and less often
+    const waitMillis = (config.wait < Infinity ? 1 : 1.5) * longestWait(config) + 2 * config.storeTimeout
     if (self.now() - since > waitMillis && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }
@@ -86,7 +94,9 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     if (other !== undefined) {
       self.counts.joins++
       const since = asked.get(owner)
-      if (!config.beside && (since === undefined || self.now() - since < config.wait - 2 * config.storeTimeout)) {
+      if (
+        !config.beside && (since === undefined || self.now() - since < joinsAfter(config) - 2 * config.storeTimeout)
+      ) {
         violate(self, `P1: ${process} runs beside ${other.process} without having waited`)
       }
     }
@@ -141,7 +151,7 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
       for (const tag of tags) {
         forgotten.delete(tag)
         apply(process, "tag", tag)
-        log.push({ from: process, change: { _tag: "TagChanged", tag } })
+        tell(process, { _tag: "TagChanged", tag })
       }
     }
   })
@@ -154,6 +164,12 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
     let at = log.length
     return (): ReadonlyArray<Store.Change> => {
       if (!self.healthy && isUntracked(process)) throw unavailable("changes")
+      const lie = lieOfChanges({ extras, healthy: self.healthy })
+      if (lie !== undefined) {
+        self.liedAt[process] = self.now()
+        self.say(() => `[${process}] is told what are no changes`)
+        return lie.told
+      }
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
       self.heard[process] = self.seq
@@ -216,14 +232,23 @@ export const makeStorage = (self: Fleet, dice: Dice): ViewOf => {
         store.acquireMany(requests),
         (all) => Effect.sync(() => all.forEach((one, i) => note(requests[i]!, one)))
       )
+    const told = (truth: Store.Store): Store.Store =>
+      extras.features.has("lies")
+        ? lying({
+          extras,
+          get healthy() {
+            return self.healthy
+          }
+        }, truth)
+        : truth
     if (config.asynchronous) {
-      return { ...store, acquire, acquireMany, capabilities: store.capabilities, getUnsafe: undefined }
+      return told({ ...store, acquire, acquireMany, capabilities: store.capabilities, getUnsafe: undefined })
     }
     const getUnsafe = (id: string, tags: ReadonlyArray<string>) => {
       if (goesWrong()) throw unavailable("get")
       return store.getUnsafe(id, tags)
     }
-    return { ...store, acquire, acquireMany, getUnsafe }
+    return told({ ...store, acquire, acquireMany, getUnsafe })
   }
 }
 

@@ -9,13 +9,13 @@ export interface FleetSwept {
 }
 
 export const sweepFleet = (
-  { from, stopAtFirst, to }: Omit<Range, "store">,
+  { from, stopAtFirst, to, with: also }: Omit<Range, "store">,
   before: FleetSwept = { counts: noCounts(), failures: [] }
 ): FleetSwept => {
   const counts = { ...before.counts }
   const failures = [...before.failures]
   for (let seed = from; seed < to; seed++) {
-    const result = simulateFleet({ seed })
+    const result = simulateFleet({ seed, with: also })
     for (const what of Object.keys(counts) as Array<keyof Counts>) counts[what] += result.counts[what]
     const rule = result.violations[0]
     if (rule === undefined) continue

@@ -1,5 +1,6 @@
 /** Answers of a store that are not of their types. */
-import type { Effect } from "effect"
+import { Effect } from "effect"
+import type { Store } from "effect-cached"
 import type { Extras } from "./features.ts"
 
 // none of them says what may be true, that tags were not invalidated for example
@@ -44,6 +45,36 @@ const believed = new Set(["invalidateTags", "clear"])
 /** an answer, or in its place what is none */
 export const orLie = <A>(self: Self, operation: string, answer: A): A =>
   believed.has(operation) || !lieNow(self, 0.1) ? answer : self.extras.dice.pick(lies) as A
+
+/** what is no list of changes */
+const changes: ReadonlyArray<unknown> = [undefined, null, 42, "none", {}, [null], [{ _tag: "Perhaps" }]]
+
+/** a poll of changes that tells nothing: what it should have told the next one tells */
+export const lieOfChanges = (self: Self): { readonly told: never } | undefined =>
+  lieNow(self, 0.05) ? { told: self.extras.dice.pick(changes) as never } : undefined
+
+/** a store whose answers are no answers at times */
+export const lying = (self: Self, store: Store.Store): Store.Store => {
+  const wrap = <A, E>(operation: string, ask: () => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    orThrow(self, () => Effect.map(ask(), (answer) => orLie(self, operation, answer)))
+  return {
+    ...store,
+    get: (id, tags) => wrap("get", () => store.get(id, tags)),
+    getMany: (ids) => wrap("get", () => store.getMany(ids)),
+    touch: (id, options) => wrap("touch", () => store.touch(id, options)),
+    set: (id, entry, condition) => wrap("set", () => store.set(id, entry, condition)),
+    remove: (id) => wrap("remove", () => store.remove(id)),
+    acquire: (id, options) => wrap("acquire", () => store.acquire(id, options)),
+    acquireMany: (requests) => wrap("acquire", () => store.acquireMany(requests)),
+    commit: (id, generation, entry) => wrap("commit", () => store.commit(id, generation, entry)),
+    renew: (id, owner, leaseMillis) => wrap("renew", () => store.renew(id, owner, leaseMillis)),
+    release: (id, owner, note) => wrap("release", () => store.release(id, owner, note)),
+    markers: (tags) => wrap("markers", () => store.markers(tags)),
+    ...store.getUnsafe === undefined
+      ? {}
+      : { getUnsafe: (id, tags) => orLie(self, "get", store.getUnsafe!(id, tags)) }
+  }
+}
 
 /** what an operation gives, or in its place a throw, or what is no effect */
 export const orThrow = <A, E>(self: Self, operation: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {

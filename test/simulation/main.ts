@@ -48,7 +48,9 @@ const also = args.with.split(",").filter((name) => name !== "").map((name) => {
 
 const one = (seed: number): void => {
   const log: Array<string> = []
-  const { violations } = args.fleet ? simulateFleet({ seed, log }) : simulate({ seed, store, with: also, log })
+  const { violations } = args.fleet
+    ? simulateFleet({ seed, with: also, log })
+    : simulate({ seed, store, with: also, log })
   for (const line of log) console.log(line)
   console.log(violations.length === 0 ? "nothing violated" : `first violated: ${violations[0]!}`)
   process.exitCode = violations.length === 0 ? 0 : 1
@@ -101,7 +103,7 @@ const many = async (): Promise<void> => {
 const fleet = (): void => {
   const from = Number(args.from)
   const startedAt = performance.now()
-  const { counts, failures } = sweepFleet({ from, to: from + Number(args.seeds), stopAtFirst: args.stop })
+  const { counts, failures } = sweepFleet({ from, to: from + Number(args.seeds), with: also, stopAtFirst: args.stop })
   const seconds = (performance.now() - startedAt) / 1000
   process.exitCode = failures.length === 0 ? 0 : 1
   if (args.json) return console.log(JSON.stringify({ counts, failures }))
