@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass, Success } from "../CacheKey.ts"
-import { type Annotations as Given, type Attempt, Loading } from "../internal/engine/flight/attempt.ts"
+import { type Annotations as Given, type Attempt, loadingOf } from "../internal/engine/flight/attempt.ts"
 import { previousOf } from "../internal/engine/flight/previous.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
@@ -80,7 +81,8 @@ export const previous = <C extends AnyClass>(
       message: "Cached.previous got no key class: pass the class of the key that is being loaded"
     })
   }
-  return Effect.flatMap(Loading, (attempt) => {
+  return Effect.withFiber((fiber) => {
+    const attempt = loadingOf(fiber.context as Context.Context<never>)
     const request = attempt?.flight?.request
     if (request === undefined || infoOf(request.key)?.name !== keyClass.keyName) return Effect.succeedNone
     // the context of the load has the services of the codecs: the flight was started with them
@@ -147,7 +149,8 @@ const valueOf = ({ key, options: { copy } }: Request, entry: Entry): unknown => 
  * @category completion
  * @since 0.1.0
  */
-export const notModified: Effect.Effect<never> = Effect.flatMap(Loading, (attempt) => {
+export const notModified: Effect.Effect<never> = Effect.withFiber((fiber) => {
+  const attempt = loadingOf(fiber.context as Context.Context<never>)
   if (attempt === undefined) {
     return nothingToRenew("it runs outside of a load, or in the load of a batch. Use it in the load of a single key")
   }
@@ -249,8 +252,10 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
     ...ttl === undefined ? {} : { ttl },
     ...etag === undefined ? {} : { etag }
   }
-  return Effect.map(Loading, (attempt) => {
+  return Effect.withFiber((fiber) => {
+    const attempt = loadingOf(fiber.context as Context.Context<never>)
     if (attempt !== undefined) attempt.annotations = { ...attempt.annotations, ...given }
+    return Effect.void
   })
 }
 

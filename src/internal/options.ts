@@ -14,8 +14,9 @@ export const refuseUnknown = (
   known: ReadonlySet<string> | ReadonlyArray<string>
 ): void => {
   requireObject(what, options)
-  for (const option of Object.keys(options)) {
-    if (known instanceof Set ? known.has(option) : Array.from(known).includes(option)) continue
+  const isKnown = known instanceof Set ? known : new Set(known)
+  for (const option in options) {
+    if (isKnown.has(option) || !Object.hasOwn(options, option)) continue
     throw new CacheConfigError({
       message: `${what} has no option "${option}": it knows ${Array.from(known).join(", ")}`
     })

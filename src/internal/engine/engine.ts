@@ -71,8 +71,10 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     counters: Counters.make(),
     tokens: Tokens.make(Context.get(context, Tokens.Seed)),
     lastReadContext: undefined,
+    lastLoadBase: undefined,
     forgetReadContext: () => {
       engine.lastReadContext = undefined
+      engine.lastLoadBase = undefined
     },
     context,
     mutations: 0,

@@ -1,6 +1,7 @@
 /** One try of a load: what the code inside it may touch. */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type { Entry } from "../memory/entry.ts"
 import type { Flight } from "./flight.ts"
 
@@ -50,10 +51,15 @@ export const endAttempt = (self: Attempt): void => {
 /** The try of a load in which the present fiber runs, or ran: see `flight`. */
 export const Within = Context.Reference<Attempt | undefined>("effect-cached/Within", { defaultValue: () => undefined })
 
-/**
- * The try of a load that the present fiber is: as `Within`, but `undefined` in an effect that bypasses the cache inside
- * a load, and in the call of a batch.
- */
-export const Loading = Context.Reference<Attempt | undefined>("effect-cached/Loading", {
-  defaultValue: () => undefined
-})
+/** The try of a load that an effect inside it does not belong to: it bypasses the cache, or is the call of a batch. */
+export const Aside = Context.Reference<Attempt | undefined>("effect-cached/Aside", { defaultValue: () => undefined })
+
+/** The try of a load that the present fiber is: as `Within`, but `undefined` in an effect that is none of it. */
+export const loadingOf = (context: Context.Context<never>): Attempt | undefined => {
+  const within = Context.get(context, Within)
+  return within === undefined || Context.get(context, Aside) === within ? undefined : within
+}
+
+/** An effect that is no part of the load around it. */
+export const aside = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => Effect.provideService(self, Aside, fiber.getRef(Within)))

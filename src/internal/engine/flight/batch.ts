@@ -9,7 +9,7 @@ import { CurrentLogAnnotations } from "effect/References"
 import type * as Schedule from "effect/Schedule"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import { Loading } from "./attempt.ts"
+import { Aside, loadingOf } from "./attempt.ts"
 import type { Flight, Resume } from "./flight.ts"
 import { retried } from "./retried.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
@@ -92,10 +92,10 @@ export const make = (options: Options): Batch => {
       // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
       if (item === first) continue
       addEdge(item.flight.attempt, first.flight)
-      if (item.flight.trace.span !== undefined) linkTo(first.flight.trace, item.flight.trace.span)
+      if (item.flight.trace?.span !== undefined) linkTo(first.flight, item.flight.trace.span)
     }
     const keys = items.map((item) => item.key)
-    const context = Context.add(first.context, Loading, undefined).pipe(
+    const context = Context.add(first.context, Aside, first.flight.attempt).pipe(
       Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
     )
     const callAll = Effect.suspend(() => loadAll(keys))
@@ -143,7 +143,7 @@ export const make = (options: Options): Batch => {
     load: (key) =>
       Effect.withFiber((fiber) =>
         Effect.callback((resume) => {
-          const flight = fiber.getRef(Loading)!.flight!
+          const flight = loadingOf(fiber.context as Context.Context<never>)!.flight!
           const item: Item = {
             key,
             flight,

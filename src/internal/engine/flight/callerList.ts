@@ -1,11 +1,13 @@
 /** The callers of one flight. */
 import type { Caller } from "./flight.ts"
 
+const none: Array<Caller | undefined> = []
+
 /**
  * The callers of one flight, in the order in which they joined. A popular key has thousands: a `Set` costs too much.
  */
 export class Callers {
-  private list: Array<Caller | undefined> = []
+  private list: Array<Caller | undefined> = none
   /** `next` has passed those before it */
   private answered = 0
   size = 0
@@ -14,7 +16,9 @@ export class Callers {
     // a removed caller leaves a hole; while a load hangs many callers come and go, so holes are closed now and then
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
-    this.list.push(caller)
+    // a list of one: most flights have one caller, and the first `push` makes room for many
+    if (this.list.length === 0) this.list = [caller]
+    else this.list.push(caller)
     this.size++
   }
 
@@ -29,7 +33,7 @@ export class Callers {
   }
 
   clear(): void {
-    this.list = []
+    this.list = none
     this.answered = 0
     this.size = 0
   }

@@ -118,6 +118,7 @@ export const removeCaller = (caller: Caller): void => {
 }
 
 const stopTimers = (caller: Caller): void => {
+  if (caller.timers === noTimers) return
   for (const timer of caller.timers) timer.interruptUnsafe()
   caller.timers = noTimers
 }

@@ -38,7 +38,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   self.running.delete(flight)
   flight.request.batch?.dropOut(flight)
   unregister(self, flight)
-  if (self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
+  if (self.ending.size > 0 && self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight, hasBegun(flight) && Exit.isFailure(exit) ? exit : undefined)
   if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
   publish(self, flight)
@@ -150,7 +150,7 @@ const publish = (self: Flights, flight: Flight): void => {
   if (flight.found === undefined && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   // only a load shows that loading works again
-  if (flight.found === undefined) self.retryAt.delete(flight.id)
+  if (flight.found === undefined && self.retryAt.size > 0) self.retryAt.delete(flight.id)
   putInMemory(self, flight.request, entry, flight.endedAt)
 }
 
@@ -163,7 +163,9 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
   Memory.put(self.memory, entry)
 }
 
-const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void =>
+const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
+  // an event is an object, which nobody needs without a listener
+  if (self.listeners.events === undefined) return
   emitOf(self, flight.request.key, flight.id, {
     _tag: "Load",
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
@@ -171,6 +173,7 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     // the load alone, without the write to the store
     millis: flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   })
+}
 
 /**
  * Counts a failed load. Where there is a stale value: throttles the id for `retryAfter`, and logs the failure. The first
@@ -179,7 +182,10 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight
-  if (Exit.isSuccess(exit)) return void self.failing.delete(counters)
+  if (Exit.isSuccess(exit)) {
+    if (self.failing.size > 0) self.failing.delete(counters)
+    return
+  }
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
   // the failure of a leader in another process is counted there

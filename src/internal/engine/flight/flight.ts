@@ -134,7 +134,8 @@ export interface Flight {
   limit: Fiber.Fiber<unknown> | undefined
   /** writes the outcome of the load; called by `launch` where the load interrupted itself (`renewed`) */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
-  readonly trace: Trace
+  /** where somebody traces */
+  trace: Trace | undefined
 }
 
 interface FlightOptions {
@@ -146,7 +147,7 @@ interface FlightOptions {
   readonly readsStore: boolean
   readonly parent: Flight | undefined
   readonly stale: Entry | undefined
-  readonly protectedUntil?: number
+  readonly protectedUntil?: number | undefined
   readonly context: Context.Context<never>
 }
 
@@ -186,11 +187,11 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     after: undefined,
     limit: undefined,
     conclude: undefined,
-    trace: { span: undefined, links: undefined }
+    trace: undefined
   }
   flight.attempt.flight = flight
   const starter = Context.getOrUndefined(context, Tracer.ParentSpan)
-  if (starter !== undefined) linkTo(flight.trace, starter)
+  if (starter !== undefined) linkTo(flight, starter)
   request.batch?.add(flight)
   return flight
 }

@@ -5,6 +5,7 @@ import type { Counters } from "../telemetry/counters.ts"
 import type { ReadContext } from "./context.ts"
 import type { Flight } from "./flight.ts"
 import type { LeaseWaits } from "./leaseWaits.ts"
+import type { LoadBase } from "./loadContext.ts"
 import type { Refreshing } from "./refreshing.ts"
 import type { Work } from "./work.ts"
 
@@ -36,6 +37,8 @@ export interface Flights extends MemoryTier {
   readonly failing: Set<Counters>
   /** of the last read in this turn of the event loop */
   lastReadContext: ReadContext | undefined
+  /** of the last load in this turn */
+  lastLoadBase: LoadBase | undefined
   readonly forgetReadContext: () => void
   /** called when the last flight has ended, while the cache closes */
   onIdle: (() => void) | undefined

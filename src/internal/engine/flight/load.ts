@@ -33,11 +33,10 @@ export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknow
   begin(flight)
   self.running.add(flight)
   // what the load needs is in the starter's context; its types end at the combinator
-  const inside = loadContext(flight) as Context.Context<any>
-  const guarded = Effect.scoped(traced(flight, load))
+  const inside = loadContext(self, flight) as Context.Context<any>
   const body = self.storeTier === undefined || !usesStore(flight)
-    ? counted(flight, guarded)
-    : throughStore(self, self.storeTier, flight, guarded)
+    ? counted(flight, load)
+    : throughStore(self, self.storeTier, flight, load)
   // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
   run(flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body, (exit) => {
     const { conclude } = flight
@@ -61,6 +60,7 @@ const run = (
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
 
+/** The load, with a scope and a span of its own. */
 const counted = (
   flight: Flight,
   load: Effect.Effect<unknown, unknown, any>
@@ -72,7 +72,7 @@ const counted = (
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
     beginLoading(flight, nowOf(fiber))
-    return load
+    return Effect.scoped(traced(flight, load))
   })
 
 /** Fetch, acquire, load, commit: the steps of a flight where there is a store. */

@@ -3,16 +3,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CurrentLogAnnotations } from "effect/References"
 import { annotationsOf } from "../telemetry/log.ts"
-import { Loading, Within } from "./attempt.ts"
+import { Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 import type { Flight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
 
 /**
  * The context of a load: the starter's, with these changes.
  *
  * | reference | in a load |
  * |---|---|
- * | `Within`, `Loading` | this load |
+ * | `Within` | this load |
  * | `CachePolicy` | the standard one, because the result is for all; detectors stay |
  * | `Effect.Transaction` | none: other callers wait for this load, and a transaction of one of them may be rolled back |
  * | log annotations | those of this key |
@@ -21,16 +22,37 @@ import type { Flight } from "./flight.ts"
  *
  * An open SQL transaction never gets here: every read inside it bypasses the cache.
  */
-export const loadContext = (flight: Flight): Context.Context<never> => {
-  const { attempt, context, id, request: { key } } = flight
-  // a load inside another load is not about the outer key
-  const { "cache.class": _, ...annotations } = Context.get(context, CurrentLogAnnotations)
-  const about = { ...annotations, ...annotationsOf({ id, key }) }
-  const inside = Context.add(context, CurrentLogAnnotations, about).pipe(
-    Context.add(Within, attempt),
-    Context.add(Loading, attempt)
+export const loadContext = (
+  self: Flights,
+  { attempt, context, id, request: { key } }: Flight
+): Context.Context<never> => {
+  const { annotations, inside } = baseOf(self, context)
+  const about = annotationsOf({ id, key })
+  return Context.add(
+    Context.add(inside, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
+    Within,
+    attempt
   )
-  return withoutTransaction(withStandardPolicy(inside))
+}
+
+/** What the loads that start in one context share. */
+export interface LoadBase {
+  readonly context: Context.Context<never>
+  readonly inside: Context.Context<never>
+  /** log annotations around the load, without those of a load around this one; `undefined`: none */
+  readonly annotations: { readonly [name: string]: unknown } | undefined
+}
+
+/** Kept for the next load: many start in the same context. */
+const baseOf = (self: Flights, context: Context.Context<never>): LoadBase => {
+  const last = self.lastLoadBase
+  if (last?.context === context) return last
+  const { "cache.class": _, "cache.key": __, ...annotations } = Context.get(context, CurrentLogAnnotations)
+  return self.lastLoadBase = {
+    context,
+    inside: withoutTransaction(withStandardPolicy(context)),
+    annotations: Object.keys(annotations).length === 0 ? undefined : annotations
+  }
 }
 
 // of the fiber that started it: a refresh has the standard policy, but its starter may have another

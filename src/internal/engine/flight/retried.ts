@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
-import { Loading, Within } from "./attempt.ts"
+import { Aside, Within } from "./attempt.ts"
 import { nowOf } from "./context.ts"
 import { failedTyped } from "./failures.ts"
 import { type Flight, nextAttempt } from "./flight.ts"
@@ -35,9 +35,9 @@ const isWanted = ({ callers, request, storable }: Flight): boolean =>
 
 const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.Effect<A, unknown, any> =>
   Effect.withFiber((fiber) => {
-    const wasLoading = fiber.getRef(Loading)
+    const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
     const attempt = nextAttempt(flight, nowOf(fiber))
     const within = Effect.provideService(load, Within, attempt)
-    // in the call of a batch `Loading` is nothing
-    return wasLoading === undefined ? within : Effect.provideService(within, Loading, attempt)
+    // the call of a batch is the load of no single key
+    return isAside ? Effect.provideService(within, Aside, attempt) : within
   })

@@ -71,9 +71,9 @@ const millisOf = (name: string, input: Duration.Input | undefined): number | und
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** What a check of a request throws; `undefined` where it throws nothing. */
-export const thrownBy = (check: () => void): {} | undefined => {
+export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | undefined => {
   try {
-    check()
+    check(a, b)
     return undefined
   } catch (error) {
     return error ?? new Error(`"${error}" was thrown`)
@@ -174,13 +174,14 @@ export const orNotStored = <A>(self: Telemetry, result: Result, make: () => A): 
 /** The lifetime that a request's strategy gives a result. Throws unless it is made of numbers from 0 on. */
 export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
   const lifetime = strategy.lifetime(exit, key)
-  return lifetime === "skip"
-    ? lifetime
-    : { softTtl: checkMillis("softTtl", lifetime?.softTtl), ttl: checkMillis("ttl", lifetime?.ttl) }
+  if (lifetime === "skip") return lifetime
+  checkMillis("softTtl", lifetime?.softTtl)
+  checkMillis("ttl", lifetime?.ttl)
+  return lifetime
 }
 
-const checkMillis = (name: keyof Lifetime, given: unknown): number => {
-  if (typeof given === "number" && given >= 0) return given
+const checkMillis = (name: keyof Lifetime, given: unknown): void => {
+  if (typeof given === "number" && given >= 0) return
   throw new CacheConfigError({
     message: `The lifetime has ${name} ${typeof given === "number" ? given : `of type ${typeof given}`}: ` +
       `give { softTtl, ttl } as numbers of milliseconds, or "skip"`

@@ -12,15 +12,16 @@ import type { Flights } from "./flights.ts"
 
 /** First in, first out, without moving the rest for each element. */
 class Fifo<A> {
-  private items: Array<A> = []
+  private items: Array<A | undefined> = []
   private head = 0
+  private end = 0
 
   get size(): number {
-    return this.items.length - this.head
+    return this.end - this.head
   }
 
   push(item: A): void {
-    this.items.push(item)
+    this.items[this.end++] = item
   }
 
   peek(): A | undefined {
@@ -28,17 +29,19 @@ class Fifo<A> {
   }
 
   shift(): A | undefined {
+    if (this.head === this.end) return undefined
     const item = this.items[this.head]
-    if (++this.head < this.items.length) {
-      if (this.head >= 1024 && this.head * 2 >= this.items.length) {
-        this.items = this.items.slice(this.head)
-        this.head = 0
-      }
-      return item
-    }
-    this.items = []
-    this.head = 0
+    this.items[this.head++] = undefined
+    if (this.head === this.end) this.restart([])
+    else if (this.head >= 1024 && this.head * 2 >= this.end) this.restart(this.items.slice(this.head, this.end))
     return item
+  }
+
+  /** a short list is used again: most of the time one element comes and goes */
+  private restart(items: Array<A | undefined>): void {
+    this.head = 0
+    this.end = items.length
+    if (items.length > 0 || this.items.length > 1024) this.items = items
   }
 }
 

@@ -8,7 +8,7 @@ import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
-import { Loading } from "../flight/attempt.ts"
+import { aside, Within } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -183,7 +183,7 @@ export const bypass = <A, E>(
 ): Effect.Effect<A, E> => {
   // a scope of its own, as in the cache
   const own = Effect.scoped(load) as Effect.Effect<A, E>
-  return fiber.getRef(Loading) === undefined ? own : Effect.provideService(own, Loading, undefined)
+  return fiber.getRef(Within) === undefined ? own : aside(own)
 }
 
 /** What a read knows when it joins or starts a flight. */
@@ -192,7 +192,7 @@ export interface Joining {
   readonly stale: Entry | undefined
   readonly rejectedWriteId: string | undefined
   /** the hard deadline of a good value in the store that this read rejected; a failure must not replace it */
-  readonly protectedUntil?: number
+  readonly protectedUntil?: number | undefined
   /** the engine's `mutations` when the read decided to join */
   readonly mutations: number
 }
@@ -227,7 +227,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
-    if (span !== undefined) linkTo(running.trace, span)
+    if (span !== undefined) linkTo(running, span)
     if (running.phase === "Queued") promote(engine, running)
     return interruptible(engine, fiber, caller)
   }
@@ -241,16 +241,19 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     ? new CacheClosed({ key: id })
     : refusal(engine, request) ?? cycleOf(around, before)
   if (refused !== undefined) return refuse(reader, resume, refused)
+  const { protectedUntil, readsStore, rejectedWriteId } = joining
   const flight = makeFlight(engine, {
-    ...joining,
-    policy,
-    // after an invalidation since the decision, callers that join must not fall back on the stale entry
-    stale: joining.mutations === engine.mutations ? stale : undefined,
     id,
     request,
-    context: fiber.context as Context.Context<never>,
+    policy,
+    refresh: false,
+    rejectedWriteId,
+    readsStore,
     parent: around,
-    refresh: false
+    // after an invalidation since the decision, callers that join must not fall back on the stale entry
+    stale: joining.mutations === engine.mutations ? stale : undefined,
+    protectedUntil,
+    context: fiber.context as Context.Context<never>
   })
   register(reader, flight, before)
   // counted before listeners are told and the load starts: it starts inline, and may close a cycle or end at once
@@ -284,7 +287,9 @@ const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
   const running = engine.flights.get(id)
   return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
     ? running
-    : engine.ending.get(id)
+    : engine.ending.size > 0
+    ? engine.ending.get(id)
+    : undefined
 }
 
 const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): CacheCycle | undefined =>

@@ -8,7 +8,7 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.t
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
-import { Loading } from "../flight/attempt.ts"
+import { aside } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -399,7 +399,7 @@ export const loadWithoutCache = ({ keys, loadAll }: ManyRequest): Effect.Effect<
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
     // the call is no part of the load of a cached effect around it
-    Batch.checked(once, Effect.provideService(Effect.scoped(Effect.suspend(() => loadAll(once))), Loading, undefined)),
+    Batch.checked(once, aside(Effect.scoped(Effect.suspend(() => loadAll(once))))),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )
 }

@@ -7,14 +7,15 @@ import { rulesOf, thrownBy } from "../flight/rules.ts"
 import { codecsOf } from "../storeTier/codec.ts"
 
 /** What a read dies with whose options, strategy or schema cannot work with this cache. */
-export const invalidity = (self: Engine, request: Request): {} | undefined => thrownBy(() => check(self, request))
+export const invalidity = (self: Engine, request: Request): {} | undefined => thrownBy(check, self, request)
 
 /** As `invalidity`, where a load starts: its tags must be known too. */
-export const refusal = (self: Engine, request: Request): {} | undefined =>
-  thrownBy(() => {
-    check(self, request)
-    declaredTags(request)
-  })
+export const refusal = (self: Engine, request: Request): {} | undefined => thrownBy(checkForLoad, self, request)
+
+const checkForLoad = (self: Engine, request: Request): void => {
+  check(self, request)
+  declaredTags(request)
+}
 
 const check = (self: Engine, request: Request): void => {
   rulesOf(request)

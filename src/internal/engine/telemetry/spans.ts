@@ -9,19 +9,21 @@ export interface Trace {
   /** once the load has begun */
   span: Tracer.Span | undefined
   /** links to the spans of the callers */
-  links: Array<Tracer.SpanLink> | undefined
+  readonly links: Array<Tracer.SpanLink>
 }
 
 /** The part of a flight that tracing needs. */
 interface Traced {
   readonly id: string
   readonly refresh: boolean
-  readonly trace: Trace
+  /** where somebody traces */
+  trace: Trace | undefined
 }
 
 /** Links the load to the span of one more caller. */
-export const linkTo = (trace: Trace, span: Tracer.AnySpan): void => {
-  const links = trace.links ??= []
+export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
+  const trace = flight.trace ??= { span: undefined, links: [] }
+  const { links } = trace
   // one span often has many reads at once
   if (links.length >= spanLinks || links.some((link) => link.span === span)) return
   const link: Tracer.SpanLink = { span, attributes: {} }
@@ -30,23 +32,22 @@ export const linkTo = (trace: Trace, span: Tracer.AnySpan): void => {
 }
 
 /**
- * The load in a root span of its own, linked to the spans of its callers: it may outlive the span it was started in.
+ * The load in a root span of its own, linked to the spans of its callers: it may outlive the span it was started in. To
+ * be called when the load begins, because callers may join before.
  */
 export const traced = (
   { id, refresh, trace }: Traced,
   load: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> => {
+  if (trace === undefined) return load
   const observed = Effect.withFiber((fiber) => {
     const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
     if (span?._tag === "Span") trace.span = span
     return load
   })
-  // suspended: callers may join before it begins
-  return Effect.suspend(() =>
-    trace.links === undefined ? load : Effect.withSpan(observed, "effect-cached.load", {
-      root: true,
-      links: trace.links,
-      attributes: { "cache.key": id, "cache.refresh": refresh }
-    })
-  )
+  return Effect.withSpan(observed, "effect-cached.load", {
+    root: true,
+    links: trace.links,
+    attributes: { "cache.key": id, "cache.refresh": refresh }
+  })
 }
