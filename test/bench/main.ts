@@ -1,4 +1,7 @@
-/** `npm run bench`: measures, prints, writes `docs/benchmarks.md`, and fails where a ratio is over its limit. */
+/**
+ * `npm run bench`: measures, prints, writes `docs/benchmarks.md`, and fails where a ratio is over its limit.
+ * `npm run bench -- hit miss` measures these sections only, and writes nothing.
+ */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Report from "./report.ts"
@@ -7,34 +10,41 @@ import * as Run from "./run.ts"
 const quick = process.argv.includes("--quick")
 const runs: Run.Runs = quick ? { processes: 1, imports: 7 } : { processes: 5, imports: 21 }
 
-const results: Report.Results = {
-  hit: Run.hit(runs),
-  bytes: Run.bytesOfHit(),
-  many: Run.many(runs),
-  strategies: Run.strategies(runs),
-  listeners: Run.listeners(runs),
-  cold: Run.cold(runs),
-  coherence: Run.coherence(runs),
-  disk: Run.disk(runs),
-  write: Run.write(runs),
-  sizes: Run.sizes(),
-  ...Run.herd(runs),
-  memory: Run.memory(),
-  imports: Run.imports(runs)
+const sections: { readonly [name: string]: () => Report.Results } = {
+  hit: () => ({ hit: Run.hit(runs) }),
+  bytes: () => ({ bytes: Run.bytesOfHit() }),
+  many: () => ({ many: Run.many(runs) }),
+  strategies: () => ({ strategies: Run.strategies(runs) }),
+  listeners: () => ({ listeners: Run.listeners(runs) }),
+  miss: () => ({ miss: Run.miss(runs) }),
+  cold: () => ({ cold: Run.cold(runs) }),
+  coherence: () => ({ coherence: Run.coherence(runs) }),
+  disk: () => ({ disk: Run.disk(runs) }),
+  write: () => ({ write: Run.write(runs) }),
+  sizes: () => ({ sizes: Run.sizes() }),
+  herd: () => Run.herd(runs),
+  memory: () => ({ memory: Run.memory() }),
+  imports: () => ({ imports: Run.imports(runs) })
 }
 
-for (
-  const name of ["hit", "many", "strategies", "listeners", "cold", "coherence", "disk", "write", "imports"] as const
-) {
-  console.log(`${name}\n${Report.nanoseconds(results[name])}\n`)
+const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith("--"))
+for (const name of chosen) {
+  if (!(name in sections)) {
+    throw new Error(`there is no section "${name}": there are ${Object.keys(sections).join(", ")}`)
+  }
 }
-console.log(`bytes per hit\n${Report.bytes(results.bytes)}\n`)
-console.log(`bytes an entry\n${Report.bytes(results.memory)}\n`)
-console.log(`bytes of ten thousand records\n${Report.bytes(results.sizes)}\n`)
-console.log(`eight processes, one cold key\n${Report.herd(results)}\n`)
+const names = chosen.length === 0 ? Object.keys(sections) : chosen
+const results: Report.Results = Object.assign({}, ...names.map((name) => sections[name]!()))
+
+console.log(`${Report.measurements(results)}\n`)
 console.log(Report.ratios(results))
 
-if (!quick) writeFileSync(join(import.meta.dirname, "../../docs/benchmarks.md"), Report.document(results))
+if (!quick && chosen.length === 0) {
+  writeFileSync(
+    join(import.meta.dirname, "../../docs/benchmarks.md"),
+    Report.document(results as Required<Report.Results>)
+  )
+}
 
 for (const failure of Report.failures(results)) {
   console.error(`over its limit: ${failure}`)

@@ -38,6 +38,9 @@ export const hit = ({ processes }: Runs): ReadonlyArray<Values> => times(process
 export const listeners = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("listeners.ts", [])))
 
+export const miss = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("miss.ts", [])))
+
 export const cold = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("cold.ts", [])))
 

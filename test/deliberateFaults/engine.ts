@@ -33,20 +33,20 @@ return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
     name: "a failed load removes the value",
     sought: "always",
     in: "reportFailure",
-    find: "if (flight.isLoading) flight.counters.loadFailures++",
-    replace: `if (flight.isLoading) flight.counters.loadFailures++
-Memory.remove(self.memory, flight.id, "invalidated")`
+    find: "if (hasBegun(flight)) flight.counters.loadFailures++",
+    replace: `if (hasBegun(flight)) flight.counters.loadFailures++
+Memory.remove(self.memory, id, "invalidated")`
   },
   {
     name: "a leaving caller interrupts a pinned flight",
-    in: "stopIfUnattended",
+    in: "endIfUnneeded",
     find: "if (flight.pinned) return limitUnattended(self, flight)",
     replace: ""
   },
   {
     name: "a leaving caller interrupts the others",
     sought: "always",
-    in: "stopIfUnattended",
+    in: "endIfUnneeded",
     find: "if (flight.callers.size > 0 || flight.exit !== undefined) return",
     replace: "if (flight.exit !== undefined) return"
   },
@@ -141,9 +141,9 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "cycles are not seen",
-    in: "joinOrStart",
-    find: "if (within !== undefined && reaches(running, within)) {",
-    replace: "if (within !== undefined && running === within && reaches(running, running)) {"
+    in: "cycleOf",
+    find: "around !== undefined && awaited !== undefined && reaches(awaited, around)",
+    replace: "around !== undefined && awaited === around && reaches(awaited, around)"
   },
   {
     name: "defects and interruptions are cached",
@@ -186,10 +186,10 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "resuming callers nests",
-    in: "resumeAll",
-    find: `self.completed.push(flight)
-if (self.resuming) return`,
-    replace: "self.completed.unshift(flight)"
+    in: "workInline",
+    find: "if (self.work.isWorking || self.work.ended.size > 1) return",
+    replace: "",
+    also: [{ in: "work", find: "if (work.isWorking) return", replace: "" }]
   },
   {
     name: "late tags need no proof",
@@ -217,9 +217,9 @@ if (self.resuming) return`,
   },
   {
     name: "others join a load under read only",
-    in: "joinOrStart",
-    find: "if (policy.writes) {",
-    replace: "if (policy.writes || policy.readsMemory) {"
+    in: "register",
+    find: "if (policy.writes && !isBehind) {",
+    replace: "if ((policy.writes || policy.readsMemory) && !isBehind) {"
   },
   {
     name: "commit is not guarded",
@@ -236,32 +236,32 @@ if (self.resuming) return`,
   {
     name: "refresh is merged with any load",
     in: "joinable",
-    find: `if (policy.joins === "refresh" && !flight.refresh && flight.policy.joins !== "refresh") return undefined`,
-    replace: ""
+    find: `return policy.joins === "refresh" ? refreshToCome(flight) : flight`,
+    replace: "return flight"
   },
   {
     name: "refresh retries rewrite causes",
-    in: "startRefresh",
-    find: "load : retried(attempt, self.refreshing.retry)",
-    replace: "load : Effect.retry(Effect.scoped(attempt), self.refreshing.retry)"
+    in: "retried",
+    find: "return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)",
+    replace: "return Effect.flatMap(Effect.retry(once, schedule), (value): Effect.Effect<A, unknown> => noted && Exit.succeed(value))"
   },
-  { name: "refreshes have no limit", in: "startRefresh", find: "limitUnattended(self, flight)", replace: "" },
+  { name: "refreshes have no limit", in: "start", find: "limitUnattended(self, flight)", replace: "" },
   {
     name: "refreshes run twice",
     sought: "always",
     in: "enqueue",
-    find: "if (self.closed || self.flights.has(id) || isThrottled(self, request, id, now)) return",
-    replace: "if (self.closed || isThrottled(self, request, id, now)) return"
+    find: "if (running !== undefined) return askedAgain(self, running)",
+    replace: ""
   },
   {
     name: "retired after the interruption",
-    in: "stopIfUnattended",
+    in: "endIfUnneeded",
     find: "unregister(self, flight)",
     replace: "",
     also: [{
-      in: "stopIfUnattended",
-      find: "abandon(self.loops, flight)",
-      replace: `abandon(self.loops, flight)
+      in: "endIfUnneeded",
+      find: "abandon(self, flight)",
+      replace: `abandon(self, flight)
 unregister(self, flight)`
     }]
   },
@@ -337,7 +337,14 @@ unregister(self, flight)`
     find: "return isLive && entry.writeId === condition.writeId",
     replace: `return isLive && condition.writeId !== ""`
   },
-  { name: "callers are not cleared", sought: "always", in: "resumeAll", find: "next.callers.clear()", replace: "" },
+  {
+    name: "callers are not cleared",
+    sought: "always",
+    in: "Callers",
+    find: "this.delete(caller)",
+    replace: "",
+    also: [{ in: "endNext", find: "flight.callers.clear()", replace: "" }]
+  },
   {
     name: "what is softened is served by any strategy",
     in: "decideAt",
@@ -347,7 +354,35 @@ unregister(self, flight)`
   {
     name: "what the store has is served to any strategy",
     in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(caller, now)) return retryRead(caller, now)",
-    replace: "if (caller.request === flight.request && wantsLoad(caller, now)) return retryRead(caller, now)"
+    find: "if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)",
+    replace: "if (caller.request === flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)"
+  },
+  {
+    name: "a refresh joins an older one",
+    in: "isToCome",
+    find: `flight.storable && flight.phase !== "Ended" && !hasBegun(flight)`,
+    replace: `flight.storable && flight.phase !== "Ended"`
+  },
+  {
+    name: "an abandoned load is not waited for",
+    in: "endIfUnneeded",
+    find: "if (wasJoinable && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)",
+    replace: ""
+  },
+  {
+    name: "decide is not guarded",
+    in: "answerOrDefect",
+    find: `try {
+return answer()
+} catch (defect) {
+return Exit.die(defect)
+}`,
+    replace: "return answer()"
+  },
+  {
+    name: "a slot is not given back",
+    in: "giveBack",
+    find: "if (running.delete(unit)) takeSlots(self)",
+    replace: "if (!running.has(unit)) takeSlots(self)"
   }
 ]

@@ -33,8 +33,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "changes are ignored",
     sought: "always",
     in: "poll",
-    find: "for (const change of changes) applyChange(self, change)",
-    replace: `for (const change of changes) if (change._tag === "Coherent") applyChange(self, change)`
+    find: "for (const change of changes) applyChange(self, tier, change)",
+    replace: `for (const change of changes) if (change._tag === "Coherent") applyChange(self, tier, change)`
   },
   { name: "no epoch step after a gap", sought: "by hand", in: "applyChange", find: `case "Gap":`, replace: "" },
   {

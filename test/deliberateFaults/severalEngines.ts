@@ -5,7 +5,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "changes are not applied",
     in: "poll",
-    find: "for (const change of changes) applyChange(self, change)",
+    find: "for (const change of changes) applyChange(self, tier, change)",
     replace: "void changes.length"
   },
   { name: "gaps are ignored", in: "applyChange", find: `case "Gap":`, replace: "" },
@@ -36,9 +36,9 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "waits for ever",
-    in: "acquireLease",
-    find: "const join = !isExclusive || leftMillis <= 0",
-    replace: "const join = !isExclusive"
+    in: "joinOf",
+    find: "waitMillis !== undefined && waitedMillis >= waitMillis",
+    replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 1000"
   },
   {
     name: "what has ended is stored",

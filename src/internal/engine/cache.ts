@@ -70,36 +70,42 @@ export interface Cache extends Opaque {
  */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
 
-/** A cache that closes with its scope. */
-export const make = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
+/** An engine that tracks changes, and closes with its scope. */
+export const start = (options: Engine.EngineOptions): Effect.Effect<Engine.Engine, never, Scope.Scope> =>
   Effect.gen(function*() {
     const engine = Engine.make(options, yield* Effect.context<never>())
     yield* Effect.addFinalizer(() => Engine.close(engine, options.shutdownMillis))
     track(engine)
-    const cache: Cache = {
-      [TypeId]: TypeId,
-      read: (fiber, request) =>
-        request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request),
-      readMany: (fiber, many) => Many.readMany(engine, fiber, many),
-      lookup: (key) => lookup(engine, key),
-      find: (key) => find(engine, key),
-      lookupMany: (keys) => lookupMany(engine, keys),
-      set: (key, value, options) => Entries.set(engine, key, value, options),
-      touch: (key, ttlMillis) => touch(engine, key, ttlMillis),
-      increment: (name, by, ttlMillis) => increment(engine, name, by, ttlMillis),
-      invalidate: (ids) => Invalidate.invalidateIds(engine, ids),
-      invalidateTags: (tags, mode) => Invalidate.invalidateTags(engine, tags, mode),
-      invalidateMatching: (glob) => invalidateMatching(engine, glob),
-      clear: Invalidate.clear(engine),
-      entries: (prefix) => Inspect.entries(engine, prefix),
-      size: Inspect.size(engine),
-      ping: Inspect.ping(engine),
-      stats: Effect.sync(() => counted(engine)),
-      listen: (listener) => listen(engine, listener),
-      onRemoval: (listener) => onRemoval(engine, listener)
-    }
-    return cache
+    return engine
   })
+
+/** The operations of an engine. */
+export const over = (engine: Engine.Engine): Cache => ({
+  [TypeId]: TypeId,
+  read: (fiber, request) =>
+    request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request),
+  readMany: (fiber, many) => Many.readMany(engine, fiber, many),
+  lookup: (key) => lookup(engine, key),
+  find: (key) => find(engine, key),
+  lookupMany: (keys) => lookupMany(engine, keys),
+  set: (key, value, options) => Entries.set(engine, key, value, options),
+  touch: (key, ttlMillis) => touch(engine, key, ttlMillis),
+  increment: (name, by, ttlMillis) => increment(engine, name, by, ttlMillis),
+  invalidate: (ids) => Invalidate.invalidateIds(engine, ids),
+  invalidateTags: (tags, mode) => Invalidate.invalidateTags(engine, tags, mode),
+  invalidateMatching: (glob) => invalidateMatching(engine, glob),
+  clear: Invalidate.clear(engine),
+  entries: (prefix) => Inspect.entries(engine, prefix),
+  size: Inspect.size(engine),
+  ping: Inspect.ping(engine),
+  stats: Effect.sync(() => counted(engine)),
+  listen: (listener) => listen(engine, listener),
+  onRemoval: (listener) => onRemoval(engine, listener)
+})
+
+/** A cache that closes with its scope. */
+export const make = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
+  Effect.map(start(options), over)
 
 /** All counters, in total and by key class. */
 const counted = (engine: Engine.Engine) => ({

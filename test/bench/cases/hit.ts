@@ -1,5 +1,5 @@
 /** A hit in memory inside a fiber: how long it takes, or with `--bytes` what it allocates. */
-import { Cache, Data, Effect, Exit, Schema } from "effect"
+import { Cache, Clock, Context, Data, Effect, Effectable, Exit, type Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout } from "node:timers/promises"
@@ -18,9 +18,40 @@ class Page extends CacheKey.Class<Page>()("Page", {
   success: Schema.Number
 }) {}
 
+class User extends CacheKey.Class<User>()("User", { payload: { name: Schema.String }, success: Schema.Number }) {}
+
 const lookup = Effect.sync(() => 1)
 const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
 const page = Cached.fn(Page, { lookup: () => lookup, strategy })
+
+/**
+ * The least that a hit of a cache in the context takes: an effect made for each read, its service, a look-up in a `Map`,
+ * the time, a stored `Exit`.
+ */
+interface Floor extends Effect.Effect<unknown> {
+  readonly id: string
+}
+
+interface Stored {
+  readonly expiresAt: number
+  readonly exit: Exit.Exit<unknown>
+}
+
+class Floors extends Context.Service<Floors, Map<string, Stored>>()("bench/Floors") {}
+
+const Floor = function(this: { id: string }, id: string) {
+  this.id = id
+} as unknown as new(id: string) => Floor
+Object.defineProperty(Floor, "prototype", {
+  value: Effectable.Prototype<Floor>({
+    label: "Floor",
+    evaluate(fiber: Fiber.Fiber<any, any>) {
+      const stored = Context.get(fiber.context as Context.Context<Floors>, Floors).get(this.id)
+      const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+      return stored !== undefined && now < stored.expiresAt ? stored.exit : Exit.die("not stored")
+    }
+  })
+})
 
 const makeSubjects = Effect.gen(function*() {
   const strings = yield* Cache.make({ capacity: 5000, lookup: (_: string) => lookup, timeToLive: "1 hour" })
@@ -28,8 +59,12 @@ const makeSubjects = Effect.gen(function*() {
   const done = Exit.succeed(1)
   const subjects: { readonly [name: string]: Body } = {
     "the loop alone": () => done,
+    "the floor, string": (i) => new Floor(idOf(i)),
+    "the floor, template literal": (i) => new Floor(`User:${idOf(i)}`),
     "Effect Cache.get, string": (i) => Cache.get(strings, idOf(i)),
     "Cached.ttl(effect, …), string": (i) => Cached.ttl(lookup, { key: idOf(i), ttl: "10 minutes" }),
+    "Cached.ttl(effect, …), fresh key of one field": (i) =>
+      Cached.ttl(lookup, { key: new User({ name: idOf(i) }), ttl: "10 minutes" }),
     "Cached.softTtl(effect, …), string": (i) =>
       Cached.softTtl(lookup, { key: idOf(i), ttl: "10 minutes", softTtl: "7 minutes" }),
     "effect.pipe(Cached.softTtl(…)), string": (i) =>
@@ -96,4 +131,11 @@ const program = Effect.gen(function*() {
   return rows
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))))
+const inAnHour = (): Stored => ({ expiresAt: Date.now() + 3_600_000, exit: Exit.succeed(1) })
+const floors = new Map(ids.flatMap((id) => [[id, inAnHour()], [`User:${id}`, inAnHour()]] as const))
+
+print(
+  await Effect.runPromise(
+    program.pipe(Effect.provide(CacheLayer.memory()), Effect.provideService(Floors, floors))
+  )
+)

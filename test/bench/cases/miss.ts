@@ -1,0 +1,24 @@
+/** A read that finds nothing: it loads, and what it stores takes the place of another entry. */
+import { Cache, Effect } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { type Body, print, timeCalls } from "../measure.ts"
+
+const capacity = 1000
+const load = Effect.sync(() => 1)
+
+const program = Effect.gen(function*() {
+  const cache = yield* Cache.make({ capacity, lookup: (_: string) => load, timeToLive: "1 hour" })
+  // a key that was not asked for before, by whichever subject
+  let reads = 0
+  const subjects: { readonly [name: string]: Body } = {
+    "Effect Cache.get": () => Cache.get(cache, `user:${++reads}`),
+    "Cached.ttl": () => Cached.ttl(load, { key: `user:${++reads}`, ttl: "1 hour" })
+  }
+  const rows = yield* timeCalls({ subjects, calls: 2000, warmup: 40, rounds: 100 })
+  const { evictions, loads } = yield* Cached.stats
+  // the first thousand found room
+  if (evictions !== loads - capacity) throw new Error(`${evictions} evictions after ${loads} loads`)
+  return rows
+})
+
+print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity })))))

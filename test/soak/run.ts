@@ -1,0 +1,152 @@
+/** Soaks one cache: very many operations by many readers at once, under a clock of its own. Run by `main.ts`. */
+import { Clock, Effect, Fiber, References } from "effect"
+import { Caching } from "effect-cached"
+import { defaults } from "../../src/Caching.ts"
+import * as Defaults from "../../src/internal/defaults.ts"
+import { over, start } from "../../src/internal/engine/cache.ts"
+import { Serializer } from "../../src/Serializer.ts"
+import * as VirtualClock from "./clock.ts"
+import { operations, type Order, type Outcome } from "./program.ts"
+import { sizesOf } from "./sizes.ts"
+import { states } from "./stores.ts"
+
+export interface Row {
+  readonly strategy: string
+  readonly outcome: Outcome
+  readonly order: Order
+  readonly store: string
+  readonly operations: number
+  /** the share of the operations after which heap and sizes are looked at: 0.25 is four times */
+  readonly samples: number
+}
+
+/** What a row has come to: how much there is at most in its first half, and in its second. */
+export interface Soaked {
+  readonly done: number
+  /** megabytes, after a full collection */
+  readonly heap: Halves
+  /** by the path of a collection */
+  readonly sizes: ReadonlyArray<readonly [path: string, size: Halves]>
+  /** of the event loop, in milliseconds: printed, because it is the machine's too */
+  readonly longestTurn: number
+  /** what is wrong beside sizes */
+  readonly problem: string | undefined
+}
+
+interface Halves {
+  readonly first: number
+  readonly second: number
+}
+
+const capacity = 1000
+const readers = 200
+/** The largest table that the engine may have is one of these, and each reader has a load of its own at most. */
+export const largest = Math.max(
+  Defaults.tagEpochs,
+  Defaults.throttledIds,
+  Defaults.pendingInvalidations,
+  Defaults.knownTagVersions,
+  Defaults.onceWarnings
+) + capacity + readers
+/** in virtual milliseconds; the longest that an operation may take is the timeout of a refresh */
+const stuckAfter = 60_000
+
+const keysOf = ({ store }: Row): number => store === "memory" ? 100_000 : 20_000
+
+/** The longest turn of the event loop since it was last asked. */
+const watchTurns = () => {
+  let [last, longest] = [performance.now(), 0]
+  let watching = true
+  const turn = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (watching) setImmediate(turn)
+  }
+  setImmediate(turn)
+  return {
+    longest: () => longest,
+    /** what was done since does not count */
+    skip: () => {
+      last = performance.now()
+    },
+    end: () => {
+      watching = false
+    }
+  }
+}
+
+export const soak = (row: Row): Promise<Soaked> => {
+  const clock = VirtualClock.make()
+  let ticking: NodeJS.Timeout | undefined
+  const program = Effect.gen(function*() {
+    const store = states[row.store]!()
+    const serializer = yield* Serializer
+    const engine = yield* start({
+      ...defaults,
+      capacity,
+      refresh: { ...defaults.refresh, timeoutMillis: 1000 },
+      store: store && { store, serializer }
+    })
+    const next = operations({ ...row, keys: keysOf(row), seed: 1 })
+    const turns = watchTurns()
+    const heap = { first: 0, second: 0 }
+    const sizes = new Map<string, { first: number; second: number }>()
+    const state = { begun: 0, done: 0, working: readers, problem: undefined as string | undefined }
+
+    const reader = Effect.gen(function*() {
+      while (state.begun < row.operations && state.problem === undefined) {
+        state.begun++
+        yield* next()
+        state.done++
+        yield* Effect.yieldNow
+      }
+      state.working--
+    })
+
+    const sample = (half: keyof Halves): void => {
+      globalThis.gc!()
+      heap[half] = Math.max(heap[half], process.memoryUsage().heapUsed / 2 ** 20)
+      for (const [path, size] of sizesOf(engine)) {
+        const known = sizes.get(path) ?? { first: 0, second: 0 }
+        sizes.set(path, known)
+        known[half] = Math.max(known[half], size)
+        // it grows without bound, and would take all memory and time
+        if (size > 4 * largest && path !== "(objects)") state.problem ??= `${path} grows`
+      }
+      turns.skip()
+    }
+
+    const time = Effect.gen(function*() {
+      // before the first sample all is filled that was empty
+      let [nextSample, lastDone, idle] = [row.samples, 0, 0]
+      while (state.working > 0 && state.problem === undefined) {
+        clock.advance(1)
+        yield* Effect.yieldNow
+        const { done } = state
+        idle = done === lastDone ? idle + 1 : 0
+        lastDone = done
+        if (idle > stuckAfter) state.problem = `${state.working} readers are stuck`
+        if (done < nextSample * row.operations) continue
+        sample(nextSample <= 0.5 ? "first" : "second")
+        nextSample += row.samples
+      }
+    })
+
+    yield* Effect.gen(function*() {
+      const fibers = yield* Effect.all(Array.from({ length: readers }, () => Effect.forkChild(reader)))
+      yield* time
+      // what hangs is waited for
+      ticking = setInterval(() => clock.advance(1000), 0)
+      yield* Fiber.interruptAll(fibers)
+    }).pipe(Effect.provideService(Caching.Caching, over(engine)))
+    turns.end()
+    return { ...state, heap, sizes: Array.from(sizes), longestTurn: turns.longest() }
+  })
+  return Effect.runPromise(
+    Effect.scoped(program).pipe(
+      Effect.provideService(Clock.Clock, clock),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+  ).finally(() => clearInterval(ticking))
+}
