@@ -323,8 +323,8 @@ unregister(self, flight)`
   {
     name: "touch revives what memory had",
     in: "setLifetime",
-    find: "const wasThere = entry !== undefined && now < entry.expiresAt",
-    replace: "const wasThere = entry !== undefined && now < Infinity"
+    find: "if (copy !== undefined && now < copy.expiresAt) setDeadlines(copy, expiresAt)",
+    replace: "if (copy !== undefined) setDeadlines(copy, expiresAt)"
   },
   {
     name: "touch revives what was there",
