@@ -243,7 +243,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
     name: "refresh retries rewrite causes",
     in: "retried",
     find: "return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)",
-    replace: "return Effect.flatMap(Effect.retry(once, schedule), (value): Effect.Effect<A, unknown> => noted && Exit.succeed(value))"
+    replace:
+      "return Effect.flatMap(Effect.retry(once, schedule), (value): Effect.Effect<A, unknown> => noted && Exit.succeed(value))"
   },
   { name: "refreshes have no limit", in: "start", find: "limitUnattended(self, flight)", replace: "" },
   {
