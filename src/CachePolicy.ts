@@ -2,12 +2,14 @@
  * Policies: how the calls inside an effect use the cache.
  *
  * Each policy wraps any effect, not only a cached one, and applies to everything that runs in it. A load starts with
- * the standard policy again, except under `bypass`.
+ * the standard policy again, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`) every read
+ * of a cached effect is one under `bypass`: it sees what the transaction has written, and nobody else gets what may be
+ * rolled back.
  *
  * | policy | reads memory | reads store | joins a flight | others may join its flight | writes |
  * |---|---|---|---|---|---|
  * | (none) | yes | yes | yes | yes | yes |
- * | `refresh` | no | no | a running refresh | yes | yes |
+ * | `refresh` | no | no | a `refresh` whose load has not begun | yes | yes |
  * | `readOnly`, `disable("set")` | yes | yes | yes | no | no |
  * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
  * | `bypass`, `disabled`, `disable("get", "set")` | no | no | no | no | no |
@@ -30,8 +32,16 @@ const under = <A, E, R>(
 ): Effect.Effect<A, E, R> => Effect.updateService(self, Policy.Current, change)
 
 /**
- * Loads anew, whatever is cached, and stores the result; joins a refresh that is running. A failure reaches the caller
- * and leaves the stored value as it is.
+ * Loads anew, whatever is cached, and stores the result. A failure reaches the caller and leaves the stored value as it
+ * is.
+ *
+ * **Details**
+ *
+ * - The load begins in a later turn of the event loop than the call, so it sees what was written before the call. All
+ *   who ask until it begins share it.
+ * - It follows a refresh that loads, also one in the background: those who ask meanwhile share one more load, which
+ *   begins when that one has ended. The older result goes to its own callers, and does not replace the newer one.
+ * - An ordinary load that runs is not waited for: its callers get its result, which is not stored.
  *
  * **Example** (Loading anew)
  *
@@ -91,7 +101,7 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @see {@link refresh} for joining a refresh that is running
+ * @see {@link refresh} for sharing one load among those who ask at the same time
  *
  * @category combinators
  * @since 0.1.0

@@ -97,8 +97,9 @@ export const softTtl: Combinator<TimedKind, SoftTtlOptions> = Combine.combinator
  *
  * **Details**
  *
- * A key has one refresh at a time. A refresh that fails is tried again and a refresh that hangs is ended, by the
- * options of the layer (`refresh`). A refresh that fails leaves the stored value as it is.
+ * A key has one refresh at a time. It starts after the read that asks for it: no read waits for any part of it. A
+ * refresh that fails is tried again and a refresh that hangs is ended, by the options of the layer (`refresh`). A
+ * refresh that fails leaves the stored value as it is.
  *
  * **Example** (Refreshing behind a read)
  *
@@ -116,6 +117,7 @@ export const softTtl: Combinator<TimedKind, SoftTtlOptions> = Combine.combinator
  *   const first = yield* rate
  *   yield* TestClock.adjust("10 minutes")
  *   const stale = yield* rate
+ *   yield* TestClock.adjust("1 second")
  *   const refreshed = yield* rate
  *   return [first, stale, refreshed]
  * })

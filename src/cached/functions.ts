@@ -29,7 +29,7 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
   readonly key: (...payload: Arguments<In>) => K
   /** invalidates the result of a payload */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
-  /** loads anew, or joins a refresh that is running; a failure keeps the stored value */
+  /** loads anew, as under `CachePolicy.refresh`; a failure keeps the stored value */
   readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
 }
 

@@ -182,7 +182,7 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => Key
  * **Details**
  *
  * - It runs in the background, until the scope closes or the schedule ends. To have the value before going on, read it.
- * - One load runs at a time and joins a refresh that is running.
+ * - One load runs at a time. It follows a refresh that runs, as under `CachePolicy.refresh`.
  * - A failed load keeps the old value and counts among `loadFailures`. The first failure is logged as a warning, the
  *   next ones only after a load has succeeded.
  * - For a function of many the payload is the list of payloads.

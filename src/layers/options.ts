@@ -20,7 +20,7 @@ import { toMillis } from "../Ttl.ts"
  */
 export interface RefreshOptions {
   /**
-   * how many run at once; more wait in a queue
+   * how many run at once; more wait in a bounded queue, and the one that was asked for last starts first
    *
    * @default 16
    */
@@ -93,7 +93,7 @@ export interface LayerOptions extends MemoryOptions {
    */
   readonly storeTimeout?: Duration.Input | undefined
   /**
-   * how long a load holds its cross-process lease; renewed while the process lives
+   * how long a load holds its cross-process lease; renewed while the load runs
    *
    * @default 5 seconds
    */
@@ -106,7 +106,8 @@ export interface LayerOptions extends MemoryOptions {
    */
   readonly wait?: Duration.Input | undefined
   /**
-   * how long a load renews its lease: after that another process may load beside it
+   * how long a load renews its lease: after that another process may take over, so that a load that hangs does not keep
+   * its key for ever
    *
    * @default 10 minutes
    */

@@ -78,7 +78,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* report({ city: "Rome" })).toBe("Rome 2")
       }).pipe(provided))
 
-    it.effect("refresh loads anew, merges with one that runs, and its failure keeps the old value", () =>
+    it.effect("refresh loads anew, once for those who ask together, and its failure keeps the old value", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         let up = true

@@ -42,13 +42,14 @@ const units: { readonly [unit: string]: number } = {
   second: 1000,
   seconds: 1000,
   minute: 60_000,
+  minutes: 60_000,
   GiB: 1024 ** 3
 }
 
 /** the numbers of a default, durations in milliseconds and sizes in bytes */
 const numbersIn = (text: string): ReadonlyArray<number> =>
   Array.from(
-    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minute|GiB))?/g),
+    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|GiB))?/g),
     ([, number, unit]) => Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!)
   )
 
@@ -63,6 +64,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "RefreshOptions.retry": [refreshRetries.times, refreshRetries.firstMillis],
   "LayerOptions.storeTimeout": [layer.storeTimeoutMillis],
   "LayerOptions.lease": [layer.leaseMillis],
+  "LayerOptions.maxLoad": [layer.maxLoadMillis],
   "LayerOptions.maxStaleness": [layer.maxStalenessMillis],
   "DiskOptions.maxSize": [Defaults.maxSize],
   "FilesOptions.maxSize": [Defaults.maxSize],

@@ -66,7 +66,7 @@ describe("P1 · F17 · one load across processes", () => {
   })
 
   it(
-    "who has waited for as long as it would loads by itself, and the first to end is stored",
+    "at the end of its `wait` one who waits loads beside it, and the first to end is stored",
     { timeout },
     async () => {
       const { lines, loads, workers } = await open(2, { lease, wait: 500, missesChanges: true })

@@ -108,7 +108,7 @@ const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller
   ]
 }
 
-export const removeCaller = (caller: Caller): void => {
+const removeCaller = (caller: Caller): void => {
   const { flight, request, within } = caller
   flight.callers.delete(caller)
   removeEdge(within, flight)
@@ -133,7 +133,7 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   }
   return Effect.callback((resume) => {
     if (flight.exit !== undefined) return resume(Effect.void)
-    // added once more: `resumeAll` resumes it like every other caller
+    // added once more: `respond` resumes it like every other caller
     flight.callers.add({ ...caller, within: undefined, policy: Policy.standard, resume: () => resume(Effect.void) })
   })
 }

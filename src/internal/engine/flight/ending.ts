@@ -93,7 +93,7 @@ const hold = (self: Flights, flight: Flight): void => {
 }
 
 /** The id of an abandoned load is free again: it has ended, or has run on for too long. */
-export const release = (self: Flights, flight: Flight): void => {
+const release = (self: Flights, flight: Flight): void => {
   if (self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight)
   startNext(self, flight)

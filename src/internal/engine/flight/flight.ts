@@ -71,7 +71,7 @@ export interface Found {
  * - `Storing`: the load has ended, its result is written
  * - `Ended`: it has an `exit`
  */
-export type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" | "Ended"
+type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" | "Ended"
 
 /** One load of one id, shared by all who wait for it. */
 export interface Flight {

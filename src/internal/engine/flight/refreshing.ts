@@ -122,7 +122,7 @@ export const leaveUnit = (self: Flights, flight: Flight): void => {
 }
 
 /** Gives the slot of a unit back, or its place in the queue. The one place where that happens. */
-export const giveBack = (self: Flights, unit: Unit): void => {
+const giveBack = (self: Flights, unit: Unit): void => {
   const { queue, running } = self.refreshing
   queue.delete(unit)
   if (running.delete(unit)) takeSlots(self)

@@ -46,7 +46,7 @@ class Fifo<A> {
 }
 
 /** Passed in, not imported: they work with what ends a flight, which would be a circle. */
-export interface Actions {
+interface Actions {
   readonly respond: (self: Flights, caller: Caller) => void
   readonly start: (self: Flights, flight: Flight) => void
 }

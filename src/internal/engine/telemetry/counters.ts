@@ -21,7 +21,7 @@ export const noCounters = {
   loads: 0,
   /** loads that failed, refreshes among them */
   loadFailures: 0,
-  /** refreshes in the background */
+  /** refreshes in the background, also those that left the queue without a load */
   refreshes: 0,
   /** keys and tags invalidated */
   invalidations: 0,

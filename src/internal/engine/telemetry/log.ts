@@ -12,7 +12,7 @@ export interface About {
 }
 
 /** What a log is about, and why it came to it. */
-export interface Details {
+interface Details {
   readonly about?: About
   readonly cause?: Cause.Cause<unknown>
 }
