@@ -101,7 +101,11 @@ const setTimer = (self: Flights, tier: StoreTier): void => {
   const at = Math.min(...Array.from(leaseWaits.waiting, ({ dueAt }) => dueAt))
   if (leaseWaits.timer !== undefined && leaseWaits.timer.at <= at) return
   stopTimer(self)
-  const sleep = Effect.suspend(() => Effect.sleep(Math.max(0, at - nowOf(self))))
+  const sleep = Effect.suspend(() => {
+    const millis = at - nowOf(self)
+    // a clock may end a sleep of nothing at once, and then it would have asked before the timer is known
+    return millis > 0 ? Effect.sleep(millis) : Effect.yieldNow
+  })
   const worker = supervise(tier.background, {
     name: "asks for leases",
     context: self.context,
