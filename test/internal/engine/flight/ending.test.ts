@@ -114,6 +114,14 @@ describe.each(caches)("over $name", (cache) => {
         )
         yield* settle
         for (const other of others) expect(ended(other)).toMatchObject({ value: "quick" })
+        // nor by who waits for the abandoned one
+        const waiting = yield* start(quick("k"))
+        yield* settle
+        expect(ended(waiting)).toBe("still waiting")
+        const alone = yield* start(CachePolicy.readOnly(quick("k")))
+        yield* settle
+        expect(ended(alone)).toMatchObject({ value: "quick" })
+        yield* TestClock.adjust("3 seconds")
       })
     ))
 

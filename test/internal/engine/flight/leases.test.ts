@@ -1,0 +1,95 @@
+/** How long a process waits for the load of another one that lives: as long as that renews its lease, or `wait`. */
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Layer } from "effect"
+import { Cached, CacheLayer, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { ended, settle, start } from "../../../promises/caches.ts"
+
+/** several processes on one store, and when each load of them began */
+const fleet = (count: number, options: CacheLayer.LayerOptions, load: (nth: number) => Effect.Effect<string>) =>
+  Effect.gen(function*() {
+    const store = MemoryStore.make()
+    const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
+    const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared))
+    const processes = yield* Effect.forEach(Array(count).fill(0), () => Layer.build(Layer.fresh(layer)))
+    // runs before the layers close, which wait for what is loaded
+    yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
+    const began: Array<number> = []
+    const read = Effect.flatMap(Clock.currentTimeMillis, (now) => load(began.push(now))).pipe(
+      Cached.ttl({ key: "k", ttl: "1 hour" })
+    )
+    const readers: Array<Fiber.Fiber<string>> = []
+    for (const context of processes) {
+      readers.push(yield* start(Effect.provide(read, context)))
+      yield* settle
+    }
+    /** the clock goes on in steps: who waits asks again and again */
+    const wait = (seconds: number) =>
+      Effect.forEach(Array(seconds * 10).fill(0), () => Effect.andThen(TestClock.adjust(100), settle), {
+        discard: true
+      })
+    return { began, readers, wait }
+  })
+
+const after = (seconds: number, value: string) => Effect.as(Effect.sleep(seconds * 1000), value)
+
+describe("without wait", () => {
+  it.effect("a load that lives is waited for, however long it takes", () =>
+    Effect.gen(function*() {
+      const { began, readers, wait } = yield* fleet(4, { lease: "1 second" }, (n) => after(60, `#${n}`))
+      yield* wait(59)
+      expect(readers.map(ended)).toEqual(Array(4).fill("still waiting"))
+      yield* wait(3)
+      expect(readers.map(ended)).toEqual(Array(4).fill(Exit.succeed("#1")))
+      expect(began).toEqual([0])
+    }).pipe(Effect.scoped))
+
+  it.effect("one that hangs holds its id for maxLoad and the rest of its lease", () =>
+    Effect.gen(function*() {
+      const { began, readers, wait } = yield* fleet(
+        3,
+        { lease: "3 seconds", maxLoad: "30 seconds" },
+        (n) => n === 1 ? Effect.never : after(1, `#${n}`)
+      )
+      yield* wait(29)
+      expect(began).toEqual([0])
+      yield* wait(8)
+      expect(began).toHaveLength(2)
+      expect(began[1]).toBeGreaterThanOrEqual(29_000)
+      expect(readers.slice(1).map(ended)).toEqual(Array(2).fill(Exit.succeed("#2")))
+      yield* Fiber.interrupt(readers[0]!)
+    }).pipe(Effect.scoped))
+})
+
+describe("with wait", () => {
+  it.effect("at its end one of all that wait loads beside, and one more after each further wait", () =>
+    Effect.gen(function*() {
+      const { began, readers, wait } = yield* fleet(
+        5,
+        { lease: "1 second", wait: "5 seconds" },
+        (n) => after(18, `#${n}`)
+      )
+      yield* wait(4)
+      expect(began).toEqual([0])
+      yield* wait(14)
+      const tenths = began.map((at) => Math.round(at / 1000))
+      expect(tenths).toEqual([0, 5, 10, 15])
+      yield* wait(3)
+      // the first result is for those that wait; those that load beside give their own
+      expect(readers.map(ended).filter((exit) => exit !== "still waiting").length).toBeGreaterThanOrEqual(2)
+      yield* wait(20)
+      expect(readers.map((reader) => ended(reader)).every((exit) => exit !== "still waiting")).toBe(true)
+      expect(began).toHaveLength(4)
+    }).pipe(Effect.scoped))
+
+  it.effect("the timeout of a read ends the wait of its own caller alone", () =>
+    Effect.gen(function*() {
+      const { began, readers, wait } = yield* fleet(2, { lease: "1 second" }, (n) => after(8, `#${n}`))
+      yield* wait(3)
+      yield* Fiber.interrupt(readers[1]!)
+      yield* wait(6)
+      expect(ended(readers[0]!)).toEqual(Exit.succeed("#1"))
+      expect(began).toEqual([0])
+    }).pipe(Effect.scoped))
+})
