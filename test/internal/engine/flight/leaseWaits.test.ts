@@ -24,8 +24,7 @@ const twoProcesses = Effect.gen(function*() {
       Effect.tap(store.commit(id, generation, entry), () => Queue.offer(news, { _tag: "Changed", id }))
   }, false)
   const asked: Array<{ readonly at: number; readonly ids: ReadonlyArray<string> }> = []
-  const note = (ids: ReadonlyArray<string>) =>
-    Effect.map(Clock.currentTimeMillis, (at) => void asked.push({ at, ids }))
+  const note = (ids: ReadonlyArray<string>) => Effect.map(Clock.currentTimeMillis, (at) => void asked.push({ at, ids }))
   const other = yield* of({
     acquire: (id, options) => Effect.andThen(note([id]), store.acquire(id, options)),
     acquireMany: (requests) => Effect.andThen(note(requests.map(({ id }) => id)), store.acquireMany(requests)),
