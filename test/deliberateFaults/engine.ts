@@ -243,8 +243,10 @@ for (const item of items) Pending.acknowledge(pending, item)`
     name: "refresh retries rewrite causes",
     in: "retried",
     find: "return Effect.flatMap(Effect.exit(Effect.retry(noted, schedule)), (): Effect.Effect<A, unknown> => last!)",
-    replace:
-      "return Effect.flatMap(Effect.retry(once, schedule), (value): Effect.Effect<A, unknown> => noted && Exit.succeed(value))"
+    replace: `return Effect.retry(
+  Effect.onExit(Effect.scoped(once), (exit) => Effect.sync(() => void (last = exit))),
+  schedule
+)`
   },
   { name: "refreshes have no limit", in: "start", find: "limitUnattended(self, flight)", replace: "" },
   {
@@ -324,7 +326,7 @@ unregister(self, flight)`
     name: "touch revives what memory had",
     in: "setLifetime",
     find: "if (copy !== undefined && now < copy.expiresAt) setDeadlines(copy, expiresAt)",
-    replace: "if (copy !== undefined) setDeadlines(copy, expiresAt)"
+    replace: "if (copy !== undefined && now < Infinity) setDeadlines(copy, expiresAt)"
   },
   {
     name: "touch revives what was there",
@@ -356,7 +358,7 @@ unregister(self, flight)`
     name: "what the store has is served to any strategy",
     in: "foundOrRetry",
     find: "if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)",
-    replace: "if (caller.request === flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)"
+    replace: "if (caller.request === undefined && wantsLoad(caller, at)) return retryRead(caller, at.now)"
   },
   {
     name: "a refresh joins an older one",

@@ -1,16 +1,19 @@
 /** Every deliberate fault fits the sources as they are, at one place. */
 import { describe, expect, it } from "@effect/vitest"
+import { existsSync } from "node:fs"
 import * as engine from "./engine.ts"
 import { type Edit, type Fault, placesOf } from "./fault.ts"
 import * as processes from "./processes.ts"
 import * as severalEngines from "./severalEngines.ts"
+import * as units from "./units.ts"
 
 const editsOf = (fault: Fault): ReadonlyArray<Edit> => [fault, ...fault.also ?? []]
 
 describe.each([
-  { kind: "of one engine", faults: engine.faults, atLeast: 58 },
-  { kind: "of several engines", faults: severalEngines.faults, atLeast: 7 },
-  { kind: "of processes", faults: processes.faults, atLeast: 10 }
+  { kind: "of one engine", faults: engine.faults, atLeast: 62 },
+  { kind: "of several engines", faults: severalEngines.faults, atLeast: 8 },
+  { kind: "of processes", faults: processes.faults, atLeast: 10 },
+  { kind: "of units", faults: units.faults, atLeast: 20 }
 ])("deliberate faults $kind", ({ atLeast, faults }) => {
   it("are kept in sufficient number", () => expect(faults.length).toBeGreaterThanOrEqual(atLeast))
 
@@ -22,4 +25,8 @@ describe.each([
   it.each(faults)("$name: fits at one place", (fault) => {
     for (const edit of editsOf(fault)) expect(placesOf(edit)).toHaveLength(1)
   })
+})
+
+it.each(units.faults)("$name: the file that finds it is there", ({ by }) => {
+  expect(existsSync(new URL(`../../${by}`, import.meta.url))).toBe(true)
 })

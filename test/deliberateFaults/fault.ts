@@ -30,7 +30,7 @@ export interface Fault extends Edit {
 }
 
 /** What this run of the tests looks for. */
-export const soughtOf = (faults: ReadonlyArray<Fault>): ReadonlyArray<Fault> =>
+export const soughtOf = <A extends Fault>(faults: ReadonlyArray<A>): ReadonlyArray<A> =>
   faults.filter(({ sought }) => process.env["ALL_FAULTS"] === "1" ? sought !== "by hand" : sought === "always")
 
 interface Place {
@@ -81,21 +81,27 @@ export const apply = (fault: Fault, folder: string): void => {
 /** The environment of a process in such a copy: what is compiled there is never loaded again. */
 export const environment: NodeJS.ProcessEnv = { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" }
 
-/** Runs something in a copy of the sources, and of some folders of tests, that has the fault. */
-export const withFault = async <A>(
-  fault: Fault,
-  folders: ReadonlyArray<string>,
-  run: (copy: string) => Promise<A>
-): Promise<A> => {
+/** Runs something in a copy of the sources, and of some files and folders of tests. */
+export const inCopy = async <A>(parts: ReadonlyArray<string>, run: (copy: string) => Promise<A>): Promise<A> => {
   const copy = await mkdtemp(join(tmpdir(), "effect-cached-"))
   try {
-    for (const part of ["src", "package.json", ...folders]) {
+    for (const part of ["src", "package.json", ...parts]) {
       await cp(join(root, part), join(copy, part), { recursive: true })
     }
     await symlink(join(root, "node_modules"), join(copy, "node_modules"))
-    apply(fault, copy)
     return await run(copy)
   } finally {
     await rm(copy, { recursive: true, force: true })
   }
 }
+
+/** As `inCopy`, in a copy that has the fault. */
+export const withFault = <A>(
+  fault: Fault,
+  parts: ReadonlyArray<string>,
+  run: (copy: string) => Promise<A>
+): Promise<A> =>
+  inCopy(parts, (copy) => {
+    apply(fault, copy)
+    return run(copy)
+  })

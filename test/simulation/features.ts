@@ -49,13 +49,18 @@ export const drawn = {
   refreshes: true,
   /** answers of the store are not of their types, or are no effects but throws */
   lies: true,
+  /** readers of one id with strategies of their own come at once */
+  crowds: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
 
 export type Feature = keyof typeof drawn
 
-const names = Object.keys(drawn) as ReadonlyArray<Feature>
+/** came later, and has dice of its own: the others are drawn as they were before */
+const later: ReadonlySet<string> = new Set<Feature>(["crowds"])
+
+const names = (Object.keys(drawn) as ReadonlyArray<Feature>).filter((name) => !later.has(name))
 
 export const isFeature = (name: string): name is Feature => Object.hasOwn(drawn, name)
 
@@ -74,6 +79,7 @@ const drawFeatures = (dice: Dice, forced: ReadonlyArray<Feature>): ReadonlySet<F
 export interface Extras {
   readonly features: ReadonlySet<Feature>
   readonly dice: Dice
+  readonly crowdDice: Dice
   /** whether it happens, this time */
   readonly happens: (feature: Feature, share: number) => boolean
 }
@@ -81,6 +87,15 @@ export interface Extras {
 export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): Extras => {
   // far from the dice of the program and of the schedule
   const dice = diceOf(SeededScheduler.dice(seed + 0x2545_f491).nextDoubleUnsafe)
-  const features = drawFeatures(dice, forced)
-  return { features, dice, happens: (feature, share) => features.has(feature) && dice.chance(share) }
+  const crowdDice = diceOf(SeededScheduler.dice(seed + 0x6c07_8965).nextDoubleUnsafe)
+  const features = new Set([
+    ...drawFeatures(dice, forced),
+    ...drawn.crowds && crowdDice.chance(0.15) ? ["crowds" as const] : []
+  ])
+  return {
+    features,
+    dice,
+    crowdDice,
+    happens: (feature, share) => features.has(feature) && (later.has(feature) ? crowdDice : dice).chance(share)
+  }
 }

@@ -8,6 +8,7 @@
  *     npm run simulate -- --with abandoned,lies   programs that do this beside (see features.ts), whatever the seed draws
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
  *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several engines
+ *     npm run simulate -- --faults --only slot    those with this in their names
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
@@ -33,6 +34,7 @@ const { values: args } = parseArgs({
     workers: { type: "string", default: String(availableParallelism()) },
     stop: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
     fleet: { type: "boolean", default: false },
     json: { type: "boolean", default: false }
   }
@@ -133,7 +135,7 @@ const report = (swept: Swept): void => {
 const all = async (): Promise<void> => {
   const { faults } = args.fleet ? severalEngines : engine
   const find = args.fleet ? findFaultOfSeveral : findFault
-  const left = [...faults]
+  const left = faults.filter(({ name }) => name.includes(args.only))
   const next = async (): Promise<void> => {
     for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
       const found = await find(fault, Number(args.seeds)).catch((error: unknown) => String(error))

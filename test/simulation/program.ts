@@ -626,10 +626,29 @@ const refreshTogether = (self: Simulation) =>
     World.checkTogether(self.world, spec, from)
   })
 
+/** readers that come at once, each with a strategy of its own, to what may be stale: they share one look into the store */
+const crowd = (self: Simulation) =>
+  Effect.gen(function*() {
+    const { crowdDice } = self.extras
+    const id = crowdDice.pick(self.config.ids)
+    yield* Effect.exit(read(self, specOf(self, id)))
+    const tag = crowdDice.pick(["T", "U"])
+    if (crowdDice.chance(0.5)) {
+      yield* invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode: "soft" }), "soft")
+    }
+    yield* Effect.sleep(crowdDice.below(20))
+    yield* Effect.all(
+      Array.from({ length: 2 + crowdDice.below(4) }, () =>
+        Effect.exit(Effect.suspend(() => read(self, specOf(self, id))))),
+      { concurrency: "unbounded", discard: true }
+    )
+  })
+
 /** what is done in a step beside those that were always there */
 const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
   if (self.extras.happens("insists", 0.1)) return insist(self)
   if (self.extras.happens("refreshes", 0.15)) return refreshTogether(self)
+  if (self.extras.happens("crowds", 0.2)) return crowd(self)
   return undefined
 }
 

@@ -28,6 +28,8 @@ export const checkTogether = (self: World, spec: Spec, from: number): void => {
 export const checkNewest = (self: World, read: Read, origin: Origin, what: string): void => {
   const { held, spec } = read
   if (origin._tag !== "Load" || held === undefined || origin.n >= held.n) return
+  // who passes over memory finds in the store what is there: the older one, where it was not told of the newer
+  if (self.config.store !== "none" && !self.stored.has(held.flight!.entry!.writeId!)) return
   const isPlain = spec === undefined ||
     ((spec.kind === "ttl" || spec.kind === "untilInvalidated") && !readsNothing(spec))
   if (isPlain && !read.many && isHeld(self, read)) {

@@ -104,7 +104,7 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
   Effect.gen(function*() {
     const { config, say } = world
     const scope = yield* Scope.make()
-    const environment = { config, schedule, dice, extras, healthy: false, say, world }
+    const environment = { config, schedule, dice, extras, healthy: false, stored: world.stored, say, world }
     const simulated = config.store === "none" ? undefined : makeStore[config.store](environment)
     const context = yield* Layer.buildWithScope(layerOf(environment, simulated), scope)
     const drop = (id: string) =>

@@ -57,6 +57,8 @@ export interface World {
   /** since when a reader may have refreshed an id in the background */
   readonly refreshed: Map<string, number>
   readonly lastRead: Map<string, number>
+  /** the names of the writes that the store has been told */
+  readonly stored: Set<string>
   /** when another process removed something from the store, and the loads that ran then */
   readonly foreign: Map<number, ReadonlySet<Load>>
   /** callers' timers, and the flight they waited for */
@@ -93,6 +95,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   overtaken: new Map(),
   refreshed: new Map(),
   lastRead: new Map(),
+  stored: new Set(),
   foreign: new Map(),
   timers: new Map(),
   asksTwice: false,

@@ -15,6 +15,8 @@ export interface Environment {
   readonly extras: Extras
   /** from here on nothing goes wrong */
   healthy: boolean
+  /** the names of the writes that it has been told */
+  readonly stored: Set<string>
   readonly say: (text: () => string) => void
 }
 
@@ -52,7 +54,10 @@ const core = (self: Environment) => {
       forget()
       return entries.get(id)
     },
-    set: (id, entry) => void entries.set(id, entry),
+    set: (id, entry) => {
+      self.stored.add(entry.meta.writeId)
+      entries.set(id, entry)
+    },
     remove: (id) => entries.delete(id),
     clear: () => entries.clear(),
     scan: (prefix) => Array.from(entries, ([id, { meta }]) => ({ id, meta })).filter(({ id }) => id.startsWith(prefix)),
@@ -185,7 +190,11 @@ export const derived = (self: Environment): Simulated => {
   const store = Store.make({
     name: "simulated",
     get: (id) => slow("get", () => orLie(self, "get", entries.get(id))),
-    set: (id, entry) => slow("set", () => void entries.set(id, entry)),
+    set: (id, entry) =>
+      slow("set", () => {
+        self.stored.add(entry.meta.writeId)
+        entries.set(id, entry)
+      }),
     remove: (id) => slow("remove", () => entries.delete(id)),
     clear: slow("clear", () => entries.clear())
   })

@@ -344,4 +344,23 @@ export const checkFlights = (self: World): void => {
     }
   }
   for (const read of self.reading) violate(self, `P7: read ${read.id} @${read.begun} has no answer`)
+  checkKept(self)
+}
+
+/** what runs, waits or has a slot is nothing, once all has ended */
+const checkKept = (self: World): void => {
+  const engine = self.loads.find(({ flight }) => flight !== undefined)?.flight!.engine
+  if (engine === undefined) return
+  const { ending, flights, leaseWaits, refreshing, running, work } = engine
+  const kept = {
+    "flights that can be joined": flights,
+    "flights that run": running,
+    "ids that abandoned loads keep": ending,
+    "slots of refreshes": refreshing.running,
+    "queued refreshes": refreshing.queue,
+    "waits for a lease": leaseWaits.waiting,
+    "jobs of the work loop": work.ended,
+    "flights to be started": work.starting
+  }
+  for (const [what, { size }] of Object.entries(kept)) if (size > 0) violate(self, `P7: ${size} ${what} are left`)
 }

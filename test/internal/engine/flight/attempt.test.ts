@@ -35,6 +35,22 @@ describe.each(caches)("over $name", (cache) => {
       }
     }).pipe(Effect.provide(cache.layer())))
 
+  it.effect("a flight does not keep the one whose load needed it", () =>
+    Effect.gen(function*() {
+      const flights: Array<Flight> = []
+      const parents: Array<Flight | undefined> = []
+      const load = (key: string, needs: Effect.Effect<unknown, never, any>) =>
+        Effect.gen(function*() {
+          const { flight } = (yield* Within)!
+          flights.push(flight!)
+          parents.push(flight!.parent)
+          yield* needs
+        }).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      yield* load("outer", load("inner", Effect.void))
+      expect(parents).toEqual([undefined, flights[0]])
+      for (const { parent } of flights) expect(parent).toBeUndefined()
+    }).pipe(Effect.provide(cache.layer())))
+
   it.effect("the last reader's context is not kept", () =>
     Effect.gen(function*() {
       const engine = yield* Effect.map(Within, (within) => within!.flight!.engine).pipe(

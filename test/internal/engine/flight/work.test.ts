@@ -111,3 +111,27 @@ it.effect("an answer comes before the refreshes that are due", () =>
     expect(order[0]).toBe("answer")
     expect(order).toHaveLength(11)
   }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("answers that wait for the next turn come before the refreshes that are due", () =>
+  Effect.gen(function*() {
+    const order: Array<string> = []
+    const due = Effect.sync(() => order.push("refresh")).pipe(
+      Cached.refreshAhead({ key: "due", ttl: "1 hour", refreshAfter: "1 minute" })
+    )
+    yield* due
+    yield* TestClock.adjust("2 minutes")
+    order.length = 0
+    const gate = yield* Deferred.make<void>()
+    const get = Effect.map(
+      Deferred.await(gate).pipe(Cached.ttl({ key: "k", ttl: "1 hour" })),
+      () => order.push("answer")
+    )
+    const readers = yield* Effect.forEach(Array.from({ length: 2 * jobsOfTurn }), () => start(get))
+    yield* due
+    yield* Deferred.succeed(gate, undefined)
+    yield* Fiber.joinAll(readers)
+    yield* settle
+    // what is answered in one turn may run after what is started in it
+    expect(order.indexOf("refresh")).toBeGreaterThan(1.5 * jobsOfTurn)
+    expect(order).toHaveLength(2 * jobsOfTurn + 1)
+  }).pipe(Effect.provide(CacheLayer.memory())))

@@ -1,0 +1,78 @@
+/** Looks for a deliberate fault with one file of the tests. */
+import { execFile } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { environment, inCopy, withFault } from "./fault.ts"
+import type { UnitFault } from "./units.ts"
+
+/** the tests import each other, and those who run them read the last two */
+const parts = ["test", "vitest.config.ts", "tsconfig.json"]
+
+/** a fault may leave nothing but a loop without an end */
+const timeoutMillis = 120_000
+
+/** The first test of the file that fails with the fault. */
+export const findFault = (fault: UnitFault): Promise<string | undefined> =>
+  withFault(fault, parts, async (copy) => (await failedOf(copy, [fault.by], ["--bail=1"]))[0])
+
+/**
+ * The tests of some files that fail without any fault, in such a copy. There must be none: else what fails with a fault
+ * says nothing about it.
+ */
+export const failedWithoutFault = (files: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
+  inCopy(parts, (copy) => failedOf(copy, files, []))
+
+/** What the `json` reporter of vitest writes. */
+interface Report {
+  readonly testResults: ReadonlyArray<{
+    readonly name: string
+    readonly message: string
+    readonly assertionResults: ReadonlyArray<{ readonly status: string; readonly fullName: string }>
+  }>
+}
+
+const failedOf = async (
+  copy: string,
+  files: ReadonlyArray<string>,
+  more: ReadonlyArray<string>
+): Promise<ReadonlyArray<string>> => {
+  const { testResults } = await reportOf(copy, files, more)
+  // a file that cannot be loaded finds nothing
+  const broken = testResults.find(({ assertionResults }) => assertionResults.length === 0)
+  if (broken !== undefined) throw new Error(`${broken.name} has run no test: ${broken.message}`)
+  if (testResults.length !== files.length) throw new Error(`of ${files.join()} only ${testResults.length} have run`)
+  return testResults.flatMap(({ assertionResults }) =>
+    assertionResults.flatMap(({ fullName, status }) => status === "failed" ? fullName : [])
+  )
+}
+
+const reportOf = (copy: string, files: ReadonlyArray<string>, more: ReadonlyArray<string>): Promise<Report> =>
+  new Promise((resolve, reject) => {
+    const report = join(copy, "report.json")
+    const args = [
+      join(copy, "node_modules/vitest/vitest.mjs"),
+      "run",
+      ...files,
+      ...["--root", copy, "--project", "virtual", "--maxWorkers", "1"],
+      ...["--reporter", "json", "--outputFile", report],
+      // what is compiled there is never loaded again
+      ...["--no-cache", "--no-fsModuleCache"],
+      ...more
+    ]
+    execFile(
+      process.execPath,
+      args,
+      { cwd: copy, env: environmentOf(), timeout: timeoutMillis, maxBuffer: 1 << 28 },
+      // it ends with 1 where a test fails
+      (error, out, warnings) =>
+        existsSync(report)
+          ? resolve(JSON.parse(readFileSync(report, "utf8")) as Report)
+          : reject(new Error(`${files.join()} gave no report: ${String(error)} ${out} ${warnings}`))
+    )
+  })
+
+/** without what the vitest around it has set, and without its report */
+const environmentOf = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith("VITEST") && !name.startsWith("TEST"))
+  )

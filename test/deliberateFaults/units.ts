@@ -1,0 +1,174 @@
+/**
+ * Deliberate faults that one file of the tests finds, each a file about the unit that has it: schedules see no order, no
+ * bound and no question that is asked too often.
+ */
+import type { Fault } from "./fault.ts"
+
+export interface UnitFault extends Fault {
+  /** the file whose tests find it */
+  readonly by: string
+}
+
+const flight = "test/internal/engine/flight"
+const storeTier = "test/internal/engine/storeTier"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "the work loop has no budget",
+    sought: "always",
+    in: "work",
+    find: "while (left > 0 && job(self)) left--",
+    replace: "while (left !== Infinity && job(self)) left--",
+    by: `${flight}/work.test.ts`
+  },
+  {
+    name: "what ends last is answered first",
+    in: "Fifo",
+    find: "this.items[this.end++] = item",
+    replace: `this.items.splice(this.head, 0, item)
+this.end++`,
+    by: `${flight}/work.test.ts`
+  },
+  {
+    name: "refreshes start before answers",
+    in: "next",
+    find: "endNext(self) || startNext(self)",
+    replace: "startNext(self) || endNext(self)",
+    by: `${flight}/work.test.ts`
+  },
+  {
+    name: "a due read waits for the synchronous part of its refresh",
+    in: "takeSlots",
+    find: "startLater(self, flight, dispatcher)",
+    replace: "self.work.start(self, flight)",
+    by: `${flight}/work.test.ts`
+  },
+  {
+    name: "the queue of refreshes is not bounded",
+    in: "offer",
+    find: "if (queue.size <= queuedRefreshes) return",
+    replace: "if (queue.size < Infinity) return",
+    by: `${flight}/refreshing.test.ts`
+  },
+  {
+    name: "what was asked for first is refreshed first",
+    in: "newestOf",
+    find: "newest = unit",
+    replace: "newest ??= unit",
+    by: `${flight}/refreshing.test.ts`
+  },
+  {
+    name: "what is queued outlives its entry",
+    in: "forgetRefresh",
+    find: "dropFlight(self, flight)",
+    replace: "",
+    by: `${flight}/refreshing.test.ts`
+  },
+  {
+    name: "a detached refresh keeps its slot",
+    in: "detach",
+    find: "else leaveUnit(self, flight)",
+    replace: "",
+    by: `${flight}/refreshing.test.ts`
+  },
+  {
+    name: "a refresh keeps its slot past its time",
+    in: "limitUnattended",
+    find: "leaveUnit(self, flight)",
+    replace: "",
+    by: `${flight}/refreshing.test.ts`
+  },
+  {
+    name: "a flight keeps its parent",
+    in: "letGo",
+    find: "flight.parent = undefined",
+    replace: "",
+    by: `${flight}/attempt.test.ts`
+  },
+  {
+    name: "a flight keeps the context of its starter",
+    in: "letGo",
+    find: "flight.context = Context.empty()",
+    replace: "",
+    by: `${flight}/attempt.test.ts`
+  },
+  {
+    name: "a try is inside its load for ever",
+    in: "endAttempt",
+    find: "self.flight = undefined",
+    replace: "",
+    by: `${flight}/attempt.test.ts`
+  },
+  {
+    name: "a second try inherits from the first",
+    in: "again",
+    find: "nextAttempt(flight, nowOf(fiber))",
+    replace: "flight.attempt",
+    by: `${flight}/attempt.test.ts`
+  },
+  {
+    name: "who waits for a lease asks alone",
+    in: "askAll",
+    find: "tier.store.acquireMany(due.map((waiting) => requestOf(tier, waiting, now)))",
+    replace: `Effect.forEach(due, (waiting) => {
+const { id, ...asking } = requestOf(tier, waiting, now)
+return tier.store.acquire(id, asking)
+})`,
+    by: `${flight}/leaseWaits.test.ts`
+  },
+  {
+    name: "who waits for a lease asks as often as at first",
+    in: "nextOf",
+    find: "Math.max(leasePoll.firstMillis, waited / 4)",
+    replace: "leasePoll.firstMillis",
+    by: `${flight}/leaseWaits.test.ts`
+  },
+  {
+    name: "the name of a write is drawn from the caller's Random",
+    in: "toEntry",
+    find: "self.tokens.next(16)",
+    replace: "String(random.nextDoubleUnsafe())",
+    by: "test/internal/token.test.ts"
+  },
+  {
+    name: "a store seeds its tokens from the caller's Random",
+    in: "lazily",
+    find: "make(fiber.getRef(Seed))",
+    replace: `make(drawWith(() =>
+  fiber.getRef(Context.Reference("effect/Random", { defaultValue: () => Math })).nextDoubleUnsafe()
+))`,
+    by: "test/internal/token.test.ts"
+  },
+  {
+    name: "a listener is not isolated",
+    in: "isolated",
+    find: `try {
+listener(item)
+} catch`,
+    replace: `listener(item)
+try {
+} catch`,
+    by: "test/cached/events.test.ts"
+  },
+  {
+    name: "an eviction policy is not guarded",
+    in: "makePolicy",
+    find: "guarded(made(options), guard)",
+    replace: "made(options)",
+    by: "test/cached/userCode.test.ts"
+  },
+  {
+    name: "answers of acquire are not checked",
+    in: "validateAnswers",
+    find: `ask("acquire", () => store.acquire(id, options), isAcquired(options))`,
+    replace: `ask("acquire", () => store.acquire(id, options), isAnything)`,
+    by: `${storeTier}/validateAnswers.test.ts`
+  },
+  {
+    name: "answers of acquire to many are not checked",
+    in: "validateAnswers",
+    find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
+    replace: "isListOf(requests.length, isAnything)",
+    by: `${storeTier}/lyingStores.test.ts`
+  }
+]
