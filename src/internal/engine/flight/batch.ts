@@ -123,8 +123,11 @@ export const make = (options: Options): Batch => {
     ready.delete(item)
     loading.delete(item.flight)
     const { call } = item
-    if (call === undefined || !call.waiting.delete(item) || call.waiting.size > 0) return Effect.void
-    call.fiber?.interruptUnsafe()
+    if (call === undefined || !call.waiting.delete(item)) return Effect.void
+    const { engine, id } = item.flight
+    if (call.waiting.size === 0) call.fiber?.interruptUnsafe()
+    // the call goes on for the others; where it ignores interruptions, the id is kept until it has ended
+    else if (engine.ending.get(id) !== item.flight) return Effect.void
     return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)
   }
 

@@ -71,8 +71,15 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
 /** A queued flight that has not started is just forgotten. */
 const cancel = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
+  // what it is queued behind may run for long, and would keep it
+  for (const before of flight.attempt.waitsOn?.keys() ?? []) remove(before.after ?? [], flight)
   dropFlight(self, flight)
   startNext(self, flight)
+}
+
+const remove = (list: Array<Flight>, flight: Flight): void => {
+  const place = list.indexOf(flight)
+  if (place >= 0) list.splice(place, 1)
 }
 
 /** Whether an interruption ends the load now. Its finalizers may take time, but they load nothing. */

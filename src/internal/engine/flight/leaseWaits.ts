@@ -28,13 +28,14 @@ interface Waiting {
 }
 
 export interface LeaseWaits {
-  readonly waiting: Set<Waiting>
+  /** by id: a change of one wakes only its own, of thousands */
+  readonly waiting: Map<string, Set<Waiting>>
   /** sleeps until the next question */
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
 }
 
-export const make = (): LeaseWaits => ({ waiting: new Set(), timer: undefined, isAsking: false })
+export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, isAsking: false })
 
 interface WaitOptions {
   readonly flight: Flight
@@ -60,23 +61,36 @@ export const waitForLease = (
       resume: (answer) => resume(Effect.succeed(answer))
     }
     waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
-    self.leaseWaits.waiting.add(waiting)
+    add(self.leaseWaits, waiting)
     // the call of its batch does not wait for it
     flight.request.batch?.dropOut(flight)
-    setTimer(self, tier)
+    setTimer(self, tier, waiting.dueAt)
     return Effect.sync(() => {
       waiting.isGone = true
-      self.leaseWaits.waiting.delete(waiting)
+      remove(self.leaseWaits, waiting)
       if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
     })
   })
 
+const add = ({ waiting }: LeaseWaits, one: Waiting): void => {
+  const { id } = one.flight
+  const ofId = waiting.get(id)
+  if (ofId === undefined) waiting.set(id, new Set([one]))
+  else ofId.add(one)
+}
+
+const remove = ({ waiting }: LeaseWaits, one: Waiting): void => {
+  const { id } = one.flight
+  const ofId = waiting.get(id)
+  if (ofId?.delete(one) && ofId.size === 0) waiting.delete(id)
+}
+
 /** The stored entry of an id has changed: those who wait for its lease ask at once. Without an id: all. */
 export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   const { waiting } = self.leaseWaits
-  if (waiting.size === 0) return
-  for (const one of waiting) if (id === undefined || one.flight.id === id) one.dueAt = -Infinity
-  setTimer(self, tier)
+  const woken = id === undefined ? Array.from(waiting.values()) : [waiting.get(id)]
+  for (const ofId of woken) for (const one of ofId ?? []) one.dueAt = -Infinity
+  if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
 /** Often at first, then after a quarter of the time that it has waited; no later than the lease ends, or `wait`. */
@@ -95,10 +109,10 @@ const nextOf = (
   return now + Math.max(1, pauseMillis)
 }
 
-const setTimer = (self: Flights, tier: StoreTier): void => {
+/** Asks at `at`, unless it asks before anyway. */
+const setTimer = (self: Flights, tier: StoreTier, at: number): void => {
   const { leaseWaits } = self
   if (leaseWaits.isAsking || leaseWaits.waiting.size === 0) return
-  const at = Math.min(...Array.from(leaseWaits.waiting, ({ dueAt }) => dueAt))
   if (leaseWaits.timer !== undefined && leaseWaits.timer.at <= at) return
   stopTimer(self)
   const sleep = Effect.suspend(() => {
@@ -127,7 +141,10 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
     const now = nowOf(self)
-    const due = Array.from(leaseWaits.waiting).filter(({ dueAt }) => dueAt <= now + leasePoll.togetherMillis)
+    const due: Array<Waiting> = []
+    for (const ofId of leaseWaits.waiting.values()) {
+      for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
+    }
     leaseWaits.isAsking = true
     // what wakes one of them meanwhile must not be forgotten with the answer
     for (const waiting of due) waiting.dueAt = Infinity
@@ -141,9 +158,15 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
       leaseWaits.isAsking = false
       leaseWaits.timer = undefined
       deliver(self, tier, due.map((waiting, i) => ({ waiting, answer: isFault(answers) ? answers : answers[i]! })))
-      setTimer(self, tier)
+      setTimer(self, tier, nextDue(leaseWaits))
     })
   })
+
+const nextDue = ({ waiting }: LeaseWaits): number => {
+  let next = Infinity
+  for (const ofId of waiting.values()) for (const { dueAt } of ofId) next = Math.min(next, dueAt)
+  return next
+}
 
 const requestOf = (
   tier: StoreTier,
@@ -181,7 +204,7 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
       if (waiting.dueAt === Infinity) waiting.dueAt = nextOf(tier, waiting, { now, leftMillis: answer.leftMillis })
       continue
     }
-    self.leaseWaits.waiting.delete(waiting)
+    remove(self.leaseWaits, waiting)
     ready.push({ waiting, answer })
   }
   // before the first goes on: the keys of one batch that come back together get one call

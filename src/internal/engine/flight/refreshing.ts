@@ -143,6 +143,7 @@ const drop = (self: Flights, unit: Unit): void => {
 /** Drops a queued flight: nobody joins it any more, and it does not start. */
 export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
+  flight.limit?.interruptUnsafe()
   if (self.flights.get(flight.id) === flight) self.flights.delete(flight.id)
   flight.request.batch?.dropOut(flight)
   leaveUnit(self, flight)

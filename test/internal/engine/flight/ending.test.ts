@@ -4,6 +4,7 @@ import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
+import { Within } from "../../../../src/internal/engine/flight/attempt.ts"
 import { caches, ended, settle, start, within } from "../../../promises/caches.ts"
 
 class Square extends CacheKey.Class<Square>()("Square", {
@@ -178,3 +179,58 @@ it.effect("the lease of a load that runs on is kept", () =>
     yield* TestClock.adjust("4 seconds")
     expect(yield* Fiber.join(second)).toBe(2)
   }).pipe(Effect.scoped))
+
+it.effect("a call of many that outlives its callers keeps all of its ids", () =>
+  Effect.gen(function*() {
+    const running: Array<number> = []
+    let most = 0
+    const lookup = (keys: ReadonlyArray<Square>) =>
+      Effect.uninterruptible(Effect.suspend(() => {
+        running.push(...keys.map(({ n }) => n))
+        most = Math.max(most, running.length - new Set(running).size)
+        return Effect.delay(
+          Effect.sync(() => {
+            running.splice(0, keys.length)
+            return keys.map(({ n }) => Exit.succeed(n * n))
+          }),
+          "4500 millis"
+        )
+      }))
+    const squares = Cached.many(Square, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }), timeout: "1 second" })
+    for (let i = 0; i < 4; i++) {
+      const reader = yield* start(Effect.exit(squares([new Square({ n: 2 }), new Square({ n: 3 })])))
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(ended(reader)).not.toBe("still waiting")
+    }
+    // how many keys were loaded twice at once
+    expect(most).toBe(0)
+    yield* TestClock.adjust("10 seconds")
+    expect(running).toEqual([])
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("what was queued behind it and dropped leaves no timer", () =>
+  Effect.gen(function*() {
+    const { load } = stubborn(3000)
+    const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" }))
+    const engine = yield* Effect.map(Within, (within) => within!.flight!.engine).pipe(
+      Cached.ttl({ key: "the engine", ttl: 1 })
+    )
+    const first = yield* start(get)
+    yield* TestClock.adjust("3 seconds")
+    yield* Fiber.join(first)
+    yield* TestClock.adjust("2 minutes")
+    yield* leave(load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })))
+    const behind = yield* start(get)
+    yield* settle
+    const flight = engine.flights.get("k")!
+    yield* TestClock.adjust("1 second")
+    // it got the stale value, and the load that waits may run for a minute
+    expect(yield* Fiber.join(behind)).toBe(1)
+    const { limit } = flight
+    expect(limit?.pollUnsafe()).toBeUndefined()
+    yield* Cached.invalidate("k")
+    yield* settle
+    expect(limit?.pollUnsafe()).toBeDefined()
+    yield* TestClock.adjust("10 seconds")
+  }).pipe(Effect.provide(CacheLayer.memory())))

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { Within } from "../../../../src/internal/engine/flight/attempt.ts"
 import { caches, ended, settle, start } from "../../../promises/caches.ts"
 
 /** an origin whose value changes, and a load that takes a second to answer what it was when the load began */
@@ -128,6 +129,22 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some("set"))
     }).pipe(Effect.provide(cache.layer())))
 })
+
+it.effect("who waited for its turn and left is kept nowhere", () =>
+  Effect.gen(function*() {
+    const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
+      Cached.ttl({ key: "the engine", ttl: 1 })
+    )
+    const { flights } = yield* engine
+    const get = Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const before = yield* start(CachePolicy.refresh(get))
+    yield* settle
+    for (let i = 0; i < 10; i++) yield* Fiber.interrupt(yield* start(CachePolicy.refresh(get)))
+    expect(flights.get("k")!.after ?? []).toEqual([])
+    const last = yield* start(CachePolicy.refresh(get))
+    expect(flights.get("k")!.after).toHaveLength(1)
+    yield* Fiber.interruptAll([last, before])
+  }).pipe(Effect.provide(CacheLayer.memory())))
 
 it.effect("who waits for its turn when the cache closes dies with CacheClosed", () =>
   Effect.gen(function*() {

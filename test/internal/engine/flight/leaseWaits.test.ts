@@ -5,6 +5,7 @@ import { Cached, CacheLayer, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults.ts"
+import { Within } from "../../../../src/internal/engine/flight/attempt.ts"
 import { settle, start } from "../../../promises/caches.ts"
 
 const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
@@ -39,7 +40,7 @@ const twoProcesses = Effect.gen(function*() {
   yield* settle
   const readers = yield* Effect.forEach(keys, (key) => start(Effect.provide(read(key), other)))
   yield* settle
-  return { asked, first: asked.splice(0), loads: () => loads, readers }
+  return { asked, first: asked.splice(0), leader, loads: () => loads, other, read, readers }
 })
 
 describe("loads that wait for leases of another process", () => {
@@ -50,6 +51,34 @@ describe("loads that wait for leases of another process", () => {
       yield* TestClock.adjust("9 seconds")
       expect(asked.length).toBeGreaterThan(5)
       for (const { ids } of asked) expect(ids).toEqual(keys)
+    }))
+
+  it.effect("do not look at all that wait for each one that begins, or is woken", () =>
+    Effect.gen(function*() {
+      const { asked, leader, other, read } = yield* twoProcesses
+      const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
+        Cached.ttl({ key: "the engine", ttl: 1 })
+      )
+      const { leaseWaits: { waiting } } = yield* Effect.provide(engine, other)
+      let looks = 0
+      const look = <A extends object>(iterate: () => A) => () => {
+        looks++
+        return iterate.call(waiting)
+      }
+      Object.assign(waiting, {
+        values: look(waiting.values),
+        [Symbol.iterator]: look(waiting[Symbol.iterator] as () => object)
+      })
+      const more = Array.from({ length: 200 }, (_, i) => `more${i}`)
+      for (const key of more) yield* start(Effect.provide(read(key), leader))
+      yield* settle
+      for (const key of more) yield* start(Effect.provide(read(key), other))
+      yield* settle
+      expect(waiting.size).toBe(keys.length + more.length)
+      yield* TestClock.adjust("20 seconds")
+      expect(waiting.size).toBe(0)
+      // to find what is due, and when the next is
+      expect(looks).toBeLessThanOrEqual(2 * asked.length)
     }))
 
   it.effect("ask often at first, then more rarely", () =>
