@@ -190,6 +190,10 @@ export const jobsOfTurn = 256
 export const chunk = 256
 
 /**
- * Operations on many ids: `steps` plain steps before other fibers get a turn, `concurrency` operations that may wait.
+ * Operations on many ids: plain steps before other fibers get a turn, `firstSteps` of them and then up to `steps` while
+ * they are quick; `concurrency` operations that may wait.
  */
-export const many = { steps: 64, concurrency: 16 }
+export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
+
+/** How long plain steps may go on before other fibers and timers get a turn. */
+export const turnMillis = 5

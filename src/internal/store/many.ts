@@ -1,17 +1,28 @@
 /** Operations on many ids. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { many } from "../defaults.ts"
+import { many, turnMillis } from "../defaults.ts"
+import { monotonicMillis } from "../monotonic.ts"
 
-/** Runs synchronous steps in groups, and yields to other fibers in between. Answers in the order of the items. */
+/**
+ * Runs synchronous steps in groups, and yields to other fibers in between. Large values make steps slow, and groups small.
+ * Answers in the order of the items.
+ */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
 ): Effect.fn.Return<ReadonlyArray<B>, E> {
-  if (items.length <= many.steps) return items.length === 0 ? [] : yield* step(items)
+  if (items.length <= many.firstSteps) return items.length === 0 ? [] : yield* step(items)
+  const clock = yield* Clock.Clock
   const answers: Array<B> = []
-  for (let from = 0; from < items.length; from += many.steps) {
+  let size = many.firstSteps
+  for (let from = 0; from < items.length;) {
     if (from > 0) yield* Effect.yieldNow
-    answers.push(...yield* step(items.slice(from, from + many.steps)))
+    const startedAt = monotonicMillis(clock)
+    answers.push(...yield* step(items.slice(from, from + size)))
+    from += size
+    const isQuick = monotonicMillis(clock) - startedAt < turnMillis
+    size = isQuick ? Math.min(many.steps, size * 2) : Math.max(1, size >> 1)
   }
   return answers
 })

@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
+import { monotonicMillis } from "../../monotonic.ts"
 import * as Circuit from "./circuit.ts"
 import { noteFault, recovered } from "./faults.ts"
 import type { StoreTier } from "./storeTier.ts"
@@ -75,9 +76,6 @@ const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => Store
   const error = Cause.squash(cause)
   return error instanceof StoreError ? error : orElse(error)
 }
-
-/** Milliseconds for durations: the wall clock can be set while an operation runs. */
-export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** The exit of an effect, or `undefined` after `millis`: then it is interrupted, and not waited for. */
 export const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>

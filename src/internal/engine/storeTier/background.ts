@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { restart } from "../../defaults.ts"
+import { monotonicMillis } from "../../monotonic.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import * as Log from "../telemetry/log.ts"
-import { monotonicMillis } from "./ask.ts"
 
 export interface Background {
   /** what logs that a fiber has died */

@@ -1,7 +1,9 @@
 /** Reads many entries from the store at once. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { turnMillis } from "../../defaults.ts"
 import type { Key } from "../../key/ofKey.ts"
+import { monotonicMillis } from "../../monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, type Budget } from "./ask.ts"
 import { isFault } from "./faults.ts"
@@ -27,10 +29,16 @@ export const fetchMany = Effect.fnUntraced(function*(
   const tags = Array.from(new Set(answer.flatMap((stored) => stored?.meta.tags.map(({ tag }) => tag) ?? [])))
   const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
   if (isFault(versions)) return ids.map(() => versions)
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const clock = yield* Clock.Clock
+  const now = clock.currentTimeMillisUnsafe()
   const found: Array<Found | Fault> = []
   let next = 0
+  let turnBegan = monotonicMillis(clock)
   for (const [i, id] of ids.entries()) {
+    if (monotonicMillis(clock) - turnBegan > turnMillis) {
+      yield* Effect.yieldNow
+      turnBegan = monotonicMillis(clock)
+    }
     const stored = id === asked[next] ? answer[next++] : undefined
     found.push(
       stored === undefined
