@@ -86,6 +86,9 @@ export const polling = { pollMillis: 50, lateMillis: 100 }
  */
 export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
 
+/** A wait for other processes that takes longer than so many of their longest loads is ended: the store is not believed. */
+export const believedLeaders = 10
+
 /** How many times its lease a load may run on after its last caller has left, before another one of the id begins. */
 export const endingLeases = 2
 

@@ -1,6 +1,6 @@
 /** What a load runs in: its span, its transaction, its context; and what is served beside it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer, TxRef } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -111,6 +111,44 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Fiber.join(due)).toBe(3)
         yield* settle
         expect(seen.map((transaction) => transaction === undefined)).toEqual([true, false, false])
+      }).pipe(provided))
+  })
+
+  describe("a transaction of Effect around its caller", () => {
+    it.effect("is not the load's: what is rolled back is not cached", () =>
+      Effect.gen(function*() {
+        const ref = yield* TxRef.make("before")
+        const get = TxRef.get(ref).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        yield* Effect.exit(Effect.tx(
+          TxRef.set(ref, "rolled back").pipe(
+            Effect.andThen(get),
+            Effect.andThen(Effect.fail("roll back"))
+          )
+        ))
+        expect(yield* get).toBe("before")
+      }).pipe(provided))
+
+    it.effect("does not roll back what the load has written", () =>
+      Effect.gen(function*() {
+        const ref = yield* TxRef.make(0)
+        const get = Effect.as(TxRef.update(ref, (n) => n + 1), "loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        yield* Effect.exit(Effect.tx(Effect.andThen(get, Effect.fail("roll back"))))
+        expect(yield* get).toBe("loaded")
+        expect(yield* TxRef.get(ref)).toBe(1)
+      }).pipe(provided))
+
+    it.effect("that retries interrupts no reader outside: the load's own retries", () =>
+      Effect.gen(function*() {
+        const ref = yield* TxRef.make(0)
+        const positive = Effect.tx(Effect.flatMap(TxRef.get(ref), (n) => n === 0 ? Effect.txRetry : Effect.succeed(n)))
+        const get = Effect.delay(positive, "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const inside = yield* start(Effect.tx(get))
+        const outside = yield* start(get)
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* TxRef.set(ref, 7)
+        yield* settle
+        expect([inside, outside].map(ended)).toEqual([Exit.succeed(7), Exit.succeed(7)])
       }).pipe(provided))
   })
 

@@ -70,7 +70,7 @@ export const joinsAfter = ({ lease, maxLoad, wait }: FleetConfig): number => Mat
 export const longestWait = (config: FleetConfig): number =>
   config.wait < Infinity
     ? config.wait * config.processes
-    : Math.min(joinsAfter(config), 2 * config.processes * (longestLoad + config.lease))
+    : 2 * config.processes * (longestLoad + config.lease)
 
 /** For how long an id is kept for a load that nobody waits for any more. */
 export const endingMillis = ({ lease, wait }: FleetConfig): number => wait === Infinity ? 2 * lease : wait

@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
-import { leasePoll } from "../../defaults.ts"
+import { believedLeaders, leasePoll } from "../../defaults.ts"
 import { monotonicMillis } from "../../monotonic.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
@@ -182,11 +182,12 @@ const requestOf = (
 })
 
 /**
- * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`: a store that
- * still says so after all that is not believed.
+ * Past `wait` one of all that wait leads beside the holder. Nobody renews a lease for longer than `maxLoad`, but the next
+ * leader has as long: a store is not believed any more only after the time of several, or all who wait for a load that
+ * hangs in each process would lead at once.
  */
 const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
-  waitedMillis >= maxLoadMillis + leaseMillis + (waitMillis ?? 0)
+  waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))
     ? true
     : waitMillis !== undefined && waitedMillis >= waitMillis
     ? { afterMillis: waitMillis }

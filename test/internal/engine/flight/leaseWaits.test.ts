@@ -1,12 +1,12 @@
 /** Loads that wait for leases of another process ask together, then more rarely, and at once when there is news. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Queue, Stream } from "effect"
+import { Clock, Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults.ts"
 import { Within } from "../../../../src/internal/engine/flight/attempt.ts"
-import { settle, start } from "../../../promises/caches.ts"
+import { ended, settle, start } from "../../../promises/caches.ts"
 
 const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
 
@@ -103,5 +103,85 @@ describe("loads that wait for leases of another process", () => {
       expect(10_000 - asked[questions - 1]!.at).toBeLessThan(leasePoll.longestMillis)
       for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
       expect(loads()).toBe(keys.length)
+    }))
+})
+
+/** Processes on one store that read one key, the first a moment before the others. */
+const readByAll = <A>(count: number, load: Effect.Effect<A>, options?: CacheLayer.LayerOptions) =>
+  Effect.gen(function*() {
+    const shared = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+    const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared))
+    const began: Array<number> = []
+    const get = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      began.push(now)
+      return load
+    }).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const processes = yield* Effect.all(Array.from({ length: count }, () => Layer.build(Layer.fresh(layer))))
+    const readers: Array<Fiber.Fiber<A>> = []
+    // runs before the layers close, which wait for loads with callers
+    yield* Effect.addFinalizer(() => Fiber.interruptAll(readers))
+    for (const process of processes) {
+      readers.push(yield* start(Effect.provide(get, process)))
+      yield* settle
+    }
+    return { began, readers }
+  })
+
+describe("a load that takes longer than its lease", () => {
+  it.effect("is waited for by all processes, as long as its leader renews it", () =>
+    Effect.gen(function*() {
+      const { began, readers } = yield* readByAll(4, Effect.delay(Effect.succeed("loaded"), "5 minutes"))
+      yield* TestClock.adjust("302 seconds")
+      yield* settle
+      for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
+      expect(began).toEqual([0])
+    }))
+
+  it.effect("where `wait` is set: at its end one of all that wait loads beside it, and one more after each further", () =>
+    Effect.gen(function*() {
+      const load = Effect.delay(Effect.succeed("loaded"), "1 minute")
+      const { began, readers } = yield* readByAll(4, load, { wait: "10 seconds" })
+      yield* TestClock.adjust("25 seconds")
+      yield* settle
+      expect(began).toHaveLength(3)
+      yield* TestClock.adjust("20 seconds")
+      yield* settle
+      expect(began).toHaveLength(4)
+      // nobody earlier than a whole `wait` after the one before
+      for (const [i, at] of began.entries()) {
+        expect(at).toBeGreaterThanOrEqual(i * 10_000)
+        expect(at).toBeLessThan(i * 10_000 + 10_000)
+      }
+      yield* TestClock.adjust("1 minute")
+      yield* settle
+      for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
+      expect(began).toHaveLength(4)
+    }))
+
+  it.effect("is renewed for `maxLoad`: then one other process takes over from one that hangs, for as long", () =>
+    Effect.gen(function*() {
+      const { began } = yield* readByAll(4, Effect.never, { maxLoad: "1 minute", lease: "3 seconds" })
+      yield* TestClock.adjust("1 minute")
+      yield* settle
+      expect(began).toEqual([0])
+      for (const processes of [2, 3, 4]) {
+        yield* TestClock.adjust("5 seconds")
+        yield* settle
+        expect(began).toHaveLength(processes)
+        yield* TestClock.adjust("57 seconds")
+        yield* settle
+        expect(began).toHaveLength(processes)
+      }
+    }))
+
+  it.effect("where `wait` is set, they do not begin all at once, however long it hangs", () =>
+    Effect.gen(function*() {
+      const options = { maxLoad: "20 seconds", lease: "3 seconds", wait: "15 seconds" } as const
+      const { began } = yield* readByAll(12, Effect.never, options)
+      yield* TestClock.adjust("3 minutes")
+      yield* settle
+      expect(began).toHaveLength(12)
+      // one takes over the lease, and one leads beside it
+      for (const at of began) expect(began.filter((other) => other === at).length).toBeLessThanOrEqual(2)
     }))
 })
