@@ -13,9 +13,8 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "a batch forgets a withdrawn call",
     in: "make",
-    find: `call.fiber?.interruptUnsafe()
-return call.fiber === undefined ? Effect.void : Fiber.await(call.fiber)`,
-    replace: "return Effect.void"
+    find: "if (call.waiting.size === 0) call.fiber?.interruptUnsafe()",
+    replace: "if (call.waiting.size === 0) return Effect.void"
   },
   {
     name: "a closed cache loads",
