@@ -66,10 +66,10 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
 /** After what time one that waits runs beside: without `wait` not before the other has renewed for long enough. */
 export const joinsAfter = ({ lease, maxLoad, wait }: FleetConfig): number => Math.min(wait, maxLoad + lease)
 
-/** How long a load waits for others at most: of those that wait one runs beside after each `wait`. */
+/** How long a load waits at most until it, or another that waits, runs beside the holder. */
 export const longestWait = (config: FleetConfig): number =>
   config.wait < Infinity
-    ? config.wait * config.processes
+    ? config.wait
     : 2 * config.processes * (longestLoad + config.lease)
 
 /** For how long an id is kept for a load that nobody waits for any more. */

@@ -208,10 +208,11 @@ export const endRead = (
 
 /** P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was changed meanwhile */
 const checkPatience = (self: Fleet, read: FleetRead): void => {
-  const { storeTimeout } = self.config
+  const { processes, storeTimeout, wait } = self.config
+  const waits = longestWait(self.config) * (wait < Infinity ? processes : 1)
   const stopped = self.processes[read.process]!.stoppedMillis() - read.stopped
   const took = self.now() - read.begunAt - stopped
-  if (took > 2 * (longestWait(self.config) + longestLoad + 4 * storeTimeout)) {
+  if (took > 2 * (waits + longestLoad + 4 * storeTimeout)) {
     violate(self, `P4: read @${read.begun} of ${read.id} in ${read.process} took ${took} ms`)
   }
 }
