@@ -45,8 +45,9 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly softTimeout?: Duration.Input | undefined
   /**
-   * how each caller gets a copy of the value, so that none can change the cached one: `"structured"` for plain data
-   * (`structuredClone`, which turns instances of classes into plain objects and refuses functions), or a function
+   * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
+   * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
+   * refuses functions), or a function
    *
    * @default the value itself
    */

@@ -12,6 +12,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
+import { copyOf } from "./copy.ts"
 import { startNext, unregister } from "./ending.ts"
 import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -80,7 +81,7 @@ export const toEntry = (
     const share = jitter === 0 ? 1 : 1 - jitter * random.nextDoubleUnsafe()
     return new Entry({
       id,
-      exit,
+      exit: kept(flight, exit),
       createdAt: now,
       softExpiresAt: now + lifetime.softTtl * share,
       expiresAt: now + lifetime.ttl * share,
@@ -92,6 +93,13 @@ export const toEntry = (
       counters
     })
   })
+}
+
+/** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */
+const kept = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
+  const { attempt: { renewed }, policy, request: { key, options: { copy } } } = flight
+  // what is renewed was copied when it was stored
+  return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))
 }
 
 /** How long the load took. The clock may have been set back meanwhile. */

@@ -4,7 +4,8 @@
  *
  * - before a load (options, `tags` of the key class, `decide`, `fallbackWhen`) it is a defect of the caller whose
  *   request it is, and of no other;
- * - about a loaded value (`lifetime`, `ttl`, `when` and `tags` as functions, `touch`) it means: not stored, or not moved.
+ * - about a loaded value (`lifetime`, `ttl`, `when` and `tags` as functions, `copy` of what is stored, `touch`) it means:
+ *   not stored, or not moved.
  *   It is counted, and logged once a key class or string key; the answer is given all the same.
  *
  * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
@@ -163,7 +164,7 @@ export const orNotStored = <A>(self: Telemetry, result: Result, make: () => A): 
     Log.warnOnce(
       self,
       `result ${Log.topicOf(result)}`,
-      `The result of "${id}" is not cached: its strategy or tags function threw, or gave an invalid value (see the ` +
+      `The result of "${id}" is not cached: its strategy, tags function or copy threw, or gave an invalid value (see the ` +
         "cause; logged once a key class or string key)",
       { about: { id, key }, cause: Cause.die(error) }
     )
