@@ -153,6 +153,7 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
  * - A load of a key is shared with single reads of that key, in both directions.
  * - A key that another process is loading is waited for and is not part of the call.
+ * - The scope of `lookup` closes when the call ends, before anybody has a value: do not answer resources.
  *
  * **Example** (Loading what is missing in one call)
  *

@@ -177,6 +177,9 @@ export const knownTagVersions = 1000
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
 
+/** Parts of a value that are looked at, to see whether it may be a resource. */
+export const lookedAtParts = 100
+
 /** Events or removals that are kept for a slow listener; beyond, the oldest are lost. */
 export const waitingEvents = 1024
 
