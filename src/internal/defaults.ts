@@ -26,6 +26,8 @@ export const layer = {
   maxLoadMillis: 600_000,
   /** how long memory is used while changes by other processes cannot be read */
   maxStalenessMillis: 10_000,
+  /** what entries take over from values that caches served inside their loads */
+  inherit: "age" as const,
   /** how long closing waits for loads with callers */
   shutdownMillis: 5000
 }

@@ -12,6 +12,7 @@ import { linkTo } from "../telemetry/spans.ts"
 import { Aside, loadingOf } from "./attempt.ts"
 import type { Flight, Resume } from "./flight.ts"
 import { inScope } from "./loadScope.ts"
+import { recordShared } from "./recorder.ts"
 import { warnOfResource } from "./resource.ts"
 import { retried } from "./retried.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
@@ -118,7 +119,8 @@ export const make = (options: Options): Batch => {
       for (const [i, item] of items.entries()) {
         if (item !== first) {
           removeEdge(item.flight.attempt, first.flight)
-          // a stale value that the call read is in all of its results
+          // what the call read is in all of its results
+          recordShared(item.flight.attempt, first.flight.attempt)
           if (first.flight.attempt.derivedFromStale) item.flight.attempt.derivedFromStale = true
         }
         loading.delete(item.flight)

@@ -47,8 +47,9 @@ const CurrentTransaction = Context.Reference<object | undefined>("effect/sql/Cur
  * Inside an open SQL transaction every read bypasses the cache: what the transaction has changed is not cached yet, and
  * others must not get what may be rolled back.
  */
-const policyOf = (fiber: Fiber.Fiber<any, any>): Policy.Policy => {
-  const policy = fiber.getRef(Policy.Current)
+const policyOf = (fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
+  const current = fiber.getRef(Policy.Current)
+  const policy = within !== undefined && current === Policy.standard ? Policy.insideLoad : current
   return fiber.getRef(CurrentTransaction) === undefined ? policy : Policy.bypassing(policy)
 }
 
@@ -60,11 +61,12 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
   const last = self.lastReadContext
   if (last?.context === fiber.context) return last
   if (last === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
+  const within = fiber.getRef(Within)
   return self.lastReadContext = {
     context: fiber.context,
-    policy: policyOf(fiber),
+    policy: policyOf(fiber, within),
     clock: fiber.getRef(Clock.Clock),
-    within: fiber.getRef(Within),
+    within,
     span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan),
     shared: undefined
   }

@@ -14,6 +14,7 @@ import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Inherit } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import {
   checkJitter,
@@ -41,6 +42,8 @@ export interface Rules {
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
   readonly minLoadMillis: number | undefined
+  /** `undefined`: as the layer says */
+  readonly inherit: Inherit | undefined
   /** the share of the lifetime that is taken off at random */
   readonly jitter: number
   /** the tags that are known before a load: `declaredTags` */
@@ -59,6 +62,7 @@ const check = (request: Request): Rules => {
     retryAfterMillis: millisOf("retryAfter", options.retryAfter ?? strategy.retryAfter) ?? retryAfterMillis,
     memoryTtlMillis: millisOf("memoryTtl", options.memoryTtl),
     minLoadMillis: millisOf("minLoad", options.minLoad),
+    inherit: options.inherit,
     jitter: checkJitter(strategy.jitter),
     tags: undefined
   }

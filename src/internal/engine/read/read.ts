@@ -27,6 +27,7 @@ import {
 } from "../flight/flight.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
@@ -81,6 +82,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
     if (request.slides && policy.writes) slide(self, request, entry, now)
     emitHit(self, request.key, entry.id, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
+    if (context.within !== undefined) recordServed(context.within, entry)
   }
   return entry.exit as Exit.Exit<A, E>
 }
