@@ -29,7 +29,7 @@ export interface Previous<A> {
   readonly value: A
   /** the origin's name for this version of the value, as `annotate` or `set` stored it */
   readonly etag: string | undefined
-  /** when it was loaded or last renewed, in epoch milliseconds */
+  /** when it was loaded or last renewed, or the oldest value in it was made (`inherit`), in epoch milliseconds */
   readonly createdAt: number
 }
 
