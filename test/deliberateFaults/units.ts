@@ -170,5 +170,28 @@ try {
     find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
     replace: "isListOf(requests.length, isAnything)",
     by: `${storeTier}/lyingStores.test.ts`
+  },
+  {
+    name: "a marker that another process has changed counts as an old one",
+    in: "make",
+    find: "wasThere ? forgotten : ++seq",
+    replace: "forgotten",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "the marker of another process is written over",
+    in: "make",
+    find: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = yield* versionOf(tag)`,
+    replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = undefined as string | undefined`,
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a storage's own markers are counted as entries",
+    in: "hiddenIn",
+    find: "(all, markers) => all - markers",
+    replace: "(all) => all",
+    by: "test/laws/lastingStores.test.ts"
   }
 ]
