@@ -170,5 +170,19 @@ try {
     find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
     replace: "isListOf(requests.length, isAnything)",
     by: `${storeTier}/lyingStores.test.ts`
+  },
+  {
+    name: "a key that looks like a pattern is not warned of",
+    in: "ofKey",
+    find: `key.includes("*")`,
+    replace: "false",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation by pattern fails the write that it follows",
+    in: "invalidateMatching",
+    find: "if (strict) return strictly(error)",
+    replace: "return strictly(error)",
+    by: "test/cached/targets.test.ts"
   }
 ]
