@@ -11,7 +11,9 @@ import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching, Progress } from "../Caching.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { afterCommit } from "../internal/sqlTransaction.ts"
 import {
   globOf,
   indexTag,
@@ -321,6 +323,8 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  * - An interruption after the success of the effect does not skip the invalidation.
  * - Targets that cannot be used throw a `CacheConfigError`, or make the effect die with one before it runs. Those of a
  *   function are known only after the effect has run.
+ * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`) the invalidation follows the commit, and is
+ *   left out where the transaction, or the savepoint around the effect, is rolled back.
  * - A store that cannot be scanned for `{ matching }` does not fail the effect, except under `CachePolicy.strict`.
  *
  * **Example** (Invalidating after a write)
@@ -360,7 +364,8 @@ export const invalidateAfter: {
     const known = targets === undefined ? undefined : toStored(targets)
     return Effect.tap(
       restore(self),
-      (value) => invalidateTargets(known ?? toStored(parseGiven((given as ToTargets)(Exit.succeed(value)))))
+      (value) =>
+        afterCommit(invalidateTargets(known ?? toStored(parseGiven((given as ToTargets)(Exit.succeed(value))))))
     )
   })
 })

@@ -184,5 +184,26 @@ try {
     find: "if (strict) return strictly(error)",
     replace: "return strictly(error)",
     by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation does not wait for the commit",
+    in: "afterCommit",
+    find: "if (openTransaction(fiber) === undefined) return effect",
+    replace: "return effect",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "only the client of the context tells of its commit",
+    in: "clientOf",
+    find: "Effect.succeed(client) : makeClient(service)",
+    replace: `Effect.succeed(client) : Effect.die("no client")`,
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "a fiber keeps all invalidations to repeat",
+    in: "repeatAtEnd",
+    find: "if (count === repeatsOfFiber) return",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
   }
 ]
