@@ -88,7 +88,7 @@ this.end++`,
   {
     name: "a flight keeps the context of its starter",
     in: "letGo",
-    find: "flight.context = Context.empty()",
+    find: "flight.starter = noContext",
     replace: "",
     by: `${flight}/attempt.test.ts`
   },
@@ -124,10 +124,17 @@ return tier.store.acquire(id, asking)
     by: `${flight}/leaseWaits.test.ts`
   },
   {
+    name: "changes are looked for before the result is in memory",
+    in: "complete",
+    find: "unregister(self, flight)\n  publish(self, flight)",
+    replace: "unregister(self, flight)\n  releaseLease(flight)\n  publish(self, flight)",
+    by: "test/internal/engine/invalidation/tracking.test.ts"
+  },
+  {
     name: "the name of a write is drawn from the caller's Random",
-    in: "toEntry",
+    in: "entryOf",
     find: "self.tokens.next(16)",
-    replace: "String(random.nextDoubleUnsafe())",
+    replace: "String(Context.get(flight.starter.context, Random.Random).nextDoubleUnsafe())",
     by: "test/internal/token.test.ts"
   },
   {

@@ -19,6 +19,25 @@ export interface ReadContext {
   /** the try of a load in which the fiber runs, or ran */
   readonly within: Attempt | undefined
   readonly span: Tracer.AnySpan | undefined
+  /** what the loads that start here share, once one has started: see `loadContext` */
+  shared: Shared | undefined
+}
+
+/** What the loads share that start in one context. */
+export interface Shared {
+  readonly context: Context.Context<never>
+  /** log annotations around the load, without those of a load around this one; `undefined`: none */
+  readonly annotations: { readonly [name: string]: unknown } | undefined
+}
+
+/** Of a flight that has ended. */
+export const noContext: ReadContext = {
+  context: Context.empty(),
+  policy: Policy.standard,
+  clock: Context.get(Context.empty(), Clock.Clock),
+  within: undefined,
+  span: undefined,
+  shared: undefined
 }
 
 /**
@@ -49,6 +68,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
     policy: policyOf(self, fiber),
     clock: fiber.getRef(Clock.Clock),
     within: fiber.getRef(Within),
-    span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan)
+    span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan),
+    shared: undefined
   }
 }
