@@ -177,5 +177,40 @@ try {
     find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
     replace: "isListOf(requests.length, isAnything)",
     by: `${storeTier}/lyingStores.test.ts`
+  },
+  {
+    name: "a key that looks like a pattern is not warned of",
+    in: "ofKey",
+    find: `key.includes("*")`,
+    replace: "false",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation by pattern fails the write that it follows",
+    in: "invalidateMatching",
+    find: "if (strict) return strictly(error)",
+    replace: "return strictly(error)",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation does not wait for the commit",
+    in: "afterCommit",
+    find: "if (openTransaction(fiber) === undefined) return effect",
+    replace: "return effect",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "only the client of the context tells of its commit",
+    in: "clientOf",
+    find: "Effect.succeed(client) : makeClient(service)",
+    replace: `Effect.succeed(client) : Effect.die("no client")`,
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "a fiber keeps all invalidations to repeat",
+    in: "repeatAtEnd",
+    find: "if (count === repeatsOfFiber) return",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
   }
 ]

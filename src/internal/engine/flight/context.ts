@@ -3,6 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
+import { openTransaction } from "../../sqlTransaction.ts"
+import { debug } from "../telemetry/log.ts"
 import { type Attempt, Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 import type { Flights } from "./flights.ts"
@@ -38,18 +40,19 @@ export const noContext: ReadContext = {
   shared: undefined
 }
 
-/** The reference of `effect/sql`, by its name, so that SQL is not imported. */
-const CurrentTransaction = Context.Reference<object | undefined>("effect/sql/CurrentTransactionService", {
-  defaultValue: () => undefined
-})
-
 /**
  * Inside an open SQL transaction every read bypasses the cache: what the transaction has changed is not cached yet, and
  * others must not get what may be rolled back.
  */
-const policyOf = (fiber: Fiber.Fiber<any, any>): Policy.Policy => {
+const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Policy.Policy => {
   const policy = fiber.getRef(Policy.Current)
-  return fiber.getRef(CurrentTransaction) === undefined ? policy : Policy.bypassing(policy)
+  const transaction = openTransaction(fiber)
+  if (transaction === undefined) return policy
+  if (!self.transactions.has(transaction)) {
+    self.transactions.add(transaction)
+    debug(self, "Reads inside an open SQL transaction bypass the cache (logged once a transaction)")
+  }
+  return Policy.bypassing(policy)
 }
 
 /**
@@ -62,7 +65,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
   if (last === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   return self.lastReadContext = {
     context: fiber.context,
-    policy: policyOf(fiber),
+    policy: policyOf(self, fiber),
     clock: fiber.getRef(Clock.Clock),
     within: fiber.getRef(Within),
     span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan),
