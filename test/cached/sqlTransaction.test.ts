@@ -1,6 +1,6 @@
 /** The cache inside an open SQL transaction of `effect/sql`, over a real database. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, References, Schema } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, References, RequestResolver, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import type { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -217,6 +217,37 @@ describe("reads", () => {
       expect(yield* get).toBe("Ada")
       expect(yield* inTransaction(Effect.andThen(update, get))).toBe("Grace")
       expect(yield* get).toBe("Ada")
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("of requests made at once inside and outside: each gets the rows that it may see", () =>
+    Effect.gen(function*() {
+      class Name extends CacheKey.Class<Name>()("Name", { payload: { id: Schema.Int }, success: Schema.String }) {}
+      const { inTransaction, sql } = yield* users
+      const names = yield* Cached.resolver(
+        RequestResolver.make<Name>((entries) =>
+          Effect.forEach(entries, (entry) =>
+            sql<{ name: string }>`SELECT name FROM users`.pipe(
+              Effect.orDie,
+              Effect.updateContext((_: Context.Context<never>) => entry.context as Context.Context<never>),
+              Effect.map(([row]) => entry.completeUnsafe(Exit.succeed(row!.name)))
+            ), { discard: true })
+        ),
+        { strategy: Strategy.ttl({ ttl: "1 hour" }) }
+      )
+      const get = Effect.request(new Name({ id: 1 }), names)
+      const written = yield* Deferred.make<void>()
+      const read = yield* Deferred.make<void>()
+      const inside = yield* start(inTransaction(Effect.gen(function*() {
+        yield* sql`UPDATE users SET name = 'Grace'`
+        yield* Deferred.succeed(written, undefined)
+        const name = yield* get
+        yield* Deferred.await(read)
+        return name
+      })))
+      const outside = yield* start(
+        Effect.andThen(Deferred.await(written), Effect.ensuring(get, Deferred.succeed(read, undefined)))
+      )
+      expect([yield* Fiber.join(inside), yield* Fiber.join(outside)]).toEqual(["Grace", "Ada"])
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("after the commit, of what the transaction left behind, use the cache again", () =>
