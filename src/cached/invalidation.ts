@@ -11,7 +11,6 @@ import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching, Progress } from "../Caching.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
-
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { afterCommit } from "../internal/sqlTransaction.ts"
 import {

@@ -59,9 +59,9 @@ export interface Cache extends Opaque {
   readonly size: Effect.Effect<number, StoreError>
   readonly ping: Effect.Effect<void, StoreError>
   readonly stats: Effect.Effect<ReturnType<typeof counted>>
-  /** calls the listener for every event, until the returned function is called */
   /** logs a warning, once a topic */
   readonly warnOnce: (topic: string, message: string) => void
+  /** calls the listener for every event, until the returned function is called */
   readonly listen: (listener: (event: CacheEvent) => void) => () => void
   /** calls the listener for every entry that leaves memory, until the returned function is called */
   readonly onRemoval: (listener: (removal: Removal) => void) => () => void
