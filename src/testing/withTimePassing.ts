@@ -69,14 +69,18 @@ export const withTimePassing = <A, E, R>(
   const step = toMillis(options.step ?? "50 millis", "step")
   const atMost = toMillis(options.atMost ?? "1 day", "atMost")
   const passing = Effect.fnUntraced(function*(fiber: Fiber.Fiber<A, E>) {
-    for (let passed = 0; fiber.pollUnsafe() === undefined; passed += step) {
+    for (let passed = 0;; passed += step) {
+      yield* settle
+      if (fiber.pollUnsafe() !== undefined) return yield* Fiber.join(fiber)
       if (passed >= atMost) return yield* Effect.die(new Error(`The effect has not ended within ${atMost} virtual ms`))
       yield* TestClock.adjust(step)
     }
-    return yield* Fiber.join(fiber)
   })
-  return Effect.acquireUseRelease(Effect.forkChild(effect, { startImmediately: true }), passing, Fiber.interrupt)
+  return Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.ensuring(passing(fiber), Fiber.interrupt(fiber)))
 }
+
+// what can go on without the clock goes on first: in a step between two of its own, its lease or ttl could end
+const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
 
 const positive = (name: string) => (given: Duration.Input | undefined, of: string): void => {
   if (given === undefined || toMillis(given, name) > 0) return
