@@ -219,5 +219,91 @@ try {
     find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
     replace: "isListOf(requests.length, isAnything)",
     by: `${storeTier}/lyingStores.test.ts`
+  },
+  {
+    name: "an entry whose deadline was moved on counts as expired",
+    in: "firstExpired",
+    find: "if (entry.expiresAt <= now) return entry",
+    replace: "if (entry.createdAt <= now) return entry",
+    by: "test/cached/expiredFirst.test.ts"
+  },
+  {
+    name: "an entry with an earlier deadline stays where it was",
+    in: "setDeadlines",
+    find: "if (self.entries.get(entry.id) === entry)",
+    replace: "if (self.entries.get(entry.id) !== entry)",
+    by: "test/cached/expiredFirst.test.ts"
+  },
+  {
+    name: "the heap of deadlines fills a gap with what does not belong there",
+    in: "settle",
+    find: "if (place > 0 && time < self.times[above(place)]!)",
+    replace: "if (place < 0)",
+    by: "test/internal/engine/memory/deadlines.test.ts"
+  },
+  {
+    name: "a marker that another process has changed counts as an old one",
+    in: "make",
+    find: "wasThere ? forgotten : ++seq",
+    replace: "forgotten",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "the marker of another process is written over",
+    in: "make",
+    find: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = yield* versionOf(tag)`,
+    replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = undefined as string | undefined`,
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a storage's own markers are counted as entries",
+    in: "hiddenIn",
+    find: "(all, markers) => all - markers",
+    replace: "(all) => all",
+    by: "test/laws/lastingStores.test.ts"
+  },
+  {
+    name: "a key that looks like a pattern is not warned of",
+    in: "ofKey",
+    find: `key.includes("*")`,
+    replace: "false",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation by pattern fails the write that it follows",
+    in: "invalidateMatching",
+    find: "if (strict) return strictly(error)",
+    replace: "return strictly(error)",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation does not wait for the commit",
+    in: "afterCommit",
+    find: "if (openTransaction(context) === undefined) return effect",
+    replace: "return effect",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "only the client of the context tells of its commit",
+    in: "clientOf",
+    find: "Effect.succeed(client) : makeClient(service)",
+    replace: `Effect.succeed(client) : Effect.die("no client")`,
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "a fiber keeps all invalidations to repeat",
+    in: "repeatAtEnd",
+    find: "if (count === repeatsOfFiber) return",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "requests of a transaction are answered with those around it",
+    in: "groupsOf",
+    find: ".flatMap((group) => split(group, openTransaction))",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
   }
 ]

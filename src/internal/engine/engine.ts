@@ -68,6 +68,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),
     failing: new Set(),
+    transactions: new WeakSet(),
     storeTier: undefined,
     stats: { ...noCounters },
     classes: new Map(),

@@ -3,6 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
+import { openTransaction } from "../../sqlTransaction.ts"
+import { debug } from "../telemetry/log.ts"
 import { type Attempt, Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 import type { Flights } from "./flights.ts"
@@ -38,19 +40,20 @@ export const noContext: ReadContext = {
   shared: undefined
 }
 
-/** The reference of `effect/sql`, by its name, so that SQL is not imported. */
-const CurrentTransaction = Context.Reference<object | undefined>("effect/sql/CurrentTransactionService", {
-  defaultValue: () => undefined
-})
-
 /**
  * Inside an open SQL transaction every read bypasses the cache: what the transaction has changed is not cached yet, and
  * others must not get what may be rolled back.
  */
-const policyOf = (fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
+const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
   const current = fiber.getRef(Policy.Current)
   const policy = within !== undefined && current === Policy.standard ? Policy.insideLoad : current
-  return fiber.getRef(CurrentTransaction) === undefined ? policy : Policy.bypassing(policy)
+  const transaction = openTransaction(fiber.context as Context.Context<never>)
+  if (transaction === undefined) return policy
+  if (!self.transactions.has(transaction)) {
+    self.transactions.add(transaction)
+    debug(self, "Reads inside an open SQL transaction bypass the cache (logged once a transaction)")
+  }
+  return Policy.bypassing(policy)
 }
 
 /**
@@ -64,7 +67,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
   const within = fiber.getRef(Within)
   return self.lastReadContext = {
     context: fiber.context,
-    policy: policyOf(fiber, within),
+    policy: policyOf(self, fiber, within),
     clock: fiber.getRef(Clock.Clock),
     within,
     span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan),

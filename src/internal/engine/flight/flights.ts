@@ -39,6 +39,8 @@ export interface Flights extends MemoryTier {
    * their loads succeeds
    */
   readonly failing: Set<Counters>
+  /** the open SQL transactions of which a debug line says that their reads bypass the cache */
+  readonly transactions: WeakSet<object>
   /** of the last read in this turn of the event loop */
   lastReadContext: ReadContext | undefined
   readonly forgetReadContext: () => void

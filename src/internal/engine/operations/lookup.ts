@@ -63,6 +63,7 @@ const storedMany = (
     return Effect.flatMap(fetched, (found) => {
       const fault = found.find(isFault)
       if (fault !== undefined && policy.strict) return strictly(fault)
+      const now = nowOf(fiber)
       let next = 0
       for (const [i, key] of keys.entries()) {
         if (entries[i] !== undefined) continue
@@ -76,7 +77,7 @@ const storedMany = (
           self.memory.entries.get(id) === former[place]
         if (policy.writes && isNewest) {
           answer.memoryExpiresAt = -Infinity
-          Memory.put(self.memory, answer, nowOf(fiber))
+          Memory.put(self.memory, answer, now)
         }
       }
       return Effect.succeed(entries)
