@@ -62,8 +62,12 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt |
  */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
-  if (last?.context === fiber.context) return last
-  if (last === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
+  return last !== undefined && last.context === fiber.context ? last : renew(self, fiber)
+}
+
+// apart, so that a hit has the few instructions before it inlined
+const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
+  if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   const within = fiber.getRef(Within)
   return self.lastReadContext = {
     context: fiber.context,
