@@ -29,8 +29,8 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
  *
  * **Details**
  *
- * - `evicted`: there was no room
- * - `expired`: it was past its ttl when another took its place
+ * - `evicted`: there was no room, and nothing had expired
+ * - `expired`: it was past its ttl, and there was no room or another took its place
  * - `replaced`: a newer value took its place
  * - `invalidated`: its key, a tag of it or the whole cache was invalidated, here or by another process
  * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy

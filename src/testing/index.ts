@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 export * as ChaosStore from "./ChaosStore.ts"
+export { type LastingStorage, lastingStoreLaws } from "./lastingStoreLaws.ts"
 export { isSame, type Law, LawBroken, same } from "./law.ts"
 export { lockLaws } from "./lockLaws.ts"
 export * as RecordingCache from "./RecordingCache.ts"

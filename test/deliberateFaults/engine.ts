@@ -323,8 +323,8 @@ unregister(self, flight)`
   {
     name: "touch revives what memory had",
     in: "setLifetime",
-    find: "if (copy !== undefined && now < copy.expiresAt) setDeadlines(copy, expiresAt)",
-    replace: "if (copy !== undefined && now < Infinity) setDeadlines(copy, expiresAt)"
+    find: "if (copy !== undefined && now < copy.expiresAt)",
+    replace: "if (copy !== undefined && now < Infinity)"
   },
   {
     name: "touch revives what was there",

@@ -179,6 +179,50 @@ try {
     by: `${storeTier}/lyingStores.test.ts`
   },
   {
+    name: "an entry whose deadline was moved on counts as expired",
+    in: "firstExpired",
+    find: "if (entry.expiresAt <= now) return entry",
+    replace: "if (entry.createdAt <= now) return entry",
+    by: "test/cached/expiredFirst.test.ts"
+  },
+  {
+    name: "an entry with an earlier deadline stays where it was",
+    in: "setDeadlines",
+    find: "if (self.entries.get(entry.id) === entry)",
+    replace: "if (self.entries.get(entry.id) !== entry)",
+    by: "test/cached/expiredFirst.test.ts"
+  },
+  {
+    name: "the heap of deadlines fills a gap with what does not belong there",
+    in: "settle",
+    find: "if (place > 0 && time < self.times[above(place)]!)",
+    replace: "if (place < 0)",
+    by: "test/internal/engine/memory/deadlines.test.ts"
+  },
+  {
+    name: "a marker that another process has changed counts as an old one",
+    in: "make",
+    find: "wasThere ? forgotten : ++seq",
+    replace: "forgotten",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "the marker of another process is written over",
+    in: "make",
+    find: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = yield* versionOf(tag)`,
+    replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = undefined as string | undefined`,
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a storage's own markers are counted as entries",
+    in: "hiddenIn",
+    find: "(all, markers) => all - markers",
+    replace: "(all) => all",
+    by: "test/laws/lastingStores.test.ts"
+  },
+  {
     name: "a key that looks like a pattern is not warned of",
     in: "ofKey",
     find: `key.includes("*")`,

@@ -168,10 +168,10 @@ const publish = (self: Flights, flight: Flight): void => {
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtlMillis } = rulesOf(request)
-  if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
+  if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry, now)
   if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
   entry.memoryExpiresAt = now + memoryTtlMillis
-  Memory.put(self.memory, entry)
+  Memory.put(self.memory, entry, now)
 }
 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {

@@ -21,6 +21,9 @@ interface EntryOptions {
 /** Kept here, not in a field of each entry: few entries have one. */
 const etags = new WeakMap<object, string>()
 
+/** The place of an entry that is in no heap: see `deadlines.ts`. */
+export const nowhere = -1
+
 /** A decoded result in memory. Flat, and itself a node of the eviction list, because there are many. */
 export class Entry implements Timing, Node {
   readonly id: string
@@ -45,6 +48,8 @@ export class Entry implements Timing, Node {
   reads: number
   /** the counters of its key class, so that a hit need not look for them */
   readonly counters: Counters
+  /** in the heap of deadlines; `nowhere` for an entry that never expires, or is not in memory */
+  place: number
   previous: Node | undefined
   next: Node | undefined
 
@@ -61,6 +66,7 @@ export class Entry implements Timing, Node {
     this.memoryExpiresAt = undefined
     this.reads = 0
     this.counters = options.counters
+    this.place = nowhere
     this.previous = undefined
     this.next = undefined
     if (options.etag !== undefined) etags.set(this, options.etag)

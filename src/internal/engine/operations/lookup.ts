@@ -48,6 +48,7 @@ export const lookupMany = (
     return Effect.flatMap(fetched, (found) => {
       const fault = found.find(isFault)
       if (fault !== undefined && policy.strict) return strictly(fault)
+      const now = nowOf(fiber)
       let next = 0
       for (const [i, key] of keys.entries()) {
         if (entries[i] !== undefined) continue
@@ -61,7 +62,7 @@ export const lookupMany = (
           self.memory.entries.get(id) === former[place]
         if (policy.writes && isNewest) {
           answer.memoryExpiresAt = -Infinity
-          Memory.put(self.memory, answer)
+          Memory.put(self.memory, answer, now)
         }
       }
       return Effect.succeed(entries)

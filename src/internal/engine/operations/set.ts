@@ -95,7 +95,7 @@ export const set = Effect.fnUntraced(function*(
   }
   // the next reader's `memoryTtl` decides how long it stays in memory
   if (tier !== undefined) entry.memoryExpiresAt = -Infinity
-  put(self, entry)
+  put(self, entry, now)
   yield* emitSet
   if (tier === undefined || condition !== undefined) return true
   const stored = yield* replaceInStore(tier, id, toStored({ tier, budget: budgetOf(tier, policy) }, key, entry))
@@ -179,9 +179,9 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-const put = (self: Engine, entry: Entry): void => {
+const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
   detach(self, entry.id)
   self.retryAt.delete(entry.id)
-  Memory.put(self.memory, entry)
+  Memory.put(self.memory, entry, now)
 }
