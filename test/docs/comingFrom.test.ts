@@ -23,6 +23,15 @@ describe("cashews", () => {
       expect([yield* Cached.has("a"), yield* Cached.size]).toEqual([false, 0])
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2 }))))
 
+  it.effect("CA-06 · what has expired leaves a full memory before what has not, and needs no sweep for it", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("live", 1, { ttl: "1 day" })
+      yield* Effect.forEach(["a", "b"], (key) => Cached.set(key, key, hour))
+      yield* TestClock.adjust("1 hour")
+      yield* Effect.forEach(["c", "d"], (key) => Cached.set(key, key, hour))
+      expect(yield* Effect.filter(["live", "a", "b", "c", "d"], Cached.has)).toEqual(["live", "c", "d"])
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 3 }))))
+
   it.effect("CA-10 · the base commands", () =>
     Effect.gen(function*() {
       const get = (key: string) => Effect.map(Cached.getOption(key), Option.getOrElse(() => "default"))
