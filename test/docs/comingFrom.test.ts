@@ -74,9 +74,10 @@ describe("cashews", () => {
       // work that takes longer than its lease keeps the lock
       yield* TestClock.adjust("1 second")
       const refused = yield* Effect.flip(tries)
-      expect([refused._tag, refused.reason]).toEqual(["LockError", "Timeout"])
+      expect([refused._tag, refused.reason, yield* lock.isLocked("report")]).toEqual(["LockError", "Timeout", true])
       yield* Deferred.succeed(free, undefined)
       yield* Fiber.join(held)
+      expect(yield* lock.isLocked("report")).toBe(false)
       expect(yield* tries).toBe("mine")
     }))
 
