@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-import { inVirtualTime } from "./support/virtualTime.ts"
 
 type Stored = CacheEntry.Stored
 
@@ -78,7 +78,7 @@ const lasting: Record<string, (self: Storage) => Store.Store> = {
 /** Runs a program in a process of its own: a new store and a new cache over the storage. */
 const inProcess = <A, E>(self: Storage, make: (self: Storage) => Store.Store, use: Effect.Effect<A, E, any>) => {
   const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.sync(Store.Store, () => make(self))))
-  return inVirtualTime(Effect.provide(use, layer) as Effect.Effect<A, E>)
+  return withTimePassing(Effect.provide(use, layer) as Effect.Effect<A, E>)
 }
 
 const counted = () => {
@@ -198,7 +198,7 @@ for (const [name, make] of Object.entries(lasting)) {
       Effect.gen(function*() {
         const self = storage()
         const store = make(self)
-        yield* inVirtualTime(Effect.gen(function*() {
+        yield* withTimePassing(Effect.gen(function*() {
           yield* store.markers(["late"])
           const { seq } = yield* store.markers(["declared"])
           expect((yield* store.markers(["late"])).markers[0]!.seq).toBeLessThanOrEqual(seq)
@@ -216,7 +216,7 @@ for (const [name, make] of Object.entries(lasting)) {
       Effect.gen(function*() {
         const self = storage()
         const store = make(self)
-        yield* inVirtualTime(Effect.gen(function*() {
+        yield* withTimePassing(Effect.gen(function*() {
           const { markers: [marker] } = yield* store.markers(["t"])
           const stored = self.entries.get("~:t:t")!
           self.entries.set("~:t:t", {
@@ -335,7 +335,7 @@ describe("markers of one process", () => {
         get: (id) => Effect.delay(parts.get(id), "3 millis"),
         set: (id, entry) => Effect.delay(parts.set(id, entry), "1 millis")
       })
-      yield* inVirtualTime(Effect.gen(function*() {
+      yield* withTimePassing(Effect.gen(function*() {
         for (let round = 0; round < 10; round++) {
           const { markers: [before] } = yield* store.markers(["t"])
           const soft = Effect.delay(store.invalidateTags(["t"], "soft"), round % 2)
@@ -358,7 +358,7 @@ describe("markers of one process", () => {
       const all = Effect.all(Array.from({ length: 20 }, () => store.markers(["t", "u", "t"])), {
         concurrency: "unbounded"
       })
-      const answers = yield* inVirtualTime(all)
+      const answers = yield* withTimePassing(all)
       expect(new Set(answers.flatMap(({ markers }) => markers.map(({ version }) => version))).size).toBe(2)
       yield* TestClock.adjust("1 second")
     }))

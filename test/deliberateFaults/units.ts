@@ -260,7 +260,7 @@ const winner = undefined as string | undefined`,
   {
     name: "an invalidation does not wait for the commit",
     in: "afterCommit",
-    find: "if (openTransaction(fiber) === undefined) return effect",
+    find: "if (openTransaction(context) === undefined) return effect",
     replace: "return effect",
     by: "test/cached/sqlTransaction.test.ts"
   },
@@ -275,6 +275,13 @@ const winner = undefined as string | undefined`,
     name: "a fiber keeps all invalidations to repeat",
     in: "repeatAtEnd",
     find: "if (count === repeatsOfFiber) return",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "requests of a transaction are answered with those around it",
+    in: "groupsOf",
+    find: ".flatMap((group) => split(group, openTransaction))",
     replace: "",
     by: "test/cached/sqlTransaction.test.ts"
   }

@@ -3,10 +3,9 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as FilesStore from "effect-cached/stores/FilesStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import { lastingStoreLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { lastingStoreLaws, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { mapAsync, mapSync, plainFiles } from "../support/lastingStorages.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-import { inVirtualTime } from "../support/virtualTime.ts"
 
 const files = Effect.map(tempDirectory, plainFiles)
 
@@ -21,12 +20,12 @@ const storages = {
 
 for (const [name, make] of Object.entries(storages)) {
   describe(`the laws of lasting stores hold for ${name}`, () => {
-    for (const law of lastingStoreLaws<never, unknown>(make)) it.effect(law.name, () => inVirtualTime(law.run))
+    for (const law of lastingStoreLaws<never, unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
   })
 
   describe(`the laws of stores hold for ${name}`, () => {
     for (const law of storeLaws<unknown>(Effect.flatMap(make, ({ open }) => open))) {
-      it.effect(law.name, () => inVirtualTime(law.run))
+      it.effect(law.name, () => withTimePassing(law.run))
     }
   })
 }
@@ -38,7 +37,7 @@ for (const name of ["a map that answers late, and is shared", "a folder of plain
   describe(`the laws of shared tags hold for ${name}`, () => {
     const two = Effect.flatMap(storages[name], ({ open }) => Effect.all([open, open]))
     for (const law of sharedStoreLaws<unknown>(two)) {
-      if (isOfTags.test(law.name)) it.effect(law.name, () => inVirtualTime(law.run))
+      if (isOfTags.test(law.name)) it.effect(law.name, () => withTimePassing(law.run))
     }
   })
 }
@@ -50,6 +49,6 @@ const adapters = {
 
 for (const [name, make] of Object.entries(adapters)) {
   describe(`the laws of lasting stores hold for ${name}`, () => {
-    for (const law of lastingStoreLaws<unknown, unknown>(make)) it.effect(law.name, () => inVirtualTime(law.run))
+    for (const law of lastingStoreLaws<unknown, unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
   })
 }

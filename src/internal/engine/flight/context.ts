@@ -46,7 +46,7 @@ export const noContext: ReadContext = {
  */
 const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Policy.Policy => {
   const policy = fiber.getRef(Policy.Current)
-  const transaction = openTransaction(fiber)
+  const transaction = openTransaction(fiber.context as Context.Context<never>)
   if (transaction === undefined) return policy
   if (!self.transactions.has(transaction)) {
     self.transactions.add(transaction)

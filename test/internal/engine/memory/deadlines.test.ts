@@ -1,4 +1,4 @@
-/** The heap of deadlines against a list that is searched, through random programs. */
+/** Deadlines against a list that is searched, through random programs. */
 import { describe, expect, it } from "@effect/vitest"
 import { Exit } from "effect"
 import * as Deadlines from "../../../../src/internal/engine/memory/deadlines.ts"
@@ -27,7 +27,7 @@ const randomOf = (seed: number) => () => {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
 }
 
-describe("the heap of deadlines", () => {
+describe("deadlines", () => {
   it.each([1, 2, 3, 4, 5])("names an expired entry where there is one (seed %i)", (seed) => {
     const random = randomOf(seed)
     const below = (n: number) => Math.floor(random() * n)
@@ -63,8 +63,26 @@ describe("the heap of deadlines", () => {
     }
     const places = deadlines.entries.map(({ place }) => place)
     expect(places).toEqual(Array.from(places.keys()))
-    expect(Array.from(held).filter(({ expiresAt, place }) => place < 0 && expiresAt !== Infinity)).toEqual([])
+    const mislaid = Array.from(held).filter((one) =>
+      one.expiresAt !== Infinity && !deadlines.newcomers.includes(one) && !deadlines.entries.includes(one)
+    )
+    expect(mislaid).toEqual([])
     for (const one of held) Deadlines.remove(deadlines, one)
-    expect(deadlines).toEqual({ entries: [], times: [] })
+    expect(deadlines).toMatchObject({ newcomers: [], entries: [], times: [] })
+  })
+
+  it("finds one among more newcomers than enter at once, a little later", () => {
+    const deadlines = Deadlines.make()
+    const first = entry(0, 1)
+    for (const one of [first, ...Array.from({ length: 10_000 }, (_, i) => entry(1 + i, 1000))]) {
+      Deadlines.add(deadlines, one)
+    }
+    expect(Deadlines.firstExpired(deadlines, 0)).toBeUndefined()
+    expect(deadlines.entries).toEqual([])
+    const found = Array.from({ length: 3 }, () => Deadlines.firstExpired(deadlines, 1))
+    expect(found).toEqual([undefined, undefined, first])
+    Deadlines.remove(deadlines, first)
+    expect(Deadlines.firstExpired(deadlines, 999)).toBeUndefined()
+    expect(Deadlines.firstExpired(deadlines, 1000)).toBeDefined()
   })
 })
