@@ -61,8 +61,12 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Policy.Policy =>
  */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
-  if (last?.context === fiber.context) return last
-  if (last === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
+  return last !== undefined && last.context === fiber.context ? last : renew(self, fiber)
+}
+
+// apart, so that a hit has the few instructions before it inlined
+const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
+  if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   return self.lastReadContext = {
     context: fiber.context,
     policy: policyOf(self, fiber),

@@ -48,7 +48,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
 
 /** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
-  request.deadlinesOnly && entry.softExpiresAt === Infinity && entry.expiresAt === Infinity
+  entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
     : clock.currentTimeMillisUnsafe()
 
