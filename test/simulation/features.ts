@@ -51,6 +51,8 @@ export const drawn = {
   lies: true,
   /** readers of one id with strategies of their own come at once */
   crowds: true,
+  /** the store is made of a storage that keeps the markers of tags among its entries */
+  markersAmongEntries: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -58,7 +60,7 @@ export const drawn = {
 export type Feature = keyof typeof drawn
 
 /** came later, and has dice of its own: the others are drawn as they were before */
-const later: ReadonlySet<string> = new Set<Feature>(["crowds"])
+const later: ReadonlySet<string> = new Set<Feature>(["crowds", "markersAmongEntries"])
 
 const names = (Object.keys(drawn) as ReadonlyArray<Feature>).filter((name) => !later.has(name))
 
@@ -88,9 +90,11 @@ export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): E
   // far from the dice of the program and of the schedule
   const dice = diceOf(SeededScheduler.dice(seed + 0x2545_f491).nextDoubleUnsafe)
   const crowdDice = diceOf(SeededScheduler.dice(seed + 0x6c07_8965).nextDoubleUnsafe)
+  const storageDice = diceOf(SeededScheduler.dice(seed + 0x1b87_3593).nextDoubleUnsafe)
   const features = new Set([
     ...drawFeatures(dice, forced),
-    ...drawn.crowds && crowdDice.chance(0.15) ? ["crowds" as const] : []
+    ...drawn.crowds && crowdDice.chance(0.15) ? ["crowds" as const] : [],
+    ...drawn.markersAmongEntries && storageDice.chance(0.2) ? ["markersAmongEntries" as const] : []
   ])
   return {
     features,
