@@ -279,6 +279,13 @@ const winner = undefined as string | undefined`,
     by: "test/lastingStorage.test.ts"
   },
   {
+    name: "a soft invalidation undoes a hard one of another process",
+    in: "hasUndone",
+    find: "hard !== undefined && hardHalf(hard) !== hardHalf(softened)",
+    replace: "hard === \"\" && softened === \"\"",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
     name: "a storage's own markers are counted as entries",
     in: "hiddenIn",
     find: "(all, markers) => all - markers",
