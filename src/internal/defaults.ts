@@ -26,6 +26,8 @@ export const layer = {
   maxLoadMillis: 600_000,
   /** how long memory is used while changes by other processes cannot be read */
   maxStalenessMillis: 10_000,
+  /** what entries take over from values that caches served inside their loads */
+  inherit: "age" as const,
   /** how long closing waits for loads with callers */
   shutdownMillis: 5000
 }
@@ -183,6 +185,9 @@ export const knownTagVersions = 1000
 
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
+
+/** Parts of a value that are looked at, to see whether it may be a resource. */
+export const lookedAtParts = 100
 
 /** Events or removals that are kept for a slow listener; beyond, the oldest are lost. */
 export const waitingEvents = 1024

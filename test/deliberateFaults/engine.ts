@@ -37,6 +37,12 @@ export const faults: ReadonlyArray<Fault> = [
 Memory.remove(self.memory, id, "invalidated")`
   },
   {
+    name: "a hit inside a load is not recorded",
+    in: "read",
+    find: "if (context.within !== undefined) recordServed(context.within, entry)",
+    replace: ""
+  },
+  {
     name: "a leaving caller interrupts a pinned flight",
     in: "endIfUnneeded",
     find: "if (flight.pinned) return limitUnattended(self, flight)",

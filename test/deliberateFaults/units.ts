@@ -14,6 +14,48 @@ const storeTier = "test/internal/engine/storeTier"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "what caches served inside a load that was joined is forgotten",
+    in: "respond",
+    find: "recordLoaded(caller.within, flight)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "only the first key of a call inherits what the call was served",
+    in: "make",
+    find: "recordShared(item.flight.attempt, first.flight.attempt)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "the last value that was served counts, not the oldest",
+    in: "record",
+    find: "else if (oldestAt < recorder.oldestAt) {",
+    replace: "else {",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "what is stored is the object that the load answered",
+    in: "kept",
+    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))",
+    replace: "return exit",
+    by: "test/cached/copy.test.ts"
+  },
+  {
+    name: "a resource is only found in the value itself",
+    in: "holdsResource",
+    find: "addParts(waiting, value)",
+    replace: "",
+    by: "test/cached/resources.test.ts"
+  },
+  {
+    name: "below Schema.Any anything is JSON",
+    in: "isUnchecked",
+    find: `_tag === "Any" || _tag === "ObjectKeyword"`,
+    replace: `_tag === "ObjectKeyword"`,
+    by: "test/serializers/openSchemas.test.ts"
+  },
+  {
     name: "the work loop has no budget",
     sought: "always",
     in: "work",

@@ -110,7 +110,11 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
       const spec = specOf(self, plan.needs)
       // under `bypass` a load runs in its reader, under the reader's policy
       const policy = record.flight === undefined ? "bypass" : spec.policy
+      const begun = self.world.seq
       const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
+      if (Exit.isSuccess(exit) || Cause.squash(exit.cause) instanceof Down) {
+        World.noteNeeded(self.world, record, originOf(exit), begun)
+      }
       if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) {
         if (Cause.hasInterrupts(exit.cause)) State.interruptedItself.add(record)
         return yield* Effect.failCause(exit.cause as Cause.Cause<never>)

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
+import type { Inherit } from "../../cached/options.ts"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
@@ -41,6 +42,8 @@ export interface EngineOptions extends StoreTierLimits {
   readonly capacity: number
   readonly eviction: Eviction
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
+  /** what a result takes over from values that caches served inside its load, where the read does not say it */
+  readonly inherit: Inherit
   /** how long closing waits for loads with callers */
   readonly shutdownMillis: number
   readonly refresh: {
@@ -60,6 +63,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     ending: new Map(),
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
     work: makeWork({ respond, start }, context),
+    inherit: options.inherit,
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),

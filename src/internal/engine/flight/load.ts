@@ -23,7 +23,9 @@ import { decideAt, servedAs } from "./decide.ts"
 import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { loadContext } from "./loadContext.ts"
+import { inScope } from "./loadScope.ts"
 import { declaredTags } from "./requestTags.ts"
+import { warnOfResource } from "./resource.ts"
 import { decisionOfFlight } from "./rules.ts"
 import { holdOff, isThrottled } from "./throttle.ts"
 
@@ -71,7 +73,7 @@ const counted = (
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
     beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
-    return Effect.scoped(traced(flight, load))
+    return inScope(fiber, traced(flight, load), (exit) => warnOfResource(flight, exit))
   })
 
 /** Fetch, acquire, load, commit: the steps of a flight where there is a store. */

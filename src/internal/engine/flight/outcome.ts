@@ -11,6 +11,7 @@ import { decideAt } from "./decide.ts"
 import { failedTyped } from "./failures.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { recordServed } from "./recorder.ts"
 import type { Request } from "./request.ts"
 import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
@@ -40,7 +41,10 @@ const noteFound = (
     flight.id,
     insteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
   )
-  if (isStale && within !== undefined) within.derivedFromStale = true
+  if (within !== undefined) {
+    recordServed(within, entry)
+    if (isStale) within.derivedFromStale = true
+  }
   if (policy.detector !== undefined) {
     detect(policy.detector, flight.id, request.strategy.name, { source: isStale ? "stale" : "store", entry, now })
   }
@@ -65,7 +69,10 @@ export const noteFallback = (
 ): void => {
   stale.counters.stale++
   stale.reads++
-  if (within !== undefined) within.derivedFromStale = true
+  if (within !== undefined) {
+    recordServed(within, stale)
+    within.derivedFromStale = true
+  }
   emitOf(self, request.key, flight.id, { _tag: "Stale" })
   if (policy.detector === undefined) return
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })

@@ -99,7 +99,7 @@ export const touch = (self: Memory, entry: Entry): void => {
 /** Puts an entry in memory. Where there is no room, what has expired leaves before anything that may still be served. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  place(self, entry)
+  place(self, entry, now)
   while (self.entries.size > self.capacity) {
     const expired = Deadlines.firstExpired(self.deadlines, now)
     if (expired !== undefined) {
@@ -123,7 +123,7 @@ const victimOf = (self: Memory, newest: Entry): Entry =>
   // the nodes of a policy are entries; a listener that was told of a removal may have removed the newest one too
   self.policy.victim() as Entry | undefined ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
 
-const place = (self: Memory, entry: Entry): void => {
+const place = (self: Memory, entry: Entry, now: number): void => {
   const { entries, policy } = self
   const old = entries.get(entry.id)
   entries.set(entry.id, entry)
@@ -136,7 +136,7 @@ const place = (self: Memory, entry: Entry): void => {
     policy.added(entry)
   }
   self.onGone(old)
-  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= entry.createdAt ? "expired" : "replaced")
+  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= now ? "expired" : "replaced")
 }
 
 export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {

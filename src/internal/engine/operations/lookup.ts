@@ -4,8 +4,9 @@ import type * as Fiber from "effect/Fiber"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
-import { nowOf } from "../flight/context.ts"
+import { nowOf, readContextOf } from "../flight/context.ts"
 import { trustsMemory } from "../flight/decide.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -17,10 +18,24 @@ import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 
 /**
- * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. The
- * store is asked at once for all that memory does not have.
+ * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Inside
+ * a load they are recorded, as what a read is served.
  */
 export const lookupMany = (
+  self: Engine,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  Effect.withFiber((fiber) => {
+    const { within } = readContextOf(self, fiber)
+    if (within === undefined) return storedMany(self, keys)
+    return Effect.map(storedMany(self, keys), (entries) => {
+      for (const entry of entries) if (entry !== undefined) recordServed(within, entry)
+      return entries
+    })
+  })
+
+/** As `lookupMany`, for an operation of its own. The store is asked at once for all that memory does not have. */
+const storedMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
@@ -70,7 +85,13 @@ export const lookupMany = (
   })
 
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
-  Effect.map(lookupMany(self, [key]), ([entry]) => entry)
+  Effect.map(lookupMany(self, [key]), first)
+
+/** The entry that a write replaces: no value that is served. */
+export const lookupUnrecorded = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.map(storedMany(self, [key]), first)
+
+const first = ([entry]: ReadonlyArray<Entry | undefined>): Entry | undefined => entry
 
 /** As `lookup`, with a `writeId`: without a store an entry gets one here. */
 export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>

@@ -12,6 +12,7 @@ import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
+import { copyOf } from "../flight/copy.ts"
 import { decide, decideInMemory, isFreshAt, nowFor, rejectedOf, servedAs, trustsMemory } from "../flight/decide.ts"
 import { detach, startAfter } from "../flight/ending.ts"
 import {
@@ -26,6 +27,7 @@ import {
 } from "../flight/flight.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
@@ -46,7 +48,6 @@ import { strictly } from "../storeTier/strict.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
@@ -81,6 +82,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
     if (request.slides && policy.writes) slide(self, request, entry, now)
     emitHit(self, request.key, entry.id, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
+    if (context.within !== undefined) recordServed(context.within, entry)
   }
   return entry.exit as Exit.Exit<A, E>
 }

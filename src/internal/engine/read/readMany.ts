@@ -13,6 +13,7 @@ import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
+import { copyOf } from "../flight/copy.ts"
 import {
   decide,
   decideOrDefect,
@@ -37,7 +38,6 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
-import { copyOf } from "./copy.ts"
 import { type Joining, joinOrStart } from "./read.ts"
 import type { Reader } from "./reader.ts"
 import { noteServed, serve } from "./serve.ts"
