@@ -15,7 +15,7 @@ import { copyOf } from "./copy.ts"
 import { startNext, unregister } from "./ending.ts"
 import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { inheritOf, type Recorder } from "./recorder.ts"
+import { inherited } from "./inherit.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
@@ -85,15 +85,17 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
   const { annotations, derivedFromStale, previous, recorder, renewed } = flight.attempt
   if (derivedFromStale) return refuse(self, flight)
-  const life = lifeOf(now, lifetime, shareOf(flight))
-  const times = recorder === undefined ? life : inherited(flight, recorder, life)
-  if (times === undefined) return refuse(self, flight)
+  const share = shareOf(flight)
+  const softExpiresAt = now + lifetime.softTtl * share
+  const expiresAt = now + lifetime.ttl * share
+  const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
+  if (life === "skip") return refuse(self, flight)
   return new Entry({
     id,
     exit: kept(flight, exit),
-    createdAt: times.createdAt,
-    softExpiresAt: times.softExpiresAt,
-    expiresAt: times.expiresAt,
+    createdAt: life?.createdAt ?? now,
+    softExpiresAt: life?.softExpiresAt ?? softExpiresAt,
+    expiresAt: life?.expiresAt ?? expiresAt,
     loadMillis: loadMillisOf(flight, now),
     tags: tagsOf(flight, exit),
     bornAt: flight.bornAt,
@@ -101,47 +103,6 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
     counters
   })
-}
-
-interface Life {
-  readonly createdAt: number
-  readonly softExpiresAt: number
-  readonly expiresAt: number
-}
-
-/** A life that counts from the end of the load. */
-const lifeOf = (now: number, { softTtl, ttl }: Lifetime, share: number): Life => ({
-  createdAt: now,
-  softExpiresAt: now + softTtl * share,
-  expiresAt: now + ttl * share
-})
-
-/** The life of a result that is made of what caches served; `undefined`: it is not to be stored. */
-const inherited = (flight: Flight, { oldestAt, oldestId }: Recorder, life: Life): Life | undefined => {
-  const inherit = inheritOf(flight)
-  if (inherit === "refuse") return undefined
-  const age = life.createdAt - oldestAt
-  if (inherit === false || age <= 0) return life
-  const { softExpiresAt, expiresAt, createdAt } = life
-  // of a sliding entry the soft deadline is the last end, and the hard one moves up to it
-  const end = (flight.request.slides ? softExpiresAt : expiresAt) - age
-  if (end <= createdAt) return warnOfAge(flight, oldestId)
-  return flight.request.slides
-    ? { createdAt: oldestAt, softExpiresAt: end, expiresAt: Math.min(expiresAt, end) }
-    : { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: end }
-}
-
-/** Says once a key class or string key that results are not stored for their age: nobody would find that out. */
-const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): undefined => {
-  const about: Log.About = { id, key }
-  Log.warnOnce(
-    engine,
-    `age ${Log.topicOf(about)}`,
-    `The result of "${id}" is not cached: its load was served "${oldestId}", which is older than the ttl of the result. ` +
-      `Give "${oldestId}" a shorter ttl, or the read of "${id}" inherit: false, so that its ttl counts from the end of its ` +
-      "load (logged once a key class or string key)",
-    { about }
-  )
 }
 
 /** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */

@@ -4,11 +4,10 @@
  *
  * Every answer of a cache passes here with its entry, whose deadlines and tags an entry may inherit later too.
  */
-import type { Inherit } from "../../../cached/options.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Attempt } from "./attempt.ts"
 import type { Flight } from "./flight.ts"
-import { rulesOf } from "./rules.ts"
+import { inheritOf } from "./inherit.ts"
 
 export interface Recorder {
   /** when the oldest value that was served was made, in epoch milliseconds */
@@ -42,6 +41,3 @@ const record = (within: Attempt, oldestAt: number, oldestId: string): void => {
     recorder.oldestId = oldestId
   }
 }
-
-/** What the result of a flight takes over from what caches served inside its load. */
-export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(request).inherit ?? engine.inherit
