@@ -183,6 +183,9 @@ export const throttledIds = 10_000
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 
+/** Key classes that are remembered to find two with the same ids: of one that is not, nobody is told. */
+export const keyClasses = 1000
+
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
 

@@ -53,6 +53,8 @@ export const drawn = {
   crowds: true,
   /** an invalidation has several targets of several kinds */
   targets: true,
+  /** the store is made of a storage that keeps the markers of tags among its entries */
+  markersAmongEntries: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -60,7 +62,7 @@ export const drawn = {
 export type Feature = keyof typeof drawn
 
 /** came later: each has dice of its own, so that the others are drawn as they were before */
-const later = { crowds: 0x6c07_8965, targets: 0x9908_b0df } as const
+const later = { crowds: 0x6c07_8965, targets: 0x9908_b0df, markersAmongEntries: 0x1b87_3593 } as const
 
 type Later = keyof typeof later
 
