@@ -64,7 +64,14 @@ export const incrementBy = 1
 export const warm = { concurrency: 16, chunk: 100 }
 
 /** `ChaosStore` and `SeededScheduler` */
-export const testing = { lateMillis: 1000, yieldChance: 0.1, maxTasks: 1_000_000 }
+export const testing = {
+  lateMillis: 1000,
+  yieldChance: 0.1,
+  maxTasks: 1_000_000,
+  /** how far `withTimePassing` moves the clock at once, and how far in all */
+  stepMillis: 50,
+  atMostMillis: 24 * 60 * 60 * 1000
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // several processes
@@ -175,6 +182,9 @@ export const throttledIds = 10_000
 
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
+
+/** Key classes that are remembered to find two with the same ids: of one that is not, nobody is told. */
+export const keyClasses = 1000
 
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000

@@ -391,5 +391,11 @@ return Exit.die(defect)
     in: "giveBack",
     find: "if (running.delete(unit)) takeSlots(self)",
     replace: "if (!running.has(unit)) takeSlots(self)"
+  },
+  {
+    name: "an invalidation of tags leaves its keys out",
+    in: "invalidateTargets",
+    find: "if (ids.length > 0) parts.push",
+    replace: "if (ids.length > 0 && tags.length === 0) parts.push"
   }
 ]

@@ -242,6 +242,27 @@ try {
     by: "test/internal/engine/memory/deadlines.test.ts"
   },
   {
+    name: "a hit does not look at the class of its key",
+    in: "read",
+    find: "if (sameIds.exist) meet(self, key)",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "a class that is used again after another has come is not noticed",
+    in: "meetClass",
+    find: "before.metBy = unknown",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "classes of a hot reload are two",
+    in: "mayBeOne",
+    find: "(one.position === other.position || one.query !== other.query)",
+    replace: "false",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
     name: "a marker that another process has changed counts as an old one",
     in: "make",
     find: "wasThere ? forgotten : ++seq",

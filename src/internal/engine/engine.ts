@@ -29,6 +29,7 @@ import * as Background from "./storeTier/background.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
 import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
+import * as KeyClasses from "./telemetry/keyClasses.ts"
 import * as Log from "./telemetry/log.ts"
 
 /**
@@ -72,6 +73,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     storeTier: undefined,
     stats: { ...noCounters },
     classes: new Map(),
+    keyClasses: KeyClasses.make(),
     listeners: { events: undefined },
     warned: new Set(),
     hitsHaveEffects: false,

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
@@ -16,6 +17,7 @@ import { fetch, type Found } from "../storeTier/fetch.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 
 /**
  * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Inside
@@ -114,5 +116,6 @@ const inMemory = (
   // `-Infinity`: a look-up put it in memory, and no reader's `memoryTtl` limits it yet
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
+  if (sameIds.exist) meet(self, key)
   return entry
 }

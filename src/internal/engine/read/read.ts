@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import { aside, Within } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
@@ -47,6 +48,7 @@ import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
@@ -77,9 +79,10 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
-  if (self.hitsHaveEffects || policy !== Policy.standard) {
+  if (self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist) {
     // here, where the time is known
     if (request.slides && policy.writes) slide(self, request, entry, now)
+    if (sameIds.exist) meet(self, key)
     emitHit(self, request.key, entry.id, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
     if (context.within !== undefined) recordServed(context.within, entry)

@@ -7,6 +7,7 @@ import type * as Fiber from "effect/Fiber"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import { aside } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
@@ -38,6 +39,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 import { type Joining, joinOrStart } from "./read.ts"
 import type { Reader } from "./reader.ts"
 import { noteServed, serve } from "./serve.ts"
@@ -132,6 +134,7 @@ const readTogether = (
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
+      if (sameIds.exist) meet(self, key)
       self.memory.policy.read(entry!)
       if (slides && policy.writes) slide(self, many.template, entry!, now)
       if (isObserved) noteServed(readerOf(self, reading, key), entry!, "memory")
