@@ -1,0 +1,61 @@
+/** What runs within a step of the engine: listeners, and what the store reports while it is asked. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { cacheOf } from "../../../src/internal/engine/cache.ts"
+import { ended, start } from "../../promises/caches.ts"
+
+const cache = Effect.map(Caching.Caching, cacheOf)
+
+/** Runs an effect within the call of a listener. */
+const inline = Effect.map(
+  Effect.context<never>(),
+  (context) => (self: Effect.Effect<unknown, unknown, any>): void => {
+    Effect.runForkWith(context as never)(self as Effect.Effect<unknown, unknown>)
+  }
+)
+
+describe("a caller that joins a refresh in the queue", () => {
+  const ways: ReadonlyArray<{ readonly name: string; readonly act: Effect.Effect<unknown, unknown, any> }> = [
+    { name: "invalidates the key", act: Cached.invalidate("k") },
+    { name: "clears", act: Cached.clear },
+    { name: "pushes the entry out of memory", act: Effect.forEach([1, 2, 3], (n) => Cached.set(`other ${n}`, n)) }
+  ]
+  it.effect.each(ways)(
+    "is answered, whatever a listener does that is told of it: $name",
+    ({ act }) =>
+      Effect.gen(function*() {
+        const run = yield* inline
+        let refreshes = false
+        const hang = Effect.suspend(() => refreshes ? Effect.never : Effect.succeed("hangs")).pipe(
+          Cached.refreshAhead({ key: "hangs", ttl: "1 hour", refreshAfter: "1 minute" })
+        )
+        let loads = 0
+        const read = Effect.sync(() => ++loads).pipe(
+          Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" })
+        )
+        yield* hang
+        yield* read
+        refreshes = true
+        yield* TestClock.adjust("2 minutes")
+        yield* hang
+        yield* read
+        yield* TestClock.adjust("1 millis")
+        expect(loads).toBe(1)
+        const unsubscribe = (yield* cache).listen((event) => {
+          if (event._tag === "Miss" && event.id === "k") {
+            unsubscribe()
+            run(act)
+          }
+        })
+        // the queued refresh will do, but what is stored will not
+        const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+        const joining = yield* start(strict)
+        yield* TestClock.adjust("10 seconds")
+        expect(ended(joining)).toMatchObject({ value: 2 })
+      }).pipe(Effect.provide(
+        CacheLayer.memory({ capacity: 3, refresh: { concurrency: 1, retry: Schedule.recurs(0), timeout: "1 hour" } })
+      ))
+  )
+})
