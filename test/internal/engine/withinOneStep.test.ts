@@ -1,10 +1,11 @@
 /** What runs within a step of the engine: listeners, and what the store reports while it is asked. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
-import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Effect, Fiber, Layer, Schedule } from "effect"
+import { Cached, CacheLayer, Caching, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../../src/internal/engine/cache.ts"
-import { ended, start } from "../../promises/caches.ts"
+import { ended, start, within } from "../../promises/caches.ts"
 
 const cache = Effect.map(Caching.Caching, cacheOf)
 
@@ -15,6 +16,20 @@ const inline = Effect.map(
     Effect.runForkWith(context as never)(self as Effect.Effect<unknown, unknown>)
   }
 )
+
+/** A shared store, with what others have changed told by hand. */
+const shared = (base: Store.Store = MemoryStore.make()) => {
+  const changes: Array<Store.Change> = []
+  const store: Store.Store = {
+    ...base,
+    capabilities: { shared: true, changes: true },
+    changesUnsafe: () => changes.splice(0)
+  }
+  return { base, changes, store }
+}
+
+const over = (store: Store.Store) => <A, E, R>(use: Effect.Effect<A, E, R>) =>
+  within(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)), use)
 
 describe("a caller that joins a refresh in the queue", () => {
   const ways: ReadonlyArray<{ readonly name: string; readonly act: Effect.Effect<unknown, unknown, any> }> = [
@@ -58,4 +73,32 @@ describe("a caller that joins a refresh in the queue", () => {
         CacheLayer.memory({ capacity: 3, refresh: { concurrency: 1, retry: Schedule.recurs(0), timeout: "1 hour" } })
       ))
   )
+})
+
+describe("P2 · a conditional set", () => {
+  it.effect("that another process has undone meanwhile keeps its value out of memory", () =>
+    Effect.gen(function*() {
+      const { base, changes, store } = shared()
+      const slow: Store.Store = {
+        ...store,
+        getUnsafe: undefined,
+        set: (id, entry, condition) => Effect.tap(base.set(id, entry, condition), () => Effect.sleep("300 millis"))
+      }
+      yield* Effect.gen(function*() {
+        const read = Effect.succeed("theirs").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        // a load that has a lease
+        const first = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        yield* TestClock.adjust("1 second")
+        const setting = yield* start(Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true }))
+        yield* TestClock.adjust("200 millis")
+        // nobody has read for a while, so nobody looks for changes until that lease is released
+        yield* base.remove("k")
+        changes.push({ _tag: "Changed", id: "k" })
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(first)
+        const reading = yield* start(read)
+        yield* TestClock.adjust("1 second")
+        expect([ended(setting), ended(reading)]).toMatchObject([{ value: true }, { value: "theirs" }])
+      }).pipe(over(slow))
+    }))
 })

@@ -86,6 +86,8 @@ export const set = Effect.fnUntraced(function*(
         return false
       }
     }
+    // what others have changed up to now is applied here: applied in the next step, it would not find this value yet
+    self.tagEpochs.ensureTracking?.()
     // another write or invalidation came meanwhile: the value stays in the store, which knows the order, not in memory
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
