@@ -102,3 +102,31 @@ describe("P2 · a conditional set", () => {
       }).pipe(over(slow))
     }))
 })
+
+describe("P2 · who is told that others have removed one entry", () => {
+  it.effect("finds no other one that they had removed too, after a pause", () =>
+    Effect.gen(function*() {
+      const { base, changes, store } = shared()
+      yield* Effect.gen(function*() {
+        const run = yield* inline
+        let value = 1
+        const b = Effect.sync(() => value).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
+        yield* Effect.succeed("a").pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+        yield* b
+        const found: Array<number> = []
+        const { onRemoval } = yield* cache
+        onRemoval(({ id }) => {
+          if (id === "a") run(Effect.tap(b, (b) => Effect.sync(() => found.push(b))))
+        })
+        yield* TestClock.adjust("10 minutes")
+        value = 2
+        for (const id of ["a", "b"]) {
+          yield* base.remove(id)
+          changes.push({ _tag: "Changed", id })
+        }
+        yield* TestClock.adjust("10 minutes")
+        expect(yield* b).toBe(2)
+        expect(found).toEqual([2])
+      }).pipe(over(store))
+    }))
+})
