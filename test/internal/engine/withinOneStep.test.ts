@@ -5,7 +5,7 @@ import { Cached, CacheLayer, Caching, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../../src/internal/engine/cache.ts"
-import { ended, start, within } from "../../promises/caches.ts"
+import { caches, ended, settle, start, within } from "../../promises/caches.ts"
 
 const cache = Effect.map(Caching.Caching, cacheOf)
 
@@ -128,5 +128,61 @@ describe("P2 · who is told that others have removed one entry", () => {
         expect(yield* b).toBe(2)
         expect(found).toEqual([2])
       }).pipe(over(store))
+    }))
+})
+
+describe.each(caches.filter(({ memory }) => memory))("over $name, who is told of an invalidation", (cache) => {
+  const ways = [
+    { name: "of many keys", run: Cached.invalidateMany(["a", "b"]) },
+    { name: "by tag", run: Cached.invalidateTag("t") },
+    { name: "of everything", run: Cached.clear }
+  ]
+  it.effect.each(ways)("finds nothing that it removes: $name", ({ run }) =>
+    within(
+      cache.layer(),
+      Effect.gen(function*() {
+        const here = yield* inline
+        let value = "old"
+        const read = (key: string) => Effect.sync(() => value).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["t"] }))
+        yield* read("a")
+        yield* read("b")
+        const found: Array<string> = []
+        const look = (key: string) => here(Effect.tap(read(key), (value) => Effect.sync(() => found.push(value))))
+        const { listen, onRemoval } = cacheOf(yield* Caching.Caching)
+        listen(({ _tag }) => {
+          if (_tag === "Invalidate") look("a")
+        })
+        onRemoval(({ id }) => {
+          if (id === "a") look("b")
+        })
+        value = "new"
+        yield* run
+        yield* settle
+        expect(new Set(found)).toEqual(new Set(["new"]))
+      })
+    ))
+})
+
+describe("what `set` has put into memory", () => {
+  it.effect("is not followed there by what the store had before, if a listener pushes it out and reads it again", () =>
+    Effect.gen(function*() {
+      const { base, store } = shared()
+      yield* within(
+        Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, store)),
+        Effect.gen(function*() {
+          const here = yield* inline
+          const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+          yield* Cached.set("k", "old", { ttl: "1 hour" })
+          yield* Cached.set("x", "x", { ttl: "1 hour" })
+          const { onRemoval } = cacheOf(yield* Caching.Caching)
+          onRemoval(({ id }) => {
+            if (id === "x") here(Cached.set("y", "y", { ttl: "1 hour" }))
+            if (id === "k") here(read)
+          })
+          yield* Cached.set("k", "new", { ttl: "1 hour" })
+          expect(yield* read).not.toBe("old")
+          expect(yield* base.size).toBe(3)
+        })
+      )
     }))
 })
