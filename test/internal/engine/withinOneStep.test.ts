@@ -1,9 +1,10 @@
 /** What runs within a step of the engine: listeners, and what the store reports while it is asked. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schedule } from "effect"
-import { Cached, CacheLayer, Caching, Store } from "effect-cached"
+import { Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
+import { jobsOfTurn } from "../../../src/internal/defaults.ts"
 import { cacheOf } from "../../../src/internal/engine/cache.ts"
 import { caches, ended, settle, start, within } from "../../promises/caches.ts"
 
@@ -185,4 +186,47 @@ describe("what `set` has put into memory", () => {
         })
       )
     }))
+})
+
+class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.Int }) {}
+
+describe("P2 · a refresh of many keys of which some have begun", () => {
+  const ways = [
+    { name: "everything", run: Cached.clear },
+    {
+      name: "those that have not begun, with others",
+      run: Cached.invalidateMany(["c", ...Array.from({ length: 100 }, (_, i) => new Item({ n: jobsOfTurn + i })), "b"])
+    }
+  ]
+  it.effect.each(ways)(
+    "loads nothing of what was there, when it is invalidated: $name",
+    ({ run }) =>
+      Effect.gen(function*() {
+        let value = "old"
+        const b = Effect.sync(() => value).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
+        const c = Effect.tap(b, () => Effect.sleep("1 second")).pipe(Cached.ttl({ key: "c", ttl: "1 hour" }))
+        const calls: Array<number> = []
+        const many = Cached.many(Item, {
+          lookup: (keys) => {
+            calls.push(keys.length)
+            return Effect.as(calls.length === 1 ? Effect.void : c, keys.map(() => Exit.succeed(1)))
+          },
+          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+        })
+        const read = many(Array.from({ length: jobsOfTurn + 100 }, (_, n) => ({ n })))
+        yield* read
+        yield* TestClock.adjust("2 minutes")
+        yield* b
+        value = "new"
+        yield* read
+        // one turn of the work loop has started the first of them
+        yield* Effect.yieldNow
+        yield* run
+        yield* TestClock.adjust("5 seconds")
+        expect(calls).toEqual([jobsOfTurn + 100, jobsOfTurn])
+        const after = yield* start(c)
+        yield* TestClock.adjust("5 seconds")
+        expect(ended(after)).toMatchObject({ value: "new" })
+      }).pipe(Effect.provide(CacheLayer.memory({ refresh: { retry: Schedule.recurs(0) } })))
+  )
 })

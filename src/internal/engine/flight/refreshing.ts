@@ -153,6 +153,6 @@ export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
   flight.limit?.interruptUnsafe()
   self.flights.delete(flight)
-  flight.request.batch?.dropOut(flight)
+  flight.request.batch?.drop(flight, self.work.dispatcher)
   leaveUnit(self, flight)
 }
