@@ -199,7 +199,7 @@ export interface Annotations {
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * how long the result is served at most, from the end of the load; zero or negative: it is not stored
+   * how long the result is served at most, in place of the strategy's `ttl`; zero or negative: it is not stored
    *
    * @default the strategy's
    */

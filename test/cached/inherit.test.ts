@@ -1,6 +1,6 @@
 /** The option `inherit`: what an entry takes over from the values that a cache served inside its load. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Layer, Logger, Option, Schema } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../promises/caches.ts"
@@ -227,6 +227,28 @@ describe.each(caches)("inherit, over $name", (cache) => {
         })
         yield* outers([{ n: 1 }, { n: 2 }])
         expect([yield* left(new Outer({ n: 1 })), yield* left(new Outer({ n: 2 }))]).toEqual([40, 40])
+      }).pipe(provided))
+
+    it.effect("a call of many goes on for the others when the first of its keys is left", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(20)
+        const strategy = Strategy.ttl(hour)
+        const outers = Cached.many(Outer, {
+          lookup: (keys) =>
+            Effect.delay(inner("inner"), "1 minute").pipe(Effect.as(keys.map(({ n }) => Exit.succeed(n)))),
+          strategy
+        })
+        const one = Cached.fn(Outer, { lookup: () => Effect.never, strategy })
+        const both = yield* start(outers([{ n: 1 }, { n: 2 }]))
+        yield* settle
+        const second = yield* start(one({ n: 2 }))
+        yield* settle
+        yield* Fiber.interrupt(both)
+        yield* minutes(1)
+        yield* settle
+        expect(yield* Fiber.join(second)).toBe(2)
+        expect(yield* left(new Outer({ n: 2 }))).toBe(39)
       }).pipe(provided))
 
     it.effect("a fiber that outlives the load adds nothing", () =>

@@ -105,7 +105,7 @@ describe.each(Object.entries(serializers))("%s", (_, serializer) => {
     it.effect("takes what is JSON", () =>
       Effect.gen(function*() {
         const value = at({ a: [1, "a", null, { b: true }], __proto: {} })
-        expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toEqual(value)
+        expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
       }))
   })
 })

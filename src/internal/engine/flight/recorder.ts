@@ -32,8 +32,6 @@ export const recordShared = (of: Attempt, { recorder }: Attempt): void => {
 }
 
 const record = (within: Attempt, oldestAt: number, oldestId: string): void => {
-  // the load has ended, and a fiber of it goes on
-  if (within.flight === undefined) return
   const { recorder } = within
   if (recorder === undefined) within.recorder = { oldestAt, oldestId }
   else if (oldestAt < recorder.oldestAt) {
