@@ -32,6 +32,21 @@ describe("cashews", () => {
       expect(yield* Effect.filter(["live", "a", "b", "c", "d"], Cached.has)).toEqual(["live", "c", "d"])
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 3 }))))
 
+  it.effect("CA-06 · values are shared with the cache, in both directions, unless they are copied", () =>
+    Effect.gen(function*() {
+      const given = { n: 1 }
+      yield* Cached.set("shared", given)
+      yield* Cached.set("copied", given, { copy: "structured" })
+      const read = Effect.succeed({ n: 0 })
+      const shared = read.pipe(Cached.untilInvalidated({ key: "shared" }))
+      const copied = read.pipe(Cached.untilInvalidated({ key: "copied", copy: "structured" }))
+      given.n = 2
+      expect([yield* shared, yield* copied]).toEqual([{ n: 2 }, { n: 1 }])
+      ;(yield* shared).n = 3
+      ;(yield* copied).n = 3
+      expect([yield* shared, yield* copied]).toEqual([{ n: 3 }, { n: 1 }])
+    }).pipe(provided))
+
   it.effect("CA-10 · the base commands", () =>
     Effect.gen(function*() {
       const get = (key: string) => Effect.map(Cached.getOption(key), Option.getOrElse(() => "default"))
@@ -161,18 +176,28 @@ describe("cashews", () => {
       expect(yield* Effect.flip(soft(0))).toBe("down")
     }).pipe(provided))
 
-  it.effect("CA-40 · what an inner cache serves in place of a failure is not stored by the outer one", () =>
+  it.effect("CA-40 · upper: what an inner cache served is not stored, be it fresh or in place of a failure", () =>
     Effect.gen(function*() {
       let up = true
-      const inner = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
-        Cached.failover({ key: "inner", ttl: "1 day" })
-      )
+      const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
+      const inner = origin.pipe(Cached.failover({ key: "inner", ttl: "1 day" }))
       const outer = inner.pipe(Cached.ttl({ key: "outer", ...hour }))
       yield* outer
       yield* TestClock.adjust("1 hour")
       up = false
       expect(yield* outer).toBe("good")
       expect(yield* Cached.has("outer")).toBe(false)
+
+      const fresh = Effect.succeed(1).pipe(Cached.ttl({ key: "fresh", ...hour }))
+      const refusing = fresh.pipe(Cached.ttl({ key: "refusing", ...hour, inherit: "refuse" }))
+      const aging = fresh.pipe(Cached.ttl({ key: "aging", ...hour }))
+      yield* fresh
+      yield* TestClock.adjust("59 minutes")
+      yield* refusing
+      yield* aging
+      expect([yield* Cached.has("refusing"), yield* Cached.has("aging")]).toEqual([false, true])
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Cached.has("aging")).toBe(false)
     }).pipe(provided))
 
   it.effect("CA-50 · invalidates after a success, by an argument, by a pattern", () =>
