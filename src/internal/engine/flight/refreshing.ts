@@ -106,11 +106,18 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
   return newest!
 }
 
-/** Starts a queued refresh at once, because a caller waits for it: with the rest of its batch, and without a slot. */
-export const promote = (self: Flights, { unit }: Flight): void => {
-  if (unit === undefined) return
+/**
+ * Takes a queued refresh out of the queue, because a caller waits for it: from here on nothing drops it. Answers what to
+ * `startAll` at once: it, and the rest of its batch. It needs no slot.
+ */
+export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
+  if (unit === undefined) return []
   self.refreshing.queue.delete(unit)
-  for (const flight of unit.flights) if (flight.phase === "Queued") self.work.start(self, flight)
+  return Array.from(unit.flights)
+}
+
+export const startAll = (self: Flights, flights: Iterable<Flight>): void => {
+  for (const flight of flights) if (flight.phase === "Queued") self.work.start(self, flight)
 }
 
 /** A flight leaves its unit, because it has ended, its time is over, or nobody joins it any more. */
@@ -146,6 +153,6 @@ export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
   flight.limit?.interruptUnsafe()
   self.flights.delete(flight)
-  flight.request.batch?.dropOut(flight)
+  flight.request.batch?.drop(flight, self.work.dispatcher)
   leaveUnit(self, flight)
 }

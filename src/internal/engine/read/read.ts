@@ -29,7 +29,7 @@ import {
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
 import { recordServed } from "../flight/recorder.ts"
-import { promote, refresh } from "../flight/refreshing.ts"
+import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { rulesOf } from "../flight/rules.ts"
@@ -227,13 +227,14 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (invalid !== undefined) return refuse(reader, resume, invalid)
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, cycle)
-    // counted before listeners are told: one of them may end this load
+    // counted, and out of the queue, before listeners are told: one of them may end this load, or push it out of there
     const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
+    const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
     if (span !== undefined) linkTo(running, span)
-    if (running.phase === "Queued") promote(engine, running)
+    if (promoted !== undefined) startAll(engine, promoted)
     return interruptible(engine, fiber, caller)
   }
   if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
