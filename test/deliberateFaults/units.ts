@@ -28,6 +28,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/inherit.test.ts"
   },
   {
+    name: "what is to be refused is stored",
+    in: "inherited",
+    find: `if (inherit === "refuse") return "skip"`,
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
     name: "the last value that was served counts, not the oldest",
     in: "record",
     find: "else if (oldestAt < recorder.oldestAt) {",
