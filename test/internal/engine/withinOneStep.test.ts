@@ -230,3 +230,36 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
       }).pipe(Effect.provide(CacheLayer.memory({ refresh: { retry: Schedule.recurs(0) } })))
   )
 })
+
+describe("P2 · an entry of the store that a listener invalidates while it enters memory", () => {
+  const fails = Effect.delay(Effect.fail("down"), "1 second")
+  const options = { key: "k", ttl: "1 hour" } as const
+  const falling = Cached.softTtl(fails, { ...options, softTtl: "1 minute" })
+  const ways = [
+    { name: "of a load", read: falling },
+    { name: "of a refresh", read: Cached.refreshAhead(fails, { ...options, refreshAfter: "1 minute" }) }
+  ]
+  it.effect.each(ways)("is no fallback $name for who comes after", ({ read }) =>
+    Effect.gen(function*() {
+      const { base, store } = shared()
+      yield* within(
+        Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, base)),
+        Effect.succeed("old").pipe(Cached.softTtl({ ...options, softTtl: "1 minute" }))
+      )
+      yield* within(
+        Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, store)),
+        Effect.gen(function*() {
+          const here = yield* inline
+          yield* Cached.set("x", 1, { ttl: "1 hour" })
+          cacheOf(yield* Caching.Caching).onRemoval(({ id }) => {
+            if (id === "x") here(Cached.invalidate("k"))
+          })
+          yield* TestClock.adjust("2 minutes")
+          const before = yield* start(read)
+          const after = yield* start(Effect.flip(falling))
+          yield* TestClock.adjust("1 minute")
+          expect([ended(before), ended(after)]).toMatchObject([{ value: "old" }, { value: "down" }])
+        })
+      )
+    }))
+})

@@ -41,6 +41,8 @@ interface RefreshOptions {
   readonly request: Request
   readonly id: string
   readonly entry: Entry
+  /** the engine's `mutations` when it was found due */
+  readonly mutations: number
   readonly now: number
 }
 
@@ -51,12 +53,16 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Adds a refresh to a unit, unless the id is loaded or throttled. */
+/**
+ * Adds a refresh to a unit, unless the id is loaded or throttled, or there was an invalidation since: who joins the
+ * refresh would fall back on the old entry.
+ */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
-  const { entry, id, now, request, starter } = options
+  const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)
   if (running !== undefined) return askedAgain(self, running)
-  if (self.closed || self.ending.has(id) || isThrottled(self, request, id, now)) return
+  if (self.closed || mutations !== self.mutations || self.ending.has(id)) return
+  if (isThrottled(self, request, id, now)) return
   const flight = makeFlight(self, {
     id,
     request,
