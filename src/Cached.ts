@@ -35,6 +35,7 @@ export type {
   SlidingOptions,
   SoftTtlOptions,
   StoreOptions,
+  TagOf,
   TtlOptions
 } from "./cached/options.ts"
 export * from "./cached/resolver.ts"

@@ -280,7 +280,7 @@ export interface Kind<O> {
   readonly ttl: (options: O) => unknown
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
-  /** a failed load is answered with what is stored, and the combinator has the option `fallbackWhen` */
+  /** a failed load is answered with what is stored, and the combinator has the options `fallbackOn` and `fallbackWhen` */
   readonly fallsBack: boolean
 }
 

@@ -148,9 +148,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
     name: "defects and interruptions are cached",
     sought: "always",
     in: "isCacheable",
-    find:
-      "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)",
-    replace: "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length > 0"
+    find: "cause.reasons.length === 1 && Cause.hasFails(cause)",
+    replace: "cause.reasons.length > 0"
   },
   {
     name: "pending invalidations of ids are ignored",
@@ -314,6 +313,12 @@ unregister(self, flight)`
     in: "isThrottled",
     find: "if (retryAt === undefined) return false",
     replace: `if (retryAt !== undefined || id !== "") return false`
+  },
+  {
+    name: "an answer ends no fallback",
+    in: "endFallback",
+    find: "self.answered.set(id, writeId)",
+    replace: "self.answered.delete(writeId)"
   },
   {
     name: "timers are not stopped",

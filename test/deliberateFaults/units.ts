@@ -44,6 +44,27 @@ this.end++`,
     by: `${flight}/work.test.ts`
   },
   {
+    name: "a load that is not the newest of its id ends a fallback",
+    in: "endFallback",
+    find: "if (!isNewest(flight)) return",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "a stale value is served without a load, though there was an answer",
+    in: "standsIn",
+    find: "&& !isAnswered(self, entry)",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "ids whose load has answered are not bounded",
+    in: "endFallback",
+    find: "if (self.answered.size <= answeredIds) break",
+    replace: "if (self.answered.size < Infinity) break",
+    by: `${flight}/answers.test.ts`
+  },
+  {
     name: "the queue of refreshes is not bounded",
     in: "offer",
     find: "if (queue.size <= queuedRefreshes) return",

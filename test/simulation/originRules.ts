@@ -1,5 +1,6 @@
 /** Whether a value may be served to a reader: it depends on where the value comes from. */
 import { Cause, Exit } from "effect"
+import { checkAnswered } from "./answerRules.ts"
 import { keepsOut } from "./misuse.ts"
 import type { Load, Origin, Read, Spec, Write } from "./model.ts"
 import { checkNewest, mayShare } from "./refreshRules.ts"
@@ -190,6 +191,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
     const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)
     if (at(self, read) < softAt || isTouched) return
   }
+  checkAnswered(self, read, origin, what)
   const elapsed = self.now() - read.begunAt
   if (spec.softTimeout !== undefined && elapsed >= spec.softTimeout) return
   if (spec.timeout !== undefined && elapsed >= spec.timeout) return

@@ -26,7 +26,7 @@ import type { Flights } from "./flights.ts"
 import { loadContext } from "./loadContext.ts"
 import { declaredTags } from "./requestTags.ts"
 import { decisionOfFlight } from "./rules.ts"
-import { holdOff, isThrottled } from "./throttle.ts"
+import { holdOff, standsIn } from "./throttle.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
@@ -173,7 +173,7 @@ const serves = (
     flight.protectedUntil = protectedUntilOf(found)
     return false
   }
-  if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
+  if (decision === LoadOrStale && !standsIn(self, request, found, now)) {
     flight.stale = found
     missed(self, flight)
     serveStaleToLate(self, flight, now)

@@ -7,8 +7,8 @@ import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect } from "../telemetry/detect.ts"
 import { emitOf } from "../telemetry/events.ts"
+import { endFallback, isAnswered, verdictOf } from "./answers.ts"
 import { decideAt } from "./decide.ts"
-import { failedTyped } from "./failures.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
@@ -128,22 +128,25 @@ export const orStale = (
   if (Exit.isSuccess(exit) || caller.flight.found !== undefined || Cause.hasInterrupts(exit.cause)) return exit
   const thrown = ownOrAgain(caller.request, exit.cause, () => retryRead(caller, now))
   if (thrown !== undefined) return thrown
-  const fallbackWhen = caller.request.options.fallbackWhen ?? failedTyped
   return answerOrDefect(() => {
     const stale = usableStale(self, caller, now)
-    if (stale === undefined || !fallbackWhen(exit.cause)) return exit
+    if (stale === undefined) return exit
+    const verdict = verdictOf(self, caller.flight, caller.request, exit)
+    if (verdict === "Answer") endFallback(self, caller.flight, stale)
+    if (verdict !== "Outage") return exit
     noteFallback(self, caller, { stale, now })
     return stale.exit
   })
 }
 
 /**
- * The stale value, where promise P6 allows it: before its hard deadline, and only if the caller's strategy falls back.
+ * The stale value, where promise P6 allows it: before its hard deadline, only if the caller's strategy falls back, and
+ * not after an answer.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
   const stale = caller.stale ?? caller.flight.stale
-  if (stale === undefined || now >= stale.expiresAt) return undefined
+  if (stale === undefined || now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }

@@ -32,7 +32,7 @@ import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
-import { isThrottled } from "../flight/throttle.ts"
+import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { startLater } from "../flight/work.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
@@ -112,7 +112,7 @@ const serveDue = <A, E>(
 ): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
   if (decision === Load) return absent(reader, entry)
-  if (decision === LoadOrStale && !isThrottled(engine, request, id, nowOf(fiber))) {
+  if (decision === LoadOrStale && !standsIn(engine, request, entry, nowOf(fiber))) {
     return join(reader, {
       readsStore: false,
       stale: entry,

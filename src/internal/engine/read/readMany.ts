@@ -28,7 +28,7 @@ import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { answerOrDefect, defectOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
-import { isThrottled } from "../flight/throttle.ts"
+import { standsIn } from "../flight/throttle.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -195,7 +195,7 @@ const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 const isServed = (self: Engine, reading: Reading, { decision, entry, key, place, source }: Found): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
-  if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
+  if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
   // not after an invalidation since the read began: a caller of the refresh would fall back on the old entry
   if (isDue && reading.mutations === self.mutations) reading.due.set(entry!.id, { key, entry: entry! })
   const served = servedAs(entry!, decision, nowOf(fiber), source)
