@@ -65,6 +65,20 @@ this.end++`,
     by: `${flight}/answers.test.ts`
   },
   {
+    name: "a strict read does not ask what the store was asked in vain to invalidate",
+    in: "read",
+    find: "if (unsent.length > 0) return readAfter(self, policy, request, unsent)",
+    replace: "",
+    by: "test/promises/P4.test.ts"
+  },
+  {
+    name: "a strict read of many does not either",
+    in: "refusedStrictly",
+    find: "return unsent.length === 0 ? undefined",
+    replace: "return unsent.length < Infinity ? undefined",
+    by: "test/promises/P4.test.ts"
+  },
+  {
     name: "the queue of refreshes is not bounded",
     in: "offer",
     find: "if (queue.size <= queuedRefreshes) return",

@@ -36,12 +36,14 @@ import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { startLater } from "../flight/work.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
+import { inTheWay, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, type Found, NeedsEffect, readNow } from "../storeTier/fetch.ts"
+import type { Item } from "../storeTier/pendingInvalidations.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
@@ -60,6 +62,8 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   const context = readContextOf(self, fiber)
   const { policy } = context
   if (policy !== Policy.standard) {
+    const unsent = policy.strict ? inTheWay(self.storeTier, policy, wantedBy(request)) : none
+    if (unsent.length > 0) return readAfter(self, policy, request, unsent)
     if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
     if (!trustsMemory(self, policy)) return absent(readerOf(self, fiber, request, policy))
   }
@@ -85,6 +89,33 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   }
   return entry.exit as Exit.Exit<A, E>
 }
+
+const none: ReadonlyArray<Item> = []
+
+const wantedBy = (request: Request): Wanted => ({ id: idOf(request.key), tags: () => declaredTags(request) })
+
+/** A strict read after the invalidations in its way. */
+const readAfter = <A, E>(
+  self: Engine,
+  policy: Policy.Policy,
+  request: Request<A, E>,
+  unsent: ReadonlyArray<Item>
+): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => {
+    const tier = self.storeTier!
+    const since = nowOf(fiber)
+    // the `timeout` of the read includes this step
+    return Effect.flatMap(limited(sendAgain(tier, policy, unsent), request), (left = policy) => {
+      if (inTheWay(tier, policy, wantedBy(request)).length === 0) {
+        const rest = Effect.withFiber<A, E>((fiber) =>
+          read(self, fiber, shortened(request, nowOf(fiber) - since) as Request<A, E>)
+        )
+        return Effect.provideService(rest, Policy.Current, left)
+      }
+      noteMiss(self, request.key, idOf(request.key))
+      return strictly(unacknowledged(tier))
+    })
+  })
 
 const readerOf = <A, E>(
   engine: Engine,
