@@ -87,7 +87,8 @@ export interface KeyClass<
   Name extends string,
   Fields extends Schema.Struct.Fields,
   S extends Schema.Constraint,
-  E extends Schema.Constraint
+  E extends Schema.Constraint,
+  I extends Indexes<Fields> = readonly []
 > {
   new(...args: Arguments<Schema.Struct<Fields>["~type.make.in"]>):
     & Schema.Struct<Fields>["Type"]
@@ -96,6 +97,8 @@ export interface KeyClass<
     & Request.Request<S["Type"], E["Type"], CodecServices<S, E>>
   /** the type of what the constructor takes; it exists only for the compiler */
   readonly "~type.make.in": Schema.Struct<Fields>["~type.make.in"]
+  /** the declared indexes; it exists only for the compiler */
+  readonly "~indexes": I
   /** the name of the class */
   readonly keyName: Name
   /** the struct of the fields */
@@ -124,6 +127,7 @@ export interface KeyClass<
 export interface AnyClass {
   new(...args: any): Any
   readonly "~type.make.in": unknown
+  readonly "~indexes": ReadonlyArray<PropertyKey | ReadonlyArray<PropertyKey>>
   readonly keyName: string
   readonly payload: Schema.Constraint
   readonly success: Schema.Constraint
@@ -153,6 +157,14 @@ type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
   | E["EncodingServices"]
 
 /**
+ * The indexes that a key class may declare: fields of its payload, and combinations of fields.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Indexes<Fields> = ReadonlyArray<keyof Fields | ReadonlyArray<keyof Fields>>
+
+/**
  * Options for {@link Class}.
  *
  * @category options
@@ -161,7 +173,8 @@ type CodecServices<S extends Schema.Constraint, E extends Schema.Constraint> =
 export interface Options<
   Fields extends Schema.Struct.Fields,
   S extends Schema.Constraint,
-  E extends Schema.Constraint
+  E extends Schema.Constraint,
+  I extends Indexes<NoInfer<Fields>> = Indexes<NoInfer<Fields>>
 > {
   /**
    * the fields that identify a result
@@ -187,7 +200,7 @@ export interface Options<
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
     | undefined
   /** the fields, and combinations of fields, by whose values keys of this class can be invalidated together */
-  readonly indexes?: ReadonlyArray<keyof NoInfer<Fields> | ReadonlyArray<keyof NoInfer<Fields>>> | undefined
+  readonly indexes?: I | undefined
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -237,11 +250,12 @@ export const Class = <Self = never>() =>
   const Name extends string,
   S extends Schema.Constraint,
   const Fields extends Schema.Struct.Fields = {},
-  E extends Schema.Constraint = Schema.Never
+  E extends Schema.Constraint = Schema.Never,
+  const I extends Indexes<NoInfer<Fields>> = readonly []
 >(
   name: Name,
-  options: Options<Fields, S, E>
-): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E> => define(name, options) as never
+  options: Options<Fields, S, E, I>
+): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E, I> => define(name, options) as never
 
 type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey.Class<Self>()(...)\``
 

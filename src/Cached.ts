@@ -40,5 +40,6 @@ export type {
 } from "./cached/options.ts"
 export * from "./cached/resolver.ts"
 export * from "./cached/tapStore.ts"
+export type { Target, Where } from "./cached/targets.ts"
 export * from "./cached/warm.ts"
 export * from "./cached/withCache.ts"

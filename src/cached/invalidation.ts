@@ -8,21 +8,33 @@ import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
-import * as Key from "../CacheKey.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching, Progress } from "../Caching.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
-import * as Glob from "../internal/glob.ts"
-import type { KeyInfo } from "../internal/key/info.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
-import { type AnyKey, idOf, tagsOf, withCaching } from "./withCaching.ts"
+import { afterCommit } from "../internal/sqlTransaction.ts"
+import {
+  globOf,
+  indexTag,
+  infoOf,
+  invalidateTargets,
+  type List,
+  type OneOrMore,
+  parse,
+  parseGiven,
+  type Target,
+  toStored,
+  type Where
+} from "./targets.ts"
+import { type AnyKey, tagsOf, withCaching } from "./withCaching.ts"
 
 /**
- * Invalidates a key: no read that starts afterwards sees a value whose load began before.
+ * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before.
  *
  * **Details**
  *
- * A load that is running gives its result to the callers it has. The result is not stored, and later reads load anew.
+ * - A load that is running gives its result to the callers it has. The result is not stored, and later reads load anew.
+ * - A string is a key, never a pattern or a tag: `Cached.Target` lists the targets of other kinds.
  *
  * **Example** (Loading again after an invalidation)
  *
@@ -42,12 +54,12 @@ import { type AnyKey, idOf, tagsOf, withCaching } from "./withCaching.ts"
  * @category mutations
  * @since 0.1.0
  */
-export const invalidate = (key: AnyKey): Effect.Effect<void, never, Caching> => invalidateMany([key])
+export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Caching> => invalidateGiven([target])
 
 /**
- * Invalidates several keys.
+ * Invalidates several keys, or targets of other kinds.
  *
- * **Example** (Invalidating two keys)
+ * **Example** (Invalidating a key and a tag)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -55,21 +67,23 @@ export const invalidate = (key: AnyKey): Effect.Effect<void, never, Caching> => 
  *
  * const program = Effect.gen(function*() {
  *   yield* Cached.set("user:1", "Ada")
- *   yield* Cached.invalidateMany(["user:1", "user:2"])
- *   return yield* Cached.has("user:1")
+ *   yield* Cached.set("count", 1, { tags: ["users"] })
+ *   yield* Cached.invalidateMany(["user:1", { tag: "users" }])
+ *   return yield* Cached.size
  * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => false
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
  *
  * @category mutations
  * @since 0.1.0
  */
-export const invalidateMany = (keys: Iterable<AnyKey>): Effect.Effect<void, never, Caching> =>
-  withCaching((caching, policy) =>
-    policy.disabled.has("invalidate")
-      ? Effect.void
-      : Effect.asVoid(caching.invalidate(Array.from(keys, idOf)))
-  )
+export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
+  targets: Iterable<AnyKey> | List<Cs>
+): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
+
+// what cannot be used is a defect of the effect, as a value that is not of its field's type is
+const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
+  Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
 /**
  * Options for `Cached.invalidateTag`, `invalidateAll` and `invalidateWhere`.
@@ -122,13 +136,10 @@ export const invalidateTag: {
   (tag: string): Effect.Effect<void, never, Caching>
   (tag: string, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
-  invalidateStored(() => tagsOf([tag]), options)
-
-const invalidateTags = (tags: ReadonlyArray<string>): Effect.Effect<void, never, Caching> =>
-  invalidateStored(() => tagsOf(tags), undefined)
+  invalidateByTags(() => tagsOf([tag]), options)
 
 /** Invalidates by tags as they are stored. */
-const invalidateStored = (
+const invalidateByTags = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
 ): Effect.Effect<void, never, Caching> =>
@@ -146,12 +157,6 @@ const invalidateOptions: Checks<InvalidateOptions> = {
       message: `The mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`
     })
   })
-}
-
-const infoOf = (what: string, keyClass: AnyClass): KeyInfo => {
-  const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
-  if (info !== undefined) return info
-  throw new CacheConfigError({ message: `${what} got no key class: pass a class made with CacheKey.Class` })
 }
 
 /**
@@ -185,26 +190,14 @@ export const invalidateAll: {
   (keyClass: AnyClass): Effect.Effect<void, never, Caching>
   (keyClass: AnyClass, options: InvalidateOptions | undefined): Effect.Effect<void, never, Caching>
 } = (keyClass: AnyClass, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
-  invalidateStored(() => [infoOf("Cached.invalidateAll", keyClass).tag], options)
-
-/**
- * Values of payload fields, by which {@link invalidateWhere} selects keys of a class.
- *
- * @category models
- * @since 0.1.0
- */
-export type Where<C extends AnyClass> = Partial<C["payload"]["Type"]>
+  invalidateByTags(() => [infoOf("Cached.invalidateAll", keyClass).tag], options)
 
 /**
  * Invalidates all results of a key class that have the given values in one of its indexes, in constant time.
  *
  * **Details**
  *
- * An index is declared by `indexes` of the class. Give all fields of one index.
- *
- * **Gotchas**
- *
- * It dies with `CacheConfigError` where the class has no index of exactly these fields.
+ * An index is declared by `indexes` of the class. Give all fields of one index: any others do not compile.
  *
  * **Example** (Invalidating by a field)
  *
@@ -242,14 +235,7 @@ export const invalidateWhere = <C extends AnyClass>(
   where: Where<C>,
   options?: InvalidateOptions
 ): Effect.Effect<void, never, Caching> =>
-  invalidateStored(() => {
-    if (typeof where !== "object" || where === null) {
-      throw new CacheConfigError({
-        message: "Cached.invalidateWhere got no fields: pass an object with the values of all fields of one index"
-      })
-    }
-    return [infoOf("Cached.invalidateWhere", keyClass).indexTagOf(where as { readonly [field: string]: unknown })]
-  }, options)
+  invalidateByTags(() => [indexTag("Cached.invalidateWhere", keyClass, where)()], options)
 
 /**
  * Invalidates all entries whose id matches a pattern, and streams the progress after each batch of a few hundred.
@@ -288,10 +274,7 @@ export const invalidateWhere = <C extends AnyClass>(
  * @since 0.1.0
  */
 export const invalidateMatching = (pattern: string): Stream.Stream<Progress, StoreError, Caching> => {
-  if (typeof pattern !== "string" || pattern === "") {
-    throw new CacheConfigError({ message: "Cached.invalidateMatching got no pattern: pass one like \"user:*\"" })
-  }
-  const glob = Glob.make(pattern)
+  const glob = globOf("Cached.invalidateMatching", pattern)
   return Stream.unwrap(
     withCaching((caching, policy) =>
       Effect.succeed(policy.disabled.has("invalidate") ? Stream.empty : caching.invalidateMatching(glob))
@@ -332,21 +315,16 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
   Effect.updateService(self, Current, (policy) => ({ ...policy, invalidates: !policy.disabled.has("invalidate") }))
 
 /**
- * A target of {@link invalidateAfter}: a key, or all entries with a tag.
- *
- * @category models
- * @since 0.1.0
- */
-export type Target = AnyKey | { readonly tag: string }
-
-type Targets = Target | ReadonlyArray<Target>
-
-/**
- * Invalidates keys and tags once an effect has succeeded, before its value is returned.
+ * Invalidates targets of every kind once an effect has succeeded, before its value is returned.
  *
  * **Details**
  *
- * An interruption after the success of the effect does not skip the invalidation.
+ * - An interruption after the success of the effect does not skip the invalidation.
+ * - Targets that cannot be used throw a `CacheConfigError`, or make the effect die with one before it runs. Those of a
+ *   function are known only after the effect has run.
+ * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`) the invalidation follows the commit, and is
+ *   left out where the transaction, or the savepoint around the effect, is rolled back.
+ * - A store that cannot be scanned for `{ matching }` does not fail the effect, except under `CachePolicy.strict`.
  *
  * **Example** (Invalidating after a write)
  *
@@ -354,37 +332,43 @@ type Targets = Target | ReadonlyArray<Target>
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const rename = Effect.succeed("Ada").pipe(Cached.invalidateAfter(["user:1", { tag: "users" }]))
- *
- * await Effect.runPromise(rename.pipe(Effect.provide(CacheLayer.memory()))) // => "Ada"
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.set("user:1", "Ada")
+ *   yield* Cached.set("users:page:1", ["Ada"])
+ *   yield* Cached.set("users:count", 1, { tags: ["users"] })
+ *   const rename = Effect.succeed("Grace").pipe(
+ *     Cached.invalidateAfter(["user:1", { tag: "users" }, { matching: "users:page:*" }])
+ *   )
+ *   return [yield* rename, yield* Cached.size]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["Grace", 0]
  * ```
  *
  * @category combinators
  * @since 0.1.0
  */
 export const invalidateAfter: {
-  <A>(
-    targets: Targets | ((exit: Exit.Success<A>) => Targets)
+  <A, C, Cs extends ReadonlyArray<unknown>>(
+    targets: After<A, C, Cs>
   ): <E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | Caching>
-  <A, E, R>(
+  <A, E, R, C, Cs extends ReadonlyArray<unknown>>(
     self: Effect.Effect<A, E, R>,
-    targets: Targets | ((exit: Exit.Success<A>) => Targets)
+    targets: After<A, C, Cs>
   ): Effect.Effect<A, E, R | Caching>
-} = dual(2, <A, E, R>(
-  self: Effect.Effect<A, E, R>,
-  targets: Targets | ((exit: Exit.Success<A>) => Targets)
-): Effect.Effect<A, E, R | Caching> =>
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
+  // what is known before the effect runs is checked before it runs
+  const targets = typeof given === "function" ? undefined : parseGiven(given)
   // an interruption after the success of the effect must not skip the invalidation
-  Effect.uninterruptibleMask((restore) =>
-    Effect.tap(restore(self), (value) => {
-      const given = typeof targets === "function" ? targets(Exit.succeed(value) as Exit.Success<A>) : targets
-      const list = Array.isArray(given) ? given as ReadonlyArray<Target> : [given as Target]
-      const tags: Array<string> = []
-      const keys: Array<AnyKey> = []
-      for (const target of list) {
-        if (typeof target === "string" || Key.isCacheKey(target)) keys.push(target)
-        else tags.push((target as { readonly tag: string } | null)?.tag as string)
-      }
-      return Effect.all([invalidateMany(keys), invalidateTags(tags)], { concurrency: "unbounded" })
-    })
-  ))
+  return Effect.uninterruptibleMask((restore) => {
+    const known = targets === undefined ? undefined : toStored(targets)
+    return Effect.tap(
+      restore(self),
+      (value) =>
+        afterCommit(invalidateTargets(known ?? toStored(parseGiven((given as ToTargets)(Exit.succeed(value))))))
+    )
+  })
+})
+
+type ToTargets = (exit: Exit.Exit<unknown>) => unknown
+
+type After<A, C, Cs extends ReadonlyArray<unknown>> = OneOrMore<C, Cs> | ((exit: Exit.Success<A>) => OneOrMore<C, Cs>)

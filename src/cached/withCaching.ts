@@ -33,7 +33,8 @@ export const checked = <K extends AnyKey>(key: K): K => {
 
 export const idOf = (key: AnyKey): string => Key.id(checked(key))
 
-const tagOf = (tag: string): string => {
+/** A tag as the cache stores it. */
+export const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
   throw new CacheConfigError({ message: `A tag cannot be ${String(tag)}: pass a string` })
 }

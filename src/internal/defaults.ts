@@ -203,3 +203,6 @@ export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
 
 /** How long plain steps may go on before other fibers and timers get a turn. */
 export const turnMillis = 5
+
+/** Invalidations of one fiber that are repeated when it ends, where its SQL transaction does not say when it does. */
+export const repeatsOfFiber = 1000

@@ -52,8 +52,7 @@ Memory.remove(self.memory, id, "invalidated")`
   {
     name: "a pattern forgets what runs",
     in: "matchingHere",
-    find:
-      "const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys(), ...self.storeTier?.unanswered ?? []])",
+    find: "const ids = new Set([...self.memory.entries.keys(), ...loading, ...self.storeTier?.unanswered ?? []])",
     replace: "const ids = new Set(self.memory.entries.keys())"
   },
   {
@@ -110,7 +109,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "born at the end of the load",
-    in: "toEntry",
+    in: "entryOf",
     find: "bornAt: flight.bornAt,",
     replace: "bornAt: self.tagEpochs.epoch,"
   },
@@ -123,7 +122,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "clear does not detach",
     in: "forgetAll",
-    find: "for (const id of self.flights.keys()) detach(self, id)",
+    find: "for (const { id } of self.flights.all()) detach(self, id)",
     replace: ""
   },
   {

@@ -123,7 +123,7 @@ this.end++`,
   {
     name: "a flight keeps the context of its starter",
     in: "letGo",
-    find: "flight.context = Context.empty()",
+    find: "flight.starter = noContext",
     replace: "",
     by: `${flight}/attempt.test.ts`
   },
@@ -159,10 +159,17 @@ return tier.store.acquire(id, asking)
     by: `${flight}/leaseWaits.test.ts`
   },
   {
+    name: "changes are looked for before the result is in memory",
+    in: "complete",
+    find: "unregister(self, flight)\n  publish(self, flight)",
+    replace: "unregister(self, flight)\n  releaseLease(flight)\n  publish(self, flight)",
+    by: "test/internal/engine/invalidation/tracking.test.ts"
+  },
+  {
     name: "the name of a write is drawn from the caller's Random",
-    in: "toEntry",
+    in: "entryOf",
     find: "self.tokens.next(16)",
-    replace: "String(random.nextDoubleUnsafe())",
+    replace: "String(Context.get(flight.starter.context, Random.Random).nextDoubleUnsafe())",
     by: "test/internal/token.test.ts"
   },
   {
@@ -205,5 +212,40 @@ try {
     find: "isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))",
     replace: "isListOf(requests.length, isAnything)",
     by: `${storeTier}/lyingStores.test.ts`
+  },
+  {
+    name: "a key that looks like a pattern is not warned of",
+    in: "ofKey",
+    find: `key.includes("*")`,
+    replace: "false",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation by pattern fails the write that it follows",
+    in: "invalidateMatching",
+    find: "if (strict) return strictly(error)",
+    replace: "return strictly(error)",
+    by: "test/cached/targets.test.ts"
+  },
+  {
+    name: "an invalidation does not wait for the commit",
+    in: "afterCommit",
+    find: "if (openTransaction(fiber) === undefined) return effect",
+    replace: "return effect",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "only the client of the context tells of its commit",
+    in: "clientOf",
+    find: "Effect.succeed(client) : makeClient(service)",
+    replace: `Effect.succeed(client) : Effect.die("no client")`,
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "a fiber keeps all invalidations to repeat",
+    in: "repeatAtEnd",
+    find: "if (count === repeatsOfFiber) return",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
   }
 ]

@@ -338,7 +338,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
   Effect.withFiber<ReadonlyArray<Exit.Exit<Value, Down | Bug>>, Down | Bug>((fiber) => {
     const within = spec.policy === "bypass" ? undefined : fiber.getRef(Within)!.flight!
     const flights = new Map<string, Flight>()
-    for (const flight of within?.engine.running ?? []) {
+    for (const flight of within?.engine.running.all() ?? []) {
       if (flight.request.batch === within!.request.batch) flights.set(flight.id, flight)
     }
     const together = keys.map(({ id }) => id)

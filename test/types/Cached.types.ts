@@ -31,6 +31,11 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
   success: Schema.Number,
   error: Down
 }) {}
+class Page extends CacheKey.Class<Page>()("Page", {
+  payload: { page: Schema.Int, lang: Schema.String, sort: Schema.optionalKey(Schema.String) },
+  success: Schema.Number,
+  indexes: ["page", "sort", ["page", "lang"]]
+}) {}
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.String }) {}
 class Today extends CacheKey.Class<Today>()("Today", { payload: { id: Schema.String }, success: Local }) {}
 
@@ -344,6 +349,50 @@ Cached.set(key, "x")
 Cached.set("k", 1, { tll: 1 })
 // @ts-expect-error a target that is none
 load.pipe(Cached.invalidateAfter([5]))
+
+declare const anyTargets: Array<Cached.Target>
+const afterTargets = load.pipe(Cached.invalidateAfter([
+  key,
+  "k",
+  { tag: "t" },
+  { all: Weather },
+  { where: [Page, { page: 1 }] },
+  { where: [Page, { page: 1, lang: "en" }] },
+  { matching: "items:page:*" }
+]))
+same<typeof afterTargets, Loaded>(true)
+export const afters: ReadonlyArray<Loaded> = [
+  load.pipe(Cached.invalidateAfter({ where: [Page, { sort: "new" }] })),
+  load.pipe(Cached.invalidateAfter(({ value }) => ({ where: [Page, { page: value }] }))),
+  load.pipe(Cached.invalidateAfter(({ value }) => [{ where: [Page, { page: value }] }, "k"])),
+  load.pipe(Cached.invalidateAfter(({ value }) => value > 1 ? ["k", { tag: "t" }] : [])),
+  load.pipe(Cached.invalidateAfter(({ value }) => [1, 2].map((n) => `k:${value}:${n}`))),
+  load.pipe(Cached.invalidateAfter(anyTargets)),
+  Cached.invalidateAfter(load, ({ value }) => ({ where: [Page, { page: value, lang: "en" }] }))
+]
+export const targets: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
+  Cached.invalidate({ tag: "t" }),
+  Cached.invalidate({ where: [Page, { page: 1 }] }),
+  Cached.invalidateMany(["k", key, { all: Weather }, { where: [Page, { page: 1 }] }, { matching: "k:*" }]),
+  Cached.invalidateMany(new Set(["a", "b"])),
+  Cached.invalidateMany(anyTargets)
+]
+// @ts-expect-error no index over this field
+load.pipe(Cached.invalidateAfter({ where: [Page, { lang: "en" }] }))
+// @ts-expect-error no index over this field, of a list
+load.pipe(Cached.invalidateAfter(["k", { where: [Page, { lang: "en" }] }]))
+// @ts-expect-error no index over this field, of a function
+load.pipe(Cached.invalidateAfter(({ value }) => [{ where: [Page, { lang: `${value}` }] }]))
+// @ts-expect-error a class without indexes
+load.pipe(Cached.invalidateAfter({ where: [Weather, { id: "a" }] }))
+// @ts-expect-error a key in place of its class
+load.pipe(Cached.invalidateAfter({ all: key }))
+// @ts-expect-error a kind that is none
+load.pipe(Cached.invalidateAfter({ tags: ["t"] }))
+// @ts-expect-error a kind that is none
+Cached.invalidate({ tags: ["t"] })
+// @ts-expect-error no index over this field
+Cached.invalidateMany([{ where: [Page, { lang: "en" }] }])
 // @ts-expect-error a key that is none
 Cached.invalidate(5)
 
@@ -459,8 +508,9 @@ export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidateAll(Weather),
   Cached.invalidateAll(Weather, { mode: "soft" }),
   Cached.invalidateAll(Settings),
-  Cached.invalidateWhere(Weather, { id: "a" }),
-  Cached.invalidateWhere(Weather, { id: "a", days: 1 }, { mode: "hard" }),
+  Cached.invalidateWhere(Page, { page: 1 }),
+  Cached.invalidateWhere(Page, { sort: "new" }),
+  Cached.invalidateWhere(Page, { lang: "en", page: 1 }, { mode: "hard" }),
   Cached.invalidateTag("t", { mode: "soft" })
 ]
 export const each = Effect.forEach(["a", "b"], Cached.invalidateTag)
@@ -471,10 +521,18 @@ Cached.set("k", 1, { ifAbsent: false })
 Cached.set("k", 1, { ifUnchanged: undefined })
 // @ts-expect-error a value of another type than the key's
 Cached.set(key, "x", { ifAbsent: true })
+// @ts-expect-error a class without indexes
+Cached.invalidateWhere(Weather, { id: "a" })
 // @ts-expect-error a field of another type
-Cached.invalidateWhere(Weather, { id: 1 })
+Cached.invalidateWhere(Page, { page: "1" })
 // @ts-expect-error a field that is none
-Cached.invalidateWhere(Weather, { city: "a" })
+Cached.invalidateWhere(Page, { city: "a" })
+// @ts-expect-error a field that is no index by itself
+Cached.invalidateWhere(Page, { lang: "en" })
+// @ts-expect-error two indexes at once
+Cached.invalidateWhere(Page, { page: 1, sort: "new" })
+// @ts-expect-error no fields
+Cached.invalidateWhere(Page, {})
 // @ts-expect-error a key instead of its class
 Cached.invalidateAll(key)
 // @ts-expect-error a mode that is none

@@ -23,6 +23,7 @@ import { touch } from "./operations/touch.ts"
 import * as Read from "./read/read.ts"
 import * as Many from "./read/readMany.ts"
 import { noCounters, total } from "./telemetry/counters.ts"
+import { warnOnce } from "./telemetry/log.ts"
 
 export const TypeId = "~effect-cached/Caching"
 
@@ -58,6 +59,8 @@ export interface Cache extends Opaque {
   readonly size: Effect.Effect<number, StoreError>
   readonly ping: Effect.Effect<void, StoreError>
   readonly stats: Effect.Effect<ReturnType<typeof counted>>
+  /** logs a warning, once a topic */
+  readonly warnOnce: (topic: string, message: string) => void
   /** calls the listener for every event, until the returned function is called */
   readonly listen: (listener: (event: CacheEvent) => void) => () => void
   /** calls the listener for every entry that leaves memory, until the returned function is called */
@@ -99,6 +102,7 @@ export const over = (engine: Engine.Engine): Cache => ({
   size: Inspect.size(engine),
   ping: Inspect.ping(engine),
   stats: Effect.sync(() => counted(engine)),
+  warnOnce: (topic, message) => warnOnce(engine, topic, message),
   listen: (listener) => listen(engine, listener),
   onRemoval: (listener) => onRemoval(engine, listener)
 })
@@ -136,6 +140,7 @@ export const disabled: Cache = {
   size: Effect.succeed(0),
   ping: Effect.void,
   stats: Effect.sync(() => ({ ...noCounters, evictions: 0, size: 0, classes: {} })),
+  warnOnce: () => {},
   listen: listenToNothing,
   onRemoval: listenToNothing
 }

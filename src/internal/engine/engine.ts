@@ -13,9 +13,11 @@ import { answerNow, respond } from "./flight/callers.ts"
 import { detach, startNext, unregister } from "./flight/ending.ts"
 import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
+import { FlightsById } from "./flight/flightsById.ts"
 import * as LeaseWaits from "./flight/leaseWaits.ts"
 import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
+import { Running } from "./flight/running.ts"
 import { start } from "./flight/start.ts"
 import { abandon, makeWork } from "./flight/work.ts"
 import { replay } from "./invalidation/replay.ts"
@@ -53,8 +55,8 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
-    flights: new Map(),
-    running: new Set(),
+    flights: new FlightsById(),
+    running: new Running(),
     ending: new Map(),
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
     work: makeWork({ respond, start }, context),
@@ -63,6 +65,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     retryAt: new Map(),
     answered: new Map(),
     failing: new Set(),
+    transactions: new WeakSet(),
     storeTier: undefined,
     stats: { ...noCounters },
     classes: new Map(),
@@ -72,10 +75,8 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     counters: Counters.make(),
     tokens: Tokens.make(Context.get(context, Tokens.Seed)),
     lastReadContext: undefined,
-    lastLoadBase: undefined,
     forgetReadContext: () => {
       engine.lastReadContext = undefined
-      engine.lastLoadBase = undefined
     },
     context,
     mutations: 0,
@@ -94,7 +95,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
-  for (const flight of self.running) {
+  for (const flight of self.running.all()) {
     // what is queued behind it would start after the close
     startNext(self, flight)
     if (flight.callers.size === 0) end(self, flight)
@@ -108,7 +109,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
       shutdownMillis
     )
   }
-  for (const flight of self.running) {
+  for (const flight of self.running.all()) {
     for (const caller of flight.callers) {
       answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
     }

@@ -48,7 +48,9 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   // Lazy: it walks three schemas, which may refer to classes that are not defined yet (`suspend`).
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, { suspended: "follow" })
-    return `~${name}@${fingerprint([Schema.Struct(relevant), success, error], options.version)}:`
+    const version = fingerprint([Schema.Struct(relevant), success, error], options.version)
+    // a template literal would be a tree of texts, which every id would flatten anew
+    return ["~", name, "@", version, ":"].join("")
   }
   let prefix: string | undefined
   const encode = encoder(name, properties)

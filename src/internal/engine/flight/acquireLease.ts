@@ -150,6 +150,6 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
     leftMillis -= pauseMillis
     return leftMillis > 0 ? renew : Effect.void
   })
-  const work = { name: `renews the lease of "${flight.id}"`, context: flight.context, run: later }
+  const work = { name: `renews the lease of "${flight.id}"`, context: flight.starter.context, run: later }
   return { tier, owner, renewal: supervise(tier.background, work), isStored: false }
 }

@@ -13,7 +13,7 @@ import { failedTyped, isCacheable } from "./failures.ts"
 import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
-import { answerOrDefect, lifetimeOf, orNotStored } from "./rules.ts"
+import { answerOrDefect, lifetimeOf, notStored } from "./rules.ts"
 
 /**
  * - `Outage`: the stale value is served in its place
@@ -85,9 +85,15 @@ const stores = (
   { counters, id }: Flight,
   request: Request,
   exit: Exit.Failure<unknown, unknown>
-): boolean =>
-  isCacheable(exit.cause) &&
-  orNotStored(self, { id, key: request.key, counters }, () => lifetimeOf(request, exit) !== "skip") === true
+): boolean => {
+  if (!isCacheable(exit.cause)) return false
+  try {
+    return lifetimeOf(request, exit) !== "skip"
+  } catch (thrown) {
+    notStored(self, { id, key: request.key, counters }, thrown)
+    return false
+  }
+}
 
 const isNewest = ({ policy, storable }: Flight): boolean => storable && policy.writes
 

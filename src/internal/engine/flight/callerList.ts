@@ -7,6 +7,8 @@ const none: Array<Caller | undefined> = []
  * The callers of one flight, in the order in which they joined. A popular key has thousands: a `Set` costs too much.
  */
 export class Callers {
+  /** see `CallerEffect.one` */
+  static readonly one = new Callers()
   private list: Array<Caller | undefined> = none
   /** `next` has passed those before it */
   private answered = 0

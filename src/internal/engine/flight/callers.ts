@@ -10,7 +10,7 @@ import { strictly } from "../storeTier/strict.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import type { Attempt } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
-import { nowOf, type ReadContext, readContextOf } from "./context.ts"
+import { noContext, nowOf, type ReadContext, readContextOf } from "./context.ts"
 import { endIfUnneeded } from "./ending.ts"
 import { type Caller, type Flight, isAskingStore, isDerivedFromStale, type Resume } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -37,6 +37,8 @@ interface Waiting {
   readonly resume: Resume
 }
 
+const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
+
 /**
  * A caller that is itself the effect of its interruption: a popular key has thousands, and this saves an object each.
  */
@@ -54,6 +56,15 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   pastSoftTimeout: boolean
   place: number
+
+  /** V8 forgets the shape of objects of which there is none, and with it all code that it has optimized for them */
+  static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 } } as Flights, noContext, {
+    flight: undefined as never,
+    request: { options: {} } as Request,
+    stale: undefined,
+    joined: false,
+    resume: () => {}
+  })
 
   constructor(engine: Flights, context: ReadContext, waiting: Waiting) {
     super()
@@ -84,8 +95,6 @@ export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiti
   addEdge(caller.within, caller.flight)
   return caller
 }
-
-const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
 /** Starts the caller's timeouts, and answers with the effect of its interruption. */
 export const interruptible = (

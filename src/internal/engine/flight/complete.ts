@@ -1,6 +1,5 @@
 /** The end of a flight: makes an entry of its outcome, puts that in memory, and answers the callers. */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -21,7 +20,7 @@ import { leaveUnit, refresh } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
 import { tagsOfResult } from "./requestTags.ts"
-import { lifetimeOf, orNotStored, rulesOf } from "./rules.ts"
+import { lifetimeOf, notStored, rulesOf } from "./rules.ts"
 import { holdOff } from "./throttle.ts"
 import { answerAll } from "./work.ts"
 
@@ -34,16 +33,17 @@ export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.
 
 /** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
 export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
-  const now = Context.get(flight.context, Clock.Clock).currentTimeMillisUnsafe()
+  const now = flight.starter.clock.currentTimeMillisUnsafe()
   const exit = exitOf(flight, ended)
   endFlight(flight, exit, now)
   self.running.delete(flight)
-  flight.request.batch?.dropOut(flight)
+  if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
+  // between these two lines nothing may run that applies a change: it would find neither the flight nor its entry
   unregister(self, flight)
+  publish(self, flight)
+  flight.request.batch?.dropOut(flight)
   if (self.ending.size > 0 && self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight, hasBegun(flight) && Exit.isFailure(exit) ? exit : undefined)
-  if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
-  publish(self, flight)
   if (flight.found === undefined) reportFailure(self, flight, exit, now)
   if (hasBegun(flight)) tellLoad(self, flight, ended, now)
   leaveUnit(self, flight)
@@ -55,9 +55,9 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
 }
 
 const refreshIfDue = (self: Flights, flight: Flight): void => {
-  const { context, endedAt, found, id, policy, request, storable } = flight
+  const { endedAt, found, id, policy, request, starter, storable } = flight
   if (found?.refreshDue !== true || !storable || !policy.writes) return
-  refresh(self, { context, request, id, entry: found.entry, now: endedAt })
+  refresh(self, { starter, request, id, entry: found.entry, now: endedAt })
 }
 
 /**
@@ -71,29 +71,40 @@ export const toEntry = (
   now: number
 ): Entry | undefined => {
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
+  try {
+    return entryOf(self, flight, exit, now)
+  } catch (thrown) {
+    const { counters, id, request: { key } } = flight
+    return notStored(self, { id, key, counters }, thrown)
+  }
+}
+
+const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): Entry | undefined => {
   const { counters, id, request } = flight
-  return orNotStored(self, { id, key: request.key, counters }, () => {
-    const lifetime = annotated(flight, lifetimeOf(request, exit))
-    if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
-    const { annotations, derivedFromStale, previous, renewed } = flight.attempt
-    if (derivedFromStale) return refuse(self, flight)
-    const random = Context.get(flight.context, Random.Random)
-    const { jitter } = rulesOf(request)
-    const share = jitter === 0 ? 1 : 1 - jitter * random.nextDoubleUnsafe()
-    return new Entry({
-      id,
-      exit,
-      createdAt: now,
-      softExpiresAt: now + lifetime.softTtl * share,
-      expiresAt: now + lifetime.ttl * share,
-      loadMillis: loadMillisOf(flight, now),
-      tags: tagsOf(flight, exit),
-      bornAt: flight.bornAt,
-      writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
-      etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-      counters
-    })
+  const lifetime = annotated(flight, lifetimeOf(request, exit))
+  if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
+  const { annotations, derivedFromStale, previous, renewed } = flight.attempt
+  if (derivedFromStale) return refuse(self, flight)
+  const share = shareOf(flight)
+  return new Entry({
+    id,
+    exit,
+    createdAt: now,
+    softExpiresAt: now + lifetime.softTtl * share,
+    expiresAt: now + lifetime.ttl * share,
+    loadMillis: loadMillisOf(flight, now),
+    tags: tagsOf(flight, exit),
+    bornAt: flight.bornAt,
+    writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
+    etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
+    counters
   })
+}
+
+/** What `jitter` leaves of the lifetime. */
+const shareOf = ({ request, starter }: Flight): number => {
+  const { jitter } = rulesOf(request)
+  return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
 }
 
 /** How long the load took. The clock may have been set back meanwhile. */

@@ -3,6 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
+import { openTransaction } from "../../sqlTransaction.ts"
+import { debug } from "../telemetry/log.ts"
 import { type Attempt, Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 import type { Flights } from "./flights.ts"
@@ -17,20 +19,40 @@ export interface ReadContext {
   /** the try of a load in which the fiber runs, or ran */
   readonly within: Attempt | undefined
   readonly span: Tracer.AnySpan | undefined
+  /** what the loads that start here share, once one has started: see `loadContext` */
+  shared: Shared | undefined
 }
 
-/** The reference of `effect/sql`, by its name, so that SQL is not imported. */
-const CurrentTransaction = Context.Reference<object | undefined>("effect/sql/CurrentTransactionService", {
-  defaultValue: () => undefined
-})
+/** What the loads share that start in one context. */
+export interface Shared {
+  readonly context: Context.Context<never>
+  /** log annotations around the load, without those of a load around this one; `undefined`: none */
+  readonly annotations: { readonly [name: string]: unknown } | undefined
+}
+
+/** Of a flight that has ended. */
+export const noContext: ReadContext = {
+  context: Context.empty(),
+  policy: Policy.standard,
+  clock: Context.get(Context.empty(), Clock.Clock),
+  within: undefined,
+  span: undefined,
+  shared: undefined
+}
 
 /**
  * Inside an open SQL transaction every read bypasses the cache: what the transaction has changed is not cached yet, and
  * others must not get what may be rolled back.
  */
-const policyOf = (fiber: Fiber.Fiber<any, any>): Policy.Policy => {
+const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Policy.Policy => {
   const policy = fiber.getRef(Policy.Current)
-  return fiber.getRef(CurrentTransaction) === undefined ? policy : Policy.bypassing(policy)
+  const transaction = openTransaction(fiber)
+  if (transaction === undefined) return policy
+  if (!self.transactions.has(transaction)) {
+    self.transactions.add(transaction)
+    debug(self, "Reads inside an open SQL transaction bypass the cache (logged once a transaction)")
+  }
+  return Policy.bypassing(policy)
 }
 
 /**
@@ -43,9 +65,10 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
   if (last === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   return self.lastReadContext = {
     context: fiber.context,
-    policy: policyOf(fiber),
+    policy: policyOf(self, fiber),
     clock: fiber.getRef(Clock.Clock),
     within: fiber.getRef(Within),
-    span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan)
+    span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan),
+    shared: undefined
   }
 }

@@ -10,9 +10,9 @@ import { abandon, startLater } from "./work.ts"
 /** Nobody joins it any more. The flight of its id that is queued behind it takes its place. */
 export const unregister = (self: Flights, flight: Flight): void => {
   if (self.flights.get(flight.id) !== flight) return
-  self.flights.delete(flight.id)
+  self.flights.delete(flight)
   const next = flight.after?.find(isToCome)
-  if (next !== undefined) self.flights.set(flight.id, next)
+  if (next !== undefined) self.flights.set(next)
 }
 
 /** Starts the flights of its id that are queued behind it. */
@@ -121,4 +121,4 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 }
 
 const after = (flight: Flight, millis: number, run: () => void) =>
-  Effect.runForkWith(flight.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
+  Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))

@@ -1,9 +1,7 @@
 /** A flight: one load of one id, shared by all who wait for it. Its phases, and the steps from one to the next. */
-import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Tracer from "effect/Tracer"
 import type { Entry } from "../memory/entry.ts"
 import type { Worker } from "../storeTier/background.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
@@ -12,6 +10,7 @@ import { linkTo, type Trace } from "../telemetry/spans.ts"
 import { type Attempt, endAttempt, makeAttempt } from "./attempt.ts"
 import { Callers } from "./callerList.ts"
 import type { Policy } from "./callPolicy.ts"
+import { noContext, type ReadContext } from "./context.ts"
 import type { Flights } from "./flights.ts"
 import type { Unit } from "./refreshing.ts"
 import type { Request } from "./request.ts"
@@ -119,9 +118,13 @@ export interface Flight {
   /** when it ended, in epoch milliseconds */
   endedAt: number
 
+  /** its neighbours in the list of flights that have a fiber */
+  olderRunning: Flight | undefined
+  newerRunning: Flight | undefined
+
   // what follows is let go when it ends
-  /** the context of the fiber that started it */
-  context: Context.Context<never>
+  /** of the fiber that started it */
+  starter: ReadContext
   /** the flight whose load started this one; `undefined` for a refresh, which nobody waits for */
   parent: Flight | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -148,11 +151,11 @@ interface FlightOptions {
   readonly parent: Flight | undefined
   readonly stale: Entry | undefined
   readonly protectedUntil?: number | undefined
-  readonly context: Context.Context<never>
+  readonly starter: ReadContext
 }
 
 export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
-  const { context, id, parent, policy, readsStore, refresh, rejectedWriteId, request, stale } = options
+  const { id, parent, policy, readsStore, refresh, rejectedWriteId, request, stale, starter } = options
   const flight: Flight = {
     engine: self,
     id,
@@ -179,7 +182,9 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     entry: undefined,
     exit: undefined,
     endedAt: 0,
-    context,
+    olderRunning: undefined,
+    newerRunning: undefined,
+    starter,
     parent,
     fiber: undefined,
     lease: undefined,
@@ -190,8 +195,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     trace: undefined
   }
   flight.attempt.flight = flight
-  const starter = Context.getOrUndefined(context, Tracer.ParentSpan)
-  if (starter !== undefined) linkTo(flight, starter)
+  if (starter.span !== undefined) linkTo(flight, starter.span)
   request.batch?.add(flight)
   return flight
 }
@@ -259,7 +263,7 @@ export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now
 
 /** Lets go what only a running flight needs: a program that goes on from one load to the next would keep them all. */
 export const letGo = (flight: Flight): void => {
-  flight.context = Context.empty()
+  flight.starter = noContext
   flight.parent = undefined
   flight.fiber = undefined
   flight.unit = undefined

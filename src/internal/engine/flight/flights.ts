@@ -4,9 +4,10 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { ReadContext } from "./context.ts"
 import type { Flight } from "./flight.ts"
+import type { FlightsById } from "./flightsById.ts"
 import type { LeaseWaits } from "./leaseWaits.ts"
-import type { LoadBase } from "./loadContext.ts"
 import type { Refreshing } from "./refreshing.ts"
+import type { Running } from "./running.ts"
 import type { Work } from "./work.ts"
 
 /** Until when an id is throttled, in epoch milliseconds, and for how long. */
@@ -18,9 +19,9 @@ interface Pause {
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
   /** flights that can be joined, by id */
-  readonly flights: Map<string, Flight>
+  readonly flights: FlightsById
   /** flights that have a fiber, joinable or not */
-  readonly running: Set<Flight>
+  readonly running: Running
   /** abandoned flights whose load runs on, by id: no other load of the id begins meanwhile */
   readonly ending: Map<string, Flight>
   /** how long a load that was abandoned may run on before another one begins, in milliseconds */
@@ -37,10 +38,10 @@ export interface Flights extends MemoryTier {
    * their loads succeeds
    */
   readonly failing: Set<Counters>
+  /** the open SQL transactions of which a debug line says that their reads bypass the cache */
+  readonly transactions: WeakSet<object>
   /** of the last read in this turn of the event loop */
   lastReadContext: ReadContext | undefined
-  /** of the last load in this turn */
-  lastLoadBase: LoadBase | undefined
   readonly forgetReadContext: () => void
   /** called when the last flight has ended, while the cache closes */
   onIdle: (() => void) | undefined

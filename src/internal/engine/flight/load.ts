@@ -19,7 +19,6 @@ import { traced } from "../telemetry/spans.ts"
 import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
 import { failStrict, serveStaleToLate } from "./callers.ts"
 import { complete, exitOf, isRenewed, toEntry } from "./complete.ts"
-import { nowOf } from "./context.ts"
 import { decideAt, servedAs } from "./decide.ts"
 import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -33,7 +32,7 @@ export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknow
   begin(flight)
   self.running.add(flight)
   // what the load needs is in the starter's context; its types end at the combinator
-  const inside = loadContext(self, flight) as Context.Context<any>
+  const inside = loadContext(flight) as Context.Context<any>
   const body = self.storeTier === undefined || !usesStore(flight)
     ? counted(flight, load)
     : throughStore(self, self.storeTier, flight, load)
@@ -71,7 +70,7 @@ const counted = (
     flight.counters.loads++
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
-    beginLoading(flight, nowOf(fiber))
+    beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
     return Effect.scoped(traced(flight, load))
   })
 

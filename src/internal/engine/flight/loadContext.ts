@@ -5,8 +5,8 @@ import { CurrentLogAnnotations } from "effect/References"
 import { annotationsOf } from "../telemetry/log.ts"
 import { Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
+import type { ReadContext, Shared } from "./context.ts"
 import type { Flight } from "./flight.ts"
-import type { Flights } from "./flights.ts"
 
 /**
  * The context of a load: the starter's, with these changes.
@@ -22,35 +22,20 @@ import type { Flights } from "./flights.ts"
  *
  * An open SQL transaction never gets here: every read inside it bypasses the cache.
  */
-export const loadContext = (
-  self: Flights,
-  { attempt, context, id, request: { key } }: Flight
-): Context.Context<never> => {
-  const { annotations, inside } = baseOf(self, context)
+export const loadContext = ({ attempt, id, request: { key }, starter }: Flight): Context.Context<never> => {
+  const { annotations, context } = starter.shared ??= shared(starter)
   const about = annotationsOf({ id, key })
   return Context.add(
-    Context.add(inside, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
+    Context.add(context, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
     Within,
     attempt
   )
 }
 
-/** What the loads that start in one context share. */
-export interface LoadBase {
-  readonly context: Context.Context<never>
-  readonly inside: Context.Context<never>
-  /** log annotations around the load, without those of a load around this one; `undefined`: none */
-  readonly annotations: { readonly [name: string]: unknown } | undefined
-}
-
-/** Kept for the next load: many start in the same context. */
-const baseOf = (self: Flights, context: Context.Context<never>): LoadBase => {
-  const last = self.lastLoadBase
-  if (last?.context === context) return last
+const shared = ({ context }: ReadContext): Shared => {
   const { "cache.class": _, "cache.key": __, ...annotations } = Context.get(context, CurrentLogAnnotations)
-  return self.lastLoadBase = {
-    context,
-    inside: withoutTransaction(withStandardPolicy(context)),
+  return {
+    context: withoutTransaction(withStandardPolicy(context)),
     annotations: Object.keys(annotations).length === 0 ? undefined : annotations
   }
 }

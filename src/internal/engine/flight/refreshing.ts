@@ -4,7 +4,6 @@
  * A unit is one flight, or all flights of a batch. At most `concurrency` units run at once; the others are queued, and
  * of those the one that was asked for last starts first: what is read now is worth more than what was read long ago.
  */
-import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import type { SchedulerDispatcher } from "effect/Scheduler"
@@ -12,6 +11,7 @@ import { queuedRefreshes } from "../../defaults.ts"
 import type { Entry } from "../memory/entry.ts"
 import { emitOf } from "../telemetry/events.ts"
 import * as Policy from "./callPolicy.ts"
+import type { ReadContext } from "./context.ts"
 import { type Flight, makeFlight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
@@ -36,7 +36,8 @@ export interface Refreshing {
 }
 
 interface RefreshOptions {
-  readonly context: Context.Context<never>
+  /** of the fiber that has found it due */
+  readonly starter: ReadContext
   readonly request: Request
   readonly id: string
   readonly entry: Entry
@@ -52,14 +53,14 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
 
 /** Adds a refresh to a unit, unless the id is loaded or throttled. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
-  const { context, entry, id, now, request } = options
+  const { entry, id, now, request, starter } = options
   const running = self.flights.get(id)
   if (running !== undefined) return askedAgain(self, running)
   if (self.closed || self.ending.has(id) || isThrottled(self, request, id, now)) return
   const flight = makeFlight(self, {
     id,
     request,
-    context,
+    starter,
     policy: Policy.standard,
     parent: undefined,
     refresh: true,
@@ -69,7 +70,7 @@ export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): voi
   })
   flight.unit = unit
   unit.flights.add(flight)
-  self.flights.set(id, flight)
+  self.flights.set(flight)
   flight.counters.refreshes++
   emitOf(self, request.key, id, { _tag: "Refresh" })
 }
@@ -144,7 +145,7 @@ const drop = (self: Flights, unit: Unit): void => {
 export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
   flight.limit?.interruptUnsafe()
-  if (self.flights.get(flight.id) === flight) self.flights.delete(flight.id)
+  self.flights.delete(flight)
   flight.request.batch?.dropOut(flight)
   leaveUnit(self, flight)
 }

@@ -23,5 +23,5 @@ export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unk
       ask(lease.tier, { leftMillis: storeTimeoutMillis }, "release", store.release(flight.id, lease.owner, note))
   )
   // the services of the codec are in the context of the fiber that started the flight
-  spawn(background, flight.context, release)
+  spawn(background, flight.starter.context, release)
 }

@@ -153,22 +153,17 @@ interface Result extends Log.About {
   readonly counters: Counters
 }
 
-/** Makes what is stored of a result; `undefined` where that throws: the result is not stored. */
-export const orNotStored = <A>(self: Telemetry, result: Result, make: () => A): A | undefined => {
-  try {
-    return make()
-  } catch (error) {
-    result.counters.notStored++
-    const { id, key } = result
-    Log.warnOnce(
-      self,
-      `result ${Log.topicOf(result)}`,
-      `The result of "${id}" is not cached: its strategy or tags function threw, or gave an invalid value (see the ` +
-        "cause; logged once a key class or string key)",
-      { about: { id, key }, cause: Cause.die(error) }
-    )
-    return undefined
-  }
+/** Notes that making what is stored of a result threw: it is not stored. */
+export const notStored = (self: Telemetry, result: Result, thrown: unknown): undefined => {
+  result.counters.notStored++
+  const { id, key } = result
+  Log.warnOnce(
+    self,
+    `result ${Log.topicOf(result)}`,
+    `The result of "${id}" is not cached: its strategy or tags function threw, or gave an invalid value (see the ` +
+      "cause; logged once a key class or string key)",
+    { about: { id, key }, cause: Cause.die(thrown) }
+  )
 }
 
 /** The lifetime that a request's strategy gives a result. Throws unless it is made of numbers from 0 on. */

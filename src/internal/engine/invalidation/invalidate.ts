@@ -164,7 +164,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
 /** Removes everything in this process: no entry stays in memory, and no flight is storable any more. */
 export const forgetAll = (self: Flights): void => {
   self.mutations++
-  for (const id of self.flights.keys()) detach(self, id)
+  for (const { id } of self.flights.all()) detach(self, id)
   self.retryAt.clear()
   Memory.clear(self.memory, "invalidated")
 }

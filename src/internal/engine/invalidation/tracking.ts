@@ -116,7 +116,7 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   tier.untracked = false
   if (wasTracked) return forgetAll(self)
   self.mutations++
-  for (const flight of self.flights.values()) flight.changedWhileAsked = true
+  for (const flight of self.flights.all()) flight.changedWhileAsked = true
   Memory.clear(self.memory, "unverified")
 }
 

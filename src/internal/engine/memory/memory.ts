@@ -1,7 +1,7 @@
 /** The memory tier. */
 import * as Cause from "effect/Cause"
 import type { RemovalCause } from "../../../CacheEvent.ts"
-import type { Eviction, Node, Policy } from "../../../Eviction.ts"
+import type { Eviction, Policy } from "../../../Eviction.ts"
 import type { Counters } from "../../store/counters.ts"
 import type { Tokens } from "../../token.ts"
 import * as Log from "../telemetry/log.ts"
@@ -98,15 +98,15 @@ export const put = (self: Memory, entry: Entry): void => {
   if (self.capacity === 0) return
   place(self, entry)
   while (self.entries.size > self.capacity) {
-    remove(self, victimOf(self, entry).id, "evicted")
+    drop(self, victimOf(self, entry), "evicted")
     self.evictions++
   }
 }
 
 /** The entry to evict. It is in memory, so that each eviction makes room. */
-const victimOf = (self: Memory, newest: Entry): Node =>
-  // a listener that was told of a removal may have removed the newest one too
-  self.policy.victim() ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
+const victimOf = (self: Memory, newest: Entry): Entry =>
+  // the nodes of a policy are entries; a listener that was told of a removal may have removed the newest one too
+  self.policy.victim() as Entry | undefined ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
 
 const place = (self: Memory, entry: Entry): void => {
   const { entries, policy } = self
@@ -125,11 +125,15 @@ const place = (self: Memory, entry: Entry): void => {
 export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {
   const entry = self.entries.get(id)
   if (entry === undefined) return false
-  self.entries.delete(id)
+  drop(self, entry, cause)
+  return true
+}
+
+const drop = (self: Memory, entry: Entry, cause: RemovalCause): void => {
+  self.entries.delete(entry.id)
   self.policy.removed(entry)
   self.onGone(entry)
   if (self.onRemoval !== undefined) gone(self, entry, cause)
-  return true
 }
 
 export const clear = (self: Memory, cause: RemovalCause): void => {

@@ -37,6 +37,7 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
 
 /** The matching ids in memory, among the flights, and of results that the store may still be storing. */
 const matchingHere = (self: Engine, glob: Glob): ReadonlyArray<string> => {
-  const ids = new Set([...self.memory.entries.keys(), ...self.flights.keys(), ...self.storeTier?.unanswered ?? []])
+  const loading = self.flights.all().map(({ id }) => id)
+  const ids = new Set([...self.memory.entries.keys(), ...loading, ...self.storeTier?.unanswered ?? []])
   return Array.from(ids).filter(glob.matches)
 }

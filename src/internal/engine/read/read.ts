@@ -1,5 +1,4 @@
 /** One read: memory, then the store, then a flight. */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -152,7 +151,7 @@ const serveDue = <A, E>(
     })
   }
   if (decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined) {
-    refresh(engine, { context: fiber.context as Context.Context<never>, request, id, entry, now: nowOf(fiber) }, fiber)
+    refresh(engine, { starter: readContextOf(engine, fiber), request, id, entry, now: nowOf(fiber) }, fiber)
   }
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
@@ -239,7 +238,8 @@ const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E>
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
-  const { span, within } = readContextOf(engine, fiber)
+  const starter = readContextOf(engine, fiber)
+  const { span, within } = starter
   // a fiber that has outlived its load is not inside it any more
   const around = within?.flight
   const running = joinable(reader)
@@ -284,7 +284,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     // after an invalidation since the decision, callers that join must not fall back on the stale entry
     stale: joining.mutations === engine.mutations ? stale : undefined,
     protectedUntil,
-    context: fiber.context as Context.Context<never>
+    starter
   })
   register(reader, flight, before)
   // counted before listeners are told and the load starts: it starts inline, and may close a cycle or end at once
@@ -300,7 +300,7 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
   if (policy.writes && !isBehind) {
     // a flight that this read may not join is detached: there is one storable flight per id
     detach(engine, id)
-    engine.flights.set(id, flight)
+    engine.flights.set(flight)
   }
   if (before !== undefined) startAfter(before, flight)
 }

@@ -270,13 +270,13 @@ const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void =
   const entries = Array.from(due.values())
   due.clear()
   if (!policy.writes) return
-  const context = fiber.context as Context.Context<never>
+  const starter = readContextOf(self, fiber)
   const batch = Batch.make({ loadAll: many.loadAll, retry: self.refreshing.retry })
   const unit = makeUnit()
   for (const { entry, key } of entries) {
     const request = many.requestOf(key, batch)
     if (refusal(self, request) !== undefined) continue
-    enqueue(self, { context, request, id: entry.id, entry, now: nowOf(fiber) }, unit)
+    enqueue(self, { starter, request, id: entry.id, entry, now: nowOf(fiber) }, unit)
   }
   offer(self, unit, fiber.currentDispatcher)
   batch.close()

@@ -38,7 +38,7 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
 /** The part of a topic that names a key: its class, or a string key itself. */
 export const topicOf = ({ id, key }: About): string => infoOf(key)?.name ?? id
 
-export const debug = (self: Telemetry, message: string, details: Details): void =>
+export const debug = (self: Telemetry, message: string, details: Details = {}): void =>
   inBackground(self, Effect.logDebug, message, details)
 
 export const info = (self: Telemetry, message: string): void => inBackground(self, Effect.logInfo, message, {})

@@ -30,7 +30,7 @@ describe.each(caches)("over $name", (cache) => {
       for (const { attempt, flight } of seen) {
         expect(attempt.flight).toBeUndefined()
         expect(flight.parent).toBeUndefined()
-        expect(flight.context).toBe(Context.empty())
+        expect(flight.starter.context).toBe(Context.empty())
         expect(flight.depth).toBe(1)
       }
     }).pipe(Effect.provide(cache.layer())))
@@ -137,7 +137,7 @@ it.effect("a queued refresh does not count as begun", () =>
     yield* settle
     const phases = yield* Effect.map(
       Effect.map(Within, (within) => within!.flight!.engine.flights).pipe(Cached.ttl({ key: "e", ttl: 1 })),
-      (flights) => Array.from(flights.values(), ({ attempt, phase }) => [phase, attempt.startedAt !== undefined])
+      (flights) => flights.all().map(({ attempt, phase }) => [phase, attempt.startedAt !== undefined])
     )
     expect(phases).toEqual([["Loading", true], ["Queued", false]])
     yield* start(Effect.void)

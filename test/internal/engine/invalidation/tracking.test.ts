@@ -1,6 +1,6 @@
 /** What a cache does while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer } from "effect"
+import { Context, Effect, Exit, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
@@ -142,3 +142,32 @@ it.effect("what the store had before it was told of a tag's invalidation is not 
     expect(during.pollUnsafe()).toBeDefined()
     expect(yield* within(read)).toBe(loads)
   }))
+
+describe("while tracked", () => {
+  it.effect("a change that is seen in the moment in which a load ends keeps its result out of memory", () =>
+    Effect.gen(function*() {
+      const changes: Array<Store.Change> = []
+      const store = MemoryStore.make()
+      const hanging: Store.Store = {
+        ...store,
+        capabilities: { shared: true, changes: true },
+        getUnsafe: undefined as never,
+        changesUnsafe: () => changes.splice(0),
+        commit: () => Effect.never
+      }
+      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, hanging))
+      yield* Effect.gen(function*() {
+        let loads = 0
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const first = yield* Effect.forkChild(read)
+        // nobody reads: it does not look for changes any more, until the lease is released
+        yield* TestClock.adjust("300 millis")
+        changes.push({ _tag: "Changed", id: "k" })
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(first)).toBe(1)
+        yield* Effect.forkChild(read)
+        yield* TestClock.adjust("1 second")
+        expect(loads).toBe(2)
+      }).pipe(Effect.provide(layer))
+    }))
+})

@@ -1,0 +1,202 @@
+/** What an invalidation is about: keys, and whatever else names several entries. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { CacheConfigError } from "../CacheError.ts"
+import * as Key from "../CacheKey.ts"
+import type { AnyClass } from "../CacheKey.ts"
+import type { Caching } from "../Caching.ts"
+import type { Cache } from "../internal/engine/cache.ts"
+import type { Policy } from "../internal/engine/flight/callPolicy.ts"
+import { strictly } from "../internal/engine/storeTier/strict.ts"
+import * as Glob from "../internal/glob.ts"
+import type { KeyInfo } from "../internal/key/info.ts"
+import { type AnyKey, checked, idOf, tagOf, withCaching } from "./withCaching.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// models
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The values of the fields of one index of a key class: all fields of the index, and no others. It is `never` where the
+ * class declares no index.
+ *
+ * @see `Cached.invalidateWhere`
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Where<C> = C extends AnyClass ? OfIndex<C["payload"]["Type"], C["~indexes"][number]> : never
+
+type OfIndex<Payload, Index> = Index extends ReadonlyArray<PropertyKey> ? Exactly<Payload, Index[number]>
+  : Index extends PropertyKey ? Exactly<Payload, Index>
+  : never
+
+type Exactly<Payload, Field extends PropertyKey> =
+  & { readonly [F in Field & keyof Payload]: Payload[F] }
+  & { readonly [F in Exclude<keyof Payload, Field>]?: never }
+
+/**
+ * What an invalidation is about.
+ *
+ * **Details**
+ *
+ * | target | what is invalidated |
+ * |---|---|
+ * | a key | that entry. A string is a key, never a pattern or a tag |
+ * | `{ tag }` | all entries with the tag |
+ * | `{ all: Items }` | all results of a key class |
+ * | `{ where: [Items, { page }] }` | those with these values in an index of the class |
+ * | `{ matching: "items:page:*" }` | those whose id matches the pattern |
+ *
+ * **Gotchas**
+ *
+ * As a type of its own it does not check `where` against the indexes of the class. The functions that take targets do.
+ *
+ * @see `Cached.invalidateAfter`
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Target<C = any> = Simple | { readonly where: readonly [keyClass: C, fields: Where<C>] }
+
+type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | { readonly matching: string }
+
+/** Targets, each with the class of its `where`, which the compiler infers. */
+export type List<Cs extends ReadonlyArray<unknown>> =
+  // on its own, or the compiler finds no common type for lists of different lengths
+  | ReadonlyArray<Simple>
+  | { readonly [I in keyof Cs]: Target<Cs[I]> }
+
+/** One target or several. */
+export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>
+
+// ---------------------------------------------------------------------------------------------------------------------
+// from targets to what the cache is asked
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Targets as the cache stores them. */
+interface Stored {
+  readonly ids: Array<string>
+  readonly tags: Array<string>
+  readonly globs: Array<Glob.Glob>
+  /** a string key that looks like a pattern */
+  patternLike: string | undefined
+}
+
+/** A checked target. Ids and tags are made when it runs: a schema may refer to a class that is not defined yet. */
+type Parsed = (stored: Stored) => void
+
+const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
+  tag: (tag: string) => {
+    const name = tagOf(tag)
+    return ({ tags }) => tags.push(name)
+  },
+  all: (keyClass: AnyClass) => {
+    const { tag } = infoOf("The target `all`", keyClass)
+    return ({ tags }) => tags.push(tag)
+  },
+  where: (where: readonly [AnyClass, object]) => {
+    const [keyClass, fields] = Array.isArray(where) ? where : []
+    const toTag = indexTag("The target `where`", keyClass, fields)
+    return ({ tags }) => tags.push(toTag())
+  },
+  matching: (pattern: string) => {
+    const glob = globOf("The target `matching`", pattern)
+    return ({ globs }) => globs.push(glob)
+  }
+}
+
+const ofKey = (key: AnyKey): Parsed => (stored) => {
+  stored.ids.push(idOf(key))
+  if (typeof key === "string" && key.includes("*")) stored.patternLike = key
+}
+
+const parseOne = (target: unknown): Parsed => {
+  if (typeof target === "string" || Key.isCacheKey(target)) return ofKey(checked(target))
+  const [kind, ...others] = typeof target === "object" && target !== null ? Object.keys(target) : []
+  if (kind !== undefined && others.length === 0 && Object.hasOwn(parsers, kind)) {
+    return parsers[kind]!((target as { readonly [kind: string]: never })[kind]!)
+  }
+  throw new CacheConfigError({
+    message:
+      "A target of an invalidation is none: pass a key, { tag }, { all: Class }, { where: [Class, fields] } or " +
+      "{ matching: pattern }"
+  })
+}
+
+/** Checks targets. Throws a `CacheConfigError` for the first one that cannot be used. */
+export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => Array.from(targets, parseOne)
+
+/** As `parse`, of one target or a list. */
+export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])
+
+/** Makes the ids and tags. Throws a `CacheConfigError` for a value that is not of its field's type. */
+export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
+  const stored: Stored = { ids: [], tags: [], globs: [], patternLike: undefined }
+  for (const add of targets) add(stored)
+  return stored
+}
+
+/** Carries out the invalidation of targets. */
+export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Caching> =>
+  withCaching((caching, policy) => {
+    const { globs, ids, patternLike, tags } = stored
+    if (policy.disabled.has("invalidate")) return Effect.void
+    if (patternLike !== undefined) warnOfPatternLike(caching, patternLike)
+    const parts: Array<Effect.Effect<unknown>> = globs.map((glob) => invalidateMatching(caching, policy, glob))
+    if (ids.length > 0) parts.push(caching.invalidate(ids))
+    if (tags.length > 0) parts.push(caching.invalidateTags(tags))
+    return parts.length === 1
+      ? Effect.asVoid(parts[0]!)
+      : Effect.all(parts, { concurrency: "unbounded", discard: true })
+  })
+
+const warnOfPatternLike = (caching: Cache, key: string): void =>
+  caching.warnOnce(
+    "pattern-like key",
+    `An invalidation got the string "${key}", which is a key and no pattern: only the entry of exactly this key is ` +
+      "invalidated. For all keys that match pass { matching } (logged once)"
+  )
+
+/**
+ * Invalidates by a pattern, to its end. A store that cannot be scanned must not fail the effect that the invalidation
+ * follows: that has happened.
+ */
+const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
+  Effect.catch(Stream.runDrain(caching.invalidateMatching(glob)), (error) => {
+    if (strict) return strictly(error)
+    caching.warnOnce(
+      "pattern",
+      `An invalidation by pattern did not reach all of the store (${error.message}): what was not reached may be ` +
+        "served until its ttl (logged once)"
+    )
+    return Effect.void
+  })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// classes, indexes, patterns
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What is known about a key class. */
+export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo => {
+  const info = (keyClass as { readonly prototype?: { readonly "~class"?: KeyInfo } } | undefined)?.prototype?.["~class"]
+  if (info !== undefined) return info
+  throw new CacheConfigError({ message: `${what} got no key class: pass a class made with CacheKey.Class` })
+}
+
+/** The tag of the keys of a class with these values, made when it is called. */
+export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
+  const info = infoOf(what, keyClass)
+  if (typeof fields !== "object" || fields === null) {
+    throw new CacheConfigError({
+      message: `${what} got no fields: pass an object with the values of all fields of one index`
+    })
+  }
+  return () => info.indexTagOf(fields as { readonly [field: string]: unknown })
+}
+
+/** A pattern, compiled. */
+export const globOf = (what: string, pattern: string): Glob.Glob => {
+  if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
+  throw new CacheConfigError({ message: `${what} got no pattern: pass one like "user:*"` })
+}

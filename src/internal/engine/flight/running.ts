@@ -1,0 +1,36 @@
+/** The flights that have a fiber. */
+import type { Flight } from "./flight.ts"
+
+/**
+ * The flights that have a fiber, joinable or not. A list whose links are fields of the flights: most loads begin when no
+ * other runs, and a `Set` that gets and loses one element again and again makes itself anew each few times.
+ */
+export class Running {
+  private newest: Flight | undefined = undefined
+  size = 0
+
+  add(flight: Flight): void {
+    const { newest } = this
+    flight.olderRunning = newest
+    if (newest !== undefined) newest.newerRunning = flight
+    this.newest = flight
+    this.size++
+  }
+
+  delete(flight: Flight): void {
+    const { newerRunning, olderRunning } = flight
+    if (newerRunning === undefined) this.newest = olderRunning
+    else newerRunning.olderRunning = olderRunning
+    if (olderRunning !== undefined) olderRunning.newerRunning = newerRunning
+    flight.newerRunning = undefined
+    flight.olderRunning = undefined
+    this.size--
+  }
+
+  /** A list, because those who walk it end flights. */
+  all(): ReadonlyArray<Flight> {
+    const flights: Array<Flight> = []
+    for (let flight = this.newest; flight !== undefined; flight = flight.olderRunning) flights.push(flight)
+    return flights.reverse()
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The open SQL transaction of `effect/sql`, and what is to happen after its commit.
+ *
+ * Services of `effect/sql` are named here instead of imported: a program without SQL loads none of it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { SqlClient, TransactionConnection } from "effect/sql/SqlClient"
+import { repeatsOfFiber } from "./defaults.ts"
+
+type Service = Context.Service<TransactionConnection, TransactionConnection.Service>
+
+/** The service of the innermost transaction. */
+const CurrentService = Context.Reference<Service | undefined>("effect/sql/CurrentTransactionService", {
+  defaultValue: () => undefined
+})
+
+const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
+
+/**
+ * The transaction, or savepoint, in which a fiber runs. What runs after its commit still has the name of the service,
+ * but not the service itself.
+ */
+export const openTransaction = (fiber: Fiber.Fiber<any, any>): object | undefined => {
+  const service = fiber.getRef(CurrentService)
+  return service === undefined ? undefined : Context.getOrUndefined(contextOf(fiber), service)
+}
+
+const contextOf = (fiber: Fiber.Fiber<any, any>) => fiber.context as Context.Context<any>
+
+/**
+ * Runs an effect after the commit of the open transaction, and not at all where that is rolled back; at once where none
+ * is open.
+ *
+ * A transaction that does not say when it is committed is not waited for: the effect runs at once, for what has been
+ * read before, and again when the fiber ends, for what others have read until then.
+ */
+export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
+  Effect.withFiber((fiber) => {
+    if (openTransaction(fiber) === undefined) return effect
+    let ran = false
+    const run = Effect.suspend(() => {
+      ran = true
+      return effect
+    })
+    const registered = Effect.flatMap(clientOf(fiber), (client) => client.afterCommit(run))
+    return Effect.flatMap(Effect.exit(registered), (exit) => {
+      if (Exit.isSuccess(exit) && !ran) return Effect.void
+      repeatAtEnd(fiber, effect)
+      return ran ? Effect.void : effect
+    })
+  })
+
+/** The client whose transaction is open. */
+const clientOf = (fiber: Fiber.Fiber<any, any>): Effect.Effect<SqlClient> => {
+  const service = fiber.getRef(CurrentService)!
+  const client = Context.getOrUndefined(contextOf(fiber), Client)
+  return client?.transactionService === service ? Effect.succeed(client) : makeClient(service)
+}
+
+/**
+ * A client that asks no database, for its `afterCommit` alone: it knows every transaction of its service. The program's
+ * own is often not in the context, where a service of the program has kept it.
+ */
+const makeClient = (transactionService: Service): Effect.Effect<SqlClient> =>
+  Effect.flatMap(
+    Effect.promise(() =>
+      Promise.all([
+        import("effect/sql/SqlClient"),
+        import("effect/sql/Statement"),
+        import("effect/reactivity/Reactivity")
+      ])
+    ),
+    ([SqlClient, Statement, Reactivity]) =>
+      Effect.provide(
+        SqlClient.make({
+          transactionService,
+          acquirer: Effect.die("A client without a database"),
+          compiler: Statement.makeCompilerSqlite(),
+          driver: "effect-cached",
+          spanAttributes: []
+        }),
+        Reactivity.layer
+      )
+  )
+
+/** How many effects are repeated at the end of a fiber: bounded, because it may live as long as the program. */
+const repeats = new WeakMap<Fiber.Fiber<any, any>, number>()
+
+const repeatAtEnd = (fiber: Fiber.Fiber<any, any>, effect: Effect.Effect<void, never, any>): void => {
+  const count = repeats.get(fiber) ?? 0
+  if (count === repeatsOfFiber) return
+  repeats.set(fiber, count + 1)
+  const run = Effect.runForkWith(contextOf(fiber))
+  fiber.addObserver(() => void run(effect))
+}

@@ -1,0 +1,212 @@
+/** Targets of every kind: what an invalidation after a write is about. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { caches, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+class Items extends CacheKey.Class<Items>()("Items", {
+  payload: { page: Schema.Int, lang: Schema.String },
+  success: Schema.Number,
+  indexes: ["page", ["page", "lang"]]
+}) {}
+class Count extends CacheKey.Class<Count>()("Count", { success: Schema.Number }) {}
+
+const first = new Items({ page: 1, lang: "en" })
+const german = new Items({ page: 1, lang: "de" })
+const second = new Items({ page: 2, lang: "en" })
+const count = new Count()
+const all = [first, german, second, count, "items:page:1", "items:page:2", "items", "tagged"]
+const gone = (...keys: ReadonlyArray<CacheKey.Any | string>) => all.filter((key) => !keys.includes(key))
+
+const fill = Effect.andThen(
+  Effect.forEach([first, german, second, count], (key) => Cached.set(key, 1)),
+  Effect.forEach(
+    ["items:page:1", "items:page:2", "items", "tagged"],
+    (key) => Cached.set(key, 1, { tags: key === "tagged" ? ["items"] : [] })
+  )
+)
+const left = Effect.filter(all, (key) => Cached.has(key))
+
+const kinds = [
+  ["a string", "items", gone("items")],
+  ["a key", first, gone(first)],
+  ["a tag", { tag: "items" }, gone("tagged")],
+  ["a class", { all: Items }, gone(first, german, second)],
+  ["a field", { where: [Items, { page: 1 }] }, gone(first, german)],
+  ["fields", { where: [Items, { lang: "en", page: 1 }] }, gone(first)],
+  ["a pattern", { matching: "items:page:*" }, gone("items:page:1", "items:page:2")],
+  ["a pattern of one id", { matching: "items" }, gone("items")]
+] as const
+
+const ways: ReadonlyArray<
+  readonly [name: string, run: (target: Cached.Target) => ReturnType<typeof Cached.invalidate>]
+> = [
+  ["invalidateAfter", (target) => Effect.void.pipe(Cached.invalidateAfter(target))],
+  ["invalidateAfter, in a list", (target) => Effect.void.pipe(Cached.invalidateAfter([target]))],
+  ["invalidateAfter, of a function", (target) => Cached.invalidateAfter(Effect.void, () => [target])],
+  ["invalidate", (target) => Cached.invalidate(target)],
+  ["invalidateMany", (target) => Cached.invalidateMany([target])]
+]
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe.each(ways.map(([name, run]) => ({ name, run })))("CA-50 · $name", ({ run }) => {
+    it.effect.each(kinds)("of %s: what it names, and nothing else", ([, target, rest]) =>
+      Effect.gen(function*() {
+        yield* fill
+        yield* run(target)
+        expect(yield* left).toEqual(rest)
+      }).pipe(provided))
+  })
+
+  it.effect("CA-50 · all kinds in one list", () =>
+    Effect.gen(function*() {
+      yield* fill
+      yield* Effect.void.pipe(
+        Cached.invalidateAfter([
+          "items",
+          { tag: "items" },
+          { all: Count },
+          { where: [Items, { page: 1 }] },
+          { matching: "items:page:?" }
+        ])
+      )
+      expect(yield* left).toEqual([second])
+    }).pipe(provided))
+
+  it.effect("P2 · a load that runs is stored nowhere, whatever kind of target names it", () =>
+    Effect.gen(function*() {
+      for (const target of [{ where: [Items, { page: 2 }] }, { all: Items }, { matching: "~Items@*" }] as const) {
+        const loading = yield* Deferred.make<number>()
+        const reader = yield* start(Deferred.await(loading).pipe(Cached.ttl({ key: second, ttl: "1 hour" })))
+        yield* settle
+        yield* Effect.void.pipe(Cached.invalidateAfter(target))
+        yield* Deferred.succeed(loading, 1)
+        expect(yield* Fiber.join(reader)).toBe(1)
+        expect(yield* Cached.has(second)).toBe(false)
+      }
+    }).pipe(provided))
+
+  it.effect("nothing is invalidated where the effect fails, or where CachePolicy.disable says so", () =>
+    Effect.gen(function*() {
+      yield* fill
+      const targets = kinds.map(([, target]) => target as Cached.Target)
+      yield* Effect.exit(Effect.fail("down").pipe(Cached.invalidateAfter(targets)))
+      yield* Effect.void.pipe(Cached.invalidateAfter(targets), CachePolicy.disable("invalidate"))
+      expect(yield* left).toEqual(all)
+    }).pipe(provided))
+})
+
+/** Runs a test over a cache, and answers with what the cache has logged. */
+const logged = <A, E>(
+  run: Effect.Effect<A, E, Layer.Success<ReturnType<typeof CacheLayer.memory>>>,
+  layer: ReturnType<typeof CacheLayer.memory> = CacheLayer.memory()
+) => {
+  const lines: Array<string> = []
+  const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+  return Effect.map(
+    Effect.provide(Effect.andThen(run, settle), Layer.provide(layer, logger)),
+    () => lines
+  )
+}
+
+describe("a string with `*`", () => {
+  it.effect("CA-50 · is a key: only its own entry goes, and that is warned of once", () =>
+    Effect.gen(function*() {
+      const lines = yield* logged(Effect.gen(function*() {
+        yield* fill
+        yield* Cached.set("items:page:*", 1)
+        yield* Effect.void.pipe(Cached.invalidateAfter("items:page:*"))
+        yield* Cached.invalidate("items:*")
+        yield* Cached.invalidateMany(["items:*"])
+        expect(yield* left).toEqual(all)
+        expect(yield* Cached.has("items:page:*")).toBe(false)
+      }))
+      expect(lines.map((line) => line.includes("\"items:page:*\"") && line.includes("{ matching }"))).toEqual([true])
+    }))
+
+  it.effect("in a pattern, a tag or a key that is only read is no reason for a warning", () =>
+    Effect.gen(function*() {
+      const lines = yield* logged(Effect.gen(function*() {
+        yield* Effect.void.pipe(Cached.invalidateAfter([{ matching: "a*" }, { tag: "a*" }, "a"]))
+        yield* Cached.invalidateFurther(Cached.getOption("a*"))
+        yield* Cached.remove("a*")
+      }))
+      expect(lines).toEqual([])
+    }))
+})
+
+describe("a store that cannot be scanned", () => {
+  const unsupported = () => {
+    const fake = fakeStore()
+    const error = new CacheError.StoreError({ store: "fake", operation: "scan", reason: "Unsupported" })
+    return over({ layer: Layer.succeed(Store.Store, { ...fake.store, scan: () => Stream.fail(error) }) } as never)
+  }
+  const write = Effect.succeed("written").pipe(Cached.invalidateAfter([{ matching: "items:*" }, "items"]))
+
+  it.effect("fails no effect that has happened: memory and all other targets are invalidated, and it is logged", () =>
+    Effect.gen(function*() {
+      const lines = yield* logged(
+        Effect.gen(function*() {
+          yield* fill
+          expect(yield* write).toBe("written")
+          expect(yield* Cached.has("items")).toBe(false)
+        }),
+        unsupported()
+      )
+      expect(lines.some((line) => line.includes("by pattern did not reach all of the store"))).toBe(true)
+    }))
+
+  it.effect("is a typed failure under strict", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(CachePolicy.strict(write))
+      expect([error._tag, (error as CacheError.StoreError).reason]).toEqual(["StoreError", "Unsupported"])
+    }).pipe(Effect.provide(unsupported())))
+})
+
+describe("a target that cannot be used", () => {
+  const none: ReadonlyArray<readonly [name: string, target: unknown]> = [
+    ["null", null],
+    ["a number", 5],
+    ["no kind", {}],
+    ["a kind that is none", { tags: ["t"] }],
+    ["a name that every object has", { constructor: 1 }],
+    ["two kinds in one", { tag: "t", all: Items }],
+    ["a tag that is no text", { tag: 5 }],
+    ["a class that is none", { all: first }],
+    ["a where without class", { where: { page: 1 } }],
+    ["a where without fields", { where: [Items] }],
+    ["a pattern that is none", { matching: "[a" }],
+    ["an empty pattern", { matching: "" }]
+  ]
+  const late: ReadonlyArray<readonly [name: string, target: unknown]> = [
+    ["fields that are no index", { where: [Items, { lang: "en" }] }],
+    ["a value of another type", { where: [Items, { page: "1" }] }],
+    ["a key with a value of another type", new Items({ page: "1", lang: "en" } as never)]
+  ]
+
+  it.each(none)("%s throws where the effect is made", (_, target) => {
+    expect(() => Cached.invalidateAfter(Effect.void, target as never)).toThrow(CacheError.CacheConfigError)
+    expect(() => Effect.void.pipe(Cached.invalidateAfter(["k", target as never]))).toThrow(CacheError.CacheConfigError)
+  })
+
+  it.effect.each([...none, ...late])(
+    "%s ends the effect before it runs, and has no effect on other targets",
+    ([, target]) =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        let ran = false
+        const write = Effect.suspend(() =>
+          Effect.sync(() => {
+            ran = true
+          }).pipe(Cached.invalidateAfter(["k", target as never]))
+        )
+        for (const run of [write, Cached.invalidateMany(["k", target as never])]) {
+          const exit = yield* Effect.exit(run)
+          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+        }
+        expect([ran, yield* Cached.has("k")]).toEqual([false, true])
+      }).pipe(Effect.provide(CacheLayer.memory()))
+  )
+})

@@ -1,0 +1,53 @@
+/** A client of `effect/sql` over `node:sqlite`, for a database in a folder of the test's own. */
+import { Context, Effect, type Scope, Stream } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient, type SqlConnection, SqlError, Statement } from "effect/sql"
+import { join } from "node:path"
+import { DatabaseSync, type SQLInputValue } from "node:sqlite"
+import { tempDirectory } from "./tempDirectory.ts"
+
+const connectionOf = (database: DatabaseSync): SqlConnection.Connection => {
+  const run = <A>(f: () => A) =>
+    Effect.try({
+      try: f,
+      catch: (cause) => new SqlError.SqlError({ reason: new SqlError.UnknownError({ cause, operation: "execute" }) })
+    })
+  const rows = (sql: string, params: ReadonlyArray<unknown>) =>
+    run(() => database.prepare(sql).all(...params as ReadonlyArray<SQLInputValue>))
+  const values = (sql: string, params: ReadonlyArray<unknown>) =>
+    Effect.map(rows(sql, params), (rows) => rows.map((row) => Object.values(row)))
+  return {
+    execute: rows,
+    executeRaw: rows,
+    executeUnprepared: rows,
+    executeValues: values,
+    executeValuesUnprepared: values,
+    executeStream: (sql, params) => Stream.fromIterableEffect(rows(sql, params))
+  }
+}
+
+/** A client, whose every transaction has a connection of its own. */
+export const sqlClient: Effect.Effect<SqlClient.SqlClient, never, Scope.Scope> = Effect.gen(function*() {
+  const file = join(yield* tempDirectory, "test.db")
+  const acquirer = Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => new DatabaseSync(file)),
+      (database) => Effect.sync(() => database.close())
+    ),
+    connectionOf
+  )
+  const client = yield* SqlClient.make({
+    acquirer,
+    compiler: Statement.makeCompilerSqlite(),
+    driver: "node-sqlite",
+    spanAttributes: []
+  })
+  yield* Effect.orDie(
+    Effect.all([client`PRAGMA journal_mode = WAL`, client`CREATE TABLE users (id INTEGER, name TEXT)`])
+  )
+  return client
+}).pipe(Effect.provide(Reactivity.layer))
+
+/** The client in the context, as a layer of a driver provides it. */
+export const provideSql = (client: SqlClient.SqlClient) =>
+  Effect.provideContext(Context.make(SqlClient.SqlClient, client))
