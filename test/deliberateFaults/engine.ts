@@ -320,6 +320,12 @@ unregister(self, flight)`
     replace: "self.answered.delete(writeId)"
   },
   {
+    name: "a shorter constant limits nothing",
+    in: "limit",
+    find: "if (expiresAt < entry.expiresAt) entry.expiresAt = expiresAt",
+    replace: ""
+  },
+  {
     name: "timers are not stopped",
     in: "stopTimers",
     find: "for (const timer of caller.timers) timer.interruptUnsafe()",

@@ -161,10 +161,24 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   if (isKeptOut || ttlOf(origin) <= 0) {
     return violate(self, `ttl: ${what}, which must not be stored`)
   }
+  checkShorter(self, read, origin, what)
   if (at(self, read) >= until(self, origin)) {
     violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago with ttl ${ttlOf(origin)}`)
   }
 }
+
+/** where both lifetimes are constants of strategies the shorter one holds */
+const checkShorter = (self: World, read: Read, origin: Load, what: string): void => {
+  const { spec } = read
+  if (spec === undefined || !hasConstant(spec) || !hasConstant(origin.spec) || origin.ttl !== undefined) return
+  if (self.touches.some(({ done, id }) => id === origin.id && done > origin.n)) return
+  if (at(self, read) < origin.endedAt! + spec.ttl) return
+  violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)
+}
+
+/** `untilInvalidated` may be a strategy that is made from another one */
+const hasConstant = ({ kind, misuse, ttlFunction }: Spec): boolean =>
+  ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated"
 
 const checkForeign = (self: World, origin: Load, what: string): void => {
   if (self.config.store !== "sync" || self.config.faults > 0) return

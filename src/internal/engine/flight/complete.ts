@@ -97,6 +97,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
+    constant: annotations?.ttl === undefined ? request.constant : undefined,
     counters
   })
 }

@@ -22,6 +22,7 @@ import { complete, exitOf, isRenewed, toEntry } from "./complete.ts"
 import { decideAt, servedAs } from "./decide.ts"
 import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { limit } from "./limit.ts"
 import { loadContext } from "./loadContext.ts"
 import { declaredTags } from "./requestTags.ts"
 import { decisionOfFlight } from "./rules.ts"
@@ -166,7 +167,10 @@ const serves = (
 ): boolean => {
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()
-  const decision = decisionOfFlight(request, () => decideAt(request, found, now, () => random.nextDoubleUnsafe()))
+  const decision = decisionOfFlight(request, () => {
+    limit(request, found, now)
+    return decideAt(request, found, now, () => random.nextDoubleUnsafe())
+  })
   flight.rejectedWriteId = found.writeId
   if (decision === Load) {
     flight.protectedUntil = protectedUntilOf(found)

@@ -11,6 +11,7 @@ import { endFallback, isAnswered, verdictOf } from "./answers.ts"
 import { decideAt } from "./decide.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { limit } from "./limit.ts"
 import type { Request } from "./request.ts"
 import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
@@ -86,6 +87,7 @@ export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect
 /** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
 const wantsLoad = ({ policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
   if (!policy.readsStore) return true
+  limit(request, entry, now)
   const decision = decideAt(request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
@@ -146,7 +148,9 @@ export const orStale = (
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
   const stale = caller.stale ?? caller.flight.stale
-  if (stale === undefined || now >= stale.expiresAt || isAnswered(self, stale)) return undefined
+  if (stale === undefined) return undefined
+  limit(caller.request, stale, now)
+  if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }

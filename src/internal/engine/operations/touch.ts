@@ -63,6 +63,7 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
 
 const setDeadlines = (entry: Entry, expiresAt: number): void => {
   entry.expiresAt = expiresAt
+  entry.constant = undefined
   if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
 }
 

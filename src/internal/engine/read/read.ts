@@ -12,7 +12,16 @@ import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
-import { decide, decideInMemory, isFreshAt, nowFor, rejectedOf, servedAs, trustsMemory } from "../flight/decide.ts"
+import {
+  decide,
+  decideInMemory,
+  isBeforeDeadlines,
+  isFreshAt,
+  nowFor,
+  rejectedOf,
+  servedAs,
+  trustsMemory
+} from "../flight/decide.ts"
 import { detach, startAfter } from "../flight/ending.ts"
 import {
   type Flight,
@@ -24,6 +33,7 @@ import {
   makeFlight,
   type Resume
 } from "../flight/flight.ts"
+import { limit } from "../flight/limit.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
 import { promote, refresh } from "../flight/refreshing.ts"
@@ -70,8 +80,11 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   // without `idOf`: a string key that has an entry is its own id, unless it begins with "~"
   const entry = Memory.peek(self.memory, self.tagEpochs, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
+  // otherwise another strategy has filled it, or it has a time of its own in memory
+  const isOwn = entry.use === undefined || entry.use === request.constant
+  if (!isOwn) limit(request, entry, context.clock.currentTimeMillisUnsafe())
   const now = nowFor(request, entry, context.clock)
-  if (!(request.servesFresh && isFreshAt(entry, now))) {
+  if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
     const decision = decideInMemory(fiber, request, entry, now)
     if (decision !== Serve) return serveDue(readerOf(self, fiber, request, policy), entry, decision, "memory")
     // a user's strategy that has loaded nothing yet, so that `invalidity` has not set this
@@ -328,8 +341,10 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
     ? new CacheCycle({ path: pathTo(around, awaited) })
     : undefined
 
-const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
-  decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
+const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
+  limit(request, entry, nowOf(fiber))
+  return decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
+}
 
 /** Ends a read that may not load: a miss that dies. */
 const refuse = ({ engine, id, request }: Reader, resume: Resume, error: unknown): void => {

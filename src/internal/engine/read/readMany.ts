@@ -24,6 +24,7 @@ import {
   trustsMemory
 } from "../flight/decide.ts"
 import type { Resume } from "../flight/flight.ts"
+import { limit } from "../flight/limit.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
@@ -150,6 +151,7 @@ const readTogether = (
       continue
     }
     const entry = usesMemory ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
+    if (entry !== undefined) limit(many.template, entry, now)
     const decision = entry === undefined
       ? Load
       : servesFresh && isFreshAt(entry, now)
