@@ -14,7 +14,7 @@
  * @since 0.1.0
  */
 export interface Timing {
-  /** when the load ended and the result was stored */
+  /** when the load ended and the result was stored, or the oldest value in it was made (`inherit: "age"`) */
   readonly createdAt: number
   /** from then on it is stale: the strategy says what that means */
   readonly softExpiresAt: number

@@ -29,8 +29,8 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
  *
  * **Details**
  *
- * - `evicted`: there was no room
- * - `expired`: it was past its ttl when another took its place
+ * - `evicted`: there was no room, and nothing had expired
+ * - `expired`: it was past its ttl, and there was no room or another took its place
  * - `replaced`: a newer value took its place
  * - `invalidated`: its key, a tag of it or the whole cache was invalidated, here or by another process
  * - `unverified`: changes by other processes could not be read within `maxStaleness`, or the store contradicts the copy
@@ -105,7 +105,10 @@ export interface Events {
   readonly Stale: OfId
   /** a value was stored by hand */
   readonly Set: OfId
-  /** a result is not cached: it came too late, or was derived from a stale value. Emitted before its `Load` */
+  /**
+   * a result is not cached: it came too late, was derived from a stale value, or from what `inherit` keeps out. Emitted
+   * before its `Load`
+   */
   readonly Refused: OfId
   /** an entry left the memory tier because there was no room */
   readonly Evict: OfId

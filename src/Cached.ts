@@ -28,6 +28,7 @@ export {
 } from "./cached/operations.ts"
 export type {
   FallbackOptions,
+  Inherit,
   MaxHitsOptions,
   ProbabilisticOptions,
   ReadOptions,

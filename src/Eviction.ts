@@ -1,5 +1,5 @@
 /**
- * Eviction policies: which entry leaves memory when it is full. Memory has only complete results, so a running load is
+ * Eviction policies: which entry leaves memory when it is full and nothing in it has expired. Memory has only complete results, so a running load is
  * never evicted.
  *
  * @since 0.1.0

@@ -16,8 +16,8 @@ export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
 
 /**
- * A `Store` over a storage of three functions; leases, tags, counters and operations on many ids are derived, inside
- * this process.
+ * A `Store` over a storage of three functions; leases, counters and operations on many ids are derived, inside this
+ * process. Tags are derived too: in the storage if that is `lasting` or `shared`, otherwise in this process.
  *
  * **When to use**
  *
@@ -29,14 +29,18 @@ export * from "./ports/store.ts"
  *   `commit` whose generation has ended never reaches the storage, however late the storage answers.
  * - An operation that has begun runs to its end when its caller is interrupted; the caller stops waiting.
  * - What cannot be derived fails with reason `Unsupported`.
- * - Throws a `CacheConfigError` for an option that it does not know.
+ * - Throws a `CacheConfigError` for an option that it does not know, and for a `shared` storage without `setIfAbsent`.
  *
  * **Gotchas**
  *
  * - A write that never answers holds up its id for ever: give the storage's operations a timeout.
- * - Derived tags end with the process, and then every entry with a tag is a miss. Every entry of a key class has one. A
- *   storage that outlives its process keeps the tags itself: `tags` of `makeSync`, or its own `markers` and
- *   `invalidateTags`.
+ * - A storage that outlives its process has to say so: `capabilities: { lasting: true }`. Otherwise its tags end with the
+ *   process, and then every entry with a tag is a miss. Every entry of a key class has one.
+ * - Only entries and tags are common to the processes that share such a storage. Leases, conditional sets and touches are
+ *   atomic inside one process: two that miss at the same moment both load. A soft invalidation of one process may make a
+ *   hard one of another soft, if both invalidate a tag at the same moment.
+ * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load, or else the
+ *   result is not stored. The first load with a new tag makes the marker, the next one is stored.
  * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *

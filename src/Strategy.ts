@@ -176,8 +176,8 @@ export interface UntilInvalidatedOptions<in A, in E, in K> {
  */
 export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * how long a result is served at most, from the end of its load: a duration, or a function of outcome and key; zero
-   * or negative: it is not stored
+   * how long a result is served at most, from the end of its load (from the birth of the oldest cached value in it, if there
+   * is one: `inherit`): a duration, or a function of outcome and key; zero or negative: it is not stored
    */
   readonly ttl: Duration.Input | Of<A, E, K, Duration.Input>
   /**

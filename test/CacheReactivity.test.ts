@@ -4,8 +4,8 @@ import { Context, Effect, Fiber, Hash, Layer, Queue, type Scope, Stream } from "
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { withTimePassing } from "effect-cached/testing"
 import { Reactivity } from "effect/reactivity"
-import { TestClock } from "effect/testing"
 
 /** A source and what is cached of it, in two calls that can be told apart. */
 const source = (tags: ReadonlyArray<string>, key = "value") => {
@@ -20,14 +20,6 @@ const source = (tags: ReadonlyArray<string>, key = "value") => {
     }).pipe(Cached.ttl({ key, ttl: "1 hour", tags }))
   }
 }
-
-/** Lets virtual time pass for as long as the effect needs it. */
-const withTimePassing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
-    return yield* Fiber.join(fiber)
-  })
 
 type Services = Caching.Caching | Reactivity.Reactivity | Scope.Scope
 

@@ -167,6 +167,14 @@ describe("a place where locks are kept that fails", () => {
     ...more
   })
 
+  it.effect("fails who asks whether somebody holds a lock, as one does that cannot tell (CA-18)", () =>
+    Effect.gen(function*() {
+      const reason = (more: Partial<Lock.Backend>) =>
+        Effect.map(Effect.flip(Lock.make(backend(more)).isLocked("name")), ({ reason }) => reason)
+      expect(yield* reason({ isHeld: () => unavailable })).toBe("Unavailable")
+      expect(yield* reason({})).toBe("Unsupported")
+    }))
+
   it.effect("fails who asks, and lets the next one ask", () =>
     Effect.gen(function*() {
       let fails = true
@@ -253,5 +261,7 @@ describe("any interleaving", () => {
 it("a backend that is not complete is refused", () => {
   const backend = { name: "mine", renew: () => Effect.succeed(true), release: () => Effect.void }
   expect(() => Lock.make(backend as never)).toThrow("Lock.make needs \"tryAcquire\", a function")
+  const whole = { ...backend, tryAcquire: () => Effect.succeed({ _tag: "Held", token: 1n }), isHeld: true }
+  expect(() => Lock.make(whole as never)).toThrow("Lock.make needs \"isHeld\", a function")
   expect(() => Lock.make(undefined as never)).toThrow(CacheError.CacheConfigError)
 })

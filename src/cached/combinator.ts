@@ -96,6 +96,11 @@ export type FailsWith<E, Failures, Tag extends string> =
  * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
  * declares. With a string key, the types are those of the effect.
  *
+ * **Gotchas**
+ *
+ * The effect has a scope of its own, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
+ * before its first reader has it. Share resources with `RcMap`.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -40,6 +40,11 @@ import type {
 /**
  * Caches an effect: serves its value until `ttl`, then loads again.
  *
+ * **Gotchas**
+ *
+ * As with every combinator, the scope of the effect closes when its load ends: a resource (`Effect.acquireRelease`) is
+ * released before its first reader has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ *
  * **Example** (Loading once)
  *
  * ```ts

@@ -44,6 +44,11 @@ type FnOptions<C extends AnyClass, E, T> =
 /**
  * Creates a cached function from a key class, a load and a strategy.
  *
+ * **Gotchas**
+ *
+ * The scope of `lookup` closes when the load ends: a resource (`Effect.acquireRelease`) is released before its first reader
+ * has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
+ *
  * **Example** (Caching a function)
  *
  * ```ts

@@ -14,6 +14,20 @@ import type * as Strategy from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
+ * What an entry takes over from the values that caches served inside its load.
+ *
+ * **Details**
+ *
+ * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`
+ * - `"refuse"`: it is not stored if there are any
+ * - `false`: nothing; its life counts from the end of its load, whatever it is made of
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type Inherit = "age" | "refuse" | false
+
+/**
  * Options for every combinator and cached function.
  *
  * @category options
@@ -45,8 +59,9 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly softTimeout?: Duration.Input | undefined
   /**
-   * how each caller gets a copy of the value, so that none can change the cached one: `"structured"` for plain data
-   * (`structuredClone`, which turns instances of classes into plain objects and refuses functions), or a function
+   * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
+   * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
+   * refuses functions), or a function
    *
    * @default the value itself
    */
@@ -63,6 +78,13 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default none: every result is stored
    */
   readonly minLoad?: Duration.Input | undefined
+  /**
+   * what the entry takes over from values that caches served inside its load: `"age"` (its life counts from the birth of the
+   * oldest of them), `"refuse"` (it is not stored then), or `false` (nothing)
+   *
+   * @default that of the layer
+   */
+  readonly inherit?: Inherit | undefined
 }
 
 /**
@@ -123,6 +145,16 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, s
 const duration = (name: string) => optional((given: Duration.Input) => void toMillis(given, name))
 
 /**
+ * Throws for what is no way to inherit; `what` begins its message.
+ *
+ * @internal
+ */
+export const checkInherit = (inherit: Inherit, what: string): void => {
+  if (inherit === "age" || inherit === "refuse" || inherit === false) return
+  throw new CacheConfigError({ message: `${what} cannot be used: pass "age", "refuse" or false` })
+}
+
+/**
  * The checks of the options of every read.
  *
  * @internal
@@ -153,7 +185,8 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
     })
   }),
   memoryTtl: duration("memoryTtl"),
-  minLoad: duration("minLoad")
+  minLoad: duration("minLoad"),
+  inherit: optional((inherit, of) => checkInherit(inherit, `The inherit of ${of}`))
 }
 
 /**

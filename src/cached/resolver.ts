@@ -11,8 +11,9 @@ import * as RequestResolver from "effect/RequestResolver"
 import { CacheConfigError } from "../CacheError.ts"
 import type { Any, CacheKey } from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
-import { type Attempt, Within } from "../internal/engine/flight/attempt.ts"
+import { Within } from "../internal/engine/flight/attempt.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
+import { openTransaction } from "../internal/sqlTransaction.ts"
 import type { Strategy } from "../Strategy.ts"
 import * as Combine from "./combine.ts"
 import type { FallbackOptions, ReadOptions } from "./options.ts"
@@ -129,42 +130,42 @@ export const resolver = <K extends Requested>(
   })
 }
 
-interface Group<K> {
-  readonly policy: Policy.Policy
-  readonly within: Attempt | undefined
-  readonly entries: Array<Request.Entry<K>>
-}
+type Entries<K> = ReadonlyArray<Request.Entry<K>>
 
-/** Groups requests by policy and by the load that makes them: a load must know what it waits for. */
-const groupsOf = <K>(entries: ReadonlyArray<Request.Entry<K>>): ReadonlyArray<Group<K>> => {
-  const groups = new Map<Attempt | undefined, Map<Policy.Policy, Group<K>>>()
+/**
+ * Groups requests by policy, by the load that makes them and by their SQL transaction: a load must know what it waits
+ * for, and what a transaction has written is for its own requests alone.
+ */
+const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
+  split(entries, (context) => Context.get(context, Policy.Current))
+    .flatMap((group) => split(group, (context) => Context.get(context, Within)))
+    .flatMap((group) => split(group, openTransaction))
+
+const split = <K>(
+  entries: Entries<K>,
+  by: (context: Context.Context<never>) => unknown
+): ReadonlyArray<Entries<K>> => {
+  const groups = new Map<unknown, Array<Request.Entry<K>>>()
   for (const entry of entries) {
-    const context = entry.context as Context.Context<never>
-    const policy = Context.get(context, Policy.Current)
-    const within = Context.get(context, Within)
-    const ofLoad = groups.get(within) ?? new Map<Policy.Policy, Group<K>>()
-    groups.set(within, ofLoad)
-    const group = ofLoad.get(policy)
-    if (group === undefined) ofLoad.set(policy, { policy, within, entries: [entry] })
-    else group.entries.push(entry)
+    const name = by(entry.context as Context.Context<never>)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [entry])
+    else group.push(entry)
   }
-  return Array.from(groups.values()).flatMap((ofLoad) => Array.from(ofLoad.values()))
+  return Array.from(groups.values())
 }
 
 /** Answers all requests of a group, whatever happens. */
 const readGroup = <K extends Requested>(
   readMany: ReturnType<typeof Combine.callMany>,
   caching: Caching["Service"],
-  { entries, policy, within }: Group<K>
+  group: Entries<K>
 ): Effect.Effect<void, never, any> => {
-  const context = Context.add(
-    Context.add(Context.add(entries[0]!.context as Context.Context<never>, Caching, caching), Policy.Current, policy),
-    Within,
-    within
-  )
-  const read = Effect.suspend(() => readMany(entries.map(({ request }) => checked(request))))
-  return Effect.map(Effect.exit(Effect.provideContext(read, context)), (exits) => {
-    for (const [i, entry] of entries.entries()) {
+  const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
+  const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
+  // in place of the resolver's context, which is that of its first request, with its policy and its transaction
+  return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
+    for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)
     }
   })

@@ -20,15 +20,13 @@ const CurrentService = Context.Reference<Service | undefined>("effect/sql/Curren
 const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
 
 /**
- * The transaction, or savepoint, in which a fiber runs. What runs after its commit still has the name of the service,
+ * The open transaction, or savepoint, of a context. What runs after its commit still has the name of the service,
  * but not the service itself.
  */
-export const openTransaction = (fiber: Fiber.Fiber<any, any>): object | undefined => {
-  const service = fiber.getRef(CurrentService)
-  return service === undefined ? undefined : Context.getOrUndefined(contextOf(fiber), service)
+export const openTransaction = (context: Context.Context<never>): object | undefined => {
+  const service = Context.get(context, CurrentService)
+  return service === undefined ? undefined : Context.getOrUndefined(context as Context.Context<any>, service)
 }
-
-const contextOf = (fiber: Fiber.Fiber<any, any>) => fiber.context as Context.Context<any>
 
 /**
  * Runs an effect after the commit of the open transaction, and not at all where that is rolled back; at once where none
@@ -39,13 +37,14 @@ const contextOf = (fiber: Fiber.Fiber<any, any>) => fiber.context as Context.Con
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {
-    if (openTransaction(fiber) === undefined) return effect
+    const context = fiber.context as Context.Context<any>
+    if (openTransaction(context) === undefined) return effect
     let ran = false
     const run = Effect.suspend(() => {
       ran = true
       return effect
     })
-    const registered = Effect.flatMap(clientOf(fiber), (client) => client.afterCommit(run))
+    const registered = Effect.flatMap(clientOf(context), (client) => client.afterCommit(run))
     return Effect.flatMap(Effect.exit(registered), (exit) => {
       if (Exit.isSuccess(exit) && !ran) return Effect.void
       repeatAtEnd(fiber, effect)
@@ -54,9 +53,9 @@ export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Ef
   })
 
 /** The client whose transaction is open. */
-const clientOf = (fiber: Fiber.Fiber<any, any>): Effect.Effect<SqlClient> => {
-  const service = fiber.getRef(CurrentService)!
-  const client = Context.getOrUndefined(contextOf(fiber), Client)
+const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
+  const service = Context.get(context, CurrentService)!
+  const client = Context.getOrUndefined(context, Client)
   return client?.transactionService === service ? Effect.succeed(client) : makeClient(service)
 }
 
@@ -93,6 +92,6 @@ const repeatAtEnd = (fiber: Fiber.Fiber<any, any>, effect: Effect.Effect<void, n
   const count = repeats.get(fiber) ?? 0
   if (count === repeatsOfFiber) return
   repeats.set(fiber, count + 1)
-  const run = Effect.runForkWith(contextOf(fiber))
+  const run = Effect.runForkWith(fiber.context as Context.Context<any>)
   fiber.addObserver(() => void run(effect))
 }

@@ -145,18 +145,22 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis
         return Number(tables.renew.run(leaseMillis, until, toColumn(name), token).changes) > 0
       }),
-    release: (name, token) => run(name, (tables) => void tables.release.run(toColumn(name), token))
+    release: (name, token) => run(name, (tables) => void tables.release.run(toColumn(name), token)),
+    isHeld: (name) =>
+      run(name, (tables, clock) => {
+        const row = look(tables, toColumn(name))
+        return row !== undefined && isHeld(row, clock.currentTimeMillisUnsafe())
+      })
   }
 }
 
 const acquire = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
-  const held = () => tables.look.get(name) as unknown as Row | undefined
   // A look first: a waiting caller does not keep others from writing.
-  const seen = held()
+  const seen = look(tables, name)
   if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
   return atomically(tables.database, () => {
-    const row = held()
+    const row = look(tables, name)
     if (row !== undefined && isHeld(row, now)) {
       // The clock was set back: the lease starts again, or a dead holder would have the lock for longer.
       if (isAhead(row, now)) tables.restart.run(now + row.millis, name)
@@ -169,6 +173,9 @@ const acquire = (tables: Tables, name: string | Uint8Array, leaseMillis: number,
     return { _tag: "Held", token }
   })
 }
+
+const look = (tables: Tables, name: string | Uint8Array): Row | undefined =>
+  tables.look.get(name) as unknown as Row | undefined
 
 interface Row {
   readonly millis: number

@@ -84,6 +84,11 @@ export interface Lock {
    * wait that is no duration
    */
   readonly acquire: (name: string, options: AcquireOptions) => Effect.Effect<Lease, LockError, Scope.Scope>
+  /**
+   * whether somebody holds a lock, to be shown or counted. The answer may be old by the time it is read: to keep others
+   * out, acquire the lock with `wait: 0`
+   */
+  readonly isLocked: (name: string) => Effect.Effect<boolean, LockError>
 }
 
 /**
@@ -122,4 +127,6 @@ export interface Backend {
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
   /** releases the lock if this holder still has it */
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
+  /** whether the lease of a holder runs. Without it `isLocked` fails with reason `Unsupported` */
+  readonly isHeld?: ((name: string) => Effect.Effect<boolean, LockError>) | undefined
 }

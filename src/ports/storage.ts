@@ -35,6 +35,28 @@ import type { Acquired, AcquireOptions, Change, Counter, InvalidationMode, Marke
 export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
 
 /**
+ * Who uses a storage, and for how long.
+ *
+ * **Details**
+ *
+ * In a storage that is `lasting` or `shared` the markers of tags are entries too, under ids that begin with `~:t:`. No
+ * other ids begin so. `scan`, `size` and patterns of the store leave them out, `clear` removes them. They have no
+ * deadline: there is one small entry for each tag. A storage may evict them, which makes the entries of the tag misses.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StorageCapabilities {
+  /** other processes may use the same storage (default `false`) */
+  readonly shared?: boolean | undefined
+  /**
+   * the storage outlives the process: its tags do too (default: `true` where it is shared or has `setIfAbsent`). Without
+   * it every entry with a tag is a miss for the next process, and every entry of a key class has one
+   */
+  readonly lasting?: boolean | undefined
+}
+
+/**
  * A storage as `Store.make` takes it: three functions, and whatever it can do beyond them.
  *
  * **Details**
@@ -49,12 +71,17 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
 export interface Storage {
   /** the name of the store, in errors and logs */
   readonly name: string
-  /** `shared`: other processes may use the same storage (default `false`) */
-  readonly capabilities?: { readonly shared?: boolean } | undefined
+  /** who uses the storage, and for how long */
+  readonly capabilities?: StorageCapabilities | undefined
   /** the entry of an id */
   readonly get: (id: string) => Effect.Effect<Stored | undefined, StoreError>
   /** writes an entry */
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
+  /**
+   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all processes
+   * that use it (default: none; a `shared` storage needs it)
+   */
+  readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
   /** removes an entry; answers whether there was one */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** the entries of many ids (default: `get` for each) */
@@ -83,12 +110,17 @@ export interface Storage {
 export interface SyncStorage {
   /** the name of the store, in errors and logs */
   readonly name: string
-  /** `shared`: other processes may use the same storage (default `false`) */
-  readonly capabilities?: { readonly shared?: boolean } | undefined
+  /** who uses the storage, and for how long */
+  readonly capabilities?: StorageCapabilities | undefined
   /** the entry of an id; `Damaged` where there is one that cannot be read */
   readonly get: (id: string) => Stored | typeof Damaged | undefined
   /** writes an entry; `now` is in epoch milliseconds */
   readonly set: (id: string, entry: Stored, now: number) => void
+  /**
+   * writes an entry if there is none under the id, and answers whether it did: one step of the storage, for all processes
+   * that use it (default: none; a `shared` storage needs it, or `tags`)
+   */
+  readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
   /** removes an entry; answers whether there was one */
   readonly remove: (id: string) => boolean
   /** the stored ids that begin with a prefix, read lazily, 256 in one step */
@@ -99,7 +131,7 @@ export interface SyncStorage {
   readonly clear?: (() => void) | undefined
   /** counters that the storage keeps (default: counters of this process) */
   readonly counters?: SyncCounters | undefined
-  /** tag markers that the storage keeps (default: markers of this process) */
+  /** tag markers that the storage keeps (default: entries of a `lasting` storage, otherwise markers of this process) */
   readonly tags?: SyncTags | undefined
   /** leases that the storage keeps (default: leases of this process) */
   readonly leases?: SyncLeases | undefined
@@ -120,7 +152,7 @@ export interface SyncStorage {
 }
 
 /**
- * Tag markers as plain functions: `Store.markers` and `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by
+ * Tag markers as plain functions, for a storage that has a place of its own for them: `Store.markers` and `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by
  * itself; neither runs inside `atomic`.
  *
  * @category models

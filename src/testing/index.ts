@@ -1,10 +1,11 @@
 /**
  * Tools for tests of programs that cache, and of adapters: a cache that records, a store that goes wrong, a scheduler
- * with a seed, and the laws of stores, serializers and locks as values that any test framework can run.
+ * with a seed, virtual time, and the laws of stores, serializers and locks as values that any test framework can run.
  *
  * @since 0.1.0
  */
 export * as ChaosStore from "./ChaosStore.ts"
+export { type LastingStorage, lastingStoreLaws } from "./lastingStoreLaws.ts"
 export { isSame, type Law, LawBroken, same } from "./law.ts"
 export { lockLaws } from "./lockLaws.ts"
 export * as RecordingCache from "./RecordingCache.ts"
@@ -12,3 +13,4 @@ export * as SeededScheduler from "./SeededScheduler.ts"
 export { serializerLaws } from "./serializerLaws.ts"
 export { sharedStoreLaws } from "./sharedStoreLaws.ts"
 export { storeLaws } from "./storeLaws.ts"
+export { type TimeOptions, withTimePassing } from "./withTimePassing.ts"

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
+import type { LockError } from "../CacheError.ts"
 import type { Lease, Lock } from "../Lock.ts"
 import { oddTexts } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
@@ -75,6 +76,10 @@ const reasonOf = (exit: Exit.Exit<Lease, { readonly reason: string }>): string =
       cause.reasons.map((reason) => reason._tag === "Fail" ? reason.error.reason : reason._tag).join()
   })
 
+/** The answer; `undefined` of a lock that cannot tell. */
+const answered = (told: Effect.Effect<boolean, LockError>): Effect.Effect<boolean | undefined, LockError> =>
+  Effect.catchIf(told, ({ reason }) => reason === "Unsupported", () => Effect.undefined)
+
 const isBetween = (actual: number, least: number, most: number, message: string) =>
   same(actual >= least && actual <= most, true, `${message}, between ${least} and ${most} ms: ${actual}`)
 
@@ -98,6 +103,21 @@ const exclusionLaws: Record<string, Check> = {
     yield* isTaken(other, "name", "held by the other")
     yield* holder.letGo
     yield* isFree(other, "name", "let go")
+  }),
+
+  "isLocked tells of a holder, and takes nothing": Effect.fnUntraced(function*(one, other) {
+    const tells = (expected: boolean, message: string) =>
+      Effect.forEach(
+        [one, other],
+        (lock) => Effect.flatMap(answered(lock.isLocked("name")), (told) => same(told ?? expected, expected, message))
+      )
+    yield* tells(false, "never held")
+    const holder = yield* hold(one, "name")
+    yield* tells(true, "held")
+    yield* same((yield* answered(other.isLocked("another name"))) ?? false, false, "another name")
+    yield* holder.letGo
+    yield* tells(false, "let go")
+    yield* isFree(other, "name", "nobody took it")
   }),
 
   "a holder that fails or is interrupted releases the lock": Effect.fnUntraced(function*(one, other) {

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Change, Store } from "../ports/store.ts"
+import type { Change, Markers, Store } from "../ports/store.ts"
 import {
   acquireLease,
   asking,
@@ -70,6 +70,14 @@ const sharedLaws: Record<string, Check> = {
     yield* same((yield* a.get("id", ["tag"])).versions[0] === markers[0]!.version, false, "invalidated by the other")
     yield* same(yield* b.remove("id"), true, "there was one")
     yield* stores(a, "id", undefined, "removed by the other")
+  }),
+
+  "a marker that both processes miss is made once": Effect.fnUntraced(function*(a, b) {
+    const tags = Array.from({ length: 20 }, (_, i) => `tag ${i}`)
+    const both = [a.markers(tags), b.markers(tags.toReversed())]
+    const [ofA, ofB] = yield* Effect.all(both, { concurrency: 2 })
+    const versions = (answer: Markers | undefined) => answer?.markers.map(({ version }) => version)
+    yield* same(versions(ofB)?.toReversed(), versions(ofA), "one version for both")
   }),
 
   "soft and hard invalidations by one process are soft and hard for the other": Effect.fnUntraced(

@@ -1,9 +1,10 @@
 /** The cache inside an open SQL transaction of `effect/sql`, over a real database. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, References } from "effect"
-import { Cached, CacheLayer } from "effect-cached"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, References, RequestResolver, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import type { SqlClient } from "effect/sql"
-import { settle, start } from "../promises/caches.ts"
+import { TestClock } from "effect/testing"
+import { fakeStore, over, settle, start } from "../promises/caches.ts"
 import { provideSql, sqlClient } from "../support/sqlClient.ts"
 
 /** A table of one user, and the reads and writes of a program. */
@@ -103,6 +104,27 @@ describe.each(contexts.map(([name, provide]) => ({ name, provide })))("with $nam
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
+describe("a store that fails after the commit", () => {
+  it.effect("fails nobody, also under strict; the invalidation is sent again", () =>
+    Effect.gen(function*() {
+      const { inTransaction } = yield* users
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        fake.behave = (operation) =>
+          operation === "remove"
+            ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+            : {}
+        const write = Effect.succeed("written").pipe(Cached.invalidateAfter("k"))
+        expect(yield* CachePolicy.strict(inTransaction(write))).toBe("written")
+        expect([yield* Cached.has("k"), fake.entries.size]).toEqual([false, 1])
+        fake.behave = () => ({})
+        yield* TestClock.adjust("2 seconds")
+        expect(fake.entries.size).toBe(0)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+})
+
 describe("around a transaction", () => {
   it.effect("invalidateAfter acts after the commit too", () =>
     Effect.gen(function*() {
@@ -151,6 +173,24 @@ describe("a transaction that does not say when it is committed", () => {
 })
 
 describe("reads", () => {
+  it.effect("of many and of functions go past the cache too", () =>
+    Effect.gen(function*() {
+      class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+      const { inTransaction } = yield* users
+      let loads = 0
+      const many = Cached.many(User, {
+        lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const one = Cached.fn(User, {
+        lookup: () => Effect.sync(() => ++loads),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      yield* inTransaction(many([{ id: 1 }]))
+      yield* inTransaction(one({ id: 2 }))
+      expect(yield* Cached.size).toBe(0)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
   const debugged = (lines: Array<string>) =>
     Layer.provide(
       CacheLayer.memory(),
@@ -177,6 +217,37 @@ describe("reads", () => {
       expect(yield* get).toBe("Ada")
       expect(yield* inTransaction(Effect.andThen(update, get))).toBe("Grace")
       expect(yield* get).toBe("Ada")
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("of requests made at once inside and outside: each gets the rows that it may see", () =>
+    Effect.gen(function*() {
+      class Name extends CacheKey.Class<Name>()("Name", { payload: { id: Schema.Int }, success: Schema.String }) {}
+      const { inTransaction, sql } = yield* users
+      const names = yield* Cached.resolver(
+        RequestResolver.make<Name>((entries) =>
+          Effect.forEach(entries, (entry) =>
+            sql<{ name: string }>`SELECT name FROM users`.pipe(
+              Effect.orDie,
+              Effect.updateContext((_: Context.Context<never>) => entry.context as Context.Context<never>),
+              Effect.map(([row]) => entry.completeUnsafe(Exit.succeed(row!.name)))
+            ), { discard: true })
+        ),
+        { strategy: Strategy.ttl({ ttl: "1 hour" }) }
+      )
+      const get = Effect.request(new Name({ id: 1 }), names)
+      const written = yield* Deferred.make<void>()
+      const read = yield* Deferred.make<void>()
+      const inside = yield* start(inTransaction(Effect.gen(function*() {
+        yield* sql`UPDATE users SET name = 'Grace'`
+        yield* Deferred.succeed(written, undefined)
+        const name = yield* get
+        yield* Deferred.await(read)
+        return name
+      })))
+      const outside = yield* start(
+        Effect.andThen(Deferred.await(written), Effect.ensuring(get, Deferred.succeed(read, undefined)))
+      )
+      expect([yield* Fiber.join(inside), yield* Fiber.join(outside)]).toEqual(["Grace", "Ada"])
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("after the commit, of what the transaction left behind, use the cache again", () =>

@@ -1,21 +1,12 @@
 /** A store behind others: parts of their own, code around operations, limits of payloads. */
 import { describe, expect, it } from "@effect/vitest"
-import { Arbitrary, Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { Arbitrary, Context, Effect, Exit, Layer, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import { sharedStoreLaws, storeLaws } from "effect-cached/testing"
-import { TestClock } from "effect/testing"
+import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { slowStore } from "../support/slowStore.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-
-/** Lets virtual time pass for as long as the effect needs it. */
-const withTimePassing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
-    return yield* Fiber.join(fiber)
-  })
 
 type StoreLayer = Layer.Layer<Store.Store>
 type Tap = (layer: StoreLayer) => StoreLayer

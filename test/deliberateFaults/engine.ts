@@ -37,6 +37,12 @@ export const faults: ReadonlyArray<Fault> = [
 Memory.remove(self.memory, id, "invalidated")`
   },
   {
+    name: "a hit inside a load is not recorded",
+    in: "read",
+    find: "if (context.within !== undefined) recordServed(context.within, entry)",
+    replace: ""
+  },
+  {
     name: "a leaving caller interrupts a pinned flight",
     in: "endIfUnneeded",
     find: "if (flight.pinned) return limitUnattended(self, flight)",
@@ -322,7 +328,7 @@ unregister(self, flight)`
   {
     name: "a shorter constant limits nothing",
     in: "limit",
-    find: "if (expiresAt < entry.expiresAt) entry.expiresAt = expiresAt",
+    find: "entry.expiresAt = expiresAt",
     replace: ""
   },
   {
@@ -334,8 +340,8 @@ unregister(self, flight)`
   {
     name: "touch revives what memory had",
     in: "setLifetime",
-    find: "if (copy !== undefined && now < copy.expiresAt) setDeadlines(copy, expiresAt)",
-    replace: "if (copy !== undefined && now < Infinity) setDeadlines(copy, expiresAt)"
+    find: "if (copy !== undefined && now < copy.expiresAt)",
+    replace: "if (copy !== undefined && now < Infinity)"
   },
   {
     name: "touch revives what was there",
@@ -366,8 +372,8 @@ unregister(self, flight)`
   {
     name: "what the store has is served to any strategy",
     in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)",
-    replace: "if (caller.request === undefined && wantsLoad(caller, at)) return retryRead(caller, at.now)"
+    find: "if (caller.request !== flight.request && wantsLoad(self, caller, at)) return retryRead(caller, at.now)",
+    replace: "if (caller.request === undefined && wantsLoad(self, caller, at)) return retryRead(caller, at.now)"
   },
   {
     name: "a refresh joins an older one",
@@ -396,5 +402,11 @@ return Exit.die(defect)
     in: "giveBack",
     find: "if (running.delete(unit)) takeSlots(self)",
     replace: "if (!running.has(unit)) takeSlots(self)"
+  },
+  {
+    name: "an invalidation of tags leaves its keys out",
+    in: "invalidateTargets",
+    find: "if (ids.length > 0) parts.push",
+    replace: "if (ids.length > 0 && tags.length === 0) parts.push"
   }
 ]

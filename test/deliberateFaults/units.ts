@@ -14,6 +14,48 @@ const storeTier = "test/internal/engine/storeTier"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "what caches served inside a load that was joined is forgotten",
+    in: "respond",
+    find: "recordLoaded(caller.within, flight)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "only the first key of a call inherits what the call was served",
+    in: "make",
+    find: "recordShared(item.flight.attempt, first.flight.attempt)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "the last value that was served counts, not the oldest",
+    in: "record",
+    find: "else if (oldestAt < recorder.oldestAt) {",
+    replace: "else {",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "what is stored is the object that the load answered",
+    in: "kept",
+    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))",
+    replace: "return exit",
+    by: "test/cached/copy.test.ts"
+  },
+  {
+    name: "a resource is only found in the value itself",
+    in: "holdsResource",
+    find: "addParts(waiting, value)",
+    replace: "",
+    by: "test/cached/resources.test.ts"
+  },
+  {
+    name: "below Schema.Any anything is JSON",
+    in: "isUnchecked",
+    find: `_tag === "Any" || _tag === "ObjectKeyword"`,
+    replace: `_tag === "ObjectKeyword"`,
+    by: "test/serializers/openSchemas.test.ts"
+  },
+  {
     name: "the work loop has no budget",
     sought: "always",
     in: "work",
@@ -214,6 +256,71 @@ try {
     by: `${storeTier}/lyingStores.test.ts`
   },
   {
+    name: "an entry whose deadline was moved on counts as expired",
+    in: "firstExpired",
+    find: "if (entry.expiresAt <= now) return entry",
+    replace: "if (entry.createdAt <= now) return entry",
+    by: "test/cached/expiredFirst.test.ts"
+  },
+  {
+    name: "an entry with an earlier deadline stays where it was",
+    in: "reorder",
+    find: "if (self.entries.get(entry.id) === entry)",
+    replace: "if (self.entries.get(entry.id) !== entry)",
+    by: "test/cached/expiredFirst.test.ts"
+  },
+  {
+    name: "the heap of deadlines fills a gap with what does not belong there",
+    in: "settle",
+    find: "if (place > 0 && time < self.times[above(place)]!)",
+    replace: "if (place < 0)",
+    by: "test/internal/engine/memory/deadlines.test.ts"
+  },
+  {
+    name: "a hit does not look at the class of its key",
+    in: "read",
+    find: "if (sameIds.exist) meet(self, key)",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "a class that is used again after another has come is not noticed",
+    in: "meetClass",
+    find: "before.metBy = unknown",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "classes of a hot reload are two",
+    in: "mayBeOne",
+    find: "(one.position === other.position || one.query !== other.query)",
+    replace: "false",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "a marker that another process has changed counts as an old one",
+    in: "make",
+    find: "wasThere ? forgotten : ++seq",
+    replace: "forgotten",
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "the marker of another process is written over",
+    in: "make",
+    find: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = yield* versionOf(tag)`,
+    replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
+const winner = undefined as string | undefined`,
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a storage's own markers are counted as entries",
+    in: "hiddenIn",
+    find: "(all, markers) => all - markers",
+    replace: "(all) => all",
+    by: "test/laws/lastingStores.test.ts"
+  },
+  {
     name: "a key that looks like a pattern is not warned of",
     in: "ofKey",
     find: `key.includes("*")`,
@@ -230,7 +337,7 @@ try {
   {
     name: "an invalidation does not wait for the commit",
     in: "afterCommit",
-    find: "if (openTransaction(fiber) === undefined) return effect",
+    find: "if (openTransaction(context) === undefined) return effect",
     replace: "return effect",
     by: "test/cached/sqlTransaction.test.ts"
   },
@@ -245,6 +352,13 @@ try {
     name: "a fiber keeps all invalidations to repeat",
     in: "repeatAtEnd",
     find: "if (count === repeatsOfFiber) return",
+    replace: "",
+    by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "requests of a transaction are answered with those around it",
+    in: "groupsOf",
+    find: ".flatMap((group) => split(group, openTransaction))",
     replace: "",
     by: "test/cached/sqlTransaction.test.ts"
   }

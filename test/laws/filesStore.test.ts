@@ -1,19 +1,10 @@
 /** The laws of stores hold for files. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import * as FilesStore from "effect-cached/stores/FilesStore"
-import { storeLaws } from "effect-cached/testing"
-import { TestClock } from "effect/testing"
+import { storeLaws, withTimePassing } from "effect-cached/testing"
 import * as fs from "node:fs"
 import { tempDirectory } from "../support/tempDirectory.ts"
-
-/** Lets virtual time pass for as long as the effect needs it. */
-const withTimePassing = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
-    return yield* Fiber.join(fiber)
-  })
 
 const isDraft = (name: string) => name.endsWith(".tmp")
 

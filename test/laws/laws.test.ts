@@ -1,19 +1,16 @@
 /** The laws find what is wrong with a store or a serializer. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Stream } from "effect"
+import { Effect, Exit, Stream } from "effect"
 import type { Serializer, Store } from "effect-cached"
 import { Structured } from "effect-cached/serializers/Structured"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import { isSame, type Law, serializerLaws, storeLaws } from "effect-cached/testing"
-import { TestClock } from "effect/testing"
+import { isSame, type Law, serializerLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { entry } from "../support/stored.ts"
 
 /** Whether each law holds, in virtual time. */
 const hold = (laws: ReadonlyArray<Law>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(Effect.forEach(laws, ({ run }) => Effect.exit(run)))
-    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("500 millis")
-    return (yield* Fiber.join(fiber)).map(Exit.isSuccess)
+  withTimePassing(Effect.forEach(laws, ({ run }) => Effect.map(Effect.exit(run), Exit.isSuccess)), {
+    step: "500 millis"
   })
 
 const named = (laws: ReadonlyArray<Law>, name: string) => laws.filter((law) => law.name === name)

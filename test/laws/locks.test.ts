@@ -4,9 +4,8 @@ import { Effect, Exit } from "effect"
 import { Lock } from "effect-cached"
 import * as ProcessLock from "effect-cached/locks/ProcessLock"
 import * as SqliteLock from "effect-cached/locks/SqliteLock"
-import { lockLaws } from "effect-cached/testing"
+import { lockLaws, withTimePassing } from "effect-cached/testing"
 import { tempDirectory } from "../support/tempDirectory.ts"
-import { inVirtualTime } from "../support/virtualTime.ts"
 
 const processLocks = Effect.sync(() => {
   const lock = ProcessLock.make()
@@ -19,11 +18,11 @@ const sqliteLocks = Effect.gen(function*() {
 })
 
 describe("the process lock", () => {
-  for (const { name, run } of lockLaws(processLocks)) it.effect(name, () => inVirtualTime(run))
+  for (const { name, run } of lockLaws(processLocks)) it.effect(name, () => withTimePassing(run))
 })
 
 describe("the SQLite lock, two on one directory", () => {
-  for (const { name, run } of lockLaws(sqliteLocks)) it.effect(name, () => inVirtualTime(run))
+  for (const { name, run } of lockLaws(sqliteLocks)) it.effect(name, () => withTimePassing(run))
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -106,7 +105,7 @@ describe("the laws of locks find a lock that", () => {
             const backend = { ...one.backend, ...make(one) }
             return [Lock.make(backend), Lock.make(backend)] as const
           }))
-          return inVirtualTime(Effect.exit(laws.find(({ name }) => name === broken)!.run))
+          return withTimePassing(Effect.exit(laws.find(({ name }) => name === broken)!.run))
         }
         expect(Exit.isSuccess(yield* run(() => ({})))).toBe(true)
         expect(Exit.isSuccess(yield* run(faulty))).toBe(false)

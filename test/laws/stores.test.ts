@@ -1,20 +1,11 @@
 /** The laws of stores hold for memory, SQLite and stores made from few operations. */
 import { describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import { sharedStoreLaws, storeLaws } from "effect-cached/testing"
-import { TestClock } from "effect/testing"
+import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { slowStore } from "../support/slowStore.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-
-/** Lets virtual time pass for as long as the effect needs it. */
-const withTimePassing = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
-    return yield* Fiber.join(fiber)
-  })
 
 const stores = {
   memory: Effect.sync(() => MemoryStore.make()),

@@ -4,13 +4,13 @@ import { Duration, Effect, Exit, Fiber, Scope } from "effect"
 import { CacheError, Lock, Store } from "effect-cached"
 import * as SqliteLock from "effect-cached/locks/SqliteLock"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { tempDirectory } from "../support/tempDirectory.ts"
-import { inVirtualTime } from "../support/virtualTime.ts"
 
 const options = { lease: "3 seconds", wait: "1 minute" } as const
 const once = { lease: "3 seconds", wait: 0 } as const
@@ -154,7 +154,7 @@ describe("a clock that is set back", () => {
 
 describe("a lock that is closed", () => {
   it.effect("is of no use, and what it held is free at the lease's end", () =>
-    inVirtualTime(Effect.gen(function*() {
+    withTimePassing(Effect.gen(function*() {
       const directory = yield* tempDirectory
       const scope = yield* Scope.make()
       const lock = yield* Scope.provide(SqliteLock.make({ directory }), scope)

@@ -141,6 +141,8 @@ export interface Load {
   renews: number | undefined
   /** its failure is this one's: one call has failed for all of its keys */
   failsAs: number | undefined
+  /** when the oldest value was made that a cache served inside it */
+  oldestAt: number
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined

@@ -56,8 +56,8 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
-    : origin.endedAt! + ttlOf(origin)
-  let last = origin._tag === "Set" ? end : origin.endedAt! + idleOf(origin)
+    : Math.min(origin.endedAt!, origin.oldestAt) + ttlOf(origin)
+  let last = origin._tag === "Set" ? end : Math.min(end, origin.endedAt! + idleOf(origin))
   // who is still being answered may have moved it already
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
   const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))

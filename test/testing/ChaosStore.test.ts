@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import { ChaosStore, SeededScheduler, storeLaws } from "effect-cached/testing"
+import { ChaosStore, SeededScheduler, storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { entry } from "../support/stored.ts"
 
@@ -20,12 +20,7 @@ const asking = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(eff
 describe("without faults", () => {
   const laws = storeLaws(Effect.sync(() => ChaosStore.make(MemoryStore.make(), { seed: 1 }).store))
   for (const { name, run } of laws) {
-    it.effect(`the laws of stores hold: ${name}`, () =>
-      Effect.gen(function*() {
-        const fiber = yield* Effect.forkChild(run)
-        while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("500 millis")
-        yield* Fiber.join(fiber)
-      }))
+    it.effect(`the laws of stores hold: ${name}`, () => withTimePassing(run, { step: "500 millis" }))
   }
 
   it("it says what it can do", () => {
@@ -284,13 +279,7 @@ describe("a program over a store that goes wrong", () => {
         expect(yield* Fiber.join(fiber)).toBe(2)
       }).pipe(
         Effect.provide(layer),
-        Effect.forkChild,
-        Effect.flatMap((fiber) =>
-          Effect.gen(function*() {
-            while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-            return yield* Fiber.join(fiber)
-          })
-        )
+        (program) => withTimePassing(program, { step: "1 second" })
       )
     }))
 })

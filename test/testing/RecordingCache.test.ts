@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
-import { ChaosStore, RecordingCache } from "effect-cached/testing"
+import { ChaosStore, RecordingCache, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { settle } from "../promises/caches.ts"
 
@@ -15,14 +15,6 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 const berlin = new Weather({ city: "Berlin" })
 const fetched = Effect.delay(Effect.succeed("sunny"), "100 millis")
 const cached = fetched.pipe(Cached.ttl({ key: berlin, ttl: "1 minute" }))
-
-/** Runs something that sleeps. */
-const done = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("50 millis")
-    return yield* Fiber.join(fiber)
-  })
 
 const memory = RecordingCache.layer(CacheLayer.memory())
 
@@ -36,10 +28,10 @@ describe("a read is recorded", () => {
   it.effect(
     "as load, then as hit, then as load again",
     test(Effect.fnUntraced(function*(recording) {
-      yield* done(cached)
+      yield* withTimePassing(cached)
       yield* cached
       yield* TestClock.adjust("1 minute")
-      expect(yield* done(cached)).toBe("sunny")
+      expect(yield* withTimePassing(cached)).toBe("sunny")
       expect(yield* recording.reads(berlin)).toEqual(["load", "hit", "load"])
       expect(yield* recording.reads("Berlin")).toEqual([])
     }))
@@ -48,7 +40,7 @@ describe("a read is recorded", () => {
   it.effect(
     "as joined, where another had started the load",
     test(Effect.fnUntraced(function*(recording) {
-      yield* done(Effect.all([cached, cached, cached], { concurrency: 3 }))
+      yield* withTimePassing(Effect.all([cached, cached, cached], { concurrency: 3 }))
       expect((yield* recording.reads(berlin)).toSorted()).toEqual(["joined", "joined", "load"])
     }))
   )
@@ -68,9 +60,9 @@ describe("a read is recorded", () => {
       yield* read
       yield* TestClock.adjust("2 minutes")
       load = Effect.delay(Effect.fail("down"), "10 millis")
-      expect(yield* done(read)).toBe(1)
+      expect(yield* withTimePassing(read)).toBe(1)
       load = Effect.delay(Effect.succeed(2), "10 seconds")
-      expect(yield* done(Effect.all([read, read], { concurrency: 2 }))).toEqual([1, 1])
+      expect(yield* withTimePassing(Effect.all([read, read], { concurrency: 2 }))).toEqual([1, 1])
       expect(yield* recording.reads("key")).toEqual(["load", "stale", "stale", "stale"])
       yield* TestClock.adjust("10 seconds")
       expect(yield* read).toBe(2)
@@ -82,7 +74,7 @@ describe("a read is recorded", () => {
     "as load where it fails, and not at all where it is interrupted",
     test(Effect.fnUntraced(function*(recording) {
       const failing = Effect.delay(Effect.fail("down"), "1 second").pipe(Cached.ttl({ key: "key", ttl: "1 minute" }))
-      yield* done(Effect.exit(failing))
+      yield* withTimePassing(Effect.exit(failing))
       expect(yield* recording.reads("key")).toEqual(["load"])
       const fiber = yield* Effect.forkChild(failing, { startImmediately: true })
       yield* Fiber.interrupt(fiber)
@@ -104,9 +96,9 @@ describe("a read is recorded", () => {
   it.effect(
     "as load under a policy that does not look",
     test(Effect.fnUntraced(function*(recording) {
-      yield* done(cached)
-      yield* done(CachePolicy.bypass(cached))
-      yield* done(CachePolicy.refresh(cached))
+      yield* withTimePassing(cached)
+      yield* withTimePassing(CachePolicy.bypass(cached))
+      yield* withTimePassing(CachePolicy.refresh(cached))
       expect(yield* recording.reads(berlin)).toEqual(["load", "load", "load"])
     }))
   )
@@ -150,8 +142,8 @@ describe("over a store", () => {
           yield* cached
           return yield* (yield* RecordingCache.RecordingCache).reads(berlin)
         })
-        expect(yield* done(Effect.provide(reads, restarted))).toEqual(["load", "hit"])
-        expect(yield* done(Effect.provide(reads, restarted))).toEqual(["hit", "hit"])
+        expect(yield* withTimePassing(Effect.provide(reads, restarted))).toEqual(["load", "hit"])
+        expect(yield* withTimePassing(Effect.provide(reads, restarted))).toEqual(["hit", "hit"])
       }))
   }
 
@@ -179,7 +171,7 @@ describe("over a store", () => {
           expect(yield* recording.reads("key")).toEqual(["load", "hit", "hit", "hit"])
           expect((yield* recording.log).filter(({ _tag }) => _tag === "Refresh").length).toBe(1)
         })
-        yield* done(Effect.provide(test, RecordingCache.layer(cache)))
+        yield* withTimePassing(Effect.provide(test, RecordingCache.layer(cache)))
       }))
   }
 
@@ -210,7 +202,7 @@ describe("over a store", () => {
         expect(loads).toBe(2)
         expect(yield* (yield* RecordingCache.RecordingCache).reads("key")).toEqual(["load", "hit"])
       })
-      yield* done(Effect.provide(test, RecordingCache.layer(cache)))
+      yield* withTimePassing(Effect.provide(test, RecordingCache.layer(cache)))
     }))
 })
 
@@ -224,7 +216,7 @@ describe("everything else", () => {
         strategy: Strategy.ttl({ ttl: "1 minute" })
       })
       const id = (city: string) => CacheKey.id(new Weather({ city }))
-      yield* done(cached)
+      yield* withTimePassing(cached)
       yield* many([{ city: "Paris" }, { city: "Berlin" }, { city: "Rome" }, { city: "Paris" }])
       expect((yield* recording.log).slice(1)).toEqual([
         { _tag: "Read", id: id("Paris"), outcome: "load" },
@@ -290,7 +282,7 @@ describe("everything else", () => {
     "is in the log, in order, until it is forgotten",
     test(Effect.fnUntraced(function*(recording) {
       const id = CacheKey.id(berlin)
-      yield* done(cached)
+      yield* withTimePassing(cached)
       yield* Cached.set(berlin, "rain", { ttl: "1 minute" })
       yield* Cached.invalidate(berlin)
       yield* Cached.invalidateTag("tag")
@@ -305,7 +297,7 @@ describe("everything else", () => {
       yield* recording.forget
       expect(yield* recording.log).toEqual([])
       expect(yield* recording.reads(berlin)).toEqual([])
-      yield* done(cached)
+      yield* withTimePassing(cached)
       expect(yield* recording.reads(berlin)).toEqual(["load"])
     }))
   )
@@ -313,7 +305,7 @@ describe("everything else", () => {
   it.effect(
     "works as it does without being recorded",
     test(Effect.fnUntraced(function*() {
-      yield* done(cached)
+      yield* withTimePassing(cached)
       yield* cached
       const { hits, loads, size } = yield* Cached.stats
       expect({ hits, loads, size }).toEqual({ hits: 1, loads: 1, size: 1 })

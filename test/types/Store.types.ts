@@ -37,9 +37,13 @@ const simple = Store.make({
 same<typeof simple, Store.Store>(true)
 export const whole: Store.Store = Store.make({
   name: "whole",
-  capabilities: { shared: true },
+  capabilities: { shared: true, lasting: true },
   get: () => Effect.fail(down),
   set: () => Effect.fail(down),
+  setIfAbsent: (id, entry) => {
+    same<typeof entry, CacheEntry.Stored>(true)
+    return Effect.succeed(id === "")
+  },
   remove: () => Effect.fail(down),
   getMany: (ids) => Effect.succeed(ids.map(() => undefined)),
   scan: (options) => Stream.succeed({ id: options?.prefix ?? "", meta: entry.meta }),
@@ -68,6 +72,10 @@ const sync = Store.makeSync({
   set: (_id, _entry, now) => {
     same<typeof now, number>(true)
   },
+  setIfAbsent: (_id, entry, now) => {
+    same<typeof entry, CacheEntry.Stored>(true)
+    return now > 0
+  },
   remove: () => false,
   scan: (prefix) => [{ id: prefix, meta: entry.meta }],
   atomic: (steps) => steps(),
@@ -87,6 +95,10 @@ const parts = { name: "x", set: () => Effect.void, remove: () => Effect.succeed(
 Store.make({ ...parts, get: () => Effect.undefined, del: 1 })
 // @ts-expect-error a failure of another type
 Store.make({ ...parts, get: () => Effect.fail("x") })
+// @ts-expect-error no such capability
+Store.make({ ...parts, get: () => Effect.undefined, capabilities: { eternal: true } })
+// @ts-expect-error it says whether it wrote
+Store.make({ ...parts, get: () => Effect.undefined, setIfAbsent: () => Effect.void })
 // @ts-expect-error services: a store has what it needs when it is made
 Store.make({ ...parts, get: () => Effect.as(Client, entry) })
 // @ts-expect-error an effect from a storage that answers at once

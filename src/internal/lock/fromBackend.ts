@@ -36,7 +36,7 @@ const steps = ["tryAcquire", "renew", "release"]
 
 export const make = (backend: Backend): Lock => {
   requireType("Lock.make", backend, ["name"], "string")
-  requireType("Lock.make", backend, steps, "function")
+  requireType("Lock.make", backend, backend.isHeld === undefined ? steps : [...steps, "isHeld"], "function")
   const self: Self = { backend, lines: new Map() }
   return {
     name: backend.name,
@@ -49,7 +49,8 @@ export const make = (backend: Backend): Lock => {
           (held) => held === undefined ? Effect.fail(new LockError({ name, reason: "Timeout" })) : holding(self, held)
         )
       )
-    }
+    },
+    isLocked: (name) => backend.isHeld?.(name) ?? Effect.fail(new LockError({ name, reason: "Unsupported" }))
   }
 }
 

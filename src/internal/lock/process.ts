@@ -12,6 +12,10 @@ interface Held {
 export const make = (): Backend => {
   const held = new Map<string, Held>()
   let last = 0n
+  const leftNanos = (name: string, clock: Clock.Clock): bigint => {
+    const other = held.get(name)
+    return other === undefined ? 0n : other.untilNanos - clock.monotonicTimeNanosUnsafe()
+  }
   const hold = (name: string, token: bigint, leaseMillis: number, clock: Clock.Clock): void => {
     held.set(name, { token, untilNanos: clock.monotonicTimeNanosUnsafe() + BigInt(Math.ceil(leaseMillis * 1_000_000)) })
   }
@@ -20,8 +24,7 @@ export const make = (): Backend => {
     tryAcquire: (name, leaseMillis) =>
       Effect.clockWith((clock) =>
         Effect.sync(() => {
-          const other = held.get(name)
-          const left = other === undefined ? 0n : other.untilNanos - clock.monotonicTimeNanosUnsafe()
+          const left = leftNanos(name, clock)
           if (left > 0n) return { _tag: "Wait", leftMillis: Number(left) / 1_000_000 }
           const token = last = nextToken(last, clock)
           hold(name, token, leaseMillis, clock)
@@ -39,6 +42,7 @@ export const make = (): Backend => {
     release: (name, token) =>
       Effect.sync(() => {
         if (held.get(name)?.token === token) held.delete(name)
-      })
+      }),
+    isHeld: (name) => Effect.clockWith((clock) => Effect.sync(() => leftNanos(name, clock) > 0n))
   }
 }

@@ -10,17 +10,22 @@ import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from
 import * as Tokens from "../token.ts"
 import { complete } from "./complete.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
+import * as Lasting from "./lasting.ts"
 import * as Leases from "./leases.ts"
 import * as Lines from "./lines.ts"
 import { each } from "./many.ts"
+import * as MarkerEntries from "./markerEntries.ts"
 import * as Markers from "./markers.ts"
 import * as Parts from "./parts.ts"
+import * as Tags from "./storageTags.ts"
+import * as StoredMarkers from "./storedMarkers.ts"
 
 const parts: Parts.Parts<Storage> = {
   name: "a string",
   capabilities: "an object",
   get: "a function",
   set: "a function",
+  setIfAbsent: "a function",
   remove: "a function",
   getMany: "a function",
   scan: "a function",
@@ -39,7 +44,7 @@ const partsOfCounters: Parts.Parts<NonNullable<Storage["counters"]>> = {
 
 export const make = (storage: Storage): Store => {
   Parts.check("Store.make", storage, parts, ["name", "get", "set", "remove"])
-  Parts.check("Store.make capabilities", storage.capabilities ?? {}, Parts.capabilities, [])
+  const keepsMarkers = Lasting.keepsMarkers("Store.make", storage)
   if (storage.counters !== undefined) {
     Parts.requireKinds("Store.make counters", storage.counters, partsOfCounters)
     if (storage.clear === undefined) {
@@ -51,16 +56,21 @@ export const make = (storage: Storage): Store => {
 
   const lines = Lines.make()
   const leases = Leases.make()
-  const tags = Markers.make()
   const tokensOf = Tokens.lazily()
+  const getMany: Store["getMany"] = storage.getMany ?? ((ids) => each(ids, storage.get))
+  const tags = keepsMarkers ? StoredMarkers.make(storage, getMany, lines) : Tags.ofProcess(storage)
 
   const set = (id: string, entry: Stored, condition: SetCondition | undefined) =>
     condition === undefined
       ? write(id, entry)
-      : Effect.flatMap(storage.get(id), (stored) =>
+      : Effect.flatMap(withTags(id), ([stored, table]) =>
         Effect.clockWith((clock) =>
-          holds(condition, stored, clock.currentTimeMillisUnsafe(), tags) ? write(id, entry) : Exit.succeed(false)
+          holds(condition, stored, clock.currentTimeMillisUnsafe(), table) ? write(id, entry) : Exit.succeed(false)
         ))
+
+  /** An entry, and the present versions of its tags. */
+  const withTags = (id: string) =>
+    Effect.flatMap(storage.get(id), (stored) => Effect.map(tags.of(stored), (table) => [stored, table] as const))
 
   const write = (id: string, entry: Stored) =>
     Effect.suspend(() => {
@@ -74,7 +84,7 @@ export const make = (storage: Storage): Store => {
         ? Exit.succeed<Acquired>({ _tag: "Hit", entry })
         : Effect.withFiber<Acquired>((fiber) =>
           Exit.succeed(Markers.withSeq(
-            tags,
+            tags.seq,
             leases.acquire(
               id,
               options,
@@ -101,9 +111,9 @@ export const make = (storage: Storage): Store => {
     Effect.suspend(() =>
       clearing.busy().length > 0
         ? Exit.succeed(false)
-        : Effect.flatMap(storage.get(id), (stored) =>
+        : Effect.flatMap(withTags(id), ([stored, table]) =>
           Effect.clockWith((clock) => {
-            const entry = touched(stored, options, clock.currentTimeMillisUnsafe(), tags)
+            const entry = touched(stored, options, clock.currentTimeMillisUnsafe(), table)
             return entry === undefined ? Exit.succeed(false) : Effect.as(storage.set(id, entry), true)
           }))
     )
@@ -120,7 +130,7 @@ export const make = (storage: Storage): Store => {
       return lines.run(id, "removal", inTurn)
     })
 
-  const { scan } = storage
+  const { changes, scan, size } = storage
   const all = scan && Stream.suspend(() => scan())
 
   const clearStored = storage.clear ?? (all && Stream.runForEach(all, ({ id }) => storage.remove(id)))
@@ -141,8 +151,8 @@ export const make = (storage: Storage): Store => {
       shared: storage.capabilities?.shared ?? false,
       changes: storage.changes !== undefined
     },
-    get: (id, names) => Effect.map(storage.get(id), (entry) => ({ entry, versions: Markers.versionsOf(tags, names) })),
-    getMany: storage.getMany ?? ((ids) => each(ids, storage.get)),
+    get: tags.get,
+    getMany,
     set: (id, entry, condition) => lines.run(id, "write", set(id, entry, condition)),
     remove,
     touch: (id, options) => lines.run(id, "write", touch(id, options)),
@@ -152,16 +162,11 @@ export const make = (storage: Storage): Store => {
       Effect.clockWith((clock) => Exit.succeed(leases.renew(id, owner, leaseMillis, clock.currentTimeMillisUnsafe()))),
     release: (id, owner, note) =>
       Effect.clockWith((clock) => Exit.succeed(leases.release(id, owner, clock.currentTimeMillisUnsafe(), note))),
-    markers: (names) =>
-      Effect.withFiber((fiber) => Exit.succeed(tags.markers(names, () => Markers.newVersion(tokensOf(fiber))))),
+    markers: (names) => Effect.withFiber((fiber) => tags.markers(names, () => Markers.newVersion(tokensOf(fiber)))),
     invalidateTags: (names, mode) =>
-      Effect.withFiber((fiber) =>
-        Exit.succeed(tags.invalidate(names, () => Markers.newVersion(tokensOf(fiber)), mode))
-      ),
-    scan,
-    size: storage.size,
+      Effect.withFiber((fiber) => tags.invalidate(names, () => Markers.newVersion(tokensOf(fiber)), mode)),
+    ...(keepsMarkers ? MarkerEntries.hiddenIn({ scan, size, changes }) : { scan, size, changes }),
     clear: clearStored && clear(clearStored),
-    ...storage.counters,
-    changes: storage.changes
+    ...storage.counters
   })
 }

@@ -16,16 +16,20 @@ import * as Defaults from "../defaults.ts"
 import * as Tokens from "../token.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
+import * as Lasting from "./lasting.ts"
 import * as Leases from "./leases.ts"
 import { inSteps } from "./many.ts"
+import * as MarkerEntries from "./markerEntries.ts"
 import * as Markers from "./markers.ts"
 import * as Parts from "./parts.ts"
+import * as StoredMarkers from "./storedMarkersSync.ts"
 
 const parts: Parts.Parts<SyncStorage> = {
   name: "a string",
   capabilities: "an object",
   get: "a function",
   set: "a function",
+  setIfAbsent: "a function",
   remove: "a function",
   scan: "a function",
   size: "a function",
@@ -78,13 +82,14 @@ interface Services {
 
 export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } => {
   Parts.check("Store.makeSync", storage, parts, ["name", "get", "set", "remove"])
-  Parts.check("Store.makeSync capabilities", storage.capabilities ?? {}, Parts.capabilities, [])
+  const keepsMarkers = Lasting.keepsMarkers("Store.makeSync", storage)
   if (storage.counters !== undefined) Parts.requireKinds("Store.makeSync counters", storage.counters, partsOfCounters)
 
   const { name } = storage
   const leases = storage.leases ?? Leases.make()
-  const tags = storage.tags ?? Markers.make()
-  const atomic = storage.atomic ?? ((steps) => steps())
+  const atomic: NonNullable<SyncStorage["atomic"]> = storage.atomic ?? ((steps) => steps())
+  const tags: Markers.TagTable = storage.tags ?? (keepsMarkers ? StoredMarkers.make(storage, atomic) : Markers.make())
+  const isMarker = keepsMarkers ? MarkerEntries.isMarker : () => false
   const counters = storage.counters ?? Counters.make()
   const tokensOf = Tokens.lazily()
 
@@ -174,7 +179,10 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
 
   const grantNow = (id: string, options: AcquireOptions, { now, tokens }: Services): Acquired =>
     lookFor(id, options.rejectedWriteId) ??
-      Markers.withSeq(tags, leases.acquire(id, options, now(), () => Leases.newGeneration(tokens())))
+      Markers.withSeq(
+        () => Markers.seqOf(tags),
+        leases.acquire(id, options, now(), () => Leases.newGeneration(tokens()))
+      )
 
   // `Hit` and `Wait` are answered without a transaction: they must not wait for a writer in another process.
   const withoutWriting = (id: string, options: AcquireOptions, now: number): Acquired | undefined => {
@@ -236,14 +244,18 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const { changes } = storage
   const listen = changes && (() => {
     const read = orThrow("listen", changes)
-    return () => orThrow("listen", read)
+    const told = keepsMarkers ? () => read().map(MarkerEntries.toChange) : read
+    return () => orThrow("listen", told)
   })
 
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: name, operation, reason: "Unsupported" }))
 
   const { clear, scan, size } = storage
-  const count = size ?? (scan === undefined ? undefined : () => Array.from(scan("")).length)
+  const all = size ?? (scan && (() => Array.from(scan("")).length))
+  const markers = scan && (() => Array.from(scan(MarkerEntries.prefix)).filter(MarkerEntries.isMarker).length)
+  // without `scan` nobody knows how many of all are markers
+  const count = !keepsMarkers ? all : all && markers && (() => all() - markers())
   const clearStored = clear ?? (scan === undefined ? undefined : () => {
     for (const { id } of Array.from(scan(""))) storage.remove(id)
   })
@@ -267,15 +279,22 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       attemptWith("renew", ({ now }) => atomic(() => leases.renew(id, owner, leaseMillis, now()))),
     release: (id, owner, note) =>
       attemptWith("release", ({ now }) => atomic(() => leases.release(id, owner, now(), note))),
-    markers: (names) => attemptWith("markers", ({ tokens }) => tags.markers(names, () => Markers.newVersion(tokens()))),
+    markers: (names) =>
+      attemptWith("markers", ({ now, tokens }) => tags.markers(names, () => Markers.newVersion(tokens()), now())),
     invalidateTags: (names, mode) =>
-      attemptWith("invalidateTags", ({ tokens }) => tags.invalidate(names, () => Markers.newVersion(tokens()), mode)),
+      attemptWith(
+        "invalidateTags",
+        ({ now, tokens }) => tags.invalidate(names, () => Markers.newVersion(tokens()), mode, now())
+      ),
     scan: (options) =>
       scan === undefined
         ? Stream.fromEffect(unsupported("scan"))
         : Stream.suspend(() => {
           const rest = scan(options?.prefix ?? "")[Symbol.iterator]()
-          return Stream.paginate(rest, (rest) => once("scan", () => page(rest)))
+          return Stream.filter(
+            Stream.paginate(rest, (rest) => once("scan", () => page(rest))),
+            (scanned) => !isMarker(scanned)
+          )
         }),
     size: count === undefined ? unsupported("size") : attempt("size", count),
     clear: clearStored === undefined ? unsupported("clear") : attempt("clear", () =>

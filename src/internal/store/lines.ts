@@ -25,7 +25,7 @@ interface Task {
  */
 type Kind = "read" | "write" | "removal"
 
-interface Lines {
+export interface Lines {
   /** Runs an effect when the id's turn comes. */
   readonly run: <A, E>(id: string, kind: Kind, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** the ids with an effect that runs or waits */

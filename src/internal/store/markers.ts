@@ -4,13 +4,22 @@
  */
 import type { TagVersion } from "../../CacheEntry.ts"
 import type { SyncTags } from "../../ports/storage.ts"
-import type { Acquired, InvalidationMode, Marker } from "../../ports/store.ts"
+import type { Acquired, InvalidationMode, Marker, Markers } from "../../ports/store.ts"
 import { markersKept } from "../defaults.ts"
 import type { Tokens } from "../token.ts"
 
-export type TagTable = SyncTags
+/** `SyncTags`, told the time: what writes markers as entries needs it. */
+export interface TagTable extends Pick<SyncTags, "version"> {
+  readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string, now: number) => Markers
+  readonly invalidate: (
+    tags: ReadonlyArray<string>,
+    newVersion: () => string,
+    mode: InvalidationMode | undefined,
+    now: number
+  ) => void
+}
 
-const noVersions: ReadonlyArray<undefined> = []
+export const noVersions: ReadonlyArray<undefined> = []
 
 /** The versions of tags; `undefined` for a tag without a marker. */
 export const versionsOf = (
@@ -32,9 +41,12 @@ export const isSoftened = (before: string, now: string): boolean => before !== n
 
 const noTags: ReadonlyArray<string> = []
 
+/** The present `seq`: to ask for no markers makes none. */
+export const seqOf = (table: Pick<TagTable, "markers">): number => table.markers(noTags, () => "", 0).seq
+
 /** Adds the present `seq` to `Granted`. */
-export const withSeq = <A extends Acquired>(table: Pick<TagTable, "markers">, acquired: A): A =>
-  acquired._tag === "Granted" ? { ...acquired, seq: table.markers(noTags, () => "").seq } : acquired
+export const withSeq = <A extends Acquired>(seq: () => number, acquired: A): A =>
+  acquired._tag === "Granted" ? { ...acquired, seq: seq() } : acquired
 
 export const newVersion = (tokens: Tokens): string => tokens.next(12)
 
@@ -48,7 +60,7 @@ export const nextVersion = (
   return mode === "soft" && before !== undefined ? before.slice(0, softAt) + fresh.slice(softAt) : fresh
 }
 
-export const make = (capacity = markersKept): TagTable => {
+export const make = (capacity = markersKept): SyncTags => {
   const table = new Map<string, Marker>()
   let seq = 0
 

@@ -16,9 +16,6 @@ const kinds = {
 /** The kind of each part: a part without its kind does not compile, nor a kind without its part. */
 export type Parts<O> = { readonly [Name in keyof O]-?: keyof typeof kinds }
 
-/** What all constructors of stores accept. */
-export const capabilities: Parts<{ readonly shared?: boolean }> = { shared: "a boolean" }
-
 /** Throws a `CacheConfigError` for the first part that is unknown, of another kind, or missing though required. */
 export const check = <O extends object>(
   what: string,

@@ -12,10 +12,12 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { allowFallback, endFallback, isAnswerOf } from "./answers.ts"
+import { copyOf } from "./copy.ts"
 import { startNext, unregister } from "./ending.ts"
 import { isCacheable } from "./failures.ts"
 import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { inherited } from "./inherit.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
@@ -83,23 +85,34 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const { counters, id, request } = flight
   const lifetime = annotated(flight, lifetimeOf(request, exit))
   if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
-  const { annotations, derivedFromStale, previous, renewed } = flight.attempt
+  const { annotations, derivedFromStale, previous, recorder, renewed } = flight.attempt
   if (derivedFromStale) return refuse(self, flight)
   const share = shareOf(flight)
+  const softExpiresAt = now + lifetime.softTtl * share
+  const expiresAt = now + lifetime.ttl * share
+  const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
+  if (life === "skip") return refuse(self, flight)
   return new Entry({
     id,
-    exit,
-    createdAt: now,
-    softExpiresAt: now + lifetime.softTtl * share,
-    expiresAt: now + lifetime.ttl * share,
+    exit: kept(flight, exit),
+    createdAt: life?.createdAt ?? now,
+    softExpiresAt: life?.softExpiresAt ?? softExpiresAt,
+    expiresAt: life?.expiresAt ?? expiresAt,
     loadMillis: loadMillisOf(flight, now),
     tags: tagsOf(flight, exit),
     bornAt: flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    constant: annotations?.ttl === undefined ? request.constant : undefined,
+    constant: annotations?.ttl === undefined && life === undefined ? request.constant : undefined,
     counters
   })
+}
+
+/** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */
+const kept = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
+  const { attempt: { renewed }, policy, request: { key, options: { copy } } } = flight
+  // what is renewed was copied when it was stored
+  return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))
 }
 
 /** What `jitter` leaves of the lifetime. */
@@ -169,10 +182,10 @@ const publish = (self: Flights, flight: Flight): void => {
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtlMillis } = rulesOf(request)
-  if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry)
+  if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry, now)
   if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
   entry.memoryExpiresAt = now + memoryTtlMillis
-  Memory.put(self.memory, entry)
+  Memory.put(self.memory, entry, now)
 }
 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {

@@ -46,13 +46,13 @@ export const decideOrDefect = (
 /** As `decideAt`, for the fiber that reads, and an entry of the store. */
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
   const { clock } = readContextOf(self, fiber)
-  if (isOfOther(request, entry)) limit(request, entry, clock.currentTimeMillisUnsafe())
+  if (isOfOther(request, entry)) limit(self, request, entry, clock.currentTimeMillisUnsafe())
   return decideAt(request, entry, nowFor(request, entry, clock), diceFor(fiber, request))
 }
 
 /** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
-  request.deadlinesOnly && entry.softExpiresAt === Infinity && entry.expiresAt === Infinity
+  entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
     : clock.currentTimeMillisUnsafe()
 

@@ -1,4 +1,5 @@
 /** The part of the engine that flights need. */
+import type { Inherit } from "../../../cached/options.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import type { Counters } from "../telemetry/counters.ts"
@@ -26,6 +27,8 @@ export interface Flights extends MemoryTier {
   readonly ending: Map<string, Flight>
   /** how long a load that was abandoned may run on before another one begins, in milliseconds */
   readonly endingMillis: number
+  /** what a result takes over from values that caches served inside its load, where the read does not say it */
+  readonly inherit: Inherit
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits

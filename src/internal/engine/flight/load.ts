@@ -24,7 +24,9 @@ import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { limit } from "./limit.ts"
 import { loadContext } from "./loadContext.ts"
+import { inScope } from "./loadScope.ts"
 import { declaredTags } from "./requestTags.ts"
+import { warnOfResource } from "./resource.ts"
 import { decisionOfFlight } from "./rules.ts"
 import { holdOff, standsIn } from "./throttle.ts"
 
@@ -72,7 +74,7 @@ const counted = (
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
     beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
-    return Effect.scoped(traced(flight, load))
+    return inScope(fiber, traced(flight, load), (exit) => warnOfResource(flight, exit))
   })
 
 /** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
@@ -168,7 +170,7 @@ const serves = (
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()
   const decision = decisionOfFlight(request, () => {
-    limit(request, found, now)
+    limit(self, request, found, now)
     return decideAt(request, found, now, () => random.nextDoubleUnsafe())
   })
   flight.rejectedWriteId = found.writeId

@@ -12,6 +12,7 @@ import { decideAt } from "./decide.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { limit } from "./limit.ts"
+import { recordServed } from "./recorder.ts"
 import type { Request } from "./request.ts"
 import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
@@ -41,7 +42,10 @@ const noteFound = (
     flight.id,
     insteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
   )
-  if (isStale && within !== undefined) within.derivedFromStale = true
+  if (within !== undefined) {
+    recordServed(within, entry)
+    if (isStale) within.derivedFromStale = true
+  }
   if (policy.detector !== undefined) {
     detect(policy.detector, flight.id, request.strategy.name, { source: isStale ? "stale" : "store", entry, now })
   }
@@ -66,7 +70,10 @@ export const noteFallback = (
 ): void => {
   stale.counters.stale++
   stale.reads++
-  if (within !== undefined) within.derivedFromStale = true
+  if (within !== undefined) {
+    recordServed(within, stale)
+    within.derivedFromStale = true
+  }
   emitOf(self, request.key, flight.id, { _tag: "Stale" })
   if (policy.detector === undefined) return
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
@@ -79,15 +86,15 @@ export const noteFallback = (
 export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
   answerOrDefect(() => {
     const { flight } = caller
-    if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)
+    if (caller.request !== flight.request && wantsLoad(self, caller, at)) return retryRead(caller, at.now)
     noteFound(self, caller, at)
     return flight.exit!
   })
 
 /** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
-const wantsLoad = ({ policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
+const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
   if (!policy.readsStore) return true
-  limit(request, entry, now)
+  limit(self, request, entry, now)
   const decision = decideAt(request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
@@ -149,7 +156,7 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   if (!caller.policy.readsMemory) return undefined
   const stale = caller.stale ?? caller.flight.stale
   if (stale === undefined) return undefined
-  limit(caller.request, stale, now)
+  limit(self, caller.request, stale, now)
   if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined

@@ -32,6 +32,9 @@ class Limited {
   }
 }
 
+/** The place of an entry that is in no heap: see `deadlines.ts`. */
+export const nowhere = -1
+
 /** A decoded result in memory. Flat, and itself a node of the eviction list, because there are many. */
 export class Entry implements Timing, Node {
   readonly id: string
@@ -56,6 +59,8 @@ export class Entry implements Timing, Node {
   reads: number
   /** the counters of its key class, so that a hit need not look for them */
   readonly counters: Counters
+  /** in the heap of deadlines; `nowhere` for an entry that never expires, or is not in memory */
+  place: number
   previous: Node | undefined
   next: Node | undefined
 
@@ -72,6 +77,7 @@ export class Entry implements Timing, Node {
     this.use = options.constant
     this.reads = 0
     this.counters = options.counters
+    this.place = nowhere
     this.previous = undefined
     this.next = undefined
     if (options.etag !== undefined) etags.set(this, options.etag)

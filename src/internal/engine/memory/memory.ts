@@ -6,6 +6,7 @@ import type { Counters } from "../../store/counters.ts"
 import type { Tokens } from "../../token.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
+import * as Deadlines from "./deadlines.ts"
 import type { Entry } from "./entry.ts"
 import { makePolicy } from "./evictionPolicy.ts"
 import * as TagEpochs from "./tagEpochs.ts"
@@ -27,6 +28,7 @@ export interface MemoryTier extends Telemetry {
 interface Memory {
   readonly entries: Map<string, Entry>
   readonly policy: Policy
+  readonly deadlines: Deadlines.Deadlines
   /** 0 where there is no memory tier */
   readonly capacity: number
   evictions: number
@@ -66,7 +68,7 @@ export const make = ({ capacity, eviction }: MemoryOptions, { onGone, telemetry 
       )
     }
   })
-  return { entries, policy, capacity, evictions: 0, onGone, onRemoval: undefined }
+  return { entries, policy, deadlines: Deadlines.make(), capacity, evictions: 0, onGone, onRemoval: undefined }
 }
 
 /** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
@@ -94,13 +96,32 @@ export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
 
-export const put = (self: Memory, entry: Entry): void => {
+/** Puts an entry in memory. Where there is no room, what has expired leaves before anything that may still be served. */
+export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  place(self, entry)
+  place(self, entry, now)
   while (self.entries.size > self.capacity) {
+    const expired = Deadlines.firstExpired(self.deadlines, now)
+    if (expired !== undefined) {
+      drop(self, expired, "expired")
+      continue
+    }
     drop(self, victimOf(self, entry), "evicted")
     self.evictions++
   }
+}
+
+/** Gives an entry other deadlines by hand: they are no constant of a strategy. It may be in memory or not. */
+export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
+  entry.expiresAt = expiresAt
+  entry.constant = undefined
+  if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
+  reorder(self, entry)
+}
+
+/** After the deadline of an entry was moved nearer. It may be in memory or not. */
+export const reorder = (self: Memory, entry: Entry): void => {
+  if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }
 
 /** The entry to evict. It is in memory, so that each eviction makes room. */
@@ -108,10 +129,12 @@ const victimOf = (self: Memory, newest: Entry): Entry =>
   // the nodes of a policy are entries; a listener that was told of a removal may have removed the newest one too
   self.policy.victim() as Entry | undefined ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
 
-const place = (self: Memory, entry: Entry): void => {
+const place = (self: Memory, entry: Entry, now: number): void => {
   const { entries, policy } = self
   const old = entries.get(entry.id)
   entries.set(entry.id, entry)
+  if (old !== undefined) Deadlines.remove(self.deadlines, old)
+  Deadlines.add(self.deadlines, entry)
   if (old === undefined) return policy.added(entry)
   if (policy.replaced !== undefined) policy.replaced(old, entry)
   else {
@@ -119,7 +142,7 @@ const place = (self: Memory, entry: Entry): void => {
     policy.added(entry)
   }
   self.onGone(old)
-  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= entry.createdAt ? "expired" : "replaced")
+  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= now ? "expired" : "replaced")
 }
 
 export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {
@@ -131,6 +154,7 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 
 const drop = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   self.entries.delete(entry.id)
+  Deadlines.remove(self.deadlines, entry)
   self.policy.removed(entry)
   self.onGone(entry)
   if (self.onRemoval !== undefined) gone(self, entry, cause)
@@ -140,6 +164,7 @@ export const clear = (self: Memory, cause: RemovalCause): void => {
   const entries = Array.from(self.entries.values())
   self.entries.clear()
   for (const entry of entries) {
+    Deadlines.remove(self.deadlines, entry)
     self.policy.removed(entry)
     self.onGone(entry)
   }

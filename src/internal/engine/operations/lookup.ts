@@ -2,10 +2,12 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
-import { nowOf } from "../flight/context.ts"
+import { nowOf, readContextOf } from "../flight/context.ts"
 import { trustsMemory } from "../flight/decide.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { inTheWay, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { Entry } from "../memory/entry.ts"
@@ -17,12 +19,27 @@ import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 
 /**
- * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. The
- * store is asked at once for all that memory does not have.
+ * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Inside
+ * a load they are recorded, as what a read is served.
  */
 export const lookupMany = (
+  self: Engine,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  Effect.withFiber((fiber) => {
+    const { within } = readContextOf(self, fiber)
+    if (within === undefined) return storedMany(self, keys)
+    return Effect.map(storedMany(self, keys), (entries) => {
+      for (const entry of entries) if (entry !== undefined) recordServed(within, entry)
+      return entries
+    })
+  })
+
+/** As `lookupMany`, for an operation of its own. The store is asked at once for all that memory does not have. */
+const storedMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
@@ -60,6 +77,7 @@ export const lookupMany = (
     return Effect.flatMap(fetched, (found) => {
       const fault = found.find(isFault)
       if (fault !== undefined && policy.strict) return strictly(fault)
+      const now = nowOf(fiber)
       let next = 0
       for (const [i, key] of keys.entries()) {
         if (entries[i] !== undefined) continue
@@ -73,7 +91,7 @@ export const lookupMany = (
           self.memory.entries.get(id) === former[place]
         if (policy.writes && isNewest) {
           answer.memoryExpiresAt = -Infinity
-          Memory.put(self.memory, answer)
+          Memory.put(self.memory, answer, now)
         }
       }
       return Effect.succeed(entries)
@@ -88,7 +106,13 @@ export const unsentOf = (
 ): ReadonlyArray<Item> => keys.flatMap((key) => inTheWay(tier, policy, { id: idOf(key), tags: () => tagsOf(key) }))
 
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
-  Effect.map(lookupMany(self, [key]), ([entry]) => entry)
+  Effect.map(lookupMany(self, [key]), first)
+
+/** The entry that a write replaces: no value that is served. */
+export const lookupUnrecorded = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.map(storedMany(self, [key]), first)
+
+const first = ([entry]: ReadonlyArray<Entry | undefined>): Entry | undefined => entry
 
 /** As `lookup`, with a `writeId`: without a store an entry gets one here. */
 export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
@@ -111,5 +135,6 @@ const inMemory = (
   // `-Infinity`: a look-up put it in memory, and no reader's `memoryTtl` limits it yet
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
+  if (sameIds.exist) meet(self, key)
   return entry
 }

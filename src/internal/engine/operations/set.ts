@@ -23,7 +23,7 @@ import { strictly } from "../storeTier/strict.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { countersOf } from "../telemetry/counters.ts"
 import { emitOf } from "../telemetry/events.ts"
-import { lookup } from "./lookup.ts"
+import { lookupUnrecorded } from "./lookup.ts"
 
 export interface SetOptions {
   readonly ttlMillis: number
@@ -56,7 +56,7 @@ export const set = Effect.fnUntraced(function*(
   // `keepTtl` reads as a part of the write: the policy's rules for reads do not apply
   const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidates: false }
   const existing = options.keepTtl
-    ? yield* Effect.provideService(lookup(self, key), Policy.Current, reading)
+    ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
     : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const { mutations } = self
@@ -96,7 +96,7 @@ export const set = Effect.fnUntraced(function*(
   }
   // the next reader's `memoryTtl` decides how long it stays in memory
   if (tier !== undefined) entry.memoryExpiresAt = -Infinity
-  put(self, entry)
+  put(self, entry, now)
   yield* emitSet
   if (tier === undefined || condition !== undefined) return true
   const stored = yield* replaceInStore(tier, id, toStored({ tier, budget: budgetOf(tier, policy) }, key, entry))
@@ -180,9 +180,9 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-const put = (self: Engine, entry: Entry): void => {
+const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
   detach(self, entry.id)
   self.retryAt.delete(entry.id)
-  Memory.put(self.memory, entry)
+  Memory.put(self.memory, entry, now)
 }

@@ -6,7 +6,6 @@ import * as Policy from "../flight/callPolicy.ts"
 import { nowOf } from "../flight/context.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
-import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -41,7 +40,7 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
     const wasThere = entry !== undefined && now < entry.expiresAt
     // what a load falls back on may be a copy of its own: memory may have lost the entry, or have none
     for (const copy of [entry, self.flights.get(id)?.stale]) {
-      if (copy !== undefined && now < copy.expiresAt) setDeadlines(copy, expiresAt)
+      if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
     markChanged(self, id)
     // while an invalidation is pending, the store may still have the invalidated entry
@@ -60,12 +59,6 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
       }
     )
   })
-
-const setDeadlines = (entry: Entry, expiresAt: number): void => {
-  entry.expiresAt = expiresAt
-  entry.constant = undefined
-  if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
-}
 
 /**
  * Answers of the store from before have the old deadlines, and so has a result that is being written: keeps both out of

@@ -6,12 +6,14 @@ import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import { aside, Within } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
+import { copyOf } from "../flight/copy.ts"
 import {
   decide,
   decideInMemory,
@@ -36,6 +38,7 @@ import {
 import { limit } from "../flight/limit.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
@@ -57,8 +60,8 @@ import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
@@ -82,7 +85,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
   // otherwise another strategy has filled it, or it has a time of its own in memory
   const isOwn = entry.use === undefined || entry.use === request.constant
-  if (!isOwn) limit(request, entry, context.clock.currentTimeMillisUnsafe())
+  if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
   const now = nowFor(request, entry, context.clock)
   if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
     const decision = decideInMemory(fiber, request, entry, now)
@@ -93,11 +96,13 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
-  if (self.hitsHaveEffects || policy !== Policy.standard) {
+  if (self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist) {
     // here, where the time is known
     if (request.slides && policy.writes) slide(self, request, entry, now)
+    if (sameIds.exist) meet(self, key)
     emitHit(self, request.key, entry.id, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
+    if (context.within !== undefined) recordServed(context.within, entry)
   }
   return entry.exit as Exit.Exit<A, E>
 }
@@ -342,7 +347,7 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
     : undefined
 
 const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
-  limit(request, entry, nowOf(fiber))
+  limit(engine, request, entry, nowOf(fiber))
   return decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 }
 

@@ -7,12 +7,14 @@ import type * as Fiber from "effect/Fiber"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import { aside } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
+import { copyOf } from "../flight/copy.ts"
 import {
   decide,
   decideOrDefect,
@@ -41,7 +43,7 @@ import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
-import { copyOf } from "./copy.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 import { type Joining, joinOrStart } from "./read.ts"
 import type { Reader } from "./reader.ts"
 import { noteServed, serve } from "./serve.ts"
@@ -151,7 +153,7 @@ const readTogether = (
       continue
     }
     const entry = usesMemory ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
-    if (entry !== undefined) limit(many.template, entry, now)
+    if (entry !== undefined) limit(self, many.template, entry, now)
     const decision = entry === undefined
       ? Load
       : servesFresh && isFreshAt(entry, now)
@@ -162,6 +164,7 @@ const readTogether = (
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
+      if (sameIds.exist) meet(self, key)
       self.memory.policy.read(entry!)
       if (slides && policy.writes) slide(self, many.template, entry!, now)
       if (isObserved) noteServed(readerOf(self, reading, key), entry!, "memory")

@@ -105,7 +105,7 @@ export const encode = Effect.fnUntraced(function*(
       error instanceof SerializerError ? error : new SerializerError({
         serializer: tier.serializer.name,
         operation: "encode",
-        reason: `the value of "${entry.id}" cannot be encoded: it is not stored`,
+        reason: "its codec failed",
         cause: error
       })
     )

@@ -110,6 +110,7 @@ describe("an exclusive load whose result nobody will get", () => {
       capabilities: { shared: true },
       get: (id) => memory.get(id),
       set: (id, entry) => void memory.set(id, entry),
+      setIfAbsent: (id, entry) => !memory.has(id) && memory.set(id, entry) === memory,
       remove: (id) => memory.delete(id)
     })
   })

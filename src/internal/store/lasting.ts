@@ -1,0 +1,24 @@
+/** Whether a storage outlives its process, and with it the markers of tags. */
+import { CacheConfigError } from "../../CacheError.ts"
+import type { Storage, StorageCapabilities, SyncStorage } from "../../ports/storage.ts"
+import * as Parts from "./parts.ts"
+
+const parts: Parts.Parts<StorageCapabilities> = { shared: "a boolean", lasting: "a boolean" }
+
+type Given = Pick<Storage, "name" | "capabilities"> & Pick<SyncStorage, "tags"> & { readonly setIfAbsent?: unknown }
+
+/** Whether markers are kept among the entries of a storage. Throws for capabilities that make no sense. */
+export const keepsMarkers = (what: string, { capabilities = {}, name, setIfAbsent, tags }: Given): boolean => {
+  Parts.check(`${what} capabilities`, capabilities, parts, [])
+  const { lasting, shared = false } = capabilities
+  if (!shared) return tags === undefined && (lasting ?? setIfAbsent !== undefined)
+  if (lasting === false) {
+    throw new CacheConfigError({ message: `${what}: "${name}" is shared, so it is lasting too` })
+  }
+  if (tags !== undefined) return false
+  if (setIfAbsent !== undefined) return true
+  throw new CacheConfigError({
+    message: `${what}: "${name}" is shared, and cannot make one marker of a tag for all processes. Give it ` +
+      "`setIfAbsent`; if one process at a time uses it, it is `lasting` and not `shared`"
+  })
+}

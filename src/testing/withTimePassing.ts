@@ -1,0 +1,91 @@
+/**
+ * Virtual time for an effect that waits.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
+import { CacheConfigError } from "../CacheError.ts"
+import { testing } from "../internal/defaults.ts"
+import { checkOptions } from "../internal/options.ts"
+import { toMillis } from "../Ttl.ts"
+
+/**
+ * Options for {@link withTimePassing}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TimeOptions {
+  /**
+   * how far the clock moves at once: the effect has ended at most so long before the time that the clock then shows
+   *
+   * @default 50 ms
+   */
+  readonly step?: Duration.Input | undefined
+  /**
+   * how much time may pass; an effect that has not ended by then is interrupted, and the test dies
+   *
+   * @default 1 day
+   */
+  readonly atMost?: Duration.Input | undefined
+}
+
+/**
+ * Runs an effect and lets virtual time pass until it has ended.
+ *
+ * **When to use**
+ *
+ * Use in a test with `TestClock` for an effect that sleeps, waits for a slow load or retries, where it does not matter
+ * when exactly it ends.
+ *
+ * **Gotchas**
+ *
+ * An effect that waits for something real (a file, a socket) may see much virtual time pass meanwhile.
+ *
+ * **Example** (Waiting for a slow load)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { withTimePassing } from "effect-cached/testing"
+ * import { TestClock } from "effect/testing"
+ *
+ * const report = Effect.delay(Effect.succeed("written"), "1 minute").pipe(Cached.ttl({ key: "report", ttl: "1 hour" }))
+ *
+ * const program = withTimePassing(report).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))
+ * await Effect.runPromise(program) // => "written"
+ * ```
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const withTimePassing = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  options: TimeOptions = {}
+): Effect.Effect<A, E, R> => {
+  checkOptions<TimeOptions>("withTimePassing", options, checks)
+  const step = toMillis(options.step ?? testing.stepMillis, "step")
+  const atMost = toMillis(options.atMost ?? testing.atMostMillis, "atMost")
+  const passing = Effect.fnUntraced(function*(fiber: Fiber.Fiber<A, E>) {
+    for (let passed = 0;; passed += step) {
+      yield* settle
+      if (fiber.pollUnsafe() !== undefined) return yield* Fiber.join(fiber)
+      if (passed >= atMost) return yield* Effect.die(new Error(`The effect has not ended within ${atMost} virtual ms`))
+      yield* TestClock.adjust(step)
+    }
+  })
+  return Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.ensuring(passing(fiber), Fiber.interrupt(fiber)))
+}
+
+// what can go on without the clock goes on first: in a step between two of its own, its lease or ttl could end
+const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
+
+const positive = (name: string) => (given: Duration.Input | undefined, of: string): void => {
+  if (given === undefined || toMillis(given, name) > 0) return
+  throw new CacheConfigError({ message: `${name} of ${of} must be longer than 0` })
+}
+
+const checks = { step: positive("step"), atMost: positive("atMost") }

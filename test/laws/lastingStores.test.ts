@@ -1,0 +1,54 @@
+/** The laws of storages that outlive their process hold for maps, files and databases. */
+import { describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as FilesStore from "effect-cached/stores/FilesStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { lastingStoreLaws, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { mapAsync, mapSync, plainFiles } from "../support/lastingStorages.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+const files = Effect.map(tempDirectory, plainFiles)
+
+const storages = {
+  "a map that answers at once": mapSync("lasting"),
+  "a map that answers at once, and is shared": mapSync("shared"),
+  "a map that answers late": mapAsync("lasting"),
+  "a map that answers late, and many at once": mapAsync("lasting", { many: true }),
+  "a map that answers late, and is shared": mapAsync("shared"),
+  "a folder of plain files": files
+}
+
+for (const [name, make] of Object.entries(storages)) {
+  describe(`the laws of lasting stores hold for ${name}`, () => {
+    for (const law of lastingStoreLaws<never, unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+
+  describe(`the laws of stores hold for ${name}`, () => {
+    for (const law of storeLaws<unknown>(Effect.flatMap(make, ({ open }) => open))) {
+      it.effect(law.name, () => withTimePassing(law.run))
+    }
+  })
+}
+
+// leases, generations and what is atomic belong to the process of such a store: tags and entries do not
+const isOfTags = /^a set, a remove and an invalidation|^a marker that both|^soft and hard/
+
+for (const name of ["a map that answers late, and is shared", "a folder of plain files"] as const) {
+  describe(`the laws of shared tags hold for ${name}`, () => {
+    const two = Effect.flatMap(storages[name], ({ open }) => Effect.all([open, open]))
+    for (const law of sharedStoreLaws<unknown>(two)) {
+      if (isOfTags.test(law.name)) it.effect(law.name, () => withTimePassing(law.run))
+    }
+  })
+}
+
+const adapters = {
+  sqlite: Effect.map(tempDirectory, (directory) => ({ open: SqliteStore.make({ directory }) })),
+  files: Effect.map(tempDirectory, (directory) => ({ open: FilesStore.make({ directory }) }))
+}
+
+for (const [name, make] of Object.entries(adapters)) {
+  describe(`the laws of lasting stores hold for ${name}`, () => {
+    for (const law of lastingStoreLaws<unknown, unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+}
