@@ -62,6 +62,11 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** the origin's name for this version of the value (an HTTP ETag): any text */
   readonly etag?: string | undefined
+  /**
+   * its lifetime is a strategy's constant: a reader whose own constant is shorter limits it. Entries of a release that
+   * did not know this have none
+   */
+  readonly isConstant?: true | undefined
 }
 
 /**

@@ -36,6 +36,7 @@ export type {
   SlidingOptions,
   SoftTtlOptions,
   StoreOptions,
+  TagOf,
   TtlOptions
 } from "./cached/options.ts"
 export * from "./cached/resolver.ts"

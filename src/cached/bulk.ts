@@ -15,7 +15,7 @@ import type { Strategy } from "../Strategy.ts"
 import * as Combine from "./combine.ts"
 import { invalidateMany } from "./invalidation.ts"
 import { setOne, type SetOptions, setOptions } from "./operations.ts"
-import type { FallbackOptions, Given, ReadOptions, Timeout, TimeoutError } from "./options.ts"
+import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -190,7 +190,10 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
 export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
   keyClass: C,
   options:
-    & FallbackOptions
+    & FallbackOptions<
+      NoInfer<E | E2 | KeyError<Instance<C>>> | TimeoutError<T>,
+      TagOf<NoInfer<E | E2 | KeyError<Instance<C>>>>
+    >
     & Timeout<T>
     & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
     & {

@@ -88,19 +88,36 @@ export interface ReadOptions<in out A, in E, in K> {
 }
 
 /**
- * Options for strategies that fall back on a stale value.
+ * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TagOf<E> = unknown extends E ? string
+  : E extends { readonly _tag: infer Tag extends string } ? Tag
+  : never
+
+/**
+ * Options for strategies that fall back on a stale value. `E`: what the effect may fail with.
  *
  * @category options
  * @since 0.1.0
  */
-export interface FallbackOptions {
+export interface FallbackOptions<E, Tag extends string = TagOf<E>> {
   /**
-   * whether a failed load is answered with the stale value; an interrupted one never is
+   * tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure is an
+   * answer: the caller gets it, and the value is no fallback any more until a load succeeds
    *
-   * @default typed failures and timeouts
+   * @default every typed failure that is not stored
    */
-  // the effect may fail with more than its key declares, and only the pipe shows with what
-  readonly fallbackWhen?: ((cause: Cause.Cause<any>) => boolean) | undefined
+  readonly fallbackOn?: ReadonlyArray<Tag> | undefined
+  /**
+   * whether a failed load is answered with the stale value; an interrupted one never is. Beside `fallbackOn`: which
+   * other failures are
+   *
+   * @default typed failures and timeouts; beside `fallbackOn` none
+   */
+  readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
 }
 
 /** @internal */
@@ -123,7 +140,7 @@ export type Given = Duration.Input | undefined
  *
  * @internal
  */
-export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions & Timeout<Given>
+export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given>
 
 const duration = (name: string) => optional((given: Duration.Input) => void toMillis(given, name))
 
@@ -177,7 +194,13 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
  *
  * @internal
  */
-export const fallbackOptions: Checks<FallbackOptions> = {
+export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
+  fallbackOn: optional((fallbackOn, of) => {
+    if (Array.isArray(fallbackOn) && fallbackOn.every((tag) => typeof tag === "string")) return
+    throw new CacheConfigError({
+      message: `The fallbackOn of ${of} cannot be used: pass a list of the tags of failures`
+    })
+  }),
   fallbackWhen: optional((fallbackWhen, of) => {
     if (typeof fallbackWhen === "function") return
     throw new CacheConfigError({
@@ -214,7 +237,7 @@ type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions extends FallbackOptions, Own<Strategy.SoftTtlOptions<unknown, unknown, unknown>> {}
+export interface SoftTtlOptions extends Own<Strategy.SoftTtlOptions<unknown, unknown, unknown>> {}
 
 /**
  * Options for `Cached.refreshAhead` alone.

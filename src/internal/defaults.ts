@@ -180,6 +180,9 @@ export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
+/** Ids whose stale value is no fallback any more, because a load has answered since. */
+export const answeredIds = 10_000
+
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 

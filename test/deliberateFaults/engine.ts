@@ -153,9 +153,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
     name: "defects and interruptions are cached",
     sought: "always",
     in: "isCacheable",
-    find:
-      "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)",
-    replace: "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length > 0"
+    find: "cause.reasons.length === 1 && Cause.hasFails(cause)",
+    replace: "cause.reasons.length > 0"
   },
   {
     name: "pending invalidations of ids are ignored",
@@ -321,6 +320,18 @@ unregister(self, flight)`
     replace: `if (retryAt !== undefined || id !== "") return false`
   },
   {
+    name: "an answer ends no fallback",
+    in: "endFallback",
+    find: "self.answered.set(id, writeId)",
+    replace: "self.answered.delete(writeId)"
+  },
+  {
+    name: "a shorter constant limits nothing",
+    in: "limit",
+    find: "entry.expiresAt = expiresAt",
+    replace: ""
+  },
+  {
     name: "timers are not stopped",
     in: "stopTimers",
     find: "for (const timer of caller.timers) timer.interruptUnsafe()",
@@ -361,8 +372,8 @@ unregister(self, flight)`
   {
     name: "what the store has is served to any strategy",
     in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)",
-    replace: "if (caller.request === undefined && wantsLoad(caller, at)) return retryRead(caller, at.now)"
+    find: "if (caller.request !== flight.request && wantsLoad(self, caller, at)) return retryRead(caller, at.now)",
+    replace: "if (caller.request === undefined && wantsLoad(self, caller, at)) return retryRead(caller, at.now)"
   },
   {
     name: "a refresh joins an older one",

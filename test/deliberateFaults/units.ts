@@ -94,6 +94,41 @@ this.end++`,
     by: `${flight}/work.test.ts`
   },
   {
+    name: "a load that is not the newest of its id ends a fallback",
+    in: "endFallback",
+    find: "if (!isNewest(flight)) return",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "a stale value is served without a load, though there was an answer",
+    in: "standsIn",
+    find: "&& !isAnswered(self, entry)",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "ids whose load has answered are not bounded",
+    in: "endFallback",
+    find: "if (self.answered.size <= answeredIds) break",
+    replace: "if (self.answered.size < Infinity) break",
+    by: `${flight}/answers.test.ts`
+  },
+  {
+    name: "a strict read does not ask what the store was asked in vain to invalidate",
+    in: "read",
+    find: "if (unsent.length > 0) return readAfter(self, policy, request, unsent)",
+    replace: "",
+    by: "test/promises/P4.test.ts"
+  },
+  {
+    name: "a strict read of many does not either",
+    in: "refusedStrictly",
+    find: "return unsent.length === 0 ? undefined",
+    replace: "return unsent.length < Infinity ? undefined",
+    by: "test/promises/P4.test.ts"
+  },
+  {
     name: "the queue of refreshes is not bounded",
     in: "offer",
     find: "if (queue.size <= queuedRefreshes) return",
@@ -291,7 +326,7 @@ try {
   },
   {
     name: "an entry with an earlier deadline stays where it was",
-    in: "setDeadlines",
+    in: "reorder",
     find: "if (self.entries.get(entry.id) === entry)",
     replace: "if (self.entries.get(entry.id) !== entry)",
     by: "test/cached/expiredFirst.test.ts"

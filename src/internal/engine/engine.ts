@@ -68,6 +68,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),
+    answered: new Map(),
     failing: new Set(),
     transactions: new WeakSet(),
     storeTier: undefined,

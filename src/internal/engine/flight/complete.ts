@@ -11,8 +11,10 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
+import { allowFallback, endFallback, isAnswerOf } from "./answers.ts"
 import { copyOf } from "./copy.ts"
 import { startNext, unregister } from "./ending.ts"
+import { isCacheable } from "./failures.ts"
 import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { inherited } from "./inherit.ts"
@@ -102,6 +104,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
+    constant: annotations?.ttl === undefined && life === undefined ? request.constant : undefined,
     counters
   })
 }
@@ -153,8 +156,6 @@ const refuse = (self: Flights, flight: Flight): undefined => {
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused" })
 }
 
-const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)
-
 /** Whether memory or the store has a value that may still be served: a failure must not replace it. */
 const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
   now < flight.protectedUntil ||
@@ -201,7 +202,8 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. Where there is a stale value: throttles the id for `retryAfter`, and logs the failure. The first
+ * Counts a failed load. An answer ends the fallback on the stale value. After another failure, where there is such a
+ * value: throttles the id for `retryAfter`, and logs the failure. The first
  * failure of a key class is a warning, those after it are debug lines until a load of that class succeeds: an origin
  * that is down fails for all its keys. String keys count as one class.
  */
@@ -209,12 +211,17 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   const { counters, id, request: { batch, key } } = flight
   if (Exit.isSuccess(exit)) {
     if (self.failing.size > 0) self.failing.delete(counters)
-    return
+    return allowFallback(self, flight)
   }
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
   // the failure of a leader in another process is counted there
   if (hasBegun(flight)) flight.counters.loadFailures++
+  if ((flight.stale !== undefined || hasGoodValue(self, flight, now)) && isAnswerOf(self, flight, exit)) {
+    endFallback(self, flight)
+    // not an origin that is down. A refresh waits before the next try all the same
+    if (!flight.refresh) return
+  }
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
   const pauseMillis = rulesOf(flight.request).retryAfterMillis
   const message = flight.refresh

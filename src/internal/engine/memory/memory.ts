@@ -122,10 +122,16 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   }
 }
 
-/** Gives an entry other deadlines. It may be in memory or not. */
+/** Gives an entry other deadlines by hand: they are no constant of a strategy. It may be in memory or not. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.expiresAt = expiresAt
+  entry.constant = undefined
   if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
+  reorder(self, entry)
+}
+
+/** After the deadline of an entry was moved nearer. It may be in memory or not. */
+export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }
 

@@ -9,13 +9,15 @@ import { nowOf, readContextOf } from "../flight/context.ts"
 import { trustsMemory } from "../flight/decide.ts"
 import { recordServed } from "../flight/recorder.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
+import { inTheWay, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, type Found } from "../storeTier/fetch.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
-import type { Fault } from "../storeTier/storeTier.ts"
+import type { Item } from "../storeTier/pendingInvalidations.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
@@ -49,9 +51,19 @@ const storedMany = (
         keys.map(() => undefined)
       )
     }
+    const { storeTier: tier } = self
+    const unsent = unsentOf(tier, policy, keys)
+    if (unsent.length > 0) {
+      return Effect.flatMap(
+        sendAgain(tier!, policy, unsent),
+        (left) =>
+          unsentOf(tier, left, keys).length > 0
+            ? strictly(unacknowledged(tier!))
+            : Effect.provideService(lookupMany(self, keys), Policy.Current, left)
+      )
+    }
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))
     const missing = keys.filter((_, i) => entries[i] === undefined)
-    const { storeTier: tier } = self
     if (missing.length === 0 || tier === undefined || !policy.readsStore) return Effect.succeed(entries)
     const { mutations } = self
     const former = missing.map((key) => self.memory.entries.get(idOf(key)))
@@ -85,6 +97,13 @@ const storedMany = (
       return Effect.succeed(entries)
     })
   })
+
+/** The invalidations in the way of a strict look-up. */
+export const unsentOf = (
+  tier: StoreTier | undefined,
+  policy: Policy.Policy,
+  keys: ReadonlyArray<Key>
+): ReadonlyArray<Item> => keys.flatMap((key) => inTheWay(tier, policy, { id: idOf(key), tags: () => tagsOf(key) }))
 
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookupMany(self, [key]), first)

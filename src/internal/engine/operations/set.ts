@@ -72,6 +72,7 @@ export const set = Effect.fnUntraced(function*(
     bornAt: TagEpochs.epochNow(self.tagEpochs),
     writeId: self.tokens.next(16),
     etag: options.etag,
+    constant: undefined,
     counters: countersOf(self, key)
   })
   const emitSet = () => emitOf(self, key, id, { _tag: "Set" })
