@@ -54,10 +54,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "no second local drop",
     sought: "by hand",
     in: "invalidateTags",
-    find: `may be older than the invalidation
-self.mutations++
-TagEpochs.invalidate(self.tagEpochs, tags, mode)`,
-    replace: "may be older than the invalidation"
+    find: "return Effect.map(orUnsent(tier, [item], restore(sending)), forgetTags)",
+    replace: "return Effect.asVoid(orUnsent(tier, [item], restore(sending)))"
   },
   {
     name: "tag versions are read after the load",

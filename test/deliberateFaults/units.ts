@@ -11,6 +11,7 @@ export interface UnitFault extends Fault {
 
 const flight = "test/internal/engine/flight"
 const storeTier = "test/internal/engine/storeTier"
+const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
@@ -24,6 +25,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "only the first key of a call inherits what the call was served",
     in: "make",
     find: "recordShared(item.flight.attempt, first.flight.attempt)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "what is to be refused is stored",
+    in: "inherited",
+    find: `if (inherit === "refuse") return "skip"`,
     replace: "",
     by: "test/cached/inherit.test.ts"
   },
@@ -208,6 +216,60 @@ return tier.store.acquire(id, asking)
     by: "test/internal/engine/invalidation/tracking.test.ts"
   },
   {
+    name: "a refresh that somebody joins stays in the queue while listeners are told",
+    in: "promote",
+    find: "self.refreshing.queue.delete(unit)\n  return Array.from(unit.flights)",
+    replace: "return unit.flights",
+    by: withinOneStep
+  },
+  {
+    name: "changes are looked for when a value that was set enters memory",
+    in: "set",
+    find: "self.tagEpochs.ensureTracking?.()",
+    replace: "",
+    by: withinOneStep
+  },
+  {
+    name: "listeners are told in the midst of a list of changes",
+    in: "together",
+    find: "if (self.untold !== undefined) return steps()",
+    replace: "if (self.capacity !== undefined) return steps()",
+    by: withinOneStep
+  },
+  {
+    name: "listeners are told of tags before they are pending",
+    in: "invalidateTags",
+    find: "const item = Pending.add(tier.pending, target)\n    begin()",
+    replace: "begin()\n    const item = Pending.add(tier.pending, target)",
+    by: withinOneStep
+  },
+  {
+    name: "a value that is set enters memory before it is pending",
+    in: "replaceInStore",
+    find: `const item = Pending.add(pending, { _tag: "Id", id })
+    const { clears } = pending
+    replaceHere()`,
+    replace: `replaceHere()
+    const item = Pending.add(pending, { _tag: "Id", id })
+    const { clears } = pending`,
+    by: withinOneStep
+  },
+  {
+    name: "the call of a batch begins within an invalidation",
+    sought: "always",
+    in: "make",
+    find: "dispatcher.scheduleTask(fireIfComplete, 0)",
+    replace: "fireIfComplete()",
+    by: withinOneStep
+  },
+  {
+    name: "what a listener has invalidated is refreshed",
+    in: "enqueue",
+    find: "mutations !== self.mutations",
+    replace: "mutations === undefined",
+    by: withinOneStep
+  },
+  {
     name: "the name of a write is drawn from the caller's Random",
     in: "entryOf",
     find: "self.tokens.next(16)",
@@ -311,6 +373,13 @@ try {
 const winner = yield* versionOf(tag)`,
     replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
 const winner = undefined as string | undefined`,
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a soft invalidation undoes a hard one of another process",
+    in: "hasUndone",
+    find: "hard !== undefined && hardHalf(hard) !== hardHalf(softened)",
+    replace: "hard === \"\" && softened === \"\"",
     by: "test/lastingStorage.test.ts"
   },
   {

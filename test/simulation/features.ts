@@ -55,6 +55,8 @@ export const drawn = {
   targets: true,
   /** the store is made of a storage that keeps the markers of tags among its entries */
   markersAmongEntries: true,
+  /** a read takes over nothing from what caches serve inside its load, or is not stored then */
+  inherits: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -62,7 +64,12 @@ export const drawn = {
 export type Feature = keyof typeof drawn
 
 /** came later: each has dice of its own, so that the others are drawn as they were before */
-const later = { crowds: 0x6c07_8965, targets: 0x9908_b0df, markersAmongEntries: 0x1b87_3593 } as const
+const later = {
+  crowds: 0x6c07_8965,
+  targets: 0x9908_b0df,
+  markersAmongEntries: 0x1b87_3593,
+  inherits: 0x85eb_ca6b
+} as const
 
 type Later = keyof typeof later
 

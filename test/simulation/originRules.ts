@@ -155,9 +155,10 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   if (isLive) return
   checkForeign(self, origin, what)
   if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a stored value under ${spec.policy}`)
-  const { kind, late } = origin.spec
+  const { inherit, kind, late } = origin.spec
   const ttlFunction = kind === "untilInvalidated" ? "none" : origin.spec.ttlFunction
-  const isKeptOut = ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || keepsOut(origin.spec)
+  const isKeptOut = ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || keepsOut(origin.spec) ||
+    (inherit === "refuse" && origin.oldestAt < Infinity)
   if (isKeptOut || ttlOf(origin) <= 0) {
     return violate(self, `ttl: ${what}, which must not be stored`)
   }

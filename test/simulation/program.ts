@@ -66,7 +66,11 @@ export const storedId = (config: Config, id: string): string => CacheKey.id(keyO
 // ---------------------------------------------------------------------------------------------------------------------
 
 const specOf = (self: Simulation, id: string): Spec => {
-  const spec = drawSpec(self.dice, id, self.config)
+  const drawn = drawSpec(self.dice, id, self.config)
+  const inherit = self.extras.happens("inherits", 0.5)
+    ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
+    : undefined
+  const spec = { ...drawn, inherit }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
@@ -225,7 +229,13 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   // an idle that is longer than its ttl is refused, one of nothing too
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
-  const given = { key: keyOf(self, spec.id) as string, tags: tagsOf(self, spec), timeout, retryAfter }
+  const given = {
+    key: keyOf(self, spec.id) as string,
+    tags: tagsOf(self, spec),
+    timeout,
+    retryAfter,
+    inherit: spec.inherit
+  }
   const base = { ...given, ...wrongOptions(self, spec) }
   const when = whenOf(self, spec)
   const timed = { ttl: ttlOf(self, spec), when, jitter }

@@ -67,7 +67,8 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
 export const noteNeeded = (self: World, load: Load, needed: number, begun: number): void => {
   const origin = self.origins.get(needed)
   // with a store a load that has ended may be joined while it is written
-  if (load.flight === undefined || origin === undefined || self.config.store !== "none") return
+  if (load.flight === undefined || load.spec.inherit === false) return
+  if (origin === undefined || self.config.store !== "none") return
   if (origin._tag === "Set") {
     if (!origin.isOpen) load.oldestAt = Math.min(load.oldestAt, origin.askedAt)
     return

@@ -80,7 +80,7 @@ describe("frame", () => {
       damaged[bit >> 3]! ^= 1 << (bit & 7)
       expect(Frame.decode(id, damaged, crc32)).toBeUndefined()
     }
-  })
+  }, 30_000)
 
   it("of another format or with an unknown flag is a miss, though whole", () => {
     for (const at of [0, 1, 2, 3]) {

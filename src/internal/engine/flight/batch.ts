@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type * as Schedule from "effect/Schedule"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { Aside, loadingOf } from "./attempt.ts"
@@ -30,6 +31,8 @@ export interface Batch {
   readonly add: (flight: Flight) => void
   /** the flight drops out: the call does not wait for it, unless it comes back */
   readonly dropOut: (flight: Flight) => void
+  /** as `dropOut`, for a flight that is dropped: within an invalidation, so the call may begin in a later turn only */
+  readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
   /** the flight comes back, and the next call waits for it */
   readonly rejoin: (flight: Flight) => void
   /** the load of one key */
@@ -153,6 +156,9 @@ export const make = (options: Options): Batch => {
       if (isOpen) pending.add(flight)
     },
     dropOut,
+    drop: (flight, dispatcher) => {
+      if (pending.delete(flight) && pending.size === 0) dispatcher.scheduleTask(fireIfComplete, 0)
+    },
     rejoin: (flight) => void pending.add(flight),
     fiberOf: (flight) => loading.get(flight)?.call?.fiber,
     load: (key) =>

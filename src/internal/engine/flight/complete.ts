@@ -40,6 +40,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   endFlight(flight, exit, now)
   self.running.delete(flight)
   if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
+  const { mutations } = self
   // between these two lines nothing may run that applies a change: it would find neither the flight nor its entry
   unregister(self, flight)
   publish(self, flight)
@@ -49,17 +50,17 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   if (flight.found === undefined) reportFailure(self, flight, exit, now)
   if (hasBegun(flight)) tellLoad(self, flight, ended, now)
   leaveUnit(self, flight)
-  refreshIfDue(self, flight)
+  refreshIfDue(self, flight, mutations)
   startNext(self, flight)
   letGo(flight)
   if (self.running.size === 0) self.onIdle?.()
   answerAll(self, flight)
 }
 
-const refreshIfDue = (self: Flights, flight: Flight): void => {
+const refreshIfDue = (self: Flights, flight: Flight, mutations: number): void => {
   const { endedAt, found, id, policy, request, starter, storable } = flight
   if (found?.refreshDue !== true || !storable || !policy.writes) return
-  refresh(self, { starter, request, id, entry: found.entry, now: endedAt })
+  refresh(self, { starter, request, id, entry: found.entry, mutations, now: endedAt })
 }
 
 /**

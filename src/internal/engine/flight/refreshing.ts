@@ -41,6 +41,8 @@ interface RefreshOptions {
   readonly request: Request
   readonly id: string
   readonly entry: Entry
+  /** the engine's `mutations` when it was found due */
+  readonly mutations: number
   readonly now: number
 }
 
@@ -51,12 +53,16 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Adds a refresh to a unit, unless the id is loaded or throttled. */
+/**
+ * Adds a refresh to a unit, unless the id is loaded or throttled, or there was an invalidation since: who joins the
+ * refresh would fall back on the old entry.
+ */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
-  const { entry, id, now, request, starter } = options
+  const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)
   if (running !== undefined) return askedAgain(self, running)
-  if (self.closed || self.ending.has(id) || isThrottled(self, request, id, now)) return
+  if (self.closed || mutations !== self.mutations || self.ending.has(id)) return
+  if (isThrottled(self, request, id, now)) return
   const flight = makeFlight(self, {
     id,
     request,
@@ -106,11 +112,18 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
   return newest!
 }
 
-/** Starts a queued refresh at once, because a caller waits for it: with the rest of its batch, and without a slot. */
-export const promote = (self: Flights, { unit }: Flight): void => {
-  if (unit === undefined) return
+/**
+ * Takes a queued refresh out of the queue, because a caller waits for it: from here on nothing drops it. Answers what to
+ * `startAll` at once: it, and the rest of its batch. It needs no slot.
+ */
+export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
+  if (unit === undefined) return []
   self.refreshing.queue.delete(unit)
-  for (const flight of unit.flights) if (flight.phase === "Queued") self.work.start(self, flight)
+  return Array.from(unit.flights)
+}
+
+export const startAll = (self: Flights, flights: Iterable<Flight>): void => {
+  for (const flight of flights) if (flight.phase === "Queued") self.work.start(self, flight)
 }
 
 /** A flight leaves its unit, because it has ended, its time is over, or nobody joins it any more. */
@@ -146,6 +159,6 @@ export const dropFlight = (self: Flights, flight: Flight): void => {
   flight.phase = "Ended"
   flight.limit?.interruptUnsafe()
   self.flights.delete(flight)
-  flight.request.batch?.dropOut(flight)
+  flight.request.batch?.drop(flight, self.work.dispatcher)
   leaveUnit(self, flight)
 }

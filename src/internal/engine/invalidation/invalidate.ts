@@ -1,5 +1,6 @@
 /** Invalidation by id, by tag and of everything: in memory at once, then in the store. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CacheEvent } from "../../../CacheEvent.ts"
@@ -62,18 +63,20 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
   const { storeTier: tier } = self
   const step = (from: number): void => {
     const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
-    // pending before any leaves memory: whoever hears of that may read it, and must not find it in the store
+    // pending before anything changes here: whoever hears of that may read, and must not find it in the store
     if (tier !== undefined) {
       for (const id of part) {
         forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
       }
     }
-    // in the turn in which they are forgotten, for the same reason
-    emitInvalidate(self, { ids: part })
-    for (const id of part) {
-      forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
-      forget(self, id)
-    }
+    Memory.together(self.memory, () => {
+      for (const id of part) {
+        forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
+        forget(self, id)
+      }
+      // in the turn in which they are forgotten, for the same reason
+      emitInvalidate(self, { ids: part })
+    })
   }
   step(0)
   if (ids.length <= chunk) return Effect.succeed(forgotten)
@@ -130,19 +133,22 @@ export const invalidateTags = (
   Effect.uninterruptibleMask((restore) => {
     if (tags.length === 0) return Effect.void
     self.stats.invalidations += tags.length
-    self.mutations++
-    TagEpochs.invalidate(self.tagEpochs, tags, mode)
-    emitInvalidate(self, { tags, mode })
-    const { storeTier: tier } = self
-    if (tier === undefined) return Effect.void
-    const target = Pending.tagsTarget(tier.pending, tags, mode)
-    const item = Pending.add(tier.pending, target)
-    const sending = acknowledged(tier, [item], "invalidateTags", tier.store.invalidateTags(tags, target.mode))
-    return Effect.map(orUnsent(tier, [item], restore(sending)), () => {
-      // once more: an entry read from the store before its answer may be older than the invalidation
+    const forgetTags = (): void => {
       self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
-    })
+    }
+    const begin = (): void => {
+      forgetTags()
+      emitInvalidate(self, { tags, mode })
+    }
+    const { storeTier: tier } = self
+    if (tier === undefined) return Exit.succeed(begin())
+    const target = Pending.tagsTarget(tier.pending, tags, mode)
+    const item = Pending.add(tier.pending, target)
+    begin()
+    const sending = acknowledged(tier, [item], "invalidateTags", tier.store.invalidateTags(tags, target.mode))
+    // once more: an entry read from the store before its answer may be older than the invalidation
+    return Effect.map(orUnsent(tier, [item], restore(sending)), forgetTags)
   })
 
 const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void =>
@@ -151,12 +157,15 @@ const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { reado
 /** Empties the cache, here and in the store. */
 export const clear = (self: Flights): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
-    forgetAll(self)
-    self.counters.clear()
-    emitInvalidate(self, { all: true })
+    const begin = (): void => {
+      forgetAll(self)
+      self.counters.clear()
+      emitInvalidate(self, { all: true })
+    }
     const { storeTier: tier } = self
-    if (tier === undefined) return Effect.void
+    if (tier === undefined) return Exit.succeed(begin())
     const item = Pending.add(tier.pending, { _tag: "All" })
+    begin()
     const sending = acknowledged(tier, [item], "clear", tier.store.clear)
     return Effect.map(orUnsent(tier, [item], restore(sending)), () => forgetAll(self))
   })
@@ -164,24 +173,28 @@ export const clear = (self: Flights): Effect.Effect<void> =>
 /** Removes everything in this process: no entry stays in memory, and no flight is storable any more. */
 export const forgetAll = (self: Flights): void => {
   self.mutations++
-  for (const { id } of self.flights.all()) detach(self, id)
-  self.retryAt.clear()
-  Memory.clear(self.memory, "invalidated")
+  Memory.together(self.memory, () => {
+    for (const { id } of self.flights.all()) detach(self, id)
+    self.retryAt.clear()
+    Memory.clear(self.memory, "invalidated")
+  })
 }
 
 /**
- * Sets a value in the store, which ends the generation of the id. The id is pending from the start, before the value is
- * encoded: until the store has acknowledged the value, its older one must not enter memory.
+ * Sets a value here, and in the store, which ends the generation of the id. The id is pending from the start, before the
+ * value is here or encoded: until the store has acknowledged the value, its older one must not enter memory.
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
   id: string,
+  replaceHere: () => void,
   value: Effect.Effect<Stored | undefined | Fault, never, R>
 ): Effect.Effect<Stored | undefined | Fault, never, R> =>
   Effect.uninterruptibleMask((restore) => {
     const { pending, store } = tier
     const item = Pending.add(pending, { _tag: "Id", id })
     const { clears } = pending
+    replaceHere()
     const replacing = Effect.tap(value, (stored) => {
       // a later operation on the id is pending, or was acknowledged: this one must not undo it
       if (pending.ids.get(id) !== item) return Effect.void

@@ -236,7 +236,9 @@ const poll = (self: Flights, tier: StoreTier): void => {
   recovered(tier, "listen")
   tier.untracked = false
   tier.polledAt = nowOf(self)
-  for (const change of changes) applyChange(self, tier, change)
+  Memory.together(self.memory, () => {
+    for (const change of changes) applyChange(self, tier, change)
+  })
 }
 
 /** Applies a change by another process. The callers of a load still get its result, but nobody joins it any more. */

@@ -36,6 +36,8 @@ interface Memory {
   readonly onGone: (entry: Entry) => void
   /** called for every entry that leaves memory */
   onRemoval: ReadonlyArray<RemovalListener> | undefined
+  /** who has left in the steps of `together`, and why; `undefined` outside of them */
+  untold: Array<readonly [entry: Entry, cause: RemovalCause]> | undefined
 }
 
 export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
@@ -68,7 +70,16 @@ export const make = ({ capacity, eviction }: MemoryOptions, { onGone, telemetry 
       )
     }
   })
-  return { entries, policy, deadlines: Deadlines.make(), capacity, evictions: 0, onGone, onRemoval: undefined }
+  return {
+    entries,
+    policy,
+    deadlines: Deadlines.make(),
+    capacity,
+    evictions: 0,
+    onGone,
+    onRemoval: undefined,
+    untold: undefined
+  }
 }
 
 /** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
@@ -172,7 +183,23 @@ export const clear = (self: Memory, cause: RemovalCause): void => {
   for (const entry of entries) gone(self, entry, cause)
 }
 
+/**
+ * Runs steps that remove several entries. The listeners are told after the last: one that reads must not find what a
+ * later step removes.
+ */
+export const together = (self: Memory, steps: () => void): void => {
+  if (self.untold !== undefined) return steps()
+  const untold: NonNullable<Memory["untold"]> = self.untold = []
+  try {
+    steps()
+  } finally {
+    self.untold = undefined
+    for (const [entry, cause] of untold) gone(self, entry, cause)
+  }
+}
+
 const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
+  if (self.untold !== undefined) return void self.untold.push([entry, cause])
   // a listener that throws is isolated: see `isolated` in telemetry/events.ts
   for (const listener of self.onRemoval ?? []) listener(entry, cause)
 }

@@ -75,7 +75,7 @@ export const set = Effect.fnUntraced(function*(
     constant: undefined,
     counters: countersOf(self, key)
   })
-  const emitSet = Effect.sync(() => emitOf(self, key, id, { _tag: "Set" }))
+  const emitSet = () => emitOf(self, key, id, { _tag: "Set" })
   if (condition !== undefined) {
     if (tier === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false
@@ -87,19 +87,31 @@ export const set = Effect.fnUntraced(function*(
         return false
       }
     }
+    // what others have changed up to now is applied here: applied in the next step, it would not find this value yet
+    self.tagEpochs.ensureTracking?.()
     // another write or invalidation came meanwhile: the value stays in the store, which knows the order, not in memory
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
-      yield* emitSet
+      emitSet()
       return true
     }
   }
   // the next reader's `memoryTtl` decides how long it stays in memory
   if (tier !== undefined) entry.memoryExpiresAt = -Infinity
-  put(self, entry, now)
-  yield* emitSet
-  if (tier === undefined || condition !== undefined) return true
-  const stored = yield* replaceInStore(tier, id, toStored({ tier, budget: budgetOf(tier, policy) }, key, entry))
+  const setHere = () => {
+    put(self, entry, now)
+    emitSet()
+  }
+  if (tier === undefined || condition !== undefined) {
+    setHere()
+    return true
+  }
+  const stored = yield* replaceInStore(
+    tier,
+    id,
+    setHere,
+    toStored({ tier, budget: budgetOf(tier, policy) }, key, entry)
+  )
   if (isFault(stored) && policy.strict) yield* strictly(stored)
   return true
 })

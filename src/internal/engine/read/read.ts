@@ -39,7 +39,7 @@ import { limit } from "../flight/limit.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
 import { recordServed } from "../flight/recorder.ts"
-import { promote, refresh } from "../flight/refreshing.ts"
+import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { rulesOf } from "../flight/rules.ts"
@@ -89,7 +89,10 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   const now = nowFor(request, entry, context.clock)
   if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
     const decision = decideInMemory(fiber, request, entry, now)
-    if (decision !== Serve) return serveDue(readerOf(self, fiber, request, policy), entry, decision, "memory")
+    if (decision !== Serve) {
+      const reader = readerOf(self, fiber, request, policy)
+      return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
+    }
     // a user's strategy that has loaded nothing yet, so that `invalidity` has not set this
     if (request.slides) self.hitsHaveEffects = true
   }
@@ -151,25 +154,25 @@ export const readCopy = <A, E>(
   request: Request<A, E>
 ): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!, request.key))
 
+/** An entry, and the decision about it. */
+interface Due {
+  readonly entry: Entry
+  readonly decision: Decision
+  readonly source: "memory" | "store"
+  /** the engine's `mutations` when the decision was taken */
+  readonly mutations: number
+}
+
 /** Carries out a decision other than `Serve`. */
-const serveDue = <A, E>(
-  reader: Reader<A, E>,
-  entry: Entry,
-  decision: Decision,
-  source: "memory" | "store"
-): Effect.Effect<A, E> => {
+const serveDue = <A, E>(reader: Reader<A, E>, { decision, entry, mutations, source }: Due): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
   if (decision === Load) return absent(reader, entry)
   if (decision === LoadOrStale && !standsIn(engine, request, entry, nowOf(fiber))) {
-    return join(reader, {
-      readsStore: false,
-      stale: entry,
-      rejectedWriteId: entry.writeId,
-      mutations: engine.mutations
-    })
+    return join(reader, { readsStore: false, stale: entry, rejectedWriteId: entry.writeId, mutations })
   }
   if (decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined) {
-    refresh(engine, { starter: readContextOf(engine, fiber), request, id, entry, now: nowOf(fiber) }, fiber)
+    const starter = readContextOf(engine, fiber)
+    refresh(engine, { starter, request, id, entry, mutations, now: nowOf(fiber) }, fiber)
   }
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
@@ -189,8 +192,12 @@ const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E>
     if (found instanceof Entry) {
       const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
       if (decision !== Load) {
+        // before it enters memory: who is told of what leaves may invalidate it
+        const { mutations } = engine
         if (policy.writes) putInMemory(engine, request, found, nowOf(fiber))
-        return decision === Serve ? serve(reader, found, "store") : serveDue(reader, found, decision, "store")
+        return decision === Serve
+          ? serve(reader, found, "store")
+          : serveDue(reader, { entry: found, decision, source: "store", mutations })
       }
       rejectedWriteId = found.writeId
       protectedUntil = protectedUntilOf(found)
@@ -271,13 +278,14 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (invalid !== undefined) return refuse(reader, resume, invalid)
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, cycle)
-    // counted before listeners are told: one of them may end this load
+    // counted, and out of the queue, before listeners are told: one of them may end this load, or push it out of there
     const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
+    const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
     emitOf(engine, request.key, id, joined)
     if (span !== undefined) linkTo(running, span)
-    if (running.phase === "Queued") promote(engine, running)
+    if (promoted !== undefined) startAll(engine, promoted)
     return interruptible(engine, fiber, caller)
   }
   if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
@@ -387,7 +395,9 @@ const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: 
         return join(rest, { ...joining, readsStore: false, rejectedWriteId })
       }
       // not put in memory: the load that runs will do that
-      return decision === Serve ? serve(rest, entry!, "store") : serveDue(rest, entry!, decision, "store")
+      return decision === Serve
+        ? serve(rest, entry!, "store")
+        : serveDue(rest, { entry: entry!, decision, source: "store", mutations })
     })
   })
 

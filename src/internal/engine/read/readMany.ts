@@ -246,8 +246,7 @@ const isServed = (self: Engine, reading: Reading, { decision, entry, key, place,
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
-  // not after an invalidation since the read began: a caller of the refresh would fall back on the old entry
-  if (isDue && reading.mutations === self.mutations) reading.due.set(entry!.id, { key, entry: entry! })
+  if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
   const served = servedAs(entry!, decision, nowOf(fiber), source)
   reading.exits[place] = serve(readerOf(self, reading, key), entry!, served)
   return true
@@ -270,7 +269,7 @@ const miss = (reading: Reading, { decision, entry, key, place }: Found): void =>
 }
 
 /** Refreshes all entries that are due, as one batch. */
-const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void => {
+const refreshDue = (self: Engine, { due, fiber, many, mutations, policy }: Reading): void => {
   if (due.size === 0) return
   const entries = Array.from(due.values())
   due.clear()
@@ -281,7 +280,7 @@ const refreshDue = (self: Engine, { due, fiber, many, policy }: Reading): void =
   for (const { entry, key } of entries) {
     const request = many.requestOf(key, batch)
     if (refusal(self, request) !== undefined) continue
-    enqueue(self, { starter, request, id: entry.id, entry, now: nowOf(fiber) }, unit)
+    enqueue(self, { starter, request, id: entry.id, entry, mutations, now: nowOf(fiber) }, unit)
   }
   offer(self, unit, fiber.currentDispatcher)
   batch.close()

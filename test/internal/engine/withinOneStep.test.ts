@@ -1,0 +1,265 @@
+/** What runs within a step of the engine: listeners, and what the store reports while it is asked. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Caching, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { jobsOfTurn } from "../../../src/internal/defaults.ts"
+import { cacheOf } from "../../../src/internal/engine/cache.ts"
+import { caches, ended, settle, start, within } from "../../promises/caches.ts"
+
+const cache = Effect.map(Caching.Caching, cacheOf)
+
+/** Runs an effect within the call of a listener. */
+const inline = Effect.map(
+  Effect.context<never>(),
+  (context) => (self: Effect.Effect<unknown, unknown, any>): void => {
+    Effect.runForkWith(context as never)(self as Effect.Effect<unknown, unknown>)
+  }
+)
+
+/** A shared store, with what others have changed told by hand. */
+const shared = (base: Store.Store = MemoryStore.make()) => {
+  const changes: Array<Store.Change> = []
+  const store: Store.Store = {
+    ...base,
+    capabilities: { shared: true, changes: true },
+    changesUnsafe: () => changes.splice(0)
+  }
+  return { base, changes, store }
+}
+
+const over = (store: Store.Store) => <A, E, R>(use: Effect.Effect<A, E, R>) =>
+  within(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)), use)
+
+describe("a caller that joins a refresh in the queue", () => {
+  const ways: ReadonlyArray<{ readonly name: string; readonly act: Effect.Effect<unknown, unknown, any> }> = [
+    { name: "invalidates the key", act: Cached.invalidate("k") },
+    { name: "clears", act: Cached.clear },
+    { name: "pushes the entry out of memory", act: Effect.forEach([1, 2, 3], (n) => Cached.set(`other ${n}`, n)) }
+  ]
+  it.effect.each(ways)(
+    "is answered, whatever a listener does that is told of it: $name",
+    ({ act }) =>
+      Effect.gen(function*() {
+        const run = yield* inline
+        let refreshes = false
+        const hang = Effect.suspend(() => refreshes ? Effect.never : Effect.succeed("hangs")).pipe(
+          Cached.refreshAhead({ key: "hangs", ttl: "1 hour", refreshAfter: "1 minute" })
+        )
+        let loads = 0
+        const read = Effect.sync(() => ++loads).pipe(
+          Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" })
+        )
+        yield* hang
+        yield* read
+        refreshes = true
+        yield* TestClock.adjust("2 minutes")
+        yield* hang
+        yield* read
+        yield* TestClock.adjust("1 millis")
+        expect(loads).toBe(1)
+        const unsubscribe = (yield* cache).listen((event) => {
+          if (event._tag === "Miss" && event.id === "k") {
+            unsubscribe()
+            run(act)
+          }
+        })
+        // the queued refresh will do, but what is stored will not
+        const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+        const joining = yield* start(strict)
+        yield* TestClock.adjust("10 seconds")
+        expect(ended(joining)).toMatchObject({ value: 2 })
+      }).pipe(Effect.provide(
+        CacheLayer.memory({ capacity: 3, refresh: { concurrency: 1, retry: Schedule.recurs(0), timeout: "1 hour" } })
+      ))
+  )
+})
+
+describe("P2 · a conditional set", () => {
+  it.effect("that another process has undone meanwhile keeps its value out of memory", () =>
+    Effect.gen(function*() {
+      const { base, changes, store } = shared()
+      const slow: Store.Store = {
+        ...store,
+        getUnsafe: undefined,
+        set: (id, entry, condition) => Effect.tap(base.set(id, entry, condition), () => Effect.sleep("300 millis"))
+      }
+      yield* Effect.gen(function*() {
+        const read = Effect.succeed("theirs").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        // a load that has a lease
+        const first = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        yield* TestClock.adjust("1 second")
+        const setting = yield* start(Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true }))
+        yield* TestClock.adjust("200 millis")
+        // nobody has read for a while, so nobody looks for changes until that lease is released
+        yield* base.remove("k")
+        changes.push({ _tag: "Changed", id: "k" })
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(first)
+        const reading = yield* start(read)
+        yield* TestClock.adjust("1 second")
+        expect([ended(setting), ended(reading)]).toMatchObject([{ value: true }, { value: "theirs" }])
+      }).pipe(over(slow))
+    }))
+})
+
+describe("P2 · who is told that others have removed one entry", () => {
+  it.effect("finds no other one that they had removed too, after a pause", () =>
+    Effect.gen(function*() {
+      const { base, changes, store } = shared()
+      yield* Effect.gen(function*() {
+        const run = yield* inline
+        let value = 1
+        const b = Effect.sync(() => value).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
+        yield* Effect.succeed("a").pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+        yield* b
+        const found: Array<number> = []
+        const { onRemoval } = yield* cache
+        onRemoval(({ id }) => {
+          if (id === "a") run(Effect.tap(b, (b) => Effect.sync(() => found.push(b))))
+        })
+        yield* TestClock.adjust("10 minutes")
+        value = 2
+        for (const id of ["a", "b"]) {
+          yield* base.remove(id)
+          changes.push({ _tag: "Changed", id })
+        }
+        yield* TestClock.adjust("10 minutes")
+        expect(yield* b).toBe(2)
+        expect(found).toEqual([2])
+      }).pipe(over(store))
+    }))
+})
+
+describe.each(caches.filter(({ memory }) => memory))("over $name, who is told of an invalidation", (cache) => {
+  const ways = [
+    { name: "of many keys", run: Cached.invalidateMany(["a", "b"]) },
+    { name: "by tag", run: Cached.invalidateTag("t") },
+    { name: "of everything", run: Cached.clear }
+  ]
+  it.effect.each(ways)("finds nothing that it removes: $name", ({ run }) =>
+    within(
+      cache.layer(),
+      Effect.gen(function*() {
+        const here = yield* inline
+        let value = "old"
+        const read = (key: string) => Effect.sync(() => value).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["t"] }))
+        yield* read("a")
+        yield* read("b")
+        const found: Array<string> = []
+        const look = (key: string) => here(Effect.tap(read(key), (value) => Effect.sync(() => found.push(value))))
+        const { listen, onRemoval } = cacheOf(yield* Caching.Caching)
+        listen(({ _tag }) => {
+          if (_tag === "Invalidate") look("a")
+        })
+        onRemoval(({ id }) => {
+          if (id === "a") look("b")
+        })
+        value = "new"
+        yield* run
+        yield* settle
+        expect(new Set(found)).toEqual(new Set(["new"]))
+      })
+    ))
+})
+
+describe("what `set` has put into memory", () => {
+  it.effect("is not followed there by what the store had before, if a listener pushes it out and reads it again", () =>
+    Effect.gen(function*() {
+      const { base, store } = shared()
+      yield* within(
+        Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, store)),
+        Effect.gen(function*() {
+          const here = yield* inline
+          const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+          yield* Cached.set("k", "old", { ttl: "1 hour" })
+          yield* Cached.set("x", "x", { ttl: "1 hour" })
+          const { onRemoval } = cacheOf(yield* Caching.Caching)
+          onRemoval(({ id }) => {
+            if (id === "x") here(Cached.set("y", "y", { ttl: "1 hour" }))
+            if (id === "k") here(read)
+          })
+          yield* Cached.set("k", "new", { ttl: "1 hour" })
+          expect(yield* read).not.toBe("old")
+          expect(yield* base.size).toBe(3)
+        })
+      )
+    }))
+})
+
+class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.Int }) {}
+
+describe("P2 · a refresh of many keys of which some have begun", () => {
+  const ways = [
+    { name: "everything", run: Cached.clear },
+    {
+      name: "those that have not begun, with others",
+      run: Cached.invalidateMany(["c", ...Array.from({ length: 100 }, (_, i) => new Item({ n: jobsOfTurn + i })), "b"])
+    }
+  ]
+  it.effect.each(ways)(
+    "loads nothing of what was there, when it is invalidated: $name",
+    ({ run }) =>
+      Effect.gen(function*() {
+        let value = "old"
+        const b = Effect.sync(() => value).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
+        const c = Effect.tap(b, () => Effect.sleep("1 second")).pipe(Cached.ttl({ key: "c", ttl: "1 hour" }))
+        const calls: Array<number> = []
+        const many = Cached.many(Item, {
+          lookup: (keys) => {
+            calls.push(keys.length)
+            return Effect.as(calls.length === 1 ? Effect.void : c, keys.map(() => Exit.succeed(1)))
+          },
+          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+        })
+        const read = many(Array.from({ length: jobsOfTurn + 100 }, (_, n) => ({ n })))
+        yield* read
+        yield* TestClock.adjust("2 minutes")
+        yield* b
+        value = "new"
+        yield* read
+        // one turn of the work loop has started the first of them
+        yield* Effect.yieldNow
+        yield* run
+        yield* TestClock.adjust("5 seconds")
+        expect(calls).toEqual([jobsOfTurn + 100, jobsOfTurn])
+        const after = yield* start(c)
+        yield* TestClock.adjust("5 seconds")
+        expect(ended(after)).toMatchObject({ value: "new" })
+      }).pipe(Effect.provide(CacheLayer.memory({ refresh: { retry: Schedule.recurs(0) } })))
+  )
+})
+
+describe("P2 · an entry of the store that a listener invalidates while it enters memory", () => {
+  const fails = Effect.delay(Effect.fail("down"), "1 second")
+  const options = { key: "k", ttl: "1 hour" } as const
+  const falling = Cached.softTtl(fails, { ...options, softTtl: "1 minute" })
+  const ways = [
+    { name: "of a load", read: falling },
+    { name: "of a refresh", read: Cached.refreshAhead(fails, { ...options, refreshAfter: "1 minute" }) }
+  ]
+  it.effect.each(ways)("is no fallback $name for who comes after", ({ read }) =>
+    Effect.gen(function*() {
+      const { base, store } = shared()
+      yield* within(
+        Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, base)),
+        Effect.succeed("old").pipe(Cached.softTtl({ ...options, softTtl: "1 minute" }))
+      )
+      yield* within(
+        Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, store)),
+        Effect.gen(function*() {
+          const here = yield* inline
+          yield* Cached.set("x", 1, { ttl: "1 hour" })
+          cacheOf(yield* Caching.Caching).onRemoval(({ id }) => {
+            if (id === "x") here(Cached.invalidate("k"))
+          })
+          yield* TestClock.adjust("2 minutes")
+          const before = yield* start(read)
+          const after = yield* start(Effect.flip(falling))
+          yield* TestClock.adjust("1 minute")
+          expect([ended(before), ended(after)]).toMatchObject([{ value: "old" }, { value: "down" }])
+        })
+      )
+    }))
+})
