@@ -41,6 +41,8 @@ export const drawn = {
   // nobody throws
   /** a listener reads the cache */
   readingListener: true,
+  /** a listener writes and invalidates */
+  writingListener: true,
   /** a reader that was refused by a strict policy asks again at once */
   insists: true,
   /** loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them */
@@ -58,7 +60,7 @@ export const drawn = {
 export type Feature = keyof typeof drawn
 
 /** came later, and has dice of its own: the others are drawn as they were before */
-const later: ReadonlySet<string> = new Set<Feature>(["crowds"])
+const later: ReadonlySet<string> = new Set<Feature>(["crowds", "writingListener"])
 
 const names = (Object.keys(drawn) as ReadonlyArray<Feature>).filter((name) => !later.has(name))
 
@@ -80,6 +82,7 @@ export interface Extras {
   readonly features: ReadonlySet<Feature>
   readonly dice: Dice
   readonly crowdDice: Dice
+  readonly listenerDice: Dice
   /** whether it happens, this time */
   readonly happens: (feature: Feature, share: number) => boolean
 }
@@ -88,14 +91,17 @@ export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): E
   // far from the dice of the program and of the schedule
   const dice = diceOf(SeededScheduler.dice(seed + 0x2545_f491).nextDoubleUnsafe)
   const crowdDice = diceOf(SeededScheduler.dice(seed + 0x6c07_8965).nextDoubleUnsafe)
+  const listenerDice = diceOf(SeededScheduler.dice(seed + 0x3c6e_f35f).nextDoubleUnsafe)
   const features = new Set([
     ...drawFeatures(dice, forced),
-    ...drawn.crowds && crowdDice.chance(0.15) ? ["crowds" as const] : []
+    ...drawn.crowds && crowdDice.chance(0.15) ? ["crowds" as const] : [],
+    ...drawn.writingListener && listenerDice.chance(0.15) ? ["writingListener" as const] : []
   ])
   return {
     features,
     dice,
     crowdDice,
+    listenerDice,
     happens: (feature, share) => features.has(feature) && (later.has(feature) ? crowdDice : dice).chance(share)
   }
 }
