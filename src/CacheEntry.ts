@@ -14,7 +14,7 @@
  * @since 0.1.0
  */
 export interface Timing {
-  /** when the load ended and the result was stored */
+  /** when the load ended and the result was stored, or the oldest value in it was made (`inherit: "age"`) */
   readonly createdAt: number
   /** from then on it is stale: the strategy says what that means */
   readonly softExpiresAt: number
@@ -62,6 +62,11 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** the origin's name for this version of the value (an HTTP ETag): any text */
   readonly etag?: string | undefined
+  /**
+   * its lifetime is a strategy's constant: a reader whose own constant is shorter limits it. Entries of a release that
+   * did not know this have none
+   */
+  readonly isConstant?: true | undefined
 }
 
 /**

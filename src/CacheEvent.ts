@@ -105,7 +105,10 @@ export interface Events {
   readonly Stale: OfId
   /** a value was stored by hand */
   readonly Set: OfId
-  /** a result is not cached: it came too late, or was derived from a stale value. Emitted before its `Load` */
+  /**
+   * a result is not cached: it came too late, was derived from a stale value, or from what `inherit` keeps out. Emitted
+   * before its `Load`
+   */
   readonly Refused: OfId
   /** an entry left the memory tier because there was no room */
   readonly Evict: OfId

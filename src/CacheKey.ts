@@ -222,6 +222,8 @@ export interface Options<
  * **Gotchas**
  *
  * - Logic inside filters and transformations does not show in the fingerprint. Raise `version` when it changes.
+ * - Two classes of one name, shape and version have the same ids, and share their entries. A cache that meets both warns
+ *   once; a class that a hot reload has made again takes the place of the former one.
  * - The definition throws a `CacheConfigError` for an ambiguous name, an unknown option or field, a field that cannot
  *   be in an id (`Schema.Unknown`, `Redacted`, …), and a declared type without representation where there is no
  *   `version`. Asking for the id throws one for a value that is not of its field's type.

@@ -171,6 +171,9 @@ export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<
  * Memory is not trusted while this process cannot read what other processes change: such a read asks the store. For all
  * other reads the layer's `maxStaleness` applies.
  *
+ * A read of a key whose invalidation, or that of one of its tags, was not acknowledged by the store sends that again
+ * first, and fails where it is in vain.
+ *
  * **Example** (Failing where the store is down)
  *
  * ```ts

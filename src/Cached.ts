@@ -28,6 +28,7 @@ export {
 } from "./cached/operations.ts"
 export type {
   FallbackOptions,
+  Inherit,
   MaxHitsOptions,
   ProbabilisticOptions,
   ReadOptions,
@@ -35,6 +36,7 @@ export type {
   SlidingOptions,
   SoftTtlOptions,
   StoreOptions,
+  TagOf,
   TtlOptions
 } from "./cached/options.ts"
 export * from "./cached/resolver.ts"

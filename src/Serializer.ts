@@ -95,7 +95,7 @@ export interface Options {
  * **Details**
  *
  * - With a schema, `encode` gets the schema's JSON form, and the schema checks what `decode` answers; so the format has
- *   to know JSON values only. Without a schema, `encode` gets any value, and should throw for one that it cannot
+ *   to know JSON values only. Where a schema accepts anything (`Schema.Any`) a value that is not JSON is refused before. Without a schema, `encode` gets any value, and should throw for one that it cannot
  *   restore.
  * - `encode` and `decode` also get the id of the entry. A signature that covers it refuses bytes that somebody copied
  *   to another id.
@@ -149,6 +149,7 @@ const encoder = new TextEncoder()
 const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   name,
   id: idOf(name),
+  holds: "json",
   // The thrown error may contain the value, so it is not passed on.
   pack(value, id) {
     try {

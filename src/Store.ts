@@ -37,8 +37,7 @@ export * from "./ports/store.ts"
  * - A storage that outlives its process has to say so: `capabilities: { lasting: true }`. Otherwise its tags end with the
  *   process, and then every entry with a tag is a miss. Every entry of a key class has one.
  * - Only entries and tags are common to the processes that share such a storage. Leases, conditional sets and touches are
- *   atomic inside one process: two that miss at the same moment both load. A soft invalidation of one process may make a
- *   hard one of another soft, if both invalidate a tag at the same moment.
+ *   atomic inside one process: two that miss at the same moment both load.
  * - A tag that only the load names (`Cached.annotate`) needs a marker that this process knew before the load, or else the
  *   result is not stored. The first load with a new tag makes the marker, the next one is stored.
  * - A storage that can do better than a derived operation replaces it, together with its operation on many ids:

@@ -176,8 +176,8 @@ export interface UntilInvalidatedOptions<in A, in E, in K> {
  */
 export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * how long a result is served at most, from the end of its load: a duration, or a function of outcome and key; zero
-   * or negative: it is not stored
+   * how long a result is served at most, from the end of its load (from the birth of the oldest cached value in it, if there
+   * is one: `inherit`): a duration, or a function of outcome and key; zero or negative: it is not stored
    */
   readonly ttl: Duration.Input | Of<A, E, K, Duration.Input>
   /**
@@ -280,7 +280,7 @@ export interface Kind<O> {
   readonly ttl: (options: O) => unknown
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
-  /** a failed load is answered with what is stored, and the combinator has the option `fallbackWhen` */
+  /** a failed load is answered with what is stored, and the combinator has the options `fallbackOn` and `fallbackWhen` */
   readonly fallsBack: boolean
 }
 
@@ -411,6 +411,16 @@ export const lifetimeOf = (
 }
 
 /**
+ * The lifetime of a strategy whose options give a constant one. Throws if an option is no duration.
+ *
+ * @internal
+ */
+export const constantOf = (kind: Kind<AnyOptions>, options: AnyOptions): Lifetime => {
+  const ttl = toMillis(kind.ttl(options) as Duration.Input)
+  return kind.lifetime(options, ttl)
+}
+
+/**
  * Throws a `CacheConfigError` for every mistake that shows before a load has run.
  *
  * @internal
@@ -468,11 +478,17 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
   // not enumerable, so that a strategy made by spreading this one does not get it
-  return Object.defineProperty(strategy, servesFresh, { value: kind.servesFresh })
+  return Object.defineProperties(strategy, {
+    [servesFresh]: { value: kind.servesFresh },
+    [constant]: { value: typeof kind.ttl(options) === "function" ? undefined : constantOf(kind, options) }
+  })
 }
 
 /** @internal */
 export const servesFresh = "~servesFresh"
+
+/** @internal */
+export const constant = "~constant"
 
 /**
  * Creates a strategy that serves until `ttl`, then loads again.

@@ -26,6 +26,7 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["refresh.retry that is no schedule", { refresh: { retry: 3 } }],
     ["shutdownTimeout that does not parse", { shutdownTimeout: "soon" }],
     ["shutdownTimeout below zero", { shutdownTimeout: -1 }],
+    ["inherit that is no way to", { inherit: true }],
     ["an eviction by name", { eviction: "lru" }],
     ["refresh as a number", { refresh: 3 }],
     ["options that are no object", 3 as never]

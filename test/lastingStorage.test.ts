@@ -276,9 +276,11 @@ describe("what several processes use", () => {
       const changes: ReadonlyArray<Store.Change> = [
         { _tag: "Coherent" },
         { _tag: "Changed", id: "~:t:~Item" },
+        { _tag: "Changed", id: "~:t:~:~Item" },
         { _tag: "Changed", id: "~Item@x" }
       ]
-      const expected = [changes[0], { _tag: "TagChanged", tag: "~Item" }, changes[2]]
+      const changed: Store.Change = { _tag: "TagChanged", tag: "~Item" }
+      const expected = [changes[0], changed, changed, changes[3]]
       const capabilities = { shared: true }
       const store = Store.make({
         ...parts,
@@ -294,6 +296,44 @@ describe("what several processes use", () => {
         changes: () => () => changes
       })
       expect(sync.changesUnsafe?.()).toEqual(expected)
+    }))
+
+  it.effect("a soft invalidation does not undo a hard one of another process, whenever that comes", () =>
+    Effect.gen(function*() {
+      const half = (store: Store.Store) =>
+        Effect.map(store.markers(["t"]), ({ markers }) => markers[0]!.version.slice(0, 12))
+      for (const step of ["before the marker is read", "before it is written", "after it was written"]) {
+        const self = storage()
+        const other = lasting["Store.makeSync, shared"]!(self)
+        const { get, set } = self.parts
+        let strikes = 0
+        const strike = (now: string) =>
+          Effect.suspend(() => now === step && strikes++ === 0 ? other.invalidateTags(["t"], "hard") : Effect.void)
+        const isMarker = (id: string) => id === "~:t:t"
+        let softens = false
+        const store = Store.make({
+          ...self.parts,
+          capabilities: { shared: true },
+          setIfAbsent: (id, entry) => Effect.sync(() => setIfAbsent(self.entries)(id, entry)),
+          get: (id) => softens && isMarker(id) ? Effect.andThen(strike("before the marker is read"), get(id)) : get(id),
+          set: (id, entry) =>
+            softens && isMarker(id)
+              ? strike("before it is written").pipe(
+                Effect.andThen(set(id, entry)),
+                Effect.andThen(strike("after it was written"))
+              )
+              : set(id, entry)
+        })
+        const before = yield* half(store)
+        softens = true
+        yield* store.invalidateTags(["t"], "soft")
+        softens = false
+        expect([step, (yield* half(store)) === before]).toEqual([step, false])
+        expect(yield* half(other)).toBe(yield* half(store))
+        const now = yield* half(store)
+        yield* store.invalidateTags(["t"], "soft")
+        expect(yield* half(store)).toBe(now)
+      }
     }))
 
   it.effect("takes the marker that another process made a moment before", () =>

@@ -14,8 +14,8 @@ import type { Caching } from "../Caching.ts"
 import type { Strategy } from "../Strategy.ts"
 import * as Combine from "./combine.ts"
 import { invalidateMany } from "./invalidation.ts"
-import { type SetOptions, setOptions } from "./operations.ts"
-import type { FallbackOptions, Given, ReadOptions, Timeout, TimeoutError } from "./options.ts"
+import { setOne, type SetOptions, setOptions } from "./operations.ts"
+import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -83,7 +83,7 @@ export const getMany = <K extends AnyKey>(
  */
 export const setMany = <K extends AnyKey>(
   entries: Iterable<readonly [key: K, value: ValueOf<K>]>,
-  options?: SetOptions
+  options?: SetOptions<ValueOf<K>>
 ): Effect.Effect<void, never, CodecsOf<K> | Caching> =>
   withCaching((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
@@ -93,7 +93,7 @@ export const setMany = <K extends AnyKey>(
     }
     return Effect.forEach(
       Array.from(entries),
-      ([key, value]) => caching.set(checked(key), value, given) as Effect.Effect<boolean>,
+      (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>,
       { concurrency: "unbounded", discard: true }
     )
   })
@@ -153,6 +153,7 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
  * - A load of a key is shared with single reads of that key, in both directions.
  * - A key that another process is loading is waited for and is not part of the call.
+ * - The scope of `lookup` closes when the call ends, before anybody has a value: do not answer resources.
  *
  * **Example** (Loading what is missing in one call)
  *
@@ -189,7 +190,10 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
 export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
   keyClass: C,
   options:
-    & FallbackOptions
+    & FallbackOptions<
+      NoInfer<E | E2 | KeyError<Instance<C>>> | TimeoutError<T>,
+      TagOf<NoInfer<E | E2 | KeyError<Instance<C>>>>
+    >
     & Timeout<T>
     & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
     & {

@@ -8,18 +8,33 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import type { Given, ReadOptions, StoreOptions, Timeout, TimeoutError, TtlOptions } from "./options.ts"
+import type {
+  FallbackOptions,
+  Given,
+  ReadOptions,
+  StoreOptions,
+  TagOf,
+  Timeout,
+  TimeoutError,
+  TtlOptions
+} from "./options.ts"
 
 /** @internal */
 export type KeyOf<A, E, KR, K> = { readonly key: K & CacheKey<A, E, KR> }
 
 /**
- * Kinds of combinators: those that require `ttl`, those that may have it, and those without.
+ * Kinds of combinators: those that require `ttl` (and fall back on a stale value), those that may have it, and those
+ * without.
  *
  * @internal
  */
 export interface TimedKind {
   readonly ttl: true
+}
+
+/** @internal */
+export interface FallbackKind extends TimedKind {
+  readonly fallsBack: true
 }
 
 /** @internal */
@@ -59,6 +74,20 @@ type FixedOutcome<Kind> =
       ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl?: Duration.Input | undefined }
     : {})
 
+/** @internal */
+type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? FallbackOptions<E, Tag> : {}
+
+/**
+ * What an effect must be beside an effect, where the options were given before it: its failures are those that
+ * `fallbackWhen` takes, and have the tags that `fallbackOn` names.
+ *
+ * @internal
+ */
+export type FailsWith<E, Failures, Tag extends string> =
+  & Effect.Effect<unknown, Failures, unknown>
+  & ([Tag] extends [TagOf<E>] ? unknown
+    : { readonly "fallbackOn names no failure of this effect": Exclude<Tag, TagOf<E>> })
+
 /**
  * A combinator that caches an effect, data-first and data-last.
  *
@@ -67,31 +96,61 @@ type FixedOutcome<Kind> =
  * With a key of a class, the value of the effect must be the key's, and the effect may fail with more than the key
  * declares. With a string key, the types are those of the effect.
  *
+ * **Gotchas**
+ *
+ * The effect has a scope of its own, which closes when the load ends: a resource (`Effect.acquireRelease`) is released
+ * before its first reader has it. Share resources with `RcMap`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Combinator<Kind, Own> {
-  <A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
-    options: KeyOf<A, E, KR, K> & Own & Timeout<T> & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
+  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given = undefined, Tag extends string = never>(
+    options:
+      & KeyOf<A, E, KR, K>
+      & Own
+      & Timeout<T>
+      & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
+      & Fallback<Kind, NoInfer<E> | Failures | TimeoutError<T>, Tag>
   ): <A2 extends A, E2, R>(
-    self: Effect.Effect<A2, E2, R>
+    self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag>
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <T extends Given = undefined>(
-    options: { readonly key: string } & Own & Timeout<T> & FixedOutcome<Kind>
+  <Failures, T extends Given = undefined, Tag extends string = never>(
+    options:
+      & { readonly key: string }
+      & Own
+      & Timeout<T>
+      & FixedOutcome<Kind>
+      & Fallback<Kind, Failures | TimeoutError<T>, Tag>
   ): <A, E, R>(
-    self: Effect.Effect<A, E, R>
+    self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
   <A, E, T extends Given = undefined>(
-    options: { readonly key: string } & Own & Timeout<T> & Outcome<Kind, A, E, string>
+    options:
+      & { readonly key: string }
+      & Own
+      & Timeout<T>
+      & Outcome<Kind, A, E, string>
+      & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): <R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
   <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
     self: Effect.Effect<A2, E2, R>,
-    options: KeyOf<A, E, KR, K> & Own & Timeout<T> & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
+    options:
+      & KeyOf<A, E, KR, K>
+      & Own
+      & Timeout<T>
+      & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
+      & Fallback<Kind, NoInfer<E | E2> | TimeoutError<T>, TagOf<NoInfer<E | E2>>>
   ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
   <A, E, R, T extends Given = undefined>(
     self: Effect.Effect<A, E, R>,
-    options: { readonly key: string } & Own & Timeout<T> & Outcome<Kind, NoInfer<A>, NoInfer<E>, string>
+    options:
+      & { readonly key: string }
+      & Own
+      & Timeout<T>
+      & Outcome<Kind, NoInfer<A>, NoInfer<E>, string>
+      & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
 }

@@ -8,7 +8,16 @@ import type * as Scope from "effect/Scope"
 import type { CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { kinds, type Strategy } from "../Strategy.ts"
-import type { Combinator, Fixed, KeyOf, MaybeTimedKind, TimedKind, UntimedKind } from "./combinator.ts"
+import type {
+  Combinator,
+  FailsWith,
+  FallbackKind,
+  Fixed,
+  KeyOf,
+  MaybeTimedKind,
+  TimedKind,
+  UntimedKind
+} from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import type {
   FallbackOptions,
@@ -19,6 +28,7 @@ import type {
   RefreshAheadOptions,
   SlidingOptions,
   SoftTtlOptions,
+  TagOf,
   Timeout,
   TimeoutError
 } from "./options.ts"
@@ -29,6 +39,11 @@ import type {
 
 /**
  * Caches an effect: serves its value until `ttl`, then loads again.
+ *
+ * **Gotchas**
+ *
+ * As with every combinator, the scope of the effect closes when its load ends: a resource (`Effect.acquireRelease`) is
+ * released before its first reader has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
  *
  * **Example** (Loading once)
  *
@@ -59,6 +74,12 @@ export const ttl: Combinator<TimedKind, {}> = Combine.combinator(kinds.ttl)
  *
  * Use when the source is sometimes down or slow and an older value is better than none.
  *
+ * **Gotchas**
+ *
+ * Without `fallbackOn` every typed failure counts as an outage, also the 404 of a row that was deleted. With
+ * `fallbackOn: ["HttpError"]` every other failure is an answer: the caller gets it, and the old value is no fallback any
+ * more until a load succeeds.
+ *
  * **Example** (Surviving a failure of the source)
  *
  * ```ts
@@ -86,7 +107,7 @@ export const ttl: Combinator<TimedKind, {}> = Combine.combinator(kinds.ttl)
  * @category combinators
  * @since 0.1.0
  */
-export const softTtl: Combinator<TimedKind, SoftTtlOptions> = Combine.combinator(kinds.softTtl)
+export const softTtl: Combinator<FallbackKind, SoftTtlOptions> = Combine.combinator(kinds.softTtl)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
@@ -237,6 +258,10 @@ export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator
  *
  * Use to survive failures of the source. It saves no loads.
  *
+ * **Gotchas**
+ *
+ * Without `fallbackOn` every typed failure counts as one of the source, also the 404 of a row that was deleted.
+ *
  * **Example** (Serving the last good value)
  *
  * ```ts
@@ -261,7 +286,7 @@ export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator
  * @category combinators
  * @since 0.1.0
  */
-export const failover: Combinator<TimedKind, FallbackOptions> = Combine.combinator(kinds.failover)
+export const failover: Combinator<FallbackKind, {}> = Combine.combinator(kinds.failover)
 
 /**
  * Caches an effect: serves its value until its key or one of its tags is invalidated.
@@ -288,7 +313,7 @@ export const failover: Combinator<TimedKind, FallbackOptions> = Combine.combinat
  */
 export const untilInvalidated: Combinator<UntimedKind, {}> = Combine.combinator(kinds.untilInvalidated)
 
-type StrategyOptions<A, E, K> = FallbackOptions & ReadOptions<A, E, K> & { readonly strategy: Strategy<A, E, K> }
+type StrategyOptions<A, E, K> = ReadOptions<A, E, K> & { readonly strategy: Strategy<A, E, K> }
 
 /**
  * Caches an effect by any `Strategy`, such as one of your own.
@@ -318,27 +343,47 @@ type StrategyOptions<A, E, K> = FallbackOptions & ReadOptions<A, E, K> & { reado
  * @since 0.1.0
  */
 export const withStrategy: {
-  <A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
-    options: KeyOf<A, E, KR, K> & Timeout<T> & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given = undefined, Tag extends string = never>(
+    options:
+      & KeyOf<A, E, KR, K>
+      & Timeout<T>
+      & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+      & FallbackOptions<NoInfer<E> | Failures | TimeoutError<T>, Tag>
   ): <A2 extends A, E2, R>(
-    self: Effect.Effect<A2, E2, R>
+    self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag>
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <T extends Given = undefined>(
-    options: { readonly key: string; readonly strategy: Strategy } & Timeout<T> & FallbackOptions & Fixed
+  <Failures, T extends Given = undefined, Tag extends string = never>(
+    options:
+      & { readonly key: string; readonly strategy: Strategy }
+      & Timeout<T>
+      & Fixed
+      & FallbackOptions<Failures | TimeoutError<T>, Tag>
   ): <A, E, R>(
-    self: Effect.Effect<A, E, R>
+    self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
   <A, E, T extends Given = undefined>(
-    options: { readonly key: string } & Timeout<T> & StrategyOptions<A, E, string>
+    options:
+      & { readonly key: string }
+      & Timeout<T>
+      & StrategyOptions<A, E, string>
+      & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): <R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
   <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
     self: Effect.Effect<A2, E2, R>,
-    options: KeyOf<A, E, KR, K> & Timeout<T> & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+    options:
+      & KeyOf<A, E, KR, K>
+      & Timeout<T>
+      & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+      & FallbackOptions<NoInfer<E | E2> | TimeoutError<T>, TagOf<NoInfer<E | E2>>>
   ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
   <A, E, R, T extends Given = undefined>(
     self: Effect.Effect<A, E, R>,
-    options: { readonly key: string } & Timeout<T> & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
+    options:
+      & { readonly key: string }
+      & Timeout<T>
+      & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
+      & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
 } = Combine.withStrategy

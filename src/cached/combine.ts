@@ -13,7 +13,17 @@ import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import { checkGiven, type Checks, refuseUnknown } from "../internal/options.ts"
-import { checkJitter, type Kind, lifetimeOf, servesFresh, type Strategy, validate } from "../Strategy.ts"
+import {
+  checkJitter,
+  constant,
+  constantOf,
+  type Kind,
+  type Lifetime,
+  lifetimeOf,
+  servesFresh,
+  type Strategy,
+  validate
+} from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
@@ -136,6 +146,17 @@ const Timed = effectClass({
       return lifetimeOf(this.combinator.kind, this.options as never, exit, key)
     }
   },
+  constant: {
+    get(this: TimedEffect) {
+      const { ttl } = this.options as { readonly ttl?: unknown }
+      return typeof ttl === "function" ? undefined : ttl ?? Infinity
+    }
+  },
+  constantLifetime: {
+    value(this: TimedEffect) {
+      return constantOf(this.combinator.kind, this.options as never)
+    }
+  },
   validate: {
     value(this: TimedEffect) {
       const { kind, known } = this.combinator
@@ -165,6 +186,16 @@ const delegating: PropertyDescriptorMap = {
   slides: {
     get(this: CachedEffect) {
       return this.strategy.touch !== undefined
+    }
+  },
+  constant: {
+    get(this: CachedEffect) {
+      return (this.strategy as { readonly [constant]?: Lifetime })[constant]
+    }
+  },
+  constantLifetime: {
+    value(this: CachedEffect) {
+      return this.constant
     }
   },
   strategy: {

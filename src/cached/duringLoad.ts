@@ -11,10 +11,10 @@ import * as Option from "effect/Option"
 import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass, Success } from "../CacheKey.ts"
 import { type Annotations as Given, type Attempt, loadingOf } from "../internal/engine/flight/attempt.ts"
+import { copyOf } from "../internal/engine/flight/copy.ts"
 import { previousOf } from "../internal/engine/flight/previous.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
-import { copyOf } from "../internal/engine/read/copy.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
@@ -29,7 +29,7 @@ export interface Previous<A> {
   readonly value: A
   /** the origin's name for this version of the value, as `annotate` or `set` stored it */
   readonly etag: string | undefined
-  /** when it was loaded or last renewed, in epoch milliseconds */
+  /** when it was loaded or last renewed, or the oldest value in it was made (`inherit`), in epoch milliseconds */
   readonly createdAt: number
 }
 
@@ -199,7 +199,7 @@ export interface Annotations {
    */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * how long the result is served at most, from the end of the load; zero or negative: it is not stored
+   * how long the result is served at most, in place of the strategy's `ttl`; zero or negative: it is not stored
    *
    * @default the strategy's
    */

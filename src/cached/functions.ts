@@ -11,7 +11,7 @@ import type { Caching } from "../Caching.ts"
 import type { Strategy } from "../Strategy.ts"
 import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
-import type { FallbackOptions, Given, ReadOptions, Timeout, TimeoutError } from "./options.ts"
+import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // functions
@@ -35,14 +35,19 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-type FnOptions<C extends AnyClass, T> =
-  & FallbackOptions
+type FnOptions<C extends AnyClass, E, T> =
+  & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
   & Timeout<T>
   & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
   & { readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>> }
 
 /**
  * Creates a cached function from a key class, a load and a strategy.
+ *
+ * **Gotchas**
+ *
+ * The scope of `lookup` closes when the load ends: a resource (`Effect.acquireRelease`) is released before its first reader
+ * has it. Share resources with `RcMap`, or close them in `Cached.onRemoval`.
  *
  * **Example** (Caching a function)
  *
@@ -71,7 +76,7 @@ type FnOptions<C extends AnyClass, T> =
  */
 export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
   keyClass: C,
-  options: FnOptions<C, T> & {
+  options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
     readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
   }
 ): CachedFn<
@@ -113,7 +118,7 @@ export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
  */
 export const recursive = <C extends AnyClass, R = never, T extends Given = undefined>(
   keyClass: C,
-  options: FnOptions<C, T> & {
+  options: FnOptions<C, KeyError<Instance<C>>, T> & {
     readonly lookup: (
       key: Instance<C>,
       self: (

@@ -11,10 +11,12 @@ import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { Caching, Known } from "../Caching.ts"
 import { incrementBy } from "../internal/defaults.ts"
 import type { Cache } from "../internal/engine/cache.ts"
+import { copyOf } from "../internal/engine/flight/copy.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
 import { checkOptions, type Checks, optional, refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import { toMillis } from "../Ttl.ts"
+import { type AnyReadOptions, readOptions } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -60,7 +62,7 @@ export const getOption = <K extends AnyKey>(
  * @category options
  * @since 0.1.0
  */
-export interface SetOptions {
+export interface SetOptions<out A = unknown> {
   /**
    * how long the value is served; zero or negative removes the entry
    *
@@ -81,6 +83,13 @@ export interface SetOptions {
   readonly keepTtl?: boolean | undefined
   /** the origin's name for this version of the value, for `Cached.previous` */
   readonly etag?: string | undefined
+  /**
+   * how the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function
+   *
+   * @default the value itself
+   */
+  // a method: the value of a string key is `unknown`, and a function may say what it takes
+  readonly copy?: "structured" | { copy(value: A): A }["copy"] | undefined
 }
 
 /**
@@ -136,12 +145,12 @@ export const set: {
   <K extends AnyKey>(
     key: K,
     value: ValueOf<K>,
-    options: SetOptions & SetCondition
+    options: SetOptions<ValueOf<K>> & SetCondition
   ): Effect.Effect<boolean, StoreError, CodecsOf<K> | Caching>
   <K extends AnyKey>(
     key: K,
     value: ValueOf<K>,
-    options?: SetOptions
+    options?: SetOptions<ValueOf<K>>
   ): Effect.Effect<boolean, never, CodecsOf<K> | Caching>
 } = <K extends AnyKey>(
   key: K,
@@ -152,7 +161,7 @@ export const set: {
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
-      : caching.set(checked(key), value, setOptions(options ?? {})) as Effect.Effect<boolean>
+      : setOne(caching, [key, value], setOptions(options ?? {})) as Effect.Effect<boolean>
   )
 
 interface Conditions {
@@ -166,21 +175,41 @@ const optionsOfSet = {
   tags: true,
   keepTtl: true,
   etag: true,
+  copy: true,
   ifAbsent: true,
   ifPresent: true,
   ifUnchanged: true
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
-/** The options of `set` as the engine takes them. */
-export const setOptions = (options: SetOptions & Partial<Conditions>): Parameters<Cache["set"]>[2] => {
+/** The options of `set` as the engine takes them, and how it copies a value. */
+interface Setting extends EngineOptions {
+  readonly copy: AnyReadOptions["copy"]
+}
+
+type EngineOptions = Parameters<Cache["set"]>[2]
+
+/** The options of `set`, parsed. */
+export const setOptions = (options: SetOptions & Partial<Conditions>): Setting => {
   refuseUnknown("Cached.set", options, Object.keys(optionsOfSet))
+  readOptions.copy(options.copy, "Cached.set")
   return {
+    copy: options.copy,
     ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl),
     tags: options.tags === undefined ? undefined : tagsOf(options.tags),
     keepTtl: options.keepTtl === true,
     etag: options.etag,
     condition: conditionOf(options)
   }
+}
+
+/** Sets one value, copied at once: the store may take its time. */
+export const setOne = (
+  caching: Cache,
+  [key, value]: readonly [key: AnyKey, value: unknown],
+  { copy, ...options }: Setting
+): ReturnType<Cache["set"]> => {
+  checked(key)
+  return caching.set(key, copy === undefined ? value : copyOf<unknown>(copy, key)(value), options)
 }
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {

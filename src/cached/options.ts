@@ -14,6 +14,20 @@ import type * as Strategy from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
+ * What an entry takes over from the values that caches served inside its load.
+ *
+ * **Details**
+ *
+ * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`
+ * - `"refuse"`: it is not stored if there are any
+ * - `false`: nothing; its life counts from the end of its load, whatever it is made of
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type Inherit = "age" | "refuse" | false
+
+/**
  * Options for every combinator and cached function.
  *
  * @category options
@@ -45,8 +59,9 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly softTimeout?: Duration.Input | undefined
   /**
-   * how each caller gets a copy of the value, so that none can change the cached one: `"structured"` for plain data
-   * (`structuredClone`, which turns instances of classes into plain objects and refuses functions), or a function
+   * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
+   * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
+   * refuses functions), or a function
    *
    * @default the value itself
    */
@@ -63,22 +78,46 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default none: every result is stored
    */
   readonly minLoad?: Duration.Input | undefined
+  /**
+   * what the entry takes over from values that caches served inside its load: `"age"` (its life counts from the birth of the
+   * oldest of them), `"refuse"` (it is not stored then), or `false` (nothing)
+   *
+   * @default that of the layer
+   */
+  readonly inherit?: Inherit | undefined
 }
 
 /**
- * Options for strategies that fall back on a stale value.
+ * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TagOf<E> = unknown extends E ? string
+  : E extends { readonly _tag: infer Tag extends string } ? Tag
+  : never
+
+/**
+ * Options for strategies that fall back on a stale value. `E`: what the effect may fail with.
  *
  * @category options
  * @since 0.1.0
  */
-export interface FallbackOptions {
+export interface FallbackOptions<E, Tag extends string = TagOf<E>> {
   /**
-   * whether a failed load is answered with the stale value; an interrupted one never is
+   * tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure is an
+   * answer: the caller gets it, and the value is no fallback any more until a load succeeds
    *
-   * @default typed failures and timeouts
+   * @default every typed failure that is not stored
    */
-  // the effect may fail with more than its key declares, and only the pipe shows with what
-  readonly fallbackWhen?: ((cause: Cause.Cause<any>) => boolean) | undefined
+  readonly fallbackOn?: ReadonlyArray<Tag> | undefined
+  /**
+   * whether a failed load is answered with the stale value; an interrupted one never is. Beside `fallbackOn`: which
+   * other failures are
+   *
+   * @default typed failures and timeouts; beside `fallbackOn` none
+   */
+  readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
 }
 
 /** @internal */
@@ -101,9 +140,19 @@ export type Given = Duration.Input | undefined
  *
  * @internal
  */
-export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions & Timeout<Given>
+export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given>
 
 const duration = (name: string) => optional((given: Duration.Input) => void toMillis(given, name))
+
+/**
+ * Throws for what is no way to inherit; `what` begins its message.
+ *
+ * @internal
+ */
+export const checkInherit = (inherit: Inherit, what: string): void => {
+  if (inherit === "age" || inherit === "refuse" || inherit === false) return
+  throw new CacheConfigError({ message: `${what} cannot be used: pass "age", "refuse" or false` })
+}
 
 /**
  * The checks of the options of every read.
@@ -136,7 +185,8 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
     })
   }),
   memoryTtl: duration("memoryTtl"),
-  minLoad: duration("minLoad")
+  minLoad: duration("minLoad"),
+  inherit: optional((inherit, of) => checkInherit(inherit, `The inherit of ${of}`))
 }
 
 /**
@@ -144,7 +194,13 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
  *
  * @internal
  */
-export const fallbackOptions: Checks<FallbackOptions> = {
+export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
+  fallbackOn: optional((fallbackOn, of) => {
+    if (Array.isArray(fallbackOn) && fallbackOn.every((tag) => typeof tag === "string")) return
+    throw new CacheConfigError({
+      message: `The fallbackOn of ${of} cannot be used: pass a list of the tags of failures`
+    })
+  }),
   fallbackWhen: optional((fallbackWhen, of) => {
     if (typeof fallbackWhen === "function") return
     throw new CacheConfigError({
@@ -181,7 +237,7 @@ type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions extends FallbackOptions, Own<Strategy.SoftTtlOptions<unknown, unknown, unknown>> {}
+export interface SoftTtlOptions extends Own<Strategy.SoftTtlOptions<unknown, unknown, unknown>> {}
 
 /**
  * Options for `Cached.refreshAhead` alone.

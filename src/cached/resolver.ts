@@ -36,7 +36,7 @@ type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
  * @since 0.1.0
  */
 export type ResolverOptions<K> =
-  & FallbackOptions
+  & FallbackOptions<ErrorOf<K>>
   & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
   & {
     /** decides when to load again, and what to serve meanwhile */

@@ -26,6 +26,8 @@ export const layer = {
   maxLoadMillis: 600_000,
   /** how long memory is used while changes by other processes cannot be read */
   maxStalenessMillis: 10_000,
+  /** what entries take over from values that caches served inside their loads */
+  inherit: "age" as const,
   /** how long closing waits for loads with callers */
   shutdownMillis: 5000
 }
@@ -62,7 +64,14 @@ export const incrementBy = 1
 export const warm = { concurrency: 16, chunk: 100 }
 
 /** `ChaosStore` and `SeededScheduler` */
-export const testing = { lateMillis: 1000, yieldChance: 0.1, maxTasks: 1_000_000 }
+export const testing = {
+  lateMillis: 1000,
+  yieldChance: 0.1,
+  maxTasks: 1_000_000,
+  /** how far `withTimePassing` moves the clock at once, and how far in all */
+  stepMillis: 50,
+  atMostMillis: 24 * 60 * 60 * 1000
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // several processes
@@ -171,11 +180,20 @@ export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
+/** Ids whose stale value is no fallback any more, because a load has answered since. */
+export const answeredIds = 10_000
+
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 
+/** Key classes that are remembered to find two with the same ids: of one that is not, nobody is told. */
+export const keyClasses = 1000
+
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
+
+/** Parts of a value that are looked at, to see whether it may be a resource. */
+export const lookedAtParts = 100
 
 /** Events or removals that are kept for a slow listener; beyond, the oldest are lost. */
 export const waitingEvents = 1024

@@ -6,6 +6,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
+import { checkInherit, type Inherit } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
@@ -64,6 +65,13 @@ export interface MemoryOptions {
    * @default each has its own
    */
   readonly refresh?: RefreshOptions | undefined
+  /**
+   * what entries take over from values that caches served inside their loads: `"age"` (their life counts from the birth of
+   * the oldest of them), `"refuse"` (they are not stored then), or `false` (nothing); a read may say otherwise
+   *
+   * @default `"age"`
+   */
+  readonly inherit?: Inherit | undefined
   /**
    * how long closing waits for loads with callers
    *
@@ -149,6 +157,10 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     const options = objectOf(name, given)
     refuseUnknown(name, options, Object.keys(refreshParts))
     return { refresh: made(options, refreshParts, { defaults: Caching.defaults.refresh, layer, prefix: "refresh." }) }
+  },
+  inherit: (given, name) => {
+    checkInherit(given, name)
+    return { inherit: given }
   },
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) })
 }

@@ -231,6 +231,10 @@ export type SetCondition =
 /**
  * The new deadlines that `touch` gives an entry, in epoch milliseconds.
  *
+ * **Details**
+ *
+ * Another soft deadline than the entry has is a lifetime by hand: the entry loses `isConstant`.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -8,11 +8,12 @@ import * as Effect from "effect/Effect"
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import type { SerializerError } from "../CacheError.ts"
 import { json } from "../internal/codec/json.ts"
-import { hasPart, refuseRedacted } from "../internal/codec/redacted.ts"
+import { isOpen } from "../internal/codec/openParts.ts"
+import { refuseRedacted } from "../internal/codec/redacted.ts"
+import { hasPart } from "../internal/codec/schemaParts.ts"
 import { structured } from "../internal/codec/structured.ts"
 import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Codec, Serializer } from "../Serializer.ts"
@@ -30,7 +31,8 @@ const text = 1
  * **Details**
  *
  * - Two kinds of values are written as JSON: texts with half a surrogate pair or U+FFFD, which the binary format cannot
- *   tell apart, and values of schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`.
+ *   tell apart, and values of schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`, below which everything
+ *   must be JSON.
  * - It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
  * **Gotchas**
@@ -60,6 +62,7 @@ export const Binary: Serializer = {
 
 const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, name)
+  // the binary format would silently change what is not JSON below such a part
   const open = hasPart(schema.ast, isOpen)
   const codec = SchemaBinary.toCodec(schema)
   const toFrame = throughSchema.guard<Uint8Array, R>(name, "encode", SchemaParser.encodeUnknownEffect(codec))
@@ -89,9 +92,6 @@ const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
     }
   }
 }
-
-/** A schema that accepts anything: the binary format would silently change values that are not JSON. */
-const isOpen = ({ _tag }: SchemaAST.AST): boolean => _tag === "Unknown" || _tag === "Any" || _tag === "ObjectKeyword"
 
 /** A copy, because `SchemaBinary` answers a view into a shared buffer. */
 const prefixed = (kind: number, bytes: Uint8Array): Uint8Array => {

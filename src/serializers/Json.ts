@@ -13,6 +13,8 @@ import type { Serializer } from "../Serializer.ts"
  * **Details**
  *
  * - For a key without a schema the value must be JSON; anything else is a `SerializerError`.
+ * - Where a schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`) the value must be JSON too. The error
+ *   names the place.
  * - It does not encrypt: a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
  * **Gotchas**

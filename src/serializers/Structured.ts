@@ -17,7 +17,7 @@ import type { Serializer } from "../Serializer.ts"
  * - A value that it cannot restore (functions, symbols, circles, instances of classes, `Redacted`) is a
  *   `SerializerError` that names the place.
  * - With a schema, values go through the schema's JSON form, as with `Json`, and are checked when they are read.
- *   Instances of classes are fine then.
+ *   Instances of classes are fine then, and below `Schema.Any` and `ObjectKeyword` is whatever it encodes without one.
  *
  * **Gotchas**
  *

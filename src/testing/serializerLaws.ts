@@ -48,6 +48,10 @@ export const serializerLaws = (
     name: `without a schema: ${name} comes back as it was or is refused`,
     run: backOrRefused(serializer.make<unknown, never>(undefined), value)
   })),
+  ...oddValues().filter(([name]) => !changesForm.has(name)).map(([name, value]) => ({
+    name: `with a schema that accepts anything: ${name} comes back as it was or is refused`,
+    run: backOrRefused(serializer.make<unknown, never>(Schema.Any), value)
+  })),
   { name: "a value that does not fit the schema is refused", run: refusesMisfits(serializer) },
   { name: "bytes that do not fit the schema are refused", run: refusesOthers(serializer) },
   { name: "damaged bytes are a SerializerError, never a defect", run: survivesDamage(serializer) },
@@ -167,6 +171,13 @@ const oddValues = (): ReadonlyArray<Named> => [
   ["a boxed number", Object(1)],
   ["a redacted value", { password: Redacted.make("secret") }]
 ]
+
+/** What the JSON form of a schema may change: -0 becomes 0, and each object has a prototype. */
+const changesForm: ReadonlySet<string> = new Set([
+  "minus zero",
+  "a list that looks like a mark",
+  "a record without a prototype"
+])
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the checks

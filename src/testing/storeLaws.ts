@@ -106,6 +106,16 @@ const entryLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(1), "no etag")
   }),
 
+  "that a lifetime is a constant comes back": Effect.fnUntraced(function*(store) {
+    const tags = [{ tag: "tag", version: version(1) }]
+    for (const more of [{}, { etag: "\"1\"", tags }, { outcome: "failure" as const }]) {
+      yield* store.set("id", entry(1, { ...more, isConstant: true }))
+      yield* stores(store, "id", entry(1, { ...more, isConstant: true }), "a constant")
+      yield* store.set("id", entry(2, more))
+      yield* stores(store, "id", entry(2, more), "none")
+    }
+  }),
+
   "an empty and a large payload come back": Effect.fnUntraced(function*(store) {
     for (const size of [0, 1_000_000]) {
       const stored = { meta, payload: new Uint8Array(size).fill(7) }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { CacheConfigError } from "../CacheError.ts"
+import { testing } from "../internal/defaults.ts"
 import { checkOptions } from "../internal/options.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -21,13 +22,13 @@ export interface TimeOptions {
   /**
    * how far the clock moves at once: the effect has ended at most so long before the time that the clock then shows
    *
-   * @default "50 millis"
+   * @default 50 ms
    */
   readonly step?: Duration.Input | undefined
   /**
    * how much time may pass; an effect that has not ended by then is interrupted, and the test dies
    *
-   * @default "1 day"
+   * @default 1 day
    */
   readonly atMost?: Duration.Input | undefined
 }
@@ -66,8 +67,8 @@ export const withTimePassing = <A, E, R>(
   options: TimeOptions = {}
 ): Effect.Effect<A, E, R> => {
   checkOptions<TimeOptions>("withTimePassing", options, checks)
-  const step = toMillis(options.step ?? "50 millis", "step")
-  const atMost = toMillis(options.atMost ?? "1 day", "atMost")
+  const step = toMillis(options.step ?? testing.stepMillis, "step")
+  const atMost = toMillis(options.atMost ?? testing.atMostMillis, "atMost")
   const passing = Effect.fnUntraced(function*(fiber: Fiber.Fiber<A, E>) {
     for (let passed = 0;; passed += step) {
       yield* settle

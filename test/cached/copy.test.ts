@@ -112,6 +112,76 @@ describe.each(caches)("copy, over $name", (cache) => {
       }).pipe(provided))
   })
 
+  describe.each(forms)("CA-06 · into the cache, as $form", ({ copy }) => {
+    const value = (): Value => fresh(1)
+
+    it.effect("what a load does to its value afterwards changes nothing", () =>
+      Effect.gen(function*() {
+        const mine = value()
+        const strategy = { key: "k", ttl: "1 hour" } as const
+        const get = Effect.sync(() => mine).pipe(Cached.ttl({ ...strategy, copy }))
+        expect(yield* get).toEqual(fresh(1))
+        spoil(mine)
+        expect(yield* get).toEqual(fresh(1))
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
+      }).pipe(provided))
+
+    it.effect("what the load of a refresh does to its value afterwards changes nothing", () =>
+      Effect.gen(function*() {
+        const mine = value()
+        const get = Effect.sync(() => mine).pipe(
+          Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute", copy })
+        )
+        yield* get
+        yield* TestClock.adjust("1 minute")
+        yield* get
+        yield* settle
+        spoil(mine)
+        expect(yield* get).toEqual(fresh(1))
+        expect((yield* Cached.stats).loads).toBe(2)
+      }).pipe(provided))
+
+    it.effect("what the lookup of many does to its values afterwards changes nothing", () =>
+      Effect.gen(function*() {
+        const mine = [fresh(1), fresh(2)]
+        const items = Cached.many(Item, {
+          lookup: (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(mine[n - 1]!))),
+          strategy: Strategy.ttl({ ttl: "1 hour" }),
+          copy
+        })
+        const expected = [fresh(1), fresh(2)].map(Exit.succeed)
+        expect(yield* items([{ n: 1 }, { n: 2 }])).toEqual(expected)
+        mine.forEach(spoil)
+        expect(yield* items([{ n: 1 }, { n: 2 }])).toEqual(expected)
+        expect((yield* Cached.stats).loads).toBe(2)
+      }).pipe(provided))
+
+    it.effect("what was set may be changed afterwards, also under a condition and of many", () =>
+      Effect.gen(function*() {
+        const mine = [value(), value(), value(), value()] as const
+        const key = new Item({ n: 1 })
+        yield* Cached.set("a", mine[0], { copy })
+        yield* Cached.set("b", mine[1], { copy, ifAbsent: true })
+        yield* Cached.setMany([["c", mine[2]]], { copy })
+        yield* Cached.set(key, mine[3], { copy, ttl: "1 hour" })
+        mine.forEach(spoil)
+        for (const one of ["a", "b", "c", key]) {
+          expect(yield* Cached.getOption(one)).toEqual(Option.some(fresh(1)))
+        }
+      }).pipe(provided))
+
+    it.effect("what is set is copied when set is called, not when the store has answered", () =>
+      Effect.gen(function*() {
+        const mine = value()
+        yield* Cached.set("k", fresh(0), { ttl: "1 hour" })
+        const setting = yield* start(Cached.set("k", mine, { copy, keepTtl: true }))
+        spoil(mine)
+        yield* settle
+        expect(yield* Fiber.join(setting)).toBe(true)
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
+      }).pipe(provided))
+  })
+
   it.effect("ME-17 · two who ask for it otherwise share the entry: each gets what it has asked for", () =>
     Effect.gen(function*() {
       const load = loading()
@@ -141,7 +211,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect(copies).toBe(0)
     }).pipe(provided))
 
-  it.effect("ME-17 · one copy a read, made when it is answered", () =>
+  it.effect("ME-17 · one copy a read, made when it is answered, and one for what is stored", () =>
     Effect.gen(function*() {
       let copies = 0
       const get = loading().pipe(Cached.ttl({
@@ -153,14 +223,27 @@ describe.each(caches)("copy, over $name", (cache) => {
         }
       }))
       yield* get
-      expect(copies).toBe(1)
+      expect(copies).toBe(2)
       yield* get
+      expect(copies).toBe(3)
+    }).pipe(provided))
+
+  it.effect("CA-06 · what is not stored is not copied for the cache", () =>
+    Effect.gen(function*() {
+      let copies = 0
+      const count = (value: Value) => {
+        copies++
+        return byHand(value)
+      }
+      yield* loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: count, when: () => false }))
+      expect(copies).toBe(1)
+      yield* CachePolicy.readOnly(loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: count })))
       expect(copies).toBe(2)
     }).pipe(provided))
 })
 
 describe("copy", () => {
-  it.effect("ME-17 · what cannot be copied dies with a CacheConfigError that says what to do, and stays cached", () =>
+  it.effect("ME-17 · what cannot be copied dies with a CacheConfigError that says what to do, and is not stored", () =>
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.sync(() => ({ call: () => ++loads }))
@@ -181,8 +264,8 @@ describe("copy", () => {
           /copy: "structured" cannot copy the value of ".*Give a function that copies it/
         )
       }
-      expect(yield* Cached.has("k")).toBe(true)
-      expect((yield* Cached.stats).loads).toBe(2)
+      expect(yield* Cached.has("k")).toBe(false)
+      expect(yield* Cached.stats).toMatchObject({ loads: 3, notStored: 3 })
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("ME-17 · a value never stands in the message", () =>
@@ -207,6 +290,18 @@ describe("copy", () => {
       const exit = yield* Effect.exit(bad)
       expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
       expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("CA-06 · what cannot be copied is not set, and what is there stays", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      const exit = yield* Effect.exit(Cached.set("k", { call: () => 1 }, { copy: "structured" }))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      for (const copy of [true, "deep", 1]) {
+        const wrong = yield* Effect.exit(Cached.set("k", 2, { copy: copy as never }))
+        expect(Exit.isFailure(wrong) && Cause.squash(wrong.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      }
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect.each([true, "deep", 1, null])("ME-17 · %j is no way to copy", (copy) =>

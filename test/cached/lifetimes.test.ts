@@ -386,9 +386,12 @@ describe("memoryTtl", () => {
         yield* a(get)
         yield* TestClock.adjust("2 minutes")
         up = false
-        expect(yield* a(get)).toBe(1)
+        const option = Cached.getOption(new Report({ city: "Rome" }))
+        expect(yield* a(Effect.flip(get))).toBe("down")
+        expect(yield* a(option)).toEqual(Option.some(1))
         yield* TestClock.adjust("1 minute")
-        expect(yield* a(get)).toBe(1)
+        expect(yield* a(Effect.flip(get))).toBe("down")
+        expect(yield* a(option)).toEqual(Option.some(1))
       }))
 
     it.effect("invalidations are seen at once", () =>

@@ -209,4 +209,25 @@ describe("a target that cannot be used", () => {
         expect([ran, yield* Cached.has("k")]).toEqual([false, true])
       }).pipe(Effect.provide(CacheLayer.memory()))
   )
+
+  it.effect.each(
+    [
+      ["throws", () => {
+        throw new Error("bug")
+      }],
+      ["gives none", () => ["k", null]]
+    ] as const
+  )(
+    "a function that %s ends the effect after it has run, and nothing is invalidated",
+    ([, targets]) =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        let ran = false
+        const write = Effect.sync(() => {
+          ran = true
+        }).pipe(Cached.invalidateAfter(targets as never))
+        expect(Exit.hasDies(yield* Effect.exit(write))).toBe(true)
+        expect([ran, yield* Cached.has("k")]).toEqual([true, true])
+      }).pipe(Effect.provide(CacheLayer.memory()))
+  )
 })

@@ -37,6 +37,12 @@ export const faults: ReadonlyArray<Fault> = [
 Memory.remove(self.memory, id, "invalidated")`
   },
   {
+    name: "a hit inside a load is not recorded",
+    in: "read",
+    find: "if (context.within !== undefined) recordServed(context.within, entry)",
+    replace: ""
+  },
+  {
     name: "a leaving caller interrupts a pinned flight",
     in: "endIfUnneeded",
     find: "if (flight.pinned) return limitUnattended(self, flight)",
@@ -147,9 +153,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
     name: "defects and interruptions are cached",
     sought: "always",
     in: "isCacheable",
-    find:
-      "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)",
-    replace: "const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length > 0"
+    find: "cause.reasons.length === 1 && Cause.hasFails(cause)",
+    replace: "cause.reasons.length > 0"
   },
   {
     name: "pending invalidations of ids are ignored",
@@ -315,6 +320,18 @@ unregister(self, flight)`
     replace: `if (retryAt !== undefined || id !== "") return false`
   },
   {
+    name: "an answer ends no fallback",
+    in: "endFallback",
+    find: "self.answered.set(id, writeId)",
+    replace: "self.answered.delete(writeId)"
+  },
+  {
+    name: "a shorter constant limits nothing",
+    in: "limit",
+    find: "entry.expiresAt = expiresAt",
+    replace: ""
+  },
+  {
     name: "timers are not stopped",
     in: "stopTimers",
     find: "for (const timer of caller.timers) timer.interruptUnsafe()",
@@ -355,8 +372,8 @@ unregister(self, flight)`
   {
     name: "what the store has is served to any strategy",
     in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)",
-    replace: "if (caller.request === undefined && wantsLoad(caller, at)) return retryRead(caller, at.now)"
+    find: "if (caller.request !== flight.request && wantsLoad(self, caller, at)) return retryRead(caller, at.now)",
+    replace: "if (caller.request === undefined && wantsLoad(self, caller, at)) return retryRead(caller, at.now)"
   },
   {
     name: "a refresh joins an older one",
@@ -385,5 +402,11 @@ return Exit.die(defect)
     in: "giveBack",
     find: "if (running.delete(unit)) takeSlots(self)",
     replace: "if (!running.has(unit)) takeSlots(self)"
+  },
+  {
+    name: "an invalidation of tags leaves its keys out",
+    in: "invalidateTargets",
+    find: "if (ids.length > 0) parts.push",
+    replace: "if (ids.length > 0 && tags.length === 0) parts.push"
   }
 ]

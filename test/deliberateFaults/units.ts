@@ -15,6 +15,55 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "what caches served inside a load that was joined is forgotten",
+    in: "respond",
+    find: "recordLoaded(caller.within, flight)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "only the first key of a call inherits what the call was served",
+    in: "make",
+    find: "recordShared(item.flight.attempt, first.flight.attempt)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "what is to be refused is stored",
+    in: "inherited",
+    find: `if (inherit === "refuse") return "skip"`,
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "the last value that was served counts, not the oldest",
+    in: "record",
+    find: "else if (oldestAt < recorder.oldestAt) {",
+    replace: "else {",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "what is stored is the object that the load answered",
+    in: "kept",
+    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))",
+    replace: "return exit",
+    by: "test/cached/copy.test.ts"
+  },
+  {
+    name: "a resource is only found in the value itself",
+    in: "holdsResource",
+    find: "addParts(waiting, value)",
+    replace: "",
+    by: "test/cached/resources.test.ts"
+  },
+  {
+    name: "below Schema.Any anything is JSON",
+    in: "isUnchecked",
+    find: `_tag === "Any" || _tag === "ObjectKeyword"`,
+    replace: `_tag === "ObjectKeyword"`,
+    by: "test/serializers/openSchemas.test.ts"
+  },
+  {
     name: "the work loop has no budget",
     sought: "always",
     in: "work",
@@ -43,6 +92,41 @@ this.end++`,
     find: "startLater(self, flight, dispatcher)",
     replace: "self.work.start(self, flight)",
     by: `${flight}/work.test.ts`
+  },
+  {
+    name: "a load that is not the newest of its id ends a fallback",
+    in: "endFallback",
+    find: "if (!isNewest(flight)) return",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "a stale value is served without a load, though there was an answer",
+    in: "standsIn",
+    find: "&& !isAnswered(self, entry)",
+    replace: "",
+    by: "test/cached/fallback.test.ts"
+  },
+  {
+    name: "ids whose load has answered are not bounded",
+    in: "endFallback",
+    find: "if (self.answered.size <= answeredIds) break",
+    replace: "if (self.answered.size < Infinity) break",
+    by: `${flight}/answers.test.ts`
+  },
+  {
+    name: "a strict read does not ask what the store was asked in vain to invalidate",
+    in: "read",
+    find: "if (unsent.length > 0) return readAfter(self, policy, request, unsent)",
+    replace: "",
+    by: "test/promises/P4.test.ts"
+  },
+  {
+    name: "a strict read of many does not either",
+    in: "refusedStrictly",
+    find: "return unsent.length === 0 ? undefined",
+    replace: "return unsent.length < Infinity ? undefined",
+    by: "test/promises/P4.test.ts"
   },
   {
     name: "the queue of refreshes is not bounded",
@@ -242,7 +326,7 @@ try {
   },
   {
     name: "an entry with an earlier deadline stays where it was",
-    in: "setDeadlines",
+    in: "reorder",
     find: "if (self.entries.get(entry.id) === entry)",
     replace: "if (self.entries.get(entry.id) !== entry)",
     by: "test/cached/expiredFirst.test.ts"
@@ -253,6 +337,27 @@ try {
     find: "if (place > 0 && time < self.times[above(place)]!)",
     replace: "if (place < 0)",
     by: "test/internal/engine/memory/deadlines.test.ts"
+  },
+  {
+    name: "a hit does not look at the class of its key",
+    in: "read",
+    find: "if (sameIds.exist) meet(self, key)",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "a class that is used again after another has come is not noticed",
+    in: "meetClass",
+    find: "before.metBy = unknown",
+    replace: "",
+    by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "classes of a hot reload are two",
+    in: "mayBeOne",
+    find: "(one.position === other.position || one.query !== other.query)",
+    replace: "false",
+    by: "test/cached/sameIds.test.ts"
   },
   {
     name: "a marker that another process has changed counts as an old one",
@@ -268,6 +373,13 @@ try {
 const winner = yield* versionOf(tag)`,
     replace: `if (!(yield* writeIfAbsent(tag, fresh))) {
 const winner = undefined as string | undefined`,
+    by: "test/lastingStorage.test.ts"
+  },
+  {
+    name: "a soft invalidation undoes a hard one of another process",
+    in: "hasUndone",
+    find: "hard !== undefined && hardHalf(hard) !== hardHalf(softened)",
+    replace: "hard === \"\" && softened === \"\"",
     by: "test/lastingStorage.test.ts"
   },
   {

@@ -43,13 +43,14 @@ const units: { readonly [unit: string]: number } = {
   seconds: 1000,
   minute: 60_000,
   minutes: 60_000,
+  day: 24 * 60 * 60_000,
   GiB: 1024 ** 3
 }
 
 /** the numbers of a default, durations in milliseconds and sizes in bytes */
 const numbersIn = (text: string): ReadonlyArray<number> =>
   Array.from(
-    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|GiB))?/g),
+    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|day|GiB))?/g),
     ([, number, unit]) => Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!)
   )
 
@@ -80,7 +81,9 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "Faults.lateRate": [0],
   "Faults.late": [testing.lateMillis],
   "Options.yieldChance": [testing.yieldChance],
-  "Options.maxTasks": [testing.maxTasks]
+  "Options.maxTasks": [testing.maxTasks],
+  "TimeOptions.step": [testing.stepMillis],
+  "TimeOptions.atMost": [testing.atMostMillis]
 }
 
 describe("the numbers of docs/options.md", () => {

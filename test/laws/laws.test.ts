@@ -108,6 +108,9 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["loses tags", "an entry comes back with every field and byte", ({ set }) => ({
     set: (id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition)
   })],
+  ["forgets constants", "that a lifetime is a constant comes back", ({ set }) => ({
+    set: (id, { meta: { isConstant: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
+  })],
   ["loses etags", "an ETag comes back, an empty one too", ({ set }) => ({
     set: (id, { meta: { etag: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
   })],

@@ -26,6 +26,10 @@ const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
   { store: "sqlite", memory: false, restarts: true, serializer: "Binary", schema: true, every: 8 },
   { store: "files", memory: true, restarts: true, serializer: "IndentedJson", schema: true, every: 25 },
   { store: "files", memory: false, restarts: false, serializer: "Json", schema: false, every: 40 },
+  { store: "lasting", memory: true, restarts: true, serializer: "Json", schema: true, every: 8 },
+  { store: "lasting", memory: false, restarts: false, serializer: "Structured", schema: false, every: 8 },
+  { store: "lasting, async", memory: true, restarts: true, serializer: "Binary", schema: true, every: 8 },
+  { store: "lasting, async", memory: false, restarts: false, serializer: "Json", schema: true, every: 8 },
   { store: "chaos", memory: true, restarts: false, serializer: "Json", schema: true, every: 4 },
   { store: "chaos", memory: false, restarts: true, serializer: "Binary", schema: true, every: 8 }
 ]

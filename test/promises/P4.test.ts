@@ -1,7 +1,7 @@
 /** P4: a store that goes wrong fails and delays nobody. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { type Behaviour, counting, ended, fakeStore, over, settle, start, within } from "./caches.ts"
@@ -325,6 +325,115 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       return Effect.gen(function*() {
         expect(yield* Effect.exit(CachePolicy.strict(run))).toEqual(Exit.fail(unavailable))
       }).pipe(Effect.provide(over(fake)))
+    })
+
+    describe.each(tiers)("what the store has not acknowledged, with memory: $memory", ({ memory }) => {
+      class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+      const key = new Row({ id: 1 })
+      const other = new Row({ id: 2 })
+      const { load } = counting()
+      const options = { ttl: "1 hour", tags: ["t"] } as const
+      const read = load.pipe(Cached.ttl({ key, ...options }))
+      const rows = Cached.many(Row, {
+        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
+        strategy: Strategy.ttl({ ttl: "1 hour" }),
+        tags: ["t"]
+      })
+      const unacknowledged = Exit.fail(
+        new CacheError.StoreError({ store: "fake", operation: "invalidate", reason: "Unavailable" })
+      )
+      /** cannot remove, nor write markers */
+      const deaf = (fake: ReturnType<typeof fakeStore>) => {
+        fake.behave = (operation) =>
+          operation === "remove" || operation === "clear" ? { before: Effect.fail(unavailable) } : {}
+        const { invalidateTags } = fake.store
+        const state = { isDeaf: true }
+        const store: Store.Store = {
+          ...fake.store,
+          invalidateTags: (tags, mode) => state.isDeaf ? Effect.fail(unavailable) : invalidateTags(tags, mode)
+        }
+        return { store, state, layer: Layer.succeed(Store.Store, store) }
+      }
+
+      it.effect.each(
+        [
+          ["its invalidation", Cached.invalidate(key)],
+          ["a hard one of its tag", Cached.invalidateTag("t")],
+          ["a soft one of its tag", Cached.invalidateTag("t", { mode: "soft" })],
+          ["one of its class", Cached.invalidateAll(Row)],
+          ["a clear", Cached.clear]
+        ] as const
+      )("%s: a read of it fails, until it is acknowledged", ([, invalidate]) => {
+        const fake = fakeStore()
+        const { layer, state } = deaf(fake)
+        return within(
+          over({ layer }, { memory }),
+          Effect.gen(function*() {
+            yield* read
+            yield* invalidate
+            expect(yield* Effect.exit(CachePolicy.strict(read))).toEqual(unacknowledged)
+            // what memory has since does not hide it
+            yield* read
+            for (
+              const strict of [
+                read,
+                CachePolicy.refresh(read),
+                CachePolicy.readOnly(read),
+                Effect.asVoid(rows([{ id: 1 }]))
+              ]
+            ) {
+              expect(yield* Effect.exit(CachePolicy.strict(strict))).toEqual(unacknowledged)
+            }
+            expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(CachePolicy.bypass(read))))).toBe(true)
+            fake.behave = () => ({})
+            state.isDeaf = false
+            // it is sent again before the read
+            expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
+          })
+        )
+      })
+
+      it.effect("look-ups of it and touch fail too, those of other keys do not", () => {
+        const fake = fakeStore()
+        const { layer, state } = deaf(fake)
+        return within(
+          over({ layer }, { memory }),
+          Effect.gen(function*() {
+            yield* Cached.set(other, 2)
+            yield* Cached.invalidate(key)
+            for (
+              const strict of [
+                Cached.getOption(key),
+                Cached.getMany([other, key]),
+                Cached.has(key),
+                Cached.touch(key, 1)
+              ]
+            ) {
+              expect(yield* Effect.exit(CachePolicy.strict(strict as Effect.Effect<unknown>))).toEqual(unacknowledged)
+            }
+            expect(yield* CachePolicy.strict(Cached.getOption(other))).toEqual(Option.some(2))
+            expect(yield* CachePolicy.strict(load.pipe(Cached.ttl({ key: other, ttl: "1 hour" })))).toBe(2)
+            expect(yield* CachePolicy.strict(rows([{ id: 2 }]))).toEqual([Exit.succeed(2)])
+            fake.behave = () => ({})
+            state.isDeaf = false
+          })
+        )
+      })
+
+      it.effect("while the store is still asked it fails nobody", () => {
+        const fake = fakeStore()
+        fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
+        return within(
+          over(fake, { memory }),
+          Effect.gen(function*() {
+            const invalidating = yield* start(Cached.invalidate(key))
+            yield* settle
+            expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
+            yield* TestClock.adjust(100)
+            yield* Fiber.join(invalidating)
+          })
+        )
+      })
     })
 
     it.effect("a timeout is a StoreError with that reason", () => {

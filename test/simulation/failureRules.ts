@@ -1,5 +1,6 @@
 /** Whether a failure may reach a reader. */
 import { Cause, Exit } from "effect"
+import { hasAnswered } from "./answerRules.ts"
 import { isHeld } from "./held.ts"
 import { endsRead } from "./misuse.ts"
 import { Down, type Load, type Read, Thrown } from "./model.ts"
@@ -96,7 +97,8 @@ const checkFallback = (self: World, read: Read, load: Load, what: string): void 
   if (load.exit === undefined || Exit.isSuccess(load.exit) || held === undefined || !isHeld(self, read)) return
   const { cause } = load.exit
   if (!Cause.hasFails(cause) || cause.reasons.some((reason) => !Cause.isFailReason(reason))) return
-  if (load.spec.failuresToo) return
+  // it may be an answer to whoever loads, or to this reader, or there was one before
+  if (load.spec.failuresToo || spec.failuresToo || hasAnswered(load.flight)) return
   violate(self, `P6: ${what}, though #${held.n} was there to fall back on`)
 }
 

@@ -42,7 +42,7 @@ export const drawn = {
   /** a listener reads the cache */
   readingListener: true,
   /** a listener writes and invalidates */
-  writingListener: true,
+  writingListener: false,
   /** a reader that was refused by a strict policy asks again at once */
   insists: true,
   /** loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them */
@@ -53,16 +53,32 @@ export const drawn = {
   lies: true,
   /** readers of one id with strategies of their own come at once */
   crowds: true,
+  /** an invalidation has several targets of several kinds */
+  targets: true,
+  /** the store is made of a storage that keeps the markers of tags among its entries */
+  markersAmongEntries: true,
+  /** a read takes over nothing from what caches serve inside its load, or is not stored then */
+  inherits: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
 
 export type Feature = keyof typeof drawn
 
-/** came later, and has dice of its own: the others are drawn as they were before */
-const later: ReadonlySet<string> = new Set<Feature>(["crowds", "writingListener"])
+/** came later: each has dice of its own, so that the others are drawn as they were before */
+const later = {
+  crowds: 0x6c07_8965,
+  targets: 0x9908_b0df,
+  markersAmongEntries: 0x1b87_3593,
+  inherits: 0x85eb_ca6b,
+  writingListener: 0x3c6e_f35f
+} as const
 
-const names = (Object.keys(drawn) as ReadonlyArray<Feature>).filter((name) => !later.has(name))
+type Later = keyof typeof later
+
+const isLater = (name: Feature): name is Later => Object.hasOwn(later, name)
+
+const names = (Object.keys(drawn) as ReadonlyArray<Feature>).filter((name) => !isLater(name))
 
 export const isFeature = (name: string): name is Feature => Object.hasOwn(drawn, name)
 
@@ -81,8 +97,8 @@ const drawFeatures = (dice: Dice, forced: ReadonlyArray<Feature>): ReadonlySet<F
 export interface Extras {
   readonly features: ReadonlySet<Feature>
   readonly dice: Dice
-  readonly crowdDice: Dice
-  readonly listenerDice: Dice
+  /** those of a feature that came later */
+  readonly diceOf: (feature: Later) => Dice
   /** whether it happens, this time */
   readonly happens: (feature: Feature, share: number) => boolean
 }
@@ -90,18 +106,17 @@ export interface Extras {
 export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): Extras => {
   // far from the dice of the program and of the schedule
   const dice = diceOf(SeededScheduler.dice(seed + 0x2545_f491).nextDoubleUnsafe)
-  const crowdDice = diceOf(SeededScheduler.dice(seed + 0x6c07_8965).nextDoubleUnsafe)
-  const listenerDice = diceOf(SeededScheduler.dice(seed + 0x3c6e_f35f).nextDoubleUnsafe)
+  const diceOfLater = Object.fromEntries(
+    Object.entries(later).map(([name, far]) => [name, diceOf(SeededScheduler.dice(seed + far).nextDoubleUnsafe)])
+  ) as Record<Later, Dice>
   const features = new Set([
     ...drawFeatures(dice, forced),
-    ...drawn.crowds && crowdDice.chance(0.15) ? ["crowds" as const] : [],
-    ...drawn.writingListener && listenerDice.chance(0.15) ? ["writingListener" as const] : []
+    ...(Object.keys(later) as ReadonlyArray<Later>).filter((name) => drawn[name] && diceOfLater[name].chance(0.15))
   ])
   return {
     features,
     dice,
-    crowdDice,
-    listenerDice,
-    happens: (feature, share) => features.has(feature) && (later.has(feature) ? crowdDice : dice).chance(share)
+    diceOf: (feature) => diceOfLater[feature],
+    happens: (feature, share) => features.has(feature) && (isLater(feature) ? diceOfLater[feature] : dice).chance(share)
   }
 }

@@ -23,8 +23,9 @@ export const listen = (
     onRemoval(busy(self, self.extras.dice, context, readOnce))
   }
   if (self.extras.features.has("writingListener")) {
-    listen(busy(self, self.extras.listenerDice, context, writeOnce))
-    onRemoval(busy(self, self.extras.listenerDice, context, writeOnce))
+    const dice = self.extras.diceOf("writingListener")
+    listen(busy(self, dice, context, writeOnce))
+    onRemoval(busy(self, dice, context, writeOnce))
   }
 }
 

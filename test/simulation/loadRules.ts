@@ -1,6 +1,7 @@
 /** What must hold when a load begins or ends. */
 import { Cause, Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import { hasAnswered, mayBeAnswer } from "./answerRules.ts"
 import type { Load, Read } from "./model.ts"
 import { until } from "./originRules.ts"
 import { covers, interruptedItself, readerOf, retryAfterOf, uninterruptible, violate, type World } from "./state.ts"
@@ -74,6 +75,8 @@ export const checkThrottle = (self: World, load: Load, flight: Flight): void => 
   if (retryAfterOf(load.spec) === 0 || load.spec.kind === "ttl" || load.spec.kind === "untilInvalidated") return
   // a refresh that had to wait for room was asked for earlier
   if (flight.refresh ? self.config.refreshConcurrency < 16 : flight.stale === undefined) return
+  // nothing is served in its place
+  if (!flight.refresh && hasAnswered(flight)) return
   // a flight may have begun long before its load, where the store is slow
   const asked = readerOf(self, flight)
   for (const failed of self.loads) {
@@ -87,11 +90,13 @@ export const checkThrottle = (self: World, load: Load, flight: Flight): void => 
   }
 }
 
-const setsThrottle = ({ exit, flight }: Load): boolean => {
+const setsThrottle = ({ exit, flight, spec }: Load): boolean => {
   if (flight?.exit === undefined || exit === undefined || Exit.isSuccess(exit) || Exit.isSuccess(flight.exit)) {
     return false
   }
-  return flight.storable && (flight.refresh || flight.stale !== undefined) && !Cause.hasInterrupts(flight.exit.cause)
+  // nobody waits for an origin that answers
+  return flight.storable && (flight.refresh || (flight.stale !== undefined && !mayBeAnswer(flight, spec))) &&
+    !Cause.hasInterrupts(flight.exit.cause)
 }
 
 /** something happened to the id since, or somebody was about to load then already */

@@ -69,7 +69,13 @@ export const wrongOptions = (self: Self, { misuse }: Spec): object => {
     case "fallbackWhen":
       return { fallbackWhen: () => dice.chance(misuse.share) ? throwFor(self, "fallbackWhen", misuse) : true }
     case "copy":
-      return { copy: (value: Value) => dice.chance(misuse.share) ? throwFor(self, "copy", misuse) : { ...value } }
+      return {
+        copy: (value: Value) => {
+          if (!dice.chance(misuse.share)) return { ...value }
+          self.world.counts.uncopied++
+          return throwFor(self, "copy", misuse)
+        }
+      }
     default:
       return {}
   }

@@ -1,5 +1,6 @@
 /** What a simulated program is made of, and what is remembered of its run. */
 import type { Exit } from "effect"
+import type { Cached } from "effect-cached"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
 import type { Feature } from "./features.ts"
 
@@ -70,6 +71,7 @@ export interface Spec {
   readonly softTimeout: number | undefined
   readonly retryAfter: number | undefined
   readonly failuresToo: boolean
+  readonly inherit?: Cached.Inherit | undefined
   /** what is wrong with its functions or options */
   readonly misuse?: Misuse | undefined
 }
@@ -141,6 +143,8 @@ export interface Load {
   renews: number | undefined
   /** its failure is this one's: one call has failed for all of its keys */
   failsAs: number | undefined
+  /** when the oldest value was made that a cache served inside it */
+  oldestAt: number
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined

@@ -33,7 +33,7 @@ describe("seeded schedules", () => {
       assert.deepStrictEqual(one, other)
       assert.isAbove(one.length, 10)
     }
-  })
+  }, 60_000)
 
   it("give other logs for other seeds", () => {
     const logs = new Set(Array.from({ length: 50 }, (_, seed) => {

@@ -1,5 +1,6 @@
 /** Whether a value may be served to a reader: it depends on where the value comes from. */
 import { Cause, Exit } from "effect"
+import { checkAnswered } from "./answerRules.ts"
 import { keepsOut } from "./misuse.ts"
 import type { Load, Origin, Read, Spec, Write } from "./model.ts"
 import { checkNewest, mayShare } from "./refreshRules.ts"
@@ -55,8 +56,8 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
-    : origin.endedAt! + ttlOf(origin)
-  let last = origin._tag === "Set" ? end : origin.endedAt! + idleOf(origin)
+    : Math.min(origin.endedAt!, origin.oldestAt) + ttlOf(origin)
+  let last = origin._tag === "Set" ? end : Math.min(end, origin.endedAt! + idleOf(origin))
   // who is still being answered may have moved it already
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
   const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
@@ -154,16 +155,33 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   if (isLive) return
   checkForeign(self, origin, what)
   if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a stored value under ${spec.policy}`)
-  const { kind, late } = origin.spec
+  const { inherit, kind, late } = origin.spec
   const ttlFunction = kind === "untilInvalidated" ? "none" : origin.spec.ttlFunction
-  const isKeptOut = ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || keepsOut(origin.spec)
+  const isKeptOut = ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || keepsOut(origin.spec) ||
+    (inherit === "refuse" && origin.oldestAt < Infinity)
   if (isKeptOut || ttlOf(origin) <= 0) {
     return violate(self, `ttl: ${what}, which must not be stored`)
   }
+  checkShorter(self, read, origin, what)
   if (at(self, read) >= until(self, origin)) {
     violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago with ttl ${ttlOf(origin)}`)
   }
 }
+
+/** where both lifetimes are constants of strategies the shorter one holds */
+const checkShorter = (self: World, read: Read, origin: Load, what: string): void => {
+  const { spec } = read
+  if (spec === undefined || !hasConstant(spec) || !hasConstant(origin.spec) || origin.ttl !== undefined) return
+  // what has inherited an age has no constant
+  if (origin.flight?.entry?.constant === undefined) return
+  if (self.touches.some(({ done, id }) => id === origin.id && done > origin.n)) return
+  if (at(self, read) < origin.endedAt! + spec.ttl) return
+  violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)
+}
+
+/** `untilInvalidated` may be a strategy that is made from another one */
+const hasConstant = ({ kind, misuse, ttlFunction }: Spec): boolean =>
+  ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated"
 
 const checkForeign = (self: World, origin: Load, what: string): void => {
   if (self.config.store !== "sync" || self.config.faults > 0) return
@@ -190,6 +208,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
     const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)
     if (at(self, read) < softAt || isTouched) return
   }
+  checkAnswered(self, read, origin, what)
   const elapsed = self.now() - read.begunAt
   if (spec.softTimeout !== undefined && elapsed >= spec.softTimeout) return
   if (spec.timeout !== undefined && elapsed >= spec.timeout) return

@@ -66,7 +66,11 @@ export const storedId = (config: Config, id: string): string => CacheKey.id(keyO
 // ---------------------------------------------------------------------------------------------------------------------
 
 const specOf = (self: Simulation, id: string): Spec => {
-  const spec = drawSpec(self.dice, id, self.config)
+  const drawn = drawSpec(self.dice, id, self.config)
+  const inherit = self.extras.happens("inherits", 0.5)
+    ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
+    : undefined
+  const spec = { ...drawn, inherit }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
@@ -110,7 +114,11 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
       const spec = specOf(self, plan.needs)
       // under `bypass` a load runs in its reader, under the reader's policy
       const policy = record.flight === undefined ? "bypass" : spec.policy
+      const begun = self.world.seq
       const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
+      if (Exit.isSuccess(exit) || Cause.squash(exit.cause) instanceof Down) {
+        World.noteNeeded(self.world, record, originOf(exit), begun)
+      }
       if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) {
         if (Cause.hasInterrupts(exit.cause)) State.interruptedItself.add(record)
         return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
@@ -221,7 +229,13 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   // an idle that is longer than its ttl is refused, one of nothing too
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
-  const given = { key: keyOf(self, spec.id) as string, tags: tagsOf(self, spec), timeout, retryAfter }
+  const given = {
+    key: keyOf(self, spec.id) as string,
+    tags: tagsOf(self, spec),
+    timeout,
+    retryAfter,
+    inherit: spec.inherit
+  }
   const base = { ...given, ...wrongOptions(self, spec) }
   const when = whenOf(self, spec)
   const timed = { ttl: ttlOf(self, spec), when, jitter }
@@ -490,6 +504,34 @@ const invalidateTag = (self: Simulation) => {
   return invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode }), mode)
 }
 
+/** one invalidation of several targets */
+const invalidateTargets = (self: Simulation) =>
+  Effect.suspend(() => {
+    const { classed, ids } = self.config
+    const dice = self.extras.diceOf("targets")
+    const id = dice.pick(ids)
+    const tag = dice.pick(["T", "U"])
+    const where = dice.pick(ids)
+    const keyClass = classOf(self.config)
+    const all: ReadonlyArray<readonly [kind: "id" | "tag", name: string, target: Cached.Target]> = [
+      ["id", id, keyOf(self, id)],
+      ["tag", tag, { tag }],
+      ...classed
+        ? [
+          ["tag", "class", { all: keyClass }] as const,
+          ["tag", `index ${where}`, { where: [keyClass, { id: where }] }] as const
+        ]
+        : []
+    ]
+    const chosen = all.filter(() => dice.chance(0.6))
+    const writes = chosen.map(([kind, name]) => World.beginWrite(self.world, kind, name))
+    const run = Cached.invalidateAfter(Effect.void, chosen.map(([, , target]) => target))
+    return Effect.tap(timed(self, "invalidating targets", 1, run), () =>
+      Effect.sync(() => {
+        for (const write of writes) World.endWrite(self.world, write)
+      }))
+  })
+
 /** where the store cannot be gone through it is not done, and may be in part */
 const invalidateMatching = (self: Simulation, id: string) =>
   Effect.suspend(() => {
@@ -639,7 +681,7 @@ const refreshTogether = (self: Simulation) =>
 /** readers that come at once, each with a strategy of its own, to what may be stale: they share one look into the store */
 const crowd = (self: Simulation) =>
   Effect.gen(function*() {
-    const { crowdDice } = self.extras
+    const crowdDice = self.extras.diceOf("crowds")
     const id = crowdDice.pick(self.config.ids)
     yield* Effect.exit(read(self, specOf(self, id)))
     const tag = crowdDice.pick(["T", "U"])
@@ -657,6 +699,7 @@ const crowd = (self: Simulation) =>
 /** what is done in a step beside those that were always there */
 const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
   if (self.extras.happens("insists", 0.1)) return insist(self)
+  if (self.extras.happens("targets", 0.2)) return orLeave(self, invalidateTargets(self))
   if (self.extras.happens("refreshes", 0.15)) return refreshTogether(self)
   if (self.extras.happens("crowds", 0.2)) return crowd(self)
   return undefined

@@ -47,6 +47,8 @@ export interface World {
     refused: number
     /** results that are not stored because a function about them threw, or gave no answer */
     notStored: number
+    /** how often `copy` threw: for a caller, or for what is stored */
+    uncopied: number
   }
   /** by what it gave to the engine */
   readonly readers: WeakMap<object, Read>
@@ -89,7 +91,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   reading: new Set(),
   open: new Set(),
   born: new Map(),
-  counts: { reads: 0, bypassed: 0, interrupted: 0, refused: 0, notStored: 0 },
+  counts: { reads: 0, bypassed: 0, interrupted: 0, refused: 0, notStored: 0, uncopied: 0 },
   readers: new WeakMap(),
   replaced: new Map(),
   overtaken: new Map(),

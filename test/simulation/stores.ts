@@ -48,6 +48,19 @@ const core = (self: Environment) => {
     markers.set(tag, marker)
     return marker
   }
+  const tags: Store.SyncTags = {
+    version: (tag) => markers.get(tag)?.version,
+    markers: (tags, newVersion) => ({
+      seq,
+      markers: tags.map((tag) => markers.get(tag) ?? write(tag, { version: newVersion(), seq }))
+    }),
+    invalidate: (tags, newVersion, mode) => {
+      seq++
+      for (const tag of tags) {
+        write(tag, { version: Markers.nextVersion(markers.get(tag)?.version, mode, newVersion), seq })
+      }
+    }
+  }
   return Store.makeSync({
     name: "simulated",
     get: (id) => {
@@ -61,19 +74,7 @@ const core = (self: Environment) => {
     remove: (id) => entries.delete(id),
     clear: () => entries.clear(),
     scan: (prefix) => Array.from(entries, ([id, { meta }]) => ({ id, meta })).filter(({ id }) => id.startsWith(prefix)),
-    tags: {
-      version: (tag) => markers.get(tag)?.version,
-      markers: (tags, newVersion) => ({
-        seq,
-        markers: tags.map((tag) => markers.get(tag) ?? write(tag, { version: newVersion(), seq }))
-      }),
-      invalidate: (tags, newVersion, mode) => {
-        seq++
-        for (const tag of tags) {
-          write(tag, { version: Markers.nextVersion(markers.get(tag)?.version, mode, newVersion), seq })
-        }
-      }
-    }
+    ...self.extras.features.has("markersAmongEntries") ? { capabilities: { lasting: true } } : { tags }
   })
 }
 

@@ -1,4 +1,5 @@
 /** Callers' limits, the store's budget, and timers that are left. */
+import { mayHaveAnswered } from "./answerRules.ts"
 import { isHeld } from "./held.ts"
 import type { Read } from "./model.ts"
 import { readsNothing, violate, type World } from "./state.ts"
@@ -14,7 +15,8 @@ export const checkDelay = (self: World, read: Read): void => {
     violate(self, `timeout: ${what}, not ${spec.timeout}`)
   }
   if (
-    spec?.softTimeout !== undefined && !readsNothing(spec) && elapsed > spec.softTimeout && isHeld(self, read)
+    spec?.softTimeout !== undefined && !readsNothing(spec) && elapsed > spec.softTimeout && isHeld(self, read) &&
+    !mayHaveAnswered(self, read)
   ) violate(self, `softTimeout: ${what}, not ${spec.softTimeout}`)
   const loading = loadingTime(self, read)
   // who joined a flight whose result turns out not to be for it asks again

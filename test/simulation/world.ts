@@ -31,6 +31,7 @@ export const beginLoad = (
     ttl: undefined,
     renews: undefined,
     failsAs: undefined,
+    oldestAt: Infinity,
     endedAt: undefined,
     ended: Infinity,
     exit: undefined
@@ -60,6 +61,22 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
   load.endedAt = self.now()
   load.ended = ++self.seq
   self.say(() => `end  ${load.id} #${load.n}: ${describe(exit)}`)
+}
+
+/** what it was answered inside: its life counts from the birth of what a cache has served */
+export const noteNeeded = (self: World, load: Load, needed: number, begun: number): void => {
+  const origin = self.origins.get(needed)
+  // with a store a load that has ended may be joined while it is written
+  if (load.flight === undefined || load.spec.inherit === false) return
+  if (origin === undefined || self.config.store !== "none") return
+  if (origin._tag === "Set") {
+    if (!origin.isOpen) load.oldestAt = Math.min(load.oldestAt, origin.askedAt)
+    return
+  }
+  // a value that was renewed is as young as that
+  if (self.renewals.has(needed)) return
+  const bornAt = origin.ended < begun ? origin.endedAt! : Infinity
+  load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
 }
 
 /** the value that it was to replace is still right */

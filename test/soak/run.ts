@@ -44,6 +44,7 @@ const readers = 200
 export const largest = Math.max(
   Defaults.tagEpochs,
   Defaults.throttledIds,
+  Defaults.answeredIds,
   Defaults.pendingInvalidations,
   Defaults.knownTagVersions,
   Defaults.onceWarnings

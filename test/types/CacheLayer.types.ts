@@ -50,6 +50,7 @@ const full = CacheLayer.disk({
   wait: "10 seconds",
   maxStaleness: "1 minute",
   shutdownTimeout: "1 second",
+  inherit: "refuse",
   refresh: { concurrency: 1, timeout: "1 minute", retry: Schedule.recurs(1) }
 })
 same<typeof full, Layer.Layer<Cache, CacheError.StoreError>>(true)
@@ -65,6 +66,8 @@ same<keyof Caching.Shape, "~effect-cached/Caching">(true)
 // @ts-expect-error: only a layer, `make` and `disabled` give one
 export const homemade: Caching.Shape = {}
 
+// @ts-expect-error no way to inherit
+CacheLayer.memory({ inherit: true })
 // @ts-expect-error an unknown option
 CacheLayer.disk({ directory: "x", maxsize: 1 })
 // @ts-expect-error a number is no size of text

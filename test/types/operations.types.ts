@@ -57,6 +57,20 @@ const conditions = [
   Cached.set("k", "x", { ifUnchanged: entry.writeId, tags: ["t"] })
 ] as const
 same<(typeof conditions)[number], Effect.Effect<boolean, Failure, Cache>>(true)
+// a copy is one of the key's value; that of a string key is unknown, so a function may say what it takes
+const copies = [
+  Cached.set(key, 1, { copy: "structured" }),
+  Cached.set(key, 1, { copy: (value) => value + 1 }),
+  Cached.set("k", ["a"], { copy: (list: ReadonlyArray<string>) => [...list] }),
+  Cached.setMany([[key, 1]], { copy: (value) => value })
+] as const
+same<(typeof copies)[number], Effect.Effect<boolean, never, Cache> | Effect.Effect<void, never, Cache>>(true)
+// @ts-expect-error - a copy of another value
+Cached.set(key, 1, { copy: (value: string) => value })
+// @ts-expect-error - the copy of a number is a number
+Cached.set(key, 1, { copy: (value) => String(value) })
+// @ts-expect-error - no way to copy
+Cached.set(key, 1, { copy: "deep" })
 const conditionZoned = Cached.set(zoned, new Date(0), { ifAbsent: true })
 same<typeof conditionZoned, Effect.Effect<boolean, Failure, Zone | Cache>>(true)
 const touched = Cached.touch(zoned, "1 hour")

@@ -5,7 +5,7 @@
  * |---|---|---|
  * | 0 | 2 | `"ec"` |
  * | 2 | 1 | format |
- * | 3 | 1 | flags: 1 a failure, 8 an etag follows the tags |
+ * | 3 | 1 | flags: 1 a failure, 4 the lifetime is a strategy's constant, 8 an etag follows the tags |
  * | 4 | 16 | writeId |
  * | 20 | 1 | serializer |
  * | 21 | 3 × 8 | createdAt, softExpiresAt, expiresAt (float64) |
@@ -27,8 +27,9 @@ type Checksum = (data: string | Uint8Array, former?: number) => number
 const magic = 0x6563
 const format = 1
 const failure = 1
+const constant = 4
 const tagged = 8
-const flags = failure | tagged
+const flags = failure | constant | tagged
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
@@ -80,7 +81,8 @@ export const encode = (id: string, { meta, payload }: Stored, crc32: Checksum): 
 const writeHead = (meta: Meta, frame: Uint8Array, view: DataView): void => {
   view.setUint16(0, magic)
   frame[2] = format
-  frame[at.flags] = (meta.outcome === "failure" ? failure : 0) | (meta.etag === undefined ? 0 : tagged)
+  frame[at.flags] = (meta.outcome === "failure" ? failure : 0) | (meta.isConstant === true ? constant : 0) |
+    (meta.etag === undefined ? 0 : tagged)
   writeHex(meta.writeId, frame, at.writeId)
   frame[at.serializer] = meta.serializer
   view.setFloat64(at.createdAt, meta.createdAt)
@@ -140,7 +142,12 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
 
 const noTags: ReadonlyArray<TagVersion> = []
 
-const readMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => ({
+const readMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => {
+  const meta = plainMeta(frame, view, tags)
+  return (frame[at.flags]! & constant) === 0 ? meta : { ...meta, isConstant: true }
+}
+
+const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => ({
   createdAt: view.getFloat64(at.createdAt),
   softExpiresAt: view.getFloat64(at.softExpiresAt),
   expiresAt: view.getFloat64(at.expiresAt),

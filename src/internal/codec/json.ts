@@ -1,5 +1,7 @@
 /** JSON as a format. `strictJson` refuses values that JSON would change in silence. */
 import * as Exit from "effect/Exit"
+import { exactly, pathToOther } from "./jsonValue.ts"
+import { placeOf } from "./place.ts"
 import { fault, type Format } from "./throughSchema.ts"
 
 const name = "json"
@@ -10,6 +12,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true })
 export const json: Format = {
   name,
   id: 1,
+  holds: "json",
   pack(value) {
     try {
       const text = JSON.stringify(value)
@@ -32,38 +35,10 @@ export const json: Format = {
 export const strictJson: Format = {
   ...json,
   pack: (value, id) => {
-    try {
-      if (isJson(value)) return json.pack(value, id)
-    } catch {
-      // nested too deeply, or circular
-    }
-    return Exit.fail(fault(name, "encode", "the value is not JSON: give the key a schema that encodes it as JSON"))
+    const path = pathToOther(value, exactly)
+    if (path === undefined) return json.pack(value, id)
+    return Exit.fail(
+      fault(name, "encode", `the value is not JSON${placeOf(path)}: give the key a schema that encodes it as JSON`)
+    )
   }
-}
-
-const isJson = (value: unknown): boolean => {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return true
-    case "number":
-      return Number.isFinite(value) && !Object.is(value, -0)
-    case "object":
-      return value === null || (Array.isArray(value) ? isList(value) : isRecord(value))
-    default:
-      return false
-  }
-}
-
-/** An array with as many keys as elements, and `length`: it has neither holes nor other properties. */
-const isList = (value: ReadonlyArray<unknown>): boolean =>
-  Object.getPrototypeOf(value) === Array.prototype &&
-  Reflect.ownKeys(value).length === value.length + 1 &&
-  value.every(isJson)
-
-const isRecord = (value: object): boolean => {
-  const items = Object.values(value)
-  return Object.getPrototypeOf(value) === Object.prototype &&
-    Reflect.ownKeys(value).length === items.length &&
-    items.every(isJson)
 }

@@ -1,40 +1,11 @@
 /** Finds secrets in a schema: serializers that do not encrypt refuse them. */
 import type * as SchemaAST from "effect/SchemaAST"
 import { CacheConfigError } from "../../CacheError.ts"
+import { hasPart } from "./schemaParts.ts"
 
 const isRedacted = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Declaration" &&
   (ast.annotations?.["representation"] as { readonly id?: unknown } | undefined)?.id === "effect/schema/Redacted"
-
-const children = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
-  switch (ast._tag) {
-    case "Declaration":
-      return ast.typeParameters
-    case "Arrays":
-      return [...ast.elements, ...ast.rest]
-    case "Objects":
-      return [...ast.propertySignatures.map(({ type }) => type), ...ast.indexSignatures.map(({ type }) => type)]
-    case "Union":
-      return ast.types
-    case "Suspend":
-      return [ast.thunk()]
-    default:
-      return []
-  }
-}
-
-/** Whether `is` holds for some part of a schema, in its type or on the way to its encoded side. */
-export const hasPart = (root: SchemaAST.AST, is: (ast: SchemaAST.AST) => boolean): boolean => {
-  const seen = new Set<SchemaAST.AST>()
-  const open = [root]
-  for (let ast = open.pop(); ast !== undefined; ast = open.pop()) {
-    if (seen.has(ast)) continue
-    seen.add(ast)
-    if (is(ast)) return true
-    open.push(...children(ast), ...(ast.encoding ?? []).map((link) => link.to))
-  }
-  return false
-}
 
 const hasRedacted = (root: SchemaAST.AST): boolean => hasPart(root, isRedacted)
 

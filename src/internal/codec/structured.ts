@@ -276,4 +276,4 @@ const unpack = (bytes: Uint8Array): Exit.Exit<unknown, SerializerError> => {
   }
 }
 
-export const structured: Format = { name, id: 2, pack, unpack }
+export const structured: Format = { name, id: 2, holds: "anything", pack, unpack }

@@ -6,12 +6,16 @@ import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { SerializerError } from "../../CacheError.ts"
 import type { Codec } from "../../ports/serializer.ts"
+import { closeParts, type Holds, isNotJson } from "./openParts.ts"
+import { placeOf } from "./place.ts"
 import { refuseRedacted } from "./redacted.ts"
 
 /** How JSON values become bytes. */
 export interface Format {
   readonly name: string
   readonly id: number
+  /** what it can hold where a schema accepts anything */
+  readonly holds: Holds
   readonly pack: (json: unknown, id: string) => Exit.Exit<Uint8Array, SerializerError>
   readonly unpack: (bytes: Uint8Array, id: string) => Exit.Exit<unknown, SerializerError>
 }
@@ -22,23 +26,21 @@ export const fault = (serializer: string, operation: Operation, reason: string) 
   new SerializerError({ serializer, operation, reason })
 
 /** Where and how a value differs from its schema; never the value itself, which may be private. */
-const describe = (issue: SchemaIssue.Issue, path = ""): string => {
+const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = []): string => {
   switch (issue._tag) {
     case "Pointer":
-      return describe(issue.issue, path + issue.path.map((step) => `[${showStep(step)}]`).join(""))
+      return describe(issue.issue, [...path, ...issue.path])
     case "Composite":
       return describe(issue.issues[0], path)
     case "Filter":
     case "Encoding":
       return describe(issue.issue, path)
     default:
-      return `the value does not fit its schema${path === "" ? "" : ` at ${path}`} (${issue._tag})`
+      return isNotJson(issue)
+        ? `the value is not JSON${placeOf(path)}, where its schema accepts anything: give that part a schema of its own`
+        : `the value does not fit its schema${placeOf(path)} (${issue._tag})`
   }
 }
-
-/** A step of the path, if it looks like code: the keys of a dictionary may be private data. */
-const showStep = (step: PropertyKey): string =>
-  typeof step === "number" || /^[A-Za-z_$]\w{0,31}$/.test(String(step)) ? String(step) : "?"
 
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
@@ -64,7 +66,7 @@ const isExit: <A, E, R>(effect: Effect.Effect<A, E, R>) => effect is Exit.Exit<A
 
 export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, format.name)
-  const codec = Schema.toCodecJson(schema)
+  const codec = Schema.toCodecJson(closeParts(schema, format.holds))
   const toJson = guard(format.name, "encode", SchemaParser.encodeUnknownEffect(codec))
   const fromJson = guard(format.name, "decode", SchemaParser.decodeUnknownEffect(codec))
   return {

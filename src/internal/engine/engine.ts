@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
+import type { Inherit } from "../../cached/options.ts"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
@@ -28,6 +29,7 @@ import * as Background from "./storeTier/background.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
 import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
+import * as KeyClasses from "./telemetry/keyClasses.ts"
 import * as Log from "./telemetry/log.ts"
 
 /**
@@ -41,6 +43,8 @@ export interface EngineOptions extends StoreTierLimits {
   readonly capacity: number
   readonly eviction: Eviction
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
+  /** what a result takes over from values that caches served inside its load, where the read does not say it */
+  readonly inherit: Inherit
   /** how long closing waits for loads with callers */
   readonly shutdownMillis: number
   readonly refresh: {
@@ -60,14 +64,17 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     ending: new Map(),
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
     work: makeWork({ respond, start }, context),
+    inherit: options.inherit,
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),
+    answered: new Map(),
     failing: new Set(),
     transactions: new WeakSet(),
     storeTier: undefined,
     stats: { ...noCounters },
     classes: new Map(),
+    keyClasses: KeyClasses.make(),
     listeners: { events: undefined },
     warned: new Set(),
     hitsHaveEffects: false,

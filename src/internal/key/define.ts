@@ -14,6 +14,7 @@ import { isClass } from "./declaration.ts"
 import { byteLength, limit } from "./id.ts"
 import type { AnyCodec, KeyInfo } from "./info.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
+import { noteClass } from "./sameIds.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
 import { checkIndexes, keyTags, type TagOptions } from "./tags.ts"
 
@@ -50,17 +51,29 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     if (options.version === undefined) refuseOpaque(name, parts, { suspended: "follow" })
     const version = fingerprint([Schema.Struct(relevant), success, error], options.version)
     // a template literal would be a tree of texts, which every id would flatten anew
-    return ["~", name, "@", version, ":"].join("")
+    const text = ["~", name, "@", version, ":"].join("")
+    noteClass(text, info)
+    return text
   }
-  let prefix: string | undefined
+  let known: string | undefined
+  const prefix = (): string => known ??= prefixOf()
   const encode = encoder(name, properties)
   const codecs = { success: success as AnyCodec, error: error as AnyCodec }
   const tags = keyTags(name, options, properties)
-  const info: KeyInfo = { name, payload, ...codecs, hasError: options.error !== undefined, ...tags.info }
+  const info: KeyInfo = {
+    name,
+    prefix,
+    definedAt: new Error(name),
+    metBy: 0,
+    payload,
+    ...codecs,
+    hasError: options.error !== undefined,
+    ...tags.info
+  }
   const assign = assigner(name, fields)
   const decode = Schema.decodeUnknownEffect(payload)
 
-  const idOf = (key: unknown): string => limit(prefix ??= prefixOf(), encode(key as Fields))
+  const idOf = (key: unknown): string => limit(prefix(), encode(key as Fields))
 
   class KeyClass {
     /** kept, because an id is read several times in one read */

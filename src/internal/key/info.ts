@@ -6,6 +6,12 @@ export { idOfString } from "./id.ts"
 /** What the engine knows about a key class: one object a class, so it can be the key of a `WeakMap`. */
 export interface KeyInfo {
   readonly name: string
+  /** what all its ids begin with. Another class of the same name and shape has the same */
+  readonly prefix: () => string
+  /** made where the class was defined: its stack tells where that is */
+  readonly definedAt: Error
+  /** the cache that has met the class last: see telemetry/keyClasses.ts */
+  metBy: number
   /** the struct of all fields, ignored ones too */
   readonly payload: Schema.Constraint
   readonly success: AnyCodec

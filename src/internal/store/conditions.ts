@@ -23,7 +23,10 @@ export const holds = (
   }
 }
 
-/** The entry with other deadlines; `undefined` where it is not present, or has another `writeId` than the one given. */
+/**
+ * The entry with other deadlines. Reads move its end alone; another soft deadline is one by hand, and then its lifetime
+ * is no strategy's constant any more. `undefined` where it is not present, or has another `writeId` than the one given.
+ */
 export const touched = (
   entry: Stored | undefined,
   { expiresAt, softExpiresAt, writeId }: TouchOptions,
@@ -32,7 +35,12 @@ export const touched = (
 ): Stored | undefined => {
   if (!isLive(entry, now, tags)) return undefined
   if (writeId !== undefined && entry.meta.writeId !== writeId) return undefined
-  return { meta: { ...entry.meta, softExpiresAt, expiresAt }, payload: entry.payload }
+  const { isConstant, ...meta } = entry.meta
+  const isMovedByHand = softExpiresAt !== meta.softExpiresAt
+  return {
+    meta: { ...meta, softExpiresAt, expiresAt, ...isConstant === true && !isMovedByHand ? { isConstant } : {} },
+    payload: entry.payload
+  }
 }
 
 /** Whether there is an entry, and another one than the reader rejected. */

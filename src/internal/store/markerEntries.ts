@@ -13,13 +13,24 @@ export const prefix = "~:t:"
 
 export const idOf = (tag: string): string => prefix + tag
 
+/**
+ * Where the last hard invalidation of a tag left its version, in a storage of several processes. A soft invalidation reads
+ * a marker and writes it, and looks here afterwards: if another process has invalidated the tag hard in between, the
+ * marker has its former hard half back. No tag begins with `~:`.
+ */
+export const hardIdOf = (tag: string): string => hardPrefix + tag
+
+const hardPrefix = `${prefix}~:`
+
 export const isMarker = ({ id }: { readonly id: string }): boolean => id.startsWith(prefix)
 
 /** What a storage reports of a marker is a change of its tag. */
 export const toChange = (change: Change): Change =>
   change?._tag === "Changed" && typeof change.id === "string" && isMarker(change)
-    ? { _tag: "TagChanged", tag: change.id.slice(prefix.length) }
+    ? { _tag: "TagChanged", tag: tagOf(change.id) }
     : change
+
+const tagOf = (id: string): string => id.slice(id.startsWith(hardPrefix) ? hardPrefix.length : prefix.length)
 
 /** What an asynchronous storage lists, counts and reports, without the markers in it. */
 export const hiddenIn = (

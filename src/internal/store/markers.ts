@@ -39,6 +39,10 @@ export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray
 /** Whether there were only soft invalidations between the two versions of a marker, and at least one. */
 export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
 
+/** Whether the marker of a tag was softened while another process invalidated the tag hard, and undid that. */
+export const hasUndone = (softened: string, hard: string | undefined): boolean =>
+  hard !== undefined && hardHalf(hard) !== hardHalf(softened)
+
 const noTags: ReadonlyArray<string> = []
 
 /** The present `seq`: to ask for no markers makes none. */

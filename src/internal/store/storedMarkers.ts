@@ -8,7 +8,7 @@ import type { Marker } from "../../ports/store.ts"
 import { many } from "../defaults.ts"
 import type { Lines } from "./lines.ts"
 import * as MarkerEntries from "./markerEntries.ts"
-import { nextVersion, noVersions } from "./markers.ts"
+import { hasUndone, nextVersion, noVersions } from "./markers.ts"
 import * as Seen from "./seenMarkers.ts"
 import type { Tags } from "./storageTags.ts"
 
@@ -21,26 +21,26 @@ export const make = (
   getMany: NonNullable<Storage["getMany"]>,
   lines: Lines
 ): Tags => {
-  const seen = Seen.make({ isShared: storage.capabilities?.shared === true })
+  const isShared = storage.capabilities?.shared === true
+  const seen = Seen.make({ isShared })
 
-  const versionOf = (tag: string): Effect.Effect<string | undefined, StoreError> =>
-    Effect.map(storage.get(MarkerEntries.idOf(tag)), MarkerEntries.versionOf)
+  const read = (id: string): Effect.Effect<string | undefined, StoreError> =>
+    Effect.map(storage.get(id), MarkerEntries.versionOf)
+
+  const versionOf = (tag: string): Effect.Effect<string | undefined, StoreError> => read(MarkerEntries.idOf(tag))
 
   const versionsOf = (tags: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string | undefined>, StoreError> =>
     tags.length === 0
       ? Exit.succeed(noVersions)
       : Effect.map(getMany(tags.map(MarkerEntries.idOf)), (markers) => markers.map(MarkerEntries.versionOf))
 
-  const write = (tag: string, version: string): Effect.Effect<void, StoreError> =>
-    Effect.flatMap(
-      Clock.currentTimeMillis,
-      (now) => storage.set(MarkerEntries.idOf(tag), MarkerEntries.toStored(version, now))
-    )
+  const write = (id: string, version: string): Effect.Effect<void, StoreError> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => storage.set(id, MarkerEntries.toStored(version, now)))
 
   const writeIfAbsent = (tag: string, version: string): Effect.Effect<boolean, StoreError> => {
     const { setIfAbsent } = storage
     return setIfAbsent === undefined
-      ? Effect.as(write(tag, version), true)
+      ? Effect.as(write(MarkerEntries.idOf(tag), version), true)
       : Effect.flatMap(
         Clock.currentTimeMillis,
         (now) => setIfAbsent(MarkerEntries.idOf(tag), MarkerEntries.toStored(version, now))
@@ -52,7 +52,7 @@ export const make = (
       const winner = yield* versionOf(tag)
       if (winner !== undefined) return seen.found(tag, winner)
       // there is something that cannot be read
-      yield* write(tag, fresh)
+      yield* write(MarkerEntries.idOf(tag), fresh)
     }
     return seen.made(tag, fresh)
   })
@@ -67,15 +67,26 @@ export const make = (
         version === undefined ? create(tag, newVersion()) : Exit.succeed(seen.found(tag, version)))
     )
 
-  const change = Effect.fnUntraced(function*(
+  const harden = Effect.fnUntraced(function*(
     tag: string,
-    next: (before: string | undefined) => string,
-    needsBefore: boolean
-  ): Effect.fn.Return<readonly [tag: string, version: string], StoreError> {
-    seen.changing([tag])
-    const version = next(needsBefore ? yield* versionOf(tag) : undefined)
-    yield* write(tag, version)
-    return [tag, version]
+    newVersion: () => string
+  ): Effect.fn.Return<string, StoreError> {
+    const next = newVersion()
+    if (isShared) yield* write(MarkerEntries.hardIdOf(tag), next)
+    yield* write(MarkerEntries.idOf(tag), next)
+    return next
+  })
+
+  const soften = Effect.fnUntraced(function*(
+    tag: string,
+    newVersion: () => string
+  ): Effect.fn.Return<string, StoreError> {
+    const before = yield* versionOf(tag)
+    if (before === undefined) return yield* harden(tag, newVersion)
+    const next = nextVersion(before, "soft", newVersion)
+    yield* write(MarkerEntries.idOf(tag), next)
+    const isUndone = isShared && hasUndone(next, yield* read(MarkerEntries.hardIdOf(tag)))
+    return isUndone ? yield* harden(tag, newVersion) : next
   })
 
   return {
@@ -108,14 +119,17 @@ export const make = (
         // at the end, and still before the load: a marker that is seen later has a larger number
         Effect.map((markers) => ({ seq: seen.seq(), markers }))
       ),
-    invalidate: (tags, newVersion, mode) =>
-      Effect.map(
-        Effect.forEach(
-          tags,
-          (tag) => inLine(tag, change(tag, (before) => nextVersion(before, mode, newVersion), mode === "soft")),
-          { concurrency: many.concurrency }
-        ),
+    invalidate(tags, newVersion, mode) {
+      const change = mode === "soft" ? soften : harden
+      const changed = (tag: string) =>
+        Effect.suspend(() => {
+          seen.changing([tag])
+          return Effect.map(change(tag, newVersion), (version) => [tag, version] as const)
+        })
+      return Effect.map(
+        Effect.forEach(tags, (tag) => inLine(tag, changed(tag)), { concurrency: many.concurrency }),
         seen.changed
       )
+    }
   }
 }

@@ -3,19 +3,22 @@ import type { Stored } from "../../CacheEntry.ts"
 import { Damaged, type SyncStorage } from "../../ports/storage.ts"
 import type { Marker } from "../../ports/store.ts"
 import * as MarkerEntries from "./markerEntries.ts"
-import { nextVersion, type TagTable } from "./markers.ts"
+import { hasUndone, nextVersion, type TagTable } from "./markers.ts"
 import * as Seen from "./seenMarkers.ts"
 
 export const make = (
   storage: Pick<SyncStorage, "get" | "set" | "setIfAbsent" | "capabilities">,
   atomic: <A>(steps: () => A) => A
 ): TagTable => {
-  const seen = Seen.make({ isShared: storage.capabilities?.shared === true })
+  const isShared = storage.capabilities?.shared === true
+  const seen = Seen.make({ isShared })
 
-  const version = (tag: string): string | undefined => {
-    const stored = storage.get(MarkerEntries.idOf(tag))
+  const read = (id: string): string | undefined => {
+    const stored = storage.get(id)
     return stored === Damaged ? undefined : MarkerEntries.versionOf(stored)
   }
+
+  const version = (tag: string): string | undefined => read(MarkerEntries.idOf(tag))
 
   const setIfAbsent = (id: string, entry: Stored, now: number): boolean => {
     if (storage.setIfAbsent !== undefined) return storage.setIfAbsent(id, entry, now)
@@ -52,15 +55,24 @@ export const make = (
       return { seq: seen.seq(), markers }
     },
     invalidate(tags, newVersion, mode, now) {
+      const write = (id: string, version: string): string => {
+        storage.set(id, MarkerEntries.toStored(version, now), now)
+        return version
+      }
+      const harden = (tag: string): string => {
+        const next = newVersion()
+        if (isShared) write(MarkerEntries.hardIdOf(tag), next)
+        return write(MarkerEntries.idOf(tag), next)
+      }
+      const soften = (tag: string): string => {
+        const before = version(tag)
+        if (before === undefined) return harden(tag)
+        const next = write(MarkerEntries.idOf(tag), nextVersion(before, "soft", newVersion))
+        return isShared && hasUndone(next, read(MarkerEntries.hardIdOf(tag))) ? harden(tag) : next
+      }
       seen.changing(tags)
-      const versions = atomic(() =>
-        tags.map((tag) => {
-          const next = nextVersion(mode === "soft" ? version(tag) : undefined, mode, newVersion)
-          storage.set(MarkerEntries.idOf(tag), MarkerEntries.toStored(next, now), now)
-          return [tag, next] as const
-        })
-      )
-      seen.changed(versions)
+      const change = mode === "soft" ? soften : harden
+      seen.changed(atomic(() => tags.map((tag) => [tag, change(tag)] as const)))
     }
   }
 }

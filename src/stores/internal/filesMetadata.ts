@@ -19,14 +19,18 @@ const format = 2
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
 
 export const make = (id: string, file: string, { meta, payload }: Stored): Metadata => {
-  const { createdAt, etag, expiresAt, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
+  const { createdAt, etag, expiresAt, isConstant, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
   const known = { createdAt, softExpiresAt, expiresAt, loadMillis, outcome, serializer, writeId, tags }
   return {
     id,
     file,
     bytes: payload.length,
     sha256: sha256(payload),
-    meta: etag === undefined ? known : { ...known, etag }
+    meta: {
+      ...known,
+      ...etag === undefined ? {} : { etag },
+      ...isConstant === true ? { isConstant } : {}
+    }
   }
 }
 

@@ -32,6 +32,16 @@ export const touchLaws: Record<string, Check> = {
     yield* stores(store, "id", entry(1, { ...more, ...forever }), "no deadlines")
   }),
 
+  "touch leaves it a constant unless it moves the soft deadline": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1, { isConstant: true }))
+    const { softExpiresAt } = entry(1).meta
+    const later = { softExpiresAt, expiresAt: deadlines.expiresAt }
+    yield* same(yield* store.touch("id", later), true, "touched by a read")
+    yield* stores(store, "id", entry(1, { ...later, isConstant: true }), "a constant still")
+    yield* same(yield* store.touch("id", deadlines), true, "touched by hand")
+    yield* stores(store, "id", entry(1, deadlines), "a lifetime by hand")
+  }),
+
   "touch refuses an entry that is missing, expired or of another write": Effect.fnUntraced(function*(store) {
     const refuses = (options: TouchOptions, message: string) =>
       Effect.flatMap(store.touch("id", options), (done) => same(done, false, message))

@@ -22,10 +22,11 @@ const stored = Arbitrary.map(
     words: Arbitrary.schema(Schema.Tuple([Word, Word])),
     failure: Arbitrary.schema(Schema.Boolean),
     etag: Arbitrary.array(text, { maxLength: 1 }),
+    isConstant: Arbitrary.schema(Schema.Boolean),
     tags: Arbitrary.array(Arbitrary.all({ tag: text, version: Arbitrary.map(Arbitrary.schema(Word), hexOf(12)) })),
     payload: Arbitrary.schema(Schema.Uint8Array)
   }),
-  ({ etag: [etag], failure, payload, tags, times, words }): Stored => ({
+  ({ etag: [etag], failure, isConstant, payload, tags, times, words }): Stored => ({
     meta: {
       createdAt: times[0] ?? 0,
       softExpiresAt: times[1] ?? Infinity,
@@ -35,7 +36,8 @@ const stored = Arbitrary.map(
       tags,
       writeId: hexOf(16)(words[1]),
       serializer: 1 + (words[1] % 255),
-      ...etag === undefined ? {} : { etag }
+      ...etag === undefined ? {} : { etag },
+      ...isConstant ? { isConstant } : {}
     },
     payload
   })
@@ -78,7 +80,7 @@ describe("frame", () => {
       damaged[bit >> 3]! ^= 1 << (bit & 7)
       expect(Frame.decode(id, damaged, crc32)).toBeUndefined()
     }
-  })
+  }, 30_000)
 
   it("of another format or with an unknown flag is a miss, though whole", () => {
     for (const at of [0, 1, 2, 3]) {
@@ -123,6 +125,24 @@ describe("frame", () => {
         "65630108" + plain.slice(8, tagsEnd) + bytes! + "0102030405"
       )
     }
+  })
+
+  it("says that its lifetime is a constant in one bit, and in nothing else", () => {
+    const bytes = (meta: Partial<Stored["meta"]>) =>
+      Buffer.from(Frame.encode("id", { ...example, meta: { ...example.meta, ...meta } }, crc32)).toString("hex")
+    for (const [meta, flags] of [[{}, "04"], [{ outcome: "failure" }, "05"], [{ etag: "e" }, "0c"]] as const) {
+      const [plain, constant] = [bytes(meta), bytes({ ...meta, isConstant: true })]
+      expect(constant.slice(0, 8)).toBe(`656301${flags}`)
+      expect(constant.slice(8, -8)).toBe(plain.slice(8, -8))
+    }
+    expect(bytes({ isConstant: true })).toMatch(/0102030405[0-9a-f]{8}$/)
+  })
+
+  it("of a release that knew no constants is read, and is none", () => {
+    const before =
+      "6563010000112233445566778899aabbccddeeff014278bcfe568000007ff00000000000007ff000000000000000000003" +
+      "0002000000030123456789abcdef012345677461678000000276543210fedcba9876543210d80001020304057dd08541"
+    expect(plain(Frame.decode("id", Buffer.from(before, "hex"), crc32))).toEqual(example)
   })
 
   it("has its write id in bytes 5 to 20, where scripts of other stores look for it", () => {

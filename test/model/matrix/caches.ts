@@ -1,6 +1,6 @@
 /** The caches that the cases run over: every kind of store, with every serializer, with and without a memory tier. */
 import { Context, Effect, Layer, type Logger, References, Schedule, type Scope } from "effect"
-import { CacheLayer, type Caching, Serializer, Store } from "effect-cached"
+import { type CacheEntry, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
@@ -10,6 +10,7 @@ import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { ChaosStore } from "effect-cached/testing"
 import { fakeStore } from "../../promises/caches.ts"
+import { mapSync } from "../../support/lastingStorages.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 export const serializers = { Json, Structured, Binary, IndentedJson }
@@ -30,11 +31,27 @@ const one = (make: (directory: string) => Effect.Effect<Store.Store, unknown, Sc
     return () => store
   })
 
+/** keeps the markers of tags among its entries, and answers each question later */
+const lastingAsync = (): Store.Store => {
+  const entries = new Map<string, CacheEntry.Stored>()
+  const later = <A>(run: () => A) => Effect.andThen(Effect.yieldNow, Effect.sync(run))
+  return Store.make({
+    name: "lasting",
+    capabilities: { lasting: true },
+    get: (id) => later(() => entries.get(id)),
+    set: (id, entry) => later(() => entries.set(id, entry)),
+    remove: (id) => later(() => entries.delete(id)),
+    clear: later(() => entries.clear())
+  })
+}
+
 export const stores = {
   memory: each(() => MemoryStore.make()),
   async: each(() => fakeStore().store),
   sqlite: one((directory) => SqliteStore.make({ directory })),
   files: one((directory) => FilesStore.make({ directory })),
+  lasting: each(() => Effect.runSync(Effect.flatMap(mapSync("shared"), ({ open }) => open))),
+  "lasting, async": each(() => lastingAsync()),
   chaos: each((seed) =>
     ChaosStore.make(MemoryStore.make(), { seed, failRate: 0.1, dropRate: 0.05, lateRate: 0.05, delay: ["0 millis", 4] })
       .store

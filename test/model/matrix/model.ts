@@ -106,6 +106,8 @@ export interface Held {
   softAt: number
   expiresAt: number
   reads: number
+  /** a load of this process has answered since: it is no fallback */
+  answered: boolean
 }
 
 /** What a cache knows of one key. */
@@ -142,7 +144,7 @@ export const make = (storesFailures: boolean): Reference => ({
 export const restart = (self: Reference): void => {
   self.counts = noCounts()
   self.retryAt = 0
-  if (self.held !== undefined) self.held.reads = 0
+  if (self.held !== undefined) Object.assign(self.held, { reads: 0, answered: false })
 }
 
 type Decision = "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale"
@@ -213,7 +215,7 @@ export const read = (self: Reference, step: Step): Expected => {
     }
     return served(self, step, held!)
   }
-  if (decision === "LoadOrStale" && isThrottled) {
+  if (decision === "LoadOrStale" && isThrottled && !self.held!.answered) {
     self.counts.stale++
     self.held!.reads++
     return { answer: valueOf(self.held!), tookMillis: 0 }
@@ -266,8 +268,9 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   // with its only caller a load ends, but for one that nobody waits for
   const isGivenUp = !isRefresh && (outcome === "timeout" || outcome === "left")
   if (!isGivenUp) complete(self, step, loading, n)
+  const isFallback = stale !== undefined && !stale.answered && outcome !== "storedFailure"
   const orStale = (answer: Answer, tookMillis: number): Expected => {
-    if (stale === undefined || now + tookMillis >= stale.expiresAt) return { answer, tookMillis }
+    if (!isFallback || now + tookMillis >= stale.expiresAt) return { answer, tookMillis }
     self.counts.stale++
     stale.reads++
     return { answer: valueOf(stale), tookMillis }
@@ -275,7 +278,7 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   if (isRefresh) return { answer: { _tag: "Left" }, tookMillis: 0 }
   if (outcome === "left") return { answer: { _tag: "Left" }, tookMillis: millis.wait }
   if (outcome === "timeout") return orStale({ _tag: "LoadTimeout" }, millis.wait)
-  if (outcome === "slow" && hasSoftTimeout && stale !== undefined) return orStale({ _tag: "Defect" }, millis.wait)
+  if (outcome === "slow" && hasSoftTimeout && isFallback) return orStale({ _tag: "Defect" }, millis.wait)
   const answer = answerOf(outcome, n)
   return answer._tag === "Failure" ? orStale(answer, 0) : { answer, tookMillis: takes(outcome) }
 }
@@ -288,7 +291,10 @@ const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n:
   if (!isValue && outcome !== "interruption") {
     self.counts.loadFailures++
     const pause = retryAfterOf(strategy)
-    if ((isRefresh || stale !== undefined) && pause > 0) self.retryAt = at + pause
+    const isAnswer = outcome === "storedFailure"
+    if ((isRefresh || (stale !== undefined && !isAnswer)) && pause > 0) self.retryAt = at + pause
+    const behind = stale ?? self.held
+    if (isAnswer && accessOf[policy].writes && behind !== undefined && at < behind.expiresAt) behind.answered = true
   }
   if (!accessOf[policy].writes) return
   if (!isValue && (outcome !== "storedFailure" || !self.storesFailures)) return
@@ -302,7 +308,8 @@ const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n:
     until: at + ttl,
     softAt: at + (strategy === "softTtl" || strategy === "refreshAhead" ? millis.soft : ttl),
     expiresAt: at + (strategy === "sliding" ? millis.idle : ttl),
-    reads: 0
+    reads: 0,
+    answered: false
   }
 }
 

@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Entry } from "../memory/entry.ts"
 import type { Flight } from "./flight.ts"
+import type { Recorder } from "./recorder.ts"
 
 /** What a load says about its result beside the result. */
 export interface Annotations {
@@ -21,6 +22,8 @@ export interface Attempt {
   startedAt: number | undefined
   /** it read a stale value of another cached effect: its result is not stored */
   derivedFromStale: boolean
+  /** what caches served inside it; `undefined` until one does */
+  recorder: Recorder | undefined
   /** it declared the previous value still valid, which ends it */
   renewed: boolean
   /** the previous value, once it has asked for it */
@@ -36,6 +39,7 @@ export const makeAttempt = (id: string): Attempt => ({
   flight: undefined,
   startedAt: undefined,
   derivedFromStale: false,
+  recorder: undefined,
   renewed: false,
   previous: undefined,
   annotations: undefined,

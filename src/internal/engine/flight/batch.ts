@@ -12,6 +12,9 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { Aside, loadingOf } from "./attempt.ts"
 import type { Flight, Resume } from "./flight.ts"
+import { inScope } from "./loadScope.ts"
+import { recordShared } from "./recorder.ts"
+import { warnOfResource } from "./resource.ts"
 import { retried } from "./retried.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
@@ -102,8 +105,16 @@ export const make = (options: Options): Batch => {
       Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
     )
     const callAll = Effect.suspend(() => loadAll(keys))
+    const onRelease = (exits: Exit.Exit<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown>): void => {
+      for (const [i, { flight }] of items.entries()) {
+        const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
+        // what is no list of exits is refused when the call has ended
+        if (Exit.isExit(exit)) warnOfResource(flight, exit)
+      }
+    }
+    const tries = retry === undefined ? callAll : retried(first.flight, callAll, { schedule: retry, onRelease })
     const fiber = Effect.runForkWith(context as Context.Context<any>)(
-      checked(keys, Effect.scoped(retry === undefined ? callAll : retried(first.flight, callAll, retry)))
+      checked(keys, Effect.withFiber((fiber) => inScope(fiber, tries, onRelease)))
     )
     call.fiber = fiber
     fiber.addObserver((exits) => {
@@ -111,7 +122,8 @@ export const make = (options: Options): Batch => {
       for (const [i, item] of items.entries()) {
         if (item !== first) {
           removeEdge(item.flight.attempt, first.flight)
-          // a stale value that the call read is in all of its results
+          // what the call read is in all of its results
+          recordShared(item.flight.attempt, first.flight.attempt)
           if (first.flight.attempt.derivedFromStale) item.flight.attempt.derivedFromStale = true
         }
         loading.delete(item.flight)

@@ -39,6 +39,9 @@ export const standard: Policy = {
   detector: undefined
 }
 
+/** The standard policy inside a load: another object, so that only hits in there are recorded. */
+export const insideLoad: Policy = { ...standard }
+
 export const Current = Context.Reference<Policy>("effect-cached/CachePolicy", { defaultValue: () => standard })
 
 export const refreshing = (self: Policy): Policy => ({

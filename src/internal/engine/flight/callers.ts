@@ -24,6 +24,7 @@ import {
   retryRead,
   staleOrDefect
 } from "./outcome.ts"
+import { recordLoaded } from "./recorder.ts"
 import type { Request } from "./request.ts"
 import { rulesOf } from "./rules.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
@@ -214,7 +215,10 @@ export const respond = (self: Flights, caller: Caller): void => {
   if (flight.found !== undefined) {
     return caller.resume(foundOrRetry(self, caller, { found: flight.found, now }))
   }
-  if (isDerivedFromStale(flight) && caller.within !== undefined) caller.within.derivedFromStale = true
+  if (caller.within !== undefined) {
+    recordLoaded(caller.within, flight)
+    if (isDerivedFromStale(flight)) caller.within.derivedFromStale = true
+  }
   const outcome = orStale(self, caller, exit, now)
   if (outcome === exit && caller.policy.detector !== undefined) noteLoaded(caller, exit, now)
   caller.resume(outcome)

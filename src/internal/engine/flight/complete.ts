@@ -11,9 +11,13 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
+import { allowFallback, endFallback, isAnswerOf } from "./answers.ts"
+import { copyOf } from "./copy.ts"
 import { startNext, unregister } from "./ending.ts"
+import { isCacheable } from "./failures.ts"
 import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { inherited } from "./inherit.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
@@ -82,22 +86,34 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const { counters, id, request } = flight
   const lifetime = annotated(flight, lifetimeOf(request, exit))
   if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
-  const { annotations, derivedFromStale, previous, renewed } = flight.attempt
+  const { annotations, derivedFromStale, previous, recorder, renewed } = flight.attempt
   if (derivedFromStale) return refuse(self, flight)
   const share = shareOf(flight)
+  const softExpiresAt = now + lifetime.softTtl * share
+  const expiresAt = now + lifetime.ttl * share
+  const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
+  if (life === "skip") return refuse(self, flight)
   return new Entry({
     id,
-    exit,
-    createdAt: now,
-    softExpiresAt: now + lifetime.softTtl * share,
-    expiresAt: now + lifetime.ttl * share,
+    exit: kept(flight, exit),
+    createdAt: life?.createdAt ?? now,
+    softExpiresAt: life?.softExpiresAt ?? softExpiresAt,
+    expiresAt: life?.expiresAt ?? expiresAt,
     loadMillis: loadMillisOf(flight, now),
     tags: tagsOf(flight, exit),
     bornAt: flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
+    constant: annotations?.ttl === undefined && life === undefined ? request.constant : undefined,
     counters
   })
+}
+
+/** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */
+const kept = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
+  const { attempt: { renewed }, policy, request: { key, options: { copy } } } = flight
+  // what is renewed was copied when it was stored
+  return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))
 }
 
 /** What `jitter` leaves of the lifetime. */
@@ -139,8 +155,6 @@ const refuse = (self: Flights, flight: Flight): undefined => {
   flight.counters.refused++
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused" })
 }
-
-const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)
 
 /** Whether memory or the store has a value that may still be served: a failure must not replace it. */
 const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
@@ -188,7 +202,8 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. Where there is a stale value: throttles the id for `retryAfter`, and logs the failure. The first
+ * Counts a failed load. An answer ends the fallback on the stale value. After another failure, where there is such a
+ * value: throttles the id for `retryAfter`, and logs the failure. The first
  * failure of a key class is a warning, those after it are debug lines until a load of that class succeeds: an origin
  * that is down fails for all its keys. String keys count as one class.
  */
@@ -196,12 +211,17 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   const { counters, id, request: { batch, key } } = flight
   if (Exit.isSuccess(exit)) {
     if (self.failing.size > 0) self.failing.delete(counters)
-    return
+    return allowFallback(self, flight)
   }
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.timedOutUnattended) return
   // the failure of a leader in another process is counted there
   if (hasBegun(flight)) flight.counters.loadFailures++
+  if ((flight.stale !== undefined || hasGoodValue(self, flight, now)) && isAnswerOf(self, flight, exit)) {
+    endFallback(self, flight)
+    // not an origin that is down. A refresh waits before the next try all the same
+    if (!flight.refresh) return
+  }
   if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
   const pauseMillis = rulesOf(flight.request).retryAfterMillis
   const message = flight.refresh

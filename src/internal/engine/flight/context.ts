@@ -44,8 +44,9 @@ export const noContext: ReadContext = {
  * Inside an open SQL transaction every read bypasses the cache: what the transaction has changed is not cached yet, and
  * others must not get what may be rolled back.
  */
-const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Policy.Policy => {
-  const policy = fiber.getRef(Policy.Current)
+const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
+  const current = fiber.getRef(Policy.Current)
+  const policy = within !== undefined && current === Policy.standard ? Policy.insideLoad : current
   const transaction = openTransaction(fiber.context as Context.Context<never>)
   if (transaction === undefined) return policy
   if (!self.transactions.has(transaction)) {
@@ -61,13 +62,18 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Policy.Policy =>
  */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
-  if (last?.context === fiber.context) return last
-  if (last === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
+  return last !== undefined && last.context === fiber.context ? last : renew(self, fiber)
+}
+
+// apart, so that a hit has the few instructions before it inlined
+const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
+  if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
+  const within = fiber.getRef(Within)
   return self.lastReadContext = {
     context: fiber.context,
-    policy: policyOf(self, fiber),
+    policy: policyOf(self, fiber, within),
     clock: fiber.getRef(Clock.Clock),
-    within: fiber.getRef(Within),
+    within,
     span: Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan),
     shared: undefined
   }

@@ -9,6 +9,7 @@ import type { Entry } from "../memory/entry.ts"
 import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
 import type { Flights } from "./flights.ts"
+import { isOfOther, limit } from "./limit.ts"
 import type { Request } from "./request.ts"
 import { answerOrDefect, checkDecision } from "./rules.ts"
 
@@ -42,13 +43,16 @@ export const decideOrDefect = (
   random: () => number
 ): Decision | Exit.Exit<never> => answerOrDefect(() => decideAt(request, entry, now, random))
 
-/** As `decideAt`, for the fiber that reads. */
-export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision =>
-  decideAt(request, entry, nowFor(request, entry, readContextOf(self, fiber).clock), diceFor(fiber, request))
+/** As `decideAt`, for the fiber that reads, and an entry of the store. */
+export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
+  const { clock } = readContextOf(self, fiber)
+  if (isOfOther(request, entry)) limit(self, request, entry, clock.currentTimeMillisUnsafe())
+  return decideAt(request, entry, nowFor(request, entry, clock), diceFor(fiber, request))
+}
 
 /** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
-  request.deadlinesOnly && entry.softExpiresAt === Infinity && entry.expiresAt === Infinity
+  entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
     : clock.currentTimeMillisUnsafe()
 
@@ -94,7 +98,10 @@ export const servedAs = (
 
 /** Whether an entry is before both deadlines and not limited by `memoryTtl`. One that was made stale never is. */
 export const isFreshAt = (entry: Entry, now: number): boolean =>
-  entry.memoryExpiresAt === undefined && now < entry.softExpiresAt && now < entry.expiresAt
+  entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now)
+
+export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
+  now < entry.softExpiresAt && now < entry.expiresAt
 
 /**
  * The `writeId` of a rejected entry, unless it was rejected for its hard deadline or its `memoryTtl`: in the store the

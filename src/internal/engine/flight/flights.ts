@@ -1,4 +1,5 @@
 /** The part of the engine that flights need. */
+import type { Inherit } from "../../../cached/options.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import type { Counters } from "../telemetry/counters.ts"
@@ -26,11 +27,15 @@ export interface Flights extends MemoryTier {
   readonly ending: Map<string, Flight>
   /** how long a load that was abandoned may run on before another one begins, in milliseconds */
   readonly endingMillis: number
+  /** what a result takes over from values that caches served inside its load, where the read does not say it */
+  readonly inherit: Inherit
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
   /** ids whose last load failed, with the pause until the next try */
   readonly retryAt: Map<string, Pause>
+  /** ids whose load has answered with a failure, with the `writeId` of the value that is no fallback any more */
+  readonly answered: Map<string, string>
   /**
    * the counters of the key classes whose loads fail while stale values are served: an incident lasts until one of
    * their loads succeeds

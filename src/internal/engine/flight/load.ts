@@ -22,10 +22,13 @@ import { complete, exitOf, isRenewed, toEntry } from "./complete.ts"
 import { decideAt, servedAs } from "./decide.ts"
 import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { limit } from "./limit.ts"
 import { loadContext } from "./loadContext.ts"
+import { inScope } from "./loadScope.ts"
 import { declaredTags } from "./requestTags.ts"
+import { warnOfResource } from "./resource.ts"
 import { decisionOfFlight } from "./rules.ts"
-import { holdOff, isThrottled } from "./throttle.ts"
+import { holdOff, standsIn } from "./throttle.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
@@ -71,7 +74,7 @@ const counted = (
     // the load may interrupt itself (`renewed`) before `run` has its fiber
     flight.fiber ??= fiber
     beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
-    return Effect.scoped(traced(flight, load))
+    return inScope(fiber, traced(flight, load), (exit) => warnOfResource(flight, exit))
   })
 
 /** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
@@ -166,13 +169,16 @@ const serves = (
 ): boolean => {
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()
-  const decision = decisionOfFlight(request, () => decideAt(request, found, now, () => random.nextDoubleUnsafe()))
+  const decision = decisionOfFlight(request, () => {
+    limit(self, request, found, now)
+    return decideAt(request, found, now, () => random.nextDoubleUnsafe())
+  })
   flight.rejectedWriteId = found.writeId
   if (decision === Load) {
     flight.protectedUntil = protectedUntilOf(found)
     return false
   }
-  if (decision === LoadOrStale && !isThrottled(self, request, flight.id, now)) {
+  if (decision === LoadOrStale && !standsIn(self, request, found, now)) {
     flight.stale = found
     missed(self, flight)
     serveStaleToLate(self, flight, now)

@@ -17,7 +17,7 @@ import type { Flight } from "./flight.ts"
  * | `CachePolicy` | the standard one, because the result is for all; detectors stay |
  * | `Effect.Transaction` | none: other callers wait for this load, and a transaction of one of them may be rolled back |
  * | log annotations | those of this key |
- * | `Scope` | its own, closed when it ends (`Effect.scoped` in `launch`) |
+ * | `Scope` | its own, closed when it ends (`inScope`) |
  * | the parent span | a root span, linked to the callers' (`traced`) |
  *
  * An open SQL transaction never gets here: every read inside it bypasses the cache.

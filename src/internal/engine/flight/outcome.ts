@@ -7,10 +7,12 @@ import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect } from "../telemetry/detect.ts"
 import { emitOf } from "../telemetry/events.ts"
+import { endFallback, isAnswered, verdictOf } from "./answers.ts"
 import { decideAt } from "./decide.ts"
-import { failedTyped } from "./failures.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
 import type { Flights } from "./flights.ts"
+import { limit } from "./limit.ts"
+import { recordServed } from "./recorder.ts"
 import type { Request } from "./request.ts"
 import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
@@ -40,7 +42,10 @@ const noteFound = (
     flight.id,
     insteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
   )
-  if (isStale && within !== undefined) within.derivedFromStale = true
+  if (within !== undefined) {
+    recordServed(within, entry)
+    if (isStale) within.derivedFromStale = true
+  }
   if (policy.detector !== undefined) {
     detect(policy.detector, flight.id, request.strategy.name, { source: isStale ? "stale" : "store", entry, now })
   }
@@ -65,7 +70,10 @@ export const noteFallback = (
 ): void => {
   stale.counters.stale++
   stale.reads++
-  if (within !== undefined) within.derivedFromStale = true
+  if (within !== undefined) {
+    recordServed(within, stale)
+    within.derivedFromStale = true
+  }
   emitOf(self, request.key, flight.id, { _tag: "Stale" })
   if (policy.detector === undefined) return
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
@@ -78,14 +86,15 @@ export const noteFallback = (
 export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
   answerOrDefect(() => {
     const { flight } = caller
-    if (caller.request !== flight.request && wantsLoad(caller, at)) return retryRead(caller, at.now)
+    if (caller.request !== flight.request && wantsLoad(self, caller, at)) return retryRead(caller, at.now)
     noteFound(self, caller, at)
     return flight.exit!
   })
 
 /** Whether this caller's own policy or strategy loads where the flight served an entry of the store. */
-const wantsLoad = ({ policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
+const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry }, now }: FoundAt): boolean => {
   if (!policy.readsStore) return true
+  limit(self, request, entry, now)
   const decision = decideAt(request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
 }
@@ -128,22 +137,27 @@ export const orStale = (
   if (Exit.isSuccess(exit) || caller.flight.found !== undefined || Cause.hasInterrupts(exit.cause)) return exit
   const thrown = ownOrAgain(caller.request, exit.cause, () => retryRead(caller, now))
   if (thrown !== undefined) return thrown
-  const fallbackWhen = caller.request.options.fallbackWhen ?? failedTyped
   return answerOrDefect(() => {
     const stale = usableStale(self, caller, now)
-    if (stale === undefined || !fallbackWhen(exit.cause)) return exit
+    if (stale === undefined) return exit
+    const verdict = verdictOf(self, caller.flight, caller.request, exit)
+    if (verdict === "Answer") endFallback(self, caller.flight, stale)
+    if (verdict !== "Outage") return exit
     noteFallback(self, caller, { stale, now })
     return stale.exit
   })
 }
 
 /**
- * The stale value, where promise P6 allows it: before its hard deadline, and only if the caller's strategy falls back.
+ * The stale value, where promise P6 allows it: before its hard deadline, only if the caller's strategy falls back, and
+ * not after an answer.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
   const stale = caller.stale ?? caller.flight.stale
-  if (stale === undefined || now >= stale.expiresAt) return undefined
+  if (stale === undefined) return undefined
+  limit(self, caller.request, stale, now)
+  if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
 }

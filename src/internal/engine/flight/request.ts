@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type { AnyReadOptions } from "../../../cached/options.ts"
 import type { CacheKey } from "../../../CacheKey.ts"
-import type { Strategy } from "../../../Strategy.ts"
+import type { Lifetime, Strategy } from "../../../Strategy.ts"
 import type { Batch } from "./batch.ts"
 import type { Rules } from "./rules.ts"
 
@@ -18,6 +18,13 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly servesFresh: boolean
   /** reads move the entry's deadline: the strategy has a `touch` */
   readonly slides: boolean
+  /**
+   * what stands for the lifetime of its strategy, where that is a constant: requests with the same one need not look at
+   * it. `undefined` for a function of the result, and for a strategy of one's own
+   */
+  readonly constant: unknown
+  /** the lifetime that `constant` stands for */
+  readonly constantLifetime: () => Lifetime
   /** the batch that loads this key */
   readonly batch?: Batch | undefined
   /** throws a `CacheConfigError` for a wrong option, before the first load */

@@ -7,6 +7,7 @@ import { Aside, Within } from "./attempt.ts"
 import { nowOf } from "./context.ts"
 import { failedTyped } from "./failures.ts"
 import { type Flight, nextAttempt } from "./flight.ts"
+import { inScope } from "./loadScope.ts"
 
 /**
  * Retries typed failures, each time as a new try of the flight. As `Effect.retry`, which does not keep a cause with more
@@ -15,12 +16,17 @@ import { type Flight, nextAttempt } from "./flight.ts"
 export const retried = <A>(
   flight: Flight,
   load: Effect.Effect<A, unknown, any>,
-  schedule: Schedule.Schedule<unknown, unknown>
+  { onRelease, schedule }: {
+    readonly schedule: Schedule.Schedule<unknown, unknown>
+    /** each try has a scope of its own */
+    readonly onRelease: (exit: Exit.Exit<A, unknown>) => void
+  }
 ): Effect.Effect<A, unknown, any> =>
   Effect.suspend(() => {
     let last: Exit.Exit<A, unknown> | undefined
     const once = Effect.suspend(() => last === undefined ? load : again(flight, load))
-    const noted = Effect.flatMap(Effect.exit(Effect.scoped(once)), (exit) => {
+    const scoped = Effect.withFiber<A, unknown, any>((fiber) => inScope(fiber, once, onRelease))
+    const noted = Effect.flatMap(Effect.exit(scoped), (exit) => {
       last = exit
       return Exit.isFailure(exit) && failedTyped(exit.cause) && isWanted(flight)
         ? Effect.fail(Cause.squash(exit.cause))

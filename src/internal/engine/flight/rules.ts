@@ -4,7 +4,8 @@
  *
  * - before a load (options, `tags` of the key class, `decide`, `fallbackWhen`) it is a defect of the caller whose
  *   request it is, and of no other;
- * - about a loaded value (`lifetime`, `ttl`, `when` and `tags` as functions, `touch`) it means: not stored, or not moved.
+ * - about a loaded value (`lifetime`, `ttl`, `when` and `tags` as functions, `copy` of what is stored, `touch`) it means:
+ *   not stored, or not moved.
  *   It is counted, and logged once a key class or string key; the answer is given all the same.
  *
  * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
@@ -13,6 +14,7 @@ import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Inherit } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import {
   checkJitter,
@@ -40,6 +42,8 @@ export interface Rules {
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
   readonly minLoadMillis: number | undefined
+  /** `undefined`: as the layer says */
+  readonly inherit: Inherit | undefined
   /** the share of the lifetime that is taken off at random */
   readonly jitter: number
   /** the tags that are known before a load: `declaredTags` */
@@ -58,6 +62,7 @@ const check = (request: Request): Rules => {
     retryAfterMillis: millisOf("retryAfter", options.retryAfter ?? strategy.retryAfter) ?? retryAfterMillis,
     memoryTtlMillis: millisOf("memoryTtl", options.memoryTtl),
     minLoadMillis: millisOf("minLoad", options.minLoad),
+    inherit: options.inherit,
     jitter: checkJitter(strategy.jitter),
     tags: undefined
   }
@@ -160,7 +165,7 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   Log.warnOnce(
     self,
     `result ${Log.topicOf(result)}`,
-    `The result of "${id}" is not cached: its strategy or tags function threw, or gave an invalid value (see the ` +
+    `The result of "${id}" is not cached: its strategy, tags function or copy threw, or gave an invalid value (see the ` +
       "cause; logged once a key class or string key)",
     { about: { id, key }, cause: Cause.die(thrown) }
   )

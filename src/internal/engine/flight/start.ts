@@ -7,6 +7,7 @@ import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { launch } from "./load.ts"
 import { dropFlight } from "./refreshing.ts"
+import { warnOfResource } from "./resource.ts"
 import { retried } from "./retried.ts"
 
 /** Starts a flight that was queued: a refresh, or one that another flight of its id, or the scheduler, held up. */
@@ -28,5 +29,9 @@ const refuse = (self: Flights, flight: Flight): void => {
 const retriedLoad = (self: Flights, flight: Flight): Effect.Effect<unknown, unknown, any> => {
   const { batch, load } = flight.request
   // a batch is retried as a whole
-  return batch?.options.retry === undefined ? retried(flight, load, self.refreshing.retry) : load
+  if (batch?.options.retry !== undefined) return load
+  return retried(flight, load, {
+    schedule: self.refreshing.retry,
+    onRelease: (exit) => warnOfResource(flight, exit)
+  })
 }

@@ -1,5 +1,7 @@
 /** Ids whose load failed within `retryAfter`: a stale value of them is served without another load. */
 import { throttledIds } from "../../defaults.ts"
+import type { Entry } from "../memory/entry.ts"
+import { isAnswered } from "./answers.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 import { rulesOf } from "./rules.ts"
@@ -13,7 +15,7 @@ export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number,
   }
 }
 
-/** Whether a load failed within `retryAfter`: then a stale value is served without another load. */
+/** Whether a load failed within `retryAfter`: then none begins behind a stale value. */
 export const isThrottled = (self: Pick<Flights, "retryAt">, request: Request, id: string, now: number): boolean => {
   const retryAt = self.retryAt.get(id)
   if (retryAt === undefined) return false
@@ -26,3 +28,11 @@ export const isThrottled = (self: Pick<Flights, "retryAt">, request: Request, id
   // a read with `retryAfter: 0` loads; the pause stays for the other reads
   return rulesOf(request).retryAfterMillis > 0
 }
+
+/** Whether a stale entry is served without a load: the last one failed within `retryAfter`, and was no answer. */
+export const standsIn = (
+  self: Pick<Flights, "retryAt" | "answered">,
+  request: Request,
+  entry: Entry,
+  now: number
+): boolean => isThrottled(self, request, entry.id, now) && !isAnswered(self, entry)

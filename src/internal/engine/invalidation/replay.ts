@@ -33,12 +33,12 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
 })
 
 /**
- * Sends each unsent item once, always as a removal, with a budget for each item or one for `all`. Answers whether all
- * were acknowledged.
+ * Sends each unsent item once, or those that are given, always as a removal, with a budget for each item or one for
+ * `all`. Answers whether all were acknowledged.
  */
-export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget) {
+export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
-  for (const [i, item] of Array.from(pending.unsent).entries()) {
+  for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
     // a synchronous store answers within this turn
     if (i > 0 && i % Defaults.many.steps === 0) yield* Effect.yieldNow
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }

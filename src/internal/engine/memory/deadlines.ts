@@ -94,33 +94,33 @@ const settle = (self: Deadlines, place: number, entry: Entry, time: number): voi
   else sink(self, place, entry, time)
 }
 
-const rise = ({ entries, times }: Deadlines, from: number, entry: Entry, time: number): void => {
+const rise = (self: Deadlines, from: number, entry: Entry, time: number): void => {
+  const { entries, times } = self
   let place = from
   while (place > 0) {
     const parent = above(place)
     if (times[parent]! <= time) break
-    entries[place] = entries[parent]!
-    times[place] = times[parent]!
-    entries[place]!.place = place
+    put(self, place, entries[parent]!, times[parent]!)
     place = parent
   }
-  entries[place] = entry
-  times[place] = time
-  entry.place = place
+  put(self, place, entry, time)
 }
 
-const sink = ({ entries, times }: Deadlines, from: number, entry: Entry, time: number): void => {
+const sink = (self: Deadlines, from: number, entry: Entry, time: number): void => {
+  const { entries, times } = self
   let place = from
   while (true) {
     let child = 2 * place + 1
     if (child >= times.length) break
     if (child + 1 < times.length && times[child + 1]! < times[child]!) child++
     if (times[child]! >= time) break
-    entries[place] = entries[child]!
-    times[place] = times[child]!
-    entries[place]!.place = place
+    put(self, place, entries[child]!, times[child]!)
     place = child
   }
+  put(self, place, entry, time)
+}
+
+const put = ({ entries, times }: Deadlines, place: number, entry: Entry, time: number): void => {
   entries[place] = entry
   times[place] = time
   entry.place = place

@@ -15,11 +15,22 @@ interface EntryOptions {
   readonly bornAt: number
   readonly writeId: string | undefined
   readonly etag: string | undefined
+  readonly constant: unknown
   readonly counters: Counters
 }
 
 /** Kept here, not in a field of each entry: few entries have one. */
 const etags = new WeakMap<object, string>()
+
+/** How an entry may be used whose time in memory has an end of its own. */
+class Limited {
+  readonly constant: unknown
+  readonly memoryExpiresAt: number
+  constructor(constant: unknown, memoryExpiresAt: number) {
+    this.constant = constant
+    this.memoryExpiresAt = memoryExpiresAt
+  }
+}
 
 /** The place of an entry that is in no heap: see `deadlines.ts`. */
 export const nowhere = -1
@@ -42,8 +53,8 @@ export class Entry implements Timing, Node {
   checkedAt: number
   /** `undefined` without a store, until `find` is asked for it */
   writeId: string | undefined
-  /** from then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides */
-  memoryExpiresAt: number | undefined
+  /** its constant, or a `Limited`: one field for both, because few entries have a time of their own in memory */
+  use: unknown
   /** how many reads it has served in this process */
   reads: number
   /** the counters of its key class, so that a hit need not look for them */
@@ -63,13 +74,38 @@ export class Entry implements Timing, Node {
     this.tags = options.tags
     this.checkedAt = options.bornAt
     this.writeId = options.writeId
-    this.memoryExpiresAt = undefined
+    this.use = options.constant
     this.reads = 0
     this.counters = options.counters
     this.place = nowhere
     this.previous = undefined
     this.next = undefined
     if (options.etag !== undefined) etags.set(this, options.etag)
+  }
+
+  /**
+   * The constant of a strategy that its lifetime is, or is limited by: see `constant` of a request. `undefined`: it is
+   * none, and no reader limits it.
+   */
+  get constant(): unknown {
+    const { use } = this
+    return use instanceof Limited ? use.constant : use
+  }
+
+  set constant(constant: unknown) {
+    const { memoryExpiresAt } = this
+    this.use = memoryExpiresAt === undefined ? constant : new Limited(constant, memoryExpiresAt)
+  }
+
+  /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */
+  get memoryExpiresAt(): number | undefined {
+    const { use } = this
+    return use instanceof Limited ? use.memoryExpiresAt : undefined
+  }
+
+  set memoryExpiresAt(memoryExpiresAt: number | undefined) {
+    const { constant } = this
+    this.use = memoryExpiresAt === undefined ? constant : new Limited(constant, memoryExpiresAt)
   }
 
   get etag(): string | undefined {

@@ -110,7 +110,7 @@ export const touch = (self: Memory, entry: Entry): void => {
 /** Puts an entry in memory. Where there is no room, what has expired leaves before anything that may still be served. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  place(self, entry)
+  place(self, entry, now)
   while (self.entries.size > self.capacity) {
     const expired = Deadlines.firstExpired(self.deadlines, now)
     if (expired !== undefined) {
@@ -122,10 +122,16 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   }
 }
 
-/** Gives an entry other deadlines. It may be in memory or not. */
+/** Gives an entry other deadlines by hand: they are no constant of a strategy. It may be in memory or not. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.expiresAt = expiresAt
+  entry.constant = undefined
   if (entry.softExpiresAt !== -Infinity) entry.softExpiresAt = expiresAt
+  reorder(self, entry)
+}
+
+/** After the deadline of an entry was moved nearer. It may be in memory or not. */
+export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }
 
@@ -134,7 +140,7 @@ const victimOf = (self: Memory, newest: Entry): Entry =>
   // the nodes of a policy are entries; a listener that was told of a removal may have removed the newest one too
   self.policy.victim() as Entry | undefined ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
 
-const place = (self: Memory, entry: Entry): void => {
+const place = (self: Memory, entry: Entry, now: number): void => {
   const { entries, policy } = self
   const old = entries.get(entry.id)
   entries.set(entry.id, entry)
@@ -147,7 +153,7 @@ const place = (self: Memory, entry: Entry): void => {
     policy.added(entry)
   }
   self.onGone(old)
-  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= entry.createdAt ? "expired" : "replaced")
+  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= now ? "expired" : "replaced")
 }
 
 export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {

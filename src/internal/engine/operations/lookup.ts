@@ -2,25 +2,44 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
-import { nowOf } from "../flight/context.ts"
+import { nowOf, readContextOf } from "../flight/context.ts"
 import { trustsMemory } from "../flight/decide.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
+import { inTheWay, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, type Found } from "../storeTier/fetch.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
-import type { Fault } from "../storeTier/storeTier.ts"
+import type { Item } from "../storeTier/pendingInvalidations.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 
 /**
- * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. The
- * store is asked at once for all that memory does not have.
+ * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Inside
+ * a load they are recorded, as what a read is served.
  */
 export const lookupMany = (
+  self: Engine,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  Effect.withFiber((fiber) => {
+    const { within } = readContextOf(self, fiber)
+    if (within === undefined) return storedMany(self, keys)
+    return Effect.map(storedMany(self, keys), (entries) => {
+      for (const entry of entries) if (entry !== undefined) recordServed(within, entry)
+      return entries
+    })
+  })
+
+/** As `lookupMany`, for an operation of its own. The store is asked at once for all that memory does not have. */
+const storedMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
@@ -32,9 +51,19 @@ export const lookupMany = (
         keys.map(() => undefined)
       )
     }
+    const { storeTier: tier } = self
+    const unsent = unsentOf(tier, policy, keys)
+    if (unsent.length > 0) {
+      return Effect.flatMap(
+        sendAgain(tier!, policy, unsent),
+        (left) =>
+          unsentOf(tier, left, keys).length > 0
+            ? strictly(unacknowledged(tier!))
+            : Effect.provideService(lookupMany(self, keys), Policy.Current, left)
+      )
+    }
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))
     const missing = keys.filter((_, i) => entries[i] === undefined)
-    const { storeTier: tier } = self
     if (missing.length === 0 || tier === undefined || !policy.readsStore) return Effect.succeed(entries)
     const { mutations } = self
     const former = missing.map((key) => self.memory.entries.get(idOf(key)))
@@ -69,8 +98,21 @@ export const lookupMany = (
     })
   })
 
+/** The invalidations in the way of a strict look-up. */
+export const unsentOf = (
+  tier: StoreTier | undefined,
+  policy: Policy.Policy,
+  keys: ReadonlyArray<Key>
+): ReadonlyArray<Item> => keys.flatMap((key) => inTheWay(tier, policy, { id: idOf(key), tags: () => tagsOf(key) }))
+
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
-  Effect.map(lookupMany(self, [key]), ([entry]) => entry)
+  Effect.map(lookupMany(self, [key]), first)
+
+/** The entry that a write replaces: no value that is served. */
+export const lookupUnrecorded = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
+  Effect.map(storedMany(self, [key]), first)
+
+const first = ([entry]: ReadonlyArray<Entry | undefined>): Entry | undefined => entry
 
 /** As `lookup`, with a `writeId`: without a store an entry gets one here. */
 export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
@@ -93,5 +135,6 @@ const inMemory = (
   // `-Infinity`: a look-up put it in memory, and no reader's `memoryTtl` limits it yet
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
+  if (sameIds.exist) meet(self, key)
   return entry
 }

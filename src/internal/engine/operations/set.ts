@@ -23,7 +23,7 @@ import { strictly } from "../storeTier/strict.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { countersOf } from "../telemetry/counters.ts"
 import { emitOf } from "../telemetry/events.ts"
-import { lookup } from "./lookup.ts"
+import { lookupUnrecorded } from "./lookup.ts"
 
 export interface SetOptions {
   readonly ttlMillis: number
@@ -56,7 +56,7 @@ export const set = Effect.fnUntraced(function*(
   // `keepTtl` reads as a part of the write: the policy's rules for reads do not apply
   const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidates: false }
   const existing = options.keepTtl
-    ? yield* Effect.provideService(lookup(self, key), Policy.Current, reading)
+    ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
     : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const { mutations } = self
@@ -72,6 +72,7 @@ export const set = Effect.fnUntraced(function*(
     bornAt: TagEpochs.epochNow(self.tagEpochs),
     writeId: self.tokens.next(16),
     etag: options.etag,
+    constant: undefined,
     counters: countersOf(self, key)
   })
   const emitSet = () => emitOf(self, key, id, { _tag: "Set" })

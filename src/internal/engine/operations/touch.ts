@@ -5,11 +5,13 @@ import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { nowOf } from "../flight/context.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
+import { sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import * as Memory from "../memory/memory.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { strictly } from "../storeTier/strict.ts"
+import { unsentOf } from "./lookup.ts"
 
 /** Gives an entry another lifetime from now on; `false`: there is none. */
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
@@ -23,6 +25,16 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
     const policy = fiber.getRef(Policy.Current)
     const id = idOf(key)
     const now = nowOf(fiber)
+    const unsent = unsentOf(self.storeTier, policy, [key])
+    if (unsent.length > 0) {
+      return Effect.flatMap(
+        sendAgain(self.storeTier!, policy, unsent),
+        (left) =>
+          unsentOf(self.storeTier, left, [key]).length > 0
+            ? strictly(unacknowledged(self.storeTier!))
+            : Effect.provideService(setLifetime(self, key, ttlMillis), Policy.Current, left)
+      )
+    }
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
@@ -33,7 +45,8 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
     markChanged(self, id)
     // while an invalidation is pending, the store may still have the invalidated entry
     const { storeTier: tier } = self
-    if (tier === undefined || Pending.isPending(tier.pending, id)) return Effect.succeed(wasThere)
+    if (tier === undefined) return Effect.succeed(wasThere)
+    if (Pending.isPending(tier.pending, id)) return Effect.succeed(wasThere)
     return Effect.flatMap(
       ask(tier, budgetOf(tier, policy), "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {

@@ -6,13 +6,24 @@ import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import { aside, Within } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
-import { decide, decideInMemory, isFreshAt, nowFor, rejectedOf, servedAs, trustsMemory } from "../flight/decide.ts"
+import { copyOf } from "../flight/copy.ts"
+import {
+  decide,
+  decideInMemory,
+  isBeforeDeadlines,
+  isFreshAt,
+  nowFor,
+  rejectedOf,
+  servedAs,
+  trustsMemory
+} from "../flight/decide.ts"
 import { detach, startAfter } from "../flight/ending.ts"
 import {
   type Flight,
@@ -24,29 +35,33 @@ import {
   makeFlight,
   type Resume
 } from "../flight/flight.ts"
+import { limit } from "../flight/limit.ts"
 import { launch } from "../flight/load.ts"
 import { isLimited, shortened } from "../flight/outcome.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
-import { isThrottled } from "../flight/throttle.ts"
+import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { startLater } from "../flight/work.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
+import { inTheWay, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, type Found, NeedsEffect, readNow } from "../storeTier/fetch.ts"
+import type { Item } from "../storeTier/pendingInvalidations.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import { copyOf } from "./copy.ts"
 import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
@@ -59,6 +74,8 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   const context = readContextOf(self, fiber)
   const { policy } = context
   if (policy !== Policy.standard) {
+    const unsent = policy.strict ? inTheWay(self.storeTier, policy, wantedBy(request)) : none
+    if (unsent.length > 0) return readAfter(self, policy, request, unsent)
     if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
     if (!trustsMemory(self, policy)) return absent(readerOf(self, fiber, request, policy))
   }
@@ -66,8 +83,11 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   // without `idOf`: a string key that has an entry is its own id, unless it begins with "~"
   const entry = Memory.peek(self.memory, self.tagEpochs, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
+  // otherwise another strategy has filled it, or it has a time of its own in memory
+  const isOwn = entry.use === undefined || entry.use === request.constant
+  if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
   const now = nowFor(request, entry, context.clock)
-  if (!(request.servesFresh && isFreshAt(entry, now))) {
+  if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
     const decision = decideInMemory(fiber, request, entry, now)
     if (decision !== Serve) {
       const reader = readerOf(self, fiber, request, policy)
@@ -79,14 +99,43 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
-  if (self.hitsHaveEffects || policy !== Policy.standard) {
+  if (self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist) {
     // here, where the time is known
     if (request.slides && policy.writes) slide(self, request, entry, now)
+    if (sameIds.exist) meet(self, key)
     emitHit(self, request.key, entry.id, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
+    if (context.within !== undefined) recordServed(context.within, entry)
   }
   return entry.exit as Exit.Exit<A, E>
 }
+
+const none: ReadonlyArray<Item> = []
+
+const wantedBy = (request: Request): Wanted => ({ id: idOf(request.key), tags: () => declaredTags(request) })
+
+/** A strict read after the invalidations in its way. */
+const readAfter = <A, E>(
+  self: Engine,
+  policy: Policy.Policy,
+  request: Request<A, E>,
+  unsent: ReadonlyArray<Item>
+): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => {
+    const tier = self.storeTier!
+    const since = nowOf(fiber)
+    // the `timeout` of the read includes this step
+    return Effect.flatMap(limited(sendAgain(tier, policy, unsent), request), (left = policy) => {
+      if (inTheWay(tier, policy, wantedBy(request)).length === 0) {
+        const rest = Effect.withFiber<A, E>((fiber) =>
+          read(self, fiber, shortened(request, nowOf(fiber) - since) as Request<A, E>)
+        )
+        return Effect.provideService(rest, Policy.Current, left)
+      }
+      noteMiss(self, request.key, idOf(request.key))
+      return strictly(unacknowledged(tier))
+    })
+  })
 
 const readerOf = <A, E>(
   engine: Engine,
@@ -118,7 +167,7 @@ interface Due {
 const serveDue = <A, E>(reader: Reader<A, E>, { decision, entry, mutations, source }: Due): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
   if (decision === Load) return absent(reader, entry)
-  if (decision === LoadOrStale && !isThrottled(engine, request, id, nowOf(fiber))) {
+  if (decision === LoadOrStale && !standsIn(engine, request, entry, nowOf(fiber))) {
     return join(reader, { readsStore: false, stale: entry, rejectedWriteId: entry.writeId, mutations })
   }
   if (decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined) {
@@ -305,8 +354,10 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
     ? new CacheCycle({ path: pathTo(around, awaited) })
     : undefined
 
-const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean =>
-  decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
+const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
+  limit(engine, request, entry, nowOf(fiber))
+  return decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
+}
 
 /** Ends a read that may not load: a miss that dies. */
 const refuse = ({ engine, id, request }: Reader, resume: Resume, error: unknown): void => {

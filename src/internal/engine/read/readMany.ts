@@ -7,12 +7,14 @@ import type * as Fiber from "effect/Fiber"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
+import { sameIds } from "../../key/sameIds.ts"
 import type { Engine } from "../engine.ts"
 import { aside } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
+import { copyOf } from "../flight/copy.ts"
 import {
   decide,
   decideOrDefect,
@@ -24,20 +26,24 @@ import {
   trustsMemory
 } from "../flight/decide.ts"
 import type { Resume } from "../flight/flight.ts"
+import { limit } from "../flight/limit.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
+import { declaredTags } from "../flight/requestTags.ts"
 import { answerOrDefect, defectOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
-import { isThrottled } from "../flight/throttle.ts"
+import { standsIn } from "../flight/throttle.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
+import { inTheWay, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { type Budget, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
+import type { Item } from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
-import { copyOf } from "./copy.ts"
+import { meet } from "../telemetry/keyClasses.ts"
 import { type Joining, joinOrStart } from "./read.ts"
 import type { Reader } from "./reader.ts"
 import { noteServed, serve } from "./serve.ts"
@@ -91,12 +97,31 @@ export const readMany = (
       () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
     )
   }
-  const exits = readTogether(self, fiber, many, policy)
+  const exits = policy.strict ? readStrictly(self, fiber, many, policy) : readTogether(self, fiber, many, policy)
   return copy === undefined
     ? exits
     : Effect.map(
       exits,
       (exits) => exits.map((exit, i) => answerOrDefect(() => Exit.map(exit, copyOf(copy, many.keys[i]!))))
+    )
+}
+
+/** Sends the invalidations in its way again, before it reads. */
+const readStrictly = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  many: ManyRequest,
+  policy: Policy.Policy
+): Effect.Effect<Exits, unknown, any> => {
+  const unsent = new Set(many.keys.flatMap((key) => {
+    const items = inTheWayOf(self, many, policy, key)
+    return Exit.isExit(items) ? [] : items
+  }))
+  return unsent.size === 0
+    ? readTogether(self, fiber, many, policy)
+    : Effect.flatMap(
+      sendAgain(self.storeTier!, policy, Array.from(unsent)),
+      (left) => Effect.withFiber((fiber) => readTogether(self, fiber, many, left))
     )
 }
 
@@ -121,7 +146,14 @@ const readTogether = (
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     const id = idOf(key)
+    const refused = policy.strict ? refusedStrictly(self, reading, key) : undefined
+    if (refused !== undefined) {
+      exits[i] = refused
+      isBroken = true
+      continue
+    }
     const entry = usesMemory ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
+    if (entry !== undefined) limit(self, many.template, entry, now)
     const decision = entry === undefined
       ? Load
       : servesFresh && isFreshAt(entry, now)
@@ -132,6 +164,7 @@ const readTogether = (
     if (decision === Serve) {
       entry!.counters.hits++
       entry!.reads++
+      if (sameIds.exist) meet(self, key)
       self.memory.policy.read(entry!)
       if (slides && policy.writes) slide(self, many.template, entry!, now)
       if (isObserved) noteServed(readerOf(self, reading, key), entry!, "memory")
@@ -158,6 +191,23 @@ const readTogether = (
   )
 }
 
+/** What keeps a strict read from the answer of one key; what is thrown about it is its answer. */
+const inTheWayOf = (
+  { storeTier }: Engine,
+  many: ManyRequest,
+  policy: Policy.Policy,
+  key: Key
+): ReadonlyArray<Item> | Exit.Exit<never> =>
+  answerOrDefect(() =>
+    inTheWay(storeTier, policy, { id: idOf(key), tags: () => declaredTags(many.requestOf(key, noBatch)) })
+  )
+
+/** The answer of a key that a strict read cannot have. */
+const refusedStrictly = (self: Engine, { many, policy }: Reading, key: Key): Exit.Exit<never> | undefined => {
+  const unsent = inTheWayOf(self, many, policy, key)
+  if (Exit.isExit(unsent)) return unsent
+  return unsent.length === 0 ? undefined : Exit.die(new StrictFault(unacknowledged(self.storeTier!)))
+}
 interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
   readonly missing: Map<string, Missing>
@@ -195,7 +245,7 @@ const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 const isServed = (self: Engine, reading: Reading, { decision, entry, key, place, source }: Found): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
-  if (!isDue && !(decision === LoadOrStale && isThrottled(self, many.template, entry!.id, nowOf(fiber)))) return false
+  if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
   if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
   const served = servedAs(entry!, decision, nowOf(fiber), source)
   reading.exits[place] = serve(readerOf(self, reading, key), entry!, served)

@@ -2,6 +2,7 @@
 import type * as Exit from "effect/Exit"
 import { nowOf, readContextOf } from "../flight/context.ts"
 import type { Served } from "../flight/decide.ts"
+import { recordServed } from "../flight/recorder.ts"
 import { slide } from "../flight/sliding.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -31,7 +32,10 @@ export const noteServed = ({ engine, fiber, policy, request }: Reader, entry: En
   else emitHit(engine, request.key, entry.id, isFromStore(source) ? "store" : "memory")
   // an entry that is due for a refresh will do for a caller, but a load that reads it is derived from stale
   const isFresh = source === "memory" || source === "store"
-  if (within !== undefined && !isFresh) within.derivedFromStale = true
+  if (within !== undefined) {
+    recordServed(within, entry)
+    if (!isFresh) within.derivedFromStale = true
+  }
   if (policy.detector !== undefined) {
     detect(policy.detector, entry.id, request.strategy.name, {
       source: isFresh ? source : "stale",

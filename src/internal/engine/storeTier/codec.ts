@@ -43,6 +43,9 @@ interface Revived {
   readonly softened: boolean
 }
 
+/** Whose constant the lifetime of a stored entry is: nobody's here, so the first reader's may limit it. */
+const fromStore = Symbol("fromStore")
+
 /** The entry in memory that a stored one becomes. */
 export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry => {
   const entry = new Entry({
@@ -56,6 +59,7 @@ export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { m
     bornAt,
     writeId: meta.writeId,
     etag: meta.etag,
+    constant: meta.isConstant === true ? fromStore : undefined,
     counters: countersOf(tier.front, key)
   })
   // the same write is in memory: its reads were counted there
@@ -101,7 +105,7 @@ export const encode = Effect.fnUntraced(function*(
       error instanceof SerializerError ? error : new SerializerError({
         serializer: tier.serializer.name,
         operation: "encode",
-        reason: `the value of "${entry.id}" cannot be encoded: it is not stored`,
+        reason: "its codec failed",
         cause: error
       })
     )
@@ -117,7 +121,8 @@ export const encode = Effect.fnUntraced(function*(
       tags,
       writeId: entry.writeId!,
       serializer: codec.id,
-      ...entry.etag === undefined ? {} : { etag: entry.etag }
+      ...entry.etag === undefined ? {} : { etag: entry.etag },
+      ...entry.constant === undefined ? {} : { isConstant: true }
     }
   }
 })

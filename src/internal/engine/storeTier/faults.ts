@@ -89,6 +89,10 @@ export const undecodable = (
 export const noteMisfit = (tier: StoreTier, key: Key, fault: SerializerError): SerializerError => {
   noteCorrupt(tier, fault.operation)
   const about: Log.About = { id: idOf(key), key }
-  Log.warnOnce(tier.front, `${fault.operation} ${Log.topicOf(about)}`, fault.message, { about })
+  const message = fault.operation === "encode"
+    ? `The value of "${about.id}" stays in memory, and is not stored (logged once a key class or string key). ` +
+      fault.message
+    : fault.message
+  Log.warnOnce(tier.front, `${fault.operation} ${Log.topicOf(about)}`, message, { about })
   return fault
 }

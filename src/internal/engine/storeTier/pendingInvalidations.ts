@@ -139,10 +139,14 @@ const pendingItems = (self: PendingInvalidations): ReadonlyArray<Item> => [
   ...self.all === undefined ? [] : [self.all]
 ]
 
+/** The items of an id and tags that the store was asked about in vain. */
+export const unsentOf = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): ReadonlyArray<Item> =>
+  [self.all, self.ids.get(id), ...tags.map((tag) => self.tags.get(tag))]
+    .filter((item) => item !== undefined && self.unsent.has(item)) as ReadonlyArray<Item>
+
 /** Whether the store was asked in vain to invalidate the id or one of the tags. */
 export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): boolean =>
-  [self.all, self.ids.get(id), ...tags.map((tag) => self.tags.get(tag))]
-    .some((item) => item !== undefined && self.unsent.has(item))
+  unsentOf(self, id, tags).length > 0
 
 /** Whether an invalidation of the id, or a `clear`, is pending. */
 export const isPending = (self: PendingInvalidations, id: string): boolean =>

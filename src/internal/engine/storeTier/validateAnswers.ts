@@ -142,10 +142,11 @@ const isScanned = (scanned: Scanned): boolean =>
 
 const isMeta = (meta: Meta): boolean => {
   if (!isObject(meta)) return false
-  const { createdAt, etag, expiresAt, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
+  const { createdAt, etag, expiresAt, isConstant, loadMillis, outcome, serializer, softExpiresAt, tags, writeId } = meta
   return isNumber(createdAt) && isNumber(softExpiresAt) && isNumber(expiresAt) && isNumber(loadMillis) &&
     (outcome === "success" || outcome === "failure") && isNumber(serializer) && typeof writeId === "string" &&
-    (etag === undefined || typeof etag === "string") && Array.isArray(tags) && tags.every(isTagVersion)
+    (etag === undefined || typeof etag === "string") && (isConstant === undefined || isConstant === true) &&
+    Array.isArray(tags) && tags.every(isTagVersion)
 }
 
 const isTagVersion = (tag: TagVersion): boolean =>

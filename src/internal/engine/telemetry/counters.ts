@@ -1,5 +1,6 @@
 /** What a cache counts, by key class. */
 import { infoOf, type Key } from "../../key/ofKey.ts"
+import { meetClass } from "./keyClasses.ts"
 import type { Telemetry } from "./telemetry.ts"
 
 /**
@@ -50,6 +51,7 @@ export type Counters = typeof noCounters
 export const countersOf = (self: Telemetry, key: Key): Counters => {
   const info = infoOf(key)
   if (info === undefined) return self.stats
+  if (info.metBy !== self.keyClasses.mark) meetClass(self, info)
   const known = self.classes.get(info.name)
   if (known !== undefined) return known
   const counters = { ...noCounters }

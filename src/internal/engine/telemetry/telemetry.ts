@@ -2,6 +2,7 @@
 import type * as Context from "effect/Context"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { Counters } from "./counters.ts"
+import type { KeyClasses } from "./keyClasses.ts"
 
 /** The listeners of a cache. Without any, an event costs one branch. */
 interface Listeners {
@@ -15,6 +16,7 @@ export interface Telemetry {
   readonly stats: Counters
   /** the counters of key classes, by name */
   readonly classes: Map<string, Counters>
+  readonly keyClasses: KeyClasses
   readonly listeners: Listeners
   /** the topics of the warnings that are logged once each */
   readonly warned: Set<string>

@@ -120,7 +120,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       yield* read
       outcome = outcomes.failure
       yield* TestClock.adjust("2 minutes")
-      expect([yield* read, yield* look]).toEqual(["sunny", "the value"])
+      expect([yield* Effect.flip(read), yield* look]).toEqual(["down", "the value"])
       yield* TestClock.adjust("1 hour")
       expect([yield* Effect.flip(read), yield* look]).toEqual(["down", "the failure"])
     }).pipe(Effect.provide(cache.layer()), Effect.provideService(References.MinimumLogLevel, "None")))

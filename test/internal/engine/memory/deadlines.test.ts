@@ -16,6 +16,7 @@ const entry = (id: number, expiresAt: number) =>
     bornAt: 0,
     writeId: undefined,
     etag: undefined,
+    constant: undefined,
     counters: {} as never
   })
 

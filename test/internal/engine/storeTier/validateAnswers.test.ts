@@ -58,6 +58,16 @@ describe("an answer that is not of its type is Corrupt", () => {
       })
     }))
 
+  it.effect("of get, in whether its lifetime is a constant", () =>
+    Effect.gen(function*() {
+      const of = (isConstant: unknown) =>
+        lying({ get: () => Effect.succeed({ entry: entry(1, 8, { isConstant: isConstant as true }), versions: [] }) })
+      for (const isConstant of [null, 1, "true"]) {
+        expect(yield* Effect.flip(of(isConstant).get("id", []))).toMatchObject({ reason: "Corrupt" })
+      }
+      expect((yield* of(true).get("id", [])).entry?.meta.isConstant).toBe(true)
+    }))
+
   it.effect("of get, in the etag", () =>
     Effect.gen(function*() {
       const of = (etag: unknown) =>

@@ -1,4 +1,4 @@
-/** Copies the value for each caller: the `copy` option. */
+/** Copies a value into the cache, and for each caller: the `copy` option. */
 import type { AnyReadOptions } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"

@@ -1,0 +1,64 @@
+/** Whether a value is JSON, and where it is not. */
+
+/** What counts as JSON beside what obviously does. */
+interface Rule {
+  readonly number: (value: number) => boolean
+  readonly prototype: (prototype: unknown) => boolean
+}
+
+/** It comes back as it was. */
+export const exactly: Rule = {
+  number: (value) => Number.isFinite(value) && !Object.is(value, -0),
+  prototype: (prototype) => prototype === Object.prototype
+}
+
+/** It comes back as Effect's codecs let JSON come back: -0 as 0, and an object without a prototype with one. */
+export const upToForm: Rule = {
+  number: Number.isFinite,
+  prototype: (prototype) => prototype === Object.prototype || prototype === null
+}
+
+/** The path to the first part of a value that is not JSON; `undefined` where all is. */
+export const pathToOther = (value: unknown, rule: Rule): ReadonlyArray<PropertyKey> | undefined => {
+  const path: Array<PropertyKey> = []
+  try {
+    return isJson(value, rule, path) ? undefined : path
+  } catch {
+    // nested too deeply, or circular: such a path helps nobody
+    return []
+  }
+}
+
+const isJson = (value: unknown, rule: Rule, path: Array<PropertyKey>): boolean => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true
+    case "number":
+      return rule.number(value)
+    case "object":
+      return value === null || (Array.isArray(value) ? isList(value, rule, path) : isRecord(value, rule, path))
+    default:
+      return false
+  }
+}
+
+/** An array with as many keys as elements, and `length`: it has neither holes nor other properties. */
+const isList = (value: ReadonlyArray<unknown>, rule: Rule, path: Array<PropertyKey>): boolean =>
+  Object.getPrototypeOf(value) === Array.prototype &&
+  Reflect.ownKeys(value).length === value.length + 1 &&
+  value.every((item, i) => isPart(item, rule, path, i))
+
+const isRecord = (value: object, rule: Rule, path: Array<PropertyKey>): boolean => {
+  const items = Object.entries(value)
+  return rule.prototype(Object.getPrototypeOf(value)) &&
+    Reflect.ownKeys(value).length === items.length &&
+    items.every(([key, item]) => isPart(item, rule, path, key))
+}
+
+const isPart = (value: unknown, rule: Rule, path: Array<PropertyKey>, step: PropertyKey): boolean => {
+  path.push(step)
+  if (!isJson(value, rule, path)) return false
+  path.pop()
+  return true
+}

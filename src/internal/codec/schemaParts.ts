@@ -1,0 +1,75 @@
+/** Looks for parts of a schema, and replaces them. */
+import type * as SchemaAST from "effect/SchemaAST"
+
+type AST = SchemaAST.AST
+
+const children = (ast: AST): ReadonlyArray<AST> => {
+  switch (ast._tag) {
+    case "Declaration":
+      return ast.typeParameters
+    case "Arrays":
+      return [...ast.elements, ...ast.rest]
+    case "Objects":
+      return [...ast.propertySignatures.map(({ type }) => type), ...ast.indexSignatures.map(({ type }) => type)]
+    case "Union":
+      return ast.types
+    case "Suspend":
+      return [ast.thunk()]
+    default:
+      return []
+  }
+}
+
+/** Whether `is` holds for some part of a schema, in its type or on the way to its encoded side. */
+export const hasPart = (root: AST, is: (ast: AST) => boolean): boolean => {
+  const seen = new Set<AST>()
+  const open = [root]
+  for (let ast = open.pop(); ast !== undefined; ast = open.pop()) {
+    if (seen.has(ast)) continue
+    seen.add(ast)
+    if (is(ast)) return true
+    open.push(...children(ast), ...(ast.encoding ?? []).map((link) => link.to))
+  }
+  return false
+}
+
+/** A copy of a node with other fields, as `effect/SchemaAST` makes them. */
+export const copyWith = <A extends AST>(ast: A, changes: Partial<A>): A =>
+  Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
+
+/** The schema with its parts replaced that have no transformation of their own: what it is encoded to in the end. */
+export const mapEnds = (root: AST, replace: (ast: AST) => AST): AST => {
+  const known = new Map<AST, AST>()
+  const map = (ast: AST): AST => {
+    const made = known.get(ast) ?? step(ast)
+    known.set(ast, made)
+    return made
+  }
+  const all = (list: ReadonlyArray<AST>) => list.map(map)
+  const typed = <P extends { readonly type: AST }>(part: P): P => ({ ...part, type: map(part.type) })
+  const step = (ast: AST): AST => {
+    const { encoding } = ast
+    if (encoding !== undefined) {
+      const [last] = encoding.slice(-1)
+      return copyWith(ast, { encoding: [...encoding.slice(0, -1), { ...last!, to: map(last!.to) }] as never })
+    }
+    switch (ast._tag) {
+      case "Declaration":
+        return copyWith(ast, { typeParameters: all(ast.typeParameters) })
+      case "Arrays":
+        return copyWith(ast, { elements: all(ast.elements), rest: all(ast.rest) })
+      case "Objects":
+        return copyWith(ast, {
+          propertySignatures: ast.propertySignatures.map(typed),
+          indexSignatures: ast.indexSignatures.map(typed)
+        })
+      case "Union":
+        return copyWith(ast, { types: all(ast.types) })
+      case "Suspend":
+        return copyWith(ast, { thunk: () => map(ast.thunk()) })
+      default:
+        return replace(ast)
+    }
+  }
+  return map(root)
+}

@@ -1,0 +1,43 @@
+/** What a result takes over from the values that caches served inside its load: the option `inherit`. */
+import type { Inherit } from "../../../cached/options.ts"
+import type { Timing } from "../../../CacheEntry.ts"
+import * as Log from "../telemetry/log.ts"
+import type { Flight } from "./flight.ts"
+import type { Recorder } from "./recorder.ts"
+import { rulesOf } from "./rules.ts"
+
+/** As the read says it, or else the layer. */
+export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(request).inherit ?? engine.inherit
+
+type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
+
+/** The life of a result that is made of what caches served, or `"skip"` where it is not stored for that. */
+export const inherited = (flight: Flight, { oldestAt, oldestId }: Recorder, life: Life): Life | "skip" => {
+  const inherit = inheritOf(flight)
+  if (inherit === "refuse") return "skip"
+  const age = life.createdAt - oldestAt
+  if (inherit === false || age <= 0) return life
+  const { softExpiresAt, expiresAt, createdAt } = life
+  // of a sliding entry the soft deadline is the last end, and the hard one moves up to it
+  const end = (flight.request.slides ? softExpiresAt : expiresAt) - age
+  if (end <= createdAt) {
+    if (flight.policy.writes) warnOfAge(flight, oldestId)
+    return "skip"
+  }
+  return flight.request.slides
+    ? { createdAt: oldestAt, softExpiresAt: end, expiresAt: Math.min(expiresAt, end) }
+    : { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: end }
+}
+
+/** Says once a key class or string key that results are not stored for their age: nobody would find that out. */
+const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
+  const about: Log.About = { id, key }
+  Log.warnOnce(
+    engine,
+    `age ${Log.topicOf(about)}`,
+    `The result of "${id}" is not cached: its load was served "${oldestId}", which is older than the ttl of the result. ` +
+      `Give "${oldestId}" a shorter ttl, or the read of "${id}" inherit: false, so that its ttl counts from the end of its ` +
+      "load (logged once a key class or string key)",
+    { about }
+  )
+}

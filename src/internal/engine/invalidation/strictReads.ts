@@ -1,0 +1,44 @@
+/** Strict reads of what the store was asked in vain to invalidate: it is asked again, and they fail where that is in vain. */
+import * as Effect from "effect/Effect"
+import { StoreError } from "../../../CacheError.ts"
+import type { Policy } from "../flight/callPolicy.ts"
+import { budgetOf } from "../storeTier/ask.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import { replay } from "./replay.ts"
+
+/** What is read: its tags as far as they are known, asked for only where something is unsent. */
+export interface Wanted {
+  readonly id: string
+  readonly tags: () => ReadonlyArray<string>
+}
+
+/**
+ * The invalidations that keep a strict read from its answer. One that the store is just being asked about is none: it
+ * may be acknowledged in a moment.
+ */
+export const inTheWay = (
+  tier: StoreTier | undefined,
+  policy: Policy,
+  { id, tags }: Wanted
+): ReadonlyArray<Pending.Item> =>
+  // a read that invalidates first sends its own
+  tier === undefined || !policy.strict || policy.bypass || policy.invalidates || tier.pending.unsent.size === 0
+    ? none
+    : Pending.unsentOf(tier.pending, id, tags())
+
+const none: ReadonlyArray<Pending.Item> = []
+
+/** Sends them once more. Answers with the policy for the rest of the read, which has what is left of its budget. */
+export const sendAgain = (
+  tier: StoreTier,
+  policy: Policy,
+  items: ReadonlyArray<Pending.Item>
+): Effect.Effect<Policy> => {
+  const budget = budgetOf(tier, policy)
+  return Effect.map(replay(tier, budget, items), () => ({ ...policy, storeTimeoutMillis: budget.leftMillis }))
+}
+
+/** What a strict reader fails with where one stays. */
+export const unacknowledged = ({ store }: StoreTier): StoreError =>
+  new StoreError({ store: store.name, operation: "invalidate", reason: "Unavailable" })

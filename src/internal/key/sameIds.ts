@@ -1,0 +1,20 @@
+/**
+ * Whether two key classes of this program have the same ids. While none have, which is nearly always, a hit need not look
+ * at the class of its key.
+ */
+import { keyClasses } from "../defaults.ts"
+import type { KeyInfo } from "./info.ts"
+
+export const sameIds = { exist: false }
+
+/** The newest class with these ids. Weak: a class that nobody has any more makes no ids. */
+const newest = new Map<string, WeakRef<KeyInfo>>()
+
+/** Notes a class, when it makes its first id. */
+export const noteClass = (prefix: string, info: KeyInfo): void => {
+  const other = newest.get(prefix)?.deref()
+  if (other !== undefined && other !== info) sameIds.exist = true
+  newest.delete(prefix)
+  newest.set(prefix, new WeakRef(info))
+  if (newest.size > keyClasses) newest.delete(newest.keys().next().value!)
+}

@@ -1,0 +1,346 @@
+/** Which failures fall back on a stale value, and which are answers in its place. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Logger, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+class Row extends CacheKey.Class<Row>()("Row", {
+  payload: { id: Schema.Int },
+  success: Schema.String,
+  error: Schema.Union([Down, Gone])
+}) {}
+
+type Outcome = Effect.Effect<string, Down | Gone>
+
+const down = Exit.fail(new Down())
+const gone = Exit.fail(new Gone())
+const isGone = (exit: Exit.Exit<string, Down | Gone>) =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error._tag === "Gone")
+
+/** An origin whose answer the test sets. */
+const origin = () => {
+  const state = { answer: Effect.succeed("good") as Outcome, calls: 0 }
+  const load = Effect.suspend(() => {
+    state.calls++
+    return state.answer
+  })
+  return { state, load }
+}
+
+const times = { ttl: "10 minutes", softTtl: "7 minutes" } as const
+
+/** Ways to say that `Gone` is an answer, and `Down` is not. */
+const ways = [
+  {
+    name: "softTtl with fallbackOn",
+    cached: (load: Outcome, key: string) => Cached.softTtl(load, { key, ...times, fallbackOn: ["Down"] })
+  },
+  {
+    name: "softTtl with a `when` that stores it",
+    cached: (load: Outcome, key: string) =>
+      Cached.softTtl(load, { key, ...times, when: (exit) => Exit.isSuccess(exit) || isGone(exit) })
+  },
+  {
+    name: "failover with fallbackOn",
+    cached: (load: Outcome, key: string) => Cached.failover(load, { key, ttl: "10 minutes", fallbackOn: ["Down"] })
+  },
+  {
+    name: "failover with a `when` that stores it",
+    cached: (load: Outcome, key: string) =>
+      load.pipe(Cached.failover({ key, ttl: "10 minutes", when: (exit) => Exit.isSuccess(exit) || isGone(exit) }))
+  },
+  {
+    name: "a strategy with fallbackOn",
+    cached: (load: Outcome, key: string) =>
+      load.pipe(Cached.withStrategy({ key, strategy: Strategy.softTtl(times), fallbackOn: ["Down"] }))
+  }
+] as const
+
+describe.each(caches)("over $name", (cache) => {
+  describe.each(ways)("$name", ({ cached }) => {
+    it.effect("an outage is answered with the stale value, an answer is the caller's", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = down
+        expect(yield* read).toBe("good")
+        yield* TestClock.adjust("5 seconds")
+        state.answer = gone
+        expect(yield* Effect.exit(read)).toEqual(gone)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("after an answer the value is no fallback, and stays stored, until a load succeeds", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = gone
+        expect(yield* Effect.exit(read)).toEqual(gone)
+        state.answer = down
+        expect(yield* Effect.exit(read)).toEqual(down)
+        // the failure throttles nothing: there is no value to serve meanwhile
+        expect(yield* Effect.exit(read)).toEqual(down)
+        expect(state.calls).toBe(4)
+        expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
+        state.answer = Effect.succeed("new")
+        expect(yield* read).toBe("new")
+        yield* TestClock.adjust("8 minutes")
+        state.answer = down
+        expect(yield* read).toBe("new")
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a value set by hand is a fallback again", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = gone
+        expect(yield* Effect.exit(read)).toEqual(gone)
+        yield* Cached.set("k", "set", { ttl: "10 minutes" })
+        state.answer = down
+        const soft = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes", fallbackOn: ["Down"] }))
+        expect(yield* soft).toBe("set")
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("an answer of one caller is one for all", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = Effect.delay(gone, "1 second")
+        const others = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))
+        const both = [yield* start(read), yield* start(others)]
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        expect(both.map(ended)).toEqual([gone, gone])
+        state.answer = down
+        expect(yield* Effect.exit(others)).toEqual(down)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a caller that joins decides by its own options", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = Effect.delay(gone, "1 second")
+        const others = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))
+        const both = [yield* start(others), yield* start(read)]
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        expect(both.map(ended)).toEqual([Exit.succeed("good"), gone])
+        yield* TestClock.adjust("5 seconds")
+        state.answer = down
+        expect(yield* Effect.exit(others)).toEqual(down)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a load that answers after nobody waits for it any more counts too", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        const impatient = load.pipe(
+          Cached.failover({ key: "k", ttl: "10 minutes", softTimeout: "1 second", fallbackOn: ["Down"] })
+        )
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = Effect.delay(gone, "3 seconds")
+        const first = yield* start(impatient)
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(first)).toBe("good")
+        yield* TestClock.adjust("2 seconds")
+        const second = yield* start(impatient)
+        yield* TestClock.adjust("2 seconds")
+        expect(ended(second)).toBe("still waiting")
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.await(second)).toEqual(gone)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a refresh that is asked for, and answers, ends the fallback too", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = gone
+        expect(yield* Effect.exit(CachePolicy.refresh(read))).toEqual(gone)
+        state.answer = down
+        expect(yield* Effect.exit(read)).toEqual(down)
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("a load that reads and writes nothing in the cache changes nothing there", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = gone
+        expect(yield* Effect.exit(CachePolicy.readOnly(read))).toEqual(gone)
+        state.answer = down
+        expect(yield* read).toBe("good")
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("an invalidation while it loads: its answer concerns no newer value", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = Effect.delay(gone, "1 second")
+        const old = yield* start(read)
+        yield* settle
+        yield* Cached.set("k", "set", { ttl: "10 minutes" })
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.await(old)).toEqual(gone)
+        state.answer = down
+        expect(yield* load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))).toBe("set")
+      }).pipe(Effect.provide(cache.layer())))
+  })
+
+  it.effect("a load that succeeds makes the value a fallback again, though its own is not stored", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const options = { key: "k", ...times, fallbackOn: ["Down"] } as const
+      const read = load.pipe(Cached.softTtl(options))
+      yield* read
+      yield* TestClock.adjust("8 minutes")
+      state.answer = gone
+      expect(yield* Effect.exit(read)).toEqual(gone)
+      state.answer = Effect.succeed("not stored")
+      expect(yield* load.pipe(Cached.softTtl({ ...options, when: () => false }))).toBe("not stored")
+      state.answer = down
+      expect(yield* read).toBe("good")
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("in a read of many each key has its own", () =>
+    Effect.gen(function*() {
+      let answers: ReadonlyArray<Exit.Exit<string, Down | Gone>> = [Exit.succeed("one"), Exit.succeed("two")]
+      const rows = Cached.many(Row, {
+        lookup: (keys) => Effect.sync(() => keys.map(({ id }) => answers[id - 1]!)),
+        strategy: Strategy.failover({ ttl: "10 minutes" }),
+        fallbackOn: ["Down"]
+      })
+      const both = rows([{ id: 1 }, { id: 2 }])
+      yield* both
+      answers = [down, gone]
+      expect(yield* both).toEqual([Exit.succeed("one"), gone])
+      answers = [gone, down]
+      expect(yield* both).toEqual([gone, down])
+    }).pipe(Effect.provide(cache.layer())))
+})
+
+describe("fallbackOn", () => {
+  const provided = Effect.provide(CacheLayer.memory())
+  const after = <E>(outcome: Effect.Effect<string, E>, options: object) =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", "stale")
+      return yield* Effect.exit(outcome.pipe(Cached.failover({ key: "k", ttl: "1 hour", ...options })))
+    })
+  const both = Cause.combine(Cause.fail(new Down()), Cause.fail(new Gone()))
+
+  it.effect("falls back only where every failure of the cause has a tag of the list", () =>
+    Effect.gen(function*() {
+      expect(yield* after(Effect.failCause(both), { fallbackOn: ["Down", "Gone"] })).toEqual(Exit.succeed("stale"))
+      expect(yield* after(Effect.failCause(both), { fallbackOn: ["Down"] })).toEqual(Exit.failCause(both))
+      expect(yield* after(Effect.fail("no tag"), { fallbackOn: ["Down"] })).toEqual(Exit.fail("no tag"))
+      expect(yield* after(Effect.fail(null), { fallbackOn: [] })).toEqual(Exit.fail(null))
+    }).pipe(provided))
+
+  it.effect("a defect is no answer: it does not fall back, and what falls back after it does", () =>
+    Effect.gen(function*() {
+      const options = { fallbackOn: ["Down"] }
+      expect(yield* after(Effect.die("bug"), options)).toEqual(Exit.die("bug"))
+      expect(yield* Effect.fail(new Down()).pipe(Cached.failover({ key: "k", ttl: 1, fallbackOn: ["Down"] }))).toBe(
+        "stale"
+      )
+    }).pipe(provided))
+
+  it.effect("beside it fallbackWhen adds others", () =>
+    Effect.gen(function*() {
+      const options = { fallbackOn: ["Down"], fallbackWhen: Cause.hasDies }
+      expect(yield* after(Effect.die("bug"), options)).toEqual(Exit.succeed("stale"))
+      expect(yield* after(down, options)).toEqual(Exit.succeed("stale"))
+      expect(yield* after(gone, options)).toEqual(gone)
+      expect(yield* after(gone, { fallbackOn: ["Down"], fallbackWhen: () => true })).toEqual(Exit.succeed("stale"))
+    }).pipe(provided))
+
+  it.effect("a timeout always falls back, the caller's and one inside the load", () =>
+    Effect.gen(function*() {
+      const options = { key: "k", ttl: "1 hour", fallbackOn: [], when: () => true } as const
+      yield* Cached.set("k", "stale")
+      const reader = yield* start(
+        (Effect.never as Effect.Effect<string>).pipe(Cached.failover({ ...options, timeout: 100 }))
+      )
+      yield* TestClock.adjust(100)
+      expect(yield* Fiber.join(reader)).toBe("stale")
+      const inner = new CacheError.LoadTimeout({ key: "inner", timeoutMillis: 1 })
+      expect(yield* after(Effect.fail(inner), { fallbackOn: [] })).toEqual(Exit.succeed("stale"))
+    }).pipe(provided))
+
+  it.effect("a cause that fallbackWhen refuses is the caller's, and no answer", () =>
+    Effect.gen(function*() {
+      expect(yield* after(gone, { fallbackWhen: () => false })).toEqual(gone)
+      expect(yield* Effect.fail("down").pipe(Cached.failover({ key: "k", ttl: 1 }))).toBe("stale")
+    }).pipe(provided))
+
+  it.effect("a `when` that throws makes no answer", () =>
+    Effect.gen(function*() {
+      const when = () => {
+        throw new Error("bug")
+      }
+      expect(yield* after(gone, { when })).toEqual(Exit.succeed("stale"))
+    }).pipe(provided))
+
+  it.effect("an answer is no incident: nothing is logged, and it is counted as a failed load", () =>
+    Effect.gen(function*() {
+      const lines: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
+      yield* Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = load.pipe(Cached.softTtl({ key: "k", ...times, fallbackOn: ["Down"] }))
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = gone
+        yield* Effect.exit(read)
+        expect((yield* Cached.stats).loadFailures).toBe(1)
+      }).pipe(provided, Effect.provide(logger))
+      expect(lines).toEqual([])
+    }))
+
+  it.effect.each([["a text", "Down"], ["numbers", [404]], ["a function", () => true]])(
+    "%s is no list of tags",
+    ([, given]) =>
+      Effect.gen(function*() {
+        const exit = yield* after(Effect.succeed("x"), { fallbackOn: given })
+        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      }).pipe(provided)
+  )
+
+  it.effect("another process learns of an answer by its own load", () => {
+    const fake = fakeStore()
+    const { load, state } = origin()
+    const read = load.pipe(Cached.softTtl({ key: "k", ...times, fallbackOn: ["Down"] }))
+    const inOne = Effect.gen(function*() {
+      yield* read
+      yield* TestClock.adjust("8 minutes")
+      state.answer = gone
+      expect(yield* Effect.exit(read)).toEqual(gone)
+    }).pipe(Effect.provide(over(fake)))
+    const inOther = Effect.gen(function*() {
+      state.answer = down
+      expect(yield* read).toBe("good")
+      yield* TestClock.adjust("5 seconds")
+      state.answer = gone
+      expect(yield* Effect.exit(read)).toEqual(gone)
+    }).pipe(Effect.provide(over(fake)))
+    return Effect.andThen(inOne, inOther)
+  })
+})

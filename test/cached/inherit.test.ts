@@ -1,0 +1,406 @@
+/** The option `inherit`: what an entry takes over from the values that a cache served inside its load. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, settle, start } from "../promises/caches.ts"
+
+class Inner extends CacheKey.Class<Inner>()("Inner", { payload: { n: Schema.Int }, success: Schema.Int }) {}
+class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int }, success: Schema.Int }) {}
+
+type Key = string | Inner | Outer
+
+/** how much longer the entry is served, in minutes; `undefined` where there is none */
+const left = (key: Key) =>
+  Effect.map(Cached.expiresIn(key), (found) => Option.getOrUndefined(Option.map(found, Duration.toMinutes)))
+
+const minutes = (n: number) => TestClock.adjust(`${n} minutes`)
+
+const hour = { ttl: "1 hour" } as const
+
+let loads = 0
+const inner = (key: string, ttl: Duration.Input = "1 day") => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl }))
+
+const refused = Effect.map(Cached.stats, (stats) => stats.refused)
+
+describe.each(caches)("inherit, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  describe("age", () => {
+    it.effect("CA-40 · the outer life counts from the birth of what a cache served inside its load", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(59)
+        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...hour }))
+        yield* outer
+        expect(yield* left("outer")).toBe(1)
+        yield* minutes(1)
+        expect(yield* Cached.has("outer")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("CA-40 · a value that was loaded inside, or that another load inside brought, has no age", () =>
+      Effect.gen(function*() {
+        const outer = Effect.delay(inner("inner"), "1 minute").pipe(Cached.ttl({ key: "outer", ...hour }))
+        const reading = yield* start(outer)
+        yield* settle
+        yield* minutes(1)
+        yield* settle
+        expect(reading.pollUnsafe()).toBeDefined()
+        expect(yield* left("outer")).toBe(60)
+        // joined: the load began before, and brings a new value
+        const slow = Effect.delay(Effect.succeed(1), "5 minutes").pipe(Cached.ttl({ key: "slow", ...hour }))
+        yield* start(slow)
+        yield* settle
+        yield* minutes(1)
+        yield* start(slow.pipe(Cached.ttl({ key: "joins", ...hour })))
+        yield* settle
+        yield* minutes(4)
+        yield* settle
+        expect(yield* left("joins")).toBe(60)
+      }).pipe(provided))
+
+    it.effect("the oldest of several counts, in whatever order they are read", () =>
+      Effect.gen(function*() {
+        yield* inner("a")
+        yield* minutes(10)
+        yield* inner("b")
+        yield* minutes(10)
+        for (const [i, keys] of [["a", "b", "c"], ["c", "b", "a"], ["b", "a", "c"]].entries()) {
+          yield* Effect.forEach(keys, (key) => inner(key)).pipe(Cached.ttl({ key: `outer ${i}`, ...hour }))
+          expect(yield* left(`outer ${i}`)).toBe(40)
+          yield* Cached.invalidate("c")
+        }
+        yield* Effect.all([inner("b"), inner("d")], { concurrency: 2 }).pipe(Cached.ttl({ key: "outer", ...hour }))
+        expect(yield* left("outer")).toBe(50)
+      }).pipe(provided))
+
+    it.effect("ages add up over three levels, whether the middle one is cached, loaded or joined", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(30)
+        const middle = Effect.andThen(Effect.yieldNow, inner("inner")).pipe(Cached.ttl({ key: "middle", ...hour }))
+        yield* middle.pipe(Cached.ttl({ key: "loaded", ...hour }))
+        expect(yield* left("loaded")).toBe(30)
+        yield* minutes(10)
+        yield* middle.pipe(Cached.ttl({ key: "cached", ...hour }))
+        expect(yield* left("cached")).toBe(20)
+        yield* Cached.invalidate("middle")
+        const first = yield* start(middle)
+        yield* middle.pipe(Cached.ttl({ key: "joined", ...hour }))
+        expect(first.pollUnsafe()).toBeDefined()
+        expect(yield* left("joined")).toBe(20)
+      }).pipe(provided))
+
+    it.effect("what is older than the ttl is given to the caller, and not stored", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(61)
+        const before = yield* refused
+        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...hour }))
+        expect(yield* outer).toBe(yield* inner("inner"))
+        expect(yield* Cached.has("outer")).toBe(false)
+        expect(yield* refused).toBe(before + 1)
+      }).pipe(provided))
+
+    it.effect("a life without an end has none", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(61)
+        yield* inner("inner").pipe(Cached.untilInvalidated({ key: "outer" }))
+        expect(yield* left("outer")).toBe(Infinity)
+      }).pipe(provided))
+
+    it.effect("the soft deadline counts from the load, as ever, and ends with the hard one", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(30)
+        const options = { key: "outer", ...hour } as const
+        const outer = inner("inner").pipe(Cached.refreshAhead({ ...options, refreshAfter: "20 minutes" }))
+        const late = inner("inner").pipe(Cached.refreshAhead({ ...options, key: "late", refreshAfter: "40 minutes" }))
+        yield* outer
+        yield* late
+        expect([yield* left("outer"), yield* left("late")]).toEqual([30, 30])
+        yield* minutes(19)
+        const { loads } = yield* Cached.stats
+        yield* outer
+        yield* settle
+        expect((yield* Cached.stats).loads).toBe(loads)
+        yield* minutes(1)
+        yield* outer
+        yield* settle
+        expect((yield* Cached.stats).loads).toBe(loads + 1)
+        // the refresh has read the same old value
+        expect(yield* left("outer")).toBe(10)
+      }).pipe(provided))
+
+    it.effect("a sliding entry ends at its ttl from the birth, and its idle time counts from the load", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(30)
+        const outer = inner("inner").pipe(Cached.sliding({ key: "outer", idle: "20 minutes", ttl: "1 hour" }))
+        yield* outer
+        expect(yield* left("outer")).toBe(20)
+        yield* minutes(15)
+        yield* outer
+        yield* settle
+        expect(yield* left("outer")).toBe(15)
+        const endless = inner("inner").pipe(Cached.sliding({ key: "endless", idle: "20 minutes" }))
+        yield* endless
+        expect(yield* left("endless")).toBe(20)
+      }).pipe(provided))
+
+    it.effect("an annotated ttl counts from the birth too", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(5)
+        yield* Effect.andThen(Cached.annotate({ ttl: "8 minutes" }), inner("inner")).pipe(
+          Cached.ttl({ key: "outer", ...hour })
+        )
+        expect(yield* left("outer")).toBe(3)
+      }).pipe(provided))
+
+    it.effect("a stored failure has it too, and so has a value made of one", () =>
+      Effect.gen(function*() {
+        const key = new Inner({ n: 1 })
+        const failing = Effect.fail("down").pipe(Cached.ttl({ key: "failing", ...hour, when: () => true }))
+        if (!cache.memory) return
+        yield* Effect.exit(failing)
+        yield* minutes(10)
+        yield* Effect.exit(failing.pipe(Cached.ttl({ key: "outer", ...hour, when: () => true })))
+        expect(yield* left("outer")).toBe(50)
+        yield* failing.pipe(Effect.catch(() => Effect.succeed(0)), Cached.ttl({ key, ...hour }))
+        expect(yield* left(key)).toBe(50)
+      }).pipe(provided))
+
+    it.effect("it is the age of the entry, for those who look", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(30)
+        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...hour }))
+        yield* outer
+        const [, [read]] = yield* Cached.detect(outer)
+        expect(read).toMatchObject({ ageMillis: 30 * 60_000, ttlMillis: 30 * 60_000 })
+      }).pipe(provided))
+
+    it.effect("what is looked up counts too, and the previous value does not", () =>
+      Effect.gen(function*() {
+        yield* Cached.set("inner", 1)
+        yield* Cached.set(new Outer({ n: 1 }), 1)
+        yield* minutes(30)
+        const ways = {
+          getOption: Cached.getOption("inner"),
+          getEntry: Cached.getEntry("inner"),
+          getMany: Cached.getMany(["inner"])
+        }
+        for (
+          const [name, way] of Object.entries(ways) as Array<[string, Effect.Effect<unknown, never, Caching.Caching>]>
+        ) {
+          yield* Effect.as(way, 1).pipe(Cached.ttl({ key: name, ...hour }))
+          expect(yield* left(name)).toBe(30)
+        }
+        yield* Effect.andThen(Cached.set("inner", 2, { keepTtl: true }), Effect.succeed(1)).pipe(
+          Cached.ttl({ key: "sets", ...hour })
+        )
+        expect(yield* left("sets")).toBe(60)
+        const outer = Cached.fn(Outer, {
+          lookup: () =>
+            Effect.map(Cached.previous(Outer), Option.match({ onNone: () => 0, onSome: ({ value }) => value })),
+          strategy: Strategy.ttl(hour)
+        })
+        expect(yield* outer.refresh({ n: 1 })).toBe(1)
+        expect(yield* left(new Outer({ n: 1 }))).toBe(60)
+      }).pipe(provided))
+
+    it.effect("a call of many is one load: its age is that of all its results", () =>
+      Effect.gen(function*() {
+        const many = Cached.many(Inner, {
+          lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n))),
+          strategy: Strategy.ttl({ ttl: "1 day" })
+        })
+        yield* many([{ n: 1 }, { n: 2 }])
+        yield* minutes(20)
+        yield* Effect.as(many([{ n: 1 }, { n: 3 }]), 1).pipe(Cached.ttl({ key: "outer", ...hour }))
+        expect(yield* left("outer")).toBe(40)
+        const outers = Cached.many(Outer, {
+          lookup: (keys) => Effect.as(many([{ n: 2 }]), keys.map(({ n }) => Exit.succeed(n))),
+          strategy: Strategy.ttl(hour)
+        })
+        yield* outers([{ n: 1 }, { n: 2 }])
+        expect([yield* left(new Outer({ n: 1 })), yield* left(new Outer({ n: 2 }))]).toEqual([40, 40])
+      }).pipe(provided))
+
+    it.effect("a call of many goes on for the others when the first of its keys is left", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(20)
+        const strategy = Strategy.ttl(hour)
+        const outers = Cached.many(Outer, {
+          lookup: (keys) =>
+            Effect.delay(inner("inner"), "1 minute").pipe(Effect.as(keys.map(({ n }) => Exit.succeed(n)))),
+          strategy
+        })
+        const one = Cached.fn(Outer, { lookup: () => Effect.never, strategy })
+        const both = yield* start(outers([{ n: 1 }, { n: 2 }]))
+        yield* settle
+        const second = yield* start(one({ n: 2 }))
+        yield* settle
+        yield* Fiber.interrupt(both)
+        yield* minutes(1)
+        yield* settle
+        expect(yield* Fiber.join(second)).toBe(2)
+        expect(yield* left(new Outer({ n: 2 }))).toBe(39)
+      }).pipe(provided))
+
+    it.effect("a fiber that outlives the load adds nothing", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(30)
+        const late = Effect.delay(inner("inner"), "1 minute")
+        yield* Effect.as(Effect.forkDetach(late), 1).pipe(Cached.ttl({ key: "outer", ...hour }))
+        yield* minutes(1)
+        expect(yield* left("outer")).toBe(59)
+      }).pipe(provided))
+
+    it.effect("a try that failed leaves nothing to the next one", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        let tries = 0
+        const load = Effect.suspend(() =>
+          ++tries === 2 ? Effect.andThen(inner("inner"), Effect.fail("down")) : Effect.succeed(tries)
+        )
+        const outer = load.pipe(Cached.refreshAhead({ key: "outer", ttl: "2 hours", refreshAfter: "30 minutes" }))
+        yield* minutes(10)
+        yield* outer
+        yield* minutes(30)
+        yield* outer
+        yield* settle
+        yield* TestClock.adjust("30 seconds")
+        expect(tries).toBe(3)
+        expect(yield* left("outer")).toBeGreaterThan(119)
+      }).pipe(provided))
+  })
+
+  describe("refuse", () => {
+    const refuse = { ...hour, inherit: "refuse" } as const
+
+    it.effect("CA-40 · what a cache served inside is not stored; what was loaded is", () =>
+      Effect.gen(function*() {
+        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...refuse }))
+        yield* outer
+        expect(yield* left("outer")).toBe(60)
+        yield* Cached.invalidate("outer")
+        const before = yield* refused
+        const value = yield* outer
+        expect(value).toBe(yield* inner("inner"))
+        expect(yield* Cached.has("outer")).toBe(false)
+        expect(yield* refused).toBe(before + 1)
+      }).pipe(provided))
+
+    it.effect("CA-40 · also where a load between them was served it", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        const middle = inner("inner").pipe(Cached.ttl({ key: "middle", ...hour }))
+        yield* middle.pipe(Cached.ttl({ key: "outer", ...refuse }))
+        expect([yield* Cached.has("middle"), yield* Cached.has("outer")]).toEqual([true, false])
+      }).pipe(provided))
+  })
+
+  describe("false", () => {
+    const not = { ...hour, inherit: false } as const
+
+    it.effect("the life counts from the end of the load, and those around it know nothing of what it read", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(30)
+        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...not }))
+        yield* outer.pipe(Cached.ttl({ key: "loads it", ...hour }))
+        expect([yield* left("outer"), yield* left("loads it")]).toEqual([60, 60])
+        yield* minutes(10)
+        yield* outer.pipe(Cached.ttl({ key: "reads it", ...hour }))
+        expect(yield* left("reads it")).toBe(50)
+      }).pipe(provided))
+
+    it.effect("a stale value is not stored all the same", () =>
+      Effect.gen(function*() {
+        let up = true
+        const soft = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
+          Cached.softTtl({ key: "inner", ttl: "1 day", softTtl: "1 minute" })
+        )
+        yield* soft
+        yield* minutes(1)
+        up = false
+        yield* soft.pipe(Cached.ttl({ key: "outer", ...not }))
+        expect(yield* Cached.has("outer")).toBe(false)
+      }).pipe(provided))
+  })
+
+  it.effect("is an option of functions and of the layer; a read goes before its layer", () =>
+    Effect.gen(function*() {
+      yield* inner("inner")
+      yield* minutes(30)
+      const outer = (options: Partial<Parameters<typeof Cached.fn<typeof Outer, never, never>>[1]>) =>
+        Cached.fn(Outer, { lookup: () => inner("inner"), strategy: Strategy.ttl(hour), ...options })
+      yield* outer({})({ n: 1 })
+      yield* outer({ inherit: "age" })({ n: 2 })
+      yield* outer({ inherit: "refuse" })({ n: 3 })
+      const lives = yield* Effect.forEach([1, 2, 3], (n) => left(new Outer({ n })))
+      expect(lives).toEqual([60, 30, undefined])
+    }).pipe(Effect.provide(cache.layer({ inherit: false }))))
+})
+
+describe("inherit", () => {
+  it.effect("crosses caches: what one of them served is as old in the other", () =>
+    Effect.gen(function*() {
+      const other = yield* Caching.make(Caching.defaults)
+      yield* inner("inner").pipe(Effect.provideService(Caching.Caching, other))
+      yield* minutes(30)
+      yield* inner("inner").pipe(
+        Effect.provideService(Caching.Caching, other),
+        Cached.ttl({ key: "outer", ...hour })
+      )
+      expect(yield* left("outer")).toBe(30)
+    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+
+  it.effect("what is too old to store is said once a key class, with both names and what to do", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Warn") warnings.push(String(message))
+    })
+    return Effect.gen(function*() {
+      yield* inner("token")
+      yield* minutes(61)
+      const outer = Cached.fn(Outer, { lookup: () => inner("token"), strategy: Strategy.ttl(hour) })
+      yield* outer({ n: 1 })
+      yield* outer({ n: 1 })
+      yield* outer({ n: 2 })
+      yield* settle
+      expect(warnings).toHaveLength(1)
+      expect(warnings[0]).toContain(CacheKey.id(new Outer({ n: 1 })))
+      expect(warnings[0]).toMatch(/"token".*inherit: false/)
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.memory(), Logger.layer([logger]))))
+  })
+
+  it.effect("an expired entry that such a result replaces has expired", () =>
+    Effect.gen(function*() {
+      const causes: Array<string> = []
+      yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => causes.push(`${id} ${cause}`)))
+      yield* inner("inner")
+      yield* minutes(30)
+      const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ttl: "2 hours" }))
+      yield* Cached.set("outer", 1, { ttl: "10 minutes" })
+      yield* minutes(10)
+      yield* outer
+      yield* settle
+      expect(causes).toEqual(["outer expired"])
+    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+
+  it.effect.each([true, "ages", 0, null])("%j is none of its values", (inherit) =>
+    Effect.gen(function*() {
+      const wrong = { key: "k", ...hour, inherit: inherit as never }
+      const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl(wrong)))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      if (inherit !== null) {
+        expect(() => CacheLayer.memory({ inherit: inherit as never })).toThrow(CacheError.CacheConfigError)
+      }
+    }).pipe(Effect.provide(CacheLayer.memory())))
+})

@@ -1,0 +1,227 @@
+/** A constant that is shorter than that of whoever stored an entry: in a new release, and in the same process. */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
+import { Cached, CacheKey, type CacheLayer, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle } from "../promises/caches.ts"
+
+class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+
+const stores = [
+  { name: "a synchronous store", make: () => MemoryStore.make() },
+  { name: "an asynchronous store", make: () => fakeStore().store }
+]
+
+/** a release that stored, and a later one on the same store */
+const releases = (store: Store.Store, options?: CacheLayer.LayerOptions) => {
+  const layer = Layer.succeed(Store.Store, store)
+  return Effect.map(
+    Effect.all([Layer.build(over({ layer }, options)), Layer.build(over({ layer }, options))]),
+    ([before, after]) => ({ before: Effect.provide(before), after: Effect.provide(after) })
+  )
+}
+
+const leftOf = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
+
+describe.each(stores)("a new release with a shorter constant, over $name", ({ make }) => {
+  const strategies = [
+    ["ttl", Strategy.ttl({ ttl: "1 hour" }), Strategy.ttl({ ttl: "10 minutes" })],
+    ["failover to ttl", Strategy.failover({ ttl: "1 day" }), Strategy.ttl({ ttl: Duration.minutes(10) })],
+    ["untilInvalidated to ttl", Strategy.untilInvalidated, Strategy.ttl({ ttl: 600_000 })],
+    ["probabilistic", Strategy.probabilistic({ ttl: "1 hour" }), Strategy.probabilistic({ ttl: "10 minutes" })],
+    ["maxHits", Strategy.maxHits({ ttl: "1 hour", hits: 9 }), Strategy.maxHits({ ttl: "10 minutes", hits: 9 })],
+    ["with jitter", Strategy.ttl({ ttl: "1 hour", jitter: 0.1 }), Strategy.ttl({ ttl: "10 minutes", jitter: 0.1 })],
+    ["softTtl", Strategy.softTtl({ ttl: "1 hour", softTtl: "30 minutes" }), Strategy.ttl({ ttl: "10 minutes" })]
+  ] as const
+
+  it.effect.each(strategies)(
+    "%s: what is stored is not served for longer than that",
+    ([, long, short]) =>
+      Effect.gen(function*() {
+        const { after, before } = yield* releases(make())
+        const { load } = counting()
+        const old = before(load.pipe(Cached.withStrategy({ key: "k", strategy: long })))
+        const now = after(load.pipe(Cached.withStrategy({ key: "k", strategy: short })))
+        expect(yield* old).toBe(1)
+        yield* TestClock.adjust("9 minutes")
+        expect(yield* now).toBe(1)
+        yield* TestClock.adjust("59 seconds")
+        expect(yield* now).toBe(1)
+        yield* TestClock.adjust("1 second")
+        expect(yield* now).toBe(2)
+      })
+  )
+
+  it.effect("the same with the combinators, without memory, and for many keys", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make(), { memory: false })
+      const { load } = counting()
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
+      const rows = (ttl: Duration.Input) =>
+        Cached.many(Row, {
+          lookup: (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))),
+          strategy: Strategy.ttl({ ttl })
+        })([{ id: 1 }, { id: 2 }])
+      const [first] = yield* before(rows("1 hour"))
+      yield* TestClock.adjust("9 minutes")
+      expect((yield* after(rows("10 minutes")))[0]).toEqual(first)
+      yield* TestClock.adjust("1 minute")
+      expect((yield* after(rows("10 minutes")))[0]).not.toEqual(first)
+    }))
+
+  it.effect("softTtl and refreshAfter: it is stale earlier", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "30 minutes" })))
+      yield* before(load.pipe(Cached.ttl({ key: "b", ttl: "1 hour" })))
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* after(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "10 minutes" })))).toBe(3)
+      const ahead = after(load.pipe(Cached.refreshAhead({ key: "b", ttl: "1 hour", refreshAfter: "10 minutes" })))
+      expect(yield* ahead).toBe(2)
+      yield* settle
+      expect(yield* ahead).toBe(4)
+    }))
+
+  it.effect("sliding: it lives for the shorter idle after the first read, and for the shorter ttl", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "8 hours" })))
+      yield* TestClock.adjust("30 minutes")
+      const now = after(load.pipe(Cached.sliding({ key: "k", idle: "10 minutes", ttl: "45 minutes" })))
+      expect(yield* now).toBe(1)
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* now).toBe(1)
+      yield* TestClock.adjust("6 minutes")
+      expect(yield* now).toBe(2)
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* now).toBe(3)
+    }))
+
+  it.effect("a longer constant prolongs nothing", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))).toBe(2)
+    }))
+
+  it.effect.each(
+    [
+      [
+        "a function of the result",
+        (load: Effect.Effect<number>) => Cached.ttl(load, { key: "k", ttl: () => "1 hour" })
+      ],
+      [
+        "a strategy of one's own",
+        (load: Effect.Effect<number>) =>
+          Cached.withStrategy(load, { key: "k", strategy: { ...Strategy.ttl({ ttl: "1 hour" }), name: "own" } })
+      ]
+    ] as const
+  )("the lifetime of %s stays", ([, cached]) =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(cached(load))
+      yield* TestClock.adjust("59 minutes")
+      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(1)
+    }))
+
+  it.effect.each(
+    [
+      ["set", Cached.set("k", 1, { ttl: "1 hour" })],
+      [
+        "set with keepTtl",
+        Effect.andThen(Cached.set("k", 0, { ttl: "1 hour" }), Cached.set("k", 1, { keepTtl: true }))
+      ],
+      [
+        "touch",
+        Effect.andThen(
+          Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "2 hours" })),
+          Cached.touch("k", "1 hour")
+        )
+      ],
+      [
+        "annotate",
+        Effect.as(Cached.annotate({ ttl: "1 hour" }), 1).pipe(Cached.ttl({ key: "k", ttl: "30 minutes" }))
+      ]
+    ] as const
+  )("%s keeps its own, in the store and in memory", ([, write]) =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      const short = Effect.map(load, (n) => n + 1).pipe(Cached.ttl({ key: "k", ttl: "10 minutes" }))
+      yield* before(write as Effect.Effect<unknown, never, never>)
+      yield* TestClock.adjust("59 minutes")
+      expect(yield* after(short)).toBe(1)
+      expect(yield* before(short)).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* after(short)).toBe(2)
+    }))
+
+  it.effect("a reader with a function limits nothing", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      yield* TestClock.adjust("30 minutes")
+      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: () => "1 minute" })))).toBe(1)
+    }))
+
+  it.effect("what look-ups say is the stored lifetime, until a reader has limited it", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      expect(yield* after(leftOf("k"))).toEqual(Option.some(3_600_000))
+      yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      expect(yield* after(leftOf("k"))).toEqual(Option.some(600_000))
+    }))
+})
+
+describe.each(caches)("in one process, over $name", (cache) => {
+  it.effect("what another strategy has filled is limited by a reader's shorter constant", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const long = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const short = load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" }))
+      expect(yield* long).toBe(1)
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* short).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* short).toBe(2)
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* long).toBe(2)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* long).toBe(3)
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("also where the entry has no deadline, and for functions", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const fn = Cached.fn(Row, { lookup: () => load, strategy: Strategy.ttl({ ttl: "10 minutes" }) })
+      yield* load.pipe(Cached.untilInvalidated({ key: new Row({ id: 1 }) }))
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* fn({ id: 1 })).toBe(1)
+      yield* load.pipe(Cached.untilInvalidated({ key: new Row({ id: 2 }) }))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* fn({ id: 1 })).toBe(3)
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* fn({ id: 2 })).toBe(4)
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("a stale value is no fallback past the reader's own constant", () =>
+    Effect.gen(function*() {
+      yield* Effect.succeed(1).pipe(Cached.failover({ key: "k", ttl: "1 hour" }))
+      yield* TestClock.adjust("10 minutes")
+      const short = (Effect.fail("down") as Effect.Effect<number, string>).pipe(
+        Cached.failover({ key: "k", ttl: "10 minutes" })
+      )
+      expect(yield* Effect.flip(short)).toBe("down")
+    }).pipe(Effect.provide(cache.layer())))
+})

@@ -1,0 +1,206 @@
+/** Schemas that accept anything: what JSON would change is refused, wherever it is, and kept in memory alone. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, HashMap, Layer, Logger, Option, Schema, type SchemaAST } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer } from "effect-cached"
+import type { SerializerError } from "effect-cached/CacheError"
+import { Binary } from "effect-cached/serializers/Binary"
+import { IndentedJson } from "effect-cached/serializers/IndentedJson"
+import { Json } from "effect-cached/serializers/Json"
+import { Structured } from "effect-cached/serializers/Structured"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+class Page extends Schema.Class<Page>("Page")({ data: Schema.Any }) {}
+class Shaped extends Schema.Class<Shaped>("Shaped")({ data: Schema.ObjectKeyword }) {}
+
+interface Tree {
+  readonly value: unknown
+  readonly next?: Tree
+}
+
+const treeOf = (value: Schema.Codec<any, any>): Schema.Codec<Tree> => {
+  const tree: Schema.Codec<Tree> = Schema.Struct({
+    value,
+    next: Schema.optionalKey(Schema.suspend((): Schema.Codec<Tree> => tree))
+  }) as never
+  return tree
+}
+
+/** Schemas with an open part, and a value of them with something in that place. */
+const places = (open: Schema.Codec<any, any>, page: Schema.Codec<any, any>, make: (data: never) => unknown) => {
+  const shapes: ReadonlyArray<readonly [string, Schema.Codec<any, any>, (data: unknown) => unknown]> = [
+    ["alone", open, (data) => data],
+    ["in a field", Schema.Struct({ data: open }), (data) => ({ data })],
+    ["in an optional field", Schema.Struct({ data: Schema.optionalKey(open) }), (data) => ({ data })],
+    ["in a list", Schema.Array(open), (data) => [data]],
+    ["in a tuple", Schema.Tuple([Schema.Date, open]), (data) => [new Date(0), data]],
+    ["in a record", Schema.Record(Schema.String, open), (data) => ({ data })],
+    ["in an alternative", Schema.Union([Schema.Number, open]), (data) => data],
+    ["in an option", Schema.Option(open), Option.some],
+    ["in a map", Schema.HashMap(Schema.String, open), (data) => HashMap.make(["data", data])],
+    ["in a class", page, (data) => make(data as never)],
+    ["in itself", treeOf(open), (data) => ({ value: {}, next: { value: data } })],
+    ["with a filter", open.check(Schema.makeFilter(() => true)), (data) => data]
+  ]
+  return shapes
+}
+
+const shapes = [
+  ...places(Schema.Any, Page, (data) => new Page({ data })).map(([name, ...rest]) => [`Any ${name}`, ...rest] as const),
+  ...places(Schema.ObjectKeyword, Shaped, (data) => new Shaped({ data }))
+    .map(([name, ...rest]) => [`ObjectKeyword ${name}`, ...rest] as const)
+]
+
+/** An alternative or a tree of numbers would take what an object is given. */
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null
+
+const circle: Record<string, unknown> = {}
+circle["self"] = circle
+
+const others: ReadonlyArray<readonly [string, unknown]> = [
+  ["a Date", new Date(0)],
+  ["a Map", new Map([[1, 2]])],
+  ["a Set", new Set([1])],
+  ["bytes", Uint8Array.of(1, 2)],
+  ["NaN", { n: NaN }],
+  ["undefined", { a: undefined }],
+  ["a bigint", [1n]],
+  ["a function", { call: () => 1 }],
+  ["a symbol", { [Symbol("x")]: 1 }],
+  [
+    "an instance",
+    new (class Point {
+      x = 1
+    })()
+  ],
+  ["an error", new Error("no")],
+  ["a hole", Object.assign([1], { 2: 2 })],
+  ["a property of a list", Object.assign([1], { a: 1 })],
+  ["a circle", circle],
+  ["an object with toJSON", { toJSON: () => 1 }]
+]
+
+const Own = Serializer.make({
+  name: "own",
+  extension: ".own",
+  encode: (value) => JSON.stringify(value),
+  decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes))
+})
+
+const serializers = { Json, IndentedJson, Binary, Own }
+
+describe.each(Object.entries(serializers))("%s", (_, serializer) => {
+  describe.each(shapes)("%s", (_, schema, at) => {
+    const codec = serializer.make(schema)
+
+    it.effect.each(others.filter(([, value]) => isObject(value)))("refuses %s", ([, value]) =>
+      Effect.gen(function*() {
+        expect(yield* Effect.flip(codec.encode(at(value), "id"))).toMatchObject({
+          _tag: "SerializerError",
+          operation: "encode"
+        })
+      }))
+
+    it.effect("takes what is JSON", () =>
+      Effect.gen(function*() {
+        const value = at({ a: [1, "a", null, { b: true }], __proto: {} })
+        expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
+      }))
+  })
+})
+
+describe.each(shapes)("Structured, %s", (_, schema, at) => {
+  const codec = Structured.make(schema)
+
+  it.effect.each(others.filter(([, value]) => isObject(value)))(
+    "keeps %s as it is, or refuses it",
+    ([, value]) =>
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(
+          Effect.flatMap(codec.encode(at(value), "id"), (bytes) => codec.decode(bytes, "id"))
+        )
+        if (Exit.isSuccess(exit)) expect(exit.value).toStrictEqual(at(value))
+        else expect(exit).toMatchObject(Exit.fail({ _tag: "SerializerError", operation: "encode" }))
+      })
+  )
+
+  it.effect("has room for a Date and a Map", () =>
+    Effect.gen(function*() {
+      for (const value of [new Date(0), new Map([[1, new Set([2])]])]) {
+        expect(yield* codec.decode(yield* codec.encode(at(value), "id"), "id")).toStrictEqual(at(value))
+      }
+    }))
+})
+
+describe("the place", () => {
+  const placeOf = (schema: Schema.Codec<any, any>, value: unknown) =>
+    Effect.map(Effect.flip(Json.make(schema).encode(value, "id")), (error: SerializerError) => error.message)
+
+  it.effect("is named, through the schema and below its open part", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Struct({ pages: Schema.Array(Schema.Struct({ data: Schema.Any })) })
+      const value = { pages: [{ data: 1 }, { data: { rows: [{ at: new Date(0) }] } }] }
+      expect(yield* placeOf(schema, value)).toContain("at [pages][1][data][rows][0][at]")
+      expect(yield* placeOf(Schema.ObjectKeyword, { at: [new Date(0)] })).toContain("at [at][0]")
+    }))
+
+  it.effect("is no place for private data", () =>
+    Effect.gen(function*() {
+      const message = yield* placeOf(Schema.Any, { "ada@example.com": new Date("2000-01-01") })
+      expect(message).toContain("at [?]")
+      expect(message).not.toMatch(/ada|2000/)
+    }))
+
+  it("a schema of the user's with a transformation of its own is left as it is", () => {
+    const text = Schema.Any.pipe(Schema.encodeTo(Schema.String)) as Schema.Codec<any, any>
+    expect(() => Json.make(text)).not.toThrow()
+    const { ast }: { readonly ast: SchemaAST.AST } = Schema.Any
+    Json.make(Schema.Any)
+    expect(ast.encoding).toBeUndefined()
+  })
+})
+
+describe("a key whose value is not JSON", () => {
+  class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Any }) {}
+  const value = { rows: [{ at: new Date(0) }] }
+  const row = (id: number) => Effect.succeed(value).pipe(Cached.ttl({ key: new Row({ id }), ttl: "1 hour" }))
+
+  const layers = {
+    "a store": Effect.succeed(CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))),
+    disk: Effect.map(tempDirectory, (directory) => CacheLayer.disk({ directory })),
+    files: Effect.map(tempDirectory, (directory) => CacheLayer.files({ directory }))
+  }
+
+  describe.each(Object.entries(layers))("%s", (_, layer) => {
+    const program = (test: (warnings: Array<string>) => Effect.Effect<void, unknown, any>) =>
+      Effect.gen(function*() {
+        const warnings: Array<string> = []
+        const logger = Logger.make(({ logLevel, message }) => {
+          if (logLevel === "Warn") warnings.push(String(message))
+        })
+        yield* Effect.provide(test(warnings), Layer.provide(yield* layer, Logger.layer([logger])))
+      }).pipe(Effect.scoped) as Effect.Effect<void>
+
+    it.effect("stays in memory, with one warning that names key and place", () =>
+      program(Effect.fnUntraced(function*(warnings) {
+        expect(yield* row(1)).toBe(value)
+        expect(yield* row(1)).toBe(value)
+        yield* row(2)
+        yield* TestClock.adjust(0)
+        expect(warnings).toHaveLength(1)
+        expect(warnings[0]).toContain(CacheKey.id(new Row({ id: 1 })))
+        expect(warnings[0]).toContain("[rows][0][at]")
+        expect((yield* Cached.stats).loads).toBe(2)
+        expect(yield* Cached.getOption(new Row({ id: 1 }))).toEqual(Option.some(value))
+      })))
+
+    it.effect("is a SerializerError under strict", () =>
+      program(Effect.fnUntraced(function*() {
+        const exit = yield* Effect.exit(CachePolicy.strict(row(1)))
+        expect(exit).toMatchObject(Exit.fail({ _tag: "SerializerError", operation: "encode" }))
+        expect(yield* Effect.flip(CachePolicy.strict(Cached.set(new Row({ id: 2 }), value, { ttl: "1 hour" }))))
+          .toMatchObject({ _tag: "SerializerError" })
+      })))
+  })
+})
