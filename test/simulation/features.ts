@@ -42,7 +42,7 @@ export const drawn = {
   /** a listener reads the cache */
   readingListener: true,
   /** a listener writes and invalidates */
-  writingListener: false,
+  writingListener: true,
   /** a reader that was refused by a strict policy asks again at once */
   insists: true,
   /** loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them */
