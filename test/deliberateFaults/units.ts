@@ -28,6 +28,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/inherit.test.ts"
   },
   {
+    name: "a call whose first key was left is inside no load",
+    in: "endFlight",
+    find: "if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)",
+    replace: "endAttempt(flight.attempt)",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
     name: "what a touch has made fresh is nothing to fall back on",
     in: "usableStale",
     find: "decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt)",
