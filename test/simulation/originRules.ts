@@ -224,7 +224,7 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
     )
   )
   const [flight] = flights
-  if (flights.size !== 1 || flight === undefined) return
+  if (flights.size !== 1 || flight === undefined || read.left.has(flight)) return
   for (const load of self.loads) {
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
       continue
