@@ -173,6 +173,21 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* after(short)).toBe(2)
     }))
 
+  it.effect.each([["nothing", "5 minutes", false], ["no age", 0, "age"]] as const)(
+    "what is made of cached values and takes over %s is limited too",
+    ([, age, inherit]) =>
+      Effect.gen(function*() {
+        const { after, before } = yield* releases(make())
+        const { load } = counting()
+        const inner = Effect.succeed("inner").pipe(Cached.ttl({ key: "inner", ttl: "1 day" }))
+        yield* before(inner)
+        yield* TestClock.adjust(age)
+        yield* before(Effect.andThen(inner, load).pipe(Cached.ttl({ key: "k", ttl: "1 hour", inherit })))
+        yield* TestClock.adjust("10 minutes")
+        expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
+      })
+  )
+
   it.effect("a reader with a function limits nothing", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())

@@ -11,12 +11,15 @@ export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(reque
 
 type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
 
-/** The life of a result that is made of what caches served, or `"skip"` where it is not stored for that. */
-export const inherited = (flight: Flight, { oldestAt, oldestId }: Recorder, life: Life): Life | "skip" => {
+/**
+ * The life of a result that is made of what caches served, or `"skip"` where it is not stored for that. `undefined`: it
+ * takes nothing over, and has the life that it has without that.
+ */
+export const inherited = (flight: Flight, { oldestAt, oldestId }: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
   if (inherit === "refuse") return "skip"
   const age = life.createdAt - oldestAt
-  if (inherit === false || age <= 0) return life
+  if (inherit === false || age <= 0) return undefined
   const { softExpiresAt, expiresAt, createdAt } = life
   // of a sliding entry the soft deadline is the last end, and the hard one moves up to it
   const end = (flight.request.slides ? softExpiresAt : expiresAt) - age
