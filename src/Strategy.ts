@@ -278,6 +278,8 @@ export interface Kind<O> {
   readonly servesFresh: boolean
   readonly lifetime: (options: O, ttl: number) => Lifetime
   readonly ttl: (options: O) => unknown
+  /** the option that gives its lifetime beside `ttl` */
+  readonly beside: keyof O | undefined
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
   /** a failed load is answered with what is stored, and the combinator has the options `fallbackOn` and `fallbackWhen` */
@@ -311,6 +313,7 @@ const kind = (
   servesFresh: true,
   lifetime: (_, ttl) => ({ softTtl: ttl, ttl }),
   ttl: (options) => options.ttl,
+  beside: undefined,
   touch: undefined,
   countsReads: false,
   fallsBack: false,
@@ -327,10 +330,12 @@ export const kinds = {
   }),
   softTtl: kind("softTtl", ["softTtl"], {
     fallsBack: true,
+    beside: "softTtl",
     decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
     lifetime: (options, ttl) => ({ softTtl: within("softTtl", options.softTtl!, options, ttl), ttl })
   }),
   refreshAhead: kind("refreshAhead", ["refreshAfter"], {
+    beside: "refreshAfter",
     decide: (_, entry, now) =>
       isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
     lifetime: (options, ttl) => ({ softTtl: within("refreshAfter", options.refreshAfter!, options, ttl), ttl })
@@ -347,6 +352,7 @@ export const kinds = {
   }),
   // reads move `expiresAt`, up to `softExpiresAt`
   sliding: kind("sliding", ["idle"], {
+    beside: "idle",
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: (options) => options.ttl ?? Infinity,
     lifetime: (options, ttl) => {

@@ -148,8 +148,20 @@ const Timed = effectClass({
   },
   constant: {
     get(this: TimedEffect) {
-      const { ttl } = this.options as { readonly ttl?: unknown }
-      return typeof ttl === "function" ? undefined : ttl ?? Infinity
+      const { combinator: { kind }, options } = this
+      const { ttl = Infinity } = options as TimeOptions
+      if (typeof ttl === "function") return undefined
+      return kind.beside === undefined ? ttl : new Times(kind, ttl, options[kind.beside as keyof CombinatorOptions])
+    }
+  },
+  isConstant: {
+    value(this: TimedEffect, constant: unknown) {
+      const { combinator: { kind }, options } = this
+      const { ttl = Infinity } = options as TimeOptions
+      return constant instanceof Times
+        ? constant.kind === kind && constant.ttl === ttl &&
+          constant.beside === options[kind.beside as keyof CombinatorOptions]
+        : constant === ttl && kind.beside === undefined
     }
   },
   constantLifetime: {
@@ -165,6 +177,23 @@ const Timed = effectClass({
     }
   }
 })
+
+interface TimeOptions {
+  readonly ttl?: unknown
+}
+
+/** The constant of a strategy with two times, as they were given. Of one with `ttl` alone it is that. */
+class Times {
+  readonly kind: Kind<any>
+  readonly ttl: unknown
+  readonly beside: unknown
+
+  constructor(kind: Kind<any>, ttl: unknown, beside: unknown) {
+    this.kind = kind
+    this.ttl = ttl
+    this.beside = beside
+  }
+}
 
 type TimedEffect = CachedEffect & { readonly combinator: Combinator }
 
@@ -191,6 +220,11 @@ const delegating: PropertyDescriptorMap = {
   constant: {
     get(this: CachedEffect) {
       return (this.strategy as { readonly [constant]?: Lifetime })[constant]
+    }
+  },
+  isConstant: {
+    value(this: CachedEffect, other: unknown) {
+      return (this.strategy as { readonly [constant]?: Lifetime })[constant] === other
     }
   },
   constantLifetime: {

@@ -225,6 +225,53 @@ describe.each(caches)("in one process, over $name", (cache) => {
       expect(yield* long).toBe(3)
     }).pipe(Effect.provide(cache.layer())))
 
+  const beside = [
+    [
+      "softTtl",
+      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "30 minutes" }),
+      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" })
+    ],
+    [
+      "softTtl, after ttl",
+      Cached.ttl({ key: "k", ttl: "1 hour" }),
+      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" })
+    ],
+    ["idle", Cached.sliding({ key: "k", idle: "1 hour" }), Cached.sliding({ key: "k", idle: "10 minutes" })],
+    [
+      "idle, after untilInvalidated",
+      Cached.untilInvalidated({ key: "k" }),
+      Cached.sliding({ key: "k", idle: "10 minutes" })
+    ],
+    [
+      "idle, after a softTtl of the same times",
+      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" }),
+      Cached.sliding({ key: "k", ttl: "1 hour", idle: "10 minutes" })
+    ]
+  ] as const
+  // a store does not know when the last read was, and may have the later end still
+  it.effect.each(beside.filter(([name]) => !cache.store || !name.startsWith("idle")))(
+    "also where ttl is the same: a shorter %s",
+    ([, long, short]) =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        yield* long(load)
+        expect(yield* short(load)).toBe(1)
+        yield* TestClock.adjust("10 minutes")
+        expect(yield* short(load)).toBe(2)
+      }).pipe(Effect.provide(cache.layer()))
+  )
+
+  it.effect("a shorter refreshAfter too", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const ahead = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "10 minutes" }))
+      yield* load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "30 minutes" }))
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* ahead).toBe(1)
+      yield* settle
+      expect(yield* ahead).toBe(2)
+    }).pipe(Effect.provide(cache.layer())))
+
   it.effect("also where the entry has no deadline, and for functions", () =>
     Effect.gen(function*() {
       const { load } = counting()

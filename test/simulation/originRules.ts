@@ -176,7 +176,8 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
   const { spec } = read
   if (spec === undefined || !hasConstant(spec) || !hasConstant(origin.spec) || origin.ttl !== undefined) return
   // what has inherited an age has no constant
-  if (origin.flight?.entry?.constant === undefined) return
+  const entry = origin.flight?.entry
+  if (entry === undefined || entry.createdAt < origin.endedAt!) return
   if (self.touches.some(({ done, id }) => id === origin.id && done > origin.n)) return
   if (at(self, read) < origin.endedAt! + spec.ttl) return
   violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)

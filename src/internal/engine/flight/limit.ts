@@ -10,13 +10,15 @@ import type { Request } from "./request.ts"
 
 /** Whether the lifetime of an entry is the constant of another strategy than this request's, or of another process. */
 export const isOfOther = (request: Request, entry: Entry): boolean =>
-  entry.constant !== undefined && entry.constant !== request.constant
+  entry.constant !== undefined && !request.isConstant(entry.constant)
 
 /** Moves the deadlines of such an entry to those that this request's own constant would have given it, if sooner. */
 export const limit = (self: Pick<MemoryTier, "memory">, request: Request, entry: Entry, now: number): void => {
-  if (!isOfOther(request, entry) || request.constant === undefined) return
+  if (!isOfOther(request, entry)) return
+  const { constant } = request
+  if (constant === undefined) return
   const { softTtl, ttl } = request.constantLifetime()
-  entry.constant = request.constant
+  entry.constant = constant
   const softExpiresAt = entry.createdAt + softTtl
   // where reads move the end, it is not known when the last one was: this is one
   const expiresAt = request.slides ? Math.min(softExpiresAt, now + ttl) : entry.createdAt + ttl

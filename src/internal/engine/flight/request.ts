@@ -19,10 +19,12 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   /** reads move the entry's deadline: the strategy has a `touch` */
   readonly slides: boolean
   /**
-   * what stands for the lifetime of its strategy, where that is a constant: requests with the same one need not look at
-   * it. `undefined` for a function of the result, and for a strategy of one's own
+   * what stands for the lifetime of its strategy, where that is a constant. `undefined` for a function of the result, and
+   * for a strategy of one's own
    */
   readonly constant: unknown
+  /** whether that of an entry stands for the same lifetime, which a hit need not look at then */
+  readonly isConstant: (constant: unknown) => boolean
   /** the lifetime that `constant` stands for */
   readonly constantLifetime: () => Lifetime
   /** the batch that loads this key */

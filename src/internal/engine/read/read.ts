@@ -84,7 +84,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   const entry = Memory.peek(self.memory, self.tagEpochs, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
   // otherwise another strategy has filled it, or it has a time of its own in memory
-  const isOwn = entry.use === undefined || entry.use === request.constant
+  const isOwn = entry.use === undefined || request.isConstant(entry.use)
   if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
   const now = nowFor(request, entry, context.clock)
   if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
