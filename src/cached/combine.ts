@@ -55,6 +55,11 @@ const EffectPrototype = Effectable.Prototype<CachedEffect>({
 interface Combinator {
   readonly kind: Kind<any>
   readonly known: ReadonlySet<string>
+  // of the kind, for hits: kinds have many shapes, and combinators have one
+  readonly deadlinesOnly: boolean
+  readonly servesFresh: boolean
+  readonly slides: boolean
+  readonly beside: keyof CombinatorOptions | undefined
 }
 
 type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
@@ -98,17 +103,17 @@ const Timed = effectClass({
   },
   deadlinesOnly: {
     get(this: TimedEffect) {
-      return this.combinator.kind.deadlinesOnly
+      return this.combinator.deadlinesOnly
     }
   },
   servesFresh: {
     get(this: TimedEffect) {
-      return this.combinator.kind.servesFresh
+      return this.combinator.servesFresh
     }
   },
   slides: {
     get(this: TimedEffect) {
-      return this.combinator.kind.touch !== undefined
+      return this.combinator.slides
     }
   },
   countsReads: {
@@ -156,12 +161,12 @@ const Timed = effectClass({
   },
   isConstant: {
     value(this: TimedEffect, constant: unknown) {
-      const { combinator: { kind }, options } = this
+      const { combinator: { beside, kind }, options } = this
       const { ttl = Infinity } = options as TimeOptions
-      return constant instanceof Times
-        ? constant.kind === kind && constant.ttl === ttl &&
-          constant.beside === options[kind.beside as keyof CombinatorOptions]
-        : constant === ttl && kind.beside === undefined
+      return beside === undefined
+        ? constant === ttl
+        : constant instanceof Times && constant.kind === kind && constant.ttl === ttl &&
+          constant.beside === options[beside]
     }
   },
   constantLifetime: {
@@ -199,7 +204,15 @@ type TimedEffect = CachedEffect & { readonly combinator: Combinator }
 
 export const combinator = (kind: Kind<any>): never => {
   const known = new Set(["key", ...kind.options, ...namesOfRead, ...kind.fallsBack ? namesOfFallback : []])
-  return dual(Timed, { kind, known })
+  const { beside, deadlinesOnly, servesFresh, touch } = kind
+  return dual(Timed, {
+    kind,
+    known,
+    deadlinesOnly,
+    servesFresh,
+    slides: touch !== undefined,
+    beside: beside as keyof CombinatorOptions | undefined
+  })
 }
 
 const shared = [...namesOfRead, ...namesOfFallback, "strategy"]

@@ -334,6 +334,29 @@ describe("CA-10 · Cached.many", () => {
         }).pipe(Effect.provide(layer))
     )
 
+    it.effect("a call that goes on when its first key is left finds a cycle still", () =>
+      Effect.gen(function*() {
+        const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
+          ReadonlyArray<Exit.Exit<string>>,
+          never,
+          Caching.Caching
+        > = Cached.many(User, {
+          lookup: (keys) =>
+            Effect.delay(users(ids(2)), "1 second").pipe(Effect.as(keys.map(() => Exit.succeed("never")))),
+          strategy: hour
+        }) as never
+        const both = yield* start(users(ids(1, 2)))
+        yield* settle
+        const second = yield* start(Effect.exit(users(ids(2))))
+        yield* settle
+        yield* Fiber.interrupt(both)
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        const exit = ended(second)
+        if (exit === "still waiting") throw new Error("it hangs")
+        expect(String(exit)).toContain("CacheCycle")
+      }).pipe(Effect.provide(layer)))
+
     it.effect("timeout: each key that is not there in time fails by itself, and the rest is answered", () =>
       Effect.gen(function*() {
         const { lookup } = counting()

@@ -36,6 +36,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/inherit.test.ts"
   },
   {
+    name: "a call whose first key was left is inside no load",
+    in: "endFlight",
+    find: "if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)",
+    replace: "endAttempt(flight.attempt)",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
+    name: "what a touch has made fresh is nothing to fall back on",
+    in: "usableStale",
+    find: "decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt)",
+    replace: "decision === LoadOrStale",
+    by: "test/promises/P6.test.ts"
+  },
+  {
+    name: "what was made stale is fallen back on as fresh",
+    in: "usableStale",
+    find: "stale.softExpiresAt = -Infinity",
+    replace: "{}",
+    by: "test/promises/P6.test.ts"
+  },
+  {
     name: "the last value that was served counts, not the oldest",
     in: "record",
     find: "else if (oldestAt < recorder.oldestAt) {",

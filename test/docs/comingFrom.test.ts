@@ -1,6 +1,6 @@
 /** What `docs/coming-from.md` and `docs/coming-from-python.md` say of features that are easily claimed: each is run here. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Lock, Serializer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
@@ -142,38 +142,41 @@ describe("cashews", () => {
       }).pipe(Effect.provide(cache))
     }))
 
-  it.effect("CA-36 · soft: within ttl the old value for a failure, what fallbackWhen leaves out is a failure", () =>
+  it.effect("CA-36 · soft: within ttl the old value for a listed failure; what is not listed is an answer", () =>
     Effect.gen(function*() {
-      let outcome: Effect.Effect<string, "down" | "gone"> = Effect.succeed("old")
+      class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+      class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+      let outcome: Effect.Effect<string, Down | Gone> = Effect.succeed("old")
       let loads = 0
+      const load = Effect.suspend(() => {
+        loads++
+        return outcome
+      })
+      const options = { key: "k", ...hour, softTtl: "20 minutes" } as const
       const soft = (retryAfter?: Duration.Input) =>
-        Effect.suspend(() => {
-          loads++
-          return outcome
-        }).pipe(Cached.softTtl({
-          key: "k",
-          ...hour,
-          softTtl: "20 minutes",
-          retryAfter,
-          fallbackWhen: (cause: Cause.Cause<unknown>) => Cause.squash(cause) !== "gone"
-        }))
-      const byDefault = Effect.die("bug").pipe(
-        Cached.softTtl({ key: "k", ...hour, softTtl: "20 minutes", retryAfter: 0 })
-      )
+        load.pipe(Cached.softTtl({ ...options, retryAfter, fallbackOn: ["Down"] }))
+      const failure = Effect.map(Effect.flip(soft(0)), (error) => error._tag)
       yield* soft()
       yield* TestClock.adjust("20 minutes")
-      outcome = Effect.fail("down")
+      outcome = Effect.fail(new Down())
       // a pause between tries; without it each call tries
       expect([yield* soft(), yield* soft(), loads]).toEqual(["old", "old", 2])
       yield* TestClock.adjust("5 seconds")
       expect([yield* soft(0), yield* soft(0), loads]).toEqual(["old", "old", 4])
-      outcome = Effect.fail("gone")
-      expect(yield* Effect.flip(soft(0))).toBe("gone")
       outcome = Effect.die("bug")
-      expect([yield* soft(0), Exit.hasDies(yield* Effect.exit(byDefault))]).toEqual(["old", true])
+      const hiding = load.pipe(Cached.softTtl({ ...options, retryAfter: 0, fallbackWhen: () => true }))
+      const byDefault = load.pipe(Cached.softTtl({ ...options, retryAfter: 0 }))
+      expect([yield* hiding, Exit.hasDies(yield* Effect.exit(byDefault))]).toEqual(["old", true])
+      outcome = Effect.fail(new Gone())
+      expect(yield* failure).toBe("Gone")
+      outcome = Effect.fail(new Down())
+      expect(yield* failure).toBe("Down")
+      // past ttl
+      outcome = Effect.succeed("new")
+      yield* soft()
       yield* TestClock.adjust("1 hour")
-      outcome = Effect.fail("down")
-      expect(yield* Effect.flip(soft(0))).toBe("down")
+      outcome = Effect.fail(new Down())
+      expect(yield* failure).toBe("Down")
     }).pipe(provided))
 
   it.effect("CA-40 · upper: what an inner cache served is not stored, be it fresh or in place of a failure", () =>

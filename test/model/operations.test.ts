@@ -57,7 +57,10 @@ const model = () => {
   return { entries, live, put }
 }
 
-/** one operation after the other; lifetimes in units of so many milliseconds */
+/**
+ * one operation after the other; lifetimes in units of so many milliseconds. They are functions: a constant would be
+ * limited by the next reader's
+ */
 const run = (operations: ReadonlyArray<Operation>) => {
   const step = stepper(1)
   return Effect.forEach(operations, step, { discard: true })
@@ -127,13 +130,13 @@ const stepper = (unit: number) => {
       }
       case "ttl": {
         const isServed = entry !== undefined && !entry.stale
-        expect(yield* Cached.ttl(Effect.succeed(n), { key, ttl, tags })).toBe(isServed ? entry.value : n)
+        expect(yield* Cached.ttl(Effect.succeed(n), { key, ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
         // a ttl of zero is not stored: what is stale stays
         if (!isServed && ttl > 0) put(key, n, now + ttl, tags)
         break
       }
       case "softTtl, failing": {
-        const strategy = Strategy.softTtl({ ttl: 10 * unit, softTtl: 10 * unit })
+        const strategy = Strategy.softTtl({ ttl: () => 10 * unit, softTtl: 10 * unit })
         const exit = yield* Effect.exit(
           Cached.withStrategy(Effect.fail("down"), { key, tags, strategy, retryAfter: 0 })
         )
@@ -141,7 +144,12 @@ const stepper = (unit: number) => {
         break
       }
       case "refreshAhead": {
-        const read = Cached.refreshAhead(Effect.succeed(n), { key, ttl: 20 * unit, refreshAfter: 20 * unit, tags })
+        const read = Cached.refreshAhead(Effect.succeed(n), {
+          key,
+          ttl: () => 20 * unit,
+          refreshAfter: 20 * unit,
+          tags
+        })
         expect(yield* read).toBe(entry?.value ?? n)
         // behind it
         for (let i = 0; i < 50; i++) yield* Effect.yieldNow

@@ -93,6 +93,44 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Fiber.join(second)).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
 
+    it.effect("what a touch has made fresh while a reader waits is there to fall back on still", () =>
+      Effect.gen(function*() {
+        yield* good.pipe(Cached.softTtl(soft))
+        yield* TestClock.adjust("8 minutes")
+        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl(soft)))
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Cached.touch("k", "1 hour")).toBe(true)
+        yield* TestClock.adjust("500 millis")
+        expect(ended(reader)).toEqual(Exit.succeed("good"))
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("softTimeout serves what a touch has made fresh while a reader waits", () =>
+      Effect.gen(function*() {
+        const { load } = counting(3000)
+        yield* good.pipe(Cached.softTtl(soft))
+        yield* TestClock.adjust("8 minutes")
+        const reader = yield* start(load.pipe(Cached.softTtl({ ...soft, softTimeout: "1 second" })))
+        yield* TestClock.adjust("500 millis")
+        expect(yield* Cached.touch("k", "1 hour")).toBe(true)
+        yield* TestClock.adjust("500 millis")
+        expect(ended(reader)).toEqual(Exit.succeed("good"))
+      }).pipe(Effect.provide(cache.layer())))
+
+    it.effect("what was made stale is not fresh again by a touch: strategies that serve no stale value do not", () =>
+      Effect.gen(function*() {
+        yield* good.pipe(Cached.softTtl({ ...soft, tags: ["t"] }))
+        yield* TestClock.adjust("8 minutes")
+        const falls = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl(soft)))
+        yield* settle
+        yield* Cached.invalidateTag("t", { mode: "soft" })
+        yield* Cached.touch("k", "1 hour")
+        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        expect(ended(falls)).toEqual(Exit.succeed("good"))
+        expect(ended(reader)).toEqual(Exit.fail("down"))
+      }).pipe(Effect.provide(cache.layer())))
+
     it.effect("ttl, and a reader who joins with it, gets the failure and no stale value", () =>
       Effect.gen(function*() {
         yield* Effect.succeed("good").pipe(Cached.softTtl({ ...soft, softTtl: 0 }))

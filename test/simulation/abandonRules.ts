@@ -30,9 +30,16 @@ const runsOn = (load: Load): boolean => {
 const isReplaced = (self: World, load: Load): boolean => {
   // its flight may be older than its load
   const born = self.born.get(load)!
-  return (self.replaced.get(load.id) ?? 0) > born ||
+  return (self.replaced.get(load.id) ?? 0) > born || isOvertaken(self, load) ||
     self.writes.some((write) => write.done > born && (write.kind === "tag" || covers(write, load)))
 }
+
+/** a read from before its own, which joins no load that runs, has loaded later: one that had to yield first */
+const isOvertaken = (self: World, { flight, id, n }: Load): boolean =>
+  self.loads.some((other) =>
+    other.id === id && other.n > n && other.flight !== undefined && other.flight !== flight &&
+    other.flight.policy.writes && other.flight.policy.joins !== "any"
+  )
 
 /** P4: and no longer than that */
 const checkFreed = (self: World, load: Load, other: Load): void => {

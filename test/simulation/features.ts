@@ -41,6 +41,8 @@ export const drawn = {
   // nobody throws
   /** a listener reads the cache */
   readingListener: true,
+  /** a listener writes and invalidates */
+  writingListener: true,
   /** a reader that was refused by a strict policy asks again at once */
   insists: true,
   /** loads that cannot be interrupted and outlive their callers: no other load of the id begins beside them */
@@ -68,7 +70,8 @@ const later = {
   crowds: 0x6c07_8965,
   targets: 0x9908_b0df,
   markersAmongEntries: 0x1b87_3593,
-  inherits: 0x85eb_ca6b
+  inherits: 0x85eb_ca6b,
+  writingListener: 0x3c6e_f35f
 } as const
 
 type Later = keyof typeof later

@@ -1,9 +1,10 @@
-/** Listeners that throw, and listeners that read the cache while it is at work. */
+/** Listeners that throw, and listeners that use the cache while it is at work. */
 import { type Context, Effect } from "effect"
 import type { Caching } from "effect-cached"
 import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { throwFor } from "./misuse.ts"
-import { readOnce, type Simulation } from "./program.ts"
+import type { Dice } from "./plan.ts"
+import { readOnce, type Simulation, writeOnce } from "./program.ts"
 import { violate } from "./state.ts"
 
 export const listen = (
@@ -18,8 +19,13 @@ export const listen = (
     onRemoval(throwing(self))
   }
   if (self.extras.features.has("readingListener")) {
-    listen(reading(self, context))
-    onRemoval(reading(self, context))
+    listen(busy(self, self.extras.dice, context, readOnce))
+    onRemoval(busy(self, self.extras.dice, context, readOnce))
+  }
+  if (self.extras.features.has("writingListener")) {
+    const dice = self.extras.diceOf("writingListener")
+    listen(busy(self, dice, context, writeOnce))
+    onRemoval(busy(self, dice, context, writeOnce))
   }
 }
 
@@ -33,13 +39,18 @@ const throwing = (self: Simulation) => {
   }
 }
 
-const reading = (self: Simulation, context: Context.Context<Caching.Caching>) => {
-  let reads = false
+const busy = (
+  self: Simulation,
+  dice: Dice,
+  context: Context.Context<Caching.Caching>,
+  run: (self: Simulation) => Effect.Effect<unknown, unknown, Caching.Caching>
+) => {
+  let isBusy = false
   return () => {
-    // what it reads is reported to it too
-    if (reads || self.world.resting || !self.extras.dice.chance(0.05)) return
-    reads = true
-    Effect.runForkWith(context)(Effect.exit(readOnce(self)))
-    reads = false
+    // what it does is reported to it too
+    if (isBusy || self.world.resting || !dice.chance(0.05)) return
+    isBusy = true
+    Effect.runForkWith(context)(Effect.exit(run(self)))
+    isBusy = false
   }
 }

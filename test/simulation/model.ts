@@ -199,6 +199,8 @@ export interface Read {
   readonly spec: Spec | undefined
   /** loads of the id whose flights had not ended when it began */
   readonly live: ReadonlyArray<Load>
+  /** flights of the id that the last caller had left when it began: they run on, and nobody joins them */
+  readonly left: ReadonlySet<Flight>
   /** something was in memory when it began, and nothing can have removed it since */
   readonly held: Load | undefined
   /** whether whoever started it has interrupted it; readers inside loads may be interrupted at any time */

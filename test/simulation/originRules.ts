@@ -79,8 +79,11 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   if (last === undefined || last.done >= read.begun || touches.some(({ done }) => done > last.done)) return
   // what was loaded and not yet stored was not there for it
   if (!last.isThere) return
-  // the two at once may be in either order
-  if ((origin._tag === "Load" ? origin.ended : origin.write.done) > last.asked) return
+  // the two at once may be in either order; what a load has made is there when its flight has ended
+  const isAtOnce = origin._tag === "Load"
+    ? last.live.has(origin) || origin.ended > last.asked
+    : origin.write.done > last.asked
+  if (isAtOnce) return
   if (at(self, read) >= last.doneAt + last.ttl) {
     violate(self, `ttl: ${what}, which was given ${last.ttl} ms ${self.now() - last.doneAt} ms ago`)
   }
@@ -241,7 +244,7 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
     )
   )
   const [flight] = flights
-  if (flights.size !== 1 || flight === undefined) return
+  if (flights.size !== 1 || flight === undefined || read.left.has(flight)) return
   for (const load of self.loads) {
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
       continue

@@ -599,6 +599,16 @@ const orLeave = (self: Simulation, effect: Effect.Effect<unknown, never, Caching
     yield* Fiber.interrupt(fiber)
   })
 
+export const writeOnce = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
+  const id = self.dice.pick(self.config.ids)
+  const die = self.dice.below(10)
+  if (die < 3) return invalidateId(self, id)
+  if (die < 6) return invalidateTag(self)
+  if (die < 8) return set(self, id)
+  if (die < 9) return touch(self, id)
+  return invalidate(self, "all", "", Cached.clear)
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // programs
 // ---------------------------------------------------------------------------------------------------------------------

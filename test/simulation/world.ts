@@ -155,9 +155,11 @@ export const beginRead = (
   many = false
 ): Read => {
   const live: Array<Load> = []
+  const left = new Set<Flight>()
   for (const load of self.open) {
-    if (hasEnded(load)) continue
-    if (load.id === id) live.push(load)
+    if (hasEnded(load) || load.id !== id) continue
+    live.push(load)
+    if (load.flight?.abandoned === true) left.add(load.flight)
   }
   const read: Read = {
     n: ++self.seq,
@@ -166,6 +168,7 @@ export const beginRead = (
     begunAt: self.now(),
     spec,
     live,
+    left,
     held: undefined,
     interruption,
     many

@@ -263,3 +263,21 @@ describe("P2 · an entry of the store that a listener invalidates while it enter
       )
     }))
 })
+
+it.effect("a key that is in a list twice has one answer, though a listener removes it within the read", () =>
+  Effect.gen(function*() {
+    const here = yield* inline
+    let loads = 0
+    const read = Cached.many(Item, {
+      lookup: (keys) => Effect.sync(() => (loads++, keys.map(() => Exit.succeed(loads)))),
+      strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+    })
+    yield* read([{ n: 1 }])
+    cacheOf(yield* Caching.Caching).listen(({ _tag }) => {
+      if (_tag === "Hit") here(Cached.clear)
+    })
+    expect(yield* read([{ n: 1 }, { n: 1 }])).toEqual([Exit.succeed(1), Exit.succeed(1)])
+    expect(yield* read([{ n: 1 }])).toEqual([Exit.succeed(2)])
+    yield* TestClock.adjust("2 minutes")
+    expect(yield* read([{ n: 1 }, { n: 1 }])).toEqual([Exit.succeed(2), Exit.succeed(2)])
+  }).pipe(Effect.provide(CacheLayer.memory())))

@@ -10,7 +10,7 @@ import type * as Schedule from "effect/Schedule"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import { Aside, loadingOf } from "./attempt.ts"
+import { Aside, endAttempt, loadingOf } from "./attempt.ts"
 import type { Flight, Resume } from "./flight.ts"
 import { inScope } from "./loadScope.ts"
 import { recordShared } from "./recorder.ts"
@@ -39,6 +39,8 @@ export interface Batch {
   readonly load: (key: Key) => Effect.Effect<unknown, unknown, any>
   /** the call in which the load of a flight runs now */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
+  /** whether a call runs as a part of the flight: it may go on for the others when the flight has ended */
+  readonly isLedBy: (flight: Flight) => boolean
   /** every flight has entered */
   readonly close: () => void
   readonly options: Options
@@ -78,6 +80,7 @@ export const make = (options: Options): Batch => {
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
   const loading = new Map<Flight, Item>()
+  const leading = new Set<Flight>()
   let isOpen = true
 
   const fireIfComplete = (): void => {
@@ -90,6 +93,7 @@ export const make = (options: Options): Batch => {
   const fire = (items: ReadonlyArray<Item>): void => {
     const call: Call = { waiting: new Set(items), fiber: undefined }
     const [first] = items as [Item, ...Array<Item>]
+    leading.add(first.flight)
     const now = Context.get(first.context, Clock.Clock).currentTimeMillisUnsafe()
     for (const item of items) {
       item.call = call
@@ -119,6 +123,8 @@ export const make = (options: Options): Batch => {
     call.fiber = fiber
     fiber.addObserver((exits) => {
       if (Exit.isFailure(exits)) batch.failed = exits.cause
+      leading.delete(first.flight)
+      if (first.flight.exit !== undefined) endAttempt(first.flight.attempt)
       for (const [i, item] of items.entries()) {
         if (item !== first) {
           removeEdge(item.flight.attempt, first.flight)
@@ -161,6 +167,7 @@ export const make = (options: Options): Batch => {
     },
     rejoin: (flight) => void pending.add(flight),
     fiberOf: (flight) => loading.get(flight)?.call?.fiber,
+    isLedBy: (flight) => leading.has(flight),
     load: (key) =>
       Effect.withFiber((fiber) =>
         Effect.callback((resume) => {

@@ -1,37 +1,23 @@
-/** The end of a flight: makes an entry of its outcome, puts that in memory, and answers the callers. */
+/** The end of a flight: its result enters memory, and the callers are answered. */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
-import type { Lifetime } from "../../../Strategy.ts"
-import { toMillis } from "../../../Ttl.ts"
 import { infoOf } from "../../key/ofKey.ts"
-import { Entry } from "../memory/entry.ts"
+import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { allowFallback, endFallback, isAnswerOf } from "./answers.ts"
-import { copyOf } from "./copy.ts"
 import { startNext, unregister } from "./ending.ts"
-import { isCacheable } from "./failures.ts"
 import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { inherited } from "./inherit.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import type { Request } from "./request.ts"
-import { tagsOfResult } from "./requestTags.ts"
-import { lifetimeOf, notStored, rulesOf } from "./rules.ts"
+import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "./result.ts"
+import { rulesOf } from "./rules.ts"
 import { holdOff } from "./throttle.ts"
 import { answerAll } from "./work.ts"
-
-/** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
-export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
-
-/** The outcome of a load: its own exit, or the previous value's where the load declared that still valid. */
-export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
-  isRenewed(flight) ? flight.attempt.previous!.exit : exit
 
 /** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
 export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
@@ -62,107 +48,6 @@ const refreshIfDue = (self: Flights, flight: Flight, mutations: number): void =>
   if (found?.refreshDue !== true || !storable || !policy.writes) return
   refresh(self, { starter, request, id, entry: found.entry, mutations, now: endedAt })
 }
-
-/**
- * The entry that a load's outcome becomes, or `undefined` where it is not stored: the strategy skips it, it is a defect
- * or an interruption, it is a failure and there is a good value, or a function of the user threw.
- */
-export const toEntry = (
-  self: Flights,
-  flight: Flight,
-  exit: Exit.Exit<unknown, unknown>,
-  now: number
-): Entry | undefined => {
-  if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
-  try {
-    return entryOf(self, flight, exit, now)
-  } catch (thrown) {
-    const { counters, id, request: { key } } = flight
-    return notStored(self, { id, key, counters }, thrown)
-  }
-}
-
-const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): Entry | undefined => {
-  const { counters, id, request } = flight
-  const lifetime = annotated(flight, lifetimeOf(request, exit))
-  if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
-  const { annotations, derivedFromStale, previous, recorder, renewed } = flight.attempt
-  if (derivedFromStale) return refuse(self, flight)
-  const share = shareOf(flight)
-  const softExpiresAt = now + lifetime.softTtl * share
-  const expiresAt = now + lifetime.ttl * share
-  const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
-  if (life === "skip") return refuse(self, flight)
-  return new Entry({
-    id,
-    exit: kept(flight, exit),
-    createdAt: life?.createdAt ?? now,
-    softExpiresAt: life?.softExpiresAt ?? softExpiresAt,
-    expiresAt: life?.expiresAt ?? expiresAt,
-    loadMillis: loadMillisOf(flight, now),
-    tags: tagsOf(flight, exit),
-    bornAt: flight.bornAt,
-    writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
-    etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    constant: annotations?.ttl === undefined && life === undefined ? request.constant : undefined,
-    counters
-  })
-}
-
-/** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */
-const kept = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
-  const { attempt: { renewed }, policy, request: { key, options: { copy } } } = flight
-  // what is renewed was copied when it was stored
-  return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))
-}
-
-/** What `jitter` leaves of the lifetime. */
-const shareOf = ({ request, starter }: Flight): number => {
-  const { jitter } = rulesOf(request)
-  return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
-}
-
-/** How long the load took. The clock may have been set back meanwhile. */
-const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
-  Math.max(0, now - startedAt)
-
-/** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
-const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
-  const input = flight.attempt.annotations?.ttl
-  if (lifetime === "skip" || input === undefined) return lifetime
-  const ttl = toMillis(input)
-  if (flight.request.slides) return { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
-  // no soft deadline of its own: the new one is the new end
-  return { softTtl: lifetime.softTtl < lifetime.ttl ? Math.min(lifetime.softTtl, ttl) : ttl, ttl }
-}
-
-const isTooQuick = (flight: Flight, now: number): boolean => {
-  const { minLoadMillis } = rulesOf(flight.request)
-  return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
-}
-
-/** The tags of the result; a value declared still valid keeps its tags too. */
-const tagsOf = (
-  { attempt: { annotations, previous, renewed }, request }: Flight,
-  exit: Exit.Exit<unknown, unknown>
-): ReadonlyArray<string> => {
-  const tags = tagsOfResult(request, exit)
-  const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)
-  return more === undefined ? tags : Array.from(new Set([...tags, ...more]))
-}
-
-const refuse = (self: Flights, flight: Flight): undefined => {
-  flight.counters.refused++
-  emitOf(self, flight.request.key, flight.id, { _tag: "Refused" })
-}
-
-/** Whether memory or the store has a value that may still be served: a failure must not replace it. */
-const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
-  now < flight.protectedUntil ||
-  [flight.stale, Memory.peek(self.memory, self.tagEpochs, flight.id)].some((entry) =>
-    entry?.outcome === "success" && now < entry.expiresAt &&
-    !TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)
-  )
 
 const publish = (self: Flights, flight: Flight): void => {
   const { entry } = flight
@@ -203,9 +88,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 
 /**
  * Counts a failed load. An answer ends the fallback on the stale value. After another failure, where there is such a
- * value: throttles the id for `retryAfter`, and logs the failure. The first
- * failure of a key class is a warning, those after it are debug lines until a load of that class succeeds: an origin
- * that is down fails for all its keys. String keys count as one class.
+ * value: throttles the id for `retryAfter`, and logs the failure. The first failure of a key class is a warning, those
+ * after it are debug lines until a load of that class succeeds: an origin that is down fails for all its keys. String
+ * keys count as one class.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight

@@ -258,7 +258,8 @@ export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now
   flight.exit = exit
   flight.endedAt = now
   flight.limit?.interruptUnsafe()
-  endAttempt(flight.attempt)
+  // a call that goes on for other keys is inside this try still: through it cycles are found
+  if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)
 }
 
 /** Lets go what only a running flight needs: a program that goes on from one load to the next would keep them all. */

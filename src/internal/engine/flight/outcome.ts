@@ -150,7 +150,7 @@ export const orStale = (
 
 /**
  * The stale value, where promise P6 allows it: before its hard deadline, only if the caller's strategy falls back, and
- * not after an answer.
+ * not after an answer. A touch may have made it fresh since: then any strategy that serves it will do.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
@@ -159,7 +159,10 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   limit(self, caller.request, stale, now)
   if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
-  return decideAt(caller.request, stale, now, () => 0) === LoadOrStale ? stale : undefined
+  // memory marks what it has as stale; this copy may be in memory no more
+  if (TagEpochs.softenedSince(self.tagEpochs, stale.tags, stale.checkedAt)) stale.softExpiresAt = -Infinity
+  const decision = decideAt(caller.request, stale, now, () => 0)
+  return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
 }
 
 /** As `usableStale`, for a caller that still waits: where its strategy throws, that is its answer. */

@@ -22,6 +22,7 @@ import {
   isFreshAt,
   isPastMemoryTtl,
   rejectedOf,
+  type Served,
   servedAs,
   trustsMemory
 } from "../flight/decide.ts"
@@ -46,7 +47,7 @@ import { StrictFault } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 import { type Joining, joinOrStart } from "./read.ts"
 import type { Reader } from "./reader.ts"
-import { noteServed, serve } from "./serve.ts"
+import { answerWith, noteServed, serve } from "./serve.ts"
 import { refusal } from "./validate.ts"
 
 /** A read of many keys at once. */
@@ -135,7 +136,17 @@ const readTogether = (
   const exits = new Array<Exit.Exit<unknown, unknown>>(keys.length)
   const { mutations } = self
   const budget = self.storeTier && budgetOf(self.storeTier, policy)
-  const reading: Reading = { exits, missing: new Map(), due: new Map(), fiber, many, policy, mutations, budget }
+  const reading: Reading = {
+    exits,
+    missing: new Map(),
+    due: new Map(),
+    served: [],
+    fiber,
+    many,
+    policy,
+    mutations,
+    budget
+  }
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
   // one time for all keys, in one step
   const now = nowOf(fiber)
@@ -167,7 +178,7 @@ const readTogether = (
       if (sameIds.exist) meet(self, key)
       self.memory.policy.read(entry!)
       if (slides && policy.writes) slide(self, many.template, entry!, now)
-      if (isObserved) noteServed(readerOf(self, reading, key), entry!, "memory")
+      if (isObserved) reading.served.push({ key, entry: entry!, source: "memory" })
       exits[i] = entry!.exit
     } else if (Exit.isExit(decision)) {
       exits[i] = decision
@@ -177,6 +188,7 @@ const readTogether = (
       if (!isServed(self, reading, found)) miss(reading, found)
     }
   }
+  tellServed(self, reading)
   refreshDue(self, reading)
   if (reading.missing.size === 0) return isBroken ? conclude(reading, []) : Exit.succeed(exits)
   const missing = Array.from(reading.missing.values())
@@ -184,6 +196,7 @@ const readTogether = (
   return Effect.andThen(
     askStore(self, self.storeTier, reading, missing),
     Effect.suspend(() => {
+      tellServed(self, reading)
       refreshDue(self, reading)
       const rest = missing.filter(({ places: [place] }) => exits[place!] === undefined)
       return rest.length === 0 ? conclude(reading, []) : joinAll(self, reading, rest)
@@ -213,6 +226,8 @@ interface Reading {
   readonly missing: Map<string, Missing>
   /** entries that are served and due for a refresh */
   readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
+  /** entries that are served, and of which nobody is told yet: see `tellServed` */
+  readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
   readonly policy: Policy.Policy
@@ -248,8 +263,16 @@ const isServed = (self: Engine, reading: Reading, { decision, entry, key, place,
   if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
   if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
   const served = servedAs(entry!, decision, nowOf(fiber), source)
-  reading.exits[place] = serve(readerOf(self, reading, key), entry!, served)
+  reading.exits[place] = answerWith(readerOf(self, reading, key), entry!, served)
+  reading.served.push({ key, entry: entry!, source: served })
   return true
+}
+
+/** After the last of them: a listener may invalidate a key that is in the list twice, and both get one answer. */
+const tellServed = (self: Engine, reading: Reading): void => {
+  for (const { entry, key, source } of reading.served.splice(0)) {
+    noteServed(readerOf(self, reading, key), entry, source)
+  }
 }
 
 const miss = (reading: Reading, { decision, entry, key, place }: Found): void => {

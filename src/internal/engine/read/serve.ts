@@ -14,14 +14,23 @@ const isFromStore = (served: Served): boolean => served === "store" || served ==
 
 /** Answers a read with an entry: counts it, moves its deadline, emits the event. */
 export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served): Exit.Exit<A, E> => {
-  const { engine, fiber, policy, request } = reader
+  const exit = answerWith(reader, entry, source)
+  noteServed(reader, entry, source)
+  return exit
+}
+
+/** As `serve`, without `noteServed`. */
+export const answerWith = <A, E>(
+  { engine, fiber, policy, request }: Reader<A, E>,
+  entry: Entry,
+  source: Served
+): Exit.Exit<A, E> => {
   entry.reads++
   Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
   else entry.counters.hits++
   if (request.slides && policy.writes) slide(engine, request, entry, nowOf(fiber))
-  noteServed(reader, entry, source)
   return entry.exit as Exit.Exit<A, E>
 }
 

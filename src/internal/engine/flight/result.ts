@@ -1,0 +1,126 @@
+/** The result of a load: its outcome, and the entry that it becomes. */
+import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import type { Lifetime } from "../../../Strategy.ts"
+import { toMillis } from "../../../Ttl.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { emitOf } from "../telemetry/events.ts"
+import { copyOf } from "./copy.ts"
+import { isCacheable } from "./failures.ts"
+import type { Flight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+import { inherited } from "./inherit.ts"
+import { tagsOfResult } from "./requestTags.ts"
+import { lifetimeOf, notStored, rulesOf } from "./rules.ts"
+
+/** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
+export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
+
+/** The outcome of a load: its own exit, or the previous value's where the load declared that still valid. */
+export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+  isRenewed(flight) ? flight.attempt.previous!.exit : exit
+
+/**
+ * The entry that a load's outcome becomes, or `undefined` where it is not stored: the strategy skips it, it is a defect
+ * or an interruption, it is a failure and there is a good value, or a function of the user threw.
+ */
+export const toEntry = (
+  self: Flights,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+  now: number
+): Entry | undefined => {
+  if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
+  try {
+    return entryOf(self, flight, exit, now)
+  } catch (thrown) {
+    const { counters, id, request: { key } } = flight
+    return notStored(self, { id, key, counters }, thrown)
+  }
+}
+
+const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): Entry | undefined => {
+  const { counters, id, request } = flight
+  const lifetime = annotated(flight, lifetimeOf(request, exit))
+  if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
+  const { annotations, derivedFromStale, previous, recorder, renewed } = flight.attempt
+  if (derivedFromStale) return refuse(self, flight)
+  const share = shareOf(flight)
+  const softExpiresAt = now + lifetime.softTtl * share
+  const expiresAt = now + lifetime.ttl * share
+  const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
+  if (life === "skip") return refuse(self, flight)
+  return new Entry({
+    id,
+    exit: kept(flight, exit),
+    createdAt: life?.createdAt ?? now,
+    softExpiresAt: life?.softExpiresAt ?? softExpiresAt,
+    expiresAt: life?.expiresAt ?? expiresAt,
+    loadMillis: loadMillisOf(flight, now),
+    tags: tagsOf(flight, exit),
+    bornAt: flight.bornAt,
+    writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
+    etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
+    constant: annotations?.ttl === undefined && life === undefined ? request.constant : undefined,
+    counters
+  })
+}
+
+/** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */
+const kept = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
+  const { attempt: { renewed }, policy, request: { key, options: { copy } } } = flight
+  // what is renewed was copied when it was stored
+  return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))
+}
+
+/** What `jitter` leaves of the lifetime. */
+const shareOf = ({ request, starter }: Flight): number => {
+  const { jitter } = rulesOf(request)
+  return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
+}
+
+/** How long the load took. The clock may have been set back meanwhile. */
+export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
+  Math.max(0, now - startedAt)
+
+/** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
+const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
+  const input = flight.attempt.annotations?.ttl
+  if (lifetime === "skip" || input === undefined) return lifetime
+  const ttl = toMillis(input)
+  if (flight.request.slides) return { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
+  // no soft deadline of its own: the new one is the new end
+  return { softTtl: lifetime.softTtl < lifetime.ttl ? Math.min(lifetime.softTtl, ttl) : ttl, ttl }
+}
+
+const isTooQuick = (flight: Flight, now: number): boolean => {
+  const { minLoadMillis } = rulesOf(flight.request)
+  return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
+}
+
+/** The tags of the result; a value declared still valid keeps its tags too. */
+const tagsOf = (
+  { attempt: { annotations, previous, renewed }, request }: Flight,
+  exit: Exit.Exit<unknown, unknown>
+): ReadonlyArray<string> => {
+  const tags = tagsOfResult(request, exit)
+  const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)
+  return more === undefined ? tags : Array.from(new Set([...tags, ...more]))
+}
+
+/** Counts and reports a result that is not stored. */
+export const refuse = (self: Flights, flight: Flight): undefined => {
+  flight.counters.refused++
+  emitOf(self, flight.request.key, flight.id, { _tag: "Refused" })
+}
+
+/** Whether memory or the store has a value that may still be served: a failure must not replace it. */
+export const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
+  now < flight.protectedUntil ||
+  [flight.stale, Memory.peek(self.memory, self.tagEpochs, flight.id)].some((entry) =>
+    entry?.outcome === "success" && now < entry.expiresAt &&
+    !TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)
+  )
