@@ -125,6 +125,19 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     }).pipe(provided))
 })
 
+it.effect("what a reader's shorter constant has limited, or touch has shortened, is dead in time", () =>
+  Effect.gen(function*() {
+    for (const key of numbered(5)) yield* read(key, "1 hour")
+    yield* read("live")
+    for (const key of numbered(5)) yield* read(key, "1 minute")
+    yield* Cached.set("touched", 1, { ttl: "1 hour" })
+    yield* Cached.touch("touched", "30 seconds")
+    yield* TestClock.adjust("1 minute")
+    for (const key of numbered(6, "new")) yield* read(key)
+    expect(yield* held(["live", ...numbered(6, "new")])).toHaveLength(7)
+    expect((yield* Cached.stats).evictions).toBe(0)
+  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 7 }))))
+
 describe("a strategy of one's own", () => {
   it.effect("that still serves what is stale keeps it until it has expired", () =>
     Effect.gen(function*() {

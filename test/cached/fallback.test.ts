@@ -1,6 +1,6 @@
 /** Which failures fall back on a stale value, and which are answers in its place. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Logger, Option, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Option, Schedule, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
@@ -234,6 +234,61 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* both).toEqual([Exit.succeed("one"), gone])
       answers = [gone, down]
       expect(yield* both).toEqual([gone, down])
+    }).pipe(Effect.provide(cache.layer())))
+})
+
+describe.each(caches)("in the background, over $name", (cache) => {
+  it.effect("an answer behind a value that softTimeout has served ends the fallback", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const read = Cached.softTtl(load, { key: "k", ...times, fallbackOn: ["Down"], softTimeout: "1 second" })
+      yield* read
+      yield* TestClock.adjust("8 minutes")
+      state.answer = Effect.andThen(Effect.sleep("5 seconds"), gone)
+      const reader = yield* start(read)
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(ended(reader)).toEqual(Exit.succeed("good"))
+      yield* TestClock.adjust("4 seconds")
+      state.answer = Effect.andThen(Effect.sleep("5 seconds"), down)
+      const next = yield* start(read)
+      yield* settle
+      yield* TestClock.adjust("2 seconds")
+      expect(ended(next)).toBe("still waiting")
+      yield* TestClock.adjust("3 seconds")
+      yield* settle
+      expect(ended(next)).toEqual(down)
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("so does the answer of a refresh in the background, and that of keepFresh", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const soft = (id: number) => load.pipe(Cached.softTtl({ key: new Row({ id }), ...times, fallbackOn: ["Down"] }))
+      const ahead = load.pipe(
+        Cached.refreshAhead({ key: new Row({ id: 1 }), ttl: "10 minutes", refreshAfter: "7 minutes" })
+      )
+      const fn = Cached.fn(Row, { lookup: () => load, strategy: Strategy.softTtl(times), fallbackOn: ["Down"] })
+      yield* ahead
+      yield* Cached.keepFresh(fn, { id: 2 }, Schedule.spaced("8 minutes"))
+      yield* settle
+      yield* TestClock.adjust("7 minutes")
+      // whoever refreshes says what an answer is
+      state.answer = gone
+      expect(
+        yield* load.pipe(
+          Cached.withStrategy({
+            key: new Row({ id: 1 }),
+            strategy: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "7 minutes" }),
+            fallbackOn: ["Down"]
+          })
+        )
+      ).toBe("good")
+      yield* settle
+      yield* TestClock.adjust("90 seconds")
+      yield* settle
+      state.answer = down
+      expect(yield* Effect.exit(soft(1))).toEqual(down)
+      expect(yield* Effect.exit(soft(2))).toEqual(down)
     }).pipe(Effect.provide(cache.layer())))
 })
 
