@@ -125,7 +125,15 @@ const parseOne = (target: unknown): Parsed => {
 }
 
 /** Checks targets. Throws a `CacheConfigError` for the first one that cannot be used. */
-export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => Array.from(targets, parseOne)
+export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
+  // a string is iterable too: its letters would be the keys
+  if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
+    return Array.from(targets, parseOne)
+  }
+  throw new CacheConfigError({
+    message: "The targets of an invalidation are no list: pass a list, or the one target to Cached.invalidate"
+  })
+}
 
 /** As `parse`, of one target or a list. */
 export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])

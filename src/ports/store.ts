@@ -233,7 +233,8 @@ export type SetCondition =
  *
  * **Details**
  *
- * Another soft deadline than the entry has is a lifetime by hand: the entry loses `isConstant`.
+ * Without a `writeId`, another soft deadline than the entry has is a lifetime by hand: the entry loses `isConstant`. Reads
+ * name the write that they prolong.
  *
  * @category models
  * @since 0.1.0

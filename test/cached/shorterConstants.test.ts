@@ -1,7 +1,7 @@
 /** A constant that is shorter than that of whoever stored an entry: in a new release, and in the same process. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, type CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, type CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle } from "../promises/caches.ts"
@@ -102,6 +102,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* now).toBe(3)
     }))
 
+<<<<<<< HEAD
   it.effect("a constant of nothing serves nothing that a constant has stored", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
@@ -109,6 +110,23 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
       const now = after(load.pipe(Cached.ttl({ key: "k", ttl: 0 })))
       expect([yield* now, yield* now]).toEqual([2, 3])
+=======
+  it.effect("sliding: the reads of a release with a shorter ttl leave it a constant for the next", () =>
+    Effect.gen(function*() {
+      const layer = Layer.succeed(Store.Store, make())
+      const { load } = counting()
+      const release = <A>(use: Effect.Effect<A, never, Caching.Caching>) => Effect.provide(use, over({ layer }))
+      yield* release(load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "8 hours" })))
+      const reads = load.pipe(Cached.sliding({ key: "k", idle: "10 minutes", ttl: "45 minutes" }))
+      yield* release(Effect.gen(function*() {
+        yield* reads
+        yield* TestClock.adjust("5 minutes")
+        yield* reads
+        yield* settle
+      }))
+      yield* TestClock.adjust("5 minutes")
+      expect(yield* release(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
+>>>>>>> wt-traps
     }))
 
   it.effect("a longer constant prolongs nothing", () =>

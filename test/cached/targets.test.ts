@@ -210,6 +210,19 @@ describe("a target that cannot be used", () => {
       }).pipe(Effect.provide(CacheLayer.memory()))
   )
 
+  it.effect.each([
+    ["a string", "k"],
+    ["one target", { tag: "t" }],
+    ["a key", count],
+    ["undefined", undefined]
+  ])("in place of a list of them: %s", ([, targets]) =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      const exit = yield* Effect.exit(Cached.invalidateMany(targets as never))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      expect(yield* Cached.has("k")).toBe(true)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
   it.effect.each(
     [
       ["throws", () => {

@@ -145,6 +145,26 @@ describe("the place", () => {
       expect(yield* placeOf(Schema.ObjectKeyword, { at: [new Date(0)] })).toContain("at [at][0]")
     }))
 
+  it.effect.each([
+    ["an optional field", Schema.Struct({ data: Schema.optional(Schema.Any) })],
+    ["an alternative", Schema.Struct({ data: Schema.Union([Schema.Int, Schema.ObjectKeyword]) })],
+    ["a field that may be null", Schema.Struct({ data: Schema.NullOr(Schema.Struct({ at: Schema.Any })) })],
+    [
+      "an alternative of structures",
+      Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ data: Schema.Any })])
+    ]
+  ])("is named below %s", ([, schema]) =>
+    Effect.gen(function*() {
+      const message = yield* placeOf(schema as never, { data: { at: new Date(0) } })
+      expect(message).toContain("the value is not JSON at [data][at], where its schema accepts anything")
+    }))
+
+  it.effect("what fits no alternative is still said to fit none", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Struct({ data: Schema.Union([Schema.Int, Schema.Struct({ at: Schema.Any })]) })
+      expect(yield* placeOf(schema, { data: "text" })).toContain("does not fit its schema at [data] (AnyOf)")
+    }))
+
   it.effect("is no place for private data", () =>
     Effect.gen(function*() {
       const message = yield* placeOf(Schema.Any, { "ada@example.com": new Date("2000-01-01") })

@@ -35,10 +35,34 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
     case "Filter":
     case "Encoding":
       return describe(issue.issue, path)
+    case "AnyOf": {
+      // the value fits the alternative that accepts anything
+      const open = issue.issues.find(isAboutOpenPart)
+      return open === undefined ? misfit(issue, path) : describe(open, path)
+    }
     default:
       return isNotJson(issue)
         ? `the value is not JSON${placeOf(path)}, where its schema accepts anything: give that part a schema of its own`
-        : `the value does not fit its schema${placeOf(path)} (${issue._tag})`
+        : misfit(issue, path)
+  }
+}
+
+const misfit = ({ _tag }: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey>): string =>
+  `the value does not fit its schema${placeOf(path)} (${_tag})`
+
+/** Whether `describe` would say that an open part holds something else than JSON. */
+const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
+  switch (issue._tag) {
+    case "Pointer":
+    case "Filter":
+    case "Encoding":
+      return isAboutOpenPart(issue.issue)
+    case "Composite":
+      return isAboutOpenPart(issue.issues[0])
+    case "AnyOf":
+      return issue.issues.some(isAboutOpenPart)
+    default:
+      return isNotJson(issue)
   }
 }
 

@@ -24,8 +24,8 @@ export const holds = (
 }
 
 /**
- * The entry with other deadlines. Reads move its end alone; another soft deadline is one by hand, and then its lifetime
- * is no strategy's constant any more. `undefined` where it is not present, or has another `writeId` than the one given.
+ * The entry with other deadlines. Another soft deadline is one by hand, and then its lifetime is no strategy's constant
+ * any more; reads alone name the write, whose soft deadline they may have limited. `undefined` where it is not present, or has another `writeId` than the one given.
  */
 export const touched = (
   entry: Stored | undefined,
@@ -36,7 +36,7 @@ export const touched = (
   if (!isLive(entry, now, tags)) return undefined
   if (writeId !== undefined && entry.meta.writeId !== writeId) return undefined
   const { isConstant, ...meta } = entry.meta
-  const isMovedByHand = softExpiresAt !== meta.softExpiresAt
+  const isMovedByHand = writeId === undefined && softExpiresAt !== meta.softExpiresAt
   return {
     meta: { ...meta, softExpiresAt, expiresAt, ...isConstant === true && !isMovedByHand ? { isConstant } : {} },
     payload: entry.payload
