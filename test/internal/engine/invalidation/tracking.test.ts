@@ -1,6 +1,6 @@
 /** What a cache does while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
@@ -87,6 +87,22 @@ describe("while untracked", () => {
       yield* TestClock.adjust("1 second")
       expect(kept.pollUnsafe()).toEqual(Exit.succeed(2))
       reading.interruptUnsafe()
+    }))
+
+  it.effect("a load may have another clock than the layer", () =>
+    Effect.gen(function*() {
+      const { program } = silent()
+      const layerClock = yield* TestClock.make()
+      const caching = yield* Effect.provideService(program, Clock.Clock, layerClock)
+      const within = Effect.provideService(Caching.Caching, caching)
+      let price = 1
+      const newest = Effect.sync(() => price).pipe(Cached.failover({ key: "price", ttl: "1 day" }))
+      // memory has been cleared at a time that is far ahead of the loads
+      yield* layerClock.adjust("1 day")
+      expect(yield* within(newest)).toBe(1)
+      price = 2
+      expect(yield* within(newest)).toBe(2)
+      expect(yield* within(Cached.getOption("price"))).toEqual(Option.some(2))
     }))
 })
 
