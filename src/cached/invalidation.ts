@@ -357,7 +357,7 @@ export const invalidateAfter: {
   ): Effect.Effect<A, E, R | Caching>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, given: unknown): Effect.Effect<A, E, R | Caching> => {
   // what is known before the effect runs is checked before it runs
-  const targets = typeof given === "function" ? undefined : parseGiven(given)
+  const targets = typeof given === "function" && !isKeyClass(given) ? undefined : parseGiven(given)
   // an interruption after the success of the effect must not skip the invalidation
   return Effect.uninterruptibleMask((restore) => {
     const known = targets === undefined ? undefined : toStored(targets)
@@ -368,6 +368,9 @@ export const invalidateAfter: {
     )
   })
 })
+
+// a class that is meant as `{ all }` must not be called, after the effect has run
+const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown
 

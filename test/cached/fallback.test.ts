@@ -366,6 +366,10 @@ describe("fallbackOn", () => {
         state.answer = gone
         yield* Effect.exit(read)
         expect((yield* Cached.stats).loadFailures).toBe(1)
+        // nor is an outage after it, which no stale value hides
+        state.answer = down
+        yield* Effect.exit(read)
+        expect((yield* Cached.stats).loadFailures).toBe(2)
       }).pipe(provided, Effect.provide(logger))
       expect(lines).toEqual([])
     }))

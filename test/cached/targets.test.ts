@@ -170,6 +170,7 @@ describe("a target that cannot be used", () => {
     ["null", null],
     ["a number", 5],
     ["no kind", {}],
+    ["a class that is meant as all of its keys", Items],
     ["a kind that is none", { tags: ["t"] }],
     ["a name that every object has", { constructor: 1 }],
     ["two kinds in one", { tag: "t", all: Items }],

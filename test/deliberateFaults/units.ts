@@ -79,9 +79,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "below Schema.Any anything is JSON",
-    in: "isUnchecked",
-    find: `_tag === "Any" || _tag === "ObjectKeyword"`,
-    replace: `_tag === "ObjectKeyword"`,
+    in: "isOpen",
+    find: `_tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"`,
+    replace: `_tag === "ObjectKeyword" || _tag === "Unknown"`,
     by: "test/serializers/openSchemas.test.ts"
   },
   {

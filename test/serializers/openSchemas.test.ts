@@ -13,6 +13,7 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends Schema.Class<Page>("Page")({ data: Schema.Any }) {}
 class Shaped extends Schema.Class<Shaped>("Shaped")({ data: Schema.ObjectKeyword }) {}
+class Anything extends Schema.Class<Anything>("Anything")({ data: Schema.Unknown }) {}
 
 interface Tree {
   readonly value: unknown
@@ -48,6 +49,8 @@ const places = (open: Schema.Codec<any, any>, page: Schema.Codec<any, any>, make
 
 const shapes = [
   ...places(Schema.Any, Page, (data) => new Page({ data })).map(([name, ...rest]) => [`Any ${name}`, ...rest] as const),
+  ...places(Schema.Unknown, Anything, (data) => new Anything({ data }))
+    .map(([name, ...rest]) => [`Unknown ${name}`, ...rest] as const),
   ...places(Schema.ObjectKeyword, Shaped, (data) => new Shaped({ data }))
     .map(([name, ...rest]) => [`ObjectKeyword ${name}`, ...rest] as const)
 ]

@@ -7,11 +7,9 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { pathToOther, upToForm } from "./jsonValue.ts"
 import { copyWith, hasPart, mapEnds } from "./schemaParts.ts"
 
-/** `Schema.Unknown` accepts anything too, and Effect itself refuses what is not JSON below it. */
-const isUnchecked = ({ _tag }: SchemaAST.AST): boolean => _tag === "Any" || _tag === "ObjectKeyword"
-
-/** A schema that accepts anything somewhere. */
-export const isOpen = (ast: SchemaAST.AST): boolean => ast._tag === "Unknown" || isUnchecked(ast)
+/** A schema that accepts anything. Effect refuses some of what is not JSON below `Unknown` itself, and says less of it. */
+export const isOpen = ({ _tag }: SchemaAST.AST): boolean =>
+  _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"
 
 const notJson = { message: "this is not JSON" }
 
@@ -39,9 +37,9 @@ const transformations = {
 
 /** The schema as a format can keep it: below its open parts is what the format holds, or encoding fails. */
 export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Holds): Schema.Codec<A, any, R, R> => {
-  if (!hasPart(schema.ast, isUnchecked)) return schema
+  if (!hasPart(schema.ast, isOpen)) return schema
   const closed = mapEnds(schema.ast, (ast) => {
-    if (!isUnchecked(ast)) return ast
+    if (!isOpen(ast)) return ast
     const to = copyWith(SchemaAST.any, { context: ast.context })
     return copyWith(ast, { encoding: [new SchemaAST.Link(to, transformations[holds])] })
   })

@@ -20,6 +20,8 @@ export interface Attempt {
   flight: Flight | undefined
   /** when the load began, in epoch milliseconds; `undefined` until then */
   startedAt: number | undefined
+  /** how often memory had been cleared then, because changes could not be read */
+  clears: number
   /** it read a stale value of another cached effect: its result is not stored */
   derivedFromStale: boolean
   /** what caches served inside it; `undefined` until one does */
@@ -38,6 +40,7 @@ export const makeAttempt = (id: string): Attempt => ({
   id,
   flight: undefined,
   startedAt: undefined,
+  clears: 0,
   derivedFromStale: false,
   recorder: undefined,
   renewed: false,

@@ -7,7 +7,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
-import { allowFallback, endFallback, isAnswerOf } from "./answers.ts"
+import { allowFallback, endFallback, isAnswered, isAnswerOf } from "./answers.ts"
 import { startNext, unregister } from "./ending.ts"
 import { endFlight, type Flight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -107,7 +107,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     // not an origin that is down. A refresh waits before the next try all the same
     if (!flight.refresh) return
   }
-  if ((flight.stale === undefined && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
+  if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
   const pauseMillis = rulesOf(flight.request).retryAfterMillis
   const message = flight.refresh
     ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
@@ -126,3 +126,6 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     details
   )
 }
+
+/** Whether there is a stale value that a failed load may be answered with. */
+const hasFallback = (self: Flights, { stale }: Flight): boolean => stale !== undefined && !isAnswered(self, stale)

@@ -221,7 +221,7 @@ export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found
  * allows.
  */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
-  storeTier?.untracked === true && (attempt.startedAt ?? Infinity) < storeTier.clearedAt
+  storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
 
 /** `Queued` → `AskingStore`, or `AwaitingLease` where the store was asked before. */
 export const begin = (flight: Flight): void => {
@@ -233,6 +233,7 @@ export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
   flight.changedWhileAsked = false
   flight.attempt.startedAt = now
+  flight.attempt.clears = flight.engine.storeTier?.clears ?? 0
 }
 
 /** One more try of the load: it inherits nothing from the one before. */
@@ -241,6 +242,7 @@ export const nextAttempt = (flight: Flight, now: number): Attempt => {
   const attempt = makeAttempt(flight.id)
   attempt.flight = flight
   attempt.startedAt = now
+  attempt.clears = flight.engine.storeTier?.clears ?? 0
   return flight.attempt = attempt
 }
 

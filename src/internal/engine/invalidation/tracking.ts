@@ -201,7 +201,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
   tier.polledAt = nowOf(self)
   self.mutations++
-  tier.clearedAt = tier.polledAt
+  tier.clears++
   Memory.clear(self.memory, "unverified")
 }
 

@@ -40,10 +40,9 @@ export class Entry implements Timing, Node {
   readonly id: string
   readonly exit: Exit.Exit<unknown, unknown>
   readonly createdAt: number
-  /** `-Infinity`: made stale by a soft invalidation */
-  softExpiresAt: number
-  /** reads may move it, if the strategy has a `touch` */
-  expiresAt: number
+  /** its deadlines, from `createdAt` on: a short whole number is in the field itself, a point in time is beside it */
+  private softAfter: number
+  private endsAfter: number
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
   /**
@@ -68,8 +67,8 @@ export class Entry implements Timing, Node {
     this.id = options.id
     this.exit = options.exit
     this.createdAt = options.createdAt
-    this.softExpiresAt = options.softExpiresAt
-    this.expiresAt = options.expiresAt
+    this.softAfter = options.softExpiresAt - options.createdAt
+    this.endsAfter = options.expiresAt - options.createdAt
     this.loadMillis = options.loadMillis
     this.tags = options.tags
     this.checkedAt = options.bornAt
@@ -81,6 +80,24 @@ export class Entry implements Timing, Node {
     this.previous = undefined
     this.next = undefined
     if (options.etag !== undefined) etags.set(this, options.etag)
+  }
+
+  /** `-Infinity`: made stale by a soft invalidation */
+  get softExpiresAt(): number {
+    return this.createdAt + this.softAfter
+  }
+
+  set softExpiresAt(softExpiresAt: number) {
+    this.softAfter = softExpiresAt - this.createdAt
+  }
+
+  /** Reads may move it, if the strategy has a `touch`. */
+  get expiresAt(): number {
+    return this.createdAt + this.endsAfter
+  }
+
+  set expiresAt(expiresAt: number) {
+    this.endsAfter = expiresAt - this.createdAt
   }
 
   /**

@@ -26,13 +26,15 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
     const why = messageOf(fault.cause)
     Log.warning(
       tier.front,
-      `${fault.message}; the cache goes on without the store`,
+      `${fault.message}${fault.reason === "Timeout" ? advice : ""}; the cache goes on without the store`,
       why === undefined ? {} : { cause: Cause.fail(why) }
     )
   }
   failing.add(operation)
   return fault
 }
+
+const advice = " (all requests of a read have `storeTimeout` together: raise it for a store that is slow)"
 
 /** What an adapter threw, by its message alone: drivers attach the command, and with it the value. */
 const messageOf = (thrown: unknown): string | undefined => {

@@ -39,8 +39,8 @@ export interface StoreTier extends StoreTierOptions {
   /** changes cannot be read, now or ever: memory is used for `maxStaleness` at most */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions.KnownTagVersions
-  /** when memory was last cleared because `maxStaleness` had passed, in epoch milliseconds */
-  clearedAt: number
+  /** how often memory was cleared because `maxStaleness` had passed. Counted: loads may have another clock */
+  clears: number
   /** sends unsent invalidations again; `undefined` while there are none */
   replay: Background.Worker | undefined
 }
@@ -84,7 +84,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): Sto
   tracker: undefined,
   polledAt: -Infinity,
   untracked: false,
-  clearedAt: -Infinity,
+  clears: 0,
   knownTagVersions: KnownTagVersions.make(),
   replay: undefined
 })

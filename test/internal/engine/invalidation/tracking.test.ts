@@ -1,10 +1,13 @@
 /** What a cache does while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
+import { tempDirectory } from "../../../support/tempDirectory.ts"
+
+const liveClock = Context.get(Context.empty(), Clock.Clock)
 
 /** A store of several programs that tells nobody what the others do; it can go down. */
 const silent = () => {
@@ -87,6 +90,21 @@ describe("while untracked", () => {
       yield* TestClock.adjust("1 second")
       expect(kept.pollUnsafe()).toEqual(Exit.succeed(2))
       reading.interruptUnsafe()
+    }))
+
+  it.effect("loads may have another clock than the layer", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      let price = 1
+      const newest = Effect.sync(() => price).pipe(Cached.failover({ key: "price", ttl: "1 day" }))
+      const program = Effect.gen(function*() {
+        yield* newest
+        price = 2
+        return [yield* newest, yield* Cached.getOption("price")]
+      })
+      // of two layers in a list neither is built with the other
+      const live = Effect.provideService(Layer.build(CacheLayer.files({ directory })), Clock.Clock, liveClock)
+      expect(yield* Effect.provideContext(program, yield* live)).toEqual([2, Option.some(2)])
     }))
 })
 
