@@ -201,7 +201,7 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
 - **In one run.** Both sides of a ratio run in one process, in turn, many short rounds each after a warm-up, through the
   same loop in one fiber (a generator that yields one read after the other). A subject's time is the lower quartile of
   its rounds: what is far above it is the work of another process. Of five processes the median ratio counts.
-- **Hit in memory.** A thousand keys, all stored. Effect \`Cache\` has a time to live too; every combinator has been in
+- **Hit in memory.** 250 keys a subject, all stored. Effect \`Cache\` has a time to live too; every combinator has been in
   use in the process, so that nothing is compiled for one of them only. A fresh key object is made for every read: a
   \`Data.Class\` for Effect \`Cache\`, an instance of a \`CacheKey.Class\` here.
 - **Beside the least.** The floor is an \`Effectable\` made for each read: it takes a service from the fiber, looks its id
