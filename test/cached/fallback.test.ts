@@ -96,6 +96,22 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* read).toBe("new")
       }).pipe(Effect.provide(cache.layer())))
 
+    it.effect("an answer within the pause after an outage ends the fallback at once", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = down
+        expect(yield* read).toBe("good")
+        const impatient = load.pipe(
+          Cached.failover({ key: "k", ttl: "10 minutes", retryAfter: 0, fallbackOn: ["Down"] })
+        )
+        state.answer = gone
+        expect(yield* Effect.exit(impatient)).toEqual(gone)
+        expect(yield* Effect.exit(read)).toEqual(gone)
+      }).pipe(Effect.provide(cache.layer())))
+
     it.effect("a value set by hand is a fallback again", () =>
       Effect.gen(function*() {
         const { load, state } = origin()

@@ -343,7 +343,7 @@ try {
     in: "firstExpired",
     find: "if (entry.expiresAt <= now) return entry",
     replace: "if (entry.createdAt <= now) return entry",
-    by: "test/cached/expiredFirst.test.ts"
+    by: "test/internal/engine/memory/deadlines.test.ts"
   },
   {
     name: "an entry with an earlier deadline stays where it was",
