@@ -41,24 +41,35 @@ export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknow
     ? counted(flight, load)
     : throughStore(self, self.storeTier, flight, load)
   // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
-  run(flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body, (exit) => {
-    const { conclude } = flight
-    if (!isRenewed(flight) || conclude === undefined) return complete(self, flight, exit)
-    run(flight, inside, conclude(exit), (exit) => complete(self, flight, exit))
-  })
+  run(self, flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
 }
 
 const run = (
+  self: Flights,
   flight: Flight,
   context: Context.Context<any>,
-  body: Effect.Effect<unknown, unknown, any>,
-  then: (exit: Exit.Exit<unknown, unknown>) => void
+  body: Effect.Effect<unknown, unknown, any>
 ): void => {
   const child = Effect.runForkWith(context)(body)
   flight.fiber = child
-  child.addObserver(then)
+  const exit = child.pollUnsafe()
+  // many loads end at once
+  if (exit !== undefined) return end(self, flight, context, exit)
+  child.addObserver((exit) => end(self, flight, context, exit))
   // it was abandoned while it started
   if (flight.abandoned) child.interruptUnsafe()
+}
+
+const end = (
+  self: Flights,
+  flight: Flight,
+  context: Context.Context<any>,
+  exit: Exit.Exit<unknown, unknown>
+): void => {
+  const { conclude } = flight
+  if (conclude === undefined || !isRenewed(flight)) return complete(self, flight, exit)
+  flight.conclude = undefined
+  run(self, flight, context, conclude(exit))
 }
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
