@@ -66,12 +66,14 @@ export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
 /** Whether the database is ours, after making an empty one ours. */
 const adopt = (database: DatabaseSync): boolean => {
   if (pragma(database, "user_version") === format) return true
-  if (!isUntouched(database)) return false
-  database.exec("PRAGMA auto_vacuum = INCREMENTAL")
-  database.exec("PRAGMA journal_mode = WAL")
-  atomically(database, () => {
-    if (isUntouched(database)) database.exec(schema)
-  })
+  if (isUntouched(database)) {
+    database.exec("PRAGMA auto_vacuum = INCREMENTAL")
+    database.exec("PRAGMA journal_mode = WAL")
+    atomically(database, () => {
+      if (isUntouched(database)) database.exec(schema)
+    })
+  }
+  // another process may have made it ours between any two of these steps
   return pragma(database, "user_version") === format
 }
 
