@@ -1,6 +1,6 @@
 /**
- * Eviction policies: which entry leaves memory when it is full and nothing in it has expired. Memory has only complete results, so a running load is
- * never evicted.
+ * Eviction policies: which entry leaves memory when it is full and nothing in it has expired. Memory has only complete
+ * results, so a running load is never evicted.
  *
  * @since 0.1.0
  */

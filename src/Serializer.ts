@@ -95,8 +95,8 @@ export interface Options {
  * **Details**
  *
  * - With a schema, `encode` gets the schema's JSON form, and the schema checks what `decode` answers; so the format has
- *   to know JSON values only. Where a schema accepts anything (`Schema.Any`) a value that is not JSON is refused before. Without a schema, `encode` gets any value, and should throw for one that it cannot
- *   restore.
+ *   to know JSON values only. Where a schema accepts anything (`Schema.Any`) a value that is not JSON is refused before.
+ *   Without a schema, `encode` gets any value, and should throw for one that it cannot restore.
  * - `encode` and `decode` also get the id of the entry. A signature that covers it refuses bytes that somebody copied
  *   to another id.
  * - Throws a `CacheConfigError` for options that make no sense.

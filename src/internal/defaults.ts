@@ -207,6 +207,9 @@ export const queuedRefreshes = 1000
 /** Answers to callers, interruptions and starts of refreshes before other fibers and timers get a turn. */
 export const jobsOfTurn = 256
 
+/** Entries that enter the heap of deadlines in one step: a memory with a million of them would hold the event loop. */
+export const enteringDeadlines = 4096
+
 /** Ids in one step: of an invalidation of many ids or by pattern, and of `entries`. */
 export const chunk = 256
 

@@ -41,7 +41,8 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
  *
  * In a storage that is `lasting` or `shared` the markers of tags are entries too, under ids that begin with `~:t:`. No
  * other ids begin so. `scan`, `size` and patterns of the store leave them out, `clear` removes them. They have no
- * deadline: there is one small entry for each tag, or two where the storage is shared. A storage may evict them, which makes the entries of the tag misses.
+ * deadline: there is one small entry for each tag, or two where the storage is shared. A storage may evict them, which
+ * makes the entries of the tag misses.
  *
  * @category models
  * @since 0.1.0
@@ -152,8 +153,8 @@ export interface SyncStorage {
 }
 
 /**
- * Tag markers as plain functions, for a storage that has a place of its own for them: `Store.markers` and `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by
- * itself; neither runs inside `atomic`.
+ * Tag markers as plain functions, for a storage that has a place of its own for them: `Store.markers` and
+ * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself; neither runs inside `atomic`.
  *
  * @category models
  * @since 0.1.0

@@ -8,6 +8,7 @@
  * A read that moves the deadline of an entry on does not touch the heap: the entry stands at an earlier time than it has,
  * and moves when that time has come.
  */
+import { enteringDeadlines } from "../../defaults.ts"
 import { type Entry, nowhere } from "./entry.ts"
 
 export interface Deadlines {
@@ -19,9 +20,6 @@ export interface Deadlines {
   /** when the entry of the heap at the same place expires, at the earliest */
   readonly times: Array<number>
 }
-
-/** So many newcomers enter the heap in one step, or a memory with a million of them would hold the event loop. */
-const enteringAtOnce = 4096
 
 /** The place above another one. */
 const above = (place: number): number => (place - 1) >> 1
@@ -77,7 +75,7 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
 
 const enter = (self: Deadlines): void => {
   const { newcomers } = self
-  for (let left = enteringAtOnce; left > 0 && newcomers.length > 0; left--) push(self, newcomers.pop()!)
+  for (let left = enteringDeadlines; left > 0 && newcomers.length > 0; left--) push(self, newcomers.pop()!)
   if (newcomers.length === 0) self.earliest = Infinity
 }
 

@@ -45,8 +45,7 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
     markChanged(self, id)
     // while an invalidation is pending, the store may still have the invalidated entry
     const { storeTier: tier } = self
-    if (tier === undefined) return Effect.succeed(wasThere)
-    if (Pending.isPending(tier.pending, id)) return Effect.succeed(wasThere)
+    if (tier === undefined || Pending.isPending(tier.pending, id)) return Effect.succeed(wasThere)
     return Effect.flatMap(
       ask(tier, budgetOf(tier, policy), "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {

@@ -221,6 +221,7 @@ const refusedStrictly = (self: Engine, { many, policy }: Reading, key: Key): Exi
   if (Exit.isExit(unsent)) return unsent
   return unsent.length === 0 ? undefined : Exit.die(new StrictFault(unacknowledged(self.storeTier!)))
 }
+
 interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
   readonly missing: Map<string, Missing>
