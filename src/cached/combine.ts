@@ -62,28 +62,33 @@ interface Combinator {
   readonly beside: keyof CombinatorOptions | undefined
 }
 
-type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
+type EffectClass = new(
+  combinator: Combinator | undefined,
+  load: unknown,
+  options: CombinatorOptions,
+  key: unknown
+) => CachedEffect
 
 /**
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
 const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
-  function CachedEffect(this: Record<string, unknown>, combinator: unknown, load: unknown, options: unknown) {
+  function CachedEffect(
+    this: Record<string, unknown>,
+    combinator: unknown,
+    load: unknown,
+    options: unknown,
+    key: unknown
+  ) {
     this["combinator"] = combinator
     this["load"] = load
     this["options"] = options
+    this["key"] = key
     // here, so that a request with rules has no other shape than one without
     this["rules"] = undefined
   }
-  CachedEffect.prototype = Object.create(EffectPrototype, {
-    key: {
-      get(this: CachedEffect) {
-        return this.options.key
-      }
-    },
-    ...parts
-  })
+  CachedEffect.prototype = Object.create(EffectPrototype, parts)
   return CachedEffect as never
 }
 
@@ -91,8 +96,8 @@ const dual = (make: EffectClass, combinator?: Combinator): never =>
   // `arguments` of a closure per call would cost more than the whole hit
   ((first: unknown, second?: unknown): unknown =>
     second === undefined
-      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions)
-      : new make(combinator, first, second as CombinatorOptions)) as never
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
+      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)) as never
 
 /** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
 const Timed = effectClass({

@@ -177,6 +177,9 @@ export const unansweredCommits = 10_000
 /** Long keys whose hashes are remembered, and the characters of all of them together. */
 export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
 
+/** Ids of a key class that are remembered by the values of its fields. */
+export const knownIds = 1024
+
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
