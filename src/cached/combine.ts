@@ -74,21 +74,25 @@ type EffectClass = new(
  * options are parsed when something is stored, never for a hit.
  */
 const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
-  function CachedEffect(
-    this: Record<string, unknown>,
-    combinator: unknown,
-    load: unknown,
-    options: unknown,
-    key: unknown
-  ) {
-    this["combinator"] = combinator
-    this["load"] = load
-    this["options"] = options
-    this["key"] = key
-    // here, so that a request with rules has no other shape than one without
-    this["rules"] = undefined
+  class CachedEffect {
+    declare readonly combinator: unknown
+    declare readonly load: unknown
+    declare readonly options: unknown
+    declare readonly key: unknown
+    declare readonly rules: unknown
+
+    constructor(combinator: unknown, load: unknown, options: unknown, key: unknown) {
+      this.combinator = combinator
+      this.load = load
+      this.options = options
+      // of the options, read where each combinator has a few shapes of them
+      this.key = key
+      // here, so that a request with rules has no other shape than one without
+      this.rules = undefined
+    }
   }
-  CachedEffect.prototype = Object.create(EffectPrototype, parts)
+  Object.setPrototypeOf(CachedEffect.prototype, EffectPrototype)
+  Object.defineProperties(CachedEffect.prototype, parts)
   return CachedEffect as never
 }
 
