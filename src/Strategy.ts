@@ -5,12 +5,12 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
 import * as Defaults from "./internal/defaults.ts"
 import { refuseUnknown } from "./internal/options.ts"
+import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
 /**
@@ -142,7 +142,7 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   /** the share of the lifetime that is taken off at random, 0 to 1 */
   readonly jitter?: number | undefined
   /** how long a stale value is served without another load, after a load has failed */
-  readonly retryAfter?: Duration.Input | undefined
+  readonly retryAfter?: Ttl.Input | undefined
 }
 
 /**
@@ -179,7 +179,7 @@ export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E,
    * how long a result is served at most, from the end of its load (from the birth of the oldest cached value in it, if there
    * is one: `inherit`): a duration, or a function of outcome and key; zero or negative: it is not stored
    */
-  readonly ttl: Duration.Input | Of<A, E, K, Duration.Input>
+  readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /**
    * the share of the lifetime that is taken off at random, 0 to 1, so that results stored together do not expire
    * together
@@ -197,7 +197,7 @@ export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E,
  */
 export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
   /** the age from which a read loads again, and falls back on what is stored */
-  readonly softTtl: Duration.Input
+  readonly softTtl: Ttl.Input
 }
 
 /**
@@ -208,7 +208,7 @@ export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
  */
 export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
   /** the age from which a read is served at once and refreshes in the background */
-  readonly refreshAfter: Duration.Input
+  readonly refreshAfter: Ttl.Input
 }
 
 /**
@@ -234,13 +234,13 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
  */
 export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
   /** how long an entry lives without being read */
-  readonly idle: Duration.Input
+  readonly idle: Ttl.Input
   /**
    * how long a result is served at most, however often it is read: a duration, or a function of outcome and key
    *
    * @default for ever
    */
-  readonly ttl?: Duration.Input | Of<A, E, K, Duration.Input> | undefined
+  readonly ttl?: Ttl.Input | Of<A, E, K, Ttl.Input> | undefined
 }
 
 /**
@@ -270,7 +270,7 @@ export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
 export interface Kind<O> {
   readonly name: string
   readonly options: ReadonlySet<string>
-  readonly retryAfter: Duration.Input | undefined
+  readonly retryAfter: Ttl.Input | undefined
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
   /** it decides by the deadlines of the entry alone: no random numbers, and no clock if there is no deadline */
   readonly deadlinesOnly: boolean
@@ -288,14 +288,14 @@ export interface Kind<O> {
 
 /** The options of all strategies. */
 interface AnyOptions {
-  readonly ttl?: Duration.Input | Of<any, any, any, Duration.Input> | undefined
+  readonly ttl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly when?: Of<any, any, any, boolean> | undefined
   readonly jitter?: number | undefined
-  readonly softTtl?: Duration.Input | undefined
+  readonly softTtl?: Ttl.Input | undefined
   /** a time, or (for `maxHits`) a number of reads */
-  readonly refreshAfter?: Duration.Input | undefined
+  readonly refreshAfter?: Ttl.Input | undefined
   readonly beta?: number | undefined
-  readonly idle?: Duration.Input | undefined
+  readonly idle?: Ttl.Input | undefined
   readonly hits?: number | undefined
 }
 
@@ -388,7 +388,7 @@ export const kinds = {
   })
 }
 
-const within = (name: string, soft: Duration.Input, options: AnyOptions, ttl: number): number => {
+const within = (name: string, soft: Ttl.Input, options: AnyOptions, ttl: number): number => {
   const millis = toMillis(soft, name)
   // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
   if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
@@ -411,7 +411,7 @@ export const lifetimeOf = (
   key: unknown
 ): Lifetime | "skip" => {
   if (options.when === undefined ? Exit.isFailure(exit) : !options.when(exit, key)) return "skip"
-  const input = kind.ttl(options) as Duration.Input | Of<unknown, unknown, unknown, Duration.Input>
+  const input = kind.ttl(options) as Ttl.Input | Of<unknown, unknown, unknown, Ttl.Input>
   const ttl = toMillis(typeof input === "function" ? input(exit, key) : input)
   return ttl <= 0 ? "skip" : kind.lifetime(options, ttl)
 }
@@ -422,7 +422,7 @@ export const lifetimeOf = (
  * @internal
  */
 export const constantOf = (kind: Kind<AnyOptions>, options: AnyOptions): Lifetime => {
-  const ttl = toMillis(kind.ttl(options) as Duration.Input)
+  const ttl = toMillis(kind.ttl(options) as Ttl.Input)
   return kind.lifetime(options, ttl)
 }
 
@@ -444,7 +444,7 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
   }
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
-  kind.lifetime(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Duration.Input))
+  kind.lifetime(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Ttl.Input))
 }
 
 /**

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import type * as Ttl from "../Ttl.ts"
 import type {
   FallbackOptions,
   Given,
@@ -69,9 +69,9 @@ type FixedOutcome<Kind> =
   & Fixed
   // without it the parameter of a `when` would be `any` before the overload for it is tried
   & { readonly when?: undefined }
-  & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Duration.Input }
+  & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Ttl.Input }
     : Kind extends MaybeTimedKind
-      ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl?: Duration.Input | undefined }
+      ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl?: Ttl.Input | undefined }
     : {})
 
 /** @internal */

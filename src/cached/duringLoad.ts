@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -17,6 +16,7 @@ import type { Request } from "../internal/engine/flight/request.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
@@ -203,7 +203,7 @@ export interface Annotations {
    *
    * @default the strategy's
    */
-  readonly ttl?: Duration.Input | undefined
+  readonly ttl?: Ttl.Input | undefined
   /**
    * the origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load
    *

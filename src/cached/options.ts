@@ -7,10 +7,10 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
 import { type Checks, optional } from "../internal/options.ts"
 import type * as Strategy from "../Strategy.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
@@ -45,7 +45,7 @@ export interface ReadOptions<in out A, in E, in K> {
    *
    * @default 5 seconds; 0 for `failover`
    */
-  readonly retryAfter?: Duration.Input | undefined
+  readonly retryAfter?: Ttl.Input | undefined
   /**
    * `true`: one load across the processes that share the store; `false`: this process loads beside the others, and
    * invalidations hold all the same
@@ -57,7 +57,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one; the load
    * goes on in the background
    */
-  readonly softTimeout?: Duration.Input | undefined
+  readonly softTimeout?: Ttl.Input | undefined
   /**
    * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
    * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
@@ -71,13 +71,13 @@ export interface ReadOptions<in out A, in E, in K> {
    *
    * @default as long as the entry lives
    */
-  readonly memoryTtl?: Duration.Input | undefined
+  readonly memoryTtl?: Ttl.Input | undefined
   /**
    * only a result whose load took longer than this is stored, if `when` accepts it too
    *
    * @default none: every result is stored
    */
-  readonly minLoad?: Duration.Input | undefined
+  readonly minLoad?: Ttl.Input | undefined
   /**
    * what the entry takes over from values that caches served inside its load: `"age"` (its life counts from the birth of the
    * oldest of them), `"refuse"` (it is not stored then), or `false` (nothing)
@@ -133,7 +133,7 @@ export interface Timeout<T> {
 export type TimeoutError<T> = T extends undefined ? never : LoadTimeout
 
 /** @internal */
-export type Given = Duration.Input | undefined
+export type Given = Ttl.Input | undefined
 
 /**
  * The options of a read without the user's types, which are checked where options are given.
@@ -142,7 +142,7 @@ export type Given = Duration.Input | undefined
  */
 export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given>
 
-const duration = (name: string) => optional((given: Duration.Input) => void toMillis(given, name))
+const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
 /**
  * Throws for what is no way to inherit; `what` begins its message.

@@ -11,7 +11,6 @@
  * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
  */
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Inherit } from "../../../cached/options.ts"
@@ -26,6 +25,7 @@ import {
   ServeAndRefresh,
   type Strategy
 } from "../../../Strategy.ts"
+import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { retryAfterMillis } from "../../defaults.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -68,7 +68,7 @@ const check = (request: Request): Rules => {
   }
 }
 
-const millisOf = (name: string, input: Duration.Input | undefined): number | undefined =>
+const millisOf = (name: string, input: Ttl.Input | undefined): number | undefined =>
   input === undefined ? undefined : toMillis(input, name)
 
 // ---------------------------------------------------------------------------------------------------------------------
