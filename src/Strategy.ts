@@ -196,8 +196,11 @@ export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E,
  * @since 0.1.0
  */
 export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** the age from which a read loads again, and falls back on what is stored */
-  readonly softTtl: Ttl.Input
+  /**
+   * the age from which a read loads again, and falls back on what is stored: a duration, or a function of outcome and key;
+   * zero or negative: every read loads
+   */
+  readonly softTtl: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
 
 /**
@@ -207,8 +210,11 @@ export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
  * @since 0.1.0
  */
 export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** the age from which a read is served at once and refreshes in the background */
-  readonly refreshAfter: Ttl.Input
+  /**
+   * the age from which a read is served at once and refreshes in the background: a duration, or a function of outcome and
+   * key; zero or negative: every read refreshes
+   */
+  readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
 
 /**
@@ -276,7 +282,8 @@ export interface Kind<O> {
   readonly deadlinesOnly: boolean
   /** it serves every entry before both deadlines, so a hit need not ask it */
   readonly servesFresh: boolean
-  readonly lifetime: (options: O, ttl: number) => Lifetime
+  /** `beside`: what the option of that name gives, where it is no function any more */
+  readonly lifetime: (options: O, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: O) => unknown
   /** the option that gives its lifetime beside `ttl` */
   readonly beside: keyof O | undefined
@@ -291,9 +298,9 @@ interface AnyOptions {
   readonly ttl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly when?: Of<any, any, any, boolean> | undefined
   readonly jitter?: number | undefined
-  readonly softTtl?: Ttl.Input | undefined
+  readonly softTtl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   /** a time, or (for `maxHits`) a number of reads */
-  readonly refreshAfter?: Ttl.Input | undefined
+  readonly refreshAfter?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly beta?: number | undefined
   readonly idle?: Ttl.Input | undefined
   readonly hits?: number | undefined
@@ -332,13 +339,13 @@ export const kinds = {
     fallsBack: true,
     beside: "softTtl",
     decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
-    lifetime: (options, ttl) => ({ softTtl: within("softTtl", options.softTtl!, options, ttl), ttl })
+    lifetime: (options, ttl, softTtl) => ({ softTtl: within("softTtl", softTtl, options, ttl), ttl })
   }),
   refreshAhead: kind("refreshAhead", ["refreshAfter"], {
     beside: "refreshAfter",
     decide: (_, entry, now) =>
       isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
-    lifetime: (options, ttl) => ({ softTtl: within("refreshAfter", options.refreshAfter!, options, ttl), ttl })
+    lifetime: (options, ttl, refreshAfter) => ({ softTtl: within("refreshAfter", refreshAfter, options, ttl), ttl })
   }),
   probabilistic: kind("probabilistic", ["beta"], {
     deadlinesOnly: false,
@@ -388,8 +395,10 @@ export const kinds = {
   })
 }
 
-const within = (name: string, soft: Ttl.Input, options: AnyOptions, ttl: number): number => {
-  const millis = toMillis(soft, name)
+const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
+  const millis = toMillis(soft as Ttl.Input, name)
+  // what a function gives may have passed already
+  if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
   // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
   if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
     throw new CacheConfigError({
@@ -411,10 +420,20 @@ export const lifetimeOf = (
   key: unknown
 ): Lifetime | "skip" => {
   if (options.when === undefined ? Exit.isFailure(exit) : !options.when(exit, key)) return "skip"
-  const input = kind.ttl(options) as Ttl.Input | Of<unknown, unknown, unknown, Ttl.Input>
-  const ttl = toMillis(typeof input === "function" ? input(exit, key) : input)
-  return ttl <= 0 ? "skip" : kind.lifetime(options, ttl)
+  const given = (input: unknown): unknown => typeof input === "function" ? input(exit, key) : input
+  const ttl = toMillis(given(kind.ttl(options)) as Ttl.Input)
+  return ttl <= 0 ? "skip" : kind.lifetime(options, ttl, given(besideOf(kind, options)))
 }
+
+const besideOf = (kind: Kind<AnyOptions>, options: AnyOptions): unknown => kind.beside && options[kind.beside]
+
+/**
+ * Whether the options give a constant lifetime, which no function makes.
+ *
+ * @internal
+ */
+export const isConstant = (kind: Kind<AnyOptions>, options: AnyOptions): boolean =>
+  typeof kind.ttl(options) !== "function" && typeof besideOf(kind, options) !== "function"
 
 /**
  * The lifetime of a strategy whose options give a constant one. Throws if an option is no duration.
@@ -423,7 +442,7 @@ export const lifetimeOf = (
  */
 export const constantOf = (kind: Kind<AnyOptions>, options: AnyOptions): Lifetime => {
   const ttl = toMillis(kind.ttl(options) as Ttl.Input)
-  return kind.lifetime(options, ttl)
+  return kind.lifetime(options, ttl, besideOf(kind, options))
 }
 
 /**
@@ -444,7 +463,13 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
   }
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
-  kind.lifetime(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Ttl.Input))
+  const beside = besideOf(kind, options)
+  kind.lifetime(
+    options,
+    typeof ttl === "function" ? Infinity : toMillis(ttl as Ttl.Input),
+    // what a function gives is not known yet
+    typeof beside === "function" ? 0 : beside
+  )
 }
 
 /**
@@ -486,7 +511,7 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
   // not enumerable, so that a strategy made by spreading this one does not get it
   return Object.defineProperties(strategy, {
     [servesFresh]: { value: kind.servesFresh },
-    [constant]: { value: typeof kind.ttl(options) === "function" ? undefined : constantOf(kind, options) }
+    [constant]: { value: isConstant(kind, options) ? constantOf(kind, options) : undefined }
   })
 }
 

@@ -54,10 +54,10 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly lease?: boolean | undefined
   /**
-   * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one; the load
-   * goes on in the background
+   * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one (a duration, or
+   * a function of the key); the load goes on in the background
    */
-  readonly softTimeout?: Ttl.Input | undefined
+  readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
    * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
    * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
@@ -121,28 +121,35 @@ export interface FallbackOptions<E, Tag extends string = TagOf<E>> {
 }
 
 /** @internal */
-export interface Timeout<T> {
+export interface Timeout<T, K> {
   /**
    * how long this caller waits for a load before it fails with `LoadTimeout`, or gets the stale value if its strategy
-   * falls back on one
+   * falls back on one: a duration, or a function of the key
    */
-  readonly timeout?: T
+  readonly timeout?: T | OfKey<K>
 }
 
 /** @internal */
 export type TimeoutError<T> = T extends undefined ? never : LoadTimeout
 
+/** A duration as a function of the key, asked by each caller that waits for a load. */
+type OfKey<K> = (key: K) => Ttl.Input
+
 /** @internal */
-export type Given = Ttl.Input | undefined
+export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
 /**
  * The options of a read without the user's types, which are checked where options are given.
  *
  * @internal
  */
-export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given>
+export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given<any>, any>
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
+
+// what a function gives is checked where it is asked
+const durationOfKey = (name: string) =>
+  optional((given: Ttl.Input | OfKey<any>) => void (typeof given === "function" || toMillis(given, name)))
 
 /**
  * Throws for what is no way to inherit; `what` begins its message.
@@ -159,7 +166,7 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
  *
  * @internal
  */
-export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = {
+export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags, of) => {
     if (typeof tags === "function") return
     if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
@@ -168,7 +175,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
       })
     }
   }),
-  timeout: duration("timeout"),
+  timeout: durationOfKey("timeout"),
   retryAfter: duration("retryAfter"),
   lease: optional((lease, of) => {
     // the layer's option of that name is a duration
@@ -177,7 +184,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
       message: `The lease of ${of} cannot be used: pass true or false; its length is an option of the layer`
     })
   }),
-  softTimeout: duration("softTimeout"),
+  softTimeout: durationOfKey("softTimeout"),
   copy: optional((copy, of) => {
     if (copy === "structured" || typeof copy === "function") return
     throw new CacheConfigError({
@@ -237,7 +244,7 @@ type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions extends Own<Strategy.SoftTtlOptions<unknown, unknown, unknown>> {}
+export interface SoftTtlOptions<in A, in E, in K> extends Own<Strategy.SoftTtlOptions<A, E, K>> {}
 
 /**
  * Options for `Cached.refreshAhead` alone.
@@ -245,7 +252,7 @@ export interface SoftTtlOptions extends Own<Strategy.SoftTtlOptions<unknown, unk
  * @category options
  * @since 0.1.0
  */
-export interface RefreshAheadOptions extends Own<Strategy.RefreshAheadOptions<unknown, unknown, unknown>> {}
+export interface RefreshAheadOptions<in A, in E, in K> extends Own<Strategy.RefreshAheadOptions<A, E, K>> {}
 
 /**
  * Options for `Cached.sliding` alone.
@@ -270,3 +277,17 @@ export interface MaxHitsOptions extends Own<Strategy.MaxHitsOptions<unknown, unk
  * @since 0.1.0
  */
 export interface ProbabilisticOptions extends Own<Strategy.ProbabilisticOptions<unknown, unknown, unknown>> {}
+
+/**
+ * The options that one combinator alone has, by its name.
+ *
+ * @internal
+ */
+export interface OwnOptions<A, E, K> {
+  readonly none: {}
+  readonly softTtl: SoftTtlOptions<A, E, K>
+  readonly refreshAhead: RefreshAheadOptions<A, E, K>
+  readonly sliding: SlidingOptions
+  readonly maxHits: MaxHitsOptions
+  readonly probabilistic: ProbabilisticOptions
+}

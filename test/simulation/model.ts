@@ -72,6 +72,8 @@ export interface Spec {
   readonly retryAfter: number | undefined
   readonly failuresToo: boolean
   readonly inherit?: Cached.Inherit | undefined
+  /** its timeouts and its soft lifetime are functions */
+  readonly byFunction?: boolean | undefined
   /** what is wrong with its functions or options */
   readonly misuse?: Misuse | undefined
 }

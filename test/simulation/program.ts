@@ -70,7 +70,7 @@ const specOf = (self: Simulation, id: string): Spec => {
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
     : undefined
-  const spec = { ...drawn, inherit }
+  const spec = { ...drawn, inherit, byFunction: self.extras.happens("byFunction", 0.5) }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
@@ -223,9 +223,17 @@ const whenOf = (self: Simulation, { failuresToo, misuse }: Spec) => {
   return failuresToo ? () => true : undefined
 }
 
+/** its times, as they are given: each is a function where the program writes functions */
+const givenTimes = ({ byFunction, soft, softTimeout, timeout }: Spec) => {
+  const given = <A>(millis: A): A | (() => A & number) =>
+    byFunction === true && millis !== undefined ? () => millis as A & number : millis
+  return { soft: given(soft), softTimeout: given(softTimeout), timeout: given(timeout) }
+}
+
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
   const effect = load(self, spec) as Effect.Effect<any, any, Caching>
-  const { jitter, retryAfter, softTimeout, timeout } = spec
+  const { jitter, retryAfter } = spec
+  const { soft, softTimeout, timeout } = givenTimes(spec)
   // an idle that is longer than its ttl is refused, one of nothing too
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
@@ -242,8 +250,8 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
       ttl: () => Strategy.ttl(timed),
-      softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
-      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: spec.soft }),
+      softTtl: () => Strategy.softTtl({ ...timed, softTtl: soft }),
+      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: soft }),
       probabilistic: () => Strategy.probabilistic({ ...timed, beta: 5 }),
       sliding: () => Strategy.sliding({ ...timed, idle }),
       maxHits: () => Strategy.maxHits({ ...timed, ...counted }),
@@ -263,9 +271,9 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     case "ttl":
       return Cached.ttl(effect, { ...base, ...timed })
     case "softTtl":
-      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: spec.soft })
+      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: spec.soft })
+      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: soft })
     case "probabilistic":
       return Cached.probabilistic(effect, { ...base, ...timed, beta: 5 })
     case "sliding":
@@ -412,10 +420,11 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
     const reads = new Map<string, Read>()
+    const { softTimeout, timeout } = givenTimes(spec)
     const base = {
       tags: tagsOf(self, spec),
-      timeout: spec.timeout,
-      softTimeout: spec.softTimeout,
+      timeout,
+      softTimeout,
       retryAfter: spec.retryAfter,
       ...wrongOptions(self, spec)
     }

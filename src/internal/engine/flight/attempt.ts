@@ -10,6 +10,7 @@ import type { Recorder } from "./recorder.ts"
 export interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly ttl?: Ttl.Input | undefined
+  readonly softTtl?: Ttl.Input | undefined
   readonly etag?: string | undefined
 }
 
