@@ -5,11 +5,12 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
 import * as Defaults from "./internal/defaults.ts"
-import { refuseUnknown } from "./internal/options.ts"
+import { isListOfText, refuseUnknown } from "./internal/options.ts"
 import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
@@ -154,18 +155,41 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 
 /**
- * Options for every strategy: which outcomes are stored.
+ * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TagOf<E> = unknown extends E ? string
+  : E extends { readonly _tag: infer Tag extends string } ? Tag
+  : never
+
+/**
+ * Options for every strategy: which outcomes are stored. An outcome is stored where all of them accept it that are
+ * given.
  *
  * @category options
  * @since 0.1.0
  */
-export interface UntilInvalidatedOptions<in A, in E, in K> {
+export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /**
    * whether an outcome is stored; it is never asked about defects and interruptions, which are not stored
    *
-   * @default only successes are stored
+   * @default only successes are stored, and the failures that `storeFailures` names
    */
   readonly when?: Of<A, E, K, boolean> | undefined
+  /**
+   * whether a value is stored; it is never asked about failures
+   *
+   * @default every value is stored
+   */
+  readonly storeIf?: ((value: A, key: K) => boolean) | undefined
+  /**
+   * tags of the failures that are stored
+   *
+   * @default none; beside `when` those that it accepts
+   */
+  readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
 }
 
 /**
@@ -174,7 +198,7 @@ export interface UntilInvalidatedOptions<in A, in E, in K> {
  * @category options
  * @since 0.1.0
  */
-export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E, K> {
+export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
    * how long a result is served at most, from the end of its load (from the birth of the oldest cached value in it, if there
    * is one: `inherit`): a duration, or a function of outcome and key; zero or negative: it is not stored
@@ -195,7 +219,7 @@ export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E,
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
+export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * the age from which a read loads again, and falls back on what is stored: a duration, or a function of outcome and key;
    * zero or negative: every read loads
@@ -209,7 +233,7 @@ export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
  * @category options
  * @since 0.1.0
  */
-export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
+export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * the age from which a read is served at once and refreshes in the background: a duration, or a function of outcome and
    * key; zero or negative: every read refreshes
@@ -223,7 +247,7 @@ export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> 
  * @category options
  * @since 0.1.0
  */
-export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K> {
+export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * how early to refresh: above 1 earlier, below 1 later
    *
@@ -238,7 +262,7 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
  * @category options
  * @since 0.1.0
  */
-export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
+export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E, K>, "ttl"> {
   /** how long an entry lives without being read */
   readonly idle: Ttl.Input
   /**
@@ -255,7 +279,7 @@ export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>,
  * @category options
  * @since 0.1.0
  */
-export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
+export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** how many reads of this process an entry serves, without the read that loaded it */
   readonly hits: number
   /**
@@ -297,6 +321,8 @@ export interface Kind<O> {
 interface AnyOptions {
   readonly ttl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly when?: Of<any, any, any, boolean> | undefined
+  readonly storeIf?: ((value: any, key: any) => boolean) | undefined
+  readonly storeFailures?: ReadonlyArray<string> | undefined
   readonly jitter?: number | undefined
   readonly softTtl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   /** a time, or (for `maxHits`) a number of reads */
@@ -306,7 +332,10 @@ interface AnyOptions {
   readonly hits?: number | undefined
 }
 
-const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "when", "jitter"]
+const conditions = ["when", "storeIf", "storeFailures"] as const satisfies ReadonlyArray<
+  keyof UntilInvalidatedOptions<unknown, unknown, unknown>
+>
+const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
 const kind = (
   name: string,
@@ -389,7 +418,7 @@ export const kinds = {
     decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
   }),
   untilInvalidated: kind("untilInvalidated", [], {
-    options: new Set(["when"]),
+    options: new Set(conditions),
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: () => Infinity
   })
@@ -419,11 +448,31 @@ export const lifetimeOf = (
   exit: Exit.Exit<unknown, unknown>,
   key: unknown
 ): Lifetime | "skip" => {
-  if (options.when === undefined ? Exit.isFailure(exit) : !options.when(exit, key)) return "skip"
+  if (!isStored(options, exit, key)) return "skip"
   const given = (input: unknown): unknown => typeof input === "function" ? input(exit, key) : input
   const ttl = toMillis(given(kind.ttl(options)) as Ttl.Input)
   return ttl <= 0 ? "skip" : kind.lifetime(options, ttl, given(besideOf(kind, options)))
 }
+
+/** Whether all that is given accepts an outcome; a failure nobody accepts by saying nothing. */
+const isStored = (
+  { storeFailures, storeIf, when }: AnyOptions,
+  exit: Exit.Exit<unknown, unknown>,
+  key: unknown
+): boolean => {
+  if (when !== undefined && !when(exit, key)) return false
+  if (Exit.isSuccess(exit)) return storeIf === undefined || storeIf(exit.value, key)
+  if (storeFailures === undefined) return when !== undefined
+  return exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && hasTag(reason.error, storeFailures))
+}
+
+/**
+ * Whether a failure has one of the tags.
+ *
+ * @internal
+ */
+export const hasTag = (error: unknown, tags: ReadonlyArray<string>): boolean =>
+  typeof error === "object" && error !== null && "_tag" in error && tags.includes(error._tag as string)
 
 const besideOf = (kind: Kind<AnyOptions>, options: AnyOptions): unknown => kind.beside && options[kind.beside]
 
@@ -456,11 +505,7 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
   if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
     throw new CacheConfigError({ message: `beta cannot be ${options.beta}: pass a number above 0` })
   }
-  if (options.when !== undefined && typeof options.when !== "function") {
-    throw new CacheConfigError({
-      message: `when of ${kind.name} is no function: pass one from outcome and key to true or false`
-    })
-  }
+  validateConditions(kind.name, options)
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
   const beside = besideOf(kind, options)
@@ -470,6 +515,23 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
     // what a function gives is not known yet
     typeof beside === "function" ? 0 : beside
   )
+}
+
+const validateConditions = (name: string, { storeFailures, storeIf, when }: AnyOptions): void => {
+  if (when !== undefined && typeof when !== "function") {
+    throw new CacheConfigError({
+      message: `when of ${name} is no function: pass one from outcome and key to true or false`
+    })
+  }
+  if (storeIf !== undefined && typeof storeIf !== "function") {
+    throw new CacheConfigError({
+      message: `storeIf of ${name} is no function: pass one from value and key to true or false`
+    })
+  }
+  if (storeFailures === undefined || isListOfText(storeFailures)) return
+  throw new CacheConfigError({
+    message: `storeFailures of ${name} cannot be used: pass a list of the tags of failures`
+  })
 }
 
 /**

@@ -66,10 +66,10 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags
 }
 
 /** @internal */
-type FixedOutcome<Kind> =
+type FixedOutcome<Kind, Tag> =
   & Fixed
-  // without it the parameter of a `when` would be `any` before the overload for it is tried
-  & { readonly when?: undefined }
+  // without them the parameters of such functions would be `any` before the overload for them is tried
+  & { readonly when?: undefined; readonly storeIf?: undefined; readonly storeFailures?: ReadonlyArray<Tag> | undefined }
   & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Ttl.Input }
     : Kind extends MaybeTimedKind
       ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl?: Ttl.Input | undefined }
@@ -83,14 +83,14 @@ type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? Fallbac
 
 /**
  * What an effect must be beside an effect, where the options were given before it: its failures are those that
- * `fallbackWhen` takes, and have the tags that `fallbackOn` names.
+ * `fallbackWhen` takes, and have the tags that `fallbackOn` and `storeFailures` name.
  *
  * @internal
  */
 export type FailsWith<E, Failures, Tag extends string> =
   & Effect.Effect<unknown, Failures, unknown>
   & ([Tag] extends [TagOf<E>] ? unknown
-    : { readonly "fallbackOn names no failure of this effect": Exclude<Tag, TagOf<E>> })
+    : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E>> })
 
 /**
  * A combinator that caches an effect, data-first and data-last.
@@ -124,7 +124,7 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
       & { readonly key: string }
       & FixedOwn<OwnOptions<unknown, unknown, string>[Own]>
       & Timeout<T, string>
-      & FixedOutcome<Kind>
+      & FixedOutcome<Kind, Tag>
       & Fallback<Kind, Failures | TimeoutError<T>, Tag>
   ): <A, E, R>(
     self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>

@@ -15,7 +15,7 @@ import { previousOf } from "../internal/engine/flight/previous.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { checkOptions, type Checks, isListOfText, optional } from "../internal/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -274,7 +274,7 @@ const annotationChecks: Checks<Annotations> = {
   ttl: optional((ttl) => void toMillis(ttl)),
   softTtl: optional((softTtl) => void toMillis(softTtl, "softTtl")),
   tags: optional((tags, of) => {
-    if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return
+    if (isListOfText(tags)) return
     throw new CacheConfigError({ message: `The tags of ${of} cannot be used: pass a list of strings` })
   }),
   etag: optional((etag, of) => {

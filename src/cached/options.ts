@@ -8,7 +8,7 @@
  */
 import type * as Cause from "effect/Cause"
 import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
-import { type Checks, optional } from "../internal/options.ts"
+import { type Checks, isListOfText, optional } from "../internal/options.ts"
 import type * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -87,15 +87,7 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly inherit?: Inherit | undefined
 }
 
-/**
- * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
- *
- * @category models
- * @since 0.1.0
- */
-export type TagOf<E> = unknown extends E ? string
-  : E extends { readonly _tag: infer Tag extends string } ? Tag
-  : never
+export type { TagOf } from "../Strategy.ts"
 
 /**
  * Options for strategies that fall back on a stale value. `E`: what the effect may fail with.
@@ -103,7 +95,7 @@ export type TagOf<E> = unknown extends E ? string
  * @category options
  * @since 0.1.0
  */
-export interface FallbackOptions<E, Tag extends string = TagOf<E>> {
+export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
    * tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure is an
    * answer: the caller gets it, and the value is no fallback any more until a load succeeds
@@ -169,7 +161,7 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags, of) => {
     if (typeof tags === "function") return
-    if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
+    if (!isListOfText(tags)) {
       throw new CacheConfigError({
         message: `The tags of ${of} cannot be used: pass a list of strings, or a function that gives one`
       })
@@ -203,7 +195,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
  */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
   fallbackOn: optional((fallbackOn, of) => {
-    if (Array.isArray(fallbackOn) && fallbackOn.every((tag) => typeof tag === "string")) return
+    if (isListOfText(fallbackOn)) return
     throw new CacheConfigError({
       message: `The fallbackOn of ${of} cannot be used: pass a list of the tags of failures`
     })
@@ -226,7 +218,7 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
  * @category options
  * @since 0.1.0
  */
-export interface StoreOptions<in A, in E, in K> extends Strategy.UntilInvalidatedOptions<A, E, K> {}
+export interface StoreOptions<in A, in out E, in K> extends Strategy.UntilInvalidatedOptions<A, E, K> {}
 
 /**
  * Options for combinators of timed strategies: which outcomes are stored, and for how long.
@@ -234,7 +226,7 @@ export interface StoreOptions<in A, in E, in K> extends Strategy.UntilInvalidate
  * @category options
  * @since 0.1.0
  */
-export interface TtlOptions<in A, in E, in K> extends Strategy.Options<A, E, K> {}
+export interface TtlOptions<in A, in out E, in K> extends Strategy.Options<A, E, K> {}
 
 type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
 
@@ -244,7 +236,7 @@ type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions<in A, in E, in K> extends Own<Strategy.SoftTtlOptions<A, E, K>> {}
+export interface SoftTtlOptions<in A, in out E, in K> extends Own<Strategy.SoftTtlOptions<A, E, K>> {}
 
 /**
  * Options for `Cached.refreshAhead` alone.

@@ -61,6 +61,8 @@ export const drawn = {
   inherits: true,
   /** `timeout` and `softTimeout` are functions of the key, `softTtl` and `refreshAfter` of the outcome */
   byFunction: true,
+  /** which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when` */
+  conditions: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -74,6 +76,7 @@ const later = {
   markersAmongEntries: 0x1b87_3593,
   inherits: 0x85eb_ca6b,
   byFunction: 0xc2b2_ae35,
+  conditions: 0x27d4_eb2f,
   writingListener: 0x3c6e_f35f
 } as const
 

@@ -70,7 +70,12 @@ const specOf = (self: Simulation, id: string): Spec => {
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
     : undefined
-  const spec = { ...drawn, inherit, byFunction: self.extras.happens("byFunction", 0.5) }
+  const spec = {
+    ...drawn,
+    inherit,
+    byFunction: self.extras.happens("byFunction", 0.5),
+    conditions: self.extras.happens("conditions", 0.5)
+  }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
@@ -218,9 +223,11 @@ const ttlOf = (self: Simulation, spec: Spec) => {
   }
 }
 
-const whenOf = (self: Simulation, { failuresToo, misuse }: Spec) => {
-  if (misuse?.of === "when") return () => throwAboutResult(self, "when", misuse)
-  return failuresToo ? () => true : undefined
+/** which outcomes are stored */
+const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec) => {
+  if (misuse?.of === "when") return { when: () => throwAboutResult(self, "when", misuse) }
+  if (conditions === true) return { storeIf: () => true, storeFailures: failuresToo ? ["Down"] : [] }
+  return failuresToo ? { when: () => true } : {}
 }
 
 /** its times, as they are given: each is a function where the program writes functions */
@@ -245,8 +252,8 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     inherit: spec.inherit
   }
   const base = { ...given, ...wrongOptions(self, spec) }
-  const when = whenOf(self, spec)
-  const timed = { ttl: ttlOf(self, spec), when, jitter }
+  const conditions = conditionsOf(self, spec)
+  const timed = { ttl: ttlOf(self, spec), jitter, ...conditions }
   if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
       ttl: () => Strategy.ttl(timed),
@@ -258,7 +265,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
       failover: () => Strategy.failover(timed),
       untilInvalidated: () => ({
         ...Strategy.untilInvalidated,
-        lifetime: Strategy.ttl({ ttl: Infinity, when }).lifetime
+        lifetime: Strategy.ttl({ ttl: Infinity, ...conditions }).lifetime
       })
     }[spec.kind]()
     return Cached.withStrategy(effect, {
@@ -283,7 +290,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     case "failover":
       return Cached.failover(effect, { softTimeout, ...base, ...timed })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, { ...base, when })
+      return Cached.untilInvalidated(effect, { ...base, ...conditions })
   }
 }
 

@@ -115,3 +115,64 @@ load.pipe(Cached.ttl({ key, ttl: "1h", timeout: (_: Weather, exit: unknown) => e
 Cached.annotate({ softTtl: "1m" })
 // @ts-expect-error the load knows its outcome
 Cached.annotate({ softTtl: () => "1m" })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// which outcomes are stored
+// ---------------------------------------------------------------------------------------------------------------------
+
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+declare const either: Effect.Effect<number, Down | Gone>
+type Either = Effect.Effect<number, Down | Gone, Caching.Caching>
+
+const conditions = [
+  either.pipe(
+    Cached.ttl({
+      key,
+      ttl: 1,
+      storeIf: (value, key) => {
+        same<typeof value, number>(true)
+        same<typeof key, Weather>(true)
+        return true
+      },
+      storeFailures: ["Down"]
+    })
+  ),
+  either.pipe(
+    Cached.ttl({
+      key: "k",
+      ttl: 1,
+      storeIf: (value, key) => {
+        same<typeof value, number>(true)
+        same<typeof key, string>(true)
+        return true
+      },
+      storeFailures: ["Gone"]
+    })
+  ),
+  either.pipe(Cached.ttl({ key: "k", ttl: 1, storeFailures: ["Gone", "Down"] })),
+  either.pipe(Cached.softTtl({ key: "k", ttl: 1, softTtl: 1, storeFailures: ["Gone"], fallbackOn: ["Down"] })),
+  Cached.ttl(either, { key, ttl: 1, storeFailures: ["Down"], storeIf: (value) => value > 1 }),
+  Cached.ttl(either, { key: "k", ttl: 1, storeFailures: ["Down", "Gone"], storeIf: (value) => value > 1 }),
+  either.pipe(Cached.untilInvalidated({ key: "k", storeFailures: ["Gone"] })),
+  Cached.untilInvalidated({ key: "k", storeFailures: ["Gone"] })(either)
+] as const
+same<(typeof conditions)[number], Either>(true)
+
+Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1, storeFailures: ["Down"] }) })
+Cached.fn(Weather, {
+  lookup: () => load,
+  strategy: Strategy.ttl({ ttl: 1, storeIf: (value, key) => value > key.days })
+})
+
+// @ts-expect-error no failure of the key has this tag
+either.pipe(Cached.ttl({ key, ttl: 1, storeFailures: ["Gonn"] }))
+// @ts-expect-error nor has one of the effect
+either.pipe(Cached.ttl({ key: "k", ttl: 1, storeFailures: ["Gonn"] }))
+// @ts-expect-error the same, data-first
+Cached.ttl(either, { key: "k", ttl: 1, storeFailures: ["Gonn"] })
+// @ts-expect-error the key declares no such failure, so nothing could store it for long
+either.pipe(Cached.ttl({ key, ttl: 1, storeFailures: ["Gone"] }))
+// @ts-expect-error the same, of a function's strategy
+Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1, storeFailures: ["Gone"] }) })
+// @ts-expect-error one tag is no list
+either.pipe(Cached.ttl({ key, ttl: 1, storeFailures: "Down" }))

@@ -4,7 +4,7 @@
  *
  * - before a load (options, `timeout` and `softTimeout` as functions, `tags` of the key class, `decide`,
  *   `fallbackWhen`) it is a defect of the caller whose request it is, and of no other;
- * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when` and `tags` as functions, `copy` of what is
+ * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf` and `tags` as functions, `copy` of what is
  *   stored, `touch`) it means: not stored, or not moved. It is counted, and logged once a key class or string key; the answer is given all the same.
  *
  * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
