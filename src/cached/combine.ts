@@ -17,6 +17,7 @@ import {
   checkJitter,
   constant,
   constantOf,
+  isConstant,
   type Kind,
   type Lifetime,
   lifetimeOf,
@@ -163,8 +164,8 @@ const Timed = effectClass({
   constant: {
     get(this: TimedEffect) {
       const { combinator: { kind }, options } = this
+      if (!isConstant(kind, options as never)) return undefined
       const { ttl = Infinity } = options as TimeOptions
-      if (typeof ttl === "function") return undefined
       return kind.beside === undefined ? ttl : new Times(kind, ttl, options[kind.beside as keyof CombinatorOptions])
     }
   },

@@ -8,7 +8,6 @@
  * @since 0.1.0
  */
 import * as ByteSize from "effect/ByteSize"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
@@ -19,6 +18,8 @@ import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
 import * as Store from "../Store.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
 import * as Busy from "./internal/sqliteBusy.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
@@ -46,7 +47,7 @@ export interface Options {
    *
    * @default 500 ms
    */
-  readonly storeTimeout?: Duration.Input | undefined
+  readonly storeTimeout?: Ttl.Input | undefined
 }
 
 /**
@@ -140,17 +141,20 @@ const validate = (options: Options): Config => {
   requireType(what, options, ["directory"], "string")
   if (options.directory === "") throw new CacheConfigError({ message: `${what} needs "directory", a path` })
   const maxSize = options.maxSize === undefined ? defaultMaxSize : ByteSize.fromInput(options.maxSize)
-  const storeTimeout = Duration.fromInput(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis)
+  const storeTimeout = toMillis(
+    options.storeTimeout ?? Defaults.layer.storeTimeoutMillis,
+    `${what}: "storeTimeout"`
+  )
   return {
     directory: options.directory,
-    maxSize: Number(valid("maxSize", "a size above zero", maxSize)),
-    again: Busy.again(valid("storeTimeout", "a duration", storeTimeout))
+    maxSize: Number(aboveZero(maxSize)),
+    again: Busy.again(storeTimeout)
   }
 }
 
-const valid = <A>(name: string, expected: string, parsed: Option.Option<A>): A => {
-  if (Option.isSome(parsed) && parsed.value !== ByteSize.zero) return parsed.value
-  throw new CacheConfigError({ message: `${what}: "${name}" is not ${expected}` })
+const aboveZero = (size: Option.Option<ByteSize.ByteSize>): ByteSize.ByteSize => {
+  if (Option.isSome(size) && size.value !== ByteSize.zero) return size.value
+  throw new CacheConfigError({ message: `${what}: "maxSize" is not a size above zero` })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

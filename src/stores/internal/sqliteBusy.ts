@@ -1,5 +1,4 @@
 /** How often a step is tried again while another process writes. */
-import type * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
 import { busy } from "../../internal/defaults.ts"
 
@@ -7,9 +6,9 @@ import { busy } from "../../internal/defaults.ts"
 export const firstMillis = busy.firstMillis
 
 /** The pauses between further attempts, for this long at most. */
-export const again = (duration: Duration.Input): Schedule.Schedule<unknown> =>
+export const again = (millis: number): Schedule.Schedule<unknown> =>
   Schedule.exponential(firstMillis).pipe(
     (backoff) => Schedule.min([backoff, Schedule.spaced(busy.longestMillis)]),
     Schedule.jittered,
-    Schedule.upTo({ duration })
+    Schedule.upTo({ duration: millis })
   )
