@@ -12,6 +12,7 @@ export * from "./cached/events.ts"
 export * from "./cached/functions.ts"
 export * from "./cached/inspect.ts"
 export * from "./cached/invalidation.ts"
+export * from "./cached/matching.ts"
 export {
   expiresIn,
   type FoundEntry,

@@ -80,6 +80,11 @@ same<typeof sum, Effect.Effect<number, Failure, Cache>>(true)
 const next = Cached.increment("visits")
 same<typeof next, Effect.Effect<number, Failure, Cache>>(true)
 
+const removedMatching = Cached.removeMatching("user:*")
+same<typeof removedMatching, Effect.Effect<number, Failure, Cache>>(true)
+const pairs = Cached.getMatching("user:*")
+same<typeof pairs, Stream.Stream<readonly [key: string, value: unknown], Failure, Cache>>(true)
+
 // @ts-expect-error a value of another type
 Cached.set(key, "x", { ifAbsent: true })
 // @ts-expect-error absent or not: there is no other way round
