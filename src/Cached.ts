@@ -7,6 +7,7 @@
 export * from "./cached/bulk.ts"
 export type { Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
+export * from "./cached/counters.ts"
 export * from "./cached/duringLoad.ts"
 export * from "./cached/events.ts"
 export * from "./cached/functions.ts"
@@ -19,8 +20,6 @@ export {
   getEntry,
   getOption,
   has,
-  increment,
-  type IncrementOptions,
   remove,
   set,
   type SetCondition,
