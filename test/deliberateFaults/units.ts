@@ -15,6 +15,20 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "an answer that nobody asked for comes back after its key was invalidated",
+    in: "detach",
+    find: "noteChange(self, id)",
+    replace: "",
+    by: "test/cached/unasked.test.ts"
+  },
+  {
+    name: "an answer that nobody asked for comes back after a clear",
+    in: "forgetAll",
+    find: "noteAll(self)",
+    replace: "",
+    by: "test/cached/unasked.test.ts"
+  },
+  {
     name: "a listing of values pushes others out of memory",
     in: "valuesOf",
     find: "writes: false",

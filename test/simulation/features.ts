@@ -59,6 +59,8 @@ export const drawn = {
   markersAmongEntries: true,
   /** a read takes over nothing from what caches serve inside its load, or is not stored then */
   inherits: true,
+  /** a call for several answers with a map, and more than it was asked for */
+  unasked: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -71,7 +73,8 @@ const later = {
   targets: 0x9908_b0df,
   markersAmongEntries: 0x1b87_3593,
   inherits: 0x85eb_ca6b,
-  writingListener: 0x3c6e_f35f
+  writingListener: 0x3c6e_f35f,
+  unasked: 0x27d4_eb2f
 } as const
 
 type Later = keyof typeof later
