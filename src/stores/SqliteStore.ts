@@ -198,7 +198,8 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
       get: (name) => tables().counters.get(name),
       set: (...arguments_) => tables().counters.set(...arguments_),
       remove: (name) => tables().counters.remove(name),
-      clear: () => tables().counters.clear()
+      clear: () => tables().counters.clear(),
+      scan: (prefix) => tables().counters.scan!(prefix)
     },
     tags: {
       version: (tag) => tables().tags.version(tag),

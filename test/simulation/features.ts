@@ -63,6 +63,8 @@ export const drawn = {
   byFunction: true,
   /** which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when` */
   conditions: true,
+  /** a call for several answers with a map, and more than it was asked for */
+  unasked: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -77,7 +79,8 @@ const later = {
   inherits: 0x85eb_ca6b,
   byFunction: 0xc2b2_ae35,
   conditions: 0x27d4_eb2f,
-  writingListener: 0x3c6e_f35f
+  writingListener: 0x3c6e_f35f,
+  unasked: 0x1656_67b1
 } as const
 
 type Later = keyof typeof later
