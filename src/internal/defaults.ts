@@ -137,6 +137,12 @@ export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 /** Pauses before unsent invalidations are sent again. */
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
+/**
+ * How long, and how many, invalidations and sets are remembered, to do them again in an older copy of the database. Above
+ * the number everything is cleared instead.
+ */
+export const recentInvalidations = { millis: 10_000, count: 1000 }
+
 /** How long `clear` of a part of a store frees room before it answers: what is left is invisible, and expires. */
 export const sweepMillis = 100
 

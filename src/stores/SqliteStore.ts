@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import * as ByteSize from "effect/ByteSize"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,12 +18,14 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
+import { monotonicMillis } from "../internal/monotonic.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
+import * as Markers from "../internal/store/markers.ts"
+import * as Tokens from "../internal/token.ts"
 import * as Store from "../Store.ts"
 import * as Busy from "./internal/sqliteBusy.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
-import { atomically } from "./internal/sqliteFile.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
@@ -85,8 +88,13 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
   const config = validate(options)
   return Effect.gen(function*() {
     const scope = yield* Effect.scope
+    const clock = yield* Clock.Clock
+    const tokens = Tokens.make(yield* Tokens.Seed)
+    const { directory, maxSize } = config
+    const now = () => monotonicMillis(clock)
+    const newVersion = () => Markers.newVersion(tokens)
     const connection = yield* Effect.acquireRelease(
-      attempt("open", config, () => Connection.make(config.directory, config.maxSize)),
+      attempt("open", config, () => Connection.make({ directory, maxSize, now, newVersion })),
       ({ close }) => Effect.sync(close)
     )
     return yield* attempt("open", config, () => fromConnection(connection, config, scope))
@@ -211,12 +219,15 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
       release: (...arguments_) => tables().leases.release(...arguments_)
     },
     changes: connection.listen,
-    atomic: (steps) => atomically(tables().database, steps),
+    atomic: (steps) => tables().atomic(steps),
     reasonOf,
     attempt: (operation, run) =>
-      Effect.tap(attempt(operation, config, () => connection.run(run)), () => startGivingBack)
+      Effect.tap(attempt(operation, config, () => connection.run(run, kept.has(operation))), () => startGivingBack)
   })
 }
+
+/** The operations whose changes must hold in an older copy of the database too. */
+const kept = new Set(["set", "remove", "clear", "invalidateTags"])
 
 /** The pause between two steps of giving room back, so that others have most of the time. */
 const givingBackEvery = "100 millis"

@@ -171,7 +171,9 @@ describe("a connection whose disk failed", () => {
   it.effect("is left for another to the same file", () =>
     Effect.gen(function*() {
       const directory = yield* filled
-      const opened = Effect.sync(() => Connection.make(directory, 1_000_000))
+      const opened = Effect.sync(() =>
+        Connection.make({ directory, maxSize: 1_000_000, now: () => 0, newVersion: () => "" })
+      )
       const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
       const polled = connection.listen()
       const failed = connection.tables()

@@ -6,6 +6,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { changesKept } from "../../internal/defaults.ts"
 import type { Change } from "../../ports/store.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
+import type { Changed } from "./sqliteRecent.ts"
 
 export interface Changes {
   readonly changed: (id: string) => void
@@ -26,7 +27,8 @@ const longest = 512
 /** How many rows are written between two prunings of the log. */
 const pruneEvery = 256
 
-export const make = (database: DatabaseSync, maxPages: number): Changes => {
+/** `note` is told what this process itself changes. */
+export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void): Changes => {
   // Marks the rows of this connection, which it does not report. SQLite's dice, not Effect's: two programs with one seed
   // must differ.
   const origin = Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"])
@@ -44,12 +46,19 @@ export const make = (database: DatabaseSync, maxPages: number): Changes => {
   }
 
   return {
-    changed: (id) => record(kinds.changed, id),
+    changed(id) {
+      note({ _tag: "Entry", id })
+      record(kinds.changed, id)
+    },
     tagsChanged(tags) {
+      for (const tag of tags) note({ _tag: "Tag", tag })
       if (tags.length >= kept) record(kinds.gap, undefined)
       else for (const tag of tags) record(kinds.tagChanged, tag)
     },
-    allChanged: () => record(kinds.allChanged, undefined),
+    allChanged() {
+      note({ _tag: "All" })
+      record(kinds.allChanged, undefined)
+    },
     listen() {
       let seen = Number(last.get()?.["seq"] ?? 0)
       return () => {

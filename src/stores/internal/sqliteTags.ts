@@ -6,9 +6,8 @@ import type { SyncTags } from "../../ports/storage.ts"
 import type { Marker, Markers } from "../../ports/store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { toColumn } from "./sqliteColumn.ts"
-import { atomically } from "./sqliteFile.ts"
 
-export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
+export const tags = (database: DatabaseSync, atomic: <A>(steps: () => A) => A, changes: Changes): SyncTags => {
   const select = database.prepare("SELECT version, seq FROM marker WHERE tag = ?")
   const insert = database.prepare("INSERT INTO marker VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
   const replace = database.prepare("INSERT OR REPLACE INTO marker VALUES (?, ?, ?)")
@@ -31,7 +30,7 @@ export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
   }
 
   const create = (names: ReadonlyArray<string>, newVersion: () => string): Markers =>
-    atomically(database, () => {
+    atomic(() => {
       const seq = Number(counter.get()?.["value"])
       for (const tag of names) insert.run(toColumn(tag), newVersion(), seq)
       const markers = names.map((tag) => read(tag)!)
@@ -48,7 +47,7 @@ export const tags = (database: DatabaseSync, changes: Changes): SyncTags => {
       return markers.every((marker) => marker !== undefined) ? { seq, markers } : create(names, newVersion)
     },
     invalidate: (names, newVersion, mode) =>
-      atomically(database, () => {
+      atomic(() => {
         const seq = Number(count.get()?.["value"])
         for (const tag of names) {
           const before = mode === "soft" ? read(tag)?.version : undefined
