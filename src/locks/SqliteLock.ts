@@ -11,15 +11,16 @@ import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { CacheConfigError, LockError } from "../CacheError.ts"
+import { LockError } from "../CacheError.ts"
 import { busy, lockLifeMillis, lockPollMillis } from "../internal/defaults.ts"
 import { nextToken } from "../internal/lock/token.ts"
-import { refuseUnknown, requireType } from "../internal/options.ts"
+import { refuseUnknown } from "../internal/options.ts"
 import * as Lock from "../Lock.ts"
 import * as Busy from "../stores/internal/sqliteBusy.ts"
 import { toColumn } from "../stores/internal/sqliteColumn.ts"
 import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
+import { directoryOf } from "../stores/internal/sqlitePath.ts"
 
 /**
  * The directory of the locks.
@@ -114,9 +115,7 @@ export const layer = (options: Options): Layer.Layer<never, LockError> => {
 
 const validate = (options: Options): string => {
   refuseUnknown("SqliteLock.make", options, ["directory"])
-  requireType("SqliteLock.make", options, ["directory"], "string")
-  if (options.directory !== "") return options.directory
-  throw new CacheConfigError({ message: `SqliteLock.make needs "directory", a path` })
+  return directoryOf("SqliteLock.make", options)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import * as ByteSize from "effect/ByteSize"
+import type * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,14 +18,16 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
+import { sizesOf } from "../internal/folder.ts"
 import { monotonicMillis } from "../internal/monotonic.ts"
-import { refuseUnknown, requireType } from "../internal/options.ts"
+import { refuseUnknown } from "../internal/options.ts"
 import * as Markers from "../internal/store/markers.ts"
 import * as Tokens from "../internal/token.ts"
 import * as Store from "../Store.ts"
 import * as Busy from "./internal/sqliteBusy.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
+import { directoryOf } from "./internal/sqlitePath.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
@@ -37,13 +39,19 @@ export interface Options {
   /** the directory; made if it does not exist. Several processes of one machine may use it at once */
   readonly directory: string
   /**
-   * how large the database may become. If there is no room, expired entries go first, then the least recently used ones as
+   * how large the database may become, at least 1 MiB. If there is no room, expired entries go first, then the least recently used ones as
    * far as this process knows: those written longest ago, but an entry that this process has read since is spared once (it
    * remembers reads of some 10,000 entries)
    *
    * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
+  /**
+   * the largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process
+   *
+   * @default 8 MiB, or a quarter of `maxSize`
+   */
+  readonly maxValue?: ByteSize.Input | undefined
   /**
    * how long to try again while another process writes
    *
@@ -90,14 +98,13 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const scope = yield* Effect.scope
     const clock = yield* Clock.Clock
     const tokens = Tokens.make(yield* Tokens.Seed)
-    const { directory, maxSize } = config
     const now = () => monotonicMillis(clock)
     const newVersion = () => Markers.newVersion(tokens)
     const connection = yield* Effect.acquireRelease(
-      attempt("open", config, () => Connection.make({ directory, maxSize, now, newVersion })),
+      attempt("open", config, () => Connection.make({ ...config, now, newVersion })),
       ({ close }) => Effect.sync(close)
     )
-    return yield* attempt("open", config, () => fromConnection(connection, config, scope))
+    return yield* attempt("open", config, () => fromConnection(connection, config, { clock, scope }))
   })
 }
 
@@ -137,28 +144,21 @@ type SyncStore = ReturnType<typeof Store.makeSync>
 interface Config {
   readonly directory: string
   readonly maxSize: number
+  readonly maxValue: number
   readonly again: Schedule.Schedule<unknown>
 }
 
 const what = "SqliteStore.make"
-const defaultMaxSize = Option.some(ByteSize.bytes(Defaults.maxSize))
 
 const validate = (options: Options): Config => {
-  refuseUnknown(what, options, ["directory", "maxSize", "storeTimeout"])
-  requireType(what, options, ["directory"], "string")
-  if (options.directory === "") throw new CacheConfigError({ message: `${what} needs "directory", a path` })
-  const maxSize = options.maxSize === undefined ? defaultMaxSize : ByteSize.fromInput(options.maxSize)
+  refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout"])
   const storeTimeout = Duration.fromInput(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis)
+  if (Option.isNone(storeTimeout)) throw new CacheConfigError({ message: `${what}: "storeTimeout" is not a duration` })
   return {
-    directory: options.directory,
-    maxSize: Number(valid("maxSize", "a size above zero", maxSize)),
-    again: Busy.again(valid("storeTimeout", "a duration", storeTimeout))
+    directory: directoryOf(what, options),
+    ...sizesOf(what, options, Defaults.folders.disk),
+    again: Busy.again(storeTimeout.value)
   }
-}
-
-const valid = <A>(name: string, expected: string, parsed: Option.Option<A>): A => {
-  if (Option.isSome(parsed) && parsed.value !== ByteSize.zero) return parsed.value
-  throw new CacheConfigError({ message: `${what}: "${name}" is not ${expected}` })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -186,9 +186,14 @@ const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.
   return Effect.catchIf(once, isBusy, () => Effect.retry(later, { schedule: again, while: isBusy }))
 }
 
-const fromConnection = (connection: Connection.Connection, config: Config, scope: Scope.Scope): SyncStore => {
+interface Services {
+  readonly clock: Clock.Clock
+  readonly scope: Scope.Scope
+}
+
+const fromConnection = (connection: Connection.Connection, config: Config, services: Services): SyncStore => {
   const { tables } = connection
-  const startGivingBack = givingBack(connection, config, scope)
+  const startShrinking = shrinking(connection, config, services)
   return Store.makeSync({
     name,
     capabilities: { shared: true },
@@ -222,7 +227,7 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
     atomic: (steps) => tables().atomic(steps),
     reasonOf,
     attempt: (operation, run) =>
-      Effect.tap(attempt(operation, config, () => connection.run(run, kept.has(operation))), () => startGivingBack)
+      Effect.tap(attempt(operation, config, () => connection.run(run, kept.has(operation))), () => startShrinking)
   })
 }
 
@@ -230,17 +235,22 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
 const kept = new Set(["set", "remove", "clear", "invalidateTags"])
 
 /** The pause between two steps of giving room back, so that others have most of the time. */
-const givingBackEvery = "100 millis"
+const shrinkingEvery = "100 millis"
 
-/** Gives room back in small steps, after a write has made the database sparse and until it no longer is. */
-const givingBack = (connection: Connection.Connection, config: Config, scope: Scope.Scope): Effect.Effect<void> => {
+/** Gives room back in small steps, as long as there is some to give. */
+const shrinking = (
+  connection: Connection.Connection,
+  config: Config,
+  { clock, scope }: Services
+): Effect.Effect<void> => {
   let isRunning = false
-  const step = attempt("vacuum", config, () => connection.run(() => connection.tables().entries.freePages()))
+  const of = () => connection.tables().entries.shrinking
+  const step = attempt("vacuum", config, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
   const all = Effect.gen(function*() {
-    while (yield* Effect.delay(step, givingBackEvery));
+    while (yield* Effect.delay(step, shrinkingEvery));
   })
   return Effect.suspend(() => {
-    if (isRunning || !connection.tables().entries.isSparse()) return Effect.void
+    if (isRunning || !of().isDue()) return Effect.void
     isRunning = true
     const whatever = Effect.ensuring(Effect.ignore(all), Effect.sync(() => isRunning = false))
     return Effect.asVoid(Effect.forkIn(whatever, scope))

@@ -17,6 +17,7 @@ afterAll(async () => {
 const ask = (thread: Worker, message: unknown) =>
   new Promise<string>((resolve) => {
     thread.once("message", resolve)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     thread.postMessage(message)
   })
 

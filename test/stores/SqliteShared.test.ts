@@ -169,7 +169,7 @@ describe("changes", () => {
 
   it.effect("are not told of what failed", () =>
     Effect.gen(function*() {
-      const { a, b } = yield* twoStores({ maxSize: "256 KiB" })
+      const { a, b } = yield* twoStores({ maxSize: "1 MiB" })
       yield* a.set("id", entry(1))
       expect(changesOf(b)).toHaveLength(1)
       yield* Effect.flip(a.set("id", entry(2, 1_000_000)))

@@ -9,6 +9,7 @@ const stores = { disk: SqliteStore.make, files: FilesStore.make }
 parentPort!.on("message", ([kind, directory]: ["disk" | "files", string]) => {
   const opened = Effect.scoped(Effect.flatMap(stores[kind]({ directory }), (store) => store.remove("id")))
   void Effect.runPromiseExit(opened).then((exit) =>
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     parentPort!.postMessage(Exit.isSuccess(exit) ? "" : String(exit.cause))
   )
 })

@@ -11,6 +11,8 @@ import type { Changed } from "./sqliteRecent.ts"
 export interface Changes {
   readonly changed: (id: string) => void
   readonly tagsChanged: (tags: ReadonlyArray<string>) => void
+  /** Room was made: nobody may use what is known of these tags. */
+  readonly markersDropped: (tags: ReadonlyArray<string>) => void
   readonly allChanged: () => void
   /** Starts at the present end of the log. */
   readonly listen: () => () => ReadonlyArray<Change>
@@ -45,6 +47,11 @@ export const make = (database: DatabaseSync, maxPages: number, note: (changed: C
     if (++written % pruneEvery === 0) prune.run(kept)
   }
 
+  const recordTags = (tags: ReadonlyArray<string>) => {
+    if (tags.length >= kept) record(kinds.gap, undefined)
+    else for (const tag of tags) record(kinds.tagChanged, tag)
+  }
+
   return {
     changed(id) {
       note({ _tag: "Entry", id })
@@ -52,9 +59,9 @@ export const make = (database: DatabaseSync, maxPages: number, note: (changed: C
     },
     tagsChanged(tags) {
       for (const tag of tags) note({ _tag: "Tag", tag })
-      if (tags.length >= kept) record(kinds.gap, undefined)
-      else for (const tag of tags) record(kinds.tagChanged, tag)
+      recordTags(tags)
     },
+    markersDropped: recordTags,
     allChanged() {
       note({ _tag: "All" })
       record(kinds.allChanged, undefined)

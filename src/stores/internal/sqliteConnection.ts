@@ -18,6 +18,8 @@ import * as Tags from "./sqliteTags.ts"
 export interface Config {
   readonly directory: string
   readonly maxSize: number
+  /** the largest value, in bytes */
+  readonly maxValue: number
   /** milliseconds that only grow */
   readonly now: () => number
   /** a version for the marker of a tag */
@@ -29,7 +31,12 @@ type Atomic = <A>(steps: () => A) => A
 
 type Tables = ReturnType<typeof prepare>
 
-const prepare = (database: DatabaseSync, maxSize: number, recent: Recent.Recent, wrote: () => void) => {
+const prepare = (
+  database: DatabaseSync,
+  { maxSize, maxValue }: Config,
+  recent: Recent.Recent,
+  wrote: () => void
+) => {
   const changes = Changes.make(database, Math.floor(maxSize / File.pragma(database, "page_size")), recent.note)
   const atomic: Atomic = (steps) => {
     const result = File.atomically(database, steps)
@@ -40,9 +47,9 @@ const prepare = (database: DatabaseSync, maxSize: number, recent: Recent.Recent,
     database,
     atomic,
     changes,
-    entries: Entries.make(database, maxSize, changes),
+    entries: Entries.make(database, { maxSize, maxValue, changes }),
     leases: Leases.make(database),
-    tags: Tags.tags(database, atomic, changes),
+    tags: Tags.tags(database, { maxSize, atomic, changes }),
     counters: Counters.make(database)
   }
 }
@@ -66,7 +73,8 @@ const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 /** How often one operation moves to another database. */
 const mostMoves = 4
 
-export const make = ({ directory, maxSize, newVersion, now }: Config): Connection => {
+export const make = (config: Config): Connection => {
+  const { directory, maxSize, newVersion, now } = config
   const recent = Recent.make()
   let opened: Generations.Opened | undefined
   let current: Tables | undefined
@@ -85,7 +93,7 @@ export const make = ({ directory, maxSize, newVersion, now }: Config): Connectio
     if (isClosed) throw new Error("The store is closed")
     opened = Generations.open(directory, maxSize)
     try {
-      const made = prepare(opened.database, maxSize, recent, () => hasWritten = true)
+      const made = prepare(opened.database, config, recent, () => hasWritten = true)
       // A higher number was begun after the last one, and empty.
       if (opened.generation <= lastGeneration) invalidateAgain(made)
       lastGeneration = opened.generation

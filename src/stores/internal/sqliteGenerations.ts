@@ -11,6 +11,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import type { DatabaseSync } from "node:sqlite"
+import { damage } from "./sqliteFault.ts"
 import * as File from "./sqliteFile.ts"
 import * as Look from "./sqliteLook.ts"
 
@@ -83,7 +84,7 @@ export const open = (directory: string, maxSize: number): Opened => {
       throw thrown
     }
   }
-  throw Object.assign(new Error(`No usable database in ${directory}`), { errcode: 11 })
+  throw damage(`No usable database in ${directory}`)
 }
 
 /** See `sqliteLook.ts`. */
