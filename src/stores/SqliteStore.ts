@@ -14,7 +14,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
@@ -27,6 +26,7 @@ import * as Store from "../Store.ts"
 import * as Busy from "./internal/sqliteBusy.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
+import * as Gate from "./internal/sqliteGate.ts"
 import { directoryOf } from "./internal/sqlitePath.ts"
 
 /**
@@ -100,11 +100,18 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const tokens = Tokens.make(yield* Tokens.Seed)
     const now = () => monotonicMillis(clock)
     const newVersion = () => Markers.newVersion(tokens)
+    const gate = Gate.make(now)
     const connection = yield* Effect.acquireRelease(
-      attempt("open", config, () => Connection.make({ ...config, now, newVersion })),
+      attempt("open", config, gate, () => Connection.make({ ...config, now, newVersion, gate })),
       ({ close }) => Effect.sync(close)
     )
-    return yield* attempt("open", config, () => fromConnection(connection, config, { clock, scope }))
+    const startShrinking = shrinking(connection, config, { clock, gate, scope })
+    yield* startShrinking
+    const run: Run = (operation, steps) => {
+      const once = attempt(operation, config, gate, () => connection.run(steps, kept.has(operation)))
+      return Effect.tap(once, () => startShrinking)
+    }
+    return yield* attempt("open", config, gate, () => fromConnection(connection, run))
   })
 }
 
@@ -145,7 +152,8 @@ interface Config {
   readonly directory: string
   readonly maxSize: number
   readonly maxValue: number
-  readonly again: Schedule.Schedule<unknown>
+  /** how long to try while another process writes */
+  readonly millis: number
 }
 
 const what = "SqliteStore.make"
@@ -157,7 +165,7 @@ const validate = (options: Options): Config => {
   return {
     directory: directoryOf(what, options),
     ...sizesOf(what, options, Defaults.folders.disk),
-    again: Busy.again(storeTimeout.value)
+    millis: Duration.toMillis(storeTimeout.value)
   }
 }
 
@@ -168,7 +176,12 @@ const validate = (options: Options): Config => {
 const name = "sqlite"
 
 /** Tries, and tries again while another process writes. Every operation can be run twice. */
-const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.Effect<A, StoreError> => {
+const attempt = <A>(
+  operation: string,
+  { millis }: Config,
+  gate: Gate.Gate,
+  run: () => A
+): Effect.Effect<A, StoreError> => {
   const once = Effect.suspend(() => {
     try {
       return Exit.succeed(run())
@@ -180,20 +193,24 @@ const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.
       )
     }
   })
-  const isBusy = (error: StoreError) => error.reason === "Timeout"
-  // Not at once: two looks at a lock would block the process for twice as long.
-  const later = Effect.delay(once, Busy.firstMillis)
-  return Effect.catchIf(once, isBusy, () => Effect.retry(later, { schedule: again, while: isBusy }))
+  return Busy.trying(once, {
+    gate,
+    millis,
+    thrownOf: ({ cause }) => cause,
+    isBusy: ({ reason }) => reason === "Timeout"
+  })
 }
 
 interface Services {
   readonly clock: Clock.Clock
+  readonly gate: Gate.Gate
   readonly scope: Scope.Scope
 }
 
-const fromConnection = (connection: Connection.Connection, config: Config, services: Services): SyncStore => {
+type Run = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
+
+const fromConnection = (connection: Connection.Connection, attempt: Run): SyncStore => {
   const { tables } = connection
-  const startShrinking = shrinking(connection, config, services)
   return Store.makeSync({
     name,
     capabilities: { shared: true },
@@ -226,8 +243,7 @@ const fromConnection = (connection: Connection.Connection, config: Config, servi
     changes: connection.listen,
     atomic: (steps) => tables().atomic(steps),
     reasonOf,
-    attempt: (operation, run) =>
-      Effect.tap(attempt(operation, config, () => connection.run(run, kept.has(operation))), () => startShrinking)
+    attempt
   })
 }
 
@@ -241,11 +257,11 @@ const shrinkingEvery = "100 millis"
 const shrinking = (
   connection: Connection.Connection,
   config: Config,
-  { clock, scope }: Services
+  { clock, gate, scope }: Services
 ): Effect.Effect<void> => {
   let isRunning = false
   const of = () => connection.tables().entries.shrinking
-  const step = attempt("vacuum", config, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
+  const step = attempt("vacuum", config, gate, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
   const all = Effect.gen(function*() {
     while (yield* Effect.delay(step, shrinkingEvery));
   })

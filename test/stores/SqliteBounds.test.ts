@@ -141,6 +141,33 @@ describe("a value", () => {
   })
 })
 
+describe("operations on very many ids", () => {
+  it.live("leave turns to everybody else", () =>
+    Effect.gen(function*() {
+      const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      const ids = range(5000).map((i) => `id ${i}`)
+      const turnsOf = Effect.fnUntraced(function*<A, E>(operation: Effect.Effect<A, E>) {
+        let turns = 0
+        let next = setImmediate(function count() {
+          turns++
+          next = setImmediate(count)
+        })
+        const answer = yield* operation
+        clearImmediate(next)
+        expect(turns).toBeGreaterThan(ids.length / 256)
+        return answer
+      })
+      yield* turnsOf(store.setMany(ids.map((id) => ({ id, entry: entry(1) }))))
+      expect((yield* turnsOf(store.removeMany(ids))).every((was) => was)).toBe(true)
+      const granted = yield* turnsOf(store.acquireMany(ids.map((id) => ({ ...asking, id, leaseMillis: 60_000 }))))
+      const commits = ids.map((id, i) => {
+        const acquired = granted[i]!
+        return { id, entry: entry(2), generation: acquired._tag === "Granted" ? acquired.generation : "" }
+      })
+      expect((yield* turnsOf(store.commitMany(commits))).every((accepted) => accepted)).toBe(true)
+    }))
+})
+
 describe("damage that SQLite does not see", () => {
   it.effect("a counter of invalidations that was deleted: the next database is started", () =>
     Effect.gen(function*() {

@@ -6,6 +6,7 @@ import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import * as Connection from "../../src/stores/internal/sqliteConnection.ts"
+import * as Gate from "../../src/stores/internal/sqliteGate.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -171,8 +172,16 @@ describe("a connection whose disk failed", () => {
   it.effect("is left for another to the same file", () =>
     Effect.gen(function*() {
       const directory = yield* filled
+      const now = () => 0
       const opened = Effect.sync(() =>
-        Connection.make({ directory, maxSize: 1_000_000, maxValue: 100_000, now: () => 0, newVersion: () => "" })
+        Connection.make({
+          directory,
+          maxSize: 1_000_000,
+          maxValue: 100_000,
+          now,
+          newVersion: () => "",
+          gate: Gate.make(now)
+        })
       )
       const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
       const polled = connection.listen()

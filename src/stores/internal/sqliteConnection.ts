@@ -9,6 +9,7 @@ import * as Counters from "./sqliteCounters.ts"
 import * as Entries from "./sqliteEntries.ts"
 import { isDamage, isDetached, isFull } from "./sqliteFault.ts"
 import * as File from "./sqliteFile.ts"
+import type { Gate } from "./sqliteGate.ts"
 import * as Generations from "./sqliteGenerations.ts"
 import * as Leases from "./sqliteLeases.ts"
 import * as Recent from "./sqliteRecent.ts"
@@ -24,6 +25,7 @@ export interface Config {
   readonly now: () => number
   /** a version for the marker of a tag */
   readonly newVersion: () => string
+  readonly gate: Gate
 }
 
 /** Runs several steps as one. */
@@ -33,13 +35,13 @@ type Tables = ReturnType<typeof prepare>
 
 const prepare = (
   database: DatabaseSync,
-  { maxSize, maxValue }: Config,
+  { gate, maxSize, maxValue }: Config,
   recent: Recent.Recent,
   wrote: () => void
 ) => {
   const changes = Changes.make(database, Math.floor(maxSize / File.pragma(database, "page_size")), recent.note)
   const atomic: Atomic = (steps) => {
-    const result = File.atomically(database, steps)
+    const result = gate.pass(() => File.atomically(database, steps))
     wrote()
     return result
   }

@@ -163,7 +163,7 @@ it.live("F21 · the limit of a disk measures its content", () => {
     expect(left.at(-1)).toBe(true)
     expect(left[0]).toBe(false)
   }).pipe(
-    Effect.provide(CacheLayer.disk({ directory, maxSize: "1.1 MB", memory: false })),
+    Effect.provide(CacheLayer.disk({ directory, maxSize: "1100 kB", memory: false })),
     Effect.andThen(Effect.sync(() => {
       const bytes = readdirSync(directory).reduce((sum, file) => sum + statSync(join(directory, file)).size, 0)
       expect(bytes).toBeLessThan(1_200_000)
