@@ -16,6 +16,7 @@ import type { Stored } from "../CacheEntry.ts"
 import { CacheConfigError, StoreError, type StoreErrorReason } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireType } from "../internal/options.ts"
+import { bytes, tooLarge } from "../internal/store/tooLarge.ts"
 import * as Tokens from "../internal/token.ts"
 import { Serializer } from "../Serializer.ts"
 import * as Store from "../Store.ts"
@@ -231,7 +232,7 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }:
   // never a payload without metadata, which nobody could recognize as ours.
   const set = (id: string, entry: Stored, now: number) => {
     const size = entry.payload.length
-    if (size > maxSize) throw new StoreError({ store: name, operation: "set", reason: "TooLarge" })
+    if (size > maxSize) throw tooLarge({ store: name, operation: "set", id, size, limit: `at most ${bytes(maxSize)}` })
     const stem = Name.stemOf(id)
     const file = stem + extension
     room.reserve(stem, size - (folder.stat(file)?.size ?? 0))

@@ -2,8 +2,8 @@
 import type { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../CacheEntry.ts"
-import { StoreError } from "../../CacheError.ts"
 import * as Frame from "../../internal/codec/frame.ts"
+import { bytes, tooLarge } from "../../internal/store/tooLarge.ts"
 import { Damaged } from "../../ports/storage.ts"
 import type { Scanned } from "../../ports/store.ts"
 import type { Changes } from "./sqliteChanges.ts"
@@ -44,7 +44,10 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
 
     set(id: string, entry: Stored, now: number) {
       const frame = Frame.encode(id, entry, crc32)
-      if (frame.length > maxSize) throw new StoreError({ store: "sqlite", operation: "set", reason: "TooLarge" })
+      const size = frame.length
+      if (size > maxSize) {
+        throw tooLarge({ store: "sqlite", operation: "set", id, size, limit: `at most ${bytes(maxSize)}` })
+      }
       last = { now, size: frame.length }
       write.run(toColumn(id), frame, entry.meta.expiresAt)
       room.written(id)
