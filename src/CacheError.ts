@@ -73,13 +73,10 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   store: Schema.String,
   operation: Schema.String,
   reason: StoreErrorReason,
-  /** what the store says of it, such as the size of a value and the limit */
-  details: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
-    const details = this.details === undefined ? "" : ` (${this.details})`
-    return `The store "${this.store}" failed to ${this.operation}: ${this.reason}${details}`
+    return `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
   }
 }
 

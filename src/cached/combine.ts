@@ -13,6 +13,7 @@ import {
   constant,
   constantOf,
   fallsBack,
+  isConstant,
   type Kind,
   type Lifetime,
   lifetimeOf,
@@ -59,28 +60,37 @@ interface Combinator {
   readonly beside: keyof CombinatorOptions | undefined
 }
 
-type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
+type EffectClass = new(
+  combinator: Combinator | undefined,
+  load: unknown,
+  options: CombinatorOptions,
+  key: unknown
+) => CachedEffect
 
 /**
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
 const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
-  function CachedEffect(this: Record<string, unknown>, combinator: unknown, load: unknown, options: unknown) {
-    this["combinator"] = combinator
-    this["load"] = load
-    this["options"] = options
-    // here, so that a request with rules has no other shape than one without
-    this["rules"] = undefined
+  class CachedEffect {
+    declare readonly combinator: unknown
+    declare readonly load: unknown
+    declare readonly options: unknown
+    declare readonly key: unknown
+    declare readonly rules: unknown
+
+    constructor(combinator: unknown, load: unknown, options: unknown, key: unknown) {
+      this.combinator = combinator
+      this.load = load
+      this.options = options
+      // of the options, read where each combinator has a few shapes of them
+      this.key = key
+      // here, so that a request with rules has no other shape than one without
+      this.rules = undefined
+    }
   }
-  CachedEffect.prototype = Object.create(EffectPrototype, {
-    key: {
-      get(this: CachedEffect) {
-        return this.options.key
-      }
-    },
-    ...parts
-  })
+  Object.setPrototypeOf(CachedEffect.prototype, EffectPrototype)
+  Object.defineProperties(CachedEffect.prototype, parts)
   return CachedEffect as never
 }
 
@@ -98,19 +108,23 @@ const dual = (make: EffectClass, called: Called, combinator?: Combinator): never
       if (mistake !== undefined) return refusing(make, mistake)(combinator, first, second)
     }
     return second === undefined
-      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions)
-      : new make(combinator, first, second as CombinatorOptions)
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
+      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)
   }) as never
 }
 
 /** Makes effects whose loads die with a mistake that is known already. */
 const refusing = (make: EffectClass, mistake: unknown) => (combinator: Combinator | undefined, ...given: Given) => {
   const of = (load: unknown, options: unknown) =>
-    Object.defineProperty(new make(combinator, load, options as CombinatorOptions), "validate", {
-      value: () => {
-        throw mistake
+    Object.defineProperty(
+      new make(combinator, load, options as CombinatorOptions, (options as CombinatorOptions).key),
+      "validate",
+      {
+        value: () => {
+          throw mistake
+        }
       }
-    })
+    )
   const [first, second] = given
   return second === undefined ? (self: unknown) => of(self, first) : of(first, second)
 }
@@ -182,8 +196,8 @@ const Timed = effectClass({
   constant: {
     get(this: TimedEffect) {
       const { combinator: { kind }, options } = this
+      if (!isConstant(kind, options as never)) return undefined
       const { ttl = Infinity } = options as TimeOptions
-      if (typeof ttl === "function") return undefined
       return kind.beside === undefined ? ttl : new Times(kind, ttl, options[kind.beside as keyof CombinatorOptions])
     }
   },

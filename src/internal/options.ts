@@ -1,6 +1,6 @@
 /** Checks of options. */
-import type * as Duration from "effect/Duration"
 import { CacheConfigError } from "../CacheError.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /** Throws for options that are missing, or are no object. */
@@ -10,7 +10,7 @@ export const requireObject = (what: string, options: unknown, example = "an obje
 }
 
 /** A duration above zero, in milliseconds. */
-export const positiveMillis = (name: string, input: Duration.Input): number => {
+export const positiveMillis = (name: string, input: Ttl.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis
   throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })
@@ -82,6 +82,10 @@ const distanceOf = (a: string, b: string): number => {
   }
   return rows[a.length]![b.length]!
 }
+
+/** Whether a value is a list of strings: a string alone is none, though it has letters. */
+export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
+  Array.isArray(value) && value.every((one) => typeof one === "string")
 
 /** Throws a `CacheConfigError` for a wrong value of an option; `of` names the function or layer that was given it. */
 type Check<A> = (given: A, of: string) => void

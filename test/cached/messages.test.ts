@@ -18,6 +18,7 @@ import { Structured } from "effect-cached/serializers/Structured"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { ChaosStore } from "effect-cached/testing"
 import { combinator } from "../../src/cached/combine.ts"
+import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
 import { kinds } from "../../src/Strategy.ts"
 import { fakeStore } from "../promises/caches.ts"
 
@@ -34,7 +35,13 @@ const one = Effect.succeed("1")
 const ada = new User({ id: 1 })
 const idOfAda = CacheKey.id(ada)
 const hour = Strategy.ttl({ ttl: "1 hour" })
-const advice = `Write it like "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+
+// what each knows, which is written elsewhere
+const namesOfStrategy = Array.from(kinds.ttl.options).join(", ")
+const namesOfRead = Object.keys(readOptions).join(", ")
+const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
+const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy, lookup`
 
 /** The message of what a call throws at once. */
 const thrown = (call: () => unknown): string => {
@@ -69,9 +76,6 @@ const over = (serializer: Serializer.Serializer, store: Layer.Layer<Store.Store>
   CacheLayer.layer.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer.Serializer, serializer)))
 
 describe("a combinator names itself and its key, and the stack is the user's", () => {
-  const namesOfTtl =
-    "key, ttl, when, jitter, tags, timeout, retryAfter, lease, softTimeout, copy, memoryTtl, minLoad, inherit"
-
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     ["no ttl", () => Cached.ttl(any({ key: "a" })), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
     [
@@ -190,9 +194,6 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 })
 
 describe("a cached function", () => {
-  const namesOfFn = "tags, timeout, retryAfter, lease, softTimeout, copy, memoryTtl, minLoad, inherit, fallbackOn, " +
-    "fallbackWhen, strategy, lookup"
-
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     [
       "without options",
@@ -268,17 +269,17 @@ describe("a strategy", () => {
       "with options of a read",
       () => Strategy.ttl(any({ ttl: 5, tags: ["a"] })),
       `Strategy.ttl has no option "tags": options of a read stand beside the strategy, in Cached.fn or the combinator. ` +
-      "It knows ttl, when, jitter"
+      `It knows ${namesOfStrategy}`
     ],
     [
       "with options of another one",
       () => Strategy.ttl(any({ ttl: 5, softTtl: 4 })),
-      `Strategy.ttl has no option "softTtl": it belongs to Strategy.softTtl. It knows ttl, when, jitter`
+      `Strategy.ttl has no option "softTtl": it belongs to Strategy.softTtl. It knows ${namesOfStrategy}`
     ],
     [
       "with a misspelt option",
       () => Strategy.ttl(any({ tll: 5 })),
-      `Strategy.ttl has no option "tll": did you mean "ttl"? It knows ttl, when, jitter`
+      `Strategy.ttl has no option "tll": did you mean "ttl"? It knows ${namesOfStrategy}`
     ]
   ]
 
@@ -447,7 +448,7 @@ describe("values that a store cannot take", () => {
     Effect.gen(function*() {
       const layer = MemoryStore.layer.pipe(Cached.tapStore({ maxSize: 10 }))
       expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
-        `The store "memory" failed to commit: TooLarge ("k" has 1,999 bytes, and at most 10 bytes fit); values of that ` +
+        `The store "memory" failed to commit: TooLarge (Error: The value of "k" has 1999 bytes, and maxSize is 10); values of that ` +
         "size stay in memory (logged once)"
       ])
     }))

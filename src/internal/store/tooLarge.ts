@@ -1,16 +1,20 @@
-/** The error of a store that refuses a value because of its size. */
+/** The error of a store that refuses a value because of its size: storing it would block, or push out all others. */
 import { StoreError } from "../../CacheError.ts"
 
-interface TooLarge {
+interface Refused {
   readonly store: string
-  readonly operation: string
+  readonly operation: "set" | "commit"
   readonly id: string
   /** the bytes of the value */
   readonly size: number
-  readonly limit: string
+  /** the option that says so, with its value */
+  readonly limit: readonly [option: string, bytes: number]
 }
 
-export const tooLarge = ({ id, limit, operation, size, store }: TooLarge): StoreError =>
-  new StoreError({ store, operation, reason: "TooLarge", details: `"${id}" has ${bytes(size)}, and ${limit} fit` })
-
-export const bytes = (size: number): string => `${size.toLocaleString("en")} ${size === 1 ? "byte" : "bytes"}`
+export const tooLarge = ({ id, limit: [option, bytes], operation, size, store }: Refused): StoreError =>
+  new StoreError({
+    store,
+    operation,
+    reason: "TooLarge",
+    cause: new Error(`The value of "${id.slice(0, 200)}" has ${size} bytes, and ${option} is ${bytes}`)
+  })
