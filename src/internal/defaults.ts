@@ -254,3 +254,6 @@ export const turnMillis = 5
 
 /** Invalidations of one fiber that are repeated when it ends, where its SQL transaction does not say when it does. */
 export const repeatsOfFiber = 1000
+
+/** Calls of each combinator whose options are checked where it is called; those of later ones before their first load. */
+export const checkedCalls = 1000
