@@ -19,11 +19,11 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
+import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
 const under = <A, E, R>(
@@ -223,7 +223,7 @@ export const strict = <A, E, R>(
  * @since 0.1.0
  */
 export const storeTimeout = (
-  timeout: Duration.Input
+  timeout: Ttl.Input
 ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
   const storeTimeoutMillis = toMillis(timeout, "storeTimeout")
   return (self) => under(self, (policy) => ({ ...policy, storeTimeoutMillis }))

@@ -189,14 +189,14 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  * @category constructors
  * @since 0.1.0
  */
-export const many = <C extends AnyClass, E, E2, R, T extends Given = undefined>(
+export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> = undefined>(
   keyClass: C,
   options:
     & FallbackOptions<
       NoInfer<E | E2 | KeyError<Instance<C>>> | TimeoutError<T>,
       TagOf<NoInfer<E | E2 | KeyError<Instance<C>>>>
     >
-    & Timeout<T>
+    & Timeout<T, Instance<C>>
     & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
     & {
       readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>

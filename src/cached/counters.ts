@@ -13,6 +13,7 @@ import { incrementBy } from "../internal/defaults.ts"
 import * as Glob from "../internal/glob.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import type { NamedCounter } from "../ports/store.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
@@ -34,7 +35,7 @@ export interface IncrementOptions {
    *
    * @default for ever
    */
-  readonly ttl?: Duration.Input | undefined
+  readonly ttl?: Ttl.Input | undefined
 }
 
 /**
@@ -103,7 +104,7 @@ export interface CachedCounter {
   /** adds to it, as {@link increment} does */
   readonly increment: (options?: IncrementOptions) => Effect.Effect<number, StoreError, Caching>
   /** gives it a new lifetime from now on, and answers whether there was one; zero or negative removes it */
-  readonly touch: (ttl: Duration.Input) => Effect.Effect<boolean, StoreError, Caching>
+  readonly touch: (ttl: Ttl.Input) => Effect.Effect<boolean, StoreError, Caching>
   /** gives how long it still lives: `Option.none()` where there is none, `Duration.infinity` where it does not expire */
   readonly expiresIn: Effect.Effect<Option.Option<Duration.Duration>, StoreError, Caching>
   /** removes it, and answers whether there was one */

@@ -14,6 +14,7 @@ import { copyOf } from "../internal/engine/flight/copy.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, readOptions } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, type ValueOf, withCaching } from "./withCaching.ts"
@@ -67,7 +68,7 @@ export interface SetOptions<out A = unknown> {
    *
    * @default for ever
    */
-  readonly ttl?: Duration.Input | undefined
+  readonly ttl?: Ttl.Input | undefined
   /**
    * tags of the entry, in place of the `tags` of its key class
    *
@@ -310,7 +311,7 @@ export const getEntry = <K extends AnyKey>(
  * @category mutations
  * @since 0.1.0
  */
-export const touch = (key: AnyKey, ttl: Duration.Input): Effect.Effect<boolean, never, Caching> =>
+export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never, Caching> =>
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)

@@ -486,5 +486,12 @@ const winner = undefined as string | undefined`,
     find: ".flatMap((group) => split(group, openTransaction))",
     replace: "",
     by: "test/cached/sqlTransaction.test.ts"
+  },
+  {
+    name: "limits that are functions of the key are not asked",
+    in: "askTimeouts",
+    find: "rules: { value: undefined, writable: true }",
+    replace: "rules: { value: request.rules, writable: true }",
+    by: "test/cached/byFunction.test.ts"
   }
 ]

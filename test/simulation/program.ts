@@ -70,7 +70,12 @@ const specOf = (self: Simulation, id: string): Spec => {
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
     : undefined
-  const spec = { ...drawn, inherit }
+  const spec = {
+    ...drawn,
+    inherit,
+    byFunction: self.extras.happens("byFunction", 0.5),
+    conditions: self.extras.happens("conditions", 0.5)
+  }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
@@ -218,14 +223,24 @@ const ttlOf = (self: Simulation, spec: Spec) => {
   }
 }
 
-const whenOf = (self: Simulation, { failuresToo, misuse }: Spec) => {
-  if (misuse?.of === "when") return () => throwAboutResult(self, "when", misuse)
-  return failuresToo ? () => true : undefined
+/** which outcomes are stored */
+const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec) => {
+  if (misuse?.of === "when") return { when: () => throwAboutResult(self, "when", misuse) }
+  if (conditions === true) return { storeIf: () => true, storeFailures: failuresToo ? ["Down"] : [] }
+  return failuresToo ? { when: () => true } : {}
+}
+
+/** its times, as they are given: each is a function where the program writes functions */
+const givenTimes = ({ byFunction, soft, softTimeout, timeout }: Spec) => {
+  const given = <A>(millis: A): A | (() => A & number) =>
+    byFunction === true && millis !== undefined ? () => millis as A & number : millis
+  return { soft: given(soft), softTimeout: given(softTimeout), timeout: given(timeout) }
 }
 
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
   const effect = load(self, spec) as Effect.Effect<any, any, Caching>
-  const { jitter, retryAfter, softTimeout, timeout } = spec
+  const { jitter, retryAfter } = spec
+  const { soft, softTimeout, timeout } = givenTimes(spec)
   // an idle that is longer than its ttl is refused, one of nothing too
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
@@ -237,20 +252,20 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     inherit: spec.inherit
   }
   const base = { ...given, ...wrongOptions(self, spec) }
-  const when = whenOf(self, spec)
-  const timed = { ttl: ttlOf(self, spec), when, jitter }
+  const conditions = conditionsOf(self, spec)
+  const timed = { ttl: ttlOf(self, spec), jitter, ...conditions }
   if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
       ttl: () => Strategy.ttl(timed),
-      softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
-      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: spec.soft }),
+      softTtl: () => Strategy.softTtl({ ...timed, softTtl: soft }),
+      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: soft }),
       probabilistic: () => Strategy.probabilistic({ ...timed, beta: 5 }),
       sliding: () => Strategy.sliding({ ...timed, idle }),
       maxHits: () => Strategy.maxHits({ ...timed, ...counted }),
       failover: () => Strategy.failover(timed),
       untilInvalidated: () => ({
         ...Strategy.untilInvalidated,
-        lifetime: Strategy.ttl({ ttl: Infinity, when }).lifetime
+        lifetime: Strategy.ttl({ ttl: Infinity, ...conditions }).lifetime
       })
     }[spec.kind]()
     return Cached.withStrategy(effect, {
@@ -263,9 +278,9 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     case "ttl":
       return Cached.ttl(effect, { ...base, ...timed })
     case "softTtl":
-      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: spec.soft })
+      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: spec.soft })
+      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: soft })
     case "probabilistic":
       return Cached.probabilistic(effect, { ...base, ...timed, beta: 5 })
     case "sliding":
@@ -275,7 +290,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     case "failover":
       return Cached.failover(effect, { softTimeout, ...base, ...timed })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, { ...base, when })
+      return Cached.untilInvalidated(effect, { ...base, ...conditions })
   }
 }
 
@@ -434,10 +449,11 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
     const reads = new Map<string, Read>()
+    const { softTimeout, timeout } = givenTimes(spec)
     const base = {
       tags: tagsOf(self, spec),
-      timeout: spec.timeout,
-      softTimeout: spec.softTimeout,
+      timeout,
+      softTimeout,
       retryAfter: spec.retryAfter,
       ...wrongOptions(self, spec)
     }

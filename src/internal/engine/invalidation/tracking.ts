@@ -43,7 +43,7 @@ export const track = (self: Flights): void => {
   const isAsked = changesUnsafe !== undefined
   tier.untracked = !isAsked
   const timer: Timer = isAsked
-    ? { look: () => safely(self, tier, poll), nextMillis: () => polling.pollMillis }
+    ? polled(self, tier)
     : { look: () => safely(self, tier, clearWhenStale), nextMillis: () => untilStale(self, tier) }
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
@@ -61,6 +61,26 @@ export const track = (self: Flights): void => {
       if (!tier.untracked) markUntracked(self, tier)
     }
   })
+}
+
+/**
+ * A look every `pollMillis`. The first read of a turn that comes later than that looks itself: the process was stopped or
+ * busy, and its timers have not run yet.
+ */
+const polled = (self: Flights, tier: StoreTier): Timer => {
+  const clock = Context.get(self.context, Clock.Clock)
+  let lookedAt = -Infinity
+  const look = () => {
+    // first: a listener that is told of what has changed may read
+    lookedAt = monotonicMillis(clock)
+    safely(self, tier, poll)
+  }
+  self.tagEpochs.lookIfLate = () => {
+    // a tracker that rests looks before it is resumed
+    if (tier.tracker === undefined || self.closed || monotonicMillis(clock) - lookedAt <= polling.pollMillis) return
+    look()
+  }
+  return { look, nextMillis: () => polling.pollMillis }
 }
 
 /** Applies the changes that the store pushes, and follows it again when the stream has ended. */
