@@ -41,6 +41,7 @@ export type {
   TtlOptions
 } from "./cached/options.ts"
 export * from "./cached/resolver.ts"
+export * from "./cached/storeTimings.ts"
 export * from "./cached/tapStore.ts"
 export type { Target, Where } from "./cached/targets.ts"
 export * from "./cached/warm.ts"
