@@ -1,7 +1,7 @@
 /** How long the operations of a store take: counted by a value that goes into `tapStore`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, SchemaGetter } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { fakeStore, settle, start } from "../promises/caches.ts"
