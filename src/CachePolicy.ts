@@ -14,16 +14,16 @@
  * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
  * | `bypass`, `disabled`, `disable("get", "set")` | no | no | no | no | no |
  *
- * Invalidations are carried out under every policy, unless `disable` names them. `Cached.increment` is carried out
+ * Invalidations are carried out under every policy, unless `disable` names them. Operations on counters are carried out
  * under every policy.
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
+import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
 const under = <A, E, R>(
@@ -223,7 +223,7 @@ export const strict = <A, E, R>(
  * @since 0.1.0
  */
 export const storeTimeout = (
-  timeout: Duration.Input
+  timeout: Ttl.Input
 ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
   const storeTimeoutMillis = toMillis(timeout, "storeTimeout")
   return (self) => under(self, (policy) => ({ ...policy, storeTimeoutMillis }))

@@ -5,12 +5,13 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
+import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
 import * as Defaults from "./internal/defaults.ts"
-import { refuseUnknown } from "./internal/options.ts"
+import { isListOfText, refuseUnknown } from "./internal/options.ts"
+import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
 /**
@@ -142,7 +143,7 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   /** the share of the lifetime that is taken off at random, 0 to 1 */
   readonly jitter?: number | undefined
   /** how long a stale value is served without another load, after a load has failed */
-  readonly retryAfter?: Duration.Input | undefined
+  readonly retryAfter?: Ttl.Input | undefined
 }
 
 /**
@@ -154,18 +155,41 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 
 /**
- * Options for every strategy: which outcomes are stored.
+ * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TagOf<E> = unknown extends E ? string
+  : E extends { readonly _tag: infer Tag extends string } ? Tag
+  : never
+
+/**
+ * Options for every strategy: which outcomes are stored. An outcome is stored where all of them accept it that are
+ * given.
  *
  * @category options
  * @since 0.1.0
  */
-export interface UntilInvalidatedOptions<in A, in E, in K> {
+export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /**
    * whether an outcome is stored; it is never asked about defects and interruptions, which are not stored
    *
-   * @default only successes are stored
+   * @default only successes are stored, and the failures that `storeFailures` names
    */
   readonly when?: Of<A, E, K, boolean> | undefined
+  /**
+   * whether a value is stored; it is never asked about failures
+   *
+   * @default every value is stored
+   */
+  readonly storeIf?: ((value: A, key: K) => boolean) | undefined
+  /**
+   * tags of the failures that are stored
+   *
+   * @default none; beside `when` those that it accepts
+   */
+  readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
 }
 
 /**
@@ -174,12 +198,12 @@ export interface UntilInvalidatedOptions<in A, in E, in K> {
  * @category options
  * @since 0.1.0
  */
-export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E, K> {
+export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
    * how long a result is served at most, from the end of its load (from the birth of the oldest cached value in it, if there
    * is one: `inherit`): a duration, or a function of outcome and key; zero or negative: it is not stored
    */
-  readonly ttl: Duration.Input | Of<A, E, K, Duration.Input>
+  readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /**
    * the share of the lifetime that is taken off at random, 0 to 1, so that results stored together do not expire
    * together
@@ -195,9 +219,12 @@ export interface Options<in A, in E, in K> extends UntilInvalidatedOptions<A, E,
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** the age from which a read loads again, and falls back on what is stored */
-  readonly softTtl: Duration.Input
+export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
+  /**
+   * the age from which a read loads again, and falls back on what is stored: a duration, or a function of outcome and key;
+   * zero or negative: every read loads
+   */
+  readonly softTtl: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
 
 /**
@@ -206,9 +233,12 @@ export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
  * @category options
  * @since 0.1.0
  */
-export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** the age from which a read is served at once and refreshes in the background */
-  readonly refreshAfter: Duration.Input
+export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
+  /**
+   * the age from which a read is served at once and refreshes in the background: a duration, or a function of outcome and
+   * key; zero or negative: every read refreshes
+   */
+  readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
 
 /**
@@ -217,7 +247,7 @@ export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> 
  * @category options
  * @since 0.1.0
  */
-export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K> {
+export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * how early to refresh: above 1 earlier, below 1 later
    *
@@ -232,15 +262,15 @@ export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K>
  * @category options
  * @since 0.1.0
  */
-export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
+export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E, K>, "ttl"> {
   /** how long an entry lives without being read */
-  readonly idle: Duration.Input
+  readonly idle: Ttl.Input
   /**
    * how long a result is served at most, however often it is read: a duration, or a function of outcome and key
    *
    * @default for ever
    */
-  readonly ttl?: Duration.Input | Of<A, E, K, Duration.Input> | undefined
+  readonly ttl?: Ttl.Input | Of<A, E, K, Ttl.Input> | undefined
 }
 
 /**
@@ -249,7 +279,7 @@ export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>,
  * @category options
  * @since 0.1.0
  */
-export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
+export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** how many reads of this process an entry serves, without the read that loaded it */
   readonly hits: number
   /**
@@ -270,13 +300,14 @@ export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
 export interface Kind<O> {
   readonly name: string
   readonly options: ReadonlySet<string>
-  readonly retryAfter: Duration.Input | undefined
+  readonly retryAfter: Ttl.Input | undefined
   readonly decide: (options: O, entry: Timing | undefined, now: number, random: () => number) => Decision
   /** it decides by the deadlines of the entry alone: no random numbers, and no clock if there is no deadline */
   readonly deadlinesOnly: boolean
   /** it serves every entry before both deadlines, so a hit need not ask it */
   readonly servesFresh: boolean
-  readonly lifetime: (options: O, ttl: number) => Lifetime
+  /** `beside`: what the option of that name gives, where it is no function any more */
+  readonly lifetime: (options: O, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: O) => unknown
   /** the option that gives its lifetime beside `ttl` */
   readonly beside: keyof O | undefined
@@ -288,18 +319,23 @@ export interface Kind<O> {
 
 /** The options of all strategies. */
 interface AnyOptions {
-  readonly ttl?: Duration.Input | Of<any, any, any, Duration.Input> | undefined
+  readonly ttl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly when?: Of<any, any, any, boolean> | undefined
+  readonly storeIf?: ((value: any, key: any) => boolean) | undefined
+  readonly storeFailures?: ReadonlyArray<string> | undefined
   readonly jitter?: number | undefined
-  readonly softTtl?: Duration.Input | undefined
+  readonly softTtl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   /** a time, or (for `maxHits`) a number of reads */
-  readonly refreshAfter?: Duration.Input | undefined
+  readonly refreshAfter?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly beta?: number | undefined
-  readonly idle?: Duration.Input | undefined
+  readonly idle?: Ttl.Input | undefined
   readonly hits?: number | undefined
 }
 
-const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "when", "jitter"]
+const conditions = ["when", "storeIf", "storeFailures"] as const satisfies ReadonlyArray<
+  keyof UntilInvalidatedOptions<unknown, unknown, unknown>
+>
+const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
 const kind = (
   name: string,
@@ -332,13 +368,13 @@ export const kinds = {
     fallsBack: true,
     beside: "softTtl",
     decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
-    lifetime: (options, ttl) => ({ softTtl: within("softTtl", options.softTtl!, options, ttl), ttl })
+    lifetime: (options, ttl, softTtl) => ({ softTtl: within("softTtl", softTtl, options, ttl), ttl })
   }),
   refreshAhead: kind("refreshAhead", ["refreshAfter"], {
     beside: "refreshAfter",
     decide: (_, entry, now) =>
       isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
-    lifetime: (options, ttl) => ({ softTtl: within("refreshAfter", options.refreshAfter!, options, ttl), ttl })
+    lifetime: (options, ttl, refreshAfter) => ({ softTtl: within("refreshAfter", refreshAfter, options, ttl), ttl })
   }),
   probabilistic: kind("probabilistic", ["beta"], {
     deadlinesOnly: false,
@@ -382,14 +418,16 @@ export const kinds = {
     decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
   }),
   untilInvalidated: kind("untilInvalidated", [], {
-    options: new Set(["when"]),
+    options: new Set(conditions),
     decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
     ttl: () => Infinity
   })
 }
 
-const within = (name: string, soft: Duration.Input, options: AnyOptions, ttl: number): number => {
-  const millis = toMillis(soft, name)
+const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
+  const millis = toMillis(soft as Ttl.Input, name)
+  // what a function gives may have passed already
+  if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
   // with a fixed ttl a soft deadline behind the hard one is a mistake; with a computed ttl it is just not reached
   if (millis > ttl && typeof options.ttl !== "function" && ttl > 0) {
     throw new CacheConfigError({
@@ -410,11 +448,41 @@ export const lifetimeOf = (
   exit: Exit.Exit<unknown, unknown>,
   key: unknown
 ): Lifetime | "skip" => {
-  if (options.when === undefined ? Exit.isFailure(exit) : !options.when(exit, key)) return "skip"
-  const input = kind.ttl(options) as Duration.Input | Of<unknown, unknown, unknown, Duration.Input>
-  const ttl = toMillis(typeof input === "function" ? input(exit, key) : input)
-  return ttl <= 0 ? "skip" : kind.lifetime(options, ttl)
+  if (!isStored(options, exit, key)) return "skip"
+  const given = (input: unknown): unknown => typeof input === "function" ? input(exit, key) : input
+  const ttl = toMillis(given(kind.ttl(options)) as Ttl.Input)
+  return ttl <= 0 ? "skip" : kind.lifetime(options, ttl, given(besideOf(kind, options)))
 }
+
+/** Whether all that is given accepts an outcome; a failure nobody accepts by saying nothing. */
+const isStored = (
+  { storeFailures, storeIf, when }: AnyOptions,
+  exit: Exit.Exit<unknown, unknown>,
+  key: unknown
+): boolean => {
+  if (when !== undefined && !when(exit, key)) return false
+  if (Exit.isSuccess(exit)) return storeIf === undefined || storeIf(exit.value, key)
+  if (storeFailures === undefined) return when !== undefined
+  return exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && hasTag(reason.error, storeFailures))
+}
+
+/**
+ * Whether a failure has one of the tags.
+ *
+ * @internal
+ */
+export const hasTag = (error: unknown, tags: ReadonlyArray<string>): boolean =>
+  typeof error === "object" && error !== null && "_tag" in error && tags.includes(error._tag as string)
+
+const besideOf = (kind: Kind<AnyOptions>, options: AnyOptions): unknown => kind.beside && options[kind.beside]
+
+/**
+ * Whether the options give a constant lifetime, which no function makes.
+ *
+ * @internal
+ */
+export const isConstant = (kind: Kind<AnyOptions>, options: AnyOptions): boolean =>
+  typeof kind.ttl(options) !== "function" && typeof besideOf(kind, options) !== "function"
 
 /**
  * The lifetime of a strategy whose options give a constant one. Throws if an option is no duration.
@@ -422,8 +490,8 @@ export const lifetimeOf = (
  * @internal
  */
 export const constantOf = (kind: Kind<AnyOptions>, options: AnyOptions): Lifetime => {
-  const ttl = toMillis(kind.ttl(options) as Duration.Input)
-  return kind.lifetime(options, ttl)
+  const ttl = toMillis(kind.ttl(options) as Ttl.Input)
+  return kind.lifetime(options, ttl, besideOf(kind, options))
 }
 
 /**
@@ -437,14 +505,33 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
   if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
     throw new CacheConfigError({ message: `beta cannot be ${options.beta}: pass a number above 0` })
   }
-  if (options.when !== undefined && typeof options.when !== "function") {
-    throw new CacheConfigError({
-      message: `when of ${kind.name} is no function: pass one from outcome and key to true or false`
-    })
-  }
+  validateConditions(kind.name, options)
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
-  kind.lifetime(options, typeof ttl === "function" ? Infinity : toMillis(ttl as Duration.Input))
+  const beside = besideOf(kind, options)
+  kind.lifetime(
+    options,
+    typeof ttl === "function" ? Infinity : toMillis(ttl as Ttl.Input),
+    // what a function gives is not known yet
+    typeof beside === "function" ? 0 : beside
+  )
+}
+
+const validateConditions = (name: string, { storeFailures, storeIf, when }: AnyOptions): void => {
+  if (when !== undefined && typeof when !== "function") {
+    throw new CacheConfigError({
+      message: `when of ${name} is no function: pass one from outcome and key to true or false`
+    })
+  }
+  if (storeIf !== undefined && typeof storeIf !== "function") {
+    throw new CacheConfigError({
+      message: `storeIf of ${name} is no function: pass one from value and key to true or false`
+    })
+  }
+  if (storeFailures === undefined || isListOfText(storeFailures)) return
+  throw new CacheConfigError({
+    message: `storeFailures of ${name} cannot be used: pass a list of the tags of failures`
+  })
 }
 
 /**
@@ -486,7 +573,7 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
   // not enumerable, so that a strategy made by spreading this one does not get it
   return Object.defineProperties(strategy, {
     [servesFresh]: { value: kind.servesFresh },
-    [constant]: { value: typeof kind.ttl(options) === "function" ? undefined : constantOf(kind, options) }
+    [constant]: { value: isConstant(kind, options) ? constantOf(kind, options) : undefined }
   })
 }
 

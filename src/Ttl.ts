@@ -6,6 +6,40 @@
 import * as Duration from "effect/Duration"
 import { CacheConfigError } from "./CacheError.ts"
 
+type Millis = `${number}ms`
+type Seconds = `${number}s${Millis | ""}` | Millis
+type Minutes = `${number}m${Seconds | ""}` | Seconds
+type Hours = `${number}h${Minutes | ""}` | Minutes
+type Days = `${number}d${Hours | ""}` | Hours
+
+/**
+ * A compact duration, as people and URLs write it: `"250ms"`, `"10m"`, `"1d12h"`. Each of the units `w d h m s ms` at
+ * most once, from the largest to the smallest.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Compact = `${number}w${Days | ""}` | Days
+
+/**
+ * What every option takes that is a duration: a {@link Compact} text, or what Effect takes. A bare number is a number of
+ * milliseconds.
+ *
+ * **Example** (Writing ten minutes)
+ *
+ * ```ts
+ * import { Duration } from "effect"
+ * import { Ttl } from "effect-cached"
+ *
+ * const same: ReadonlyArray<Ttl.Input> = ["10m", "10 minutes", 600_000, { minutes: 10 }, Duration.minutes(10)]
+ * same.map((ttl) => Ttl.toMillis(ttl)) // => [600_000, 600_000, 600_000, 600_000, 600_000]
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Input = Duration.Input | Compact
+
 const units: Readonly<Record<string, number>> = {
   w: 604_800_000,
   d: 86_400_000,
@@ -37,30 +71,38 @@ const units: Readonly<Record<string, number>> = {
  * Duration.toMillis(Ttl.parse("90")) // => 90000
  * ```
  *
- * @see {@link toMillis} for a `Duration.Input`
+ * @see {@link toMillis} for what options take
  *
  * @category constructors
  * @since 0.1.0
  */
 export const parse = (text: string): Duration.Duration => {
   if (/^\d+(\.\d+)?$/.test(text)) return Duration.millis(Number(text) * 1000)
-  const parts = Array.from(text.matchAll(/(\d+(?:\.\d+)?)(ms|[wdhms])/gi))
-  if (parts.length > 0 && parts.map((part) => part[0]).join("") === text) {
-    let total = 0
-    let above = Infinity
-    for (const part of parts) {
-      const unit = units[part[2]!.toLowerCase()]!
-      if (unit >= above) return notADuration(text)
-      above = unit
-      total += Number(part[1]) * unit
-    }
-    return Duration.millis(total)
-  }
   try {
-    return Duration.fromInputUnsafe(text as Duration.Input)
+    return fromText(text)
   } catch {
     return notADuration(text)
   }
+}
+
+const fromText = (text: string): Duration.Duration => {
+  const millis = compactMillis(text)
+  return millis === undefined ? Duration.fromInputUnsafe(text as Duration.Input) : Duration.millis(millis)
+}
+
+/** The milliseconds of a compact duration; `undefined` for any other text. */
+const compactMillis = (text: string): number | undefined => {
+  const parts = Array.from(text.matchAll(/(\d+(?:\.\d+)?)(ms|[wdhms])/gi))
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return undefined
+  let total = 0
+  let above = Infinity
+  for (const [, count, name] of parts) {
+    const unit = units[name!.toLowerCase()]!
+    if (unit >= above) return undefined
+    above = unit
+    total += Number(count) * unit
+  }
+  return total
 }
 
 const notADuration = (text: string): never => {
@@ -76,7 +118,7 @@ let lastText: string | undefined
 let lastMillis = 0
 
 /**
- * Converts a `Duration.Input` to milliseconds, `Infinity` included.
+ * Converts a duration to milliseconds, `Infinity` included.
  *
  * **Details**
  *
@@ -89,20 +131,21 @@ let lastMillis = 0
  * import { Ttl } from "effect-cached"
  *
  * Ttl.toMillis("10 minutes") // => 600_000
+ * Ttl.toMillis("1d12h") // => 129_600_000
  * ```
  *
- * @see {@link parse} for compact durations
+ * @see {@link parse} for text from outside the program
  *
  * @category converting
  * @since 0.1.0
  */
-export const toMillis = (input: Duration.Input, what = "ttl"): number => {
+export const toMillis = (input: Input, what = "ttl"): number => {
   if (typeof input === "string") return input === lastText ? lastMillis : remembered(input, what)
   if (typeof input === "number" && !Number.isNaN(input)) return input
   return convert(input, what)
 }
 
-const remembered = (input: Duration.Input & string, what: string): number => {
+const remembered = (input: Input & string, what: string): number => {
   let millis = parsed.get(input)
   if (millis === undefined) {
     millis = convert(input, what)
@@ -114,12 +157,12 @@ const remembered = (input: Duration.Input & string, what: string): number => {
   return millis
 }
 
-const advice = `Write it like "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
-const convert = (input: Duration.Input, what: string): number => {
+const convert = (input: Input, what: string): number => {
   if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN. ${advice}` })
   try {
-    return Duration.toMillis(Duration.fromInputUnsafe(input))
+    return Duration.toMillis(typeof input === "string" ? fromText(input) : Duration.fromInputUnsafe(input))
   } catch {
     throw new CacheConfigError({
       message: `${what} is not a duration: ${typeof input === "string" ? `"${input}"` : typeof input}. ${advice}`

@@ -284,6 +284,8 @@ describe("what is wrong is thrown at once", () => {
     ["beta 0", () => Strategy.probabilistic({ ttl: 1, beta: 0 })],
     ["beta Infinity", () => Strategy.probabilistic({ ttl: 1, beta: Infinity })],
     ["beta NaN", () => Strategy.probabilistic({ ttl: 1, beta: NaN })],
+    ["a `storeIf` that is no function", () => Strategy.ttl({ ttl: 1, storeIf: true as never })],
+    ["`storeFailures` that is no list", () => Strategy.ttl({ ttl: 1, storeFailures: "NotFound" as never })],
     ["a `when` that is no function", () => Strategy.ttl({ ttl: 1, when: true as never })]
   ]
 

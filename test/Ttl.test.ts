@@ -1,7 +1,11 @@
-/** Durations in all their forms, and what is none. */
+/** Durations in all their forms, where they are taken, and what is none. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Schema } from "effect"
-import { CacheError, Ttl } from "effect-cached"
+import { Cause, Duration, Effect, Exit, Schema } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, Strategy, Ttl } from "effect-cached"
+import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { ChaosStore, withTimePassing } from "effect-cached/testing"
 
 describe("parse", () => {
   it.each(
@@ -59,6 +63,9 @@ describe("toMillis", () => {
       [-1, -1],
       [Infinity, Infinity],
       ["10 minutes", 600_000],
+      ["10m", 600_000],
+      ["1d12h", 129_600_000],
+      ["250MS", 250],
       ["Infinity", Infinity],
       [Duration.hours(1), 3_600_000],
       [Duration.infinity, Infinity],
@@ -67,15 +74,73 @@ describe("toMillis", () => {
       [[1, 500_000_000], 1500]
     ] as const
   )("%s", (input, millis) => {
-    expect(Ttl.toMillis(input as Duration.Input)).toBe(millis)
-    expect(Ttl.toMillis(input as Duration.Input)).toBe(millis)
+    expect(Ttl.toMillis(input as Ttl.Input)).toBe(millis)
+    expect(Ttl.toMillis(input as Ttl.Input)).toBe(millis)
   })
 
-  it.each([NaN, [NaN, 0], { seconds: NaN }, "soon", "10", "1h", undefined, null, true])(
+  it.each([NaN, [NaN, 0], { seconds: NaN }, "soon", "10", "-1h", "1h1d", "1h 30m", undefined, null, true])(
     "refuses %s, and names what",
     (input) => {
       expect(() => Ttl.toMillis(input as never, "timeout")).toThrow(CacheError.CacheConfigError)
       expect(() => Ttl.toMillis(input as never, "timeout")).toThrow(/^timeout is not a duration/)
     }
   )
+})
+
+describe("every duration may be compact", () => {
+  const load = Effect.succeed(1)
+  const key = "k"
+  const ttl = "2h"
+  const read = (effect: Effect.Effect<unknown, unknown, any>) => effect as Effect.Effect<unknown>
+  const places: Record<string, (given: Ttl.Input) => Effect.Effect<unknown, unknown, any>> = {
+    ttl: (given) => load.pipe(Cached.ttl({ key, ttl: given })),
+    "ttl as a strategy's": (given) => load.pipe(Cached.withStrategy({ key, strategy: Strategy.ttl({ ttl: given }) })),
+    softTtl: (given) => load.pipe(Cached.softTtl({ key, ttl, softTtl: given })),
+    refreshAfter: (given) => load.pipe(Cached.refreshAhead({ key, ttl, refreshAfter: given })),
+    idle: (given) => load.pipe(Cached.sliding({ key, ttl, idle: given })),
+    retryAfter: (given) => load.pipe(Cached.failover({ key, ttl, retryAfter: given })),
+    "retryAfter of a strategy of one's own": (given) =>
+      load.pipe(Cached.withStrategy({ key, strategy: { ...Strategy.untilInvalidated, retryAfter: given } })),
+    softTimeout: (given) => load.pipe(Cached.failover({ key, ttl, softTimeout: given })),
+    timeout: (given) => load.pipe(Cached.ttl({ key, ttl, timeout: given })),
+    memoryTtl: (given) => load.pipe(Cached.ttl({ key, ttl, memoryTtl: given })),
+    minLoad: (given) => load.pipe(Cached.ttl({ key, ttl, minLoad: given })),
+    "Cached.set": (given) => Cached.set(key, 1, { ttl: given }),
+    "Cached.touch": (given) => Cached.touch(key, given),
+    "Cached.increment": (given) => Cached.increment("visits", { ttl: given }),
+    "Cached.annotate": (given) => Effect.suspend(() => Cached.annotate({ ttl: given })),
+    "CachePolicy.storeTimeout": (given) => Effect.suspend(() => load.pipe(CachePolicy.storeTimeout(given))),
+    "Lock.acquire, lease": (given) => Effect.scoped(ProcessLock.make().acquire("name", { lease: given, wait: 0 })),
+    "Lock.acquire, wait": (given) => Effect.scoped(ProcessLock.make().acquire("name", { lease: 1, wait: given })),
+    "ChaosStore, late": (given) => Effect.sync(() => ChaosStore.make(MemoryStore.make(), { seed: 1, late: given })),
+    "ChaosStore, delay": (given) =>
+      Effect.sync(() => ChaosStore.make(MemoryStore.make(), { seed: 1, delay: [0, given] })),
+    "withTimePassing": (given) => Effect.suspend(() => withTimePassing(load, { step: given, atMost: given }))
+  }
+  const options = ["storeTimeout", "lease", "wait", "maxLoad", "maxStaleness", "shutdownTimeout"] as const
+  for (const option of options) {
+    places[`${option} of layers`] = (given) =>
+      Effect.sync(() => CacheLayer.disk({ directory: "never made", [option]: given }))
+  }
+  places["refresh.timeout of layers"] = (given) => Effect.sync(() => CacheLayer.memory({ refresh: { timeout: given } }))
+  places["SqliteStore"] = (given) =>
+    Effect.sync(() => SqliteStore.make({ directory: "never made", storeTimeout: given }))
+
+  for (const [name, place] of Object.entries(places)) {
+    const given = (input: Ttl.Input) =>
+      Effect.exit(read(Effect.suspend(() => place(input)))).pipe(Effect.provide(CacheLayer.memory()))
+
+    it.effect(`${name}: taken, and refused with a CacheConfigError where it is none`, () =>
+      Effect.gen(function*() {
+        expect(Exit.isSuccess(yield* given("1h30m"))).toBe(true)
+        const refused = yield* given("-1h")
+        expect(Exit.isFailure(refused) && Cause.squash(refused.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      }))
+  }
+
+  it.effect("and lasts as long as it says", () =>
+    Effect.gen(function*() {
+      yield* Cached.set(key, 1, { ttl: "1d12h" })
+      expect(yield* Cached.expiresIn(key)).toMatchObject({ value: Duration.hours(36) })
+    }).pipe(Effect.provide(CacheLayer.memory())))
 })

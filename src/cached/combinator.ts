@@ -3,14 +3,15 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import type * as Ttl from "../Ttl.ts"
 import type {
   FallbackOptions,
   Given,
+  OwnOptions,
   ReadOptions,
   StoreOptions,
   TagOf,
@@ -59,34 +60,37 @@ type Outcome<Kind, A, E, K> =
  *
  * @internal
  */
-export interface Fixed extends Omit<ReadOptions<unknown, unknown, unknown>, "tags" | "copy"> {
+export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags" | "copy"> {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly copy?: "structured" | undefined
 }
 
 /** @internal */
-type FixedOutcome<Kind> =
+type FixedOutcome<Kind, Tag> =
   & Fixed
-  // without it the parameter of a `when` would be `any` before the overload for it is tried
-  & { readonly when?: undefined }
-  & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Duration.Input }
+  // without them the parameters of such functions would be `any` before the overload for them is tried
+  & { readonly when?: undefined; readonly storeIf?: undefined; readonly storeFailures?: ReadonlyArray<Tag> | undefined }
+  & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Ttl.Input }
     : Kind extends MaybeTimedKind
-      ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl?: Duration.Input | undefined }
+      ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl?: Ttl.Input | undefined }
     : {})
+
+/** @internal */
+type FixedOwn<O> = { readonly [Name in keyof O]: Exclude<O[Name], (...args: never) => unknown> }
 
 /** @internal */
 type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? FallbackOptions<E, Tag> : {}
 
 /**
  * What an effect must be beside an effect, where the options were given before it: its failures are those that
- * `fallbackWhen` takes, and have the tags that `fallbackOn` names.
+ * `fallbackWhen` takes, and have the tags that `fallbackOn` and `storeFailures` name.
  *
  * @internal
  */
 export type FailsWith<E, Failures, Tag extends string> =
   & Effect.Effect<unknown, Failures, unknown>
   & ([Tag] extends [TagOf<E>] ? unknown
-    : { readonly "fallbackOn names no failure of this effect": Exclude<Tag, TagOf<E>> })
+    : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E>> })
 
 /**
  * A combinator that caches an effect, data-first and data-last.
@@ -104,52 +108,52 @@ export type FailsWith<E, Failures, Tag extends string> =
  * @category models
  * @since 0.1.0
  */
-export interface Combinator<Kind, Own> {
-  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given = undefined, Tag extends string = never>(
+export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none"> {
+  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given<K> = undefined, Tag extends string = never>(
     options:
       & KeyOf<A, E, KR, K>
-      & Own
-      & Timeout<T>
+      & OwnOptions<NoInfer<A>, NoInfer<E>, K>[Own]
+      & Timeout<T, K>
       & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
       & Fallback<Kind, NoInfer<E> | Failures | TimeoutError<T>, Tag>
   ): <A2 extends A, E2, R>(
     self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag>
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <Failures, T extends Given = undefined, Tag extends string = never>(
+  <Failures, T extends Given<string> = undefined, Tag extends string = never>(
     options:
       & { readonly key: string }
-      & Own
-      & Timeout<T>
-      & FixedOutcome<Kind>
+      & FixedOwn<OwnOptions<unknown, unknown, string>[Own]>
+      & Timeout<T, string>
+      & FixedOutcome<Kind, Tag>
       & Fallback<Kind, Failures | TimeoutError<T>, Tag>
   ): <A, E, R>(
     self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A, E, T extends Given = undefined>(
+  <A, E, T extends Given<string> = undefined>(
     options:
       & { readonly key: string }
-      & Own
-      & Timeout<T>
+      & OwnOptions<A, E, string>[Own]
+      & Timeout<T, string>
       & Outcome<Kind, A, E, string>
       & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): <R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
+  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given<K> = undefined>(
     self: Effect.Effect<A2, E2, R>,
     options:
       & KeyOf<A, E, KR, K>
-      & Own
-      & Timeout<T>
+      & OwnOptions<NoInfer<A>, NoInfer<E>, K>[Own]
+      & Timeout<T, K>
       & Outcome<Kind, NoInfer<A>, NoInfer<E>, K>
       & Fallback<Kind, NoInfer<E | E2> | TimeoutError<T>, TagOf<NoInfer<E | E2>>>
   ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <A, E, R, T extends Given = undefined>(
+  <A, E, R, T extends Given<string> = undefined>(
     self: Effect.Effect<A, E, R>,
     options:
       & { readonly key: string }
-      & Own
-      & Timeout<T>
+      & OwnOptions<NoInfer<A>, NoInfer<E>, string>[Own]
+      & Timeout<T, string>
       & Outcome<Kind, NoInfer<A>, NoInfer<E>, string>
       & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>

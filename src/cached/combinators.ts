@@ -19,19 +19,7 @@ import type {
   UntimedKind
 } from "./combinator.ts"
 import * as Combine from "./combine.ts"
-import type {
-  FallbackOptions,
-  Given,
-  MaxHitsOptions,
-  ProbabilisticOptions,
-  ReadOptions,
-  RefreshAheadOptions,
-  SlidingOptions,
-  SoftTtlOptions,
-  TagOf,
-  Timeout,
-  TimeoutError
-} from "./options.ts"
+import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // combinators
@@ -64,7 +52,7 @@ import type {
  * @category combinators
  * @since 0.1.0
  */
-export const ttl: Combinator<TimedKind, {}> = Combine.combinator(kinds.ttl)
+export const ttl: Combinator<TimedKind> = Combine.combinator(kinds.ttl)
 
 /**
  * Caches an effect: loads again after `softTtl`, and serves the stored value until `ttl` if that load fails or takes
@@ -107,7 +95,7 @@ export const ttl: Combinator<TimedKind, {}> = Combine.combinator(kinds.ttl)
  * @category combinators
  * @since 0.1.0
  */
-export const softTtl: Combinator<FallbackKind, SoftTtlOptions> = Combine.combinator(kinds.softTtl)
+export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(kinds.softTtl)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
@@ -151,7 +139,7 @@ export const softTtl: Combinator<FallbackKind, SoftTtlOptions> = Combine.combina
  * @category combinators
  * @since 0.1.0
  */
-export const refreshAhead: Combinator<TimedKind, RefreshAheadOptions> = Combine.combinator(kinds.refreshAhead)
+export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(kinds.refreshAhead)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background with a probability that grows
@@ -192,7 +180,7 @@ export const refreshAhead: Combinator<TimedKind, RefreshAheadOptions> = Combine.
  * @category combinators
  * @since 0.1.0
  */
-export const probabilistic: Combinator<TimedKind, ProbabilisticOptions> = Combine.combinator(kinds.probabilistic)
+export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(kinds.probabilistic)
 
 /**
  * Caches an effect: serves its value until it was not read for `idle`, and until `ttl` at most.
@@ -222,7 +210,7 @@ export const probabilistic: Combinator<TimedKind, ProbabilisticOptions> = Combin
  * @category combinators
  * @since 0.1.0
  */
-export const sliding: Combinator<MaybeTimedKind, SlidingOptions> = Combine.combinator(kinds.sliding)
+export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator(kinds.sliding)
 
 /**
  * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
@@ -248,7 +236,7 @@ export const sliding: Combinator<MaybeTimedKind, SlidingOptions> = Combine.combi
  * @category combinators
  * @since 0.1.0
  */
-export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator(kinds.maxHits)
+export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(kinds.maxHits)
 
 /**
  * Caches an effect: loads on every read, and serves the last good value until `ttl` if the load fails or takes longer
@@ -286,7 +274,7 @@ export const maxHits: Combinator<TimedKind, MaxHitsOptions> = Combine.combinator
  * @category combinators
  * @since 0.1.0
  */
-export const failover: Combinator<FallbackKind, {}> = Combine.combinator(kinds.failover)
+export const failover: Combinator<FallbackKind> = Combine.combinator(kinds.failover)
 
 /**
  * Caches an effect: serves its value until its key or one of its tags is invalidated.
@@ -311,7 +299,7 @@ export const failover: Combinator<FallbackKind, {}> = Combine.combinator(kinds.f
  * @category combinators
  * @since 0.1.0
  */
-export const untilInvalidated: Combinator<UntimedKind, {}> = Combine.combinator(kinds.untilInvalidated)
+export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(kinds.untilInvalidated)
 
 type StrategyOptions<A, E, K> = ReadOptions<A, E, K> & { readonly strategy: Strategy<A, E, K> }
 
@@ -343,46 +331,46 @@ type StrategyOptions<A, E, K> = ReadOptions<A, E, K> & { readonly strategy: Stra
  * @since 0.1.0
  */
 export const withStrategy: {
-  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given = undefined, Tag extends string = never>(
+  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given<K> = undefined, Tag extends string = never>(
     options:
       & KeyOf<A, E, KR, K>
-      & Timeout<T>
+      & Timeout<T, K>
       & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
       & FallbackOptions<NoInfer<E> | Failures | TimeoutError<T>, Tag>
   ): <A2 extends A, E2, R>(
     self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag>
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <Failures, T extends Given = undefined, Tag extends string = never>(
+  <Failures, T extends Given<string> = undefined, Tag extends string = never>(
     options:
       & { readonly key: string; readonly strategy: Strategy }
-      & Timeout<T>
+      & Timeout<T, string>
       & Fixed
       & FallbackOptions<Failures | TimeoutError<T>, Tag>
   ): <A, E, R>(
     self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A, E, T extends Given = undefined>(
+  <A, E, T extends Given<string> = undefined>(
     options:
       & { readonly key: string }
-      & Timeout<T>
+      & Timeout<T, string>
       & StrategyOptions<A, E, string>
       & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): <R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given = undefined>(
+  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given<K> = undefined>(
     self: Effect.Effect<A2, E2, R>,
     options:
       & KeyOf<A, E, KR, K>
-      & Timeout<T>
+      & Timeout<T, K>
       & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
       & FallbackOptions<NoInfer<E | E2> | TimeoutError<T>, TagOf<NoInfer<E | E2>>>
   ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
-  <A, E, R, T extends Given = undefined>(
+  <A, E, R, T extends Given<string> = undefined>(
     self: Effect.Effect<A, E, R>,
     options:
       & { readonly key: string }
-      & Timeout<T>
+      & Timeout<T, string>
       & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
       & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>

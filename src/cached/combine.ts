@@ -17,6 +17,7 @@ import {
   checkJitter,
   constant,
   constantOf,
+  isConstant,
   type Kind,
   type Lifetime,
   lifetimeOf,
@@ -62,28 +63,37 @@ interface Combinator {
   readonly beside: keyof CombinatorOptions | undefined
 }
 
-type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
+type EffectClass = new(
+  combinator: Combinator | undefined,
+  load: unknown,
+  options: CombinatorOptions,
+  key: unknown
+) => CachedEffect
 
 /**
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
 const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
-  function CachedEffect(this: Record<string, unknown>, combinator: unknown, load: unknown, options: unknown) {
-    this["combinator"] = combinator
-    this["load"] = load
-    this["options"] = options
-    // here, so that a request with rules has no other shape than one without
-    this["rules"] = undefined
+  class CachedEffect {
+    declare readonly combinator: unknown
+    declare readonly load: unknown
+    declare readonly options: unknown
+    declare readonly key: unknown
+    declare readonly rules: unknown
+
+    constructor(combinator: unknown, load: unknown, options: unknown, key: unknown) {
+      this.combinator = combinator
+      this.load = load
+      this.options = options
+      // of the options, read where each combinator has a few shapes of them
+      this.key = key
+      // here, so that a request with rules has no other shape than one without
+      this.rules = undefined
+    }
   }
-  CachedEffect.prototype = Object.create(EffectPrototype, {
-    key: {
-      get(this: CachedEffect) {
-        return this.options.key
-      }
-    },
-    ...parts
-  })
+  Object.setPrototypeOf(CachedEffect.prototype, EffectPrototype)
+  Object.defineProperties(CachedEffect.prototype, parts)
   return CachedEffect as never
 }
 
@@ -91,8 +101,8 @@ const dual = (make: EffectClass, combinator?: Combinator): never =>
   // `arguments` of a closure per call would cost more than the whole hit
   ((first: unknown, second?: unknown): unknown =>
     second === undefined
-      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions)
-      : new make(combinator, first, second as CombinatorOptions)) as never
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
+      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)) as never
 
 /** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
 const Timed = effectClass({
@@ -154,8 +164,8 @@ const Timed = effectClass({
   constant: {
     get(this: TimedEffect) {
       const { combinator: { kind }, options } = this
+      if (!isConstant(kind, options as never)) return undefined
       const { ttl = Infinity } = options as TimeOptions
-      if (typeof ttl === "function") return undefined
       return kind.beside === undefined ? ttl : new Times(kind, ttl, options[kind.beside as keyof CombinatorOptions])
     }
   },

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -16,7 +15,8 @@ import { previousOf } from "../internal/engine/flight/previous.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { checkOptions, type Checks, isListOfText, optional } from "../internal/options.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
@@ -203,7 +203,14 @@ export interface Annotations {
    *
    * @default the strategy's
    */
-  readonly ttl?: Duration.Input | undefined
+  readonly ttl?: Ttl.Input | undefined
+  /**
+   * the age from which the result is stale, in place of the strategy's `softTtl` or `refreshAfter`, up to the end of its
+   * life; zero or negative: from the beginning
+   *
+   * @default the strategy's
+   */
+  readonly softTtl?: Ttl.Input | undefined
   /**
    * the origin's name for this version of the value (an HTTP `ETag`), for `previous` in the next load
    *
@@ -213,13 +220,16 @@ export interface Annotations {
 }
 
 /**
- * Sets tags, `ttl` and ETag of a result from inside its load.
+ * Sets tags, lifetimes and ETag of a result from inside its load.
  *
  * **Details**
  *
  * - Of several calls the last one counts, for each option by itself.
  * - `ttl` takes the place of the strategy's `ttl`, be it shorter or longer. `softTtl`, `refreshAfter` and `idle` stay,
- *   up to the new end. A result that the strategy does not store stays out of the cache.
+ *   up to the new end.
+ * - `softTtl` takes the place of the strategy's `softTtl` or `refreshAfter`, up to the end. A strategy that has neither
+ *   serves the result all the same.
+ * - A result that the strategy does not store stays out of the cache.
  *
  * **Gotchas**
  *
@@ -246,10 +256,11 @@ export interface Annotations {
  */
 export const annotate = (annotations: Annotations): Effect.Effect<void> => {
   checkOptions("Cached.annotate", annotations, annotationChecks)
-  const { etag, tags, ttl } = annotations
+  const { etag, softTtl, tags, ttl } = annotations
   const given: Given = {
     ...tags === undefined ? {} : { tags: tags.map(escapeTag) },
     ...ttl === undefined ? {} : { ttl },
+    ...softTtl === undefined ? {} : { softTtl },
     ...etag === undefined ? {} : { etag }
   }
   return Effect.withFiber((fiber) => {
@@ -261,8 +272,9 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
 
 const annotationChecks: Checks<Annotations> = {
   ttl: optional((ttl) => void toMillis(ttl)),
+  softTtl: optional((softTtl) => void toMillis(softTtl, "softTtl")),
   tags: optional((tags, of) => {
-    if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string")) return
+    if (isListOfText(tags)) return
     throw new CacheConfigError({ message: `The tags of ${of} cannot be used: pass a list of strings` })
   }),
   etag: optional((etag, of) => {

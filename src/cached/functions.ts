@@ -37,7 +37,7 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 type FnOptions<C extends AnyClass, E, T> =
   & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
-  & Timeout<T>
+  & Timeout<T, Instance<C>>
   & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
   & { readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>> }
 
@@ -74,7 +74,7 @@ type FnOptions<C extends AnyClass, E, T> =
  * @category constructors
  * @since 0.1.0
  */
-export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
+export const fn = <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
   keyClass: C,
   options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
     readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
@@ -116,7 +116,7 @@ export const fn = <C extends AnyClass, E, R, T extends Given = undefined>(
  * @category constructors
  * @since 0.1.0
  */
-export const recursive = <C extends AnyClass, R = never, T extends Given = undefined>(
+export const recursive = <C extends AnyClass, R = never, T extends Given<Instance<C>> = undefined>(
   keyClass: C,
   options: FnOptions<C, KeyError<Instance<C>>, T> & {
     readonly lookup: (

@@ -7,10 +7,10 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
-import { type Checks, optional } from "../internal/options.ts"
+import { type Checks, isListOfText, optional } from "../internal/options.ts"
 import type * as Strategy from "../Strategy.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
@@ -45,7 +45,7 @@ export interface ReadOptions<in out A, in E, in K> {
    *
    * @default 5 seconds; 0 for `failover`
    */
-  readonly retryAfter?: Duration.Input | undefined
+  readonly retryAfter?: Ttl.Input | undefined
   /**
    * `true`: one load across the processes that share the store; `false`: this process loads beside the others, and
    * invalidations hold all the same
@@ -54,10 +54,10 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly lease?: boolean | undefined
   /**
-   * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one; the load
-   * goes on in the background
+   * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one (a duration, or
+   * a function of the key); the load goes on in the background
    */
-  readonly softTimeout?: Duration.Input | undefined
+  readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
    * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
    * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
@@ -71,13 +71,13 @@ export interface ReadOptions<in out A, in E, in K> {
    *
    * @default as long as the entry lives
    */
-  readonly memoryTtl?: Duration.Input | undefined
+  readonly memoryTtl?: Ttl.Input | undefined
   /**
    * only a result whose load took longer than this is stored, if `when` accepts it too
    *
    * @default none: every result is stored
    */
-  readonly minLoad?: Duration.Input | undefined
+  readonly minLoad?: Ttl.Input | undefined
   /**
    * what the entry takes over from values that caches served inside its load: `"age"` (its life counts from the birth of the
    * oldest of them), `"refuse"` (it is not stored then), or `false` (nothing)
@@ -87,15 +87,7 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly inherit?: Inherit | undefined
 }
 
-/**
- * The tags of the failures of an effect: the `_tag` of each member of `E` that has one; any text where `E` is unknown.
- *
- * @category models
- * @since 0.1.0
- */
-export type TagOf<E> = unknown extends E ? string
-  : E extends { readonly _tag: infer Tag extends string } ? Tag
-  : never
+export type { TagOf } from "../Strategy.ts"
 
 /**
  * Options for strategies that fall back on a stale value. `E`: what the effect may fail with.
@@ -103,7 +95,7 @@ export type TagOf<E> = unknown extends E ? string
  * @category options
  * @since 0.1.0
  */
-export interface FallbackOptions<E, Tag extends string = TagOf<E>> {
+export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
    * tags of the failures that are answered with the stale value, as a timeout always is. Every other typed failure is an
    * answer: the caller gets it, and the value is no fallback any more until a load succeeds
@@ -121,28 +113,35 @@ export interface FallbackOptions<E, Tag extends string = TagOf<E>> {
 }
 
 /** @internal */
-export interface Timeout<T> {
+export interface Timeout<T, K> {
   /**
    * how long this caller waits for a load before it fails with `LoadTimeout`, or gets the stale value if its strategy
-   * falls back on one
+   * falls back on one: a duration, or a function of the key
    */
-  readonly timeout?: T
+  readonly timeout?: T | OfKey<K>
 }
 
 /** @internal */
 export type TimeoutError<T> = T extends undefined ? never : LoadTimeout
 
+/** A duration as a function of the key, asked by each caller that waits for a load. */
+type OfKey<K> = (key: K) => Ttl.Input
+
 /** @internal */
-export type Given = Duration.Input | undefined
+export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
 /**
  * The options of a read without the user's types, which are checked where options are given.
  *
  * @internal
  */
-export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given>
+export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given<any>, any>
 
-const duration = (name: string) => optional((given: Duration.Input) => void toMillis(given, name))
+const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
+
+// what a function gives is checked where it is asked
+const durationOfKey = (name: string) =>
+  optional((given: Ttl.Input | OfKey<any>) => void (typeof given === "function" || toMillis(given, name)))
 
 /**
  * Throws for what is no way to inherit; `what` begins its message.
@@ -159,16 +158,16 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
  *
  * @internal
  */
-export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = {
+export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
   tags: optional((tags, of) => {
     if (typeof tags === "function") return
-    if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string")) {
+    if (!isListOfText(tags)) {
       throw new CacheConfigError({
         message: `The tags of ${of} cannot be used: pass a list of strings, or a function that gives one`
       })
     }
   }),
-  timeout: duration("timeout"),
+  timeout: durationOfKey("timeout"),
   retryAfter: duration("retryAfter"),
   lease: optional((lease, of) => {
     // the layer's option of that name is a duration
@@ -177,7 +176,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
       message: `The lease of ${of} cannot be used: pass true or false; its length is an option of the layer`
     })
   }),
-  softTimeout: duration("softTimeout"),
+  softTimeout: durationOfKey("softTimeout"),
   copy: optional((copy, of) => {
     if (copy === "structured" || typeof copy === "function") return
     throw new CacheConfigError({
@@ -196,7 +195,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given>> = 
  */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
   fallbackOn: optional((fallbackOn, of) => {
-    if (Array.isArray(fallbackOn) && fallbackOn.every((tag) => typeof tag === "string")) return
+    if (isListOfText(fallbackOn)) return
     throw new CacheConfigError({
       message: `The fallbackOn of ${of} cannot be used: pass a list of the tags of failures`
     })
@@ -219,7 +218,7 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
  * @category options
  * @since 0.1.0
  */
-export interface StoreOptions<in A, in E, in K> extends Strategy.UntilInvalidatedOptions<A, E, K> {}
+export interface StoreOptions<in A, in out E, in K> extends Strategy.UntilInvalidatedOptions<A, E, K> {}
 
 /**
  * Options for combinators of timed strategies: which outcomes are stored, and for how long.
@@ -227,7 +226,7 @@ export interface StoreOptions<in A, in E, in K> extends Strategy.UntilInvalidate
  * @category options
  * @since 0.1.0
  */
-export interface TtlOptions<in A, in E, in K> extends Strategy.Options<A, E, K> {}
+export interface TtlOptions<in A, in out E, in K> extends Strategy.Options<A, E, K> {}
 
 type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
 
@@ -237,7 +236,7 @@ type Own<O> = Omit<O, keyof Strategy.Options<unknown, unknown, unknown>>
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions extends Own<Strategy.SoftTtlOptions<unknown, unknown, unknown>> {}
+export interface SoftTtlOptions<in A, in out E, in K> extends Own<Strategy.SoftTtlOptions<A, E, K>> {}
 
 /**
  * Options for `Cached.refreshAhead` alone.
@@ -245,7 +244,7 @@ export interface SoftTtlOptions extends Own<Strategy.SoftTtlOptions<unknown, unk
  * @category options
  * @since 0.1.0
  */
-export interface RefreshAheadOptions extends Own<Strategy.RefreshAheadOptions<unknown, unknown, unknown>> {}
+export interface RefreshAheadOptions<in A, in E, in K> extends Own<Strategy.RefreshAheadOptions<A, E, K>> {}
 
 /**
  * Options for `Cached.sliding` alone.
@@ -270,3 +269,17 @@ export interface MaxHitsOptions extends Own<Strategy.MaxHitsOptions<unknown, unk
  * @since 0.1.0
  */
 export interface ProbabilisticOptions extends Own<Strategy.ProbabilisticOptions<unknown, unknown, unknown>> {}
+
+/**
+ * The options that one combinator alone has, by its name.
+ *
+ * @internal
+ */
+export interface OwnOptions<A, E, K> {
+  readonly none: {}
+  readonly softTtl: SoftTtlOptions<A, E, K>
+  readonly refreshAhead: RefreshAheadOptions<A, E, K>
+  readonly sliding: SlidingOptions
+  readonly maxHits: MaxHitsOptions
+  readonly probabilistic: ProbabilisticOptions
+}

@@ -198,11 +198,20 @@ export const unansweredCommits = 10_000
 /** Long keys whose hashes are remembered, and the characters of all of them together. */
 export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
 
+/** Ids of a key class that are remembered by the values of its fields. */
+export const knownIds = 1024
+
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
 /** Ids whose stale value is no fallback any more, because a load has answered since. */
 export const answeredIds = 10_000
+
+/** Answers of one call of many that are kept although nobody asked for them, and a tenth of memory at most. */
+export const unaskedAnswers = 1000
+
+/** Ids of which a call of many remembers that they have changed while it ran: beyond, all count as changed. */
+export const watchedIds = 10_000
 
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000

@@ -23,6 +23,10 @@ export const refuseUnknown = (
   }
 }
 
+/** Whether a value is a list of strings: a string alone is none, though it has letters. */
+export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
+  Array.isArray(value) && value.every((one) => typeof one === "string")
+
 /** Throws a `CacheConfigError` for a wrong value of an option; `of` names the function or layer that was given it. */
 type Check<A> = (given: A, of: string) => void
 

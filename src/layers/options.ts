@@ -4,13 +4,13 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
 import { checkInherit, type Inherit } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
 import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
@@ -31,7 +31,7 @@ export interface RefreshOptions {
    *
    * @default 1 minute
    */
-  readonly timeout?: Duration.Input | undefined
+  readonly timeout?: Ttl.Input | undefined
   /**
    * when to retry a failed one, a `Schedule`
    *
@@ -77,7 +77,7 @@ export interface MemoryOptions {
    *
    * @default 5 seconds
    */
-  readonly shutdownTimeout?: Duration.Input | undefined
+  readonly shutdownTimeout?: Ttl.Input | undefined
 }
 
 /**
@@ -99,33 +99,33 @@ export interface LayerOptions extends MemoryOptions {
    *
    * @default 500 ms
    */
-  readonly storeTimeout?: Duration.Input | undefined
+  readonly storeTimeout?: Ttl.Input | undefined
   /**
    * how long a load holds its cross-process lease; renewed while the load runs
    *
    * @default 5 seconds
    */
-  readonly lease?: Duration.Input | undefined
+  readonly lease?: Ttl.Input | undefined
   /**
    * how long loads wait for the load of another process that lives: at its end one of all processes loads beside it, and
    * one more after each further such time. A process that has died is replaced at the end of its lease
    *
    * @default none: as long as the other process renews its lease
    */
-  readonly wait?: Duration.Input | undefined
+  readonly wait?: Ttl.Input | undefined
   /**
    * how long a load renews its lease: after that another process may take over, so that a load that hangs does not keep
    * its key for ever
    *
    * @default 10 minutes
    */
-  readonly maxLoad?: Duration.Input | undefined
+  readonly maxLoad?: Ttl.Input | undefined
   /**
    * how long memory is trusted while changes by other processes cannot be read; under `CachePolicy.strict` not at all
    *
    * @default 10 seconds
    */
-  readonly maxStaleness?: Duration.Input | undefined
+  readonly maxStaleness?: Ttl.Input | undefined
 }
 
 type Refresh = Caching.MakeOptions["refresh"]
@@ -237,7 +237,7 @@ const wholeNumber = (name: string, value: number): number => {
   throw new CacheConfigError({ message: `${name} is a whole number of at least 1, not ${value}` })
 }
 
-const positive = (name: string, input: Duration.Input): number => {
+const positive = (name: string, input: Ttl.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis
   throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })

@@ -1,8 +1,8 @@
 /** The port to a lock that holds across processes: the types. Its constructors are in `Lock`. */
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { LockError } from "../CacheError.ts"
+import type * as Ttl from "../Ttl.ts"
 
 /**
  * A lock that its holder has until the scope closes, or until the holder cannot renew it in time.
@@ -28,9 +28,9 @@ export interface AcquireOptions {
    * how long the lock is held without renewal. A running holder renews it every third of the lease, so the lease does not
    * limit the work: it is how long others wait for a holder that was killed or stopped
    */
-  readonly lease: Duration.Input
+  readonly lease: Ttl.Input
   /** how long to wait for another holder before failing with reason `Timeout`; 0 tries once */
-  readonly wait: Duration.Input
+  readonly wait: Ttl.Input
 }
 
 /**

@@ -9,13 +9,11 @@
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { CacheConfigError, StoreError } from "../CacheError.ts"
+import { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { sizesOf } from "../internal/folder.ts"
 import { monotonicMillis } from "../internal/monotonic.ts"
@@ -23,6 +21,8 @@ import { refuseUnknown } from "../internal/options.ts"
 import * as Markers from "../internal/store/markers.ts"
 import * as Tokens from "../internal/token.ts"
 import * as Store from "../Store.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
 import * as Busy from "./internal/sqliteBusy.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
@@ -57,7 +57,7 @@ export interface Options {
    *
    * @default 500 ms
    */
-  readonly storeTimeout?: Duration.Input | undefined
+  readonly storeTimeout?: Ttl.Input | undefined
 }
 
 /**
@@ -160,12 +160,10 @@ const what = "SqliteStore.make"
 
 const validate = (options: Options): Config => {
   refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout"])
-  const storeTimeout = Duration.fromInput(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis)
-  if (Option.isNone(storeTimeout)) throw new CacheConfigError({ message: `${what}: "storeTimeout" is not a duration` })
   return {
     directory: directoryOf(what, options),
     ...sizesOf(what, options, Defaults.folders.disk),
-    millis: Duration.toMillis(storeTimeout.value)
+    millis: toMillis(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis, `${what}: "storeTimeout"`)
   }
 }
 
@@ -224,7 +222,8 @@ const fromConnection = (connection: Connection.Connection, attempt: Run): SyncSt
       get: (name) => tables().counters.get(name),
       set: (...arguments_) => tables().counters.set(...arguments_),
       remove: (name) => tables().counters.remove(name),
-      clear: () => tables().counters.clear()
+      clear: () => tables().counters.clear(),
+      scan: (prefix) => tables().counters.scan!(prefix)
     },
     tags: {
       version: (tag) => tables().tags.version(tag),

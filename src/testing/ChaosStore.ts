@@ -5,7 +5,6 @@
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
@@ -15,6 +14,7 @@ import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import type { Store } from "../ports/store.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
 
@@ -48,9 +48,9 @@ export interface Faults {
    *
    * @default 1 second
    */
-  readonly late?: Duration.Input | undefined
+  readonly late?: Ttl.Input | undefined
   /** how long an operation takes to reach the store; `[least, most]` draws it */
-  readonly delay?: Duration.Input | readonly [least: Duration.Input, most: Duration.Input] | undefined
+  readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
   /**
    * operations do not reach the store, and answers do not come back
    *
@@ -197,7 +197,7 @@ const check = (faults: Faults): Checked => {
 }
 
 const range = (delay: NonNullable<Faults["delay"]>): readonly [number, number] => {
-  // A pair of numbers is also a `Duration.Input` (seconds and nanoseconds); here it is a range.
+  // A pair of numbers is also a duration (seconds and nanoseconds); here it is a range.
   const [least, most] = Array.isArray(delay) ? delay : [delay, delay]
   return [toMillis(least, "delay"), toMillis(most, "delay")]
 }
@@ -378,6 +378,7 @@ const over = (self: Self): Store => {
     counter: (name) => answered("counter", store.counter(name)),
     touchCounter: (name, expiresAt) => answered("touchCounter", store.touchCounter(name, expiresAt)),
     removeCounter: (name) => answered("removeCounter", store.removeCounter(name)),
+    scanCounters: (options) => Stream.unwrap(answered("scanCounters", Effect.succeed(store.scanCounters(options)))),
     changes: Stream.tap(store.changes, () => self.speaking.await),
     changesUnsafe: changesUnsafe && (() => {
       if (!self.faults.silent) return changesUnsafe()

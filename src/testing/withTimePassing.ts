@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { CacheConfigError } from "../CacheError.ts"
 import { testing } from "../internal/defaults.ts"
 import { checkOptions } from "../internal/options.ts"
+import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
@@ -24,13 +24,13 @@ export interface TimeOptions {
    *
    * @default 50 ms
    */
-  readonly step?: Duration.Input | undefined
+  readonly step?: Ttl.Input | undefined
   /**
    * how much time may pass; an effect that has not ended by then is interrupted, and the test dies
    *
    * @default 1 day
    */
-  readonly atMost?: Duration.Input | undefined
+  readonly atMost?: Ttl.Input | undefined
 }
 
 /**
@@ -83,7 +83,7 @@ export const withTimePassing = <A, E, R>(
 // what can go on without the clock goes on first: in a step between two of its own, its lease or ttl could end
 const settle = Effect.repeat(Effect.yieldNow, { times: 10 })
 
-const positive = (name: string) => (given: Duration.Input | undefined, of: string): void => {
+const positive = (name: string) => (given: Ttl.Input | undefined, of: string): void => {
   if (given === undefined || toMillis(given, name) > 0) return
   throw new CacheConfigError({ message: `${name} of ${of} must be longer than 0` })
 }

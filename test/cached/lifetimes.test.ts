@@ -229,16 +229,6 @@ describe.each(caches)("what is stored, over $name", (cache) => {
       expect(n).toBe(tries)
     }).pipe(provided))
 
-  it.effect("CA-36 · softTtl is a duration: a function is a mistake that is told before the first load", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting()
-      const softTtl = (() => 5) as never
-      expect(() => Strategy.softTtl({ ttl: 10, softTtl })).toThrow(CacheError.CacheConfigError)
-      const exit = yield* Effect.exit(load.pipe(Cached.softTtl({ key: "k", ttl: 10, softTtl })))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-      expect(counts.started).toBe(0)
-    }).pipe(provided))
-
   it.effect("CA-39 · failover always loads, and a failure is answered with the last good value", () =>
     Effect.gen(function*() {
       let n = 0

@@ -11,6 +11,14 @@ class Report extends CacheKey.Class<Report>()("Report", {
   tags: ({ city }) => [`city:${city}`]
 }) {}
 
+class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+class Person extends CacheKey.Class<Person>()("Person", {
+  payload: { id: Schema.Int },
+  success: Schema.String,
+  error: NotFound
+}) {}
+
 const mistake = (): any => {
   throw new Error("a mistake")
 }
@@ -206,6 +214,129 @@ describe.each(caches)("over $name", (cache) => {
         }))
         expect([yield* get, yield* get]).toEqual([1, 2])
         expect((yield* Cached.stats).notStored).toBe(2)
+      }).pipe(provided))
+  })
+
+  describe("storeIf", () => {
+    it.effect("sees value and key, and keeps values out; it is never asked about failures", () =>
+      Effect.gen(function*() {
+        const asked: Array<unknown> = []
+        let n = 0
+        const get = Effect.suspend(() => ++n === 1 ? Effect.fail("down") : Effect.succeed(n)).pipe(
+          Cached.ttl({
+            key: new Report({ city: "Rome" }),
+            ttl: "1 hour",
+            storeIf: (value, key) => {
+              asked.push([value, key.city])
+              return value >= 3
+            }
+          })
+        )
+        yield* Effect.flip(get)
+        expect([yield* get, yield* get, yield* get]).toEqual([2, 3, 3])
+        expect(asked).toEqual([[2, "Rome"], [3, "Rome"]])
+      }).pipe(provided))
+
+    it.effect("that throws: not stored, counted, and the answer is given", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.untilInvalidated({ key: "k", storeIf: mistake }))
+        expect([yield* get, yield* get]).toEqual([1, 2])
+        expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
+      }).pipe(provided))
+
+    it.effect("beside when: both must accept", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(
+          Cached.ttl({ key: "k", ttl: "1 hour", when: Exit.isSuccess, storeIf: (value) => value >= 2 })
+        )
+        expect([yield* get, yield* get, yield* get]).toEqual([1, 2, 2])
+      }).pipe(provided))
+  })
+
+  describe("storeFailures", () => {
+    const failing = (tag: "NotFound" | "Down") => {
+      const counts = { loads: 0 }
+      const load = Effect.suspend(() => {
+        counts.loads++
+        return Effect.fail(tag === "NotFound" ? new NotFound() : new Down())
+      }) as Effect.Effect<string, NotFound | Down>
+      return { counts, load }
+    }
+    const strategies = {
+      "of a combinator": Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["NotFound"] }),
+      "of a strategy": Cached.withStrategy({
+        key: "k",
+        strategy: Strategy.ttl({ ttl: "1 hour", storeFailures: ["NotFound"] })
+      })
+    }
+
+    for (const [name, cached] of Object.entries(strategies)) {
+      it.effect(`${name}: failures of these tags are stored, others are not, values are as ever`, () =>
+        Effect.gen(function*() {
+          const gone = failing("NotFound")
+          const get = cached(gone.load)
+          expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toMatchObject([
+            { _tag: "NotFound" },
+            { _tag: "NotFound" }
+          ])
+          expect(gone.counts.loads).toBe(1)
+          yield* Cached.remove("k")
+          const down = failing("Down")
+          yield* Effect.flip(cached(down.load))
+          yield* Effect.flip(cached(down.load))
+          expect(down.counts.loads).toBe(2)
+          const there: Effect.Effect<string, NotFound> = Effect.succeed("there")
+          expect(yield* cached(there)).toBe("there")
+          expect(yield* cached(down.load)).toBe("there")
+        }).pipe(cache.memory ? provided : Effect.provide(caches[0]!.layer())))
+    }
+
+    it.effect("of a key class: those that its error describes outlive memory", () =>
+      Effect.gen(function*() {
+        const gone = failing("NotFound")
+        const get = gone.load.pipe(
+          Cached.ttl({ key: new Person({ id: 7 }), ttl: "1 hour", storeFailures: ["NotFound"] })
+        )
+        expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toMatchObject([
+          { _tag: "NotFound" },
+          { _tag: "NotFound" }
+        ])
+        expect(gone.counts.loads).toBe(1)
+      }).pipe(provided))
+
+    it.effect("a stored failure is an answer, also beside fallbackOn", () =>
+      Effect.gen(function*() {
+        const gone = failing("NotFound")
+        yield* Cached.set("k", "old")
+        const get = gone.load.pipe(
+          Cached.failover({ key: "k", ttl: "1 hour", fallbackOn: ["NotFound", "Down"], storeFailures: ["NotFound"] })
+        )
+        expect(yield* Effect.flip(get)).toMatchObject({ _tag: "NotFound" })
+      }).pipe(provided))
+
+    it.effect("beside when: both must accept, and when is not asked to repeat itself", () =>
+      Effect.gen(function*() {
+        const gone = failing("NotFound")
+        const never = gone.load.pipe(
+          Cached.ttl({ key: "k", ttl: "1 hour", when: Exit.isSuccess, storeFailures: ["NotFound"] })
+        )
+        yield* Effect.flip(never)
+        yield* Effect.flip(never)
+        expect(gone.counts.loads).toBe(2)
+      }).pipe(provided))
+
+    it.effect("defects are never stored", () =>
+      Effect.gen(function*() {
+        let loads = 0
+        const get = Effect.suspend(() => {
+          loads++
+          return Effect.die(new NotFound()) as Effect.Effect<string, NotFound>
+        }).pipe(Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["NotFound"] }))
+        yield* Effect.exit(get)
+        yield* Effect.exit(get)
+        expect(loads).toBe(2)
       }).pipe(provided))
   })
 
@@ -549,6 +680,9 @@ describe("wrong options die with a CacheConfigError before the first load", () =
     ["a lease that is a duration", Cached.ttl({ key: "k", ttl: 1, lease: "5 seconds" as never })],
     ["tags that are no list", Cached.ttl({ key: "k", ttl: 1, tags: "t" as never })],
     ["tags that are no texts", Cached.ttl({ key: "k", ttl: 1, tags: [1] as never })],
+    ["a `storeIf` that is no function", Cached.ttl({ key: "k", ttl: 1, storeIf: true as never })],
+    ["`storeFailures` that is no list", Cached.ttl({ key: "k", ttl: 1, storeFailures: "NotFound" as never })],
+    ["`storeFailures` of no tags", Cached.untilInvalidated({ key: "k", storeFailures: [1 as never] })],
     ["a `when` that is no function", Cached.ttl({ key: "k", ttl: 1, when: true as never })],
     ["a fallbackWhen that is no function", Cached.failover({ key: "k", ttl: 1, fallbackWhen: true as never })],
     ["a strategy that is none", Cached.withStrategy({ key: "k", strategy: {} as never })],

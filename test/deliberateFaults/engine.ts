@@ -110,8 +110,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "annotated ttls are ignored",
     in: "annotated",
-    find: `if (lifetime === "skip" || input === undefined) return lifetime`,
-    replace: `if (lifetime === "skip" || input !== null) return lifetime`
+    find: `if (lifetime === "skip" || annotations === undefined) return lifetime`,
+    replace: `if (lifetime === "skip" || annotations !== null) return lifetime`
   },
   {
     name: "born at the end of the load",

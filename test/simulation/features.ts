@@ -59,6 +59,12 @@ export const drawn = {
   markersAmongEntries: true,
   /** a read takes over nothing from what caches serve inside its load, or is not stored then */
   inherits: true,
+  /** `timeout` and `softTimeout` are functions of the key, `softTtl` and `refreshAfter` of the outcome */
+  byFunction: true,
+  /** which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when` */
+  conditions: true,
+  /** a call for several answers with a map, and more than it was asked for */
+  unasked: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -71,7 +77,10 @@ const later = {
   targets: 0x9908_b0df,
   markersAmongEntries: 0x1b87_3593,
   inherits: 0x85eb_ca6b,
-  writingListener: 0x3c6e_f35f
+  byFunction: 0xc2b2_ae35,
+  conditions: 0x27d4_eb2f,
+  writingListener: 0x3c6e_f35f,
+  unasked: 0x1656_67b1
 } as const
 
 type Later = keyof typeof later

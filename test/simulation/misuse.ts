@@ -60,12 +60,15 @@ export const throwAboutResult = (self: Self, of: Thrown["of"], owner: Misuse | u
   return throwFor(self, of, owner)
 }
 
+const isTimeout = (option: Misuse["option"]): boolean => option === "timeout" || option === "softTimeout"
+
 /** the options of a read that are wrong */
-export const wrongOptions = (self: Self, { misuse }: Spec): object => {
+export const wrongOptions = (self: Self, { byFunction, misuse }: Spec): object => {
   const { dice } = self.extras
   switch (misuse?.of) {
     case "options":
-      return misuse.option === "strategy" ? { retryAfter: undefined } : { [misuse.option]: "soon" }
+      if (misuse.option === "strategy") return { retryAfter: undefined }
+      return { [misuse.option]: byFunction === true && isTimeout(misuse.option) ? () => "soon" : "soon" }
     case "fallbackWhen":
       return { fallbackWhen: () => dice.chance(misuse.share) ? throwFor(self, "fallbackWhen", misuse) : true }
     case "copy":

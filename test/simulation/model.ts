@@ -72,6 +72,10 @@ export interface Spec {
   readonly retryAfter: number | undefined
   readonly failuresToo: boolean
   readonly inherit?: Cached.Inherit | undefined
+  /** its timeouts and its soft lifetime are functions */
+  readonly byFunction?: boolean | undefined
+  /** it says by `storeIf` and `storeFailures` what is stored */
+  readonly conditions?: boolean | undefined
   /** what is wrong with its functions or options */
   readonly misuse?: Misuse | undefined
 }

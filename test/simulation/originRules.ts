@@ -184,8 +184,8 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
 }
 
 /** `untilInvalidated` may be a strategy that is made from another one */
-const hasConstant = ({ kind, misuse, ttlFunction }: Spec): boolean =>
-  ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated"
+const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): boolean =>
+  ttlFunction === "none" && byFunction !== true && misuse === undefined && kind !== "untilInvalidated"
 
 const checkForeign = (self: World, origin: Load, what: string): void => {
   if (self.config.store !== "sync" || self.config.faults > 0) return

@@ -70,7 +70,12 @@ const specOf = (self: Simulation, id: string): Spec => {
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
     : undefined
-  const spec = { ...drawn, inherit }
+  const spec = {
+    ...drawn,
+    inherit,
+    byFunction: self.extras.happens("byFunction", 0.5),
+    conditions: self.extras.happens("conditions", 0.5)
+  }
   const misuse = drawMisuse(self.extras, spec)
   if (misuse === undefined) return spec
   return {
@@ -218,14 +223,24 @@ const ttlOf = (self: Simulation, spec: Spec) => {
   }
 }
 
-const whenOf = (self: Simulation, { failuresToo, misuse }: Spec) => {
-  if (misuse?.of === "when") return () => throwAboutResult(self, "when", misuse)
-  return failuresToo ? () => true : undefined
+/** which outcomes are stored */
+const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec) => {
+  if (misuse?.of === "when") return { when: () => throwAboutResult(self, "when", misuse) }
+  if (conditions === true) return { storeIf: () => true, storeFailures: failuresToo ? ["Down"] : [] }
+  return failuresToo ? { when: () => true } : {}
+}
+
+/** its times, as they are given: each is a function where the program writes functions */
+const givenTimes = ({ byFunction, soft, softTimeout, timeout }: Spec) => {
+  const given = <A>(millis: A): A | (() => A & number) =>
+    byFunction === true && millis !== undefined ? () => millis as A & number : millis
+  return { soft: given(soft), softTimeout: given(softTimeout), timeout: given(timeout) }
 }
 
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
   const effect = load(self, spec) as Effect.Effect<any, any, Caching>
-  const { jitter, retryAfter, softTimeout, timeout } = spec
+  const { jitter, retryAfter } = spec
+  const { soft, softTimeout, timeout } = givenTimes(spec)
   // an idle that is longer than its ttl is refused, one of nothing too
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
@@ -237,20 +252,20 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     inherit: spec.inherit
   }
   const base = { ...given, ...wrongOptions(self, spec) }
-  const when = whenOf(self, spec)
-  const timed = { ttl: ttlOf(self, spec), when, jitter }
+  const conditions = conditionsOf(self, spec)
+  const timed = { ttl: ttlOf(self, spec), jitter, ...conditions }
   if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
       ttl: () => Strategy.ttl(timed),
-      softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
-      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: spec.soft }),
+      softTtl: () => Strategy.softTtl({ ...timed, softTtl: soft }),
+      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: soft }),
       probabilistic: () => Strategy.probabilistic({ ...timed, beta: 5 }),
       sliding: () => Strategy.sliding({ ...timed, idle }),
       maxHits: () => Strategy.maxHits({ ...timed, ...counted }),
       failover: () => Strategy.failover(timed),
       untilInvalidated: () => ({
         ...Strategy.untilInvalidated,
-        lifetime: Strategy.ttl({ ttl: Infinity, when }).lifetime
+        lifetime: Strategy.ttl({ ttl: Infinity, ...conditions }).lifetime
       })
     }[spec.kind]()
     return Cached.withStrategy(effect, {
@@ -263,9 +278,9 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     case "ttl":
       return Cached.ttl(effect, { ...base, ...timed })
     case "softTtl":
-      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: spec.soft })
+      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: spec.soft })
+      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: soft })
     case "probabilistic":
       return Cached.probabilistic(effect, { ...base, ...timed, beta: 5 })
     case "sliding":
@@ -275,7 +290,7 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     case "failover":
       return Cached.failover(effect, { softTimeout, ...base, ...timed })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, { ...base, when })
+      return Cached.untilInvalidated(effect, { ...base, ...conditions })
   }
 }
 
@@ -347,9 +362,11 @@ const readAndLeave = (self: Simulation, spec: Spec) =>
     yield* Fiber.interrupt(fiber)
   })
 
+type Answers = ReadonlyArray<Exit.Exit<Value, Down | Bug>> | ReadonlyMap<Thing, Exit.Exit<Value, Down | Bug>>
+
 /** one call, one answer for each id: a load of its own for each that is missing */
 const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>) => (keys: ReadonlyArray<Thing>) =>
-  Effect.withFiber<ReadonlyArray<Exit.Exit<Value, Down | Bug>>, Down | Bug>((fiber) => {
+  Effect.withFiber<Answers, Down | Bug>((fiber) => {
     const within = spec.policy === "bypass" ? undefined : fiber.getRef(Within)!.flight!
     const flights = new Map<string, Flight>()
     for (const flight of within?.engine.running.all() ?? []) {
@@ -361,6 +378,12 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       if (flight !== undefined) self.world.readers.set(flight.request, reads.get(key.id)!)
       return World.beginLoad(self.world, { ...spec, id: key.id, annotates: undefined }, flight, together)
     })
+    const answersMore = self.extras.happens("unasked", 0.5)
+    const dice = self.extras.diceOf("unasked")
+    // each is a load too, which nobody can join
+    const unasked = self.config.ids.filter((id) => answersMore && !together.includes(id) && dice.chance(0.6)).map((
+      id
+    ) => World.beginLoad(self.world, { ...spec, id, annotates: undefined }, undefined, together))
     const plan = drawMany(self.dice)
     const steps = Effect.gen(function*() {
       for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
@@ -380,11 +403,25 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
           ? Exit.fail(new Down(id, n))
           : Exit.die(new Bug(id, n))
       )
-      return plan.end === "tooFew" ? exits.slice(1) : exits
+      if (plan.end === "tooFew") return exits.slice(1)
+      if (!answersMore) return exits
+      for (const record of unasked) record.tags = records[0]!.tags
+      const Key = classOf(self.config)
+      return new Map<Thing, Exit.Exit<Value, Down | Bug>>([
+        ...unasked.map((record) => [new Key({ id: record.id }), Exit.succeed({ id: record.id, n: record.n })] as const),
+        ...keys.map((key, i) => [key, exits[i]!] as const)
+      ])
     })
     return Effect.onExit(steps, (exit) =>
       Effect.sync(() => {
-        for (const [i, record] of records.entries()) World.endLoad(self.world, record, ofOne(exit, i, records.length))
+        const listed = Exit.map(exit, (answers) =>
+          Array.isArray(answers) ? answers : [...answers.values()].slice(unasked.length))
+        for (const [i, record] of records.entries()) {
+          World.endLoad(self.world, record, ofOne(listed, i, records.length))
+        }
+        for (const record of unasked) {
+          World.endLoad(self.world, record, Exit.isFailure(exit) ? exit : Exit.succeed({ id: record.id, n: record.n }))
+        }
       }))
   })
 
@@ -412,10 +449,11 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
     const reads = new Map<string, Read>()
+    const { softTimeout, timeout } = givenTimes(spec)
     const base = {
       tags: tagsOf(self, spec),
-      timeout: spec.timeout,
-      softTimeout: spec.softTimeout,
+      timeout,
+      softTimeout,
       retryAfter: spec.retryAfter,
       ...wrongOptions(self, spec)
     }

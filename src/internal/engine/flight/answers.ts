@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
 import { LoadTimeout } from "../../../CacheError.ts"
+import { hasTag } from "../../../Strategy.ts"
 import { answeredIds } from "../../defaults.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -44,9 +45,6 @@ const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<strin
   reasons.every((reason) =>
     Cause.isFailReason(reason) && (reason.error instanceof LoadTimeout || hasTag(reason.error, tags))
   )
-
-const hasTag = (error: unknown, tags: ReadonlyArray<string>): boolean =>
-  typeof error === "object" && error !== null && "_tag" in error && tags.includes(error._tag as string)
 
 /** Whether the request of a flight takes its failure as an answer. What its functions throw, its callers get. */
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>

@@ -1,7 +1,7 @@
 /** One try of a load: what the code inside it may touch. */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Ttl from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Flight } from "./flight.ts"
 import type { Recorder } from "./recorder.ts"
@@ -9,7 +9,8 @@ import type { Recorder } from "./recorder.ts"
 /** What a load says about its result beside the result. */
 export interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
-  readonly ttl?: Duration.Input | undefined
+  readonly ttl?: Ttl.Input | undefined
+  readonly softTtl?: Ttl.Input | undefined
   readonly etag?: string | undefined
 }
 

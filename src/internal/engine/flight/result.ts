@@ -64,7 +64,9 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    constant: annotations?.ttl === undefined && life === undefined ? request.constant : undefined,
+    constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && life === undefined
+      ? request.constant
+      : undefined,
     counters
   })
 }
@@ -87,13 +89,15 @@ export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now:
   Math.max(0, now - startedAt)
 
 /** The lifetime that the load set itself, where the strategy stores the result at all; else the strategy's. */
-const annotated = (flight: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
-  const input = flight.attempt.annotations?.ttl
-  if (lifetime === "skip" || input === undefined) return lifetime
-  const ttl = toMillis(input)
-  if (flight.request.slides) return { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
+const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
+  if (lifetime === "skip" || annotations === undefined) return lifetime
+  const ttl = annotations.ttl === undefined ? undefined : toMillis(annotations.ttl)
+  // the soft deadline of one that slides is the end that reads cannot move
+  if (request.slides) return ttl === undefined ? lifetime : { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
   // no soft deadline of its own: the new one is the new end
-  return { softTtl: lifetime.softTtl < lifetime.ttl ? Math.min(lifetime.softTtl, ttl) : ttl, ttl }
+  const soft = lifetime.softTtl < lifetime.ttl ? lifetime.softTtl : Infinity
+  const softTtl = annotations.softTtl === undefined ? soft : Math.max(0, toMillis(annotations.softTtl, "softTtl"))
+  return { softTtl: Math.min(softTtl, ttl ?? lifetime.ttl), ttl: ttl ?? lifetime.ttl }
 }
 
 const isTooQuick = (flight: Flight, now: number): boolean => {

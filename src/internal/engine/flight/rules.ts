@@ -2,19 +2,17 @@
  * The border to the functions and options of users. What a request asks for is checked and parsed here, once, before
  * its first load; what its functions throw ends here:
  *
- * - before a load (options, `tags` of the key class, `decide`, `fallbackWhen`) it is a defect of the caller whose
- *   request it is, and of no other;
- * - about a loaded value (`lifetime`, `ttl`, `when` and `tags` as functions, `copy` of what is stored, `touch`) it means:
- *   not stored, or not moved.
- *   It is counted, and logged once a key class or string key; the answer is given all the same.
+ * - before a load (options, `timeout` and `softTimeout` as functions, `tags` of the key class, `decide`,
+ *   `fallbackWhen`) it is a defect of the caller whose request it is, and of no other;
+ * - about a loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf` and `tags` as functions, `copy` of what is
+ *   stored, `touch`) it means: not stored, or not moved. It is counted, and logged once a key class or string key; the answer is given all the same.
  *
  * Beyond this file, eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
  */
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Inherit } from "../../../cached/options.ts"
+import type { AnyReadOptions, Inherit } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import {
   checkJitter,
@@ -26,6 +24,7 @@ import {
   ServeAndRefresh,
   type Strategy
 } from "../../../Strategy.ts"
+import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { retryAfterMillis } from "../../defaults.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -36,6 +35,7 @@ import type { Request } from "./request.ts"
 
 /** What a request asks for, checked and parsed. */
 export interface Rules {
+  /** both timeouts: `undefined` for a function of the key too, see `askTimeouts` */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
   /** 0 or less: a failed load is tried again at once */
@@ -57,8 +57,8 @@ const check = (request: Request): Rules => {
   request.validate()
   const { options, strategy } = request
   return {
-    timeoutMillis: millisOf("timeout", options.timeout),
-    softTimeoutMillis: millisOf("softTimeout", options.softTimeout),
+    timeoutMillis: timeoutMillisOf("timeout", options.timeout),
+    softTimeoutMillis: timeoutMillisOf("softTimeout", options.softTimeout),
     retryAfterMillis: millisOf("retryAfter", options.retryAfter ?? strategy.retryAfter) ?? retryAfterMillis,
     memoryTtlMillis: millisOf("memoryTtl", options.memoryTtl),
     minLoadMillis: millisOf("minLoad", options.minLoad),
@@ -68,8 +68,13 @@ const check = (request: Request): Rules => {
   }
 }
 
-const millisOf = (name: string, input: Duration.Input | undefined): number | undefined =>
+const millisOf = (name: string, input: Ttl.Input | undefined): number | undefined =>
   input === undefined ? undefined : toMillis(input, name)
+
+const timeoutMillisOf = (name: Timeout, input: AnyReadOptions[Timeout]): number | undefined =>
+  typeof input === "function" ? undefined : millisOf(name, input)
+
+type Timeout = "timeout" | "softTimeout"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // before a load
@@ -83,6 +88,29 @@ export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | un
   } catch (error) {
     return error ?? new Error(`"${error}" was thrown`)
   }
+}
+
+/**
+ * The request with constant timeouts: those that are functions of its key are asked, once for each caller that waits.
+ * What they throw is that caller's own defect.
+ */
+export const askTimeouts = <A, E>(request: Request<A, E>): Request<A, E> | Exit.Exit<never> => {
+  const { options } = request
+  if (typeof options.timeout !== "function" && typeof options.softTimeout !== "function") return request
+  return answerOrDefect(() => {
+    const timeout = askTimeout("timeout", request)
+    const softTimeout = askTimeout("softTimeout", request)
+    return Object.create(request, {
+      options: { value: { ...options, timeout, softTimeout } },
+      // those of the request know no such timeouts
+      rules: { value: undefined, writable: true }
+    }) as Request<A, E>
+  })
+}
+
+const askTimeout = (name: Timeout, { key, options }: Request): number | undefined => {
+  const given = options[name]
+  return typeof given === "function" ? toMillis(given(key), name) : millisOf(name, given)
 }
 
 /** An answer to one caller; what its functions throw is its own defect. */

@@ -14,6 +14,7 @@ import { detach } from "../flight/ending.ts"
 import { hasBegun } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
 import { wake } from "../flight/leaseWaits.ts"
+import { noteAll, noteChange } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 
@@ -136,6 +137,7 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   tier.untracked = false
   if (wasTracked) return forgetAll(self)
   self.mutations++
+  noteAll(self)
   for (const flight of self.flights.all()) flight.changedWhileAsked = true
   Memory.clear(self.memory, "unverified")
 }
@@ -221,6 +223,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
   tier.polledAt = nowOf(self)
   self.mutations++
+  noteAll(self)
   tier.clears++
   Memory.clear(self.memory, "unverified")
 }
@@ -266,6 +269,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change): void => {
   self.mutations++
   switch (change._tag) {
     case "Changed": {
+      noteChange(self, change.id)
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
       // a flight that waits for a lease waits for this very change: it goes on

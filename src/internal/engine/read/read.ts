@@ -1,6 +1,6 @@
 /** One read: memory, then the store, then a flight. */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
@@ -42,7 +42,7 @@ import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
-import { rulesOf } from "../flight/rules.ts"
+import { askTimeouts, rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
@@ -118,10 +118,12 @@ const wantedBy = (request: Request): Wanted => ({ id: idOf(request.key), tags: (
 const readAfter = <A, E>(
   self: Engine,
   policy: Policy.Policy,
-  request: Request<A, E>,
+  given: Request<A, E>,
   unsent: ReadonlyArray<Item>
 ): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
+    const request = askTimeouts(given)
+    if (Exit.isExit(request)) return request
     const tier = self.storeTier!
     const since = nowOf(fiber)
     // the `timeout` of the read includes this step
@@ -262,6 +264,9 @@ const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E>
  */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
+  const asked = askTimeouts(request)
+  if (Exit.isExit(asked)) return refuse(reader, resume, asked)
+  if (asked !== request) return joinOrStart({ ...reader, request: asked }, joining, resume)
   const { stale } = joining
   const starter = readContextOf(engine, fiber)
   const { span, within } = starter
@@ -275,9 +280,9 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     }
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
     const invalid = isLimited(request) ? invalidity(engine, request) : undefined
-    if (invalid !== undefined) return refuse(reader, resume, invalid)
+    if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
     const cycle = cycleOf(around, running)
-    if (cycle !== undefined) return refuse(reader, resume, cycle)
+    if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
     // counted, and out of the queue, before listeners are told: one of them may end this load, or push it out of there
     const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
@@ -297,7 +302,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const refused = engine.closed
     ? new CacheClosed({ key: id })
     : refusal(engine, request) ?? cycleOf(around, before)
-  if (refused !== undefined) return refuse(reader, resume, refused)
+  if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
   const { protectedUntil, readsStore, rejectedWriteId } = joining
   const flight = makeFlight(engine, {
     id,
@@ -360,9 +365,9 @@ const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
 }
 
 /** Ends a read that may not load: a miss that dies. */
-const refuse = ({ engine, id, request }: Reader, resume: Resume, error: unknown): void => {
+const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Exit<never>): void => {
   noteMiss(engine, request.key, id)
-  resume(Effect.die(error))
+  resume(defect)
 }
 
 const limited = <A>(effect: Effect.Effect<A>, request: Request): Effect.Effect<A | undefined> => {
