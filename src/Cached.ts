@@ -31,6 +31,7 @@ export type {
   Inherit,
   MaxHitsOptions,
   ProbabilisticOptions,
+  ReadDefaults,
   ReadOptions,
   RefreshAheadOptions,
   SlidingOptions,

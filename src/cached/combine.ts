@@ -253,7 +253,7 @@ const delegating: PropertyDescriptorMap = {
   }
 }
 
-export const withStrategy: never = dual(effectClass({
+const WithStrategy = effectClass({
   ...delegating,
   validate: {
     value(this: CachedEffect) {
@@ -262,7 +262,49 @@ export const withStrategy: never = dual(effectClass({
       validateRead("withStrategy", this.options)
     }
   }
-}))
+})
+
+interface OfLayer extends Effect.Effect<unknown, unknown, any> {
+  readonly load: Effect.Effect<unknown, unknown, any>
+  readonly options: CombinatorOptions
+  /** the request to the cache that it asked last */
+  request: CachedEffect | undefined
+}
+
+/** An effect whose strategy its layer says: to each cache it is a request of its own. */
+const OfLayer = function(this: OfLayer, load: OfLayer["load"], options: CombinatorOptions) {
+  Object.assign(this, { load, options, request: undefined })
+} as unknown as new(load: unknown, options: CombinatorOptions) => OfLayer
+Object.defineProperty(OfLayer, "prototype", {
+  value: Effectable.Prototype<OfLayer>({
+    label: "Cached",
+    evaluate(fiber) {
+      const cache = cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching))
+      const { strategy } = cache
+      if (strategy === undefined) {
+        return Effect.die(
+          new CacheConfigError({
+            message:
+              "Cached.withStrategy got no strategy, and its layer has none: pass one here, or to the layer, like " +
+              `CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }) })`
+          })
+        )
+      }
+      if (this.request?.options.strategy !== strategy) {
+        this.request = new WithStrategy(undefined, this.load, { ...this.options, strategy })
+      }
+      return cache.read(fiber, this.request!)
+    }
+  })
+})
+
+const makeWithStrategy = (load: unknown, options: CombinatorOptions): CachedEffect | OfLayer =>
+  options?.strategy === undefined ? new OfLayer(load, options) : new WithStrategy(undefined, load, options)
+
+export const withStrategy = ((first: unknown, second?: unknown): unknown =>
+  second === undefined
+    ? (self: unknown) => makeWithStrategy(self, first as CombinatorOptions)
+    : makeWithStrategy(first, second as CombinatorOptions)) as never
 
 const validateRead = (name: string, options: CombinatorOptions): void => {
   const { key } = options
@@ -278,7 +320,7 @@ const validateRest = (name: string, options: AnyReadOptions): void => {
   checkGiven(name, options, checks)
 }
 
-const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
+export const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
     throw new CacheConfigError({
       message: `The strategy of ${name} cannot be used: pass one of Strategy, or an object with decide and lifetime`

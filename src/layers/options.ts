@@ -5,11 +5,13 @@
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
-import { checkInherit, type Inherit } from "../cached/options.ts"
+import { validateStrategy } from "../cached/combine.ts"
+import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
-import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
+import { checkAll, checkOptions, type Checks, refuseUnknown } from "../internal/options.ts"
+import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -72,6 +74,19 @@ export interface MemoryOptions {
    * @default `"age"`
    */
   readonly inherit?: Inherit | undefined
+  /**
+   * the strategy of `Cached.withStrategy({ key })`; cached functions name theirs
+   *
+   * @default none: `Cached.withStrategy` names one
+   */
+  readonly strategy?: Strategy | undefined
+  /**
+   * options for all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`,
+   * `copy`, `memoryTtl`, `minLoad`, `lease`. Each counts by itself; what a strategy says goes before
+   *
+   * @default each has its own
+   */
+  readonly defaults?: ReadDefaults | undefined
   /**
    * how long closing waits for loads with callers
    *
@@ -161,6 +176,14 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   inherit: (given, name) => {
     checkInherit(given, name)
     return { inherit: given }
+  },
+  strategy: (given, _, layer) => {
+    validateStrategy(layer, given)
+    return { strategy: given }
+  },
+  defaults: (given, name) => {
+    checkOptions(name, given, readDefaults)
+    return { readDefaults: { ...given } }
   },
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) })
 }

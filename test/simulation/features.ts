@@ -63,6 +63,8 @@ export const drawn = {
   byFunction: true,
   /** which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when` */
   conditions: true,
+  /** the layer has options for all reads that do not say otherwise */
+  defaults: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -77,6 +79,7 @@ const later = {
   inherits: 0x85eb_ca6b,
   byFunction: 0xc2b2_ae35,
   conditions: 0x27d4_eb2f,
+  defaults: 0x1656_67b1,
   writingListener: 0x3c6e_f35f
 } as const
 

@@ -14,18 +14,18 @@ export const refusal = (self: Engine, request: Request): {} | undefined => throw
 
 const checkForLoad = (self: Engine, request: Request): void => {
   check(self, request)
-  declaredTags(request)
+  declaredTags(self, request)
 }
 
 const check = (self: Engine, request: Request): void => {
-  rulesOf(request)
+  rulesOf(self, request)
   if (request.slides) self.hitsHaveEffects = true
   if (request.strategy.countsReads === true) checkCounting(self, request)
   if (self.storeTier !== undefined) codecsOf(self.storeTier, request.key)
 }
 
 const checkCounting = (self: Engine, request: Request): void => {
-  const { memoryTtlMillis } = rulesOf(request)
+  const { memoryTtlMillis } = rulesOf(self, request)
   const isNeverKept = self.storeTier !== undefined && memoryTtlMillis !== undefined && memoryTtlMillis <= 0
   if (self.memory.capacity > 0 && !isNeverKept) return
   throw new CacheConfigError({
