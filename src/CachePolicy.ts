@@ -14,7 +14,7 @@
  * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
  * | `bypass`, `disabled`, `disable("get", "set")` | no | no | no | no | no |
  *
- * Invalidations are carried out under every policy, unless `disable` names them. `Cached.increment` is carried out
+ * Invalidations are carried out under every policy, unless `disable` names them. Operations on counters are carried out
  * under every policy.
  *
  * @since 0.1.0

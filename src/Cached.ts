@@ -7,19 +7,19 @@
 export * from "./cached/bulk.ts"
 export type { Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
+export * from "./cached/counters.ts"
 export * from "./cached/duringLoad.ts"
 export * from "./cached/events.ts"
 export * from "./cached/functions.ts"
 export * from "./cached/inspect.ts"
 export * from "./cached/invalidation.ts"
+export * from "./cached/matching.ts"
 export {
   expiresIn,
   type FoundEntry,
   getEntry,
   getOption,
   has,
-  increment,
-  type IncrementOptions,
   remove,
   set,
   type SetCondition,

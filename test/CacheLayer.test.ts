@@ -180,7 +180,7 @@ describe("disk", () => {
     inDirectory((directory) =>
       Effect.gen(function*() {
         const { load } = counting()
-        const layer = () => CacheLayer.disk({ directory: join(directory, "made"), maxSize: "1 MB" })
+        const layer = () => CacheLayer.disk({ directory: join(directory, "made"), maxSize: "1 MiB" })
         expect(yield* get(load).pipe(Effect.provide(layer()))).toBe(1)
         expect(yield* get(load).pipe(Effect.provide(layer()))).toBe(1)
         yield* Cached.invalidate("k").pipe(Effect.provide(layer()))

@@ -148,8 +148,10 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  *
  * **Details**
  *
- * - `lookup` gets every missing key once and answers an `Exit` for each, in their order. A key that fails does not fail
- *   the others.
+ * - `lookup` gets every missing key once and answers an `Exit` for each: a list in their order, or a `Map` by key. A key
+ *   that fails does not fail the others.
+ * - Successes that a map has for other keys are kept in memory, where nothing newer is known of those: at most 1,000 of a
+ *   call, and a tenth of the memory's capacity.
  * - If `lookup` itself fails, so does the read, unless every missing key has a stale value to fall back on.
  * - A load of a key is shared with single reads of that key, in both directions.
  * - A key that another process is loading is waited for and is not part of the call.
@@ -200,7 +202,12 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> 
       readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
       readonly lookup: (
         keys: ReadonlyArray<Instance<C>>
-      ) => Effect.Effect<ReadonlyArray<Exit.Exit<NoInfer<Success<Instance<C>>>, E>>, E2, R>
+      ) => Effect.Effect<
+        | ReadonlyArray<Exit.Exit<NoInfer<Success<Instance<C>>>, E>>
+        | ReadonlyMap<Instance<C>, Exit.Exit<NoInfer<Success<Instance<C>>>, E>>,
+        E2,
+        R
+      >
     }
 ): CachedMany<
   Instance<C>,

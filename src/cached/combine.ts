@@ -63,28 +63,37 @@ interface Combinator {
   readonly beside: keyof CombinatorOptions | undefined
 }
 
-type EffectClass = new(combinator: Combinator | undefined, load: unknown, options: CombinatorOptions) => CachedEffect
+type EffectClass = new(
+  combinator: Combinator | undefined,
+  load: unknown,
+  options: CombinatorOptions,
+  key: unknown
+) => CachedEffect
 
 /**
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
 const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
-  function CachedEffect(this: Record<string, unknown>, combinator: unknown, load: unknown, options: unknown) {
-    this["combinator"] = combinator
-    this["load"] = load
-    this["options"] = options
-    // here, so that a request with rules has no other shape than one without
-    this["rules"] = undefined
+  class CachedEffect {
+    declare readonly combinator: unknown
+    declare readonly load: unknown
+    declare readonly options: unknown
+    declare readonly key: unknown
+    declare readonly rules: unknown
+
+    constructor(combinator: unknown, load: unknown, options: unknown, key: unknown) {
+      this.combinator = combinator
+      this.load = load
+      this.options = options
+      // of the options, read where each combinator has a few shapes of them
+      this.key = key
+      // here, so that a request with rules has no other shape than one without
+      this.rules = undefined
+    }
   }
-  CachedEffect.prototype = Object.create(EffectPrototype, {
-    key: {
-      get(this: CachedEffect) {
-        return this.options.key
-      }
-    },
-    ...parts
-  })
+  Object.setPrototypeOf(CachedEffect.prototype, EffectPrototype)
+  Object.defineProperties(CachedEffect.prototype, parts)
   return CachedEffect as never
 }
 
@@ -92,8 +101,8 @@ const dual = (make: EffectClass, combinator?: Combinator): never =>
   // `arguments` of a closure per call would cost more than the whole hit
   ((first: unknown, second?: unknown): unknown =>
     second === undefined
-      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions)
-      : new make(combinator, first, second as CombinatorOptions)) as never
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
+      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)) as never
 
 /** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
 const Timed = effectClass({
@@ -281,25 +290,28 @@ Object.defineProperty(OfLayer, "prototype", {
     evaluate(fiber) {
       const cache = cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching))
       const { strategy } = cache
-      if (strategy === undefined) {
-        return Effect.die(
-          new CacheConfigError({
-            message:
-              "Cached.withStrategy got no strategy, and its layer has none: pass one here, or to the layer, like " +
-              `CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }) })`
-          })
-        )
-      }
-      if (this.request?.options.strategy !== strategy) {
-        this.request = new WithStrategy(undefined, this.load, { ...this.options, strategy })
-      }
-      return cache.read(fiber, this.request!)
+      if (strategy === undefined) return Effect.die(noStrategy())
+      const { load, options, request } = this
+      return cache.read(
+        fiber,
+        request?.options.strategy === strategy
+          ? request
+          : this.request = new WithStrategy(undefined, load, { ...options, strategy }, options.key)
+      )
     }
   })
 })
 
+const noStrategy = (): CacheConfigError =>
+  new CacheConfigError({
+    message: "Cached.withStrategy got no strategy, and its layer has none: pass one here, or to the layer, like " +
+      `CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }) })`
+  })
+
 const makeWithStrategy = (load: unknown, options: CombinatorOptions): CachedEffect | OfLayer =>
-  options?.strategy === undefined ? new OfLayer(load, options) : new WithStrategy(undefined, load, options)
+  options.strategy === undefined
+    ? new OfLayer(load, options)
+    : new WithStrategy(undefined, load, options, options.key)
 
 export const withStrategy = ((first: unknown, second?: unknown): unknown =>
   second === undefined

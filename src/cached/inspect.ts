@@ -7,12 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching, Known, Stats } from "../Caching.ts"
-import type { Cache } from "../internal/engine/cache.ts"
 import * as Glob from "../internal/glob.ts"
-import { withCaching } from "./withCaching.ts"
-
-const stream = <A>(f: (caching: Cache) => Stream.Stream<A, StoreError>) =>
-  Stream.unwrap(withCaching((caching) => Effect.succeed(f(caching))))
+import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
  * Streams the metadata of all entries that may be served, in no particular order.
@@ -42,13 +38,14 @@ const stream = <A>(f: (caching: Cache) => Stream.Stream<A, StoreError>) =>
  * ```
  *
  * @see {@link scan} for the ids alone
+ * @see `Cached.getMatching` for the values
  *
  * @category accessors
  * @since 0.1.0
  */
 export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching> => {
   const glob = Glob.make(pattern)
-  return stream((caching) => Stream.filter(caching.entries(glob.prefix), ({ id }) => glob.matches(id)))
+  return streamWithCaching((caching) => Stream.filter(caching.entries(glob.prefix), ({ id }) => glob.matches(id)))
 }
 
 /**

@@ -26,7 +26,7 @@ import {
   toStored,
   type Where
 } from "./targets.ts"
-import { type AnyKey, tagsOf, withCaching } from "./withCaching.ts"
+import { type AnyKey, streamWithCaching, tagsOf, withCaching } from "./withCaching.ts"
 
 /**
  * Invalidates a key, or another target: no read that starts afterwards sees a value whose load began before.
@@ -269,16 +269,15 @@ export const invalidateWhere = <C extends AnyClass>(
  * ```
  *
  * @see {@link invalidateTag} for the fast and exact way
+ * @see `Cached.removeMatching` for the count alone
  *
  * @category mutations
  * @since 0.1.0
  */
 export const invalidateMatching = (pattern: string): Stream.Stream<Progress, StoreError, Caching> => {
   const glob = globOf("Cached.invalidateMatching", pattern)
-  return Stream.unwrap(
-    withCaching((caching, policy) =>
-      Effect.succeed(policy.disabled.has("invalidate") ? Stream.empty : caching.invalidateMatching(glob))
-    )
+  return streamWithCaching((caching, policy) =>
+    policy.disabled.has("invalidate") ? Stream.empty : caching.invalidateMatching(glob)
   )
 }
 

@@ -9,11 +9,10 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { Caching, Known } from "../Caching.ts"
-import { incrementBy } from "../internal/defaults.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import { copyOf } from "../internal/engine/flight/copy.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
-import { checkOptions, type Checks, optional, refuseUnknown } from "../internal/options.ts"
+import { refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -318,74 +317,6 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
       ? Effect.succeed(false)
       : caching.touch(checked(key), toMillis(ttl))
   )
-
-/**
- * Options for `Cached.increment`.
- *
- * @category options
- * @since 0.1.0
- */
-export interface IncrementOptions {
-  /**
-   * the whole number to add, which may be negative; 0 reads the counter and creates none
-   *
-   * @default 1
-   */
-  readonly by?: number | undefined
-  /**
-   * how long the counter lives, from its creation; later calls do not renew it
-   *
-   * @default for ever
-   */
-  readonly ttl?: Ttl.Input | undefined
-}
-
-/**
- * Adds to a counter that starts at 0, and answers the sum.
- *
- * **Details**
- *
- * It is one atomic step, across processes too where they share the store. Counters have names of their own, apart from
- * keys. `Cached.clear` empties them.
- *
- * **Gotchas**
- *
- * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum that is no safe integer fails
- * with reason `OutOfRange` and leaves the counter as it was.
- *
- * **Example** (Counting visits)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const program = Effect.all([Cached.increment("visits"), Cached.increment("visits", { by: 10, ttl: "1 day" })])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 11]
- * ```
- *
- * @category mutations
- * @since 0.1.0
- */
-export const increment = (
-  name: string,
-  options?: IncrementOptions
-): Effect.Effect<number, StoreError, Caching> =>
-  withCaching((caching) => {
-    const { by = incrementBy, ttl } = options ?? {}
-    if (typeof name !== "string") {
-      throw new CacheConfigError({ message: "Cached.increment got no name: pass a string" })
-    }
-    checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
-    return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl))
-  })
-
-const incrementOptions: Checks<IncrementOptions> = {
-  by: optional((by) => {
-    if (Number.isSafeInteger(by)) return
-    throw new CacheConfigError({ message: `Cached.increment cannot add ${String(by)}: pass a safe integer as by` })
-  }),
-  ttl: optional((ttl) => void toMillis(ttl))
-}
 
 /**
  * Checks whether a key has an entry within its `ttl`, a cached failure included.

@@ -1,6 +1,7 @@
 /** Helpers of the language: they ask the cache of the context, and check keys and tags. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Key from "../CacheKey.ts"
 import type { Services, Success } from "../CacheKey.ts"
@@ -23,6 +24,12 @@ export const withCaching = <A, E = never, R = never>(
   Effect.withFiber<A, E, R | Caching>((fiber) =>
     f(cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching)), fiber.getRef(Current))
   )
+
+/** As `withCaching`, for an operation that is a stream. */
+export const streamWithCaching = <A, E, R = never>(
+  f: (caching: Cache, policy: Policy.Policy) => Stream.Stream<A, E, R>
+): Stream.Stream<A, E, R | Caching> =>
+  Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
 export const checked = <K extends AnyKey>(key: K): K => {
   if (typeof key === "string" || Key.isCacheKey(key)) return key

@@ -45,6 +45,18 @@ export const refreshRetries = { times: 2, firstMillis: 100 }
 /** The size of the folders of `CacheLayer.disk` and `files`, in bytes: 1 GiB. */
 export const maxSize = 1024 ** 3
 
+/** The largest value in those folders, in bytes: 8 MiB. */
+export const maxValue = 8 * 1024 ** 2
+
+/**
+ * The limits of those options: the smallest `maxSize` in bytes, and the share of it that one value may take. In a
+ * database the log, and what is kept for a full disk, are parts of it.
+ */
+export const folders = {
+  disk: { leastMaxSize: 1024 ** 2, valueShare: 1 / 4 },
+  files: { leastMaxSize: 1, valueShare: 1 }
+}
+
 /** How long a stale value is served without another load, after a load failed. */
 export const retryAfterMillis = 5000
 
@@ -137,6 +149,12 @@ export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 /** Pauses before unsent invalidations are sent again. */
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
+/**
+ * How long, and how many, invalidations and sets are remembered, to do them again in an older copy of the database. Above
+ * the number everything is cleared instead.
+ */
+export const recentInvalidations = { millis: 10_000, count: 1000 }
+
 /** How long `clear` of a part of a store frees room before it answers: what is left is invisible, and expires. */
 export const sweepMillis = 100
 
@@ -159,6 +177,9 @@ export const pendingInvalidations = 10_000
 /** Markers that a store keeps: a removed one costs a load, never a stale read. */
 export const markersKept = 100_000
 
+/** Markers that a database keeps at most: one for so many bytes of its `maxSize`. A marker takes some 100 bytes. */
+export const markerShare = 1024
+
 /** Changes that a shared store keeps: a process that is further behind gets a `Gap`. */
 export const changesKept = 10_000
 
@@ -177,11 +198,20 @@ export const unansweredCommits = 10_000
 /** Long keys whose hashes are remembered, and the characters of all of them together. */
 export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
 
+/** Ids of a key class that are remembered by the values of its fields. */
+export const knownIds = 1024
+
 /** Ids that are not loaded again within `retryAfter`. */
 export const throttledIds = 10_000
 
 /** Ids whose stale value is no fallback any more, because a load has answered since. */
 export const answeredIds = 10_000
+
+/** Answers of one call of many that are kept although nobody asked for them, and a tenth of memory at most. */
+export const unaskedAnswers = 1000
+
+/** Ids of which a call of many remembers that they have changed while it ran: beyond, all count as changed. */
+export const watchedIds = 10_000
 
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000

@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import { folderOptions } from "./folder.ts"
+import { folders } from "../internal/defaults.ts"
+import { folderOptions, storeOptions } from "./folder.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
@@ -22,11 +23,17 @@ export interface DiskOptions extends LayerOptions {
   /** the folder; made if it does not exist */
   readonly directory: string
   /**
-   * how large the database may become
+   * how large the database may become, at least 1 MiB
    *
    * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
+  /**
+   * the largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process
+   *
+   * @default 8 MiB, or a quarter of `maxSize`
+   */
+  readonly maxValue?: ByteSize.Input | undefined
 }
 
 /**
@@ -66,8 +73,9 @@ export interface DiskOptions extends LayerOptions {
  * @since 0.1.0
  */
 export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreError> => {
-  const { directory, maxSize, storeTimeout } = options ?? {}
   const cache = overStore(checkLayer("CacheLayer.disk", options, folderOptions))
+  const { storeTimeout } = options
+  const given = storeOptions("CacheLayer.disk", options, folders.disk)
   const store = Layer.unwrap(
     Effect.map(
       Effect.tryPromise({
@@ -76,8 +84,7 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
       }),
       (SqliteStore) =>
         SqliteStore.layer({
-          directory,
-          ...maxSize === undefined ? {} : { maxSize },
+          ...given,
           ...storeTimeout === undefined ? {} : { storeTimeout }
         })
     )

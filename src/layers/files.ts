@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
+import { folders } from "../internal/defaults.ts"
 import { optional } from "../internal/options.ts"
 import { Serializer } from "../Serializer.ts"
-import { folderOptions } from "./folder.ts"
+import { folderOptions, storeOptions } from "./folder.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
@@ -35,6 +36,12 @@ export interface FilesOptions extends LayerOptions {
    * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
+  /**
+   * the largest value that is stored, at most `maxSize`: writing a larger one would block the process
+   *
+   * @default 8 MiB, or `maxSize`
+   */
+  readonly maxValue?: ByteSize.Input | undefined
 }
 
 /**
@@ -79,7 +86,6 @@ export interface FilesOptions extends LayerOptions {
  * @since 0.1.0
  */
 export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, StoreError> => {
-  const { directory, maxSize, serializer } = options ?? {}
   const cache = overStore(checkLayer("CacheLayer.files", options, {
     ...folderOptions,
     serializer: optional((given, layer) => {
@@ -87,6 +93,8 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
       throw new CacheConfigError({ message: `serializer of ${layer} is no Serializer` })
     })
   }))
+  const { serializer } = options
+  const given = storeOptions("CacheLayer.files", options, folders.files)
   return Layer.unwrap(Effect.gen(function*() {
     const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
       try: async () => ({
@@ -97,7 +105,7 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
     })
     const provided = yield* Serializer
     const chosen = serializer ?? (provided === Serializer.defaultValue() ? IndentedJson : provided)
-    const store = FilesStore.layer({ directory, ...maxSize === undefined ? {} : { maxSize } })
+    const store = FilesStore.layer(given)
     return cache.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer, chosen)))
   }))
 }

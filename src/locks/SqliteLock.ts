@@ -11,15 +11,18 @@ import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { CacheConfigError, LockError } from "../CacheError.ts"
+import { LockError } from "../CacheError.ts"
 import { busy, lockLifeMillis, lockPollMillis } from "../internal/defaults.ts"
 import { nextToken } from "../internal/lock/token.ts"
-import { refuseUnknown, requireType } from "../internal/options.ts"
+import { monotonicMillis } from "../internal/monotonic.ts"
+import { refuseUnknown } from "../internal/options.ts"
 import * as Lock from "../Lock.ts"
 import * as Busy from "../stores/internal/sqliteBusy.ts"
 import { toColumn } from "../stores/internal/sqliteColumn.ts"
 import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
+import * as Gate from "../stores/internal/sqliteGate.ts"
+import { directoryOf } from "../stores/internal/sqlitePath.ts"
 
 /**
  * The directory of the locks.
@@ -71,10 +74,14 @@ export interface Options {
  */
 export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
   const directory = validate(options)
-  return Effect.suspend(() => {
+  return Effect.clockWith((clock) => {
     const connection = connect(directory)
-    const opened = Effect.acquireRelease(attempt(directory, connection.tables), () => Effect.sync(connection.close))
-    return Effect.as(opened, Lock.make(over(connection)))
+    const gate = Gate.make(() => monotonicMillis(clock))
+    const opened = Effect.acquireRelease(
+      attempt(directory, gate, connection.tables),
+      () => Effect.sync(connection.close)
+    )
+    return Effect.as(opened, Lock.make(over(connection, gate)))
   })
 }
 
@@ -114,19 +121,17 @@ export const layer = (options: Options): Layer.Layer<never, LockError> => {
 
 const validate = (options: Options): string => {
   refuseUnknown("SqliteLock.make", options, ["directory"])
-  requireType("SqliteLock.make", options, ["directory"], "string")
-  if (options.directory !== "") return options.directory
-  throw new CacheConfigError({ message: `SqliteLock.make needs "directory", a path` })
+  return directoryOf("SqliteLock.make", options)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // operations
 // ---------------------------------------------------------------------------------------------------------------------
 
-const over = ({ leave, tables }: Connection): Lock.Backend => {
+const over = ({ leave, tables }: Connection, gate: Gate.Gate): Lock.Backend => {
   const run = <A>(name: string, operation: (tables: Tables, clock: Clock.Clock) => A): Effect.Effect<A, LockError> =>
     Effect.clockWith((clock) =>
-      attempt(name, () => {
+      attempt(name, gate, () => {
         try {
           return operation(tables(), clock)
         } catch (thrown) {
@@ -139,7 +144,7 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
     name: "sqlite",
     pollMillis: lockPollMillis,
     tryAcquire: (name, leaseMillis) =>
-      run(name, (tables, clock) => acquire(tables, toColumn(name), leaseMillis, clock)),
+      run(name, (tables, clock) => acquire(tables, { gate, name: toColumn(name), leaseMillis, clock })),
     renew: (name, token, leaseMillis) =>
       run(name, (tables, clock) => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis
@@ -154,12 +159,19 @@ const over = ({ leave, tables }: Connection): Lock.Backend => {
   }
 }
 
-const acquire = (tables: Tables, name: string | Uint8Array, leaseMillis: number, clock: Clock.Clock): Lock.Acquired => {
+interface Acquiring {
+  readonly gate: Gate.Gate
+  readonly name: string | Uint8Array
+  readonly leaseMillis: number
+  readonly clock: Clock.Clock
+}
+
+const acquire = (tables: Tables, { clock, gate, leaseMillis, name }: Acquiring): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
   // A look first: a waiting caller does not keep others from writing.
   const seen = look(tables, name)
   if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
-  return atomically(tables.database, () => {
+  const steps = (): Lock.Acquired => {
     const row = look(tables, name)
     if (row !== undefined && isHeld(row, now)) {
       // The clock was set back: the lease starts again, or a dead holder would have the lock for longer.
@@ -171,7 +183,8 @@ const acquire = (tables: Tables, name: string | Uint8Array, leaseMillis: number,
     tables.count.run(token)
     tables.insert.run(name, token, leaseMillis, now + leaseMillis)
     return { _tag: "Held", token }
-  })
+  }
+  return gate.pass(() => atomically(tables.database, steps))
 }
 
 const look = (tables: Tables, name: string | Uint8Array): Row | undefined =>
@@ -191,15 +204,15 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   leftMillis: Math.min(until - now, millis)
 })
 
-const again = Busy.again(busy.lockMillis)
-
 /** Tries, and tries again while another process writes. Every operation can be run twice. */
-const attempt = <A>(name: string, run: () => A): Effect.Effect<A, LockError> => {
+const attempt = <A>(name: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, LockError> => {
   const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
-  const wasBusy = (error: LockError) => isBusy(error.cause)
-  // Not at once: two looks at a lock would block the process for twice as long.
-  const later = Effect.delay(once, Busy.firstMillis)
-  return Effect.catchIf(once, wasBusy, () => Effect.retry(later, { schedule: again, while: wasBusy }))
+  return Busy.trying(once, {
+    gate,
+    millis: busy.lockMillis,
+    thrownOf: ({ cause }) => cause,
+    isBusy: ({ cause }) => isBusy(cause)
+  })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,17 @@
 import type * as Effect from "effect/Effect"
 import type { Stored } from "../CacheEntry.ts"
 import type { StoreError, StoreErrorReason } from "../CacheError.ts"
-import type { Acquired, AcquireOptions, Change, Counter, InvalidationMode, Markers, Scanned, Store } from "./store.ts"
+import type {
+  Acquired,
+  AcquireOptions,
+  Change,
+  Counter,
+  InvalidationMode,
+  Markers,
+  NamedCounter,
+  Scanned,
+  Store
+} from "./store.ts"
 
 /**
  * The answer of a `SyncStorage` for an entry that is there and cannot be read: a miss, and the cache warns.
@@ -94,9 +104,20 @@ export interface Storage {
   /** removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds) */
   readonly clear?: Store["clear"] | undefined
   /** counters that the storage keeps; its `clear` has to remove them (default: counters of this process) */
-  readonly counters?: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> | undefined
+  readonly counters?: StorageCounters | undefined
   /** what other processes did, beginning with `Coherent`: see `Store.changes` (default: nothing is reported) */
   readonly changes?: Store["changes"] | undefined
+}
+
+/**
+ * Counters as effects: the operations of `Store` on counters, each one atomic step.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StorageCounters extends Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> {
+  /** the counters, in any order (default: unsupported) */
+  readonly scanCounters?: Store["scanCounters"] | undefined
 }
 
 /**
@@ -187,6 +208,8 @@ export interface SyncCounters {
   readonly remove: (name: string) => boolean
   /** removes all counters */
   readonly clear: () => void
+  /** the counters whose names begin with a prefix, expired or not, read lazily, 256 in one step (default: unsupported) */
+  readonly scan?: ((prefix: string) => Iterable<NamedCounter>) | undefined
 }
 
 /**

@@ -193,6 +193,16 @@ export interface Counter {
 }
 
 /**
+ * A counter of a store, with its name: an item of a listing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NamedCounter extends Counter {
+  readonly name: string
+}
+
+/**
  * What other processes did to a store.
  *
  * **Details**
@@ -262,13 +272,13 @@ export interface Capabilities {
 }
 
 /**
- * The arguments of `scan`.
+ * The arguments of `scan` and `scanCounters`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ScanOptions {
-  /** only ids that begin with this text, taken literally */
+  /** only ids, or names, that begin with this text, taken literally */
   readonly prefix?: string | undefined
 }
 
@@ -386,6 +396,8 @@ export interface Store {
   readonly touchCounter: (name: string, expiresAt: number) => Effect.Effect<boolean, StoreError>
   /** removes a counter; `false`: there was none */
   readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
+  /** the counters, in any order; one that has expired may be among them */
+  readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
   /**
    * what other processes do from now on: without end if `capabilities.changes`, empty otherwise. It begins with `Coherent`
    * as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs again are lost.

@@ -8,23 +8,25 @@
  *
  * @since 0.1.0
  */
-import * as ByteSize from "effect/ByteSize"
+import type * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type { Stored } from "../CacheEntry.ts"
-import { CacheConfigError, StoreError, type StoreErrorReason } from "../CacheError.ts"
+import { StoreError, type StoreErrorReason } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
-import { refuseUnknown, requireType } from "../internal/options.ts"
+import { sizesOf } from "../internal/folder.ts"
+import { refuseUnknown } from "../internal/options.ts"
 import * as Tokens from "../internal/token.ts"
 import { Serializer } from "../Serializer.ts"
 import * as Store from "../Store.ts"
+import { absolute } from "./internal/directory.ts"
 import * as Counters from "./internal/filesCounters.ts"
 import * as Folder from "./internal/filesFolder.ts"
 import * as Metadata from "./internal/filesMetadata.ts"
 import * as Name from "./internal/filesName.ts"
 import * as Room from "./internal/filesRoom.ts"
 import * as Tags from "./internal/filesTags.ts"
+import { tooLarge } from "./internal/tooLarge.ts"
 
 /**
  * The folder, and how much room its files may take.
@@ -42,6 +44,12 @@ export interface Options {
    * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
+  /**
+   * the largest value that is stored, at most `maxSize`: writing a larger one would block the process
+   *
+   * @default 8 MiB, or `maxSize`
+   */
+  readonly maxValue?: ByteSize.Input | undefined
 }
 
 /**
@@ -127,20 +135,14 @@ type SyncStore = ReturnType<typeof Store.makeSync>
 interface Config {
   readonly directory: string
   readonly maxSize: number
+  readonly maxValue: number
 }
 
 const what = "FilesStore.make"
-const defaultMaxSize = Option.some(ByteSize.bytes(Defaults.maxSize))
 
 const validate = (options: Options): Config => {
-  refuseUnknown(what, options, ["directory", "maxSize"])
-  requireType(what, options, ["directory"], "string")
-  if (options.directory === "") throw new CacheConfigError({ message: `${what} needs "directory", a path` })
-  const maxSize = options.maxSize === undefined ? defaultMaxSize : ByteSize.fromInput(options.maxSize)
-  if (Option.isNone(maxSize) || ByteSize.isZero(maxSize.value)) {
-    throw new CacheConfigError({ message: `${what}: "maxSize" is not a size above zero` })
-  }
-  return { directory: options.directory, maxSize: Number(maxSize.value) }
+  refuseUnknown(what, options, ["directory", "maxSize", "maxValue"])
+  return { directory: absolute(what, options), ...sizesOf(what, options, Defaults.folders.files) }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -196,7 +198,7 @@ const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
   }
 }
 
-const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }: FolderConfig) => {
+const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxValue }: FolderConfig) => {
   const tidy = tidying(folder)
 
   const parse = (stem: string, text: string | undefined): Metadata.Metadata | undefined => {
@@ -231,7 +233,7 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxSize }:
   // never a payload without metadata, which nobody could recognize as ours.
   const set = (id: string, entry: Stored, now: number) => {
     const size = entry.payload.length
-    if (size > maxSize) throw new StoreError({ store: name, operation: "set", reason: "TooLarge" })
+    if (size > maxValue) throw tooLarge({ store: name, id, size, maxValue })
     const stem = Name.stemOf(id)
     const file = stem + extension
     room.reserve(stem, size - (folder.stat(file)?.size ?? 0))

@@ -7,23 +7,27 @@
  *
  * @since 0.1.0
  */
-import * as ByteSize from "effect/ByteSize"
+import type * as ByteSize from "effect/ByteSize"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { CacheConfigError, StoreError } from "../CacheError.ts"
+import { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
-import { refuseUnknown, requireType } from "../internal/options.ts"
+import { sizesOf } from "../internal/folder.ts"
+import { monotonicMillis } from "../internal/monotonic.ts"
+import { refuseUnknown } from "../internal/options.ts"
+import * as Markers from "../internal/store/markers.ts"
+import * as Tokens from "../internal/token.ts"
 import * as Store from "../Store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import * as Busy from "./internal/sqliteBusy.ts"
 import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
-import { atomically } from "./internal/sqliteFile.ts"
+import * as Gate from "./internal/sqliteGate.ts"
+import { directoryOf } from "./internal/sqlitePath.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
@@ -35,13 +39,19 @@ export interface Options {
   /** the directory; made if it does not exist. Several processes of one machine may use it at once */
   readonly directory: string
   /**
-   * how large the database may become. If there is no room, expired entries go first, then the least recently used ones as
+   * how large the database may become, at least 1 MiB. If there is no room, expired entries go first, then the least recently used ones as
    * far as this process knows: those written longest ago, but an entry that this process has read since is spared once (it
    * remembers reads of some 10,000 entries)
    *
    * @default 1 GiB
    */
   readonly maxSize?: ByteSize.Input | undefined
+  /**
+   * the largest value that is stored, at most a quarter of `maxSize`: writing a larger one would block the process
+   *
+   * @default 8 MiB, or a quarter of `maxSize`
+   */
+  readonly maxValue?: ByteSize.Input | undefined
   /**
    * how long to try again while another process writes
    *
@@ -86,11 +96,22 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
   const config = validate(options)
   return Effect.gen(function*() {
     const scope = yield* Effect.scope
+    const clock = yield* Clock.Clock
+    const tokens = Tokens.make(yield* Tokens.Seed)
+    const now = () => monotonicMillis(clock)
+    const newVersion = () => Markers.newVersion(tokens)
+    const gate = Gate.make(now)
     const connection = yield* Effect.acquireRelease(
-      attempt("open", config, () => Connection.make(config.directory, config.maxSize)),
+      attempt("open", config, gate, () => Connection.make({ ...config, now, newVersion, gate })),
       ({ close }) => Effect.sync(close)
     )
-    return yield* attempt("open", config, () => fromConnection(connection, config, scope))
+    const startShrinking = shrinking(connection, config, { clock, gate, scope })
+    yield* startShrinking
+    const run: Run = (operation, steps) => {
+      const once = attempt(operation, config, gate, () => connection.run(steps, kept.has(operation)))
+      return Effect.tap(once, () => startShrinking)
+    }
+    return yield* attempt("open", config, gate, () => fromConnection(connection, run))
   })
 }
 
@@ -130,31 +151,20 @@ type SyncStore = ReturnType<typeof Store.makeSync>
 interface Config {
   readonly directory: string
   readonly maxSize: number
-  readonly again: Schedule.Schedule<unknown>
+  readonly maxValue: number
+  /** how long to try while another process writes */
+  readonly millis: number
 }
 
 const what = "SqliteStore.make"
-const defaultMaxSize = Option.some(ByteSize.bytes(Defaults.maxSize))
 
 const validate = (options: Options): Config => {
-  refuseUnknown(what, options, ["directory", "maxSize", "storeTimeout"])
-  requireType(what, options, ["directory"], "string")
-  if (options.directory === "") throw new CacheConfigError({ message: `${what} needs "directory", a path` })
-  const maxSize = options.maxSize === undefined ? defaultMaxSize : ByteSize.fromInput(options.maxSize)
-  const storeTimeout = toMillis(
-    options.storeTimeout ?? Defaults.layer.storeTimeoutMillis,
-    `${what}: "storeTimeout"`
-  )
+  refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout"])
   return {
-    directory: options.directory,
-    maxSize: Number(aboveZero(maxSize)),
-    again: Busy.again(storeTimeout)
+    directory: directoryOf(what, options),
+    ...sizesOf(what, options, Defaults.folders.disk),
+    millis: toMillis(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis, `${what}: "storeTimeout"`)
   }
-}
-
-const aboveZero = (size: Option.Option<ByteSize.ByteSize>): ByteSize.ByteSize => {
-  if (Option.isSome(size) && size.value !== ByteSize.zero) return size.value
-  throw new CacheConfigError({ message: `${what}: "maxSize" is not a size above zero` })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -164,7 +174,12 @@ const aboveZero = (size: Option.Option<ByteSize.ByteSize>): ByteSize.ByteSize =>
 const name = "sqlite"
 
 /** Tries, and tries again while another process writes. Every operation can be run twice. */
-const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.Effect<A, StoreError> => {
+const attempt = <A>(
+  operation: string,
+  { millis }: Config,
+  gate: Gate.Gate,
+  run: () => A
+): Effect.Effect<A, StoreError> => {
   const once = Effect.suspend(() => {
     try {
       return Exit.succeed(run())
@@ -176,15 +191,24 @@ const attempt = <A>(operation: string, { again }: Config, run: () => A): Effect.
       )
     }
   })
-  const isBusy = (error: StoreError) => error.reason === "Timeout"
-  // Not at once: two looks at a lock would block the process for twice as long.
-  const later = Effect.delay(once, Busy.firstMillis)
-  return Effect.catchIf(once, isBusy, () => Effect.retry(later, { schedule: again, while: isBusy }))
+  return Busy.trying(once, {
+    gate,
+    millis,
+    thrownOf: ({ cause }) => cause,
+    isBusy: ({ reason }) => reason === "Timeout"
+  })
 }
 
-const fromConnection = (connection: Connection.Connection, config: Config, scope: Scope.Scope): SyncStore => {
+interface Services {
+  readonly clock: Clock.Clock
+  readonly gate: Gate.Gate
+  readonly scope: Scope.Scope
+}
+
+type Run = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
+
+const fromConnection = (connection: Connection.Connection, attempt: Run): SyncStore => {
   const { tables } = connection
-  const startGivingBack = givingBack(connection, config, scope)
   return Store.makeSync({
     name,
     capabilities: { shared: true },
@@ -198,7 +222,8 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
       get: (name) => tables().counters.get(name),
       set: (...arguments_) => tables().counters.set(...arguments_),
       remove: (name) => tables().counters.remove(name),
-      clear: () => tables().counters.clear()
+      clear: () => tables().counters.clear(),
+      scan: (prefix) => tables().counters.scan!(prefix)
     },
     tags: {
       version: (tag) => tables().tags.version(tag),
@@ -215,25 +240,32 @@ const fromConnection = (connection: Connection.Connection, config: Config, scope
       release: (...arguments_) => tables().leases.release(...arguments_)
     },
     changes: connection.listen,
-    atomic: (steps) => atomically(tables().database, steps),
+    atomic: (steps) => tables().atomic(steps),
     reasonOf,
-    attempt: (operation, run) =>
-      Effect.tap(attempt(operation, config, () => connection.run(run)), () => startGivingBack)
+    attempt
   })
 }
 
-/** The pause between two steps of giving room back, so that others have most of the time. */
-const givingBackEvery = "100 millis"
+/** The operations whose changes must hold in an older copy of the database too. */
+const kept = new Set(["set", "remove", "clear", "invalidateTags"])
 
-/** Gives room back in small steps, after a write has made the database sparse and until it no longer is. */
-const givingBack = (connection: Connection.Connection, config: Config, scope: Scope.Scope): Effect.Effect<void> => {
+/** The pause between two steps of giving room back, so that others have most of the time. */
+const shrinkingEvery = "100 millis"
+
+/** Gives room back in small steps, as long as there is some to give. */
+const shrinking = (
+  connection: Connection.Connection,
+  config: Config,
+  { clock, gate, scope }: Services
+): Effect.Effect<void> => {
   let isRunning = false
-  const step = attempt("vacuum", config, () => connection.run(() => connection.tables().entries.freePages()))
+  const of = () => connection.tables().entries.shrinking
+  const step = attempt("vacuum", config, gate, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
   const all = Effect.gen(function*() {
-    while (yield* Effect.delay(step, givingBackEvery));
+    while (yield* Effect.delay(step, shrinkingEvery));
   })
   return Effect.suspend(() => {
-    if (isRunning || !connection.tables().entries.isSparse()) return Effect.void
+    if (isRunning || !of().isDue()) return Effect.void
     isRunning = true
     const whatever = Effect.ensuring(Effect.ignore(all), Effect.sync(() => isRunning = false))
     return Effect.asVoid(Effect.forkIn(whatever, scope))

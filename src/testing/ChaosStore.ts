@@ -378,6 +378,7 @@ const over = (self: Self): Store => {
     counter: (name) => answered("counter", store.counter(name)),
     touchCounter: (name, expiresAt) => answered("touchCounter", store.touchCounter(name, expiresAt)),
     removeCounter: (name) => answered("removeCounter", store.removeCounter(name)),
+    scanCounters: (options) => Stream.unwrap(answered("scanCounters", Effect.succeed(store.scanCounters(options)))),
     changes: Stream.tap(store.changes, () => self.speaking.await),
     changesUnsafe: changesUnsafe && (() => {
       if (!self.faults.silent) return changesUnsafe()

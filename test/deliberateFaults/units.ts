@@ -15,6 +15,34 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "an answer that nobody asked for comes back after its key was invalidated",
+    in: "detach",
+    find: "noteChange(self, id)",
+    replace: "",
+    by: "test/cached/unasked.test.ts"
+  },
+  {
+    name: "an answer that nobody asked for comes back after a clear",
+    in: "forgetAll",
+    find: "noteAll(self)",
+    replace: "",
+    by: "test/cached/unasked.test.ts"
+  },
+  {
+    name: "a listing of values pushes others out of memory",
+    in: "valuesOf",
+    find: "writes: false",
+    replace: "writes: policy.writes",
+    by: "test/cached/matching.test.ts"
+  },
+  {
+    name: "a counter that has expired is listed",
+    in: "counters",
+    find: "now < expiresAt",
+    replace: "now < expiresAt + 60_000",
+    by: "test/cached/counters.test.ts"
+  },
+  {
     name: "what caches served inside a load that was joined is forgotten",
     in: "respond",
     find: "recordLoaded(caller.within, flight)",

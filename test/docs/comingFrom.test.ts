@@ -66,8 +66,8 @@ describe("cashews", () => {
       yield* Cached.touch("b", "1 minute")
       expect(yield* Cached.expiresIn("b")).toEqual(Option.some(Duration.minutes(1)))
       // get_match, get_keys_count
-      const matching = yield* Stream.runCollect(Cached.scan("[ab]"))
-      expect((yield* Cached.getMany(matching)).map(Option.getOrUndefined).toSorted()).toEqual(["1", "2"])
+      const matching = yield* Stream.runCollect(Cached.getMatching("[ab]"))
+      expect(matching.toSorted()).toEqual([["a", "1"], ["b", "2"]])
       expect(yield* Cached.size).toBe(3)
       yield* Cached.ping
       expect([yield* Cached.remove("a"), yield* Cached.removeMany(["b", "x"])]).toEqual([true, 1])

@@ -167,6 +167,19 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["always removes a counter", "removeCounter answers whether there was a counter", ({ removeCounter }) => ({
     removeCounter: (name) => Effect.as(removeCounter(name), true)
   })],
+  [
+    "lists counters without their expiry",
+    "scanCounters gives every counter once, with its value and expiry",
+    ({ scanCounters }) => ({
+      scanCounters: (options) => Stream.map(scanCounters(options), (counter) => ({ ...counter, expiresAt: Infinity }))
+    })
+  ],
+  ["lists counters of any name", "scanCounters takes a prefix literally", ({ scanCounters }) => ({
+    scanCounters: (options) => scanCounters({ ...options, prefix: options?.prefix?.replace("*", "") })
+  })],
+  ["lists one page of counters", "scanCounters gives all of 600 counters", ({ scanCounters }) => ({
+    scanCounters: (options) => Stream.take(scanCounters(options), 256)
+  })],
   ["clears no counters", "clear removes the counters", ({ scan, remove }) => ({
     clear: Stream.runForEach(scan(), ({ id }) => remove(id))
   })],

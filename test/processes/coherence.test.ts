@@ -60,6 +60,30 @@ describe("P2 · an invalidation reaches the memory of the others", () => {
     expect(await read(b)).not.toBe(value)
   })
 
+  it("while they are stopped: the first read after that asks first", { timeout }, async () => {
+    const { workers } = await open(2)
+    const [a, b] = workers as Two
+    const watching = b.ask({ do: "watch", key: "k", millis: 6000, everyMillis: 1 })
+    const times: Array<readonly [stoppedAt: number, invalidatedAt: number]> = []
+    for (let i = 0; i < 12; i++) {
+      await sleep(100)
+      b.signal("SIGSTOP")
+      const stoppedAt = clock()
+      const invalidatedAt = await a.ask({ do: "invalidate", key: "k" })
+      times.push([stoppedAt, invalidatedAt])
+      await sleep(150)
+      b.signal("SIGCONT")
+    }
+    const seen = await watching
+    const stale = times.map(([stoppedAt, invalidatedAt]) => {
+      const before = seen.findLast(([readAt]) => readAt <= stoppedAt)![1]
+      return seen.filter(([readAt, value]) => readAt > invalidatedAt && value === before).length
+    })
+    // the turn that was stopped may have begun its read
+    expect(Math.max(...stale)).toBeLessThanOrEqual(1)
+    expect(stale.filter((reads) => reads > 0).length).toBeLessThanOrEqual(2)
+  })
+
   it("by a tag", { timeout }, async () => {
     const { workers } = await open(2)
     const [a, b] = workers as Two

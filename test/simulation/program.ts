@@ -378,9 +378,11 @@ const readAndLeave = (self: Simulation, spec: Spec) =>
     yield* Fiber.interrupt(fiber)
   })
 
+type Answers = ReadonlyArray<Exit.Exit<Value, Down | Bug>> | ReadonlyMap<Thing, Exit.Exit<Value, Down | Bug>>
+
 /** one call, one answer for each id: a load of its own for each that is missing */
 const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>) => (keys: ReadonlyArray<Thing>) =>
-  Effect.withFiber<ReadonlyArray<Exit.Exit<Value, Down | Bug>>, Down | Bug>((fiber) => {
+  Effect.withFiber<Answers, Down | Bug>((fiber) => {
     const within = spec.policy === "bypass" ? undefined : fiber.getRef(Within)!.flight!
     const flights = new Map<string, Flight>()
     for (const flight of within?.engine.running.all() ?? []) {
@@ -392,6 +394,12 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       if (flight !== undefined) self.world.readers.set(flight.request, reads.get(key.id)!)
       return World.beginLoad(self.world, { ...spec, id: key.id, annotates: undefined }, flight, together)
     })
+    const answersMore = self.extras.happens("unasked", 0.5)
+    const dice = self.extras.diceOf("unasked")
+    // each is a load too, which nobody can join
+    const unasked = self.config.ids.filter((id) => answersMore && !together.includes(id) && dice.chance(0.6)).map((
+      id
+    ) => World.beginLoad(self.world, { ...spec, id, annotates: undefined }, undefined, together))
     const plan = drawMany(self.dice)
     const steps = Effect.gen(function*() {
       for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
@@ -411,11 +419,25 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
           ? Exit.fail(new Down(id, n))
           : Exit.die(new Bug(id, n))
       )
-      return plan.end === "tooFew" ? exits.slice(1) : exits
+      if (plan.end === "tooFew") return exits.slice(1)
+      if (!answersMore) return exits
+      for (const record of unasked) record.tags = records[0]!.tags
+      const Key = classOf(self.config)
+      return new Map<Thing, Exit.Exit<Value, Down | Bug>>([
+        ...unasked.map((record) => [new Key({ id: record.id }), Exit.succeed({ id: record.id, n: record.n })] as const),
+        ...keys.map((key, i) => [key, exits[i]!] as const)
+      ])
     })
     return Effect.onExit(steps, (exit) =>
       Effect.sync(() => {
-        for (const [i, record] of records.entries()) World.endLoad(self.world, record, ofOne(exit, i, records.length))
+        const listed = Exit.map(exit, (answers) =>
+          Array.isArray(answers) ? answers : [...answers.values()].slice(unasked.length))
+        for (const [i, record] of records.entries()) {
+          World.endLoad(self.world, record, ofOne(listed, i, records.length))
+        }
+        for (const record of unasked) {
+          World.endLoad(self.world, record, Exit.isFailure(exit) ? exit : Exit.succeed({ id: record.id, n: record.n }))
+        }
       }))
   })
 

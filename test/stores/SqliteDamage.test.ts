@@ -6,6 +6,7 @@ import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import * as Connection from "../../src/stores/internal/sqliteConnection.ts"
+import * as Gate from "../../src/stores/internal/sqliteGate.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -171,7 +172,17 @@ describe("a connection whose disk failed", () => {
   it.effect("is left for another to the same file", () =>
     Effect.gen(function*() {
       const directory = yield* filled
-      const opened = Effect.sync(() => Connection.make(directory, 1_000_000))
+      const now = () => 0
+      const opened = Effect.sync(() =>
+        Connection.make({
+          directory,
+          maxSize: 1_000_000,
+          maxValue: 100_000,
+          now,
+          newVersion: () => "",
+          gate: Gate.make(now)
+        })
+      )
       const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
       const polled = connection.listen()
       const failed = connection.tables()
@@ -255,13 +266,13 @@ describe("a disk that is full", () => {
   it.effect("and stays full drops writes, and answers reads and invalidations", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxSize: "256 KiB" })
+      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
       yield* store.set("id", entry(1))
       // What somebody else needs the room for cannot be dropped.
       const database = yield* connection(directory)
-      const size = 256 * 1024 - fs.statSync(fileOf(directory)).size - 12 * 4096
+      const size = 1024 * 1024 - fs.statSync(fileOf(directory)).size - 12 * 4096
       database.exec(`CREATE TABLE other AS SELECT zeroblob(${Math.max(0, size)}) AS bytes`)
-      expect(yield* Effect.flip(store.set("large", entry(2, 150_000)))).toMatchObject({ reason: "Full" })
+      expect(yield* Effect.flip(store.set("large", entry(2, 200_000)))).toMatchObject({ reason: "Full" })
       yield* store.invalidateTags(["tag"])
       yield* store.remove("id")
       expect(read(store, "id")).toBeUndefined()
@@ -272,8 +283,8 @@ describe("a disk that is full", () => {
   it.effect("no more leads keep others from writing: room is made for a lease", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxSize: "256 KiB" })
-      for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 3000))
+      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 12_000))
       for (let i = 0; i < 500; i++) {
         const acquired = yield* store.acquire(`lease ${i}`, {
           owner: "a",

@@ -169,7 +169,7 @@ describe("changes", () => {
 
   it.effect("are not told of what failed", () =>
     Effect.gen(function*() {
-      const { a, b } = yield* twoStores({ maxSize: "256 KiB" })
+      const { a, b } = yield* twoStores({ maxSize: "1 MiB" })
       yield* a.set("id", entry(1))
       expect(changesOf(b)).toHaveLength(1)
       yield* Effect.flip(a.set("id", entry(2, 1_000_000)))
@@ -179,27 +179,71 @@ describe("changes", () => {
 })
 
 describe("a lock that another process holds", () => {
+  const locked = Effect.gen(function*() {
+    const { a, directory } = yield* twoStores()
+    const database = yield* connection(directory)
+    database.exec("BEGIN IMMEDIATE")
+    return { a, database }
+  })
+
+  const inMillis = <A>(effect: Effect.Effect<A>) => {
+    const start = performance.now()
+    return Effect.map(effect, (answer) => [performance.now() - start, answer] as const)
+  }
+
   it.effect("blocks the event loop for some 5 ms at a time", () =>
     Effect.gen(function*() {
-      const { a, directory } = yield* twoStores()
-      const database = yield* connection(directory)
-      database.exec("BEGIN IMMEDIATE")
+      const { a } = yield* locked
       const first: Array<number> = []
       const later: Array<number> = []
       // The shortest of many: other programs use the processor too.
       for (let i = 0; i < 20; i++) {
-        const start = performance.now()
-        const set = yield* Effect.forkChild(a.set("id", entry(1)), { startImmediately: true })
-        first.push(performance.now() - start)
+        yield* TestClock.adjust("1 second")
+        const [millis, set] = yield* inMillis(Effect.forkChild(a.set("id", entry(1)), { startImmediately: true }))
+        first.push(millis)
         yield* TestClock.adjust("1 millis")
-        const again = performance.now()
-        yield* TestClock.adjust("2 millis")
-        later.push(performance.now() - again)
+        const [again] = yield* inMillis(TestClock.adjust("2 millis"))
+        later.push(again)
         yield* Fiber.interrupt(set)
       }
       for (const millis of [Math.min(...first), Math.min(...later)]) {
         expect(millis).toBeGreaterThan(4)
         expect(millis).toBeLessThan(9)
       }
+    }))
+
+  it.effect("is asked for by one of all who wait: two thousand block no longer than one", () =>
+    Effect.gen(function*() {
+      const { a, database } = yield* locked
+      const begin = inMillis(Effect.forEach(
+        Array.from({ length: 2000 }, (_, i) => i),
+        (i) => Effect.forkChild(a.set(`id ${i}`, entry(1)), { startImmediately: true })
+      ))
+      const [first, fibers] = yield* begin
+      // ten seconds, where each asked for itself
+      expect(first).toBeLessThan(1000)
+      const [waiting] = yield* inMillis(TestClock.adjust("100 millis"))
+      expect(waiting).toBeLessThan(2000)
+      database.exec("ROLLBACK")
+      yield* TestClock.adjust("200 millis")
+      for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toBe(true)
+    }))
+
+  it.effect("for longer than the budget is waited for by nobody, until somebody gets it", () =>
+    Effect.gen(function*() {
+      const { a, database } = yield* locked
+      const first = yield* Effect.forkChild(Effect.flip(a.set("id", entry(1))), { startImmediately: true })
+      yield* TestClock.adjust("600 millis")
+      expect(yield* Fiber.join(first)).toMatchObject({ reason: "Timeout" })
+      expect(yield* Effect.flip(a.set("id", entry(1)))).toMatchObject({ reason: "Timeout" })
+      database.exec("ROLLBACK")
+      yield* TestClock.adjust("50 millis")
+      expect(yield* a.set("id", entry(1))).toBe(true)
+      database.exec("BEGIN IMMEDIATE")
+      const next = yield* Effect.forkChild(a.set("id", entry(2)), { startImmediately: true })
+      yield* TestClock.adjust("100 millis")
+      database.exec("ROLLBACK")
+      yield* TestClock.adjust("100 millis")
+      expect(yield* Fiber.join(next)).toBe(true)
     }))
 })

@@ -185,10 +185,10 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.forEach(
           Array.from({ length: 2000 }, (_, i) => i),
-          (i) => store.set(`id ${i}`, entry(i % 256, (i * 7919) % 6000))
-        ), { maxSize: "512 KiB" })
-      expect(sizeOf(directory)).toBeLessThanOrEqual(512 * 1024)
-      expect(sizeOf(directory)).toBeGreaterThan(300 * 1024)
+          (i) => store.set(`id ${i}`, entry(i % 256, (i * 7919) % 12_000))
+        ), { maxSize: "1 MiB" })
+      expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
+      expect(sizeOf(directory)).toBeGreaterThan(600 * 1024)
     }))
 
   it.effect("drops what has expired first, then what was written longest ago", () =>
@@ -219,18 +219,18 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("read", entry(1, 10_000))
-          yield* store.set("unread", entry(2, 10_000))
-          yield* store.set("looked at by a scan", entry(3, 10_000))
+          yield* store.set("read", entry(1, 20_000))
+          yield* store.set("unread", entry(2, 20_000))
+          yield* store.set("looked at by a scan", entry(3, 20_000))
           for (const i of range(300)) {
-            yield* store.set(`id ${i}`, entry(i & 255, 10_000))
-            expect(read(store, "read")).toEqual(entry(1, 10_000))
+            yield* store.set(`id ${i}`, entry(i & 255, 20_000))
+            expect(read(store, "read")).toEqual(entry(1, 20_000))
             if (i < 50) yield* Stream.runDrain(store.scan())
           }
           for (const id of ["unread", "looked at by a scan", "id 200"]) expect(read(store, id)).toBeUndefined()
           expect(read(store, "id 299")).toBeDefined()
           expect(read(store, "id 280")).toBeDefined()
-        }), { maxSize: "512 KiB" })
+        }), { maxSize: "1 MiB" })
     }))
 
   it.effect("what is no longer read goes when it has had its chance (PE-12)", () =>
@@ -238,14 +238,14 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("id", entry(1, 10_000))
+          yield* store.set("id", entry(1, 20_000))
           expect(read(store, "id")).toBeDefined()
-          for (const i of range(60)) yield* store.set(`id ${i}`, entry(2, 10_000))
+          for (const i of range(60)) yield* store.set(`id ${i}`, entry(2, 20_000))
           expect(yield* sizeIn(store, "id 0")).toBe(0)
           expect(yield* sizeIn(store, "id")).toBe(1)
-          for (const i of range(120)) yield* store.set(`later ${i}`, entry(3, 10_000))
+          for (const i of range(120)) yield* store.set(`later ${i}`, entry(3, 20_000))
           expect(yield* sizeIn(store, "id")).toBe(0)
-        }), { maxSize: "512 KiB" })
+        }), { maxSize: "1 MiB" })
     }))
 
   it.effect("what is written anew has to be read anew (PE-12)", () =>
@@ -253,12 +253,12 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("id", entry(1, 10_000))
+          yield* store.set("id", entry(1, 20_000))
           expect(read(store, "id")).toBeDefined()
-          yield* store.set("id", entry(2, 10_000))
-          for (const i of range(60)) yield* store.set(`id ${i}`, entry(3, 10_000))
+          yield* store.set("id", entry(2, 20_000))
+          for (const i of range(60)) yield* store.set(`id ${i}`, entry(3, 20_000))
           expect(yield* sizeIn(store, "id")).toBe(0)
-        }), { maxSize: "512 KiB" })
+        }), { maxSize: "1 MiB" })
     }))
 
   it.effect("room is made also where everything was read, and the oldest goes (PE-12)", () =>
@@ -267,16 +267,16 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.gen(function*() {
           const ids = range(30).map((i) => `id ${i}`)
-          for (const id of ids) yield* store.set(id, entry(1, 10_000))
+          for (const id of ids) yield* store.set(id, entry(1, 20_000))
           for (const i of range(100)) {
             for (const id of ids) read(store, id)
             for (const n of range(100)) read(store, `later ${n}`)
-            expect(yield* store.set(`later ${i}`, entry(2, 10_000))).toBe(true)
+            expect(yield* store.set(`later ${i}`, entry(2, 20_000))).toBe(true)
           }
           expect(yield* sizeIn(store, "later 99")).toBe(1)
           expect(yield* sizeIn(store, "id 0")).toBe(0)
           expect(yield* store.size).toBeGreaterThan(20)
-        }), { maxSize: "512 KiB" })
+        }), { maxSize: "1 MiB" })
     }))
 
   it.effect("small entries that were all read make room too (PE-12)", () =>
@@ -285,12 +285,12 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.gen(function*() {
           for (const i of range(5000)) {
-            expect(yield* store.set(`id ${i}`, entry(i & 255, 20))).toBe(true)
+            expect(yield* store.set(`id ${i}`, entry(i & 255, 200))).toBe(true)
             expect(read(store, `id ${i}`)).toBeDefined()
           }
           expect(yield* store.size).toBeGreaterThan(200)
-        }), { maxSize: "256 KiB" })
-      expect(sizeOf(directory)).toBeLessThanOrEqual(256 * 1024)
+        }), { maxSize: "1 MiB" })
+      expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
     }))
 
   it.effect("a value larger than all of it is refused, and nothing is dropped for it", () =>
@@ -299,10 +299,10 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.gen(function*() {
           yield* store.set("id", entry(1))
-          const error = yield* Effect.flip(store.set("large", entry(2, 200_000)))
+          const error = yield* Effect.flip(store.set("large", entry(2, 2_000_000)))
           expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
           expect(read(store, "id")).toEqual(entry(1))
-        }), { maxSize: "128 KiB" })
+        }), { maxSize: "1 MiB" })
     }))
 
   it.effect("a full store still takes invalidations (F28)", () =>
@@ -310,14 +310,14 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 3000))
+          for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 12_000))
           const tags = Array.from({ length: 1000 }, (_, i) => `tag ${i}`)
           const before = yield* store.markers(tags)
           yield* store.invalidateTags(tags)
           const after = yield* store.markers(tags)
           expect(after.markers.every(({ version }, i) => version !== before.markers[i]!.version)).toBe(true)
           yield* store.remove("id 99")
-        }), { maxSize: "256 KiB" })
+        }), { maxSize: "1 MiB" })
     }))
 
   it.effect("what has expired goes in time, also where there is room", () =>

@@ -439,6 +439,20 @@ Cached.many(Weather, { lookup: loadMany })
 Cached.many(Weather, { lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed("x"))), strategy })
 // @ts-expect-error no Exits
 Cached.many(Weather, { lookup: () => Effect.succeed([1]), strategy })
+declare const mapMany: (
+  keys: ReadonlyArray<Weather>
+) => Effect.Effect<Map<Weather, Exit.Exit<number, Http>>, "all", Client>
+const mapped = Cached.many(Weather, { lookup: mapMany, strategy })([])
+same<typeof mapped, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
+const inferred = Cached.many(Weather, {
+  lookup: (keys) => Effect.succeed(new Map(keys.map((key) => [key, Exit.fail(new Http())]))),
+  strategy
+})([])
+same<typeof inferred, Effect.Effect<Answers<number, Down | Http>, never, Cache>>(true)
+// @ts-expect-error a map by something else than keys
+Cached.many(Weather, { lookup: () => Effect.succeed(new Map([["a", Exit.succeed(1)]])), strategy })
+// @ts-expect-error a map of values that are no Exits
+Cached.many(Weather, { lookup: (keys) => Effect.succeed(new Map(keys.map((key) => [key, 1]))), strategy })
 // @ts-expect-error one payload in place of a list
 manyReports({ id: "a", days: 1 })
 

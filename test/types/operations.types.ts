@@ -8,6 +8,7 @@ import {
   CacheKey,
   type CachePolicy,
   Caching,
+  type Store,
   type Strategy
 } from "effect-cached"
 
@@ -77,8 +78,28 @@ const touched = Cached.touch(zoned, "1 hour")
 same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
 const sum = Cached.increment("visits", { by: -1, ttl: "1 day" })
 same<typeof sum, Effect.Effect<number, Failure, Cache>>(true)
+const visits = Cached.counter("visits")
+same<
+  [typeof visits.get, ReturnType<typeof visits.touch>, typeof visits.expiresIn],
+  [
+    Effect.Effect<number, Failure, Cache>,
+    Effect.Effect<boolean, Failure, Cache>,
+    Effect.Effect<Option.Option<Duration.Duration>, Failure, Cache>
+  ]
+>(true)
+const allCounters = Cached.counters("visits:*")
+same<typeof allCounters, Stream.Stream<Store.NamedCounter, Failure, Cache>>(true)
+// @ts-expect-error an unknown option
+visits.increment({ to: 5 })
+// @ts-expect-error numbers have names, not keys
+Cached.counter(key)
 const next = Cached.increment("visits")
 same<typeof next, Effect.Effect<number, Failure, Cache>>(true)
+
+const removedMatching = Cached.removeMatching("user:*")
+same<typeof removedMatching, Effect.Effect<number, Failure, Cache>>(true)
+const pairs = Cached.getMatching("user:*")
+same<typeof pairs, Stream.Stream<readonly [key: string, value: unknown], Failure, Cache>>(true)
 
 // @ts-expect-error a value of another type
 Cached.set(key, "x", { ifAbsent: true })

@@ -120,22 +120,27 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // From here on all bytes are as an `encode` wrote them, but perhaps one of another release.
+  // From here on all bytes are as an `encode` wrote them, but perhaps one of another release, or somebody who knows the
+  // checksum.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const count = view.getUint16(tagCountAt)
   const tags: Array<TagVersion> = []
-  const tagsEnd = count === 0 ? headSize : readTags(count, frame, view, tags)
+  const tagsEnd = count === 0 ? headSize : readTags(count, frame.subarray(0, end), view, tags)
+  if (tagsEnd > end) return undefined
   const meta = readMeta(frame, view, count === 0 ? noTags : tags)
   return (frame[at.flags]! & tagged) === 0
     ? { meta, payload: frame.subarray(tagsEnd, end) }
     : withEtag(meta, tagsEnd, frame.subarray(0, end), view)
 }
 
-const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataView): Stored => {
-  const length = view.getUint32(lengthAt)
+/** `undefined` for a length that leads out of the frame. */
+const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataView): Stored | undefined => {
   const etagAt = lengthAt + textHead
+  if (etagAt > frame.length) return undefined
+  const length = view.getUint32(lengthAt)
   const payloadAt = etagAt + (length & ~utf16)
+  if (payloadAt > frame.length) return undefined
   const etag = decodeText(frame.subarray(etagAt, payloadAt), length)
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
@@ -158,12 +163,15 @@ const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVer
   serializer: frame[at.serializer]!
 })
 
+/** Where the tags end: behind the frame, if a length leads there. */
 const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<TagVersion>): number => {
   let offset = headSize
   for (let i = 0; i < count; i++) {
-    const length = view.getUint32(offset)
     const nameAt = offset + tagHead
+    if (nameAt > frame.length) return Infinity
+    const length = view.getUint32(offset)
     const nameEnd = nameAt + (length & ~utf16)
+    if (nameEnd > frame.length) return Infinity
     const name = frame.subarray(nameAt, nameEnd)
     tags.push({
       tag: decodeText(name, length),

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import type { Known } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
 import type { CacheEvent, Progress, Removal } from "../../CacheEvent.ts"
+import type { Counter, NamedCounter } from "../../ports/store.ts"
 import { type Strategy, untilInvalidated } from "../../Strategy.ts"
 import type { Glob } from "../glob.ts"
 import type { Key } from "../key/ofKey.ts"
@@ -16,7 +17,7 @@ import * as Invalidate from "./invalidation/invalidate.ts"
 import { track } from "./invalidation/tracking.ts"
 import { listen, onRemoval } from "./memory/removals.ts"
 import { invalidateMatching } from "./operations/byPattern.ts"
-import { increment } from "./operations/counters.ts"
+import * as Counters from "./operations/counters.ts"
 import * as Inspect from "./operations/inspect.ts"
 import { find, lookup, lookupMany } from "./operations/lookup.ts"
 import * as Entries from "./operations/set.ts"
@@ -54,6 +55,10 @@ export interface Cache extends Opaque {
   readonly set: (key: Key, value: unknown, options: Entries.SetOptions) => Effect.Effect<boolean, StoreError, any>
   readonly touch: (key: Key, ttlMillis: number) => Effect.Effect<boolean>
   readonly increment: (name: string, by: number, ttlMillis: number) => Effect.Effect<number, StoreError>
+  readonly counter: (name: string) => Effect.Effect<Counter | undefined, StoreError>
+  readonly touchCounter: (name: string, ttlMillis: number) => Effect.Effect<boolean, StoreError>
+  readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
+  readonly counters: (prefix: string) => Stream.Stream<NamedCounter, StoreError>
   readonly invalidate: (ids: ReadonlyArray<string>) => Effect.Effect<number>
   readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: "hard" | "soft") => Effect.Effect<void>
   readonly invalidateMatching: (glob: Glob) => Stream.Stream<Progress, StoreError>
@@ -99,7 +104,11 @@ export const over = (engine: Engine.Engine): Cache => ({
   lookupMany: (keys) => lookupMany(engine, keys),
   set: (key, value, options) => Entries.set(engine, key, value, options),
   touch: (key, ttlMillis) => touch(engine, key, ttlMillis),
-  increment: (name, by, ttlMillis) => increment(engine, name, by, ttlMillis),
+  increment: (name, by, ttlMillis) => Counters.increment(engine, name, by, ttlMillis),
+  counter: (name) => Counters.counter(engine, name),
+  touchCounter: (name, ttlMillis) => Counters.touchCounter(engine, name, ttlMillis),
+  removeCounter: (name) => Counters.removeCounter(engine, name),
+  counters: (prefix) => Counters.counters(engine, prefix),
   invalidate: (ids) => Invalidate.invalidateIds(engine, ids),
   invalidateTags: (tags, mode) => Invalidate.invalidateTags(engine, tags, mode),
   invalidateMatching: (glob) => invalidateMatching(engine, glob),
@@ -140,6 +149,10 @@ export const disabled: Cache = {
   set: () => Effect.succeed(false),
   touch: () => Effect.succeed(false),
   increment: (_, by) => Effect.succeed(by),
+  counter: () => Effect.undefined,
+  touchCounter: () => Effect.succeed(false),
+  removeCounter: () => Effect.succeed(false),
+  counters: () => Stream.empty,
   invalidate: () => Effect.succeed(0),
   invalidateTags: () => Effect.void,
   invalidateMatching: () => Stream.empty,

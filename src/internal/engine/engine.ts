@@ -80,6 +80,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     retryAt: new Map(),
     answered: new Map(),
     failing: new Set(),
+    watches: new Set(),
     transactions: new WeakSet(),
     storeTier: undefined,
     stats: { ...noCounters },

@@ -130,6 +130,8 @@ const all = (items: ReadonlyArray<unknown>, predicate: (item: unknown, index: nu
 export interface Property {
   readonly name: string
   readonly optional: boolean
+  /** it is never absent, and its values are primitives */
+  readonly primitive: boolean
   readonly is: (object: Fields) => boolean
   readonly encode: (object: Fields) => string
 }
@@ -143,15 +145,16 @@ export const has = (object: object, name: string): boolean =>
   Object.hasOwn(object, name) || (name in object && !(name in Object.prototype))
 
 export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Property => {
-  const { encode, is } = compile(ast)
+  const { encode, is, primitive } = compile(ast)
   return SchemaAST.isOptional(ast)
     ? {
       name,
       optional: true,
+      primitive: false,
       is: (object) => !has(object, name) || is(object[name]),
       encode: (object) => has(object, name) ? encode(object[name]) : absent
     }
-    : { name, optional: false, is: (object) => is(object[name]), encode: (object) => encode(object[name]) }
+    : { name, optional: false, primitive, is: (object) => is(object[name]), encode: (object) => encode(object[name]) }
 }
 
 /** Compares by UTF-16 units, so the order does not depend on the locale. */

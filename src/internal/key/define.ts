@@ -13,6 +13,7 @@ import { type Fields, has } from "./canonical.ts"
 import { isClass } from "./declaration.ts"
 import { byteLength, limit } from "./id.ts"
 import type { AnyCodec, KeyInfo } from "./info.ts"
+import { remembering } from "./knownIds.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
@@ -73,7 +74,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const assign = assigner(name, fields)
   const decode = Schema.decodeUnknownEffect(payload)
 
-  const idOf = (key: unknown): string => limit(prefix(), encode(key as Fields))
+  const idOf = remembering(properties, (fields) => limit(prefix(), encode(fields)))
 
   class KeyClass {
     /** kept, because an id is read several times in one read */
@@ -94,7 +95,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
 
     get "~id"(): string {
       // a proxy of an instance, or an object derived from one, has no private field
-      return #id in this ? this.#id ??= idOf(this) : idOf(this)
+      return #id in this ? this.#id ??= idOf(this as never) : idOf(this as never)
     }
     get "~tags"(): ReadonlyArray<string> {
       return tags.declared(this)

@@ -63,6 +63,10 @@ export const idOfString = (key: string): string => {
 
 const tilde = 0x7e
 
+/** The string key that an id belongs to; `undefined` where that is a key of a class, or where the id is a hash. */
+export const stringOfId = (id: string): string | undefined =>
+  id.charCodeAt(0) !== tilde ? id : id.charCodeAt(1) === tilde ? id.slice(1) : undefined
+
 // A UTF-16 unit is at most three bytes of UTF-8 (a surrogate pair is four): up to 66 units always fit.
 const fits = (text: string): boolean =>
   text.length <= 66

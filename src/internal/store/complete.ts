@@ -39,6 +39,7 @@ const parts: Parts.Parts<StoreCore> = {
   counter: "a function",
   touchCounter: "a function",
   removeCounter: "a function",
+  scanCounters: "a function",
   changes: "a Stream",
   changesUnsafe: "a function"
 }
@@ -68,6 +69,7 @@ export const complete = (core: StoreCore): Store => {
     counter: () => unsupported("counter"),
     touchCounter: () => unsupported("touchCounter"),
     removeCounter: () => unsupported("removeCounter"),
+    scanCounters: () => Stream.fromEffect(unsupported("scanCounters")),
     changes: Stream.empty,
     changesUnsafe: undefined
   }
@@ -85,7 +87,7 @@ export const complete = (core: StoreCore): Store => {
 const countersOf = (
   store: string
 ): {
-  readonly port: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter">
+  readonly port: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter" | "scanCounters">
   readonly clear: () => void
 } => {
   const counters = Counters.make()
@@ -103,7 +105,8 @@ const countersOf = (
         at((now) => Counters.increment(counters, { store, name, by, now, expiresAt: options?.expiresAt })),
       counter: (name) => at((now) => Counters.live(counters, name, now)),
       touchCounter: (name, expiresAt) => at((now) => Counters.touch(counters, name, { expiresAt, now })),
-      removeCounter: (name) => at((now) => Counters.remove(counters, name, now))
+      removeCounter: (name) => at((now) => Counters.remove(counters, name, now)),
+      scanCounters: (options) => Stream.suspend(() => Stream.fromIterable(counters.scan(options?.prefix ?? "")))
     },
     clear: counters.clear
   }

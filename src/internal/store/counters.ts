@@ -5,6 +5,7 @@ import type { Counter } from "../../ports/store.ts"
 
 export interface Counters extends SyncCounters {
   readonly size: () => number
+  readonly scan: NonNullable<SyncCounters["scan"]>
 }
 
 const sweepFloor = 1024
@@ -28,7 +29,10 @@ export const make = (): Counters => {
     },
     remove: (name) => counters.delete(name),
     clear: () => counters.clear(),
-    size: () => counters.size
+    size: () => counters.size,
+    *scan(prefix) {
+      for (const [name, counter] of counters) if (name.startsWith(prefix)) yield { name, ...counter }
+    }
   }
 }
 

@@ -39,14 +39,16 @@ const partsOfCounters: Parts.Parts<NonNullable<Storage["counters"]>> = {
   increment: "a function",
   counter: "a function",
   touchCounter: "a function",
-  removeCounter: "a function"
+  removeCounter: "a function",
+  scanCounters: "a function"
 }
+const neededOfCounters = ["increment", "counter", "touchCounter", "removeCounter"] as const
 
 export const make = (storage: Storage): Store => {
   Parts.check("Store.make", storage, parts, ["name", "get", "set", "remove"])
   const keepsMarkers = Lasting.keepsMarkers("Store.make", storage)
   if (storage.counters !== undefined) {
-    Parts.requireKinds("Store.make counters", storage.counters, partsOfCounters)
+    Parts.requireKinds("Store.make counters", storage.counters, partsOfCounters, neededOfCounters)
     if (storage.clear === undefined) {
       throw new CacheConfigError({
         message: `Store.make cannot clear the counters of "${storage.name}": give it a clear that removes them too`

@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import { Damaged, type SyncStorage } from "../../ports/storage.ts"
-import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, Store } from "../../ports/store.ts"
+import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, ScanOptions, Store } from "../../ports/store.ts"
 import * as Defaults from "../defaults.ts"
 import * as Tokens from "../token.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
@@ -47,8 +47,10 @@ const partsOfCounters: Parts.Parts<NonNullable<SyncStorage["counters"]>> = {
   get: "a function",
   set: "a function",
   remove: "a function",
-  clear: "a function"
+  clear: "a function",
+  scan: "a function"
 }
+const neededOfCounters = ["get", "set", "remove", "clear"] as const
 
 const page = <A>(rest: Iterator<A>): readonly [ReadonlyArray<A>, Option.Option<Iterator<A>>] => {
   const items: Array<A> = []
@@ -83,7 +85,9 @@ interface Services {
 export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNullable<Store["getUnsafe"]> } => {
   Parts.check("Store.makeSync", storage, parts, ["name", "get", "set", "remove"])
   const keepsMarkers = Lasting.keepsMarkers("Store.makeSync", storage)
-  if (storage.counters !== undefined) Parts.requireKinds("Store.makeSync counters", storage.counters, partsOfCounters)
+  if (storage.counters !== undefined) {
+    Parts.requireKinds("Store.makeSync counters", storage.counters, partsOfCounters, neededOfCounters)
+  }
 
   const { name } = storage
   const leases = storage.leases ?? Leases.make()
@@ -251,6 +255,18 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: name, operation, reason: "Unsupported" }))
 
+  const paged = <A>(
+    operation: string,
+    scan: ((prefix: string) => Iterable<A>) | undefined,
+    options: ScanOptions | undefined
+  ): Stream.Stream<A, StoreError> =>
+    scan === undefined
+      ? Stream.fromEffect(unsupported(operation))
+      : Stream.suspend(() => {
+        const rest = scan(options?.prefix ?? "")[Symbol.iterator]()
+        return Stream.paginate(rest, (rest) => once(operation, () => page(rest)))
+      })
+
   const { clear, scan, size } = storage
   const all = size ?? (scan && (() => Array.from(scan("")).length))
   const markers = scan && (() => Array.from(scan(MarkerEntries.prefix)).filter(MarkerEntries.isMarker).length)
@@ -286,16 +302,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         "invalidateTags",
         ({ now, tokens }) => tags.invalidate(names, () => Markers.newVersion(tokens()), mode, now())
       ),
-    scan: (options) =>
-      scan === undefined
-        ? Stream.fromEffect(unsupported("scan"))
-        : Stream.suspend(() => {
-          const rest = scan(options?.prefix ?? "")[Symbol.iterator]()
-          return Stream.filter(
-            Stream.paginate(rest, (rest) => once("scan", () => page(rest))),
-            (scanned) => !isMarker(scanned)
-          )
-        }),
+    scan: (options) => Stream.filter(paged("scan", scan, options), (scanned) => !isMarker(scanned)),
     size: count === undefined ? unsupported("size") : attempt("size", count),
     clear: clearStored === undefined ? unsupported("clear") : attempt("clear", () =>
       atomic(() => {
@@ -319,6 +326,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       ),
     removeCounter: (counter) =>
       attemptWith("removeCounter", ({ now }) => atomic(() => Counters.remove(counters, counter, now()))),
+    scanCounters: (options) => paged("scanCounters", counters.scan, options),
     changes: listen === undefined ? Stream.empty : polling(listen),
     changesUnsafe: listen?.()
   }

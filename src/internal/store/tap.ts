@@ -1,7 +1,5 @@
 /** Stores around a store: a part under a prefix, a limit of sizes, and a tap on every operation. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
@@ -17,6 +15,7 @@ import type {
   Store
 } from "../../ports/store.ts"
 import { leasesRemembered, sweepMillis } from "../defaults.ts"
+import { pageByPage } from "./pages.ts"
 import { reader } from "./readers.ts"
 
 /** An escaped prefix has no slash, so the first slash of an id ends it: no two prefixes ever write the same id. */
@@ -244,6 +243,14 @@ export const part = (store: Store, prefix: string): Store => {
     counter: (name) => withVersion((version) => store.counter(counterOf(version, name))),
     touchCounter: (name, ...rest) => withVersion((version) => store.touchCounter(counterOf(version, name), ...rest)),
     removeCounter: (name) => withVersion((version) => store.removeCounter(counterOf(version, name))),
+    scanCounters: (options) =>
+      Stream.unwrap(Effect.map(version, (version) => {
+        const all = counterOf(version, "")
+        return Stream.map(
+          store.scanCounters({ ...options, prefix: counterOf(version, options?.prefix ?? "") }),
+          ({ name, ...counter }) => ({ ...counter, name: name.slice(all.length) })
+        )
+      })),
     changes: Stream.flatMap(store.changes, (change) => Stream.fromIterable(mine(change))),
     changesUnsafe: changesUnsafe && (() => {
       const changes = changesUnsafe()
@@ -293,7 +300,7 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
   }
 }
 
-const noOperations = new Set(["name", "capabilities", "getUnsafe", "scan", "changes", "changesUnsafe"])
+const noOperations = new Set(["name", "capabilities", "getUnsafe", "scan", "scanCounters", "changes", "changesUnsafe"])
 
 export type Tap = <A>(
   operation: string,
@@ -325,7 +332,8 @@ export const tapped = (store: Store, watch: Tap): Store => {
     ...Object.fromEntries(mapped) as Store,
     capabilities: store.capabilities,
     getUnsafe: undefined,
-    scan: (options) => Stream.transformPull(store.scan(options), (pull) => Effect.succeed(paged(pull, watch)))
+    scan: (options) => paged("scan", store.scan(options), watch),
+    scanCounters: (options) => paged("scanCounters", store.scanCounters(options), watch)
   }
 }
 
@@ -336,11 +344,9 @@ const textsOf = (ids: unknown): ReadonlyArray<string> =>
     ? ids.map((one: string | { readonly id: string }) => typeof one === "string" ? one : one.id)
     : []
 
-/** Each page of a scan is one operation. The end of the scan is no failure of it. */
-const paged = <A>(pull: Pull.Pull<A, StoreError>, watch: Tap): Pull.Pull<A, StoreError> => {
-  const page = Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<A | undefined, StoreError>
-  return Effect.flatMap(
-    Effect.suspend(() => watch("scan", [], page)),
-    (items): Pull.Pull<A, StoreError> => items === undefined ? Cause.done() : Effect.succeed(items)
+/** Each page of a scan is one operation. */
+const paged = <A>(operation: string, scan: Stream.Stream<A, StoreError>, watch: Tap): Stream.Stream<A, StoreError> =>
+  Stream.transformPull(
+    scan,
+    (pull) => Effect.succeed(pageByPage(pull, (page) => Effect.suspend(() => watch(operation, [], page))))
   )
-}

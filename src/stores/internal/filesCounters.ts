@@ -1,5 +1,6 @@
 /** Counters, one small file each, so that they survive a restart. */
 import type { SyncCounters } from "../../ports/storage.ts"
+import type { NamedCounter } from "../../ports/store.ts"
 import type { Folder } from "./filesFolder.ts"
 import { showTime } from "./filesMetadata.ts"
 import { stemOf } from "./filesName.ts"
@@ -13,12 +14,20 @@ const fileOf = (name: string): string => `${subfolder}/${stemOf(name)}.json`
 const expiryOf = ({ expiresAt }: Record<string, unknown>): number =>
   typeof expiresAt === "number" ? expiresAt : Infinity
 
+/** The counter in a file, unless somebody has changed the file into something else. */
+const readFile = (folder: Folder, file: string): NamedCounter | undefined => {
+  const record = readRecord(folder, file)
+  const name = record?.["name"]
+  return record !== undefined && typeof name === "string" && Number.isSafeInteger(record["value"]) &&
+      fileOf(name) === file
+    ? { name, value: record["value"] as number, expiresAt: expiryOf(record) }
+    : undefined
+}
+
 export const make = (folder: Folder): SyncCounters => ({
   get(name) {
-    const record = readRecord(folder, fileOf(name))
-    return record?.["name"] === name && Number.isSafeInteger(record["value"])
-      ? { value: record["value"] as number, expiresAt: expiryOf(record) }
-      : undefined
+    const counter = readFile(folder, fileOf(name))
+    return counter?.name === name ? { value: counter.value, expiresAt: counter.expiresAt } : undefined
   },
   set(name, { expiresAt, value }) {
     const content = render({ name, value, expires: showTime(expiresAt), expiresAt })
@@ -27,6 +36,12 @@ export const make = (folder: Folder): SyncCounters => ({
   remove: (name) => folder.remove(fileOf(name)),
   clear() {
     for (const file of folder.list(subfolder)) folder.remove(`${subfolder}/${file}`)
+  },
+  *scan(prefix) {
+    for (const file of folder.list(subfolder)) {
+      const counter = readFile(folder, `${subfolder}/${file}`)
+      if (counter?.name.startsWith(prefix) === true) yield counter
+    }
   }
 })
 

@@ -1,14 +1,41 @@
-/** How often a step is tried again while another process writes. */
-import * as Schedule from "effect/Schedule"
-import { busy } from "../../internal/defaults.ts"
+/** Operations that are tried again while another process writes. */
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import type { Gate } from "./sqliteGate.ts"
 
-/** Not at once: two looks in a row at a database that is locked would block the process for twice as long. */
-export const firstMillis = busy.firstMillis
+interface Trying<E> {
+  readonly gate: Gate
+  /** how long to try, in milliseconds */
+  readonly millis: number
+  /** what SQLite threw */
+  readonly thrownOf: (error: E) => unknown
+  readonly isBusy: (error: E) => boolean
+}
 
-/** The pauses between further attempts, for this long at most. */
-export const again = (millis: number): Schedule.Schedule<unknown> =>
-  Schedule.exponential(firstMillis).pipe(
-    (backoff) => Schedule.min([backoff, Schedule.spaced(busy.longestMillis)]),
-    Schedule.jittered,
-    Schedule.upTo({ duration: millis })
-  )
+/**
+ * Runs an operation that can be run twice, and again while it fails because another process writes. Nobody waits where
+ * nobody of this process got the lock for so long already.
+ */
+export const trying = <A, E>(once: Effect.Effect<A, E>, options: Trying<E>): Effect.Effect<A, E> => {
+  const { gate, isBusy, millis, thrownOf } = options
+  const refused = (error: E) => {
+    gate.refused(thrownOf(error))
+    return gate.closedMillis() < millis
+  }
+  const again = Effect.fnUntraced(function*(first: E): Effect.fn.Return<A, E> {
+    let error = first
+    for (let waitedMillis = 0; refused(error) && waitedMillis < millis;) {
+      // later by some, so that processes do not ask in step
+      const pauseMillis = Math.max(1, gate.leftMillis()) * (1 + 0.4 * (yield* Random.next))
+      yield* Effect.sleep(pauseMillis)
+      waitedMillis += pauseMillis
+      const answer = yield* Effect.result(once)
+      if (Result.isSuccess(answer)) return answer.success
+      error = answer.failure
+      if (!isBusy(error)) break
+    }
+    return yield* Effect.fail(error)
+  })
+  return Effect.catchIf(once, isBusy, again)
+}

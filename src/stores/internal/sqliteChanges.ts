@@ -6,10 +6,13 @@ import type { DatabaseSync } from "node:sqlite"
 import { changesKept } from "../../internal/defaults.ts"
 import type { Change } from "../../ports/store.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
+import type { Changed } from "./sqliteRecent.ts"
 
 export interface Changes {
   readonly changed: (id: string) => void
   readonly tagsChanged: (tags: ReadonlyArray<string>) => void
+  /** Room was made: nobody may use what is known of these tags. */
+  readonly markersDropped: (tags: ReadonlyArray<string>) => void
   readonly allChanged: () => void
   /** Starts at the present end of the log. */
   readonly listen: () => () => ReadonlyArray<Change>
@@ -26,7 +29,8 @@ const longest = 512
 /** How many rows are written between two prunings of the log. */
 const pruneEvery = 256
 
-export const make = (database: DatabaseSync, maxPages: number): Changes => {
+/** `note` is told what this process itself changes. */
+export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void): Changes => {
   // Marks the rows of this connection, which it does not report. SQLite's dice, not Effect's: two programs with one seed
   // must differ.
   const origin = Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"])
@@ -43,13 +47,25 @@ export const make = (database: DatabaseSync, maxPages: number): Changes => {
     if (++written % pruneEvery === 0) prune.run(kept)
   }
 
+  const recordTags = (tags: ReadonlyArray<string>) => {
+    if (tags.length >= kept) record(kinds.gap, undefined)
+    else for (const tag of tags) record(kinds.tagChanged, tag)
+  }
+
   return {
-    changed: (id) => record(kinds.changed, id),
-    tagsChanged(tags) {
-      if (tags.length >= kept) record(kinds.gap, undefined)
-      else for (const tag of tags) record(kinds.tagChanged, tag)
+    changed(id) {
+      note({ _tag: "Entry", id })
+      record(kinds.changed, id)
     },
-    allChanged: () => record(kinds.allChanged, undefined),
+    tagsChanged(tags) {
+      for (const tag of tags) note({ _tag: "Tag", tag })
+      recordTags(tags)
+    },
+    markersDropped: recordTags,
+    allChanged() {
+      note({ _tag: "All" })
+      record(kinds.allChanged, undefined)
+    },
     listen() {
       let seen = Number(last.get()?.["seq"] ?? 0)
       return () => {

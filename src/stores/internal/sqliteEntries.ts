@@ -2,38 +2,41 @@
 import type { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../CacheEntry.ts"
-import { StoreError } from "../../CacheError.ts"
 import * as Frame from "../../internal/codec/frame.ts"
 import { Damaged } from "../../ports/storage.ts"
 import type { Scanned } from "../../ports/store.ts"
 import type { Changes } from "./sqliteChanges.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
-import { pragma } from "./sqliteFile.ts"
+import * as LastResorts from "./sqliteLastResorts.ts"
 import * as Room from "./sqliteRoom.ts"
+import * as Shrinking from "./sqliteShrinking.ts"
+import { tooLarge } from "./tooLarge.ts"
 
 /** How many writes there are between two removals of expired entries. */
 const tidyEvery = 64
 
-/** How many pages are freed at once: about 3 ms. */
-const vacuumStep = 200
+interface Parts {
+  readonly maxSize: number
+  /** the largest payload, in bytes */
+  readonly maxValue: number
+  readonly changes: Changes
+}
 
-export const make = (database: DatabaseSync, maxSize: number, changes: Changes) => {
+export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Parts) => {
   const select = database.prepare("SELECT frame FROM entry WHERE id = ?")
   const write = database.prepare("INSERT OR REPLACE INTO entry (id, frame, expires_at) VALUES (?, ?, ?)")
   const remove = database.prepare("DELETE FROM entry WHERE id = ?")
   const count = database.prepare("SELECT count(*) AS size FROM entry")
   const page = database.prepare("SELECT seq, id FROM entry WHERE seq > ? ORDER BY seq LIMIT 256")
-  const room = Room.make(database, maxSize)
+  const room = Room.make(database, maxSize, LastResorts.dropping(database, changes))
+  const shrinking = Shrinking.make(database, maxSize, room)
   let last = { now: 0, size: 0 }
   let writes = 0
-  let isSparse = false
 
   const find = (id: string): Stored | typeof Damaged | undefined => {
     const frame = select.get(toColumn(id))?.["frame"]
     return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) ?? Damaged : undefined
   }
-
-  const isFree = (share: number) => pragma(database, "freelist_count") > pragma(database, "page_count") * share
 
   return {
     get(id: string): Stored | typeof Damaged | undefined {
@@ -43,15 +46,16 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
     },
 
     set(id: string, entry: Stored, now: number) {
+      const size = entry.payload.length
+      if (size > maxValue) throw tooLarge({ store: "sqlite", id, size, maxValue })
       const frame = Frame.encode(id, entry, crc32)
-      if (frame.length > maxSize) throw new StoreError({ store: "sqlite", operation: "set", reason: "TooLarge" })
       last = { now, size: frame.length }
       write.run(toColumn(id), frame, entry.meta.expiresAt)
       room.written(id)
       changes.changed(id)
       if (++writes % tidyEvery === 0) {
         room.dropExpired(now, 2 * tidyEvery)
-        isSparse = isFree(1 / 2)
+        shrinking.look()
       }
     },
 
@@ -66,7 +70,7 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
     clear() {
       database.exec("DELETE FROM entry")
       changes.allChanged()
-      isSparse = true
+      shrinking.begin()
     },
 
     scan: function*(prefix: string): Generator<Scanned> {
@@ -86,13 +90,6 @@ export const make = (database: DatabaseSync, maxSize: number, changes: Changes) 
 
     makeRoom: () => room.make(last.size, last.now),
 
-    /** Whether more of the file is free than is used. */
-    isSparse: () => isSparse,
-
-    /** Frees some pages to the file system, and answers whether there are more. */
-    freePages(): boolean {
-      database.exec(`PRAGMA incremental_vacuum(${vacuumStep})`)
-      return isSparse = isFree(1 / 4)
-    }
+    shrinking
   }
 }

@@ -32,6 +32,9 @@ export const isDamage = (thrown: unknown): boolean =>
   code(thrown) === shortRead ||
   (primaryCode(thrown) === 1 && /^no such (table|column)/.test(String(field(thrown, "message"))))
 
+/** What SQLite would throw if it knew what belongs into the file. */
+export const damage = (message: string): Error => Object.assign(new Error(message), { errcode: 11 })
+
 const shortRead = 10 | 2 << 8
 
 /** The file may be sound, but this connection cannot reach it: the disk failed, or was removed. */

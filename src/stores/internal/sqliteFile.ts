@@ -1,15 +1,10 @@
-/**
- * The database files of one directory: `cache.v<format>.<n>.db`. The file `cache.v<format>.current` has the number in use.
- *
- * An unusable file is never renamed or emptied while others have it open: a file with the next number is started beside
- * it. Releases of another format have files of their own, so two releases can use one directory at the same time.
- */
+/** One database file: its schema, opening and closing. */
 import * as fs from "node:fs"
-import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { isDamage } from "./sqliteFault.ts"
 
-const format = 2
+/** Goes up with every change of the schema, or of how processes find the file in use. */
+export const format = 2
 
 /** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
 const busyMillis = 5
@@ -31,17 +26,6 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/** An open database, and how to see that it is no longer the one in use. */
-export interface Opened {
-  readonly database: DatabaseSync
-  readonly generation: number
-  readonly file: string
-  /** the file behind that name: no other file gets this number while it is open */
-  readonly inode: number | undefined
-  /** the state of the pointer when it named this database */
-  pointer: string
-}
-
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
 
@@ -58,10 +42,6 @@ export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
     throw thrown
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// one file
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** Whether the database is ours, after making an empty one ours. */
 const adopt = (database: DatabaseSync): boolean => {
@@ -88,17 +68,18 @@ const configure = (database: DatabaseSync, maxSize: number): void => {
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
 }
 
-const inodeOf = (file: string): number | undefined => fs.statSync(file, { throwIfNoEntry: false })?.ino
-
-/** `undefined` for a file that cannot be used. */
-const openFile = (directory: string, generation: number, maxSize: number): Opened | undefined => {
-  const file = path.join(directory, fileName(generation))
+/**
+ * The database of a file, which is made if it does not exist. `undefined` for a file that cannot be used. Throws the errors
+ * of SQLite and the file system.
+ */
+export const open = (file: string, maxSize: number): DatabaseSync | undefined => {
+  if (wasCut(file)) return undefined
   const database = new DatabaseSync(file, { timeout: busyMillis })
   try {
     database.exec("PRAGMA synchronous = NORMAL")
     if (adopt(database)) {
       configure(database, maxSize)
-      return { database, generation, file, inode: inodeOf(file), pointer: "" }
+      return database
     }
     database.close()
     return undefined
@@ -109,98 +90,26 @@ const openFile = (directory: string, generation: number, maxSize: number): Opene
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// the directory
-// ---------------------------------------------------------------------------------------------------------------------
-
-const fileName = (generation: number) => `cache.v${format}.${generation}.db`
-
-const pointerOf = (directory: string) => path.join(directory, `cache.v${format}.current`)
-
-const generationOf = (name: string): number | undefined => {
-  const match = /^cache\.v(\d{1,9})\.(\d{1,9})\.db(-wal|-shm)?$/.exec(name)
-  return match === null || Number(match[1]) !== format ? undefined : Number(match[2])
-}
-
-const published = (directory: string): number | undefined => {
-  try {
-    const text = fs.readFileSync(pointerOf(directory), "utf8").trim()
-    return /^\d{1,9}$/.test(text) ? Number(text) : undefined
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined
-    throw thrown
-  }
-}
-
-const newest = (directory: string): number =>
-  Math.max(1, ...fs.readdirSync(directory).map((name) => generationOf(name) ?? 1))
-
-/** By rename, so that no process reads half a number. */
-const publish = (directory: string, generation: number): void => {
-  const draft = `${pointerOf(directory)}.${process.pid}`
-  fs.writeFileSync(draft, `${generation}\n`)
-  fs.renameSync(draft, pointerOf(directory))
-}
-
-/** Changes with every publication, because a rename makes another file. */
-const pointerState = (directory: string): string => {
-  const stat = fs.statSync(pointerOf(directory), { throwIfNoEntry: false })
-  return stat === undefined ? "" : `${stat.ino} ${stat.ctimeMs}`
-}
-
-/** Keeps the last unusable file: it may show what happened. */
-const removeBefore = (directory: string, generation: number): void => {
-  for (const name of fs.readdirSync(directory)) {
-    if ((generationOf(name) ?? generation) < generation - 1) fs.rmSync(path.join(directory, name), { force: true })
-  }
-}
-
-/** How many unusable files in a row are skipped before the directory counts as unusable. */
-const skippedAtMost = 8
-
 /**
- * Opens the database in use, or the first usable one from a generation on. Throws the errors of SQLite and the file system.
+ * Whether a file without a byte is no new one: SQLite makes no log before the first page. The log is looked for first, or
+ * a file that is just being made would count as cut.
  */
-export const open = (directory: string, maxSize: number, from = 1): Opened => {
-  fs.mkdirSync(directory, { recursive: true })
-  fs.accessSync(directory, fs.constants.W_OK)
-  const pointer = pointerState(directory)
-  const current = published(directory)
-  const first = Math.max(from, current ?? newest(directory))
-  for (let generation = first; generation < first + skippedAtMost; generation++) {
-    const opened = openFile(directory, generation, maxSize)
-    if (opened === undefined) continue
-    try {
-      if (generation !== current) publish(directory, generation)
-      removeBefore(directory, generation)
-      // Another process may have published since: without `pointer`, the next operation looks again.
-      if (generation === current) opened.pointer = pointer
-      return opened
-    } catch (thrown) {
-      opened.database.close()
-      throw thrown
-    }
-  }
-  throw Object.assign(new Error(`No usable database in ${directory}`), { errcode: 11 })
-}
+const wasCut = (file: string): boolean =>
+  fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 
-/** Another database has been published, or this one was deleted. */
-export const isReplaced = (directory: string, opened: Opened): boolean => {
-  if (inodeOf(opened.file) !== opened.inode) return true
-  const pointer = pointerState(directory)
-  if (pointer === opened.pointer) return false
-  if (published(directory) !== opened.generation) return true
-  opened.pointer = pointer
-  return false
-}
+/** Makes an empty file, unless there is one. By SQLite itself: a file that others close takes its locks away. */
+export const create = (file: string): void => new DatabaseSync(file).close()
 
-/** Closes the database, and leaves no log beside it unless others still use it. */
-export const close = ({ database }: Opened): void => {
+/** Copies the log into the file, so that none is left beside it, unless others use it. */
+export const emptyLog = (database: DatabaseSync): void => {
   try {
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
   } catch {
     // Others use it, and the last one to close it does this; or the file is damaged.
   }
+}
+
+export const close = (database: DatabaseSync): void => {
   try {
     database.close()
   } catch {

@@ -8,7 +8,7 @@ import { readsRemembered } from "../../internal/defaults.ts"
 import { fromColumn } from "./sqliteColumn.ts"
 import { atomically, pragma } from "./sqliteFile.ts"
 
-interface Room {
+export interface Room {
   /** The entry was read. */
   readonly used: (id: string) => void
   /** The entry was written or removed: its new state has no reads yet. */
@@ -28,7 +28,8 @@ interface Row {
 /** How many bytes are moved at once: moving an entry writes it again. */
 const mostMoved = 4 * 1024 * 1024
 
-export const make = (database: DatabaseSync, maxSize: number): Room => {
+/** `dropOthers` frees so many pages where no entry is left that could. */
+export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages: number) => void): Room => {
   const expired = database.prepare(
     `DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at < 9e999 AND expires_at <= ? LIMIT ?)
      RETURNING length(frame) AS size`
@@ -37,7 +38,9 @@ export const make = (database: DatabaseSync, maxSize: number): Room => {
   const drop = database.prepare("DELETE FROM entry WHERE seq = ?")
   const moveBehind = database.prepare("UPDATE entry SET seq = (SELECT max(seq) + 1 FROM entry) WHERE seq = ?")
   // At least some pages: dropping a few small entries may free none.
-  const slack = Math.max(maxSize / 1024, 4 * pragma(database, "page_size"))
+  const pageSize = pragma(database, "page_size")
+  const slack = Math.max(maxSize / 1024, 4 * pageSize)
+  const freePages = () => pragma(database, "freelist_count")
   const marks = new Set<string>()
 
   const dropExpired = (now: number, most: number): number =>
@@ -80,7 +83,12 @@ export const make = (database: DatabaseSync, maxSize: number): Room => {
     written: (id) => void marks.delete(id),
     dropExpired,
     make(size, now) {
-      const spared = atomically(database, () => dropUnread(size + slack, now))
+      const spared = atomically(database, () => {
+        const before = freePages()
+        const spared = dropUnread(size + slack, now)
+        if (spared.length === 0 && freePages() === before) dropOthers(Math.ceil((size + slack) / pageSize))
+        return spared
+      })
       const moving = atMost(spared, mostMoved)
       // Spared once, moved or not: an entry that is read all the time must not stay for ever.
       for (const { id } of moving) marks.delete(id)

@@ -1,7 +1,9 @@
 /** Laws of counters. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { StoreError } from "../../CacheError.ts"
+import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
 import { type Check, excused, oddTexts } from "./storeFixtures.ts"
 
@@ -11,6 +13,12 @@ const reasonOf = (effect: Effect.Effect<unknown, StoreError>) => Effect.map(Effe
 
 const allExcused = (laws: Record<string, Check>): Record<string, Check> =>
   Object.fromEntries(Object.entries(laws).map(([name, check]) => [name, (store) => excused(check(store))]))
+
+const listed = (store: Store, prefix?: string) =>
+  Effect.map(
+    Stream.runCollect(store.scanCounters({ prefix })),
+    (all) => all.toSorted((a, b) => a.name < b.name ? -1 : 1)
+  )
 
 export const counterLaws = allExcused({
   "increment adds to a counter that starts at 0": Effect.fnUntraced(function*(store) {
@@ -91,6 +99,35 @@ export const counterLaws = allExcused({
     yield* store.increment("short", 1, { expiresAt: now + 2000 })
     yield* Effect.sleep("3 seconds")
     yield* same(yield* store.removeCounter("short"), false, "it has expired")
+  }),
+
+  "scanCounters gives every counter once, with its value and expiry": Effect.fnUntraced(function*(store) {
+    const expiresAt = (yield* Clock.currentTimeMillis) + 900_000
+    yield* same(yield* listed(store), [], "there are none")
+    yield* store.increment("n", 5)
+    yield* store.increment("n", -2)
+    yield* store.increment("m", 1, { expiresAt })
+    yield* same(
+      yield* listed(store),
+      [{ name: "m", value: 1, expiresAt }, { name: "n", value: 3, expiresAt: Infinity }],
+      "both"
+    )
+    yield* store.removeCounter("m")
+    yield* same((yield* listed(store)).map(({ name }) => name), ["n"], "one was removed")
+  }),
+
+  "scanCounters takes a prefix literally": Effect.fnUntraced(function*(store) {
+    for (const name of ["a*b", "axb", "a*", "b"]) yield* store.increment(name, 1)
+    yield* same((yield* listed(store, "a*")).map(({ name }) => name), ["a*", "a*b"], "those that begin with a*")
+    for (const name of oddTexts) yield* store.increment(name, 1)
+    const odd = new Set((yield* listed(store)).map(({ name }) => name))
+    yield* same(oddTexts.filter((name) => !odd.has(name)), [], "odd names are listed")
+  }),
+
+  "scanCounters gives all of 600 counters": Effect.fnUntraced(function*(store) {
+    const names = Array.from({ length: 600 }, (_, i) => `n${i}`)
+    yield* Effect.forEach(names, (name) => store.increment(name, 1), { discard: true })
+    yield* same((yield* listed(store)).map(({ name }) => name), names.toSorted(), "all, each once")
   }),
 
   "clear removes the counters": Effect.fnUntraced(function*(store) {

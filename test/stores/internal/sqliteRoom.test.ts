@@ -12,7 +12,7 @@ const roomWith = (entries: number, size: number) => {
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, id NOT NULL UNIQUE, frame BLOB NOT NULL, expires_at REAL NOT NULL)"
   )
   const insert = database.prepare("INSERT INTO entry (id, frame, expires_at) VALUES (?, ?, ?)")
-  const room = Room.make(database, 1)
+  const room = Room.make(database, 1, () => {})
   for (let i = 0; i < entries; i++) insert.run(String(i), new Uint8Array(size), i === 0 ? 1000 : Infinity)
   const oldestFirst = () => database.prepare("SELECT id FROM entry ORDER BY seq").all().map(({ id }) => Number(id))
   const read = (...ids: ReadonlyArray<number>) => {

@@ -14,9 +14,12 @@ import { Aside, endAttempt, loadingOf } from "./attempt.ts"
 import type { Flight, Resume } from "./flight.ts"
 import { inScope } from "./loadScope.ts"
 import { recordShared } from "./recorder.ts"
+import type { Request } from "./request.ts"
 import { warnOfResource } from "./resource.ts"
 import { retried } from "./retried.ts"
+import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
+import * as Watches from "./watches.ts"
 
 /**
  * One call that loads many keys. Each key has a flight of its own, with its own callers, lease and write; only the
@@ -52,15 +55,19 @@ export interface Batch {
 
 interface Options {
   readonly loadAll: LoadAll
+  /** the request of one key: without it an answer that nobody asked for is not kept */
+  readonly requestOf?: ((key: Key, batch: Batch) => Request) | undefined
   /** the rest of the read's store budget, where the read has asked the store already */
   readonly leftMillis?: number | undefined
   /** retries the whole call: the single flights do not */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
 }
 
+type Answers = ReadonlyArray<Exit.Exit<unknown, unknown>>
+
 export type LoadAll = (
   keys: ReadonlyArray<Key>
-) => Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
+) => Effect.Effect<Answers | ReadonlyMap<Key, Exit.Exit<unknown, unknown>>, unknown, any>
 
 interface Item {
   readonly key: Key
@@ -76,7 +83,7 @@ interface Call {
 }
 
 export const make = (options: Options): Batch => {
-  const { loadAll, retry } = options
+  const { loadAll, requestOf, retry } = options
   const pending = new Set<Flight>()
   const ready = new Set<Item>()
   const loading = new Map<Flight, Item>()
@@ -108,8 +115,13 @@ export const make = (options: Options): Batch => {
     const context = Context.add(first.context, Aside, first.flight.attempt).pipe(
       Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
     )
-    const callAll = Effect.suspend(() => loadAll(keys))
-    const onRelease = (exits: Exit.Exit<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown>): void => {
+    const { engine, starter } = first.flight
+    const watch = requestOf && Watches.begin(engine)
+    let unasked: Sorted["unasked"] = []
+    const callAll = inOrder(keys, loadAll, (answers) => {
+      unasked = answers
+    })
+    const onRelease = (exits: Exit.Exit<Answers, unknown>): void => {
       for (const [i, { flight }] of items.entries()) {
         const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
         // what is no list of exits is refused when the call has ended
@@ -135,6 +147,16 @@ export const make = (options: Options): Batch => {
         loading.delete(item.flight)
         if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
       }
+      if (watch === undefined) return
+      if (Exit.isSuccess(exits) && unasked.length > 0) {
+        keepUnasked(engine, unasked, {
+          flight: first.flight,
+          starter,
+          watch,
+          requestOf: (key) => requestOf!(key, closed)
+        })
+      }
+      Watches.end(engine, watch)
     })
     if (call.waiting.size === 0) fiber.interruptUnsafe()
   }
@@ -202,6 +224,23 @@ const annotationsOfAll = (context: Context.Context<never>): { readonly [name: st
   const { "cache.key": _, ...others } = Context.get(context, CurrentLogAnnotations)
   return others
 }
+
+/** The answers to keys in their order, be they a list or a map; `onUnasked` gets what the map has beside them. */
+export const inOrder = (
+  keys: ReadonlyArray<Key>,
+  loadAll: LoadAll,
+  onUnasked: (answers: Sorted["unasked"]) => void = () => {}
+): Effect.Effect<Answers, unknown, any> =>
+  Effect.map(Effect.suspend(() => loadAll(keys)), (answers) => {
+    if (!(answers instanceof Map)) return answers as Answers
+    const { exits, unasked } = sortAnswers(keys, answers, nameOf(keys))
+    onUnasked(unasked)
+    return exits
+  })
+
+/** For requests whose batch loads nothing more. */
+const closed = make({ loadAll: () => Effect.succeed([]) })
+closed.close()
 
 /** Dies unless the lookup answers a list with one `Exit` for each key. */
 export const checked = <E, R>(

@@ -67,6 +67,8 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 
 // apart, so that a hit has the few instructions before it inlined
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
+  // before it is asked whether this is the first read of the turn: whoever listens to what the look removes may read
+  if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
   if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   const within = fiber.getRef(Within)
   return self.lastReadContext = {

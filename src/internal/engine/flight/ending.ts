@@ -5,6 +5,7 @@ import type { Flights } from "./flights.ts"
 import { dropFlight, leaveUnit } from "./refreshing.ts"
 import { releaseLease } from "./releaseLease.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
+import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
 /** Nobody joins it any more. The flight of its id that is queued behind it takes its place. */
@@ -37,6 +38,7 @@ export const startAfter = (before: Flight, flight: Flight): void => {
 
 /** The flights of an id are no longer storable, and nobody joins them any more. Their callers still get the results. */
 export const detach = (self: Flights, id: string): void => {
+  noteChange(self, id)
   // one that is queued behind the running one takes its place, and is detached too
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
     flight.storable = false

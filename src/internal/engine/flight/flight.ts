@@ -152,6 +152,8 @@ interface FlightOptions {
   readonly stale: Entry | undefined
   readonly protectedUntil?: number | undefined
   readonly starter: ReadContext
+  /** the tag epoch when it began, where that was before now */
+  readonly bornAt?: number | undefined
 }
 
 export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
@@ -162,7 +164,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     request,
     policy,
     refresh,
-    bornAt: self.tagEpochs.epoch,
+    bornAt: options.bornAt ?? self.tagEpochs.epoch,
     readsStore,
     depth: parent === undefined ? 1 : parent.depth + 1,
     callers: new Callers(),

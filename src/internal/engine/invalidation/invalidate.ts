@@ -8,6 +8,7 @@ import { chunk } from "../../defaults.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { detach } from "../flight/ending.ts"
 import type { Flights } from "../flight/flights.ts"
+import { noteAll } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
@@ -173,6 +174,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
 /** Removes everything in this process: no entry stays in memory, and no flight is storable any more. */
 export const forgetAll = (self: Flights): void => {
   self.mutations++
+  noteAll(self)
   Memory.together(self.memory, () => {
     for (const { id } of self.flights.all()) detach(self, id)
     self.retryAt.clear()

@@ -14,6 +14,7 @@ import { detach } from "../flight/ending.ts"
 import { hasBegun } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
 import { wake } from "../flight/leaseWaits.ts"
+import { noteAll, noteChange } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 
@@ -42,7 +43,7 @@ export const track = (self: Flights): void => {
   const isAsked = changesUnsafe !== undefined
   tier.untracked = !isAsked
   const timer: Timer = isAsked
-    ? { look: () => safely(self, tier, poll), nextMillis: () => polling.pollMillis }
+    ? polled(self, tier)
     : { look: () => safely(self, tier, clearWhenStale), nextMillis: () => untilStale(self, tier) }
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
@@ -60,6 +61,26 @@ export const track = (self: Flights): void => {
       if (!tier.untracked) markUntracked(self, tier)
     }
   })
+}
+
+/**
+ * A look every `pollMillis`. The first read of a turn that comes later than that looks itself: the process was stopped or
+ * busy, and its timers have not run yet.
+ */
+const polled = (self: Flights, tier: StoreTier): Timer => {
+  const clock = Context.get(self.context, Clock.Clock)
+  let lookedAt = -Infinity
+  const look = () => {
+    // first: a listener that is told of what has changed may read
+    lookedAt = monotonicMillis(clock)
+    safely(self, tier, poll)
+  }
+  self.tagEpochs.lookIfLate = () => {
+    // a tracker that rests looks before it is resumed
+    if (tier.tracker === undefined || self.closed || monotonicMillis(clock) - lookedAt <= polling.pollMillis) return
+    look()
+  }
+  return { look, nextMillis: () => polling.pollMillis }
 }
 
 /** Applies the changes that the store pushes, and follows it again when the stream has ended. */
@@ -116,6 +137,7 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   tier.untracked = false
   if (wasTracked) return forgetAll(self)
   self.mutations++
+  noteAll(self)
   for (const flight of self.flights.all()) flight.changedWhileAsked = true
   Memory.clear(self.memory, "unverified")
 }
@@ -201,6 +223,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
   tier.polledAt = nowOf(self)
   self.mutations++
+  noteAll(self)
   tier.clears++
   Memory.clear(self.memory, "unverified")
 }
@@ -246,6 +269,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change): void => {
   self.mutations++
   switch (change._tag) {
     case "Changed": {
+      noteChange(self, change.id)
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
       // a flight that waits for a lease waits for this very change: it goes on

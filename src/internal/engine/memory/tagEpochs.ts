@@ -13,6 +13,8 @@ export interface TagEpochs {
   readonly soft: Table
   /** called before an entry is used that was not checked in this epoch; `undefined` where nothing is tracked */
   ensureTracking: (() => void) | undefined
+  /** called before the first read of a turn of the event loop; `undefined` where nothing is polled */
+  lookIfLate: (() => void) | undefined
 }
 
 interface Table {
@@ -25,7 +27,13 @@ export type Mode = "hard" | "soft"
 
 const makeTable = (): Table => ({ invalidatedAt: new Map(), floor: 0 })
 
-export const make = (): TagEpochs => ({ epoch: 0, hard: makeTable(), soft: makeTable(), ensureTracking: undefined })
+export const make = (): TagEpochs => ({
+  epoch: 0,
+  hard: makeTable(),
+  soft: makeTable(),
+  ensureTracking: undefined,
+  lookIfLate: undefined
+})
 
 /** The epoch, after changes by other processes up to now were applied. */
 export const epochNow = (self: TagEpochs): number => {

@@ -6,6 +6,7 @@ import type { Progress } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults.ts"
 import type { Glob } from "../../glob.ts"
 import type { Engine } from "../engine.ts"
+import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { scan } from "./inspect.ts"
 
@@ -37,6 +38,8 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
 
 /** The matching ids in memory, among the flights, and of results that the store may still be storing. */
 const matchingHere = (self: Engine, glob: Glob): ReadonlyArray<string> => {
+  // and whatever a call for many keys may answer, which nobody can name yet
+  noteAll(self)
   const loading = self.flights.all().map(({ id }) => id)
   const ids = new Set([...self.memory.entries.keys(), ...loading, ...self.storeTier?.unanswered ?? []])
   return Array.from(ids).filter(glob.matches)

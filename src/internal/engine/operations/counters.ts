@@ -1,9 +1,14 @@
-/** Counters: `Cached.increment`. */
+/** Counters: `Cached.counter`, `Cached.counters`, `Cached.increment`. Those of the store, or of memory where there is none. */
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
+import type { Counter, NamedCounter } from "../../../ports/store.ts"
 import * as Counters from "../../store/counters.ts"
 import type { Engine } from "../engine.ts"
-import { asked } from "./inspect.ts"
+import { asked, askedPages } from "./inspect.ts"
+
+const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
 
 /** Adds to a counter, which starts at 0. The ttl counts only where the counter is created. */
 export const increment = (
@@ -12,8 +17,7 @@ export const increment = (
   by: number,
   ttlMillis: number
 ): Effect.Effect<number, StoreError> =>
-  Effect.clockWith((clock) => {
-    const now = clock.currentTimeMillisUnsafe()
+  nowThen((now) => {
     const expiresAt = now + ttlMillis
     return self.storeTier === undefined
       ? Effect.try({
@@ -22,3 +26,55 @@ export const increment = (
       })
       : asked(self.storeTier, "increment", self.storeTier.store.increment(name, by, { expiresAt }))
   })
+
+/** Reads a counter; `undefined`: there is none. */
+export const counter = (
+  { counters, storeTier }: Engine,
+  name: string
+): Effect.Effect<Counter | undefined, StoreError> =>
+  nowThen((now) =>
+    storeTier === undefined
+      ? Effect.succeed(Counters.live(counters, name, now))
+      // the store's clock may be another: what it answers has not expired there
+      : asked(storeTier, "counter", storeTier.store.counter(name))
+  )
+
+/** Gives a counter another lifetime from now on, or none; `false`: there is none. */
+export const touchCounter = (
+  { counters, storeTier }: Engine,
+  name: string,
+  ttlMillis: number
+): Effect.Effect<boolean, StoreError> =>
+  ttlMillis <= 0 ? removeCounter({ counters, storeTier }, name) : nowThen((now) => {
+    const expiresAt = now + ttlMillis
+    return storeTier === undefined
+      ? Effect.succeed(Counters.touch(counters, name, { expiresAt, now }))
+      : asked(storeTier, "touchCounter", storeTier.store.touchCounter(name, expiresAt))
+  })
+
+/** Removes a counter; `false`: there was none. */
+export const removeCounter = (
+  { counters, storeTier }: Pick<Engine, "counters" | "storeTier">,
+  name: string
+): Effect.Effect<boolean, StoreError> =>
+  nowThen((now) =>
+    storeTier === undefined
+      ? Effect.succeed(Counters.remove(counters, name, now))
+      : asked(storeTier, "removeCounter", storeTier.store.removeCounter(name))
+  )
+
+/** All counters whose names begin with a prefix. */
+export const counters = (
+  { counters, storeTier }: Engine,
+  prefix: string
+): Stream.Stream<NamedCounter, StoreError> =>
+  Stream.unwrap(nowThen((now) =>
+    Effect.succeed(
+      Stream.filter(
+        storeTier === undefined
+          ? Stream.suspend(() => Stream.fromIterable(counters.scan(prefix)))
+          : askedPages(storeTier, "scanCounters", storeTier.store.scanCounters({ prefix })),
+        ({ expiresAt }) => now < expiresAt
+      )
+    )
+  ))

@@ -1,12 +1,11 @@
 /** Inspection of the cache: size, entries, ping. A fault of the store is a failure of the caller. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
 import { chunk } from "../../defaults.ts"
+import { pageByPage } from "../../store/pages.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -48,18 +47,18 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
     })
     : asked(self.storeTier, "size", self.storeTier.store.size)
 
-/** Scans the store. Each page has a budget of its own. */
-export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> => {
-  // the end of a scan is no fault: it must not reach `ask` as a failure
-  const timed = (pull: Pull.Pull<Page, StoreError>): Pull.Pull<Page, StoreError> =>
-    Effect.flatMap(
-      asked(tier, "scan", Pull.catchDone(pull, () => Effect.undefined) as Effect.Effect<Page | undefined, StoreError>),
-      (page): Pull.Pull<Page, StoreError> => page === undefined ? Cause.done() : Effect.succeed(page)
-    )
-  return Stream.transformPull(tier.store.scan({ prefix }), (pull) => Effect.succeed(timed(pull)))
-}
+/** Scans the store. */
+export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
+  askedPages(tier, "scan", tier.store.scan({ prefix }))
 
-type Page = readonly [Scanned, ...ReadonlyArray<Scanned>]
+/** Asks the store for one page after the other, each within a budget of its own. */
+export const askedPages = <A>(
+  tier: StoreTier,
+  operation: string,
+  all: Stream.Stream<A, StoreError>
+): Stream.Stream<A, StoreError> =>
+  // the end of a scan is no fault: it must not reach `ask` as a failure
+  Stream.transformPull(all, (pull) => Effect.succeed(pageByPage(pull, (page) => asked(tier, operation, page))))
 
 /** All entries that may be served, in chunks. */
 export const entries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>

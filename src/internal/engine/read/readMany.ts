@@ -299,7 +299,7 @@ const refreshDue = (self: Engine, { due, fiber, many, mutations, policy }: Readi
   due.clear()
   if (!policy.writes) return
   const starter = readContextOf(self, fiber)
-  const batch = Batch.make({ loadAll: many.loadAll, retry: self.refreshing.retry })
+  const batch = Batch.make({ ...loadOf(many), retry: self.refreshing.retry })
   const unit = makeUnit()
   for (const { entry, key } of entries) {
     const request = many.requestOf(key, batch)
@@ -364,6 +364,12 @@ const askStore = (
   })
 }
 
+/** What a batch needs to load. A resolver answers each request by itself, and nothing beyond. */
+const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
+  loadAll,
+  requestOf: isPerKey ? undefined : requestOf
+})
+
 const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>): void => {
   for (const place of places) exits[place] = exit
 }
@@ -376,7 +382,7 @@ const joinAll = (
 ): Effect.Effect<Exits, unknown, any> =>
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
-    const batch = Batch.make({ loadAll: many.loadAll, leftMillis: budget?.leftMillis })
+    const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
     // this read's own batch, and those of the flights that it joins: a failed call of any may fail the read
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
@@ -472,7 +478,7 @@ export const loadWithoutCache = ({ keys, loadAll }: ManyRequest): Effect.Effect<
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
     // the call is no part of the load of a cached effect around it
-    Batch.checked(once, aside(Effect.scoped(Effect.suspend(() => loadAll(once))))),
+    Batch.checked(once, aside(Effect.scoped(Batch.inOrder(once, loadAll)))),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )
 }

@@ -17,13 +17,14 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
   if (fault.reason === "OutOfRange") return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
+  const why = messageOf(fault.cause)
   if (fault.reason === "TooLarge") {
     // the fault of one value: the store itself works
-    Log.warnOnce(tier.front, "TooLarge", `${fault.message}; values of that size stay in memory (logged once)`)
+    const what = why === undefined ? fault.message : `${fault.message} (${why})`
+    Log.warnOnce(tier.front, "TooLarge", `${what}; values of that size stay in memory (logged once)`)
     return fault
   }
   if (failing.size === 0) {
-    const why = messageOf(fault.cause)
     Log.warning(
       tier.front,
       `${fault.message}${fault.reason === "Timeout" ? advice : ""}; the cache goes on without the store`,

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
-import type { Acquired, AcquireOptions, Counter, Marker, Scanned, Store } from "../../../ports/store.ts"
+import type { Acquired, AcquireOptions, Counter, Marker, NamedCounter, Scanned, Store } from "../../../ports/store.ts"
 import { isChange, reader } from "../../store/readers.ts"
 
 export const validateAnswers = (store: Store): Store => {
@@ -79,6 +79,7 @@ export const validateAnswers = (store: Store): Store => {
     counter: (name) => ask("counter", () => store.counter(name), isCounter),
     touchCounter: (name, expiresAt) => ask("touchCounter", () => store.touchCounter(name, expiresAt), isBoolean),
     removeCounter: (name) => ask("removeCounter", () => store.removeCounter(name), isBoolean),
+    scanCounters: (options) => follow("scanCounters", () => store.scanCounters(options), isNamedCounter),
     changes: follow("listen", () => store.changes, isChange),
     changesUnsafe: changesUnsafe && reader(store.name, changesUnsafe)
   }
@@ -107,6 +108,8 @@ const isSize = (size: number): boolean => Number.isSafeInteger(size) && size >= 
 const isCounter = (counter: Counter | undefined): boolean =>
   counter === undefined ||
   (isObject(counter) && Number.isSafeInteger(counter.value) && isNumber(counter.expiresAt))
+
+const isNamedCounter = (counter: NamedCounter): boolean => isCounter(counter) && typeof counter?.name === "string"
 
 const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquired): boolean => {
   if (!isObject(acquired)) return false

@@ -188,4 +188,48 @@ describe("while tracked", () => {
         expect(loads).toBe(2)
       }).pipe(Effect.provide(layer))
     }))
+
+  it.effect("the first read of a turn looks where the last look is longer ago than a poll should be", () =>
+    Effect.gen(function*() {
+      const changes: Array<Store.Change> = []
+      let looks = 0
+      const store: Store.Store = {
+        ...MemoryStore.make(),
+        capabilities: { shared: true, changes: true },
+        changesUnsafe: () => {
+          looks++
+          return changes.splice(0)
+        }
+      }
+      // a process that was stopped: time has passed, and no timer has run yet
+      let stoppedMillis = 0
+      const clock = yield* Clock.Clock
+      const stopping: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+        currentTimeMillis: clock.currentTimeMillis,
+        sleep: (duration) => clock.sleep(duration),
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + BigInt(stoppedMillis * 1e6)
+      }
+      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
+      yield* Effect.gen(function*() {
+        let loads = 0
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        yield* read
+        yield* Effect.yieldNow
+        const before = looks
+        stoppedMillis = 50
+        expect(yield* read).toBe(1)
+        expect(looks).toBe(before)
+        yield* Effect.yieldNow
+        changes.push({ _tag: "Changed", id: "k" })
+        yield* Effect.promise(() => store.remove("k").pipe(Effect.runPromise))
+        stoppedMillis = 51
+        expect(yield* read).toBe(2)
+        expect(looks).toBe(before + 1)
+        yield* Effect.yieldNow
+        expect(yield* read).toBe(2)
+        expect(looks).toBe(before + 1)
+      }).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, stopping))
+    }))
 })

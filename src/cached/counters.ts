@@ -1,0 +1,202 @@
+/**
+ * Counters: integers with a name and a lifetime of their own, apart from keys.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { Caching } from "../Caching.ts"
+import { incrementBy } from "../internal/defaults.ts"
+import * as Glob from "../internal/glob.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import type { NamedCounter } from "../ports/store.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+import { streamWithCaching, withCaching } from "./withCaching.ts"
+
+/**
+ * Options for `Cached.increment`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface IncrementOptions {
+  /**
+   * the whole number to add, which may be negative; 0 reads the counter and creates none
+   *
+   * @default 1
+   */
+  readonly by?: number | undefined
+  /**
+   * how long the counter lives, from its creation; later calls do not renew it
+   *
+   * @default for ever
+   */
+  readonly ttl?: Ttl.Input | undefined
+}
+
+/**
+ * Adds to a counter that starts at 0, and answers the sum.
+ *
+ * **Details**
+ *
+ * It is one atomic step, across processes too where they share the store. Counters have names of their own, apart from
+ * keys. `Cached.clear` empties them.
+ *
+ * **Gotchas**
+ *
+ * A sum cannot be guessed, so a store that fails fails the caller (`StoreError`). A sum that is no safe integer fails
+ * with reason `OutOfRange` and leaves the counter as it was.
+ *
+ * **Example** (Counting visits)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.all([Cached.increment("visits"), Cached.increment("visits", { by: 10, ttl: "1 day" })])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 11]
+ * ```
+ *
+ * @see {@link counter} for all that can be done with a counter
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const increment = (
+  name: string,
+  options?: IncrementOptions
+): Effect.Effect<number, StoreError, Caching> =>
+  withCaching((caching) => {
+    checkName("Cached.increment", name)
+    checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
+    const { by = incrementBy, ttl } = options ?? {}
+    return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl))
+  })
+
+const incrementOptions: Checks<IncrementOptions> = {
+  by: optional((by) => {
+    if (Number.isSafeInteger(by)) return
+    throw new CacheConfigError({ message: `Cached.increment cannot add ${String(by)}: pass a safe integer as by` })
+  }),
+  ttl: optional((ttl) => void toMillis(ttl))
+}
+
+const checkName = (of: string, name: string): void => {
+  if (typeof name !== "string") throw new CacheConfigError({ message: `${of} got no name: pass a string` })
+}
+
+/**
+ * A counter of the cache, made by {@link counter}. What it cannot know it does not guess: a store that fails fails the
+ * caller.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CachedCounter {
+  /** its name */
+  readonly name: string
+  /** gives its value; 0 where there is no such counter */
+  readonly get: Effect.Effect<number, StoreError, Caching>
+  /** adds to it, as {@link increment} does */
+  readonly increment: (options?: IncrementOptions) => Effect.Effect<number, StoreError, Caching>
+  /** gives it a new lifetime from now on, and answers whether there was one; zero or negative removes it */
+  readonly touch: (ttl: Ttl.Input) => Effect.Effect<boolean, StoreError, Caching>
+  /** gives how long it still lives: `Option.none()` where there is none, `Duration.infinity` where it does not expire */
+  readonly expiresIn: Effect.Effect<Option.Option<Duration.Duration>, StoreError, Caching>
+  /** removes it, and answers whether there was one */
+  readonly remove: Effect.Effect<boolean, StoreError, Caching>
+}
+
+/**
+ * Names a counter: a value with all that can be done with it.
+ *
+ * **Details**
+ *
+ * Nothing is created before the first increment. Each operation is one atomic step, across processes too where they share
+ * the store, and is carried out under every policy.
+ *
+ * **Example** (Limiting requests by the minute)
+ *
+ * ```ts
+ * import { Duration, Effect, Option } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const requests = Cached.counter("requests:ada")
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* requests.increment({ ttl: "1 minute" })
+ *   yield* requests.increment({ ttl: "1 minute" })
+ *   yield* TestClock.adjust("20 seconds")
+ *   yield* requests.get // => 2
+ *   yield* requests.expiresIn // => Option.some(Duration.seconds(40))
+ *   yield* TestClock.adjust("40 seconds")
+ *   return yield* requests.get
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 0
+ * ```
+ *
+ * @see {@link counters} for those that there are
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const counter = (name: string): CachedCounter => {
+  checkName("Cached.counter", name)
+  const read = withCaching((caching) => caching.counter(name))
+  return {
+    name,
+    get: Effect.map(read, (found) => found?.value ?? 0),
+    increment: (options) => increment(name, options),
+    touch: (ttl) => withCaching((caching) => caching.touchCounter(name, toMillis(ttl))),
+    expiresIn: Effect.flatMap(read, (found) =>
+      Effect.clockWith((clock) =>
+        Effect.succeed(
+          found === undefined
+            ? Option.none()
+            : Option.some(Duration.millis(Math.max(0, found.expiresAt - clock.currentTimeMillisUnsafe())))
+        )
+      )),
+    remove: withCaching((caching) => caching.removeCounter(name))
+  }
+}
+
+/**
+ * Streams the counters whose names match a pattern, with their values, in no particular order.
+ *
+ * **Details**
+ *
+ * Patterns are those of `Cached.entries`. A store that cannot list its counters fails the stream with its `StoreError`
+ * (`Unsupported`).
+ *
+ * **Gotchas**
+ *
+ * It reads all counters of the store. Use it in tools, not for every request.
+ *
+ * **Example** (Listing counters)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.increment("visits:home", { by: 2 })
+ *   yield* Cached.increment("logins")
+ *   return yield* Stream.runCollect(Cached.counters("visits:*"))
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [{ name: "visits:home", value: 2, expiresAt: Infinity }]
+ * ```
+ *
+ * @see {@link counter} for one of them
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const counters = (pattern = "*"): Stream.Stream<NamedCounter, StoreError, Caching> => {
+  const glob = Glob.make(pattern)
+  return streamWithCaching((caching) => Stream.filter(caching.counters(glob.prefix), ({ name }) => glob.matches(name)))
+}

@@ -1,0 +1,122 @@
+/**
+ * Operations on all keys that match a pattern.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { StoreError } from "../CacheError.ts"
+import type { Caching } from "../Caching.ts"
+import { chunk } from "../internal/defaults.ts"
+import type { Cache } from "../internal/engine/cache.ts"
+import { Current } from "../internal/engine/flight/callPolicy.ts"
+import { stringOfId } from "../internal/key/id.ts"
+import { globOf } from "./targets.ts"
+import { streamWithCaching, withCaching } from "./withCaching.ts"
+
+/**
+ * Streams the string keys that match a pattern, each with its cached value, in no particular order.
+ *
+ * **Details**
+ *
+ * - Patterns are those of `Cached.entries`. One that is not valid throws a `CacheConfigError` at once. A store that cannot
+ *   be scanned fails the stream with its `StoreError`.
+ * - The store is asked for a few hundred values at once. They are not put in memory: what is there shall not leave for
+ *   them.
+ * - Left out are cached failures, and keys of over 200 bytes, whose ids are hashes.
+ *
+ * **Gotchas**
+ *
+ * - Keys of a class are left out: their values need its schema. Keep a list of them, or an entry with all of them.
+ * - It reads the entire store, or all ids that begin with the text before the first special character of the pattern.
+ *
+ * **Example** (Reading values by pattern)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]])
+ *   const users = yield* Stream.runCollect(Cached.getMatching("user:*"))
+ *   return new Map(users)
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => new Map([["user:1", "Ada"], ["user:2", "Grace"]])
+ * ```
+ *
+ * @see `Cached.entries` for the metadata
+ * @see `Cached.getMany` for keys that are known
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const getMatching = (
+  pattern: string
+): Stream.Stream<readonly [key: string, value: unknown], StoreError, Caching> => {
+  const glob = globOf("Cached.getMatching", pattern)
+  return streamWithCaching((caching) =>
+    caching.entries(glob.prefix).pipe(
+      Stream.map(({ id }) => glob.matches(id) ? stringOfId(id) : undefined),
+      Stream.filter((key) => key !== undefined),
+      Stream.grouped(chunk),
+      Stream.mapEffect((keys) => valuesOf(caching, keys)),
+      Stream.flatMap(Stream.fromIterable)
+    )
+  )
+}
+
+const valuesOf = (
+  caching: Cache,
+  keys: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<readonly [key: string, value: unknown]>, never, any> =>
+  caching.lookupMany(keys).pipe(
+    Effect.map((found) =>
+      keys.flatMap((key, i) => {
+        const exit = found[i]?.exit
+        return exit !== undefined && Exit.isSuccess(exit) ? [[key, exit.value] as const] : []
+      })
+    ),
+    // what was read once, with many others, is not put in memory
+    Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
+  )
+
+/**
+ * Removes the entries of all keys whose id matches a pattern, and answers how many there were.
+ *
+ * **Details**
+ *
+ * It is `Cached.invalidateMatching`, run to its end: patterns, keys of classes and what the store may fail with are as
+ * there.
+ *
+ * **Example** (Removing by pattern)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.andThen(
+ *   Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]]),
+ *   Cached.removeMatching("user:*")
+ * )
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
+ * ```
+ *
+ * @see `Cached.invalidateMatching` for the progress of a long removal
+ * @see `Cached.removeMany` for keys that are known
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const removeMatching = (pattern: string): Effect.Effect<number, StoreError, Caching> => {
+  const glob = globOf("Cached.removeMatching", pattern)
+  return withCaching((caching, policy) =>
+    policy.disabled.has("remove")
+      ? Effect.succeed(0)
+      : Effect.map(
+        Stream.runLast(caching.invalidateMatching(glob)),
+        Option.match({ onNone: () => 0, onSome: ({ invalidated }) => invalidated })
+      )
+  )
+}

@@ -1,0 +1,146 @@
+/**
+ * Answers that nobody asked for: a call for some keys may answer more of their class. They enter memory, where nothing
+ * newer is known: not over another entry, not beside a load of the same key, not after an invalidation since the call
+ * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not tell
+ * whether something newer was written, so they stay out of it.
+ */
+import * as Exit from "effect/Exit"
+import * as SchemaParser from "effect/SchemaParser"
+import { unaskedAnswers } from "../../defaults.ts"
+import type { KeyInfo } from "../../key/info.ts"
+import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
+import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { putInMemory } from "./complete.ts"
+import { beginLoading, type Flight, makeFlight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+import { recordShared } from "./recorder.ts"
+import type { Request } from "./request.ts"
+import { toEntry } from "./result.ts"
+import { notStored } from "./rules.ts"
+import { hasChanged, type Watch } from "./watches.ts"
+
+type Answer = readonly [key: Key, exit: Exit.Exit<unknown, unknown>]
+
+export interface Sorted {
+  /** of the keys that were asked for, in their order */
+  readonly exits: ReadonlyArray<Exit.Exit<unknown, unknown>>
+  readonly unasked: ReadonlyArray<Answer>
+}
+
+/** The answers in a map, which may have other instances of the keys. One that is missing is a defect of its key. */
+export const sortAnswers = (
+  keys: ReadonlyArray<Key>,
+  answers: ReadonlyMap<Key, Exit.Exit<unknown, unknown>>,
+  of: string
+): Sorted => {
+  const byId = new Map<string, Answer>()
+  const info = infoOf(keys[0]!)
+  for (const answer of answers) {
+    // another class, or a key that is none of its class's type: it has no id here
+    const id = infoOfAny(answer[0]) === info ? idOrNone(answer[0]) : undefined
+    if (id !== undefined) byId.set(id, answer)
+  }
+  const exits = keys.map((key) => {
+    const id = idOf(key)
+    const answer = byId.get(id)
+    byId.delete(id)
+    return answer === undefined
+      ? Exit.die(new Error(`The lookup of ${of} did not answer "${id}": its map needs an Exit for each key`))
+      : answer[1]
+  })
+  return { exits, unasked: Array.from(byId.values()) }
+}
+
+const infoOfAny = (key: unknown): KeyInfo | undefined =>
+  typeof key === "object" && key !== null ? infoOf(key as Key) : undefined
+
+const idOrNone = (key: Key): string | undefined => {
+  try {
+    return idOf(key)
+  } catch {
+    return undefined
+  }
+}
+
+interface Call {
+  /** the flight as a part of which the call ran */
+  readonly flight: Flight
+  /** of that flight, which may have let it go */
+  readonly starter: Flight["starter"]
+  readonly watch: Watch
+  readonly requestOf: (key: Key) => Request
+}
+
+/** Puts answers in memory, as far as they may. */
+export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
+  const { flight, starter } = call
+  if (!flight.policy.writes) return
+  const now = starter.clock.currentTimeMillisUnsafe()
+  // what other processes have done up to now
+  self.tagEpochs.ensureTracking?.()
+  let left = Math.min(unaskedAnswers, Math.ceil(self.memory.capacity / 10))
+  for (const answer of answers) {
+    if (left <= 0 || self.closed) return
+    try {
+      if (keep(self, answer, call, now)) left--
+    } catch (thrown) {
+      const [key] = answer
+      notStored(self, { id: idOf(key), key, counters: flight.counters }, thrown)
+    }
+  }
+}
+
+const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): boolean => {
+  const id = idOf(key)
+  if (!isUntouched(self, id, call.watch, now)) return false
+  if (!Exit.isExit(exit) || Exit.isFailure(exit) || !fits(key, exit.value)) return false
+  const own = flightOf(self, call, key, now)
+  const entry = toEntry(self, own, exit, now)
+  // asked again: functions of the strategy have run
+  if (entry === undefined || !isUntouched(self, id, call.watch, now)) return false
+  if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return false
+  putInMemory(self, own.request, entry, now)
+  return true
+}
+
+/** Whether nothing newer of an id is known: no entry, no load, and no change since the call began. */
+const isUntouched = (self: Flights, id: string, watch: Watch, now: number): boolean =>
+  !hasChanged(watch, id) && !self.flights.has(id) && !self.ending.has(id) && !hasEntry(self, id, now)
+
+const hasEntry = (self: Flights, id: string, now: number): boolean => {
+  const entry = Memory.peek(self.memory, self.tagEpochs, id)
+  return entry !== undefined && now < entry.expiresAt
+}
+
+const checks = new WeakMap<KeyInfo, (value: unknown) => boolean>()
+
+/** Whether a value is one of the key's type: what was asked for is the caller's to check, this is nobody's. */
+const fits = (key: Key, value: unknown): boolean => {
+  const info = infoOf(key)!
+  const known = checks.get(info) ?? SchemaParser.is(info.success)
+  checks.set(info, known)
+  return known(value)
+}
+
+/** A flight that never starts, as what makes the entry of a result sees it. */
+const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, key: Key, now: number): Flight => {
+  const { attempt, policy } = flight
+  const own = makeFlight(self, {
+    id: idOf(key),
+    request: requestOf(key),
+    policy,
+    refresh: true,
+    rejectedWriteId: undefined,
+    readsStore: false,
+    parent: undefined,
+    stale: undefined,
+    starter: { ...starter, span: undefined },
+    bornAt: watch.bornAt
+  })
+  beginLoading(own, attempt.startedAt ?? now)
+  // what the call read is in all of its results
+  recordShared(own.attempt, attempt)
+  own.attempt.derivedFromStale = attempt.derivedFromStale
+  return own
+}

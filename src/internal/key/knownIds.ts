@@ -1,0 +1,86 @@
+/** Remembers the ids of a key class whose fields are primitives. */
+import { knownIds } from "../defaults.ts"
+import type { Fields, Property } from "./canonical.ts"
+
+/** A longer text is not remembered. */
+const maxUnits = 100
+
+/**
+ * Remembers ids by the values of the fields, where all of them are primitives: a text that was just put together is
+ * found in a `Map` more slowly than all the rest of a hit takes. A table of fixed size with one place for each hash. An
+ * id takes a place when it is made twice without another one of that place in between, so that keys that are asked for
+ * once neither cost more than their hash nor push out those that are asked for again and again.
+ */
+export const remembering = (
+  properties: ReadonlyArray<Property>,
+  makeId: (fields: Fields) => string
+): (fields: Fields) => string => {
+  const names = properties.map(({ name }) => name)
+  if (names.length === 0 || !properties.every(({ primitive }) => primitive)) return makeId
+  // made when it is needed: most classes of a program are not used in each of its processes
+  let table: Table | undefined
+
+  return (fields) => {
+    const hash = hashOf(names, fields)
+    if (hash === undefined) return makeId(fields)
+    const { hashes, ids, known } = table ??= makeTable()
+    const place = hash & (knownIds - 1)
+    const one = known[place]
+    if (one !== undefined && one.hash === hash && isOf(one, names, fields)) return one.id
+    const id = makeId(fields)
+    if (hashes[place] !== hash || ids[place] !== id) {
+      hashes[place] = hash
+      return ids[place] = id
+    }
+    // the first of the two, because an entry has that: a `Map` finds the same object without comparing
+    const first = ids[place]!
+    known[place] = { hash, values: names.map((name) => own(fields[name])), id: first }
+    return first
+  }
+}
+
+interface Table {
+  readonly known: Array<Known | undefined>
+  /** of the id that was made last for a place, and that id */
+  readonly hashes: Int32Array
+  readonly ids: Array<string | undefined>
+}
+
+const makeTable = (): Table => ({
+  known: new Array(knownIds).fill(undefined),
+  hashes: new Int32Array(knownIds),
+  ids: new Array(knownIds).fill(undefined)
+})
+
+interface Known {
+  readonly hash: number
+  readonly values: ReadonlyArray<unknown>
+  readonly id: string
+}
+
+const isOf = ({ values }: Known, names: ReadonlyArray<string>, fields: Fields): boolean => {
+  for (let i = 0; i < names.length; i++) if (values[i] !== fields[names[i]!]) return false
+  return true
+}
+
+/** `undefined`: a text is too long. Any hash will do: what it does not tell apart is compared. */
+const hashOf = (names: ReadonlyArray<string>, fields: Fields): number | undefined => {
+  let hash = 0
+  for (let i = 0; i < names.length; i++) {
+    const value = fields[names[i]!]
+    if (typeof value === "string") {
+      if (value.length > maxUnits) return undefined
+      for (let at = 0; at < value.length; at++) hash = Math.imul(hash, 31) + value.charCodeAt(at) | 0
+    } else hash = Math.imul(hash, 31) + (typeof value === "number" ? hashOfNumber(value) : value === true ? 1 : 2) | 0
+  }
+  return hash ^ (hash >>> 15)
+}
+
+const hashOfNumber = (value: number): number => Number.isInteger(value) ? value | 0 : (value * 1e6) | 0
+
+/** V8 copies shorter parts. */
+const shortestPart = 13
+
+/** A copy of a text: a part of a larger one would keep all of that in memory. */
+const own = (value: unknown): unknown =>
+  typeof value === "string" && value.length >= shortestPart ? [value.slice(0, 1), value.slice(1)].join("") : value

@@ -1,0 +1,102 @@
+/**
+ * The databases of a directory: `cache.v<format>.<n>.db`. The one with the highest number is in use. Making a file with the
+ * next number takes all processes there: that needs no room on the disk, and nothing that could be half written.
+ *
+ * A database that nobody may use any more is not renamed, emptied or taken up again while others have it open: the next
+ * one is started beside it. Releases of another format have files of their own, so two releases can use one directory.
+ *
+ * `cache.v<format>.current` has the highest number ever used: if all files but an old one are removed, the old one stays
+ * unused. It is a hint; without it the files count.
+ */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import type { DatabaseSync } from "node:sqlite"
+import { damage } from "./sqliteFault.ts"
+import * as File from "./sqliteFile.ts"
+import * as Look from "./sqliteLook.ts"
+
+/** An open database of a directory. */
+export interface Opened {
+  readonly directory: string
+  readonly database: DatabaseSync
+  readonly generation: number
+  readonly marks: Look.Marks
+}
+
+const pathOf = (directory: string, generation: number) => path.join(directory, `cache.v${File.format}.${generation}.db`)
+
+const pointerOf = (directory: string) => path.join(directory, `cache.v${File.format}.current`)
+
+const generationOf = (name: string): number | undefined => {
+  const match = /^cache\.v(\d{1,9})\.(\d{1,9})\.db(-wal|-shm)?$/.exec(name)
+  return match === null || Number(match[1]) !== File.format ? undefined : Number(match[2])
+}
+
+/** The number in the pointer, and 1 where it has none. */
+const pointed = (directory: string): number => {
+  try {
+    const text = fs.readFileSync(pointerOf(directory), "utf8").trim()
+    return /^\d{1,9}$/.test(text) ? Number(text) : 1
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return 1
+    throw thrown
+  }
+}
+
+const newest = (directory: string): number =>
+  Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => generationOf(name) ?? 1))
+
+/** Not by rename: half a number is a lower one, and then the files count. */
+const point = (directory: string, generation: number): void => {
+  if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= generation) return
+  try {
+    fs.writeFileSync(pointerOf(directory), `${generation}\n`)
+  } catch {
+    // The disk is full: the file itself says that it is in use.
+  }
+}
+
+/** Keeps the last unusable file: it may show what happened. */
+const removeBefore = (directory: string, generation: number): void => {
+  for (const name of fs.readdirSync(directory)) {
+    if ((generationOf(name) ?? generation) < generation - 1) fs.rmSync(path.join(directory, name), { force: true })
+  }
+}
+
+/** How many unusable files in a row are skipped before the directory counts as unusable. */
+const skippedAtMost = 8
+
+/** Opens the database in use, or the next usable one. Throws the errors of SQLite and the file system. */
+export const open = (directory: string, maxSize: number): Opened => {
+  fs.mkdirSync(directory, { recursive: true })
+  fs.accessSync(directory, fs.constants.W_OK)
+  const first = newest(directory)
+  for (let generation = first; generation < first + skippedAtMost; generation++) {
+    const file = pathOf(directory, generation)
+    const database = File.open(file, maxSize)
+    if (database === undefined) continue
+    try {
+      point(directory, generation)
+      removeBefore(directory, generation)
+      return { directory, database, generation, marks: Look.marksOf(file) }
+    } catch (thrown) {
+      File.close(database)
+      throw thrown
+    }
+  }
+  throw damage(`No usable database in ${directory}`)
+}
+
+/** See `sqliteLook.ts`. */
+export const stateOf = ({ directory, generation, marks }: Opened): Look.State =>
+  Look.stateOf(pathOf(directory, generation), pathOf(directory, generation + 1), marks)
+
+/** Takes all processes to the next database. This one is to be closed afterwards: closing it may remove its log. */
+export const startNext = ({ directory, generation }: Opened): void => File.create(pathOf(directory, generation + 1))
+
+/** Closes a database, and leaves no log beside it if it is in use and nobody else has it open. */
+export const close = (opened: Opened): void => {
+  // What was written into one that is not in use is none of those who have found another log beside it.
+  if (stateOf(opened) === "current") File.emptyLog(opened.database)
+  File.close(opened.database)
+}

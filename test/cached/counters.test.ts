@@ -1,0 +1,166 @@
+/** Counters: one by its name, and all of them. */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Option, Stream } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { caches, fakeStore, over } from "../promises/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+const listed = (pattern?: string) =>
+  Effect.map(Stream.runCollect(Cached.counters(pattern)), (all) => all.toSorted((a, b) => a.name < b.name ? -1 : 1))
+
+const visits = Cached.counter("visits")
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("CA-10 · AI-06 · a counter by its name: what it is, one more, how long it lives, and none any more", () =>
+    Effect.gen(function*() {
+      expect(visits.name).toBe("visits")
+      expect([yield* visits.get, yield* visits.expiresIn, yield* visits.remove]).toEqual([0, Option.none(), false])
+      expect(yield* visits.touch("1 hour")).toBe(false)
+      expect([yield* visits.increment(), yield* visits.increment({ by: 5 })]).toEqual([1, 6])
+      expect([yield* visits.get, yield* visits.expiresIn]).toEqual([6, Option.some(Duration.infinity)])
+      expect(yield* visits.touch("1 hour")).toBe(true)
+      yield* TestClock.adjust("20 minutes")
+      expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
+      // an increment does not renew it
+      expect(yield* visits.increment({ by: -10, ttl: "1 day" })).toBe(-4)
+      expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
+      expect([yield* visits.remove, yield* visits.remove, yield* visits.get]).toEqual([true, false, 0])
+    }).pipe(provided))
+
+  it.effect("touch: a shorter life, for ever, and none", () =>
+    Effect.gen(function*() {
+      yield* visits.increment({ ttl: "1 hour" })
+      expect(yield* visits.touch("1 minute")).toBe(true)
+      yield* TestClock.adjust("1 minute")
+      expect([yield* visits.get, yield* visits.touch("1 hour")]).toEqual([0, false])
+      yield* visits.increment({ ttl: "1 hour" })
+      expect(yield* visits.touch("Infinity")).toBe(true)
+      yield* TestClock.adjust("1000 days")
+      expect(yield* visits.get).toBe(1)
+      expect([yield* visits.touch(0), yield* visits.touch(-1), yield* visits.get]).toEqual([true, false, 0])
+    }).pipe(provided))
+
+  it.effect("lists the counters that match, and leaves out what has expired", () =>
+    Effect.gen(function*() {
+      expect(yield* listed()).toEqual([])
+      yield* Cached.increment("page:1", { by: 2 })
+      yield* Cached.increment("page:2", { ttl: "1 hour" })
+      yield* Cached.increment("short", { ttl: "1 minute" })
+      yield* Cached.set("page:3", "an entry is no counter")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* listed()).toEqual([
+        { name: "page:1", value: 2, expiresAt: Infinity },
+        { name: "page:2", value: 1, expiresAt: 3_600_000 }
+      ])
+      expect((yield* listed("*:2")).map(({ name }) => name)).toEqual(["page:2"])
+      yield* Cached.clear
+      expect(yield* listed()).toEqual([])
+    }).pipe(provided))
+
+  it.effect("under a name of any text", () =>
+    Effect.gen(function*() {
+      const names = ["", "~t", "ä", "\ud800", "x".repeat(1000)]
+      yield* Effect.forEach(names, (name) => Cached.counter(name).increment())
+      expect((yield* listed()).map(({ name }) => name).toSorted()).toEqual(names.toSorted())
+    }).pipe(provided))
+})
+
+it.effect("what is no name, no step and no lifetime is refused, and so is a pattern that is none", () =>
+  Effect.gen(function*() {
+    const refused = expect.objectContaining({ _tag: "CacheConfigError" })
+    expect(() => Cached.counter(1 as never)).toThrow(refused)
+    expect(() => Cached.counters("[")).toThrow(refused)
+    const defects = [{ by: 0.5 }, { to: 1 } as never].map((options) => Effect.as(visits.increment(options), true))
+    for (const effect of [...defects, visits.touch("soon" as never)]) {
+      expect(yield* Effect.exit(effect)).toMatchObject({ cause: { reasons: [{ defect: refused }] } })
+    }
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("counters of a folder are those of all who share it, whatever store it has", () =>
+  Effect.gen(function*() {
+    for (const layer of [CacheLayer.disk, CacheLayer.files] as const) {
+      const directory = yield* tempDirectory
+      const other = Effect.provide(visits.increment(), Layer.fresh(layer({ directory })), { local: true })
+      yield* Effect.gen(function*() {
+        yield* visits.increment()
+        yield* other
+        expect(yield* visits.get).toBe(2)
+        expect(yield* listed("v*")).toEqual([{ name: "visits", value: 2, expiresAt: Infinity }])
+        expect(yield* visits.remove).toBe(true)
+      }).pipe(Effect.provide(layer({ directory })))
+    }
+  }))
+
+it.effect("parts of one store have counters of their own", () =>
+  Effect.gen(function*() {
+    const store = MemoryStore.make()
+    const part = (prefix: string) => over({ layer: Cached.tapStore({ prefix })(Layer.succeed(Store.Store, store)) })
+    yield* Effect.provide(visits.increment({ by: 2 }), part("a"))
+    yield* Effect.provide(Cached.counter("other").increment(), part("b"))
+    expect(yield* Effect.provide(listed(), part("a"))).toEqual([{ name: "visits", value: 2, expiresAt: Infinity }])
+    yield* Effect.provide(Cached.clear, part("a"))
+    expect(yield* Effect.provide(listed(), part("a"))).toEqual([])
+    expect(yield* Effect.provide(listed(), part("b"))).toHaveLength(1)
+  }))
+
+it.effect("a tap sees each page of a listing", () =>
+  Effect.gen(function*() {
+    const seen: Array<string> = []
+    const tapped = Cached.tapStore({
+      around: ({ operation }, effect) => {
+        seen.push(operation)
+        return effect
+      }
+    })
+    yield* Effect.gen(function*() {
+      yield* visits.increment()
+      expect(yield* listed()).toHaveLength(1)
+    }).pipe(Effect.provide(over({ layer: tapped(MemoryStore.layer) })))
+    expect(new Set(seen)).toEqual(new Set(["increment", "scanCounters"]))
+  }))
+
+it.effect("a store that fails, fails the caller; one that cannot list its counters says so", () =>
+  Effect.gen(function*() {
+    const broken = Effect.fail(new CacheError.StoreError({ store: "fake", operation: "any", reason: "Denied" }))
+    const fake = fakeStore()
+    const { scanCounters: _, ...store } = fake.store
+    const operations = { counter: () => broken, touchCounter: () => broken, removeCounter: () => broken }
+    const layer = over({ layer: Layer.succeed(Store.Store, Store.complete({ ...store, ...operations })) })
+    const asked: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError, Caching.Caching>> = [
+      visits.get,
+      visits.expiresIn,
+      visits.touch("1 hour"),
+      visits.touch(0),
+      visits.remove
+    ]
+    for (const operation of asked) {
+      expect(yield* Effect.flip(Effect.provide(Effect.asVoid(operation), layer))).toMatchObject({ reason: "Denied" })
+    }
+    expect(yield* Effect.flip(Effect.provide(listed(), layer))).toMatchObject({ reason: "Unsupported" })
+  }))
+
+it.effect("a store that lists nonsense is corrupt", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const lying = { ...fake.store, scanCounters: () => Stream.make({ name: "n", value: 0.5, expiresAt: 1 }) }
+    const layer = over({ layer: Layer.succeed(Store.Store, lying) })
+    expect(yield* Effect.flip(Effect.provide(listed(), layer))).toMatchObject({ reason: "Corrupt" })
+  }))
+
+it.effect("policies do not concern counters; without a cache there are none", () =>
+  Effect.gen(function*() {
+    yield* visits.increment()
+    expect(yield* visits.remove.pipe(CachePolicy.disable("remove", "set", "get"))).toBe(true)
+    const without = Effect.provide(CacheLayer.disabled)
+    expect([
+      yield* without(visits.get),
+      yield* without(visits.increment({ by: 3 })),
+      yield* without(visits.touch("1 hour"))
+    ])
+      .toEqual([0, 3, false])
+    expect([yield* without(visits.remove), yield* without(listed())]).toEqual([false, []])
+  }).pipe(Effect.provide(CacheLayer.memory())))

@@ -1,0 +1,92 @@
+/** Reading and removing the entries of all keys that match a pattern. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, fakeStore, over } from "../promises/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+const matching = (pattern: string) =>
+  Effect.map(Stream.runCollect(Cached.getMatching(pattern)), (pairs) => pairs.toSorted(([a], [b]) => a < b ? -1 : 1))
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("CA-10 · getMatching gives each key that matches, with its value", () =>
+    Effect.gen(function*() {
+      yield* Cached.setMany([["user:1", "Ada"], ["user:2", null], ["page:1", "Home"]])
+      expect(yield* matching("user:*")).toEqual([["user:1", "Ada"], ["user:2", null]])
+      expect(yield* matching("page:1")).toEqual([["page:1", "Home"]])
+      expect(yield* matching("nothing:*")).toEqual([])
+    }).pipe(provided))
+
+  it.effect("CA-14 · only * ? and [] are special, and the whole key has to match", () =>
+    Effect.gen(function*() {
+      yield* Cached.setMany(["a.b", "axb", "pre:a:test", "ppre:a:test", "pre:a:tests"].map((key) => [key, key]))
+      expect((yield* matching("a.?")).map(([key]) => key)).toEqual(["a.b"])
+      expect((yield* matching("pre:*:test")).map(([key]) => key)).toEqual(["pre:a:test"])
+    }).pipe(provided))
+
+  it.effect("leaves out what has expired, failures, and the entries of key classes", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("gone", 1, { ttl: "1 minute" })
+      yield* Cached.set("kept", 2)
+      yield* Cached.set(new User({ id: 1 }), "Ada")
+      yield* Effect.exit(Cached.ttl(Effect.fail("no"), { key: "failed", ttl: "1 hour", when: () => true }))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* matching("*")).toEqual([["kept", 2]])
+    }).pipe(provided))
+
+  it.effect("gives the key itself where its id is another text", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("~tilde", 1)
+      expect(yield* matching("~~*")).toEqual([["~tilde", 1]])
+    }).pipe(provided))
+
+  it.effect("CA-10 · removeMatching removes what matches, and answers how many keys had an entry", () =>
+    Effect.gen(function*() {
+      yield* Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]])
+      expect(yield* Cached.removeMatching("user:*")).toBe(2)
+      expect(yield* Cached.removeMatching("user:*")).toBe(0)
+      expect(yield* Cached.removeMatching("page:1")).toBe(1)
+      expect(yield* matching("*")).toEqual([])
+    }).pipe(provided))
+
+  it.effect("removeMatching under a policy that does not remove removes nothing", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("user:1", "Ada")
+      expect(yield* Cached.removeMatching("*").pipe(CachePolicy.disable("remove"))).toBe(0)
+      expect(yield* Cached.has("user:1")).toBe(true)
+    }).pipe(provided))
+})
+
+it.effect("getMatching asks the store for many values at once, and fills no memory with them", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const twoHundred = Array.from({ length: 200 }, (_, i) => [`k${i}`, i] as const)
+    yield* Effect.provide(Cached.setMany(twoHundred), over(fake))
+    yield* Effect.gen(function*() {
+      expect(yield* matching("k*")).toHaveLength(200)
+      expect((yield* Cached.stats).size).toBe(0)
+    }).pipe(Effect.provide(over(fake)))
+  }))
+
+it.effect("a pattern that is none throws at once; a store that cannot be scanned fails", () =>
+  Effect.gen(function*() {
+    for (const pattern of ["", "[", 1 as never]) {
+      expect(() => Cached.getMatching(pattern)).toThrow(expect.objectContaining({ _tag: "CacheConfigError" }))
+      expect(() => Cached.removeMatching(pattern)).toThrow(expect.objectContaining({ _tag: "CacheConfigError" }))
+    }
+    const fake = fakeStore()
+    const { scan: _, ...store } = fake.store
+    const layer = over({ layer: Layer.succeed(Store.Store, Store.complete({ ...store, size: undefined })) })
+    expect((yield* Effect.flip(Effect.provide(matching("*"), layer))).reason).toBe("Unsupported")
+    expect((yield* Effect.flip(Effect.provide(Cached.removeMatching("*"), layer))).reason).toBe("Unsupported")
+  }))
+
+it.effect("without a cache nothing matches", () =>
+  Effect.gen(function*() {
+    expect(yield* matching("*")).toEqual([])
+    expect(yield* Cached.removeMatching("*")).toBe(0)
+  }).pipe(Effect.provide(CacheLayer.disabled)))

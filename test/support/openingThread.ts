@@ -1,0 +1,15 @@
+/** A thread that opens stores in folders as it is told: `[kind, folder]`. Answers with what went wrong, if anything did. */
+import { Effect, Exit } from "effect"
+import * as FilesStore from "effect-cached/stores/FilesStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { parentPort } from "node:worker_threads"
+
+const stores = { disk: SqliteStore.make, files: FilesStore.make }
+
+parentPort!.on("message", ([kind, directory]: ["disk" | "files", string]) => {
+  const opened = Effect.scoped(Effect.flatMap(stores[kind]({ directory }), (store) => store.remove("id")))
+  void Effect.runPromiseExit(opened).then((exit) =>
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    parentPort!.postMessage(Exit.isSuccess(exit) ? "" : String(exit.cause))
+  )
+})
