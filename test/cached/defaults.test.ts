@@ -239,10 +239,10 @@ describe("wrong defaults are refused where the layer is made", () => {
     ["no option \"tags\"", { defaults: { tags: ["a"] } }],
     ["retryAfter is not a duration", { defaults: { retryAfter: "soon" } }],
     ["jitter cannot be 2", { defaults: { jitter: 2 } }],
-    ["The copy of defaults of", { defaults: { copy: "deep" } }],
-    ["The fallbackOn of defaults of", { defaults: { fallbackOn: "Down" } }],
+    ["copy cannot be used", { defaults: { copy: "deep" } }],
+    ["fallbackOn cannot be used", { defaults: { fallbackOn: "Down" } }],
     ["defaults of", { defaults: "1s" }],
-    ["The strategy of CacheLayer", { strategy: "ttl" }]
+    ["strategy cannot be", { strategy: "ttl" }]
   ]
   it.each(wrong)("%s", (message, options) => {
     for (const make of [CacheLayer.memory, CacheLayer.layerWith]) {
