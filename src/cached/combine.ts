@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as CacheKey from "../CacheKey.ts"
 import { checkedCalls } from "../internal/defaults.ts"
+import type { Cache } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
@@ -29,7 +30,8 @@ import {
   type CombinatorOptions,
   effectOf,
   type FnOptions,
-  mistakeIn
+  mistakeIn,
+  noStrategy
 } from "./checkCall.ts"
 import type { AnyReadOptions } from "./options.ts"
 import { cacheIn } from "./withCaching.ts"
@@ -71,7 +73,7 @@ type EffectClass = new(
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
-const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
+const effectClass = (parts: PropertyDescriptorMap, prototype: object = EffectPrototype): EffectClass => {
   class CachedEffect {
     declare readonly combinator: unknown
     declare readonly load: unknown
@@ -89,7 +91,7 @@ const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
       this.rules = undefined
     }
   }
-  Object.setPrototypeOf(CachedEffect.prototype, EffectPrototype)
+  Object.setPrototypeOf(CachedEffect.prototype, prototype)
   Object.defineProperties(CachedEffect.prototype, parts)
   return CachedEffect as never
 }
@@ -284,18 +286,39 @@ const delegating: PropertyDescriptorMap = {
   }
 }
 
-export const withStrategy: never = dual(
-  effectClass({
-    ...delegating,
-    validate: {
-      value(this: CachedEffect) {
-        checkOptions(calledWithStrategy, this.options)
-        checkLoad(calledWithStrategy, this.load, this.options)
-      }
+interface StrategyEffect extends CachedEffect {
+  /** the request to the cache that it asked last, where the strategy is that of the layer */
+  ofLayer?: CachedEffect
+}
+
+/** As `EffectPrototype`; without a strategy it has that of its layer, and is another request to each cache. */
+const StrategyPrototype = Effectable.Prototype<StrategyEffect>({
+  label: "Cached",
+  evaluate(fiber) {
+    const cache = cacheIn(fiber.context)
+    return cache.read(fiber, this.options.strategy === undefined ? withStrategyOf(cache, this) : this)
+  }
+})
+
+const withStrategyOf = ({ strategy }: Cache, self: StrategyEffect): CachedEffect => {
+  const { combinator, key, load, ofLayer, options } = self
+  if (strategy === undefined) throw noStrategy(options)
+  return ofLayer?.strategy === strategy
+    ? ofLayer
+    : self.ofLayer = new WithStrategy(combinator, load, { ...options, strategy }, key)
+}
+
+const WithStrategy = effectClass({
+  ...delegating,
+  validate: {
+    value(this: CachedEffect) {
+      checkOptions(calledWithStrategy, this.options)
+      checkLoad(calledWithStrategy, this.load, this.options)
     }
-  }),
-  calledWithStrategy
-)
+  }
+}, StrategyPrototype)
+
+export const withStrategy: never = dual(WithStrategy, calledWithStrategy)
 
 interface Call extends Request {
   readonly key: CacheKey.Any
