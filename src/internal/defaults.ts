@@ -228,6 +228,9 @@ export const lookedAtParts = 100
 /** Events or removals that are kept for a slow listener; beyond, the oldest are lost. */
 export const waitingEvents = 1024
 
+/** Characters of a value that `Cached.logEvents` shows. */
+export const loggedCharacters = 200
+
 /** Links of a load's span to the spans of its callers: as many as OpenTelemetry keeps. */
 export const spanLinks = 128
 
