@@ -10,6 +10,7 @@ import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { folders } from "../internal/defaults.ts"
 import { folderOptions, storeOptions } from "./folder.ts"
+import { folderLock } from "./folderLock.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
@@ -45,8 +46,10 @@ export interface DiskOptions extends LayerOptions {
  *
  * **Details**
  *
- * Needs Node. Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a
- * `StoreError` of the layer.
+ * - Needs Node. Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a
+ *   `StoreError` of the layer.
+ * - `Lock` holds among all processes that use the folder, unless the program provides one of its own: to this layer, with
+ *   `Layer.provide`, or around it.
  *
  * **Example** (Keeping a result across two runs)
  *
@@ -89,5 +92,5 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
         })
     )
   )
-  return Layer.provide(cache, store)
+  return Layer.merge(Layer.provide(cache, store), folderLock(given.directory))
 }

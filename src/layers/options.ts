@@ -9,9 +9,8 @@ import { checkInherit, type Inherit } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
-import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
+import { checkAll, type Checks, positiveMillis as positive, refuseUnknown } from "../internal/options.ts"
 import type * as Ttl from "../Ttl.ts"
-import { toMillis } from "../Ttl.ts"
 
 /**
  * Options of refreshes in the background.
@@ -234,11 +233,9 @@ const refuseUnless = (rule: string, holds: boolean): void => {
 
 const wholeNumber = (name: string, value: number): number => {
   if ((Number.isInteger(value) && value >= 1) || value === Infinity) return value
-  throw new CacheConfigError({ message: `${name} is a whole number of at least 1, not ${value}` })
-}
-
-const positive = (name: string, input: Ttl.Input): number => {
-  const millis = toMillis(input, name)
-  if (millis > 0) return millis
-  throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })
+  throw new CacheConfigError({
+    message: `${name} is a whole number of at least 1, or Infinity for no limit, not ${
+      typeof value === "string" ? `"${value}"` : String(value)
+    }`
+  })
 }

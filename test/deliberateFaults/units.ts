@@ -15,6 +15,13 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a detector that asks for no values gets them",
+    in: "detect",
+    find: "detector.values",
+    replace: "true",
+    by: "test/cached/values.test.ts"
+  },
+  {
     name: "an answer that nobody asked for comes back after its key was invalidated",
     in: "detach",
     find: "noteChange(self, id)",
@@ -338,9 +345,9 @@ return tier.store.acquire(id, asking)
     name: "a listener is not isolated",
     in: "isolated",
     find: `try {
-listener(item)
+listener(...told)
 } catch`,
-    replace: `listener(item)
+    replace: `listener(...told)
 try {
 } catch`,
     by: "test/cached/events.test.ts"

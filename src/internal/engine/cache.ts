@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { CacheEvent, Progress, Removal } from "../../CacheEvent.ts"
+import type { Progress, Removal } from "../../CacheEvent.ts"
 import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Glob } from "../glob.ts"
 import type { Key } from "../key/ofKey.ts"
@@ -25,6 +25,7 @@ import * as Read from "./read/read.ts"
 import * as Many from "./read/readMany.ts"
 import { noCounters, total } from "./telemetry/counters.ts"
 import { warnOnce } from "./telemetry/log.ts"
+import type { EventListener } from "./telemetry/telemetry.ts"
 
 export const TypeId = "~effect-cached/Caching"
 
@@ -67,7 +68,7 @@ export interface Cache extends Opaque {
   /** logs a warning, once a topic */
   readonly warnOnce: (topic: string, message: string) => void
   /** calls the listener for every event, until the returned function is called */
-  readonly listen: (listener: (event: CacheEvent) => void) => () => void
+  readonly listen: (listener: EventListener) => () => void
   /** calls the listener for every entry that leaves memory, until the returned function is called */
   readonly onRemoval: (listener: (removal: Removal) => void) => () => void
 }

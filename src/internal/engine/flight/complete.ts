@@ -5,7 +5,7 @@ import { infoOf } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
+import { emitValue, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { allowFallback, endFallback, isAnswered, isAnswerOf } from "./answers.ts"
 import { startNext, unregister } from "./ending.ts"
@@ -77,7 +77,7 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   // an event is an object, which nobody needs without a listener
   if (self.listeners.events === undefined) return
-  emitOf(self, flight.request.key, flight.id, {
+  emitValue(self, flight.request.key, flight, {
     _tag: "Load",
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,

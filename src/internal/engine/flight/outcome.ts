@@ -6,7 +6,7 @@ import { Load, LoadOrStale } from "../../../Strategy.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect } from "../telemetry/detect.ts"
-import { emitOf } from "../telemetry/events.ts"
+import { emitHit, emitValue } from "../telemetry/events.ts"
 import { endFallback, isAnswered, verdictOf } from "./answers.ts"
 import { decideAt } from "./decide.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
@@ -36,18 +36,15 @@ const noteFound = (
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  emitOf(
-    self,
-    request.key,
-    flight.id,
-    insteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
-  )
+  if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
+  else emitHit(self, request.key, entry, "store")
   if (within !== undefined) {
     recordServed(within, entry)
     if (isStale) within.derivedFromStale = true
   }
   if (policy.detector !== undefined) {
-    detect(policy.detector, flight.id, request.strategy.name, { source: isStale ? "stale" : "store", entry, now })
+    const source = isStale ? "stale" : "store"
+    detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit: entry.exit, now })
   }
 }
 
@@ -59,7 +56,7 @@ export const noteLoaded = (
 ): void => {
   if (Exit.hasInterrupts(exit)) return
   const entry = flight.storable && flight.policy.writes ? flight.entry : undefined
-  detect(policy.detector, flight.id, request.strategy.name, { source: joined ? "joined" : "load", entry, now })
+  detect(policy.detector, flight.id, request.strategy.name, { source: joined ? "joined" : "load", entry, exit, now })
 }
 
 /** Counts and reports a stale value in place of a load. */
@@ -74,9 +71,10 @@ export const noteFallback = (
     recordServed(within, stale)
     within.derivedFromStale = true
   }
-  emitOf(self, request.key, flight.id, { _tag: "Stale" })
+  emitValue(self, request.key, stale, { _tag: "Stale" })
   if (policy.detector === undefined) return
-  detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
+  const { exit } = stale
+  detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
 }
 
 /**

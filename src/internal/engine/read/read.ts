@@ -103,7 +103,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
     // here, where the time is known
     if (request.slides && policy.writes) slide(self, request, entry, now)
     if (sameIds.exist) meet(self, key)
-    emitHit(self, request.key, entry.id, "memory")
+    emitHit(self, request.key, entry, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
     if (context.within !== undefined) recordServed(context.within, entry)
   }
@@ -147,7 +147,7 @@ const readerOf = <A, E>(
 ): Reader<A, E> => ({ engine, fiber, request, id: idOf(request.key), policy })
 
 const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void =>
-  detect(detector, entry.id, request.strategy.name, { source: "memory", entry, now: nowOf(fiber) })
+  detect(detector, entry.id, request.strategy.name, { source: "memory", entry, exit: entry.exit, now: nowOf(fiber) })
 
 /** As `read`, with a copy of the value for the caller. */
 export const readCopy = <A, E>(

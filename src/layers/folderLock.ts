@@ -1,0 +1,37 @@
+/** The lock of a folder, which is the default where a cache is in that folder. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { Lock } from "../Lock.ts"
+import type * as Port from "../ports/lock.ts"
+
+/**
+ * Provides the lock of a folder, unless the program has one of its own. Its file is made with the first lock: most programs
+ * need none.
+ */
+export const folderLock = (directory: string): Layer.Layer<never> =>
+  Layer.effectContext(
+    Effect.contextWith((context: Context.Context<never>) =>
+      Context.getOrUndefined(context, Lock) === undefined
+        ? Effect.map(lazily(directory), (lock) => Context.make(Lock, lock) as Context.Context<never>)
+        : Effect.succeed(Context.empty())
+    )
+  )
+
+const lazily = Effect.fnUntraced(function*(directory: string) {
+  const scope = yield* Effect.scope
+  // now, where the working directory is that of the cache
+  const make = yield* Effect.promise(async () => (await import("../locks/SqliteLock.ts")).make)
+  const open = Scope.provide(make({ directory }), scope)
+  let opened: Port.Lock | undefined
+  const lock = Effect.suspend(() =>
+    opened === undefined ? Effect.map(open, (lock) => opened ??= lock) : Exit.succeed(opened)
+  )
+  return {
+    name: "sqlite",
+    acquire: (name, options) => Effect.flatMap(lock, (lock) => lock.acquire(name, options)),
+    isLocked: (name) => Effect.flatMap(lock, (lock) => lock.isLocked(name))
+  } satisfies Port.Lock
+})

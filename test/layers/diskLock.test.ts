@@ -1,0 +1,58 @@
+/** The lock of a program whose cache is in a folder. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { CacheLayer, Lock } from "effect-cached"
+import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import { readdirSync } from "node:fs"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+const held = Effect.gen(function*() {
+  const lock = yield* Lock.Lock
+  yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
+})
+
+describe("the default lock under CacheLayer.disk", () => {
+  it.effect("is the folder's: who names the same folder is kept out", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const other = yield* SqliteLock.make({ directory })
+      yield* Effect.gen(function*() {
+        yield* held
+        expect(yield* other.isLocked("door")).toBe(true)
+        expect(yield* (yield* Lock.Lock).isLocked("door")).toBe(true)
+        expect(yield* Effect.flip(other.acquire("door", { lease: "10 seconds", wait: 0 }))).toMatchObject({
+          reason: "Timeout"
+        })
+      }).pipe(Effect.scoped, Effect.provide(CacheLayer.disk({ directory })))
+      expect(yield* other.isLocked("door")).toBe(false)
+    }))
+
+  it.effect("makes no file before it is used", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* Effect.provide(Lock.Lock, CacheLayer.disk({ directory }))
+      expect(readdirSync(directory).filter((name) => name.startsWith("locks"))).toEqual([])
+      yield* Effect.provide(Effect.scoped(held), CacheLayer.disk({ directory }))
+      expect(readdirSync(directory).filter((name) => name.startsWith("locks"))).toEqual(["locks.v1.db"])
+    }))
+
+  it.effect("is the program's own where it has one", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const lock = yield* Lock.Lock
+      const own = ProcessLock.make()
+      const seen = Effect.provide(Lock.Lock, CacheLayer.disk({ directory }))
+      expect(yield* seen).not.toBe(lock)
+      expect(yield* Effect.provideService(seen, Lock.Lock, own)).toBe(own)
+      const within = CacheLayer.disk({ directory }).pipe(Layer.provide(Layer.succeed(Lock.Lock, own)))
+      expect(yield* Effect.provideService(Effect.provide(Lock.Lock, within), Lock.Lock, own)).toBe(own)
+    }))
+
+  it.effect("is that of the process under all other layers", () =>
+    Effect.gen(function*() {
+      const lock = yield* Lock.Lock
+      expect(yield* Effect.provide(Lock.Lock, CacheLayer.memory())).toBe(lock)
+      expect(yield* Effect.provide(Lock.Lock, CacheLayer.files({ directory: yield* tempDirectory }))).toBe(lock)
+    }))
+})
