@@ -301,10 +301,10 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(kinds.failo
  */
 export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(kinds.untilInvalidated)
 
-type StrategyOptions<A, E, K> = ReadOptions<A, E, K> & { readonly strategy: Strategy<A, E, K> }
+type StrategyOptions<A, E, K> = ReadOptions<A, E, K> & { readonly strategy?: Strategy<A, E, K> | undefined }
 
 /**
- * Caches an effect by any `Strategy`, such as one of your own.
+ * Caches an effect by any `Strategy`, such as one of your own; without one, by that of its layer.
  *
  * **Example** (Writing a strategy)
  *
@@ -342,7 +342,7 @@ export const withStrategy: {
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
   <Failures, T extends Given<string> = undefined, Tag extends string = never>(
     options:
-      & { readonly key: string; readonly strategy: Strategy }
+      & { readonly key: string; readonly strategy?: Strategy | undefined }
       & Timeout<T, string>
       & Fixed
       & FallbackOptions<Failures | TimeoutError<T>, Tag>
