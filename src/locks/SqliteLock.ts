@@ -208,10 +208,8 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
 const attempt = <A>(name: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, LockError> => {
   const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
   return Busy.trying(once, {
-    gate,
     millis: busy.lockMillis,
-    thrownOf: ({ cause }) => cause,
-    isBusy: ({ cause }) => isBusy(cause)
+    refusedBy: ({ cause }) => isBusy(cause) ? { gate, thrown: cause } : undefined
   })
 }
 

@@ -28,6 +28,7 @@ import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
 import * as Gate from "./internal/sqliteGate.ts"
 import { directoryOf } from "./internal/sqlitePath.ts"
+import { isRefusal } from "./internal/sqliteRefusal.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
@@ -100,18 +101,19 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const tokens = Tokens.make(yield* Tokens.Seed)
     const now = () => monotonicMillis(clock)
     const newVersion = () => Markers.newVersion(tokens)
-    const gate = Gate.make(now)
+    const gates: Connection.Gates = { lock: Gate.make(now), values: Gate.make(now) }
+    const wallNow = () => clock.currentTimeMillisUnsafe()
     const connection = yield* Effect.acquireRelease(
-      attempt("open", config, gate, () => Connection.make({ ...config, now, newVersion, gate })),
+      attempt("open", config, gates, () => Connection.make({ ...config, now, newVersion, gates, wallNow })),
       ({ close }) => Effect.sync(close)
     )
-    const startShrinking = shrinking(connection, config, { clock, gate, scope })
+    const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
     const run: Run = (operation, steps) => {
-      const once = attempt(operation, config, gate, () => connection.run(steps, kept.has(operation)))
+      const once = attempt(operation, config, gates, () => connection.run(steps, kindOf(operation)))
       return Effect.tap(once, () => startShrinking)
     }
-    return yield* attempt("open", config, gate, () => fromConnection(connection, run))
+    return yield* attempt("open", config, gates, () => fromConnection(connection, run))
   })
 }
 
@@ -177,7 +179,7 @@ const name = "sqlite"
 const attempt = <A>(
   operation: string,
   { millis }: Config,
-  gate: Gate.Gate,
+  { lock, values }: Connection.Gates,
   run: () => A
 ): Effect.Effect<A, StoreError> => {
   const once = Effect.suspend(() => {
@@ -191,17 +193,16 @@ const attempt = <A>(
       )
     }
   })
-  return Busy.trying(once, {
-    gate,
-    millis,
-    thrownOf: ({ cause }) => cause,
-    isBusy: ({ reason }) => reason === "Timeout"
-  })
+  const refusedBy = (error: StoreError): Busy.Refused | undefined => {
+    if (isRefusal(error)) return { gate: values, thrown: error }
+    return error.reason === "Timeout" ? { gate: lock, thrown: error.cause } : undefined
+  }
+  return Busy.trying(once, { millis, refusedBy })
 }
 
 interface Services {
   readonly clock: Clock.Clock
-  readonly gate: Gate.Gate
+  readonly gates: Connection.Gates
   readonly scope: Scope.Scope
 }
 
@@ -246,8 +247,19 @@ const fromConnection = (connection: Connection.Connection, attempt: Run): SyncSt
   })
 }
 
-/** The operations whose changes must hold in an older copy of the database too. */
-const kept = new Set(["set", "remove", "clear", "invalidateTags"])
+const kinds = new Map<string, Connection.Kind>([
+  ["set", { isKept: true, passes: false }],
+  ["remove", { isKept: true, passes: true }],
+  ["clear", { isKept: true, passes: true }],
+  ["invalidateTags", { isKept: true, passes: true }],
+  ["renew", { isKept: false, passes: true }],
+  ["release", { isKept: false, passes: true }],
+  ["removeCounter", { isKept: false, passes: true }]
+])
+
+const storing: Connection.Kind = { isKept: false, passes: false }
+
+const kindOf = (operation: string): Connection.Kind => kinds.get(operation) ?? storing
 
 /** The pause between two steps of giving room back, so that others have most of the time. */
 const shrinkingEvery = "100 millis"
@@ -256,11 +268,11 @@ const shrinkingEvery = "100 millis"
 const shrinking = (
   connection: Connection.Connection,
   config: Config,
-  { clock, gate, scope }: Services
+  { clock, gates, scope }: Services
 ): Effect.Effect<void> => {
   let isRunning = false
   const of = () => connection.tables().entries.shrinking
-  const step = attempt("vacuum", config, gate, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
+  const step = attempt("vacuum", config, gates, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
   const all = Effect.gen(function*() {
     while (yield* Effect.delay(step, shrinkingEvery));
   })

@@ -180,7 +180,8 @@ describe("a connection whose disk failed", () => {
           maxValue: 100_000,
           now,
           newVersion: () => "",
-          gate: Gate.make(now)
+          gates: { lock: Gate.make(now), values: Gate.make(now) },
+          wallNow: now
         })
       )
       const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
@@ -328,7 +329,7 @@ describe("room that is no longer needed", () => {
         yield* store.clear
       }))
       yield* TestClock.adjust("5 seconds")
-      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current"])
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
     }))
 })
 

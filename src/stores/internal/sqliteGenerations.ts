@@ -13,6 +13,7 @@ import * as path from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { damage } from "./sqliteFault.ts"
 import * as File from "./sqliteFile.ts"
+import * as Log from "./sqliteLog.ts"
 import * as Look from "./sqliteLook.ts"
 
 /** An open database of a directory. */
@@ -88,15 +89,38 @@ export const open = (directory: string, maxSize: number): Opened => {
 }
 
 /** See `sqliteLook.ts`. */
-export const stateOf = ({ directory, generation, marks }: Opened): Look.State =>
-  Look.stateOf(pathOf(directory, generation), pathOf(directory, generation + 1), marks)
+export const stateOf = ({ directory, generation, marks }: Opened, seen?: (bytes: number) => void): Look.State =>
+  Look.stateOf(pathOf(directory, generation), pathOf(directory, generation + 1), marks, seen)
+
+/** How many bytes the log has. */
+export const logSize = ({ directory, generation }: Opened): number =>
+  fs.statSync(`${pathOf(directory, generation)}-wal`, { throwIfNoEntry: false })?.size ?? 0
+
+/** The file of the reserve, which is that of the directory, whatever database is in use. */
+export const reserveOf = (directory: string): string => path.join(directory, `cache.v${File.format}.reserve`)
 
 /** Takes all processes to the next database. This one is to be closed afterwards: closing it may remove its log. */
 export const startNext = ({ directory, generation }: Opened): void => File.create(pathOf(directory, generation + 1))
 
+/** Takes all processes to the next database, and removes this one: it is sound, but takes too much room. */
+export const abandon = (opened: Opened): void => {
+  startNext(opened)
+  File.close(opened.database)
+  const file = pathOf(opened.directory, opened.generation)
+  for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(file + suffix, { force: true })
+}
+
 /** Closes a database, and leaves no log beside it if it is in use and nobody else has it open. */
 export const close = (opened: Opened): void => {
   // What was written into one that is not in use is none of those who have found another log beside it.
-  if (stateOf(opened) === "current") File.emptyLog(opened.database)
+  if (stateOf(opened) === "current") emptyLog(opened.database)
   File.close(opened.database)
+}
+
+const emptyLog = (database: DatabaseSync): void => {
+  try {
+    Log.empty(database)
+  } catch {
+    // Others use it, and the last one to close it does this; or the file is damaged.
+  }
 }
