@@ -15,7 +15,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
-import { sizesOf } from "../internal/folder.ts"
+import { sizesOf, trustOf } from "../internal/folder.ts"
 import { monotonicMillis } from "../internal/monotonic.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import * as Markers from "../internal/store/markers.ts"
@@ -29,6 +29,7 @@ import { reasonOf } from "./internal/sqliteFault.ts"
 import * as Gate from "./internal/sqliteGate.ts"
 import { directoryOf } from "./internal/sqlitePath.ts"
 import { isRefusal } from "./internal/sqliteRefusal.ts"
+import { networkOfFolder } from "./internal/trust.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
@@ -53,6 +54,12 @@ export interface Options {
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
   /**
    * how long to try again while another process writes
    *
@@ -107,6 +114,12 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
       attempt("open", config, gates, () => Connection.make({ ...config, now, newVersion, gates, wallNow })),
       ({ close }) => Effect.sync(close)
     )
+    const network = networkOfFolder(config.directory)
+    if (network !== undefined) {
+      yield* Effect.logWarning(
+        `${config.directory} is on a network file system (${network}): SQLite cannot lock files there as it needs to`
+      )
+    }
     const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
     const run: Run = (operation, steps) => {
@@ -154,6 +167,7 @@ interface Config {
   readonly directory: string
   readonly maxSize: number
   readonly maxValue: number
+  readonly trustFolder: boolean
   /** how long to try while another process writes */
   readonly millis: number
 }
@@ -161,10 +175,11 @@ interface Config {
 const what = "SqliteStore.make"
 
 const validate = (options: Options): Config => {
-  refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout"])
+  refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout", "trustFolder"])
   return {
     directory: directoryOf(what, options),
     ...sizesOf(what, options, Defaults.folders.disk),
+    trustFolder: trustOf(what, options.trustFolder),
     millis: toMillis(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis, `${what}: "storeTimeout"`)
   }
 }

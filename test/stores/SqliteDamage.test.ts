@@ -178,6 +178,7 @@ describe("a connection whose disk failed", () => {
           directory,
           maxSize: 1_000_000,
           maxValue: 100_000,
+          trustFolder: false,
           now,
           newVersion: () => "",
           gates: { lock: Gate.make(now), values: Gate.make(now) },

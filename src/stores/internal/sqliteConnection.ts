@@ -25,6 +25,8 @@ export interface Config {
   readonly maxSize: number
   /** the largest value, in bytes */
   readonly maxValue: number
+  /** others may write to the directory */
+  readonly trustFolder: boolean
   /** milliseconds that only grow */
   readonly now: () => number
   /** a version for the marker of a tag */
@@ -108,7 +110,7 @@ const reserveMillis = 100
 const mostMoves = 4
 
 export const make = (config: Config): Connection => {
-  const { directory, gates, maxSize, newVersion, now, wallNow } = config
+  const { directory, gates, maxSize, newVersion, now, trustFolder, wallNow } = config
   const bound = Log.boundOf(maxSize)
   const recent = Recent.make()
   const reserve = Reserve.make(Generations.reserveOf(directory), bound)
@@ -131,7 +133,7 @@ export const make = (config: Config): Connection => {
   const tables = (): Tables => {
     if (current !== undefined) return current
     if (isClosed) throw new Error("The store is closed")
-    const here = opened = Generations.open(directory, sizeOf(config))
+    const here = opened = Generations.open(directory, sizeOf(config), trustFolder)
     try {
       log = Log.make(opened.database, bound, () => Generations.logSize(here), now)
       hasReserve = reserve.take()

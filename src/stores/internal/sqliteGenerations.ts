@@ -15,6 +15,7 @@ import { damage } from "./sqliteFault.ts"
 import * as File from "./sqliteFile.ts"
 import * as Log from "./sqliteLog.ts"
 import * as Look from "./sqliteLook.ts"
+import { makeFolder, plainOnly, requirePlainFile } from "./trust.ts"
 
 /** An open database of a directory. */
 export interface Opened {
@@ -33,13 +34,17 @@ const generationOf = (name: string): number | undefined => {
   return match === null || Number(match[1]) !== File.format ? undefined : Number(match[2])
 }
 
+/** There is no pointer, or what is there is a link or a pipe. */
+const unread = new Set<unknown>(["ENOENT", "ELOOP", "EAGAIN", "EISDIR"])
+
 /** The number in the pointer, and 1 where it has none. */
 const pointed = (directory: string): number => {
   try {
-    const text = fs.readFileSync(pointerOf(directory), "utf8").trim()
+    const text = fs.readFileSync(pointerOf(directory), { encoding: "utf8", flag: fs.constants.O_RDONLY | plainOnly })
+      .trim()
     return /^\d{1,9}$/.test(text) ? Number(text) : 1
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return 1
+    if (unread.has((thrown as NodeJS.ErrnoException).code)) return 1
     throw thrown
   }
 }
@@ -51,9 +56,15 @@ const newest = (directory: string): number =>
 const point = (directory: string, generation: number): void => {
   if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= generation) return
   try {
-    fs.writeFileSync(pointerOf(directory), `${generation}\n`)
+    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC | plainOnly
+    const file = fs.openSync(pointerOf(directory), flags)
+    try {
+      fs.writeSync(file, `${generation}\n`)
+    } finally {
+      fs.closeSync(file)
+    }
   } catch {
-    // The disk is full: the file itself says that it is in use.
+    // The disk is full, or something is in the way: the database itself says that it is in use.
   }
 }
 
@@ -68,12 +79,13 @@ const removeBefore = (directory: string, generation: number): void => {
 const skippedAtMost = 8
 
 /** Opens the database in use, or the next usable one. Throws the errors of SQLite and the file system. */
-export const open = (directory: string, maxSize: number): Opened => {
-  fs.mkdirSync(directory, { recursive: true })
+export const open = (directory: string, maxSize: number, trustFolder = false): Opened => {
+  makeFolder(directory, trustFolder)
   fs.accessSync(directory, fs.constants.W_OK)
   const first = newest(directory)
   for (let generation = first; generation < first + skippedAtMost; generation++) {
     const file = pathOf(directory, generation)
+    requirePlainFile(file, trustFolder)
     const database = File.open(file, maxSize)
     if (database === undefined) continue
     try {

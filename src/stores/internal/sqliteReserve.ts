@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { plainOnly } from "./trust.ts"
 
 export interface Reserve {
   /** Takes it where it is missing, and answers whether it is there. */
@@ -20,7 +21,7 @@ export const make = (file: string, bytes: number): Reserve => {
 
   /** To the end: two processes that do it at once write more, not less. */
   const extend = () => {
-    const handle = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | noFollow)
+    const handle = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly)
     try {
       for (let left = bytes - sizeNow(); left > 0;) left -= fs.writeSync(handle, randomBytes(left))
     } finally {
@@ -54,6 +55,3 @@ export const freeBytes = (directory: string): number => {
     return Infinity
   }
 }
-
-/** A link is not followed. Windows has no such flag. */
-const noFollow = fs.constants.O_NOFOLLOW ?? 0
