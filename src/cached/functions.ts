@@ -48,6 +48,10 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 type FnOptions<C extends AnyClass, E, T> = FnOptionsOf<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, T>
 
+type OptionsOfClass<C extends AnyClass, E, R, T> = FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
+  readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
+}
+
 /** `KE`: what the key declares, `E`: what a load may fail with. */
 type FnOptionsOf<K, A, KE, E, T> =
   & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
@@ -207,12 +211,10 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // the first: what another one looks at before it has its types from there
+  // the first, so that the types of its functions are those of the class
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
     keyClass: C,
-    options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
-      readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
-    }
+    options: OptionsOfClass<C, E, R, T>
   ): CachedFn<
     Instance<C>,
     Input<C>,
@@ -248,6 +250,16 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  // and the last: the compiler says what is wrong with that one
+  <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
+    keyClass: C,
+    options: OptionsOfClass<C, E, R, T>
+  ): CachedFn<
+    Instance<C>,
+    Input<C>,
+    E | KeyError<Instance<C>> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
+  >
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
     const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
