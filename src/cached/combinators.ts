@@ -304,8 +304,9 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(kinds.failo
  */
 export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(kinds.untilInvalidated)
 
-interface StrategyOptions<A, E, K> extends ReadOptions<A, E, K> {
-  readonly strategy?: Strategy<A, E, K> | undefined
+/** `Loaded`: what the effect gives. Where that is known, functions of the strategy have it, and not what the key names. */
+interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
+  readonly strategy?: Strategy<Loaded, E, K> | undefined
 }
 
 /**
@@ -336,14 +337,23 @@ interface StrategyOptions<A, E, K> extends ReadOptions<A, E, K> {
  * @since 0.1.0
  */
 export const withStrategy: {
-  <A, E, KR, K extends CacheKey<A, E, KR>, Failures, T extends Given<K> = undefined, Tag extends string = never>(
+  <
+    A,
+    E,
+    KR,
+    K extends CacheKey<A, E, KR>,
+    Failures,
+    T extends Given<K> = undefined,
+    Tag extends string = never,
+    Loaded = A
+  >(
     options:
       & KeyOf<A, E, KR, K>
       & Timeout<T, K>
-      & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+      & StrategyOptions<NoInfer<A>, NoInfer<E>, K, NoInfer<Loaded>>
       & FallbackOptions<NoInfer<E> | Failures | TimeoutError<T>, Tag>
   ): <A2 extends A, E2, R>(
-    self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag>
+    self: Effect.Effect<A2, E2, R> & FailsWith<E | E2, Failures, Tag> & Effect.Effect<Loaded, unknown, unknown>
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
   <Failures, T extends Given<string> = undefined, Tag extends string = never>(
     options:
@@ -355,6 +365,16 @@ export const withStrategy: {
   ): <A, E, R>(
     self: Effect.Effect<A, E, R> & FailsWith<E, Failures, Tag>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  // of an effect that is known, or else (the next) of the strategy
+  <A, E, T extends Given<string> = undefined>(
+    options:
+      & StringKey
+      & Timeout<T, string>
+      & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
+      & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
+  ): <R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
   <A, E, T extends Given<string> = undefined>(
     options:
       & StringKey
@@ -364,12 +384,12 @@ export const withStrategy: {
   ): <R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given<K> = undefined>(
-    self: Effect.Effect<A2, E2, R>,
+  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>, T extends Given<K> = undefined, Loaded = A>(
+    self: Effect.Effect<A2, E2, R> & Effect.Effect<Loaded, unknown, unknown>,
     options:
       & KeyOf<A, E, KR, K>
       & Timeout<T, K>
-      & StrategyOptions<NoInfer<A>, NoInfer<E>, K>
+      & StrategyOptions<NoInfer<A>, NoInfer<E>, K, NoInfer<Loaded>>
       & FallbackOptions<NoInfer<E | E2> | TimeoutError<T>, TagOf<NoInfer<E | E2>>>
   ): Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
   <A, E, R, T extends Given<string> = undefined>(

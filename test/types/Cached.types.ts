@@ -273,6 +273,35 @@ Cached.fn(Weather, {
   }
 })
 
+// a strategy's functions see the value of the effect, as those of a combinator do
+declare const words: Effect.Effect<string, "none">
+class Word extends CacheKey.Class<Word>()("Word", { payload: { id: Schema.Int }, success: Schema.String }) {}
+const word = new Word({ id: 1 })
+declare const ofWords: Strategy.Strategy<string, "none", string>
+const byLength = [
+  words.pipe(Cached.withStrategy({
+    key: word,
+    strategy: Strategy.ttl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
+  })),
+  words.pipe(Cached.withStrategy({
+    key: "k",
+    strategy: Strategy.ttl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
+  })),
+  Cached.withStrategy(words, {
+    key: word,
+    strategy: Strategy.softTtl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 })
+  }),
+  Cached.withStrategy(words, {
+    key: "k",
+    strategy: Strategy.softTtl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 })
+  }),
+  words.pipe(Cached.withStrategy({ key: "k", strategy: ofWords }))
+] as const
+same<(typeof byLength)[number], Effect.Effect<string, "none", Cache>>(true)
+const standalone = Cached.withStrategy({ key: "k", strategy: ofWords })
+const alone = standalone(words)
+same<typeof alone, Effect.Effect<string, "none", Cache>>(true)
+
 class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
 const fib = Cached.recursive(Fib, {
   lookup: ({ n }, self) =>
