@@ -13,6 +13,9 @@
  */
 const leaseMillis = 5000
 
+/** The options for all reads of a layer that says none. */
+export const noReadDefaults = {}
+
 /** Options of layers. */
 export const layer = {
   /** entries in memory */
