@@ -32,7 +32,8 @@ import {
   effectOf,
   type FnOptions,
   mistakeIn,
-  noStrategy
+  noStrategy,
+  type StringFnOptions
 } from "./checkCall.ts"
 import type { AnyReadOptions } from "./options.ts"
 import { cacheIn } from "./withCaching.ts"
@@ -363,6 +364,36 @@ Object.defineProperty(Call, "prototype", {
   })
 })
 
+interface StringCalled {
+  readonly key: string
+  readonly args: ReadonlyArray<unknown>
+  readonly options: StringFnOptions
+}
+
+/** As `Call`, under a string key: what the lookup is given is not in it. */
+const StringCall = function(
+  this: { key: unknown; options: unknown; args: unknown; rules: unknown },
+  key: unknown,
+  options: unknown,
+  args: unknown
+) {
+  this.key = key
+  this.options = options
+  this.args = args
+  this.rules = undefined
+} as unknown as new(key: string, options: StringFnOptions, args: ReadonlyArray<unknown>) => Request
+Object.defineProperty(StringCall, "prototype", {
+  value: Object.create(EffectPrototype, {
+    ...delegating,
+    load: {
+      get(this: StringCalled) {
+        return Effect.suspend(() => effectOf(this.key, this.options.lookup(...this.args)))
+      }
+    },
+    validate: { value: () => {} }
+  })
+})
+
 /** What `Cached.many` takes, without its types. */
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
@@ -417,6 +448,12 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
 
 export const call = (key: CacheKey.Any, options: FnOptions): Effect.Effect<unknown, unknown, any> =>
   new Call(key, options)
+
+export const callString = (
+  key: string,
+  args: ReadonlyArray<unknown>,
+  options: StringFnOptions
+): Effect.Effect<unknown, unknown, any> => new StringCall(key, options, args)
 
 export const refreshing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Policy.Current, Policy.refreshing)
