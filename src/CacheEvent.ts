@@ -1,6 +1,6 @@
 /**
- * Events of a cache: what `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Ids are reported; values only
- * to `onRemoval`.
+ * Events of a cache: what `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Ids are reported; values to
+ * `onRemoval`, and where they are asked for.
  *
  * @since 0.1.0
  */
@@ -73,6 +73,17 @@ export interface Detected {
   readonly strategy: string
 }
 
+/**
+ * How a read was answered, and with what: an item of `Cached.detect` that was asked for values.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DetectedValue extends Detected {
+  /** the answer; with the option `copy` it is what was copied for the reader */
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
 /** The fields of all events about one id. */
 interface OfId {
   readonly id: string
@@ -130,6 +141,31 @@ export interface Events {
  * @since 0.1.0
  */
 export type CacheEvent = { readonly [Name in keyof Events]: Events[Name] & { readonly _tag: Name } }[keyof Events]
+
+/**
+ * The events that are about a value: a hit, a load, a stale answer, a write by hand and an eviction.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Valued = "Hit" | "Load" | "Stale" | "Set" | "Evict"
+
+/**
+ * An event of a cache, of which those about a value have it as `exit`: an element of `Cached.eventsWith`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ValueEvent = {
+  readonly [Name in keyof Events]:
+    & Events[Name]
+    & { readonly _tag: Name }
+    & (Name extends Valued ? {
+        /** what was served, loaded, set or evicted */
+        readonly exit: Exit.Exit<unknown, unknown>
+      } :
+      {})
+}[keyof Events]
 
 /**
  * How far an invalidation by pattern has come.

@@ -23,8 +23,8 @@ import * as Effect from "effect/Effect"
 import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
+import { positiveMillis } from "./internal/options.ts"
 import type * as Ttl from "./Ttl.ts"
-import { toMillis } from "./Ttl.ts"
 
 const under = <A, E, R>(
   self: Effect.Effect<A, E, R>,
@@ -225,7 +225,7 @@ export const strict = <A, E, R>(
 export const storeTimeout = (
   timeout: Ttl.Input
 ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
-  const storeTimeoutMillis = toMillis(timeout, "storeTimeout")
+  const storeTimeoutMillis = positiveMillis("storeTimeout of CachePolicy.storeTimeout", timeout)
   return (self) => under(self, (policy) => ({ ...policy, storeTimeoutMillis }))
 }
 

@@ -9,10 +9,11 @@ export type { Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
 export * from "./cached/counters.ts"
 export * from "./cached/duringLoad.ts"
-export * from "./cached/events.ts"
+export { detect, detectWith, events, eventsWith, onRemoval, type ValueOptions } from "./cached/events.ts"
 export * from "./cached/functions.ts"
 export * from "./cached/inspect.ts"
 export * from "./cached/invalidation.ts"
+export * from "./cached/logEvents.ts"
 export * from "./cached/matching.ts"
 export {
   expiresIn,
@@ -31,6 +32,7 @@ export type {
   Inherit,
   MaxHitsOptions,
   ProbabilisticOptions,
+  ReadDefaults,
   ReadOptions,
   RefreshAheadOptions,
   SlidingOptions,
@@ -40,6 +42,7 @@ export type {
   TtlOptions
 } from "./cached/options.ts"
 export * from "./cached/resolver.ts"
+export * from "./cached/storeTimings.ts"
 export * from "./cached/tapStore.ts"
 export type { Target, Where } from "./cached/targets.ts"
 export * from "./cached/warm.ts"

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
 import * as Defaults from "./internal/defaults.ts"
-import { isListOfText, refuseUnknown } from "./internal/options.ts"
+import { inCall, isListOfText, nearest, noOption, requireObject, unknownOf } from "./internal/options.ts"
 import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
@@ -495,17 +495,17 @@ export const constantOf = (kind: Kind<AnyOptions>, options: AnyOptions): Lifetim
 }
 
 /**
- * Throws a `CacheConfigError` for every mistake that shows before a load has run.
+ * Throws a `CacheConfigError` for every mistake in the options of a strategy that shows before a load has run. The
+ * caller refuses unknown options, and says which call was given them.
  *
  * @internal
  */
-export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = kind.options): void => {
-  refuseUnknown(kind.name, options, known)
+export const validate = (kind: Kind<AnyOptions>, options: AnyOptions): void => {
   checkJitter(options.jitter)
   if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
     throw new CacheConfigError({ message: `beta cannot be ${options.beta}: pass a number above 0` })
   }
-  validateConditions(kind.name, options)
+  validateConditions(options)
   if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
   const beside = besideOf(kind, options)
@@ -517,20 +517,20 @@ export const validate = (kind: Kind<AnyOptions>, options: AnyOptions, known = ki
   )
 }
 
-const validateConditions = (name: string, { storeFailures, storeIf, when }: AnyOptions): void => {
+const validateConditions = ({ storeFailures, storeIf, when }: AnyOptions): void => {
   if (when !== undefined && typeof when !== "function") {
     throw new CacheConfigError({
-      message: `when of ${name} is no function: pass one from outcome and key to true or false`
+      message: "when is no function: pass one from outcome and key to true or false"
     })
   }
   if (storeIf !== undefined && typeof storeIf !== "function") {
     throw new CacheConfigError({
-      message: `storeIf of ${name} is no function: pass one from value and key to true or false`
+      message: "storeIf is no function: pass one from value and key to true or false"
     })
   }
   if (storeFailures === undefined || isListOfText(storeFailures)) return
   throw new CacheConfigError({
-    message: `storeFailures of ${name} cannot be used: pass a list of the tags of failures`
+    message: "storeFailures cannot be used: pass a list of the tags of failures"
   })
 }
 
@@ -552,15 +552,35 @@ const validateHits = ({ hits, refreshAfter }: MaxHitsOptions<unknown, unknown, u
   if (refreshAfter === undefined) return
   if (!(Number.isInteger(refreshAfter) && refreshAfter >= 1 && refreshAfter <= hits)) {
     throw new CacheConfigError({
-      message: `refreshAfter of maxHits cannot be ${
-        String(refreshAfter)
-      }: pass a number of reads from 1 to hits (${hits})`
+      message: `refreshAfter cannot be ${String(refreshAfter)}: pass a number of reads from 1 to hits (${hits})`
     })
   }
 }
 
+const checkOptions = (kind: Kind<AnyOptions>, options: AnyOptions): void => {
+  const call = `Strategy.${kind.name}`
+  requireObject(call, options, "{ ttl: \"1 hour\" }")
+  const unknown = unknownOf(options, kind.options)
+  if (unknown !== undefined) {
+    throw new CacheConfigError({ message: `${call} has ${noOption(unknown, kind.options, homeOf(unknown, kind))}` })
+  }
+  try {
+    validate(kind, options)
+  } catch (thrown) {
+    throw inCall(call, thrown)
+  }
+}
+
+/** Where an option belongs that a strategy does not have. */
+const homeOf = (option: string, { options }: Kind<AnyOptions>): string | undefined => {
+  const owner = Object.values(kinds).find((other) => other.options.has(option))
+  if (owner !== undefined) return `it belongs to Strategy.${owner.name}.`
+  if (nearest(option, Array.from(options)) !== undefined) return undefined
+  return "options of a read stand beside the strategy, in Cached.fn or the combinator."
+}
+
 const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strategy<any, any, any> => {
-  validate(kind, options)
+  checkOptions(kind, options)
   const strategy: Strategy<any, any, any> = {
     name: kind.name,
     jitter: options.jitter,
@@ -573,12 +593,16 @@ const make = <O extends AnyOptions>(kind: Kind<AnyOptions>, options: O): Strateg
   // not enumerable, so that a strategy made by spreading this one does not get it
   return Object.defineProperties(strategy, {
     [servesFresh]: { value: kind.servesFresh },
+    [fallsBack]: { value: kind.fallsBack },
     [constant]: { value: isConstant(kind, options) ? constantOf(kind, options) : undefined }
   })
 }
 
 /** @internal */
 export const servesFresh = "~servesFresh"
+
+/** @internal */
+export const fallsBack = "~fallsBack"
 
 /** @internal */
 export const constant = "~constant"

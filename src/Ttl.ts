@@ -77,6 +77,9 @@ const units: Readonly<Record<string, number>> = {
  * @since 0.1.0
  */
 export const parse = (text: string): Duration.Duration => {
+  if (typeof text !== "string") {
+    throw new CacheConfigError({ message: `Ttl.parse got a value of type ${typeof text}: pass text like "1d2h3m50s"` })
+  }
   if (/^\d+(\.\d+)?$/.test(text)) return Duration.millis(Number(text) * 1000)
   try {
     return fromText(text)
@@ -160,6 +163,7 @@ const remembered = (input: Input & string, what: string): number => {
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
 const convert = (input: Input, what: string): number => {
+  if (input === undefined) throw new CacheConfigError({ message: `${what} is missing. ${advice}` })
   if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN. ${advice}` })
   try {
     return Duration.toMillis(typeof input === "string" ? fromText(input) : Duration.fromInputUnsafe(input))

@@ -58,7 +58,10 @@ describe("bad options throw a CacheConfigError at once", () => {
   })
 
   it.each([
-    [() => CacheLayer.memory({ capacity: 0 }), "capacity of CacheLayer.memory is a whole number of at least 1, not 0"],
+    [
+      () => CacheLayer.memory({ capacity: 0 }),
+      "capacity of CacheLayer.memory is a whole number of at least 1, or Infinity for no limit, not 0"
+    ],
     [() => CacheLayer.layerWith({ lease: 0 }), "lease of CacheLayer.layerWith is longer than nothing, not 0 ms"],
     [
       () => CacheLayer.disk({ directory: "x", dir: "y" } as never),

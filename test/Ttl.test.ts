@@ -78,13 +78,19 @@ describe("toMillis", () => {
     expect(Ttl.toMillis(input as Ttl.Input)).toBe(millis)
   })
 
-  it.each([NaN, [NaN, 0], { seconds: NaN }, "soon", "10", "-1h", "1h1d", "1h 30m", undefined, null, true])(
+  it.each([NaN, [NaN, 0], { seconds: NaN }, "soon", "10", "-1h", "1h1d", "1h 30m", null, true])(
     "refuses %s, and names what",
     (input) => {
       expect(() => Ttl.toMillis(input as never, "timeout")).toThrow(CacheError.CacheConfigError)
       expect(() => Ttl.toMillis(input as never, "timeout")).toThrow(/^timeout is not a duration/)
     }
   )
+
+  it("says what is missing", () => {
+    expect(() => Ttl.toMillis(undefined as never, "timeout")).toThrow(
+      /^timeout is missing\. Write it like "10m"/
+    )
+  })
 })
 
 describe("every duration may be compact", () => {

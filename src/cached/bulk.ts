@@ -11,7 +11,9 @@ import { CacheConfigError } from "../CacheError.ts"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { requireList } from "../internal/options.ts"
 import type { Strategy } from "../Strategy.ts"
+import { checkFn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import { invalidateMany } from "./invalidation.ts"
 import { setOne, type SetOptions, setOptions } from "./operations.ts"
@@ -43,8 +45,9 @@ import { type AnyKey, checked, type CodecsOf, idOf, type ValueOf, withCaching } 
  */
 export const getMany = <K extends AnyKey>(
   keys: Iterable<K>
-): Effect.Effect<ReadonlyArray<Option.Option<ValueOf<K>>>, never, CodecsOf<K> | Caching> =>
-  withCaching((caching) =>
+): Effect.Effect<ReadonlyArray<Option.Option<ValueOf<K>>>, never, CodecsOf<K> | Caching> => {
+  requireList("Cached.getMany", keys, "key")
+  return withCaching((caching) =>
     Effect.map(
       caching.lookupMany(Array.from(keys, checked)),
       (found) =>
@@ -55,6 +58,7 @@ export const getMany = <K extends AnyKey>(
         )
     )
   )
+}
 
 /**
  * Stores several values in place of the entries of their keys.
@@ -84,19 +88,26 @@ export const getMany = <K extends AnyKey>(
 export const setMany = <K extends AnyKey>(
   entries: Iterable<readonly [key: K, value: ValueOf<K>]>,
   options?: SetOptions<ValueOf<K>>
-): Effect.Effect<void, never, CodecsOf<K> | Caching> =>
-  withCaching((caching, policy) => {
+): Effect.Effect<void, never, CodecsOf<K> | Caching> => {
+  requireList("Cached.setMany", entries, "[key, value]")
+  return withCaching((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) {
       throw new CacheConfigError({ message: "Cached.setMany takes no condition: call Cached.set for each key" })
     }
     return Effect.forEach(
-      Array.from(entries),
+      Array.from(entries, checkedPair),
       (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>,
       { concurrency: "unbounded", discard: true }
     )
   })
+}
+
+const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => {
+  if (Array.isArray(entry) && entry.length === 2) return entry
+  throw new CacheConfigError({ message: "Cached.setMany got an element that is no pair: pass a list of [key, value]" })
+}
 
 /**
  * Removes the entries of several keys and answers how many keys had one.
@@ -116,10 +127,12 @@ export const setMany = <K extends AnyKey>(
  * @category mutations
  * @since 0.1.0
  */
-export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never, Caching> =>
-  withCaching((caching, policy) =>
+export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never, Caching> => {
+  requireList("Cached.removeMany", keys, "key")
+  return withCaching((caching, policy) =>
     policy.disabled.has("remove") ? Effect.succeed(0) : caching.invalidate(Array.from(keys, idOf))
   )
+}
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
@@ -216,22 +229,21 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> 
   E2,
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
-  Combine.validateFn(keyClass, options as never)
+  checkFn("Cached.many", keyClass, options as never)
   const readMany = Combine.callMany(options as never)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
-    if (typeof payloads !== "object" || payloads === null || !(Symbol.iterator in payloads)) {
-      throw new CacheConfigError({
-        message: `The function of many "${keyClass.keyName}" got no list of payloads: for one payload pass [payload]`
-      })
-    }
+    requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
     // iterating over an array is several times as fast
     return readMany(Array.isArray(payloads) ? payloads.map(keyOf) : Array.from(payloads, keyOf))
   }
   Combine.markMany(call)
   return Object.assign(call, {
     key: keyOf,
-    invalidate: (payloads: Iterable<unknown>) => invalidateMany(Array.from(payloads, keyOf)),
+    invalidate: (payloads: Iterable<unknown>) => {
+      requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
+      return invalidateMany(Array.from(payloads, keyOf))
+    },
     refresh: (payloads: Iterable<unknown>) => Combine.refreshing(call(payloads))
   }) as never
 }

@@ -2,40 +2,39 @@
  * How combinators and cached functions become requests to the engine. In here the types of users end: `combinators.ts`,
  * `functions.ts` and `bulk.ts` declare them, and the engine needs a `Request`.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import { CacheConfigError } from "../CacheError.ts"
-import * as CacheKey from "../CacheKey.ts"
-import { Caching } from "../Caching.ts"
-import { cacheOf } from "../internal/engine/cache.ts"
+import type * as CacheKey from "../CacheKey.ts"
+import { checkedCalls } from "../internal/defaults.ts"
+import type { Cache } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
-import { checkGiven, type Checks, refuseUnknown } from "../internal/options.ts"
 import {
-  checkJitter,
   constant,
   constantOf,
+  fallsBack,
   isConstant,
   type Kind,
   type Lifetime,
   lifetimeOf,
   servesFresh,
-  type Strategy,
-  validate
+  type Strategy
 } from "../Strategy.ts"
-import { toMillis } from "../Ttl.ts"
-import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
-
-const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
-const namesOfRead = Object.keys(readOptions)
-const namesOfFallback = Object.keys(fallbackOptions)
-
-interface CombinatorOptions extends AnyReadOptions {
-  readonly key: CacheKey.Any | string
-  readonly strategy?: Strategy
-}
+import {
+  type Called,
+  calledOf,
+  calledWithStrategy,
+  checkLoad,
+  checkOptions,
+  type CombinatorOptions,
+  effectOf,
+  type FnOptions,
+  mistakeIn,
+  noStrategy
+} from "./checkCall.ts"
+import type { AnyReadOptions } from "./options.ts"
+import { cacheIn } from "./withCaching.ts"
 
 interface CachedEffect extends Request {
   /** the combinator that made it, if the effect is its own strategy */
@@ -48,14 +47,14 @@ interface CachedEffect extends Request {
 const EffectPrototype = Effectable.Prototype<CachedEffect>({
   label: "Cached",
   evaluate(fiber) {
-    return cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching)).read(fiber, this)
+    return cacheIn(fiber.context).read(fiber, this)
   }
 })
 
 /** What all effects of one combinator share. */
 interface Combinator {
   readonly kind: Kind<any>
-  readonly known: ReadonlySet<string>
+  readonly called: Called
   // of the kind, for hits: kinds have many shapes, and combinators have one
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
@@ -74,7 +73,7 @@ type EffectClass = new(
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
-const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
+const effectClass = (parts: PropertyDescriptorMap, prototype: object = EffectPrototype): EffectClass => {
   class CachedEffect {
     declare readonly combinator: unknown
     declare readonly load: unknown
@@ -92,17 +91,40 @@ const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
       this.rules = undefined
     }
   }
-  Object.setPrototypeOf(CachedEffect.prototype, EffectPrototype)
+  Object.setPrototypeOf(CachedEffect.prototype, prototype)
   Object.defineProperties(CachedEffect.prototype, parts)
   return CachedEffect as never
 }
 
-const dual = (make: EffectClass, combinator?: Combinator): never =>
+/**
+ * Options are checked before a load. Those of the first calls are checked where the combinator is called too, so that
+ * the stack of a mistake leads there: a program that makes its options for each read would pay for it with every hit.
+ */
+const dual = (make: EffectClass, called: Called, combinator?: Combinator): never => {
+  let unchecked = checkedCalls
+  const makeChecked = (first: unknown, second: unknown): unknown => {
+    unchecked--
+    const options = (second ?? first) as CombinatorOptions | undefined
+    const mistake = mistakeIn(called, options)
+    const of = (load: unknown) => {
+      const effect = new make(combinator, load, options!, options?.key)
+      // its load dies with a mistake that is known already
+      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
+        value: () => {
+          throw mistake
+        }
+      })
+    }
+    return second === undefined ? of : of(first)
+  }
   // `arguments` of a closure per call would cost more than the whole hit
-  ((first: unknown, second?: unknown): unknown =>
-    second === undefined
+  return ((first: unknown, second?: unknown): unknown =>
+    unchecked > 0
+      ? makeChecked(first, second)
+      : second === undefined
       ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
       : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)) as never
+}
 
 /** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
 const Timed = effectClass({
@@ -124,6 +146,11 @@ const Timed = effectClass({
   slides: {
     get(this: TimedEffect) {
       return this.combinator.slides
+    }
+  },
+  [fallsBack]: {
+    get(this: TimedEffect) {
+      return this.combinator.kind.fallsBack
     }
   },
   countsReads: {
@@ -186,9 +213,9 @@ const Timed = effectClass({
   },
   validate: {
     value(this: TimedEffect) {
-      const { kind, known } = this.combinator
-      validate(kind, this.options as never, known)
-      validateRead(kind.name, this.options)
+      const { called } = this.combinator
+      checkOptions(called, this.options)
+      checkLoad(called, this.load, this.options)
     }
   }
 })
@@ -213,20 +240,17 @@ class Times {
 type TimedEffect = CachedEffect & { readonly combinator: Combinator }
 
 export const combinator = (kind: Kind<any>): never => {
-  const known = new Set(["key", ...kind.options, ...namesOfRead, ...kind.fallsBack ? namesOfFallback : []])
   const { beside, deadlinesOnly, servesFresh, touch } = kind
-  return dual(Timed, {
+  const called = calledOf(kind)
+  return dual(Timed, called, {
     kind,
-    known,
+    called,
     deadlinesOnly,
     servesFresh,
     slides: touch !== undefined,
     beside: beside as keyof CombinatorOptions | undefined
   })
 }
-
-const shared = [...namesOfRead, ...namesOfFallback, "strategy"]
-const knownWithStrategy = new Set(["key", ...shared])
 
 const delegating: PropertyDescriptorMap = {
   deadlinesOnly: { value: false },
@@ -262,79 +286,39 @@ const delegating: PropertyDescriptorMap = {
   }
 }
 
-export const withStrategy: never = dual(effectClass({
+interface StrategyEffect extends CachedEffect {
+  /** the request to the cache that it asked last, where the strategy is that of the layer */
+  ofLayer?: CachedEffect
+}
+
+/** As `EffectPrototype`; without a strategy it has that of its layer, and is another request to each cache. */
+const StrategyPrototype = Effectable.Prototype<StrategyEffect>({
+  label: "Cached",
+  evaluate(fiber) {
+    const cache = cacheIn(fiber.context)
+    return cache.read(fiber, this.options.strategy === undefined ? withStrategyOf(cache, this) : this)
+  }
+})
+
+const withStrategyOf = ({ strategy }: Cache, self: StrategyEffect): CachedEffect => {
+  const { combinator, key, load, ofLayer, options } = self
+  if (strategy === undefined) throw noStrategy(options)
+  return ofLayer?.strategy === strategy
+    ? ofLayer
+    : self.ofLayer = new WithStrategy(combinator, load, { ...options, strategy }, key)
+}
+
+const WithStrategy = effectClass({
   ...delegating,
   validate: {
     value(this: CachedEffect) {
-      validateStrategy("withStrategy", this.options.strategy)
-      refuseUnknown("withStrategy", this.options, knownWithStrategy)
-      validateRead("withStrategy", this.options)
+      checkOptions(calledWithStrategy, this.options)
+      checkLoad(calledWithStrategy, this.load, this.options)
     }
   }
-}))
+}, StrategyPrototype)
 
-const validateRead = (name: string, options: CombinatorOptions): void => {
-  const { key } = options
-  if (typeof key !== "string" && !CacheKey.isCacheKey(key)) {
-    throw new CacheConfigError({
-      message: `The key of ${name} cannot be used: pass an instance of a CacheKey class, or a string`
-    })
-  }
-  validateRest(name, options)
-}
-
-const validateRest = (name: string, options: AnyReadOptions): void => {
-  checkGiven(name, options, checks)
-}
-
-const validateStrategy = (name: string, strategy: Partial<Strategy> | undefined): void => {
-  if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
-    throw new CacheConfigError({
-      message: `The strategy of ${name} cannot be used: pass one of Strategy, or an object with decide and lifetime`
-    })
-  }
-  const { jitter, retryAfter, touch } = strategy
-  if (touch !== undefined && typeof touch !== "function") {
-    throw new CacheConfigError({ message: `The touch of the strategy of ${name} is no function: pass one, or none` })
-  }
-  checkJitter(jitter)
-  if (retryAfter !== undefined) toMillis(retryAfter, "retryAfter")
-}
-
-/** What `Cached.fn` takes, without its types. */
-export interface FnOptions extends AnyReadOptions {
-  readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
-  readonly strategy: Strategy<any, any, any>
-}
-
-const knownOfFn = new Set([...shared, "lookup"])
-// the types of a request have no room for a `LoadTimeout`
-const knownOfResolver = new Set(shared.filter((name) => name !== "timeout"))
-
-export const validateFn = (keyClass: CacheKey.AnyClass, options: FnOptions): void => {
-  const name: string | undefined = keyClass?.keyName
-  if (typeof keyClass !== "function" || name === undefined) {
-    throw new CacheConfigError({
-      message: "A cached function got no key class: pass a class made with CacheKey.Class as its first argument"
-    })
-  }
-  validateShared(name, options, knownOfFn)
-  if (typeof options.lookup !== "function") {
-    throw new CacheConfigError({ message: `The lookup of ${name} is no function: pass one that gives an effect` })
-  }
-}
-
-export const validateResolver = (options: AnyReadOptions): void => validateShared("resolver", options, knownOfResolver)
-
-const validateShared = (
-  name: string,
-  options: AnyReadOptions & { readonly strategy?: Strategy },
-  known: ReadonlySet<string>
-): void => {
-  validateStrategy(name, options?.strategy)
-  refuseUnknown(name, options, known)
-  validateRest(name, options)
-}
+export const withStrategy: never = dual(WithStrategy, calledWithStrategy)
 
 interface Call extends Request {
   readonly key: CacheKey.Any
@@ -352,7 +336,7 @@ Object.defineProperty(Call, "prototype", {
     ...delegating,
     load: {
       get(this: Call) {
-        return Effect.suspend(() => this.options.lookup(this.key as never))
+        return Effect.suspend(() => effectOf(this.key, this.options.lookup(this.key as never)))
       }
     },
     validate: { value: () => {} }
@@ -406,7 +390,7 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
   const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
   return (keys) =>
     Effect.withFiber((fiber) =>
-      cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching))
+      cacheIn(fiber.context)
         .readMany(fiber, { keys, template, requestOf, loadAll, isPerKey }) as Effect.Effect<never>
     )
 }

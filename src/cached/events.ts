@@ -6,23 +6,39 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { dual } from "effect/Function"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CacheEvent, Detected, Removal } from "../CacheEvent.ts"
+import { CacheConfigError } from "../CacheError.ts"
+import type { CacheEvent, Detected, DetectedValue, Removal, ValueEvent } from "../CacheEvent.ts"
 import { Caching } from "../Caching.ts"
 import { waitingEvents } from "../internal/defaults.ts"
-import { cacheOf } from "../internal/engine/cache.ts"
+import { type Cache, cacheOf } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
+import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
+import { refuseUnknown } from "../internal/options.ts"
+
+const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.Stream<A, never, Caching> =>
+  Stream.callback<A, never, Caching>(
+    (queue) =>
+      Effect.acquireRelease(
+        Effect.map(Caching, (caching) =>
+          cacheOf(caching).listen((...told) => void Queue.offerUnsafe(queue, toItem(...told)))),
+        (unsubscribe) =>
+          Effect.sync(unsubscribe)
+      ),
+    { bufferSize: waitingEvents, strategy: "sliding" }
+  )
 
 /**
  * A stream of what the cache does, from the moment the stream runs.
  *
  * **Details**
  *
- * Events carry ids, never values. No read waits for a subscriber: at most 1024 events wait for each one, and a slow one
- * loses the oldest.
+ * Events carry ids, and values only with {@link eventsWith}. No read waits for a subscriber: at most 1024 events wait for
+ * each one, and a slow one loses the oldest.
  *
  * **Example** (Collecting three events)
  *
@@ -42,18 +58,68 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
  *
  * @see `Cached.stats` for counters
  * @see {@link detect} for the reads of one effect
+ * @see `Cached.logEvents` for a line of the log for each event
  *
  * @category subscriptions
  * @since 0.1.0
  */
-export const events: Stream.Stream<CacheEvent, never, Caching> = Stream.callback<CacheEvent, never, Caching>(
-  (queue) =>
-    Effect.acquireRelease(
-      Effect.map(Caching, (caching) => cacheOf(caching).listen((event) => void Queue.offerUnsafe(queue, event))),
-      (unsubscribe) => Effect.sync(unsubscribe)
-    ),
-  { bufferSize: waitingEvents, strategy: "sliding" }
-)
+export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event) => event)
+
+/**
+ * Options for `Cached.detectWith` and `Cached.eventsWith`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ValueOptions {
+  /** gives the values too, as `exit`: what was served, loaded, set or evicted */
+  readonly values: true
+}
+
+const checkValues = (of: string, options: ValueOptions): void => {
+  refuseUnknown(of, options, ["values"])
+  if (options.values === true) return
+  throw new CacheConfigError({ message: `The values of ${of} cannot be used: pass true, or no options` })
+}
+
+/**
+ * As {@link events}, with the values that the events are about.
+ *
+ * **Details**
+ *
+ * `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The cache keeps none of them for it: they live as long as the
+ * events that wait for this subscriber, 1024 at most.
+ *
+ * **Gotchas**
+ *
+ * Values are those of the cache, not copies: do not change them, and show nothing of them that is a secret.
+ *
+ * **Example** (Watching what is stored by hand)
+ *
+ * ```ts
+ * import { Effect, Exit, Fiber, Option, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* Cached.eventsWith({ values: true }).pipe(
+ *     Stream.filter((event) => event._tag === "Set"),
+ *     Stream.map(({ exit, id }) => [id, exit] as const),
+ *     Stream.runHead,
+ *     Effect.forkChild({ startImmediately: true })
+ *   )
+ *   yield* Cached.set("user:1", "Ada")
+ *   return yield* Fiber.join(first)
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
+ * ```
+ *
+ * @category subscriptions
+ * @since 0.1.0
+ */
+export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, never, Caching> => {
+  checkValues("Cached.eventsWith", options)
+  return streamOf((event, exit) => exit === undefined ? event as ValueEvent : { ...event, exit } as ValueEvent)
+}
 
 /**
  * Runs an effect for every entry that leaves memory, for as long as the scope is open.
@@ -95,15 +161,22 @@ export const events: Stream.Stream<CacheEvent, never, Caching> = Stream.callback
 export const onRemoval = <E, R>(
   f: (removal: Removal) => Effect.Effect<void, E, R>
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
+  handleAll<Removal, E, R>(({ onRemoval }, offer) => onRemoval(offer), f)
+
+/** Handles what a listener is told, one after the other, until the scope closes and all is handled. */
+export const handleAll = <A, E, R>(
+  subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
+  f: (item: A) => Effect.Effect<void, E, R>
+): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   Effect.gen(function*() {
-    const queue = yield* Queue.sliding<Removal, Cause.Done>(waitingEvents)
+    const queue = yield* Queue.sliding<A, Cause.Done>(waitingEvents)
     const caching = cacheOf(yield* Caching)
-    const handle = (removal: Removal) => Effect.ignoreCause(Effect.suspend(() => f(removal)), { log: "Warn" })
+    const handle = (item: A) => Effect.ignoreCause(Effect.suspend(() => f(item)), { log: "Warn" })
     const worker = yield* Effect.forkScoped(
       Effect.ignore(Effect.forever(Effect.flatMap(Queue.take(queue), handle)))
     )
     yield* Effect.acquireRelease(
-      Effect.sync(() => caching.onRemoval((removal) => void Queue.offerUnsafe(queue, removal))),
+      Effect.sync(() => subscribe(caching, (item) => void Queue.offerUnsafe(queue, item))),
       (unsubscribe) =>
         Effect.suspend(() => {
           unsubscribe()
@@ -143,6 +216,7 @@ export const onRemoval = <E, R>(
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
  * ```
  *
+ * @see {@link detectWith} for what they were answered with
  * @see {@link events} for all reads of the cache
  *
  * @category combinators
@@ -150,10 +224,55 @@ export const onRemoval = <E, R>(
  */
 export const detect = <A, E, R>(
   self: Effect.Effect<A, E, R>
+): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
+
+/**
+ * As {@link detect}, with the answer of each read.
+ *
+ * **Details**
+ *
+ * `exit` is the cached value itself, also where the reader gets a `copy`.
+ *
+ * **Example** (Seeing what was served)
+ *
+ * ```ts
+ * import { Effect, Exit } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const [, [read]] = yield* answer.pipe(Cached.detectWith({ values: true }))
+ *   return read?.exit
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const detectWith: {
+  (
+    options: ValueOptions
+  ): <A, E, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<readonly [result: A, reads: ReadonlyArray<DetectedValue>], E, R>
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    options: ValueOptions
+  ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<DetectedValue>], E, R>
+} = dual(2, (self: Effect.Effect<unknown, unknown, unknown>, options: ValueOptions) => {
+  checkValues("Cached.detectWith", options)
+  return detecting(self, true)
+})
+
+const detecting = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  values: boolean
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> =>
   Effect.flatMap(Current, (policy) => {
     const found: Array<Detected> = []
-    const detector: Detector = { found, outer: policy.detector }
+    const detector: Detector = { found, values, outer: policy.detector }
     return Effect.onExit(
       Effect.map(Effect.provideService(self, Current, { ...policy, detector }), (result) => [result, found] as const),
       () =>

@@ -9,6 +9,7 @@ import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Arguments, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import type { Strategy } from "../Strategy.ts"
+import { checkFn, type FnOptions as AnyFnOptions } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
@@ -84,7 +85,7 @@ export const fn = <C extends AnyClass, E, R, T extends Given<Instance<C>> = unde
   Input<C>,
   E | KeyError<Instance<C>> | TimeoutError<T>,
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
-> => makeFn(keyClass, options)
+> => makeFn("Cached.fn", keyClass, options)
 
 /**
  * Creates a cached function that can call itself: its load gets the cached function as `self`.
@@ -136,17 +137,18 @@ export const recursive = <C extends AnyClass, R = never, T extends Given<Instanc
   KeyError<Instance<C>> | TimeoutError<T>,
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
+  checkFn("Cached.recursive", keyClass, options as never)
   const { lookup } = options
-  const self = makeFn(keyClass, {
+  const self = makeFn("Cached.recursive", keyClass, {
     ...options,
-    lookup: typeof lookup === "function" ? (key: never) => lookup(key, self as never) : lookup
+    lookup: (key: never) => lookup(key, self as never)
   } as never)
   return self as never
 }
 
 // the callers have the types: in here a key class only constructs keys
-const makeFn = (keyClass: AnyClass, options: Combine.FnOptions): never => {
-  Combine.validateFn(keyClass, options)
+const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never => {
+  checkFn(name, keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payload: unknown) => Combine.call(keyOf(payload), options)
   return Object.assign(call, {

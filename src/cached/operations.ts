@@ -12,7 +12,7 @@ import type { Caching, Known } from "../Caching.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import { copyOf } from "../internal/engine/flight/copy.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { inCall, refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -191,7 +191,11 @@ type EngineOptions = Parameters<Cache["set"]>[2]
 /** The options of `set`, parsed. */
 export const setOptions = (options: SetOptions & Partial<Conditions>): Setting => {
   refuseUnknown("Cached.set", options, Object.keys(optionsOfSet))
-  readOptions.copy(options.copy, "Cached.set")
+  try {
+    readOptions.copy(options.copy, "Cached.set")
+  } catch (thrown) {
+    throw inCall("Cached.set", thrown)
+  }
   return {
     copy: options.copy,
     ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl),

@@ -8,8 +8,10 @@
  */
 import type * as Cause from "effect/Cause"
 import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
+import type * as CacheKey from "../CacheKey.ts"
 import { type Checks, isListOfText, optional } from "../internal/options.ts"
 import type * as Strategy from "../Strategy.ts"
+import { checkJitter } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -159,33 +161,33 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
  * @internal
  */
 export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
-  tags: optional((tags, of) => {
+  tags: optional((tags) => {
     if (typeof tags === "function") return
     if (!isListOfText(tags)) {
       throw new CacheConfigError({
-        message: `The tags of ${of} cannot be used: pass a list of strings, or a function that gives one`
+        message: "tags cannot be used: pass a list of strings, or a function that gives one"
       })
     }
   }),
   timeout: durationOfKey("timeout"),
   retryAfter: duration("retryAfter"),
-  lease: optional((lease, of) => {
+  lease: optional((lease) => {
     // the layer's option of that name is a duration
     if (typeof lease === "boolean") return
     throw new CacheConfigError({
-      message: `The lease of ${of} cannot be used: pass true or false; its length is an option of the layer`
+      message: "lease cannot be used: pass true or false; its length is an option of the layer"
     })
   }),
   softTimeout: durationOfKey("softTimeout"),
-  copy: optional((copy, of) => {
+  copy: optional((copy) => {
     if (copy === "structured" || typeof copy === "function") return
     throw new CacheConfigError({
-      message: `The copy of ${of} cannot be used: pass "structured", or a function that copies a value`
+      message: "copy cannot be used: pass \"structured\", or a function that copies a value"
     })
   }),
   memoryTtl: duration("memoryTtl"),
   minLoad: duration("minLoad"),
-  inherit: optional((inherit, of) => checkInherit(inherit, `The inherit of ${of}`))
+  inherit: optional((inherit) => checkInherit(inherit, "inherit"))
 }
 
 /**
@@ -194,18 +196,52 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
  * @internal
  */
 export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
-  fallbackOn: optional((fallbackOn, of) => {
+  fallbackOn: optional((fallbackOn) => {
     if (isListOfText(fallbackOn)) return
     throw new CacheConfigError({
-      message: `The fallbackOn of ${of} cannot be used: pass a list of the tags of failures`
+      message: "fallbackOn cannot be used: pass a list of the tags of failures"
     })
   }),
-  fallbackWhen: optional((fallbackWhen, of) => {
+  fallbackWhen: optional((fallbackWhen) => {
     if (typeof fallbackWhen === "function") return
     throw new CacheConfigError({
-      message: `The fallbackWhen of ${of} is no function: pass one from a Cause to true or false`
+      message: "fallbackWhen is no function: pass one from a Cause to true or false"
     })
   })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// defaults
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What no layer says for all reads: what belongs to one result, what changes the failures of a read, and its own option. */
+type OfOneRead = "tags" | "timeout" | "inherit"
+
+/**
+ * Options that a layer gives to all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`,
+ * `fallbackWhen`, `copy`, `memoryTtl`, `minLoad` and `lease`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ReadDefaults
+  extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<unknown, string>
+{
+  /** the share of the lifetime that is taken off at random, 0 to 1, where the strategy takes none */
+  readonly jitter?: number | undefined
+}
+
+const { inherit: _inherit, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
+
+/**
+ * The checks of the defaults of a layer.
+ *
+ * @internal
+ */
+export const readDefaults: Checks<ReadDefaults> = {
+  ...ofAllReads,
+  ...fallbackOptions,
+  jitter: optional((jitter) => void checkJitter(jitter))
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import { Within } from "../internal/engine/flight/attempt.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import { openTransaction } from "../internal/sqlTransaction.ts"
 import type { Strategy } from "../Strategy.ts"
+import { checkResolver } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import type { FallbackOptions, ReadOptions } from "./options.ts"
 import { checked } from "./withCaching.ts"
@@ -103,7 +104,7 @@ export const resolver = <K extends Requested>(
       message: "Cached.resolver got no RequestResolver: pass one whose requests are instances of CacheKey classes"
     })
   }
-  Combine.validateResolver(options as never)
+  checkResolver(options as never)
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
   const readMany = Combine.callMany({
     ...options,

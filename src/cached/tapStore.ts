@@ -110,6 +110,8 @@ export interface TapStoreOptions<R> {
  * calls.at(-1) // => "commit answer"
  * ```
  *
+ * @see `Cached.storeTimings` for an `around` that measures
+ *
  * @category layers
  * @since 0.1.0
  */

@@ -83,7 +83,7 @@ interface Stored {
   patternLike: string | undefined
 }
 
-/** A checked target. Ids and tags are made when it runs: a schema may refer to a class that is not defined yet. */
+/** A checked target. Ids are made when it runs: a schema may refer to a class that is not defined yet. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -138,7 +138,7 @@ export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
 /** As `parse`, of one target or a list. */
 export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])
 
-/** Makes the ids and tags. Throws a `CacheConfigError` for a value that is not of its field's type. */
+/** Makes the ids and tags. Throws a `CacheConfigError` for a key with a value that is not of its field's type. */
 export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   const stored: Stored = { ids: [], tags: [], globs: [], patternLike: undefined }
   for (const add of targets) add(stored)
@@ -192,7 +192,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
   throw new CacheConfigError({ message: `${what} got no key class: pass a class made with CacheKey.Class` })
 }
 
-/** The tag of the keys of a class with these values, made when it is called. */
+/** Gives the tag of the keys of a class with these values. Throws a `CacheConfigError` for values of another type. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
@@ -200,7 +200,15 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
       message: `${what} got no fields: pass an object with the values of all fields of one index`
     })
   }
-  return () => info.indexTagOf(fields as { readonly [field: string]: unknown })
+  const make = () => info.indexTagOf(fields as { readonly [field: string]: unknown })
+  try {
+    const tag = make()
+    return () => tag
+  } catch (thrown) {
+    if (thrown instanceof CacheConfigError) throw thrown
+    // its schema refers to a class that is not defined yet
+    return make
+  }
 }
 
 /** A pattern, compiled. */

@@ -77,7 +77,14 @@ export const withCache: {
         "class Pages extends Context.Service<Pages, Caching.Shape>()(\"Pages\") {}"
     })
   }
-  return rewire(self, (context) => provideCache(context, Context.get(context as Context.Context<unknown>, cache)))
+  return rewire(self, (context) => {
+    const named = Context.getOrUndefined(context as Context.Context<unknown>, cache)
+    if (named !== undefined) return provideCache(context, named)
+    throw new CacheConfigError({
+      message: `There is no cache "${cache.key}": provide one to the whole program, like ` +
+        `Effect.provide(CacheLayer.named(${cache.key}, CacheLayer.memory()))`
+    })
+  })
 })
 
 type Rewire = (context: Context.Context<never>) => Context.Context<never>

@@ -17,13 +17,23 @@ export type ValueOf<K> = K extends string ? unknown : Success<K>
 
 export type CodecsOf<K> = K extends string ? never : Services<K>
 
+/** The cache of a context. Throws where there is none. */
+export const cacheIn = (context: Context.Context<never>): Cache => {
+  const cache = Context.getOrUndefined(context as Context.Context<any>, Caching)
+  if (cache !== undefined) return cacheOf(cache)
+  throw new CacheConfigError({
+    message:
+      "There is no cache: provide a layer to the whole program, like Effect.provide(CacheLayer.memory()). There " +
+      "are CacheLayer.memory, disk, files, layer and layerWith (over a store of your own), named (for Cached.withCache) " +
+      "and disabled (no cache)"
+  })
+}
+
 /** Runs an operation with the cache of the context and its policy. */
 export const withCaching = <A, E = never, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | Caching> =>
-  Effect.withFiber<A, E, R | Caching>((fiber) =>
-    f(cacheOf(Context.get(fiber.context as Context.Context<Caching>, Caching)), fiber.getRef(Current))
-  )
+  Effect.withFiber<A, E, R | Caching>((fiber) => f(cacheIn(fiber.context), fiber.getRef(Current)))
 
 /** As `withCaching`, for an operation that is a stream. */
 export const streamWithCaching = <A, E, R = never>(

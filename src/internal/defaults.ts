@@ -235,6 +235,9 @@ export const lookedAtParts = 100
 /** Events or removals that are kept for a slow listener; beyond, the oldest are lost. */
 export const waitingEvents = 1024
 
+/** Characters of a value that `Cached.logEvents` shows. */
+export const loggedCharacters = 200
+
 /** Links of a load's span to the spans of its callers: as many as OpenTelemetry keeps. */
 export const spanLinks = 128
 
@@ -261,3 +264,6 @@ export const turnMillis = 5
 
 /** Invalidations of one fiber that are repeated when it ends, where its SQL transaction does not say when it does. */
 export const repeatsOfFiber = 1000
+
+/** Calls of each combinator whose options are checked where it is called; those of later ones before their first load. */
+export const checkedCalls = 1000

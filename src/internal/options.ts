@@ -1,11 +1,30 @@
 /** Checks of options. */
 import { CacheConfigError } from "../CacheError.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
 
 /** Throws for options that are missing, or are no object. */
-export const requireObject = (what: string, options: unknown): void => {
+export const requireObject = (what: string, options: unknown, example = "an object"): void => {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return
-  throw new CacheConfigError({ message: `${what} got no options: pass an object` })
+  throw new CacheConfigError({ message: `${what} got no options: pass ${example}` })
 }
+
+/** A duration above zero, in milliseconds. */
+export const positiveMillis = (name: string, input: Ttl.Input): number => {
+  const millis = toMillis(input, name)
+  if (millis > 0) return millis
+  throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })
+}
+
+/** Throws for what is no list. A string is iterable too, but its letters are not what was meant. */
+export const requireList = (what: string, given: unknown, element: string): void => {
+  if (typeof given === "object" && given !== null && Symbol.iterator in given) return
+  throw new CacheConfigError({ message: `${what} got no list: for one ${element} pass [${element}]` })
+}
+
+/** What is thrown about options, with the call that was given them. */
+export const inCall = (call: string, thrown: unknown): unknown =>
+  thrown instanceof CacheConfigError ? new CacheConfigError({ message: `${call}: ${thrown.message}` }) : thrown
 
 /** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
 export const refuseUnknown = (
@@ -14,13 +33,54 @@ export const refuseUnknown = (
   known: ReadonlySet<string> | ReadonlyArray<string>
 ): void => {
   requireObject(what, options)
+  const unknown = unknownOf(options, known)
+  if (unknown !== undefined) throw new CacheConfigError({ message: `${what} has ${noOption(unknown, known)}` })
+}
+
+/** The first option that is not in `known`. */
+export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined => {
   const isKnown = known instanceof Set ? known : new Set(known)
-  for (const option in options) {
-    if (isKnown.has(option) || !Object.hasOwn(options, option)) continue
-    throw new CacheConfigError({
-      message: `${what} has no option "${option}": it knows ${Array.from(known).join(", ")}`
-    })
+  for (const option in options) if (!isKnown.has(option) && Object.hasOwn(options, option)) return option
+  return undefined
+}
+
+/** Says that there is no such option; `home`: where there is one. */
+export const noOption = (
+  option: string,
+  known: ReadonlySet<string> | ReadonlyArray<string>,
+  home?: string | undefined
+): string => {
+  const names = Array.from(known)
+  const near = nearest(option, names)
+  const hint = home ?? (near && `did you mean "${near}"?`)
+  return `no option "${option}": ${hint === undefined ? "it" : `${hint} It`} knows ${names.join(", ")}`
+}
+
+/** The name that was probably meant: at most every third letter is wrong, missing or too many. */
+export const nearest = (given: string, names: ReadonlyArray<string>): string | undefined => {
+  let best: string | undefined
+  let least = Math.floor(given.length / 3) + 1
+  for (const name of names) {
+    const distance = distanceOf(given.toLowerCase(), name.toLowerCase())
+    if (distance < least) [best, least] = [name, distance]
   }
+  return best
+}
+
+/** How many letters must be added, removed, replaced or exchanged with the next one (optimal string alignment). */
+const distanceOf = (a: string, b: string): number => {
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      row[j] = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
+      const exchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (exchanged) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
 }
 
 /** Whether a value is a list of strings: a string alone is none, though it has letters. */

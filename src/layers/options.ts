@@ -5,13 +5,14 @@
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
-import { checkInherit, type Inherit } from "../cached/options.ts"
+import { checkStrategy } from "../cached/checkCall.ts"
+import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
-import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
+import { checkAll, type Checks, inCall, positiveMillis as positive, refuseUnknown } from "../internal/options.ts"
+import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
-import { toMillis } from "../Ttl.ts"
 
 /**
  * Options of refreshes in the background.
@@ -72,6 +73,19 @@ export interface MemoryOptions {
    * @default `"age"`
    */
   readonly inherit?: Inherit | undefined
+  /**
+   * the strategy of `Cached.withStrategy({ key })`; cached functions name theirs
+   *
+   * @default none: `Cached.withStrategy` names one
+   */
+  readonly strategy?: Strategy | undefined
+  /**
+   * options for all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`,
+   * `copy`, `memoryTtl`, `minLoad`, `lease`. Each counts by itself; what a strategy says goes before
+   *
+   * @default each has its own
+   */
+  readonly defaults?: ReadDefaults | undefined
   /**
    * how long closing waits for loads with callers
    *
@@ -162,6 +176,15 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     checkInherit(given, name)
     return { inherit: given }
   },
+  strategy: (given, _, layer) => {
+    within(layer, () => checkStrategy(given))
+    return { strategy: given }
+  },
+  defaults: (given, name) => {
+    refuseUnknown(name, given, Object.keys(readDefaults))
+    within(name, () => checkAll(name, given, readDefaults))
+    return { readDefaults: { ...given } }
+  },
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) })
 }
 
@@ -228,17 +251,24 @@ const objectOf = <A extends object>(what: string, options: A | undefined): Parti
   return options ?? {}
 }
 
+/** Checks that say in which option of which layer they have found a mistake. */
+const within = (what: string, check: () => void): void => {
+  try {
+    check()
+  } catch (thrown) {
+    throw inCall(what, thrown)
+  }
+}
+
 const refuseUnless = (rule: string, holds: boolean): void => {
   if (!holds) throw new CacheConfigError({ message: rule })
 }
 
 const wholeNumber = (name: string, value: number): number => {
   if ((Number.isInteger(value) && value >= 1) || value === Infinity) return value
-  throw new CacheConfigError({ message: `${name} is a whole number of at least 1, not ${value}` })
-}
-
-const positive = (name: string, input: Ttl.Input): number => {
-  const millis = toMillis(input, name)
-  if (millis > 0) return millis
-  throw new CacheConfigError({ message: `${name} is longer than nothing, not ${millis} ms` })
+  throw new CacheConfigError({
+    message: `${name} is a whole number of at least 1, or Infinity for no limit, not ${
+      typeof value === "string" ? `"${value}"` : String(value)
+    }`
+  })
 }

@@ -16,6 +16,7 @@ import { StoreError, type StoreErrorReason } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { sizesOf, trustOf } from "../internal/folder.ts"
 import { refuseUnknown } from "../internal/options.ts"
+import { tooLarge } from "../internal/store/tooLarge.ts"
 import * as Tokens from "../internal/token.ts"
 import { Serializer } from "../Serializer.ts"
 import * as Store from "../Store.ts"
@@ -26,7 +27,6 @@ import * as Metadata from "./internal/filesMetadata.ts"
 import * as Name from "./internal/filesName.ts"
 import * as Room from "./internal/filesRoom.ts"
 import * as Tags from "./internal/filesTags.ts"
-import { tooLarge } from "./internal/tooLarge.ts"
 import { networkOfFolder } from "./internal/trust.ts"
 
 /**
@@ -251,7 +251,7 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxValue }
   // never a payload without metadata, which nobody could recognize as ours.
   const set = (id: string, entry: Stored, now: number) => {
     const size = entry.payload.length
-    if (size > maxValue) throw tooLarge({ store: name, id, size, maxValue })
+    if (size > maxValue) throw tooLarge({ store: name, operation: "set", id, size, limit: ["maxValue", maxValue] })
     const stem = Name.stemOf(id)
     const file = stem + extension
     room.reserve(stem, size - (folder.stat(file)?.size ?? 0))

@@ -12,7 +12,7 @@ import type * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { refuseUnknown, requireObject } from "../internal/options.ts"
 import type { Store } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -134,7 +134,9 @@ export interface ChaosStore {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (store: Store, { seed, ...faults }: Options): ChaosStore => {
+export const make = (store: Store, options: Options): ChaosStore => {
+  requireObject("ChaosStore.make", options, "{ seed: 1, failRate: 0.1 }")
+  const { seed, ...faults } = options
   const self: Self = {
     store,
     dice: dice(seed),

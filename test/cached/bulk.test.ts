@@ -903,7 +903,9 @@ describe("CA-10 · Cached.many", () => {
       const { calls, lookup } = counting()
       expect(() => Cached.many(User, { lookup, strategy: hour, tll: 1 } as never)).toThrow("tll")
       expect(() => Cached.many(User, { lookup: undefined, strategy: hour } as never)).toThrow("lookup")
-      expect(() => Cached.many(User, { lookup, strategy: hour })(7 as never)).toThrow("got no list of payloads")
+      expect(() => Cached.many(User, { lookup, strategy: hour })(7 as never)).toThrow(
+        "got no list: for one payload pass [payload]"
+      )
       const counted = Cached.many(User, { lookup, strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
       const exit = yield* Effect.exit(counted(ids(1, 2)))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)

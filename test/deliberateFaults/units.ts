@@ -15,6 +15,13 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a detector that asks for no values gets them",
+    in: "detect",
+    find: "detector.values",
+    replace: "true",
+    by: "test/cached/values.test.ts"
+  },
+  {
     name: "an answer that nobody asked for comes back after its key was invalidated",
     in: "detach",
     find: "noteChange(self, id)",
@@ -94,7 +101,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is stored is the object that the load answered",
     in: "kept",
-    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))",
+    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))",
     replace: "return exit",
     by: "test/cached/copy.test.ts"
   },
@@ -338,9 +345,9 @@ return tier.store.acquire(id, asking)
     name: "a listener is not isolated",
     in: "isolated",
     find: `try {
-listener(item)
+listener(...told)
 } catch`,
-    replace: `listener(item)
+    replace: `listener(...told)
 try {
 } catch`,
     by: "test/cached/events.test.ts"
@@ -486,5 +493,12 @@ const winner = undefined as string | undefined`,
     find: "rules: { value: undefined, writable: true }",
     replace: "rules: { value: request.rules, writable: true }",
     by: "test/cached/byFunction.test.ts"
+  },
+  {
+    name: "one cache has the defaults of another",
+    in: "rulesOf",
+    find: "rules !== undefined && rules.defaults === self.readDefaults",
+    replace: "rules !== undefined",
+    by: "test/cached/defaults.test.ts"
   }
 ]

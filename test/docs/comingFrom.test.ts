@@ -1,4 +1,4 @@
-/** What `docs/coming-from.md` and `docs/coming-from-python.md` say of features that are easily claimed: each is run here. */
+/** What `docs/coming-from.md` and the pages of `docs/coming-from/` say of features that are easily claimed: each is run here. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Lock, Serializer, Strategy } from "effect-cached"

@@ -44,13 +44,14 @@ const units: { readonly [unit: string]: number } = {
   minute: 60_000,
   minutes: 60_000,
   day: 24 * 60 * 60_000,
+  MiB: 1024 ** 2,
   GiB: 1024 ** 3
 }
 
 /** the numbers of a default, durations in milliseconds and sizes in bytes */
 const numbersIn = (text: string): ReadonlyArray<number> =>
   Array.from(
-    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|day|GiB))?/g),
+    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|day|MiB|GiB))?/g),
     ([, number, unit]) => Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!)
   )
 
@@ -68,7 +69,9 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "LayerOptions.maxLoad": [layer.maxLoadMillis],
   "LayerOptions.maxStaleness": [layer.maxStalenessMillis],
   "DiskOptions.maxSize": [Defaults.maxSize],
+  "DiskOptions.maxValue": [Defaults.maxValue],
   "FilesOptions.maxSize": [Defaults.maxSize],
+  "FilesOptions.maxValue": [Defaults.maxValue],
   "ReadOptions.retryAfter": [Defaults.retryAfterMillis, Defaults.retryAfterOfFailoverMillis],
   "Options.jitter": [0],
   "ProbabilisticOptions.beta": [Defaults.beta],

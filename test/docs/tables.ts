@@ -167,7 +167,7 @@ export const fill = (page: string): string =>
 export const listsOf = (page: string): ReadonlyArray<readonly [file: string, name: string]> =>
   Array.from(page.matchAll(region)).flatMap(([, , lists]) => split(lists!))
 
-export const pages = globSync("docs/*.md", { cwd: root }).toSorted()
+export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 
 if (import.meta.main) {
   for (const page of pages) {

@@ -16,7 +16,7 @@ export const checkDelay = (self: World, read: Read): void => {
   }
   if (
     spec?.softTimeout !== undefined && !readsNothing(spec) && elapsed > spec.softTimeout && isHeld(self, read) &&
-    !mayHaveAnswered(self, read)
+    !mayHaveAnswered(self, read) && !mayWaitForStore(self, read)
   ) violate(self, `softTimeout: ${what}, not ${spec.softTimeout}`)
   const loading = loadingTime(self, read)
   // who joined a flight whose result turns out not to be for it asks again
@@ -27,6 +27,10 @@ export const checkDelay = (self: World, read: Read): void => {
   const budget = store === "none" || store === "sync" ? 0 : storeTimeout * (1 + reruns)
   if (elapsed - loading > budget) violate(self, `P4: ${what}, ${loading} of them loading, with a budget of ${budget}`)
 }
+
+/** a strict read takes nothing from memory before the store has acknowledged what it has missed: P4 limits that */
+const mayWaitForStore = (self: World, { spec }: Read): boolean =>
+  spec?.policy === "strict" && self.config.store !== "none"
 
 /** how long flights it may have waited for were loading, the pauses between tries included */
 const loadingTime = (self: World, read: Read): number => {

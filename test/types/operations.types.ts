@@ -147,6 +147,24 @@ stats.hits = 1
 same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
 const detected = Effect.fail("down").pipe(Cached.detect)
 same<typeof detected, Effect.Effect<readonly [result: never, reads: ReadonlyArray<CacheEvent.Detected>], string>>(true)
+type WithValues = readonly [result: never, reads: ReadonlyArray<CacheEvent.DetectedValue>]
+const withValues = Effect.fail("down").pipe(Cached.detectWith({ values: true }))
+same<typeof withValues, Effect.Effect<WithValues, string>>(true)
+const withValuesFirst = Cached.detectWith(Effect.fail("down"), { values: true })
+same<typeof withValuesFirst, Effect.Effect<WithValues, string>>(true)
+// @ts-expect-error an option that is none
+Cached.detectWith(Effect.fail("down"), { value: true })
+const valueEvents = Cached.eventsWith({ values: true })
+same<typeof valueEvents, Stream.Stream<CacheEvent.ValueEvent, never, Cache>>(true)
+export const exitOf = (event: CacheEvent.ValueEvent): Exit.Exit<unknown, unknown> | undefined => {
+  // @ts-expect-error a miss has no value
+  if (event._tag === "Miss") return event.exit
+  return event._tag === "Hit" || event._tag === "Evict" ? event.exit : undefined
+}
+const logging = Cached.logEvents("Info", { values: true })
+same<typeof logging, Effect.Effect<void, never, Cache | Scope.Scope>>(true)
+// @ts-expect-error a level that is none
+Cached.logEvents("Loud")
 const watching = Cached.onRemoval((removal) => Effect.andThen(Zone, Effect.log(removal.id)))
 same<typeof watching, Effect.Effect<void, never, Zone | Cache | Scope.Scope>>(true)
 const tag = (event: CacheEvent.CacheEvent): string =>

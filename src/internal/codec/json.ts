@@ -1,8 +1,9 @@
 /** JSON as a format. `strictJson` refuses values that JSON would change in silence. */
 import * as Exit from "effect/Exit"
-import { exactly, pathToOther } from "./jsonValue.ts"
+import { exactly, otherIn } from "./jsonValue.ts"
 import { placeOf } from "./place.ts"
 import { fault, type Format } from "./throughSchema.ts"
+import { sentence } from "./whatIs.ts"
 
 const name = "json"
 
@@ -35,10 +36,12 @@ export const json: Format = {
 export const strictJson: Format = {
   ...json,
   pack: (value, id) => {
-    const path = pathToOther(value, exactly)
-    if (path === undefined) return json.pack(value, id)
-    return Exit.fail(
-      fault(name, "encode", `the value is not JSON${placeOf(path)}: give the key a schema that encodes it as JSON`)
-    )
+    const other = otherIn(value, exactly)
+    if (other === undefined) return json.pack(value, id)
+    const { path, what } = other
+    const reason = what === undefined
+      ? `is not JSON${placeOf(path)}: give the key a schema that encodes it as JSON`
+      : `${placeOf(path).trimStart()} is ${sentence(what)}`.trimStart()
+    return Exit.fail(fault(name, "encode", `the value ${reason}`))
   }
 }

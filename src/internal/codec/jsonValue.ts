@@ -1,4 +1,5 @@
 /** Whether a value is JSON, and where it is not. */
+import { circular, type Known, pathToCircle, whatIs } from "./whatIs.ts"
 
 /** What counts as JSON beside what obviously does. */
 interface Rule {
@@ -18,16 +19,27 @@ export const upToForm: Rule = {
   prototype: (prototype) => prototype === Object.prototype || prototype === null
 }
 
-/** The path to the first part of a value that is not JSON; `undefined` where all is. */
-export const pathToOther = (value: unknown, rule: Rule): ReadonlyArray<PropertyKey> | undefined => {
+/** A part of a value that is not JSON. */
+interface Other {
+  readonly path: ReadonlyArray<PropertyKey>
+  /** what it is, where that is known */
+  readonly what: Known | undefined
+}
+
+/** The first part of a value that is not JSON; `undefined` where all is. */
+export const otherIn = (value: unknown, rule: Rule): Other | undefined => {
   const path: Array<PropertyKey> = []
   try {
-    return isJson(value, rule, path) ? undefined : path
+    return isJson(value, rule, path) ? undefined : { path, what: whatIs(partAt(value, path)) }
   } catch {
-    // nested too deeply, or circular: such a path helps nobody
-    return []
+    // nested too deeply, of which the path helps nobody
+    const circle = pathToCircle(value)
+    return circle === undefined ? { path: [], what: undefined } : { path: circle, what: circular }
   }
 }
+
+const partAt = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
+  path.reduce((part, step) => (part as { readonly [step: PropertyKey]: unknown })[step], value)
 
 const isJson = (value: unknown, rule: Rule, path: Array<PropertyKey>): boolean => {
   switch (typeof value) {

@@ -4,25 +4,39 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { pathToOther, upToForm } from "./jsonValue.ts"
+import { otherIn, upToForm } from "./jsonValue.ts"
 import { copyWith, hasPart, mapEnds } from "./schemaParts.ts"
 
 /** A schema that accepts anything. Effect refuses some of what is not JSON below `Unknown` itself, and says less of it. */
 export const isOpen = ({ _tag }: SchemaAST.AST): boolean =>
   _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"
 
-const notJson = { message: "this is not JSON" }
+/** The annotations of an issue that says that an open part holds something else than JSON. */
+class NotJson {
+  readonly message = "this is not JSON"
+  /** what it is, where that is known */
+  readonly what: string | undefined
 
-/** Whether an issue says that an open part holds something else than JSON. */
-export const isNotJson = (issue: SchemaIssue.Issue): boolean =>
-  issue._tag === "InvalidValue" && issue.annotations === notJson
+  constructor(what: string | undefined) {
+    this.what = what
+  }
+}
+
+/** What an issue says of an open part that holds something else than JSON; `undefined` for every other issue. */
+export const notJsonOf = (issue: SchemaIssue.Issue): NotJson | undefined =>
+  issue._tag === "InvalidValue" && issue.annotations instanceof NotJson ? issue.annotations : undefined
 
 const onlyJson = SchemaTransformation.transformEffect<unknown, unknown>({
   decode: Effect.succeed,
   encode: (value) => {
-    const path = pathToOther(value, upToForm)
-    if (path === undefined) return Effect.succeed(value)
-    return Effect.fail(new SchemaIssue.Pointer(path, new SchemaIssue.InvalidValue(notJson)))
+    const other = otherIn(value, upToForm)
+    if (other === undefined) return Effect.succeed(value)
+    return Effect.fail(
+      new SchemaIssue.Pointer(
+        other.path,
+        new SchemaIssue.InvalidValue(new NotJson(other.what?.name) as { message: string })
+      )
+    )
   }
 })
 
@@ -38,10 +52,30 @@ const transformations = {
 /** The schema as a format can keep it: below its open parts is what the format holds, or encoding fails. */
 export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Holds): Schema.Codec<A, any, R, R> => {
   if (!hasPart(schema.ast, isOpen)) return schema
-  const closed = mapEnds(schema.ast, (ast) => {
-    if (!isOpen(ast)) return ast
-    const to = copyWith(SchemaAST.any, { context: ast.context })
-    return copyWith(ast, { encoding: [new SchemaAST.Link(to, transformations[holds])] })
+  const closed = mapEnds(schema.ast, {
+    end: (ast) => {
+      if (!isOpen(ast)) return ast
+      const to = copyWith(SchemaAST.any, { context: ast.context })
+      return copyWith(ast, { encoding: [new SchemaAST.Link(to, transformations[holds])] })
+    },
+    links: (ast, links) => hasPart(copyWith(ast, { encoding: undefined }), isOpen) ? links.flatMap(checked) : links
   })
   return Schema.make(closed)
+}
+
+/** A link that makes text of JSON, as `Schema.fromJsonString` does: it would leave out or change what is not JSON. */
+const checked = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
+  isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
+
+/** How Effect marks the transformation; with a `replacer` or `reviver` of the user's it does not keep the schema. */
+const contentOf = Symbol.for("~effect/Schema/content")
+
+const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {
+  const content = (transformation.encode as unknown as { readonly [contentOf]?: Content })[contentOf]
+  return content?.mediaType === "application/json" && content.preserveSchema
+}
+
+interface Content {
+  readonly mediaType: string
+  readonly preserveSchema: boolean
 }

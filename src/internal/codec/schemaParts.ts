@@ -37,8 +37,15 @@ export const hasPart = (root: AST, is: (ast: AST) => boolean): boolean => {
 export const copyWith = <A extends AST>(ast: A, changes: Partial<A>): A =>
   Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
 
-/** The schema with its parts replaced that have no transformation of their own: what it is encoded to in the end. */
-export const mapEnds = (root: AST, replace: (ast: AST) => AST): AST => {
+interface Replace {
+  /** of a part that has no transformation of its own: what the schema is encoded to in the end */
+  readonly end: (ast: AST) => AST
+  /** of the transformations of a part, in the order of encoding */
+  readonly links: (ast: AST, links: ReadonlyArray<SchemaAST.Link>) => ReadonlyArray<SchemaAST.Link>
+}
+
+/** The schema with parts of it replaced. */
+export const mapEnds = (root: AST, replace: Replace): AST => {
   const known = new Map<AST, AST>()
   const map = (ast: AST): AST => {
     const made = known.get(ast) ?? step(ast)
@@ -51,7 +58,8 @@ export const mapEnds = (root: AST, replace: (ast: AST) => AST): AST => {
     const { encoding } = ast
     if (encoding !== undefined) {
       const [last] = encoding.slice(-1)
-      return copyWith(ast, { encoding: [...encoding.slice(0, -1), { ...last!, to: map(last!.to) }] as never })
+      const links = [...encoding.slice(0, -1), { ...last!, to: map(last!.to) }]
+      return copyWith(ast, { encoding: replace.links(ast, links) as never })
     }
     switch (ast._tag) {
       case "Declaration":
@@ -68,7 +76,7 @@ export const mapEnds = (root: AST, replace: (ast: AST) => AST): AST => {
       case "Suspend":
         return copyWith(ast, { thunk: () => map(ast.thunk()) })
       default:
-        return replace(ast)
+        return replace.end(ast)
     }
   }
   return map(root)

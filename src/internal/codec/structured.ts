@@ -9,6 +9,7 @@ import { Packr } from "msgpackr/pack"
 import type { SerializerError } from "../../CacheError.ts"
 import { fromUtf16, isWellFormed, toUtf16 } from "./bytes.ts"
 import { fault as faultOf, type Format } from "./throughSchema.ts"
+import { circular, pathToCircle, sentence, whatIs } from "./whatIs.ts"
 
 const name = "structured"
 
@@ -26,7 +27,7 @@ type Fields = Record<string, unknown>
 class Refused extends Error {}
 
 interface Walk {
-  readonly path: Array<string>
+  path: Array<string>
   readonly ancestors: Set<object>
   marks: boolean
 }
@@ -75,7 +76,7 @@ const flatten = (value: unknown, walk: Walk): unknown => {
 const flattenPart = (value: unknown, walk: Walk, step: string): unknown => {
   const watched = walk.path.push(step) > watchedDepth && typeof value === "object" && value !== null
   if (watched) {
-    if (walk.ancestors.has(value)) refuse("a circular value")
+    if (walk.ancestors.has(value)) refuse(sentence(circular))
     walk.ancestors.add(value)
   }
   const flat = flatten(value, walk)
@@ -118,6 +119,8 @@ const flattenView = (value: object, walk: Walk): unknown => {
 }
 
 const instance = (value: object): string => {
+  const what = whatIs(value)
+  if (what !== undefined) return sentence(what)
   if (Redacted.isRedacted(value)) {
     return "a Redacted value: nothing is encrypted, the secret would be stored in the clear"
   }
@@ -258,6 +261,9 @@ const pack = (value: unknown): Exit.Exit<Uint8Array, SerializerError> => {
     bytes.set(packed, 1)
     return Exit.succeed(bytes)
   } catch (error) {
+    if (error instanceof Refused && error.message === sentence(circular)) {
+      walk.path = (pathToCircle(value) ?? []).map((step) => typeof step === "number" ? "[]" : String(step))
+    }
     return error instanceof Refused
       ? fault("encode", `${showPath(walk.path)} is ${error.message}`)
       : fault("encode", "the value is nested too deeply, or one of its getters threw")

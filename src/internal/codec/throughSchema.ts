@@ -2,11 +2,13 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { SerializerError } from "../../CacheError.ts"
 import type { Codec } from "../../ports/serializer.ts"
-import { closeParts, type Holds, isNotJson } from "./openParts.ts"
+import { isClass } from "../key/declaration.ts"
+import { closeParts, type Holds, notJsonOf } from "./openParts.ts"
 import { placeOf } from "./place.ts"
 import { refuseRedacted } from "./redacted.ts"
 
@@ -40,15 +42,27 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
       const open = issue.issues.find(isAboutOpenPart)
       return open === undefined ? misfit(issue, path) : describe(open, path)
     }
-    default:
-      return isNotJson(issue)
-        ? `the value is not JSON${placeOf(path)}, where its schema accepts anything: give that part a schema of its own`
-        : misfit(issue, path)
+    default: {
+      const notJson = notJsonOf(issue)
+      if (notJson === undefined) return misfit(issue, path)
+      const what = notJson.what === undefined ? "" : ` (it is ${notJson.what})`
+      return `the value is not JSON${
+        placeOf(path)
+      }, where its schema accepts anything${what}: give that part a schema of ` +
+        "its own"
+    }
   }
 }
 
-const misfit = ({ _tag }: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey>): string =>
-  `the value does not fit its schema${placeOf(path)} (${_tag})`
+const misfit = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey>): string =>
+  `the value does not fit its schema${placeOf(path)} (${expectedBy(issue) ?? issue._tag})`
+
+/** The class of which an instance is expected: rows of a database and answers of `fetch` are plain objects. */
+const expectedBy = (issue: SchemaIssue.Issue): string | undefined => {
+  if (issue._tag !== "InvalidType" || issue.ast._tag !== "Declaration" || !isClass(issue.ast)) return undefined
+  const name = SchemaAST.resolveIdentifier(issue.ast) ?? "its class"
+  return `an instance of ${name} is expected: make one of a plain object, like new ${name}(row)`
+}
 
 /** Whether `describe` would say that an open part holds something else than JSON. */
 const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
@@ -62,7 +76,7 @@ const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
     case "AnyOf":
       return issue.issues.some(isAboutOpenPart)
     default:
-      return isNotJson(issue)
+      return notJsonOf(issue) !== undefined
   }
 }
 

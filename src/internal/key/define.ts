@@ -9,6 +9,8 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
+import { CacheConfigError } from "../../CacheError.ts"
+import { noOption, requireObject, unknownOf } from "../options.ts"
 import { type Fields, has } from "./canonical.ts"
 import { isClass } from "./declaration.ts"
 import { byteLength, limit } from "./id.ts"
@@ -17,7 +19,7 @@ import { remembering } from "./knownIds.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
-import { checkIndexes, keyTags, type TagOptions } from "./tags.ts"
+import { checkTags, keyTags, type TagOptions } from "./tags.ts"
 
 /** The member that makes an object a key. */
 const keyTypeId = "~effect-cached/CacheKey"
@@ -136,17 +138,23 @@ const namePattern = /^[\p{L}\p{N}_$./-]+$/u
 const maxNameBytes = 100
 
 const checkOptions = (name: string, options: Options): void => {
+  if (typeof name !== "string") {
+    throw new CacheConfigError({ message: "CacheKey.Class got no name: pass one first, and then the options" })
+  }
   if (!namePattern.test(name) || byteLength(name) > maxNameBytes) {
     throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")
   }
-  const unknown = Object.keys(options).find((option) => !knownOptions.includes(option))
-  if (unknown !== undefined) {
-    throw configError(name, `there is no option "${unknown}": it knows ${knownOptions.join(", ")}`)
-  }
+  requireObject(`CacheKey.Class("${name}")`, options, "{ payload: { id: Schema.Int }, success: Schema.String }")
+  const unknown = unknownOf(options, knownOptions)
+  if (unknown !== undefined) throw configError(name, `there is ${noOption(unknown, knownOptions)}`)
   if (Schema.isSchema(options.payload)) {
     throw configError(name, "`payload` takes the fields of a struct, not a schema (a struct has them as `.fields`)")
   }
   const fields = options.payload ?? {}
+  if (typeof fields !== "object") {
+    throw configError(name, "`payload` is no object: pass fields, like { id: Schema.Int }")
+  }
+  if (!Array.isArray(options.ignore ?? [])) throw configError(name, "`ignore` is not a list of fields")
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
   if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
   if (options.error !== undefined && !Schema.isSchema(options.error)) {
@@ -154,7 +162,7 @@ const checkOptions = (name: string, options: Options): void => {
   }
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is no field`)
-  checkIndexes(name, options, fields)
+  checkTags(name, options, fields)
 }
 
 const checkField = (name: string, field: PropertyKey, schema: unknown): void => {

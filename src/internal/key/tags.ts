@@ -96,12 +96,16 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>): KeyInfo["index
 const listed = (fields: ReadonlyArray<string>): string =>
   fields.length === 1 ? JSON.stringify(fields[0]) : JSON.stringify(fields)
 
-/** Throws for wrong indexes of a definition. */
-export const checkIndexes = (
+/** Throws for wrong tags and indexes of a definition. */
+export const checkTags = (
   name: string,
   options: TagOptions & { readonly ignore?: ReadonlyArray<PropertyKey> | undefined },
   fields: object
 ): void => {
+  const tags: unknown = options.tags ?? []
+  if (typeof tags !== "function" && !(Array.isArray(tags) && tags.every((tag) => typeof tag === "string"))) {
+    throw configError(name, "`tags` is neither a list of strings nor a function that gives one")
+  }
   const indexes: unknown = options.indexes ?? []
   if (!Array.isArray(indexes)) throw configError(name, "`indexes` is not a list of fields")
   const ignored = options.ignore?.map(String) ?? []

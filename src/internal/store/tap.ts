@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
-import { StoreError } from "../../CacheError.ts"
+import type { StoreError } from "../../CacheError.ts"
 import type {
   Acquired,
   AcquireOptions,
@@ -17,6 +17,7 @@ import type {
 import { leasesRemembered, sweepMillis } from "../defaults.ts"
 import { pageByPage } from "./pages.ts"
 import { reader } from "./readers.ts"
+import { tooLarge } from "./tooLarge.ts"
 
 /** An escaped prefix has no slash, so the first slash of an id ends it: no two prefixes ever write the same id. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
@@ -271,31 +272,40 @@ const partition = <A extends { readonly entry: Stored }>(
 /** A store that refuses payloads below and above the given sizes. */
 export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
   const fits = ({ payload }: Stored): boolean => payload.length >= minBytes && payload.length <= maxBytes
-  const refuse = (operation: string) =>
-    Effect.fail(new StoreError({ store: store.name, operation, reason: "TooLarge" }))
+  const refuse = (operation: "set" | "commit", id: string, { payload: { length: size } }: Stored) =>
+    Effect.fail(tooLarge({
+      store: store.name,
+      operation,
+      id,
+      size,
+      limit: size > maxBytes ? ["maxSize", maxBytes] : ["minSize", minBytes]
+    }))
   return {
     ...store,
     set(id, entry, condition, ...rest) {
       if (fits(entry)) return store.set(id, entry, condition, ...rest)
       // the old entry must not stay: it was to be replaced
-      return condition === undefined ? Effect.andThen(store.remove(id), refuse("set")) : refuse("set")
+      const refused = refuse("set", id, entry)
+      return condition === undefined ? Effect.andThen(store.remove(id), refused) : refused
     },
     // sets those that fit, and fails because of the others
     setMany(requests) {
       const [fitting, others] = partition(requests, fits)
-      if (others.length === 0) return store.setMany(requests)
+      const [refused] = others
+      if (refused === undefined) return store.setMany(requests)
       return store.setMany(fitting).pipe(
         Effect.andThen(store.removeMany(others.map(({ id }) => id))),
-        Effect.andThen(refuse("set"))
+        Effect.andThen(refuse("set", refused.id, refused.entry))
       )
     },
     commit: (id, generation, entry, ...rest) =>
-      fits(entry) ? store.commit(id, generation, entry, ...rest) : refuse("commit"),
+      fits(entry) ? store.commit(id, generation, entry, ...rest) : refuse("commit", id, entry),
     commitMany(requests) {
       const [fitting, others] = partition(requests, fits)
-      return others.length === 0
+      const [refused] = others
+      return refused === undefined
         ? store.commitMany(requests)
-        : Effect.andThen(store.commitMany(fitting), refuse("commit"))
+        : Effect.andThen(store.commitMany(fitting), refuse("commit", refused.id, refused.entry))
     }
   }
 }

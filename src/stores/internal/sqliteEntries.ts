@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../CacheEntry.ts"
 import * as Frame from "../../internal/codec/frame.ts"
+import { tooLarge } from "../../internal/store/tooLarge.ts"
 import { Damaged } from "../../ports/storage.ts"
 import type { Scanned } from "../../ports/store.ts"
 import type { Changes } from "./sqliteChanges.ts"
@@ -10,7 +11,6 @@ import { fromColumn, toColumn } from "./sqliteColumn.ts"
 import * as LastResorts from "./sqliteLastResorts.ts"
 import * as Room from "./sqliteRoom.ts"
 import * as Shrinking from "./sqliteShrinking.ts"
-import { tooLarge } from "./tooLarge.ts"
 
 /** How many writes there are between two removals of expired entries. */
 const tidyEvery = 64
@@ -47,7 +47,9 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
 
     set(id: string, entry: Stored, now: number) {
       const size = entry.payload.length
-      if (size > maxValue) throw tooLarge({ store: "sqlite", id, size, maxValue })
+      if (size > maxValue) {
+        throw tooLarge({ store: "sqlite", operation: "set", id, size, limit: ["maxValue", maxValue] })
+      }
       const frame = Frame.encode(id, entry, crc32)
       last = { now, size: frame.length }
       write.run(toColumn(id), frame, entry.meta.expiresAt)

@@ -130,7 +130,7 @@ export const make = (options: Options): Batch => {
     }
     const tries = retry === undefined ? callAll : retried(first.flight, callAll, { schedule: retry, onRelease })
     const fiber = Effect.runForkWith(context as Context.Context<any>)(
-      checked(keys, Effect.withFiber((fiber) => inScope(fiber, tries, onRelease)))
+      checked(keys, Effect.withFiber((fiber) => inScope(fiber, tries, (_, exit) => onRelease(exit), undefined)))
     )
     call.fiber = fiber
     fiber.addObserver((exits) => {

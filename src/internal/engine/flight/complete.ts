@@ -5,7 +5,7 @@ import { infoOf } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { emitOf, outcomeOf as wordOf } from "../telemetry/events.ts"
+import { emitValue, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { allowFallback, endFallback, isAnswered, isAnswerOf } from "./answers.ts"
 import { startNext, unregister } from "./ending.ts"
@@ -67,7 +67,7 @@ const publish = (self: Flights, flight: Flight): void => {
 
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
-  const { memoryTtlMillis } = rulesOf(request)
+  const { memoryTtlMillis } = rulesOf(self, request)
   if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry, now)
   if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
   entry.memoryExpiresAt = now + memoryTtlMillis
@@ -77,7 +77,7 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   // an event is an object, which nobody needs without a listener
   if (self.listeners.events === undefined) return
-  emitOf(self, flight.request.key, flight.id, {
+  emitValue(self, flight.request.key, flight, {
     _tag: "Load",
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
@@ -108,7 +108,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     if (!flight.refresh) return
   }
   if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
-  const pauseMillis = rulesOf(flight.request).retryAfterMillis
+  const pauseMillis = rulesOf(self, flight.request).retryAfterMillis
   const message = flight.refresh
     ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${id}" failed; a stale value may be served`

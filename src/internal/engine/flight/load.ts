@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
@@ -74,20 +75,34 @@ const end = (
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
 
-/** The load, with a scope and a span of its own. */
-const counted = (
-  flight: Flight,
-  load: Effect.Effect<unknown, unknown, any>
-): Effect.Effect<unknown, unknown, any> =>
-  Effect.withFiber((fiber) => {
-    // its interruption waits for its turn: a load that ignores interruptions must not begin
-    if (flight.abandoned) return Effect.interrupt
-    flight.counters.loads++
-    // the load may interrupt itself (`renewed`) before `run` has its fiber
-    flight.fiber ??= fiber
-    beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
-    return inScope(fiber, traced(flight, load), (exit) => warnOfResource(flight, exit))
+/** The load, with a scope and a span of its own. One object: every miss makes one. */
+interface Counted extends Effect.Effect<unknown, unknown, any> {
+  readonly flight: Flight
+  readonly load: Effect.Effect<unknown, unknown, any>
+}
+
+const Counted = function(this: { flight: unknown; load: unknown }, flight: unknown, load: unknown) {
+  this.flight = flight
+  this.load = load
+} as unknown as new(flight: Flight, load: Effect.Effect<unknown, unknown, any>) => Counted
+Object.defineProperty(Counted, "prototype", {
+  value: Effectable.Prototype<Counted>({
+    label: "Load",
+    evaluate(fiber): Effect.Effect<unknown, unknown, any> {
+      const { flight, load } = this
+      // its interruption waits for its turn: a load that ignores interruptions must not begin
+      if (flight.abandoned) return Effect.interrupt
+      flight.counters.loads++
+      // the load may interrupt itself (`renewed`) before `run` has its fiber
+      flight.fiber ??= fiber
+      beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
+      return inScope(fiber, traced(flight, load), warnOfResource, flight)
+    }
   })
+})
+
+const counted = (flight: Flight, load: Effect.Effect<unknown, unknown, any>): Effect.Effect<unknown, unknown, any> =>
+  new Counted(flight, load)
 
 /** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
 const throughStore = Effect.fnUntraced(function*(
@@ -108,7 +123,7 @@ const throughStore = Effect.fnUntraced(function*(
     const found = yield* fetch(tier, budget, {
       key: flight.request.key,
       id: flight.id,
-      tags: declaredTags(flight.request)
+      tags: declaredTags(self, flight.request)
     })
     if (isFault(found)) {
       missed(self, flight)
@@ -217,7 +232,7 @@ const write = Effect.fnUntraced(function*(
   const { pending, store } = tier
   const { id, request } = flight
   if (!flight.storable || Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
-  const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), markers)
+  const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)
   if (isFault(tags)) return failStrict(self, flight, tags)
   // the entry may still enter memory, which checks tags by their epochs
   if (tags === undefined) return

@@ -6,7 +6,7 @@ import { Load, LoadOrStale } from "../../../Strategy.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect } from "../telemetry/detect.ts"
-import { emitOf } from "../telemetry/events.ts"
+import { emitHit, emitValue } from "../telemetry/events.ts"
 import { endFallback, isAnswered, verdictOf } from "./answers.ts"
 import { decideAt } from "./decide.ts"
 import type { Caller, Flight, Found } from "./flight.ts"
@@ -14,12 +14,12 @@ import type { Flights } from "./flights.ts"
 import { limit } from "./limit.ts"
 import { recordServed } from "./recorder.ts"
 import type { Request } from "./request.ts"
-import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
+import { answerOrDefect, optionOf, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
 
 /** Whether a read has timeouts of its own. */
-export const isLimited = ({ options }: Request): boolean =>
-  options.softTimeout !== undefined || options.timeout !== undefined
+export const isLimited = (self: Flights, request: Request): boolean =>
+  request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
 
 interface FoundAt {
   readonly found: Found
@@ -36,18 +36,15 @@ const noteFound = (
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  emitOf(
-    self,
-    request.key,
-    flight.id,
-    insteadOfLoad ? { _tag: "Stale" } : { _tag: "Hit", source: "store" }
-  )
+  if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
+  else emitHit(self, request.key, entry, "store")
   if (within !== undefined) {
     recordServed(within, entry)
     if (isStale) within.derivedFromStale = true
   }
   if (policy.detector !== undefined) {
-    detect(policy.detector, flight.id, request.strategy.name, { source: isStale ? "stale" : "store", entry, now })
+    const source = isStale ? "stale" : "store"
+    detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit: entry.exit, now })
   }
 }
 
@@ -59,7 +56,7 @@ export const noteLoaded = (
 ): void => {
   if (Exit.hasInterrupts(exit)) return
   const entry = flight.storable && flight.policy.writes ? flight.entry : undefined
-  detect(policy.detector, flight.id, request.strategy.name, { source: joined ? "joined" : "load", entry, now })
+  detect(policy.detector, flight.id, request.strategy.name, { source: joined ? "joined" : "load", entry, exit, now })
 }
 
 /** Counts and reports a stale value in place of a load. */
@@ -74,9 +71,10 @@ export const noteFallback = (
     recordServed(within, stale)
     within.derivedFromStale = true
   }
-  emitOf(self, request.key, flight.id, { _tag: "Stale" })
+  emitValue(self, request.key, stale, { _tag: "Stale" })
   if (policy.detector === undefined) return
-  detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, now })
+  const { exit } = stale
+  detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
 }
 
 /**
@@ -100,13 +98,14 @@ const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry 
 }
 
 /** The caller's read once more, with the rest of its timeouts. */
-export const retryRead = (caller: Caller, now: number): Request => shortened(caller.request, now - caller.since)
+export const retryRead = (caller: Caller, now: number): Request =>
+  shortened(caller.flight.engine, caller.request, now - caller.since)
 
 /** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
-export const shortened = (request: Request, millis: number): Request => {
-  if (!isLimited(request)) return request
+export const shortened = (self: Flights, request: Request, millis: number): Request => {
+  if (!isLimited(self, request)) return request
   const { options } = request
-  const rules = rulesOf(request)
+  const rules = rulesOf(self, request)
   const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - Math.max(0, millis))
   const timeoutMillis = left(rules.timeoutMillis)
   const softTimeoutMillis = left(rules.softTimeoutMillis)

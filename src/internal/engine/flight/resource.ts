@@ -1,6 +1,11 @@
 /** A resource must not be cached: its load's scope releases it before a caller has it. Warns where that can be seen. */
+import * as Chunk from "effect/Chunk"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
+import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import { isOpen } from "../../codec/openParts.ts"
 import { hasPart } from "../../codec/schemaParts.ts"
 import { lookedAtParts } from "../../defaults.ts"
@@ -47,7 +52,13 @@ const holdsResource = (root: unknown): boolean => {
     for (let seen = 0; waiting.length > 0 && seen < lookedAtParts; seen++) {
       const value = waiting.pop()
       if (typeof value === "function") return true
-      if (typeof value !== "object" || value === null || isKnownData(value)) continue
+      if (typeof value !== "object" || value === null) continue
+      const content = contentOf(value)
+      if (content !== undefined) {
+        pushAll(waiting, content)
+        continue
+      }
+      if (isKnownData(value)) continue
       if (hasMethod(value)) return true
       addParts(waiting, value)
     }
@@ -55,6 +66,15 @@ const holdsResource = (root: unknown): boolean => {
     // a proxy of the user's: nobody knows what it is
   }
   return false
+}
+
+/** What a container of Effect's holds, which is compared by content too; `undefined` for every other value. */
+const contentOf = (value: object): Iterable<unknown> | undefined => {
+  if (Option.isOption(value)) return Option.toArray(value)
+  if (Result.isResult(value)) return [Result.isSuccess(value) ? value.success : value.failure]
+  if (Exit.isExit(value)) return Exit.isSuccess(value) ? [value.value] : []
+  if (Chunk.isChunk(value) || HashSet.isHashSet(value)) return value
+  return HashMap.isHashMap(value) ? HashMap.values(value) : undefined
 }
 
 /** Data with methods: values of Effect that are compared by content, and what JavaScript brings. */
@@ -95,7 +115,11 @@ const disposers: ReadonlySet<symbol> = new Set([Symbol.dispose, Symbol.asyncDisp
 
 /** Adds what the object holds, as far as will be looked at. */
 const addParts = (waiting: Array<unknown>, value: object): void => {
-  const parts = value instanceof Map || value instanceof Set || Array.isArray(value) ? value.values() : fieldsOf(value)
+  const isContainer = value instanceof Map || value instanceof Set || Array.isArray(value)
+  pushAll(waiting, isContainer ? value.values() : fieldsOf(value))
+}
+
+const pushAll = (waiting: Array<unknown>, parts: Iterable<unknown>): void => {
   for (const part of parts) {
     if (waiting.push(part) >= lookedAtParts) return
   }

@@ -25,7 +25,9 @@ export const retried = <A>(
   Effect.suspend(() => {
     let last: Exit.Exit<A, unknown> | undefined
     const once = Effect.suspend(() => last === undefined ? load : again(flight, load))
-    const scoped = Effect.withFiber<A, unknown, any>((fiber) => inScope(fiber, once, onRelease))
+    const scoped = Effect.withFiber<A, unknown, any>((fiber) =>
+      inScope(fiber, once, (_, exit) => onRelease(exit), undefined)
+    )
     const noted = Effect.flatMap(Effect.exit(scoped), (exit) => {
       last = exit
       return Exit.isFailure(exit) && failedTyped(exit.cause) && isWanted(flight)

@@ -1,19 +1,21 @@
 /** Listeners to events, and to entries that leave memory. */
-import type { CacheEvent, Removal } from "../../../CacheEvent.ts"
+import type { Removal } from "../../../CacheEvent.ts"
 import { classOf } from "../telemetry/counters.ts"
 import { isolated, without } from "../telemetry/events.ts"
+import type { EventListener } from "../telemetry/telemetry.ts"
 import type { MemoryTier, RemovalListener } from "./memory.ts"
 
 /**
  * Calls `listener` for every event, until the returned function is called. A listener that throws is not called again,
  * so that it cannot disturb the cache.
  */
-export const listen = (self: MemoryTier, listener: (event: CacheEvent) => void): () => void => {
+export const listen = (self: MemoryTier, listener: EventListener): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())
   self.listeners.events = [...self.listeners.events ?? [], notify]
   self.hitsHaveEffects = true
   const unsubscribeEvictions = addRemovalListener(self, (entry, cause) => {
-    if (cause === "evicted") notify({ _tag: "Evict", id: entry.id, keyClass: classOf(self, entry.counters) })
+    if (cause !== "evicted") return
+    notify({ _tag: "Evict", id: entry.id, keyClass: classOf(self, entry.counters) }, entry.exit)
   })
   const unsubscribe = (): void => {
     self.listeners.events = without(self.listeners.events, notify)

@@ -22,7 +22,7 @@ import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { countersOf } from "../telemetry/counters.ts"
-import { emitOf } from "../telemetry/events.ts"
+import { emitValue } from "../telemetry/events.ts"
 import { lookupUnrecorded } from "./lookup.ts"
 
 export interface SetOptions {
@@ -75,7 +75,7 @@ export const set = Effect.fnUntraced(function*(
     constant: undefined,
     counters: countersOf(self, key)
   })
-  const emitSet = () => emitOf(self, key, id, { _tag: "Set" })
+  const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
     if (tier === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false

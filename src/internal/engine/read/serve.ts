@@ -7,7 +7,7 @@ import { slide } from "../flight/sliding.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { detect } from "../telemetry/detect.ts"
-import { emitHit, emitOf } from "../telemetry/events.ts"
+import { emitHit, emitValue } from "../telemetry/events.ts"
 import type { Reader } from "./reader.ts"
 
 const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
@@ -37,8 +37,8 @@ export const answerWith = <A, E>(
 /** What serving an entry does beside counting: the event, the flight around it, the detector. */
 export const noteServed = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
-  if (source === "stale") emitOf(engine, request.key, entry.id, { _tag: "Stale" })
-  else emitHit(engine, request.key, entry.id, isFromStore(source) ? "store" : "memory")
+  if (source === "stale") emitValue(engine, request.key, entry, { _tag: "Stale" })
+  else emitHit(engine, request.key, entry, isFromStore(source) ? "store" : "memory")
   // an entry that is due for a refresh will do for a caller, but a load that reads it is derived from stale
   const isFresh = source === "memory" || source === "store"
   if (within !== undefined) {
@@ -49,6 +49,7 @@ export const noteServed = ({ engine, fiber, policy, request }: Reader, entry: En
     detect(policy.detector, entry.id, request.strategy.name, {
       source: isFresh ? source : "stale",
       entry,
+      exit: entry.exit,
       now: nowOf(fiber)
     })
   }

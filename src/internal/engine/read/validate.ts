@@ -1,10 +1,13 @@
 /** Checks a read before its load starts. */
 import { CacheConfigError } from "../../../CacheError.ts"
+import { fallsBack } from "../../../Strategy.ts"
+import { idOf } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { rulesOf, thrownBy } from "../flight/rules.ts"
 import { codecsOf } from "../storeTier/codec.ts"
+import * as Log from "../telemetry/log.ts"
 
 /** What a read dies with whose options, strategy or schema cannot work with this cache. */
 export const invalidity = (self: Engine, request: Request): {} | undefined => thrownBy(check, self, request)
@@ -14,18 +17,32 @@ export const refusal = (self: Engine, request: Request): {} | undefined => throw
 
 const checkForLoad = (self: Engine, request: Request): void => {
   check(self, request)
-  declaredTags(request)
+  declaredTags(self, request)
 }
 
 const check = (self: Engine, request: Request): void => {
-  rulesOf(request)
+  rulesOf(self, request)
   if (request.slides) self.hitsHaveEffects = true
   if (request.strategy.countsReads === true) checkCounting(self, request)
+  if (request.options.softTimeout !== undefined) warnOfSoftTimeout(self, request)
   if (self.storeTier !== undefined) codecsOf(self.storeTier, request.key)
 }
 
+/** A `softTimeout` does nothing where no stale value may be served. Of a strategy of one's own nobody knows. */
+const warnOfSoftTimeout = (self: Engine, { key, strategy }: Request): void => {
+  if ((strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false) return
+  const about: Log.About = { id: idOf(key), key }
+  Log.warnOnce(
+    self,
+    `softTimeout ${Log.topicOf(about)}`,
+    `The softTimeout of "${about.id}" does nothing: the strategy "${strategy.name}" never falls back on a stale value. ` +
+      "Use softTtl or failover, or timeout to fail instead (logged once a key class or string key)",
+    { about }
+  )
+}
+
 const checkCounting = (self: Engine, request: Request): void => {
-  const { memoryTtlMillis } = rulesOf(request)
+  const { memoryTtlMillis } = rulesOf(self, request)
   const isNeverKept = self.storeTier !== undefined && memoryTtlMillis !== undefined && memoryTtlMillis <= 0
   if (self.memory.capacity > 0 && !isNeverKept) return
   throw new CacheConfigError({

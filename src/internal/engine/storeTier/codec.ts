@@ -85,6 +85,12 @@ export const decodeNow = (
   }
 }
 
+/** How a failure is called in a log: not by its content, which may be private. */
+const tagOf = (failure: unknown): string => {
+  const tag = typeof failure === "object" && failure !== null && "_tag" in failure ? failure._tag : undefined
+  return typeof tag === "string" ? `"${tag}"` : `a ${typeof failure}`
+}
+
 /** Encodes an entry for the store; `undefined` for a failure without an error schema. */
 export const encode = Effect.fnUntraced(function*(
   tier: StoreTier,
@@ -99,16 +105,13 @@ export const encode = Effect.fnUntraced(function*(
   const exit = yield* Effect.exit(Effect.suspend(() => codec.encode(value, entry.id)))
   if (Exit.isFailure(exit)) {
     const error = Cause.squash(exit.cause)
-    return noteMisfit(
-      tier,
-      key,
-      error instanceof SerializerError ? error : new SerializerError({
-        serializer: tier.serializer.name,
-        operation: "encode",
-        reason: "its codec failed",
-        cause: error
-      })
-    )
+    const fault = error instanceof SerializerError ? error : new SerializerError({
+      serializer: tier.serializer.name,
+      operation: "encode",
+      reason: "its codec failed",
+      cause: error
+    })
+    return noteMisfit(tier, key, fault, entry.outcome === "success" ? undefined : tagOf(value))
   }
   return {
     payload: exit.value,

@@ -88,13 +88,22 @@ export const undecodable = (
   return stored.meta.writeId
 }
 
-/** Counts a fault of the serializer, and logs the first one of a key class (or string key): the next ones are alike. */
-export const noteMisfit = (tier: StoreTier, key: Key, fault: SerializerError): SerializerError => {
+/**
+ * Counts a fault of the serializer, and logs the first one of a key class (or string key): the next ones are alike.
+ * `failure` is what a stored failure is called.
+ */
+export const noteMisfit = (
+  tier: StoreTier,
+  key: Key,
+  fault: SerializerError,
+  failure?: string | undefined
+): SerializerError => {
   noteCorrupt(tier, fault.operation)
   const about: Log.About = { id: idOf(key), key }
   const message = fault.operation === "encode"
-    ? `The value of "${about.id}" stays in memory, and is not stored (logged once a key class or string key). ` +
-      fault.message
+    ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory, and is not ` +
+      `stored (logged once a key class or string key). ${fault.message}` +
+      (failure === undefined ? "" : ". Add the failure to the `error` of the key class, or leave it out in `when`")
     : fault.message
   Log.warnOnce(tier.front, `${fault.operation} ${Log.topicOf(about)}`, message, { about })
   return fault

@@ -1,11 +1,14 @@
 /** Detectors: they collect how single reads were answered. */
+import type * as Exit from "effect/Exit"
 import type { Timing } from "../../../CacheEntry.ts"
-import type { Detected, Source } from "../../../CacheEvent.ts"
+import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"
 
 /** Collects how reads are answered; the outer detectors collect them too. */
 export interface Detector {
   /** `undefined` once its scope has ended: a fiber that was forked inside may go on reading for ever */
   found: Array<Detected> | undefined
+  /** it collects the answers too: its items are `DetectedValue`s */
+  readonly values: boolean
   readonly outer: Detector | undefined
 }
 
@@ -14,9 +17,14 @@ export const detect = (
   first: Detector | undefined,
   id: string,
   strategy: string,
-  answer: { readonly source: Source; readonly entry: Timing | undefined; readonly now: number }
+  answer: {
+    readonly source: Source
+    readonly entry: Timing | undefined
+    readonly exit: Exit.Exit<unknown, unknown>
+    readonly now: number
+  }
 ): void => {
-  const { entry, now, source } = answer
+  const { entry, exit, now, source } = answer
   const detected: Detected = {
     key: id,
     source,
@@ -24,5 +32,8 @@ export const detect = (
     ttlMillis: entry === undefined ? 0 : Math.max(0, entry.expiresAt - now),
     strategy
   }
-  for (let detector = first; detector !== undefined; detector = detector.outer) detector.found?.push(detected)
+  for (let detector = first; detector !== undefined; detector = detector.outer) {
+    const withValue: DetectedValue | undefined = detector.values ? { ...detected, exit } : undefined
+    detector.found?.push(withValue ?? detected)
+  }
 }

@@ -1,17 +1,21 @@
 /** Emits events to all listeners. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import type { CacheEvent } from "../../../CacheEvent.ts"
+import type { CacheEvent, Valued } from "../../../CacheEvent.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { countersOf } from "./counters.ts"
 import * as Log from "./log.ts"
 import type { Telemetry } from "./telemetry.ts"
 
+type Some = ReadonlyArray<unknown>
+type Listener<Told extends Some> = (...told: Told) => void
+
 /** A listener that unsubscribes itself when it throws, which is counted and logged: it must not disturb the cache. */
 export const isolated =
-  <A>(self: Telemetry, listener: (item: A) => void, unsubscribe: () => void) => (item: A): void => {
+  <Told extends Some>(self: Telemetry, listener: Listener<Told>, unsubscribe: () => void): Listener<Told> =>
+  (...told) => {
     try {
-      listener(item)
+      listener(...told)
     } catch (defect) {
       unsubscribe()
       self.stats.callbackFailures++
@@ -28,8 +32,8 @@ export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): Readonl
 
 type OfId = Extract<CacheEvent, { readonly keyClass: unknown }>
 
-/** Emits an event about one id. */
-export const emitOf = <E extends OfId>(
+/** Emits an event about one id, and no value of it. */
+export const emitOf = <E extends Exclude<OfId, { readonly _tag: Valued }>>(
   self: Telemetry,
   key: Key,
   id: string,
@@ -38,17 +42,33 @@ export const emitOf = <E extends OfId>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never)
 }
 
-/** As `emitOf`, for the most frequent event: without a copy, and without any object where there is no listener. */
-export const emitHit = (self: Telemetry, key: Key, id: string, source: "memory" | "store"): void => {
-  if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name })
+/** What an event with a value is about: an entry, or a flight that has ended. */
+interface Answer {
+  readonly id: string
+  readonly exit?: Exit.Exit<unknown, unknown> | undefined
+}
+
+/** As `emitOf`, of an event that is about a value. */
+export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
+  self: Telemetry,
+  key: Key,
+  { exit, id }: Answer,
+  event: E extends OfId ? Omit<E, "id" | "keyClass"> : never
+): void => {
+  if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never, exit)
+}
+
+/** As `emitValue`, for the most frequent event: without a copy, and without any object where there is no listener. */
+export const emitHit = (self: Telemetry, key: Key, { exit, id }: Answer, source: "memory" | "store"): void => {
+  if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name }, exit)
 }
 
 /** Emits an event to all listeners. */
-export const emit = (self: Telemetry, event: CacheEvent): void => {
+export const emit = (self: Telemetry, event: CacheEvent, exit?: Exit.Exit<unknown, unknown>): void => {
   // a listener that is added or removed meanwhile makes a new list
   const listeners = self.listeners.events
   if (listeners === undefined) return
-  for (let i = 0; i < listeners.length; i++) listeners[i]!(event)
+  for (let i = 0; i < listeners.length; i++) listeners[i]!(event, exit)
 }
 
 // constants: a popular key that loads is missed, and joined, thousands of times

@@ -1,13 +1,17 @@
 /** The part of the engine that counts, emits events and logs. Every other part extends it. */
 import type * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { Counters } from "./counters.ts"
 import type { KeyClasses } from "./keyClasses.ts"
 
+/** Gets an event, and the value that it is about: what it does not keep, nobody keeps. */
+export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
+
 /** The listeners of a cache. Without any, an event costs one branch. */
 interface Listeners {
   /** an array: a hit iterates over it faster than over a set */
-  events: ReadonlyArray<(event: CacheEvent) => void> | undefined
+  events: ReadonlyArray<EventListener> | undefined
 }
 
 /** The part of the engine that counts, emits events and logs. */

@@ -1,0 +1,234 @@
+/** Checks what the calls of combinators and cached functions are given. What is thrown names the call. */
+import * as Effect from "effect/Effect"
+import { CacheConfigError } from "../CacheError.ts"
+import * as CacheKey from "../CacheKey.ts"
+import { checkGiven, type Checks, inCall, noOption, requireObject, unknownOf } from "../internal/options.ts"
+import { checkJitter, type Kind, kinds, type Strategy, validate } from "../Strategy.ts"
+import { toMillis } from "../Ttl.ts"
+import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
+
+const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
+const namesOfRead = Object.keys(readOptions)
+const namesOfFallback = Object.keys(fallbackOptions)
+
+/** What a combinator takes, without its types. */
+export interface CombinatorOptions extends AnyReadOptions {
+  readonly key: CacheKey.Any | string
+  readonly strategy?: Strategy
+}
+
+/** What `Cached.fn` takes, without its types. */
+export interface FnOptions extends AnyReadOptions {
+  readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
+  readonly strategy: Strategy<any, any, any>
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// combinators
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A combinator, as its users call it. */
+export interface Called {
+  readonly name: string
+  /** options that it would take */
+  readonly example: string
+  readonly known: ReadonlySet<string>
+  readonly homeOf: HomeOf
+  /** `undefined`: the strategy is an option */
+  readonly kind: Kind<any> | undefined
+}
+
+/** Where an option belongs that is given at a wrong place. */
+type HomeOf = (option: string) => string | undefined
+
+export const calledOf = (kind: Kind<any>): Called => ({
+  name: `Cached.${kind.name}`,
+  example: `{ key: "answer"${kind.options.has("ttl") ? `, ttl: "1 hour"` : ""} }`,
+  known: new Set(["key", ...kind.options, ...namesOfRead, ...kind.fallsBack ? namesOfFallback : []]),
+  homeOf: homeBesideKinds,
+  kind
+})
+
+const shared = [...namesOfRead, ...namesOfFallback, "strategy"]
+
+export const calledWithStrategy: Called = {
+  name: "Cached.withStrategy",
+  example: `{ key: "answer", strategy: Strategy.ttl({ ttl: "1 hour" }) }`,
+  known: new Set(["key", ...shared]),
+  homeOf: homeBesideStrategy,
+  kind: undefined
+}
+
+/** What is wrong with the options of a combinator, if anything. Throws where there are none. */
+export const mistakeIn = (called: Called, options: unknown): unknown => {
+  requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
+  try {
+    checkOptions(called, options as CombinatorOptions)
+    return undefined
+  } catch (mistake) {
+    return mistake
+  }
+}
+
+/** Throws for wrong options of a combinator. */
+export const checkOptions = ({ example, homeOf, kind, known, name }: Called, options: CombinatorOptions): void => {
+  requireObject(name, options, example)
+  try {
+    refuseUnknown(options, known, homeOf)
+    checkKey(options.key)
+    if (kind !== undefined) validate(kind, options as never)
+    // without one it has that of its layer
+    else if (options.strategy !== undefined) checkStrategy(options.strategy)
+    checkGiven(name, options, checks)
+  } catch (thrown) {
+    throw inCall(withKey(name, options.key), thrown)
+  }
+}
+
+/** What a read dies with for which neither its call nor its layer has a strategy. */
+export const noStrategy = ({ key }: CombinatorOptions): unknown =>
+  inCall(
+    withKey(calledWithStrategy.name, key),
+    new CacheConfigError({
+      message:
+        `there is no strategy, and the layer has none: pass one, like strategy: ${exampleOfStrategy}, here or to ` +
+        "CacheLayer.memory (or disk, files, layerWith)"
+    })
+  )
+
+/** Throws where what is cached is no effect. */
+export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOptions): void => {
+  if (Effect.isEffect(load)) return
+  throw new CacheConfigError({ message: `${withKey(name, key)} got no effect, but ${insteadOfEffect(load)}` })
+}
+
+const checkKey = (key: unknown): void => {
+  if (typeof key === "string" || CacheKey.isCacheKey(key)) return
+  throw new CacheConfigError({
+    message: `key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`
+  })
+}
+
+/** A call with its key: the same mistake may be at one of many places. */
+const withKey = (name: string, key: unknown): string => {
+  try {
+    if (typeof key === "string" || CacheKey.isCacheKey(key)) return `${name} (key "${CacheKey.id(key)}")`
+  } catch {
+    // a value that its field does not take: the read says so
+  }
+  return name
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// functions
+// ---------------------------------------------------------------------------------------------------------------------
+
+const knownOfFn = new Set([...shared, "lookup"])
+// the types of a request have no room for a `LoadTimeout`
+const knownOfResolver = new Set(shared.filter((name) => name !== "timeout"))
+
+/** Throws for what a cached function cannot be made of; `name` is the function that makes it. */
+export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {
+  const className: string | undefined = keyClass?.keyName
+  if (typeof keyClass !== "function" || className === undefined) {
+    throw new CacheConfigError({
+      message: `${name} got no key class: pass a class made with CacheKey.Class as its first argument`
+    })
+  }
+  const call = `${name}(${className})`
+  checkShared(call, options, knownOfFn)
+  if (typeof options.lookup !== "function") {
+    throw new CacheConfigError({ message: `${call} needs a lookup, a function from a key to an effect` })
+  }
+}
+
+/** Throws for wrong options of a resolver. */
+export const checkResolver = (options: AnyReadOptions): void => checkShared("Cached.resolver", options, knownOfResolver)
+
+const checkShared = (
+  call: string,
+  options: AnyReadOptions & { readonly strategy?: Strategy },
+  known: ReadonlySet<string>
+): void => {
+  requireObject(call, options, `{ ${known.has("lookup") ? "lookup, " : ""}strategy: ${exampleOfStrategy} }`)
+  try {
+    refuseUnknown(options, known, homeBesideStrategy)
+    checkStrategy(options.strategy)
+    checkGiven(call, options, checks)
+  } catch (thrown) {
+    throw inCall(call, thrown)
+  }
+}
+
+/** What a lookup has answered, which must be an effect. */
+export const effectOf = (
+  key: CacheKey.Any,
+  answer: Effect.Effect<unknown, unknown, any>
+): Effect.Effect<unknown, unknown, any> => {
+  if (Effect.isEffect(answer)) return answer
+  throw new CacheConfigError({
+    message: `The lookup of "${key["~class"].name}" answered no effect, but ${insteadOfEffect(answer)}`
+  })
+}
+
+const insteadOfEffect = (given: unknown): string => {
+  if (given instanceof Promise) return "a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
+  if (typeof given === "function") return "a function: call it, or pass Effect.sync(() => …)"
+  return `${kindOf(given)}: pass an effect, like Effect.succeed(…)`
+}
+
+const kindOf = (given: unknown): string => {
+  if (given === undefined || given === null) return String(given)
+  return typeof (given as { readonly keyName?: unknown }).keyName === "string"
+    ? "a key class"
+    : `a value of type ${typeof given}`
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// strategies, and options of another place
+// ---------------------------------------------------------------------------------------------------------------------
+
+const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
+
+export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => {
+  if (strategy === undefined) {
+    throw new CacheConfigError({ message: `there is no strategy: pass one, like strategy: ${exampleOfStrategy}` })
+  }
+  if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
+    throw new CacheConfigError({
+      message: `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: ` +
+        `pass what one of Strategy gives, like ${exampleOfStrategy}, or an object with decide and lifetime`
+    })
+  }
+  const { jitter, retryAfter, touch } = strategy
+  if (touch !== undefined && typeof touch !== "function") {
+    throw new CacheConfigError({ message: "touch of the strategy is no function: pass one, or none" })
+  }
+  checkJitter(jitter)
+  if (retryAfter !== undefined) toMillis(retryAfter, "retryAfter")
+}
+
+const refuseUnknown = (options: object, known: ReadonlySet<string>, homeOf: HomeOf): void => {
+  const unknown = unknownOf(options, known)
+  if (unknown === undefined) return
+  throw new CacheConfigError({ message: `there is ${noOption(unknown, known, homeOf(unknown))}` })
+}
+
+const kindsWith = (option: string): ReadonlyArray<Kind<any>> =>
+  Object.values(kinds).filter(({ fallsBack, options }) =>
+    options.has(option) || (fallsBack && namesOfFallback.includes(option))
+  )
+
+function homeBesideKinds(option: string): string | undefined {
+  if (option === "lookup") return "it belongs to Cached.fn."
+  if (option === "strategy") return "it belongs to Cached.withStrategy and Cached.fn."
+  const owners = kindsWith(option).map(({ name }) => `Cached.${name}`)
+  return owners.length === 0 ? undefined : `it belongs to ${owners.join(", ")}.`
+}
+
+function homeBesideStrategy(option: string): string | undefined {
+  if (option === "key") return "the key is made of the payload."
+  if (option === "lookup") return "it belongs to Cached.fn."
+  const [owner] = kindsWith(option)
+  return owner && `it belongs to the strategy, like strategy: Strategy.${owner.name}({ ${option}, … }).`
+}

@@ -1,0 +1,129 @@
+/**
+ * A line of the log for each event of a cache.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Formatter from "effect/Formatter"
+import * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
+import type * as Scope from "effect/Scope"
+import { CacheConfigError } from "../CacheError.ts"
+import type { CacheEvent } from "../CacheEvent.ts"
+import type { Caching } from "../Caching.ts"
+import { loggedCharacters } from "../internal/defaults.ts"
+import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { handleAll } from "./events.ts"
+
+/**
+ * Options for `Cached.logEvents`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface LogEventsOptions {
+  /**
+   * whether lines show what was served, loaded, set or evicted, 200 characters of it; not for secrets that are not
+   * `Redacted`
+   *
+   * @default `false`
+   */
+  readonly values?: boolean | undefined
+}
+
+/**
+ * Logs each event of the cache, for as long as the scope is open.
+ *
+ * **Details**
+ *
+ * - A line has the event, its id and its fields, and is annotated with `cache.key` and `cache.class`, like every line that
+ *   the cache logs.
+ * - No read waits for a line. At most 1024 events wait; past that the oldest are lost.
+ * - Below the minimum log level nobody listens, and events cost nothing.
+ *
+ * **Example** (Logging what a program does with its cache)
+ *
+ * ```ts
+ * import { Effect, Layer, Logger } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const lines: Array<unknown> = []
+ * const logger = Logger.make(({ message }) => lines.push(String(message)))
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const cache = Layer.effectDiscard(Cached.logEvents("Info")).pipe(Layer.provideMerge(CacheLayer.memory()))
+ *
+ * const program = Effect.andThen(answer, answer)
+ * await Effect.runPromise(program.pipe(Effect.provide(cache), Effect.provide(Logger.layer([logger]))))
+ * lines[0] // => "Cache: Miss \"answer\""
+ * lines[2] // => "Cache: Hit \"answer\" source=memory"
+ * ```
+ *
+ * @see `Cached.events` for the events themselves
+ *
+ * @category subscriptions
+ * @since 0.1.0
+ */
+export const logEvents = (
+  level: LogLevel.Severity = "Debug",
+  options: LogEventsOptions = {}
+): Effect.Effect<void, never, Caching | Scope.Scope> => {
+  if (!levels.has(level)) {
+    throw new CacheConfigError({
+      message: `Cached.logEvents got no level: pass one of ${Array.from(levels).join(", ")}`
+    })
+  }
+  checkOptions<LogEventsOptions>("Cached.logEvents", options, checks)
+  const log = Effect.logWithLevel(level)
+  return Effect.flatMap(References.MinimumLogLevel, (minimum) =>
+    LogLevel.isLessThan(level, minimum)
+      ? Effect.void
+      : handleAll<Told, never, never>(
+        ({ listen }, offer) => listen((event, exit) => offer([event, options.values === true ? exit : undefined])),
+        ([event, exit]) => Effect.annotateLogs(log(lineOf(event, exit)), annotationsOf(event))
+      ))
+}
+
+type Told = Parameters<EventListener>
+
+const levels: ReadonlySet<string> = new Set<LogLevel.Severity>(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"])
+
+const checks: Checks<LogEventsOptions> = {
+  values: optional((values) => {
+    if (typeof values === "boolean") return
+    throw new CacheConfigError({ message: "The values of Cached.logEvents cannot be used: pass true or false" })
+  })
+}
+
+const annotationsOf = (event: CacheEvent): { readonly [name: string]: string } => ({
+  ..."id" in event ? { "cache.key": event.id } : {},
+  ..."keyClass" in event && event.keyClass !== undefined ? { "cache.class": event.keyClass } : {}
+})
+
+const lineOf = (event: CacheEvent, exit: Told[1]): string => {
+  const { _tag, id, keyClass: _, ...fields } = event as CacheEvent & {
+    readonly id?: string
+    readonly keyClass?: string
+  }
+  const words = Object.entries(fields).map(([name, field]) => `${name}=${wordOf(field)}`)
+  const about = id === undefined ? [] : [Formatter.format(id)]
+  return ["Cache:", _tag, ...about, ...words, ...exit === undefined ? [] : [shown(exit)]].join(" ")
+}
+
+const wordOf = (field: unknown): string => typeof field === "string" ? field : Formatter.format(field)
+
+const shown = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit) ? `value=${short(exit.value)}` : `failure=${short(failureOf(exit))}`
+
+/** The typed failure, where the cause is that and nothing else. */
+const failureOf = ({ cause }: Exit.Failure<unknown, unknown>): unknown => {
+  const [reason, ...others] = cause.reasons
+  return others.length === 0 && reason?._tag === "Fail" ? reason.error : cause
+}
+
+const short = (value: unknown): string => {
+  const text = Formatter.format(value)
+  return text.length <= loggedCharacters ? text : `${text.slice(0, loggedCharacters)}…`
+}

@@ -1,0 +1,106 @@
+/**
+ * How long the operations of a store take.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { StoreError } from "../CacheError.ts"
+import { monotonicMillis } from "../internal/monotonic.ts"
+import type { StoreCall } from "./tapStore.ts"
+
+/**
+ * What one operation of a store has taken, in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StoreTiming {
+  /** how many times it has ended */
+  readonly count: number
+  /** how many of them have failed, or were given up */
+  readonly failures: number
+  readonly totalMillis: number
+  readonly minMillis: number
+  readonly maxMillis: number
+  readonly averageMillis: number
+}
+
+/**
+ * Timings of the operations of a store, made by {@link storeTimings}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StoreTimings {
+  /** for the option `around` of `Cached.tapStore` */
+  readonly around: <A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
+  /** gives what each operation has taken so far, by its name; what was never asked for is not there */
+  readonly read: Effect.Effect<{ readonly [operation in StoreCall["operation"]]?: StoreTiming }>
+}
+
+/**
+ * Makes timings for `Cached.tapStore`: how many operations of each kind a store was asked for, and what they have taken.
+ *
+ * **When to use**
+ *
+ * Use for a metric, or to see what makes a cache slow. One value may watch several stores; they are counted together.
+ *
+ * **Details**
+ *
+ * Each page of a `scan` is an operation. Time is that of Effect's `Clock`, and goes on where the wall clock is set.
+ *
+ * **Example** (Timing a store)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as MemoryStore from "effect-cached/stores/MemoryStore"
+ *
+ * const timings = Cached.storeTimings()
+ * const store = MemoryStore.layer.pipe(Cached.tapStore({ around: timings.around }))
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
+ *
+ * const { commit, get } = await Effect.runPromise(timings.read)
+ * get?.count // => 1
+ * commit?.failures // => 0
+ * ```
+ *
+ * @see `Cached.stats` for what the cache has answered
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const storeTimings = (): StoreTimings => {
+  const timings = new Map<string, Timing>()
+  const note = (operation: string, millis: number, hasFailed: boolean): void => {
+    const timing = timings.get(operation) ??
+      { count: 0, failures: 0, totalMillis: 0, minMillis: Infinity, maxMillis: 0 }
+    timings.set(operation, timing)
+    timing.count++
+    if (hasFailed) timing.failures++
+    timing.totalMillis += millis
+    timing.minMillis = Math.min(timing.minMillis, millis)
+    timing.maxMillis = Math.max(timing.maxMillis, millis)
+  }
+  return {
+    around: ({ operation }, effect) =>
+      Effect.clockWith((clock) => {
+        const startedAt = monotonicMillis(clock)
+        return Effect.onExit(effect, (exit) =>
+          Effect.sync(() => note(operation, monotonicMillis(clock) - startedAt, Exit.isFailure(exit))))
+      }),
+    read: Effect.sync(() =>
+      Object.fromEntries(
+        Array.from(timings, ([operation, timing]) => [
+          operation,
+          { ...timing, averageMillis: timing.totalMillis / timing.count }
+        ])
+      )
+    )
+  }
+}
+
+type Timing = { -readonly [Name in Exclude<keyof StoreTiming, "averageMillis">]: StoreTiming[Name] }

@@ -1,0 +1,64 @@
+/** Says what a value is that cannot be stored, and what to do instead: by its kind, never by its content. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+
+/** What a value is, and what to do about it. */
+export interface Known {
+  readonly name: string
+  readonly advice: string
+}
+
+const schema = (name: string, like: string): Known => ({ name, advice: `give the key a schema, like ${like}` })
+
+/** `undefined` for a value of no known kind. */
+export const whatIs = (value: unknown): Known | undefined => {
+  if (Option.isOption(value)) return schema("an Option", "Schema.Option(…)")
+  if (Result.isResult(value)) return schema("a Result", "Schema.Result(…)")
+  if (Exit.isExit(value)) return schema("an Exit", "Schema.Exit(…), or run it in the load, like Effect.flatten(load)")
+  if (Stream.isStream(value)) {
+    return { name: "a Stream", advice: "collect it in the load, like Stream.runCollect(stream)" }
+  }
+  if (Effect.isEffect(value)) return { name: "an Effect", advice: "run it in the load, like Effect.flatten(load)" }
+  if (!(value instanceof Promise)) return undefined
+  return { name: "a Promise", advice: "wait for it in the load, like Effect.promise(() => promise)" }
+}
+
+/** A value that contains itself. */
+export const circular: Known = { name: "circular", advice: "it contains itself" }
+
+/** The end of a sentence about a value. */
+export const sentence = ({ advice, name }: Known): string => `${name}: ${advice}`
+
+/** The path to the first part that contains itself, each part of it named once; `undefined` where there is none. */
+export const pathToCircle = (root: unknown): ReadonlyArray<PropertyKey> | undefined => {
+  const path: Array<PropertyKey> = []
+  try {
+    return closesCircle(root, path, new Set()) ? path : undefined
+  } catch {
+    // nested too deeply, or one of its getters threw
+    return undefined
+  }
+}
+
+const closesCircle = (value: unknown, path: Array<PropertyKey>, ancestors: Set<unknown>): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  if (ancestors.has(value)) return true
+  ancestors.add(value)
+  for (const [step, part] of partsOf(value)) {
+    path.push(step)
+    if (closesCircle(part, path, ancestors)) return true
+    path.pop()
+  }
+  ancestors.delete(value)
+  return false
+}
+
+const partsOf = (value: object): Iterable<readonly [step: PropertyKey, part: unknown]> => {
+  if (Array.isArray(value)) return value.entries()
+  if (value instanceof Map) return Array.from(value).flat().map((part) => ["{}", part])
+  if (value instanceof Set) return Array.from(value, (part) => ["{}", part])
+  return Object.entries(value)
+}

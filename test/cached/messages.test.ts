@@ -1,0 +1,525 @@
+/** What a mistake is answered with, as text. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Context, Effect, Exit, Layer, Logger, Option, Result, Schema, Stream } from "effect"
+import {
+  Cached,
+  CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Serializer,
+  type Store,
+  Strategy,
+  Ttl
+} from "effect-cached"
+import { Json } from "effect-cached/serializers/Json"
+import { Structured } from "effect-cached/serializers/Structured"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { ChaosStore } from "effect-cached/testing"
+import { combinator } from "../../src/cached/combine.ts"
+import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
+import { kinds } from "../../src/Strategy.ts"
+import { fakeStore } from "../promises/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+class Items extends CacheKey.Class<Items>()("Items", {
+  payload: { page: Schema.Int, query: Schema.String },
+  success: Schema.String,
+  indexes: ["page"]
+}) {}
+
+// mistakes do not compile
+const any = (value: unknown): any => value
+const one = Effect.succeed("1")
+const ada = new User({ id: 1 })
+const idOfAda = CacheKey.id(ada)
+const hour = Strategy.ttl({ ttl: "1 hour" })
+const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
+
+// what each knows, which is written elsewhere
+const namesOfStrategy = Array.from(kinds.ttl.options).join(", ")
+const namesOfRead = Object.keys(readOptions).join(", ")
+const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
+const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy, lookup`
+
+/** The message of what a call throws at once. */
+const thrown = (call: () => unknown): string => {
+  try {
+    call()
+  } catch (error) {
+    expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+    return (error as Error).message
+  }
+  return "nothing was thrown"
+}
+
+/** The message of what an effect dies with. */
+const defect = (effect: Effect.Effect<unknown, unknown, any>, layer: Layer.Layer<any> = CacheLayer.memory()) =>
+  Effect.map(Effect.exit(Effect.provide(effect, layer)), (exit) => {
+    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+    expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+    return (error as Error).message
+  })
+
+/** What an effect logs. */
+const logged = <E>(effect: Effect.Effect<unknown, E, any>, layer: Layer.Layer<any> = CacheLayer.memory()) =>
+  Effect.gen(function*() {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    const exit = yield* Effect.exit(Effect.provide(effect, layer)).pipe(Effect.provide(Logger.layer([logger])))
+    expect(Exit.isFailure(exit) ? exit.cause : undefined).toBeUndefined()
+    return lines
+  }) as Effect.Effect<Array<string>>
+
+const over = (serializer: Serializer.Serializer, store: Layer.Layer<Store.Store> = MemoryStore.layer) =>
+  CacheLayer.layer.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer.Serializer, serializer)))
+
+describe("a combinator names itself and its key, and the stack is the user's", () => {
+  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
+    ["no ttl", () => Cached.ttl(any({ key: "a" })), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
+    [
+      "no ttl, data-first",
+      () => Cached.ttl(one, any({ key: ada })),
+      `Cached.ttl (key "${idOfAda}"): ttl is missing. ${advice}`
+    ],
+    [
+      "a ttl that is none",
+      () => Cached.ttl(any({ key: "a", ttl: "10 minuts" })),
+      `Cached.ttl (key "a"): ttl is not a duration: "10 minuts". ${advice}`
+    ],
+    [
+      "a softTtl beyond ttl",
+      () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 10 }),
+      `Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`
+    ],
+    [
+      "no softTtl",
+      () => Cached.softTtl(any({ key: "a", ttl: 5 })),
+      `Cached.softTtl (key "a"): softTtl is missing. ${advice}`
+    ],
+    [
+      "a misspelt option",
+      () => Cached.ttl(any({ key: "a", tll: 5 })),
+      `Cached.ttl (key "a"): there is no option "tll": did you mean "ttl"? It knows ${namesOfTtl}`
+    ],
+    [
+      "an option of another combinator",
+      () => Cached.ttl(any({ key: "a", ttl: 5, fallbackOn: [] })),
+      `Cached.ttl (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. It knows ` +
+      namesOfTtl
+    ],
+    [
+      "an option of nothing",
+      () => Cached.ttl(any({ key: "a", ttl: 5, colour: "red" })),
+      `Cached.ttl (key "a"): there is no option "colour": it knows ${namesOfTtl}`
+    ],
+    [
+      "no key",
+      () => Cached.ttl(any({ ttl: 5 })),
+      "Cached.ttl: key cannot be undefined: pass an instance of a CacheKey class, or a string"
+    ],
+    [
+      "a class as key",
+      () => Cached.ttl(any({ key: User, ttl: 5 })),
+      "Cached.ttl: key cannot be a key class: pass an instance of a CacheKey class, or a string"
+    ],
+    [
+      "a when that is no function",
+      () => Cached.ttl(any({ key: "a", ttl: 5, when: "yes" })),
+      `Cached.ttl (key "a"): when is no function: pass one from outcome and key to true or false`
+    ],
+    [
+      "tags that are no list",
+      () => Cached.ttl(any({ key: "a", ttl: 5, tags: "users" })),
+      `Cached.ttl (key "a"): tags cannot be used: pass a list of strings, or a function that gives one`
+    ],
+    [
+      "a timeout that is none",
+      () => Cached.ttl(any({ key: "a", ttl: 5, timeout: "soon" })),
+      `Cached.ttl (key "a"): timeout is not a duration: "soon". ${advice}`
+    ]
+  ]
+
+  it.effect.each(wrong)("%s", ([, call, message]) =>
+    Effect.gen(function*() {
+      const made: any = call()
+      expect(yield* defect(Effect.isEffect(made) ? made : made(one))).toBe(message)
+    }))
+
+  it("no options", () => {
+    // a combinator of its own: one that was called a thousand times no longer looks
+    const untilInvalidated: any = combinator(kinds.untilInvalidated)
+    const message = `Cached.untilInvalidated got no options: pass { key: "answer" }`
+    expect(thrown(() => untilInvalidated())).toBe(message)
+    expect(thrown(() => untilInvalidated(one))).toBe(message)
+  })
+
+  it.effect("the stack leads to the call", () =>
+    Effect.gen(function*() {
+      const ttl: typeof Cached.ttl = combinator(kinds.ttl)
+      const myMistake = () => one.pipe(ttl({ key: "a", ttl: "soon" as never }))
+      const stackOf = (get: Effect.Effect<unknown, unknown, any>) =>
+        Effect.map(Effect.exit(Effect.provide(get, CacheLayer.memory())), (exit) =>
+          Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).stack : undefined)
+      expect(yield* stackOf(myMistake())).toContain("myMistake")
+      expect(yield* stackOf(ttl(one, { key: "a", ttl: "soon" as never }))).toContain("messages.test")
+    }))
+
+  it.effect("after the first thousand calls the first load says it", () =>
+    Effect.gen(function*() {
+      const maxHits: typeof Cached.maxHits = combinator(kinds.maxHits)
+      for (let i = 0; i < 1000; i++) maxHits({ key: "a", ttl: 5, hits: 1 })
+      const get = one.pipe(maxHits({ key: "a", ttl: 5, hits: 0 }))
+      expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits cannot be 0: pass a whole number of at least 1`)
+    }))
+
+  it.effect("withStrategy needs a strategy", () =>
+    Effect.gen(function*() {
+      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a" })))))).toBe(
+        `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
+          `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layerWith)`
+      )
+    }))
+
+  it.effect("what is cached is an effect", () =>
+    Effect.gen(function*() {
+      const cache = (self: unknown) => defect(any(Cached.ttl({ key: "a", ttl: 5 }))(self))
+      expect(yield* cache(Promise.resolve(1)))
+        .toBe(`Cached.ttl (key "a") got no effect, but a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
+      expect(yield* cache(() => 1))
+        .toBe(`Cached.ttl (key "a") got no effect, but a function: call it, or pass Effect.sync(() => …)`)
+      expect(yield* cache(1))
+        .toBe(`Cached.ttl (key "a") got no effect, but a value of type number: pass an effect, like Effect.succeed(…)`)
+    }))
+})
+
+describe("a cached function", () => {
+  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
+    [
+      "without options",
+      () => any(Cached.fn)(User),
+      `Cached.fn(User) got no options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+    ],
+    [
+      "without a strategy",
+      () => Cached.fn(User, any({ lookup: () => one })),
+      `Cached.fn(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
+    ],
+    [
+      "with a strategy that was not called",
+      () => Cached.fn(User, any({ lookup: () => one, strategy: Strategy.ttl })),
+      "Cached.fn(User): strategy cannot be a function: pass what one of Strategy gives, like " +
+      `Strategy.ttl({ ttl: "1 hour" }), or an object with decide and lifetime`
+    ],
+    [
+      "with options of the strategy",
+      () => Cached.fn(User, any({ lookup: () => one, strategy: hour, softTtl: 5 })),
+      `Cached.fn(User): there is no option "softTtl": it belongs to the strategy, like strategy: ` +
+      `Strategy.softTtl({ softTtl, … }). It knows ${namesOfFn}`
+    ],
+    [
+      "with a key",
+      () => Cached.fn(User, any({ lookup: () => one, strategy: hour, key: ada })),
+      `Cached.fn(User): there is no option "key": the key is made of the payload. It knows ${namesOfFn}`
+    ],
+    [
+      "without a lookup",
+      () => Cached.fn(User, any({ strategy: hour })),
+      "Cached.fn(User) needs a lookup, a function from a key to an effect"
+    ],
+    [
+      "without a class",
+      () => any(Cached.fn)("User", { lookup: () => one, strategy: hour }),
+      "Cached.fn got no key class: pass a class made with CacheKey.Class as its first argument"
+    ],
+    [
+      "that calls itself, without options",
+      () => any(Cached.recursive)(User),
+      `Cached.recursive(User) got no options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+    ],
+    [
+      "of many, without a strategy",
+      () => Cached.many(User, any({ lookup: () => one })),
+      `Cached.many(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
+    ]
+  ]
+
+  it.each(wrong)("%s", (_, call, message) => {
+    expect(thrown(call)).toBe(message)
+  })
+
+  it.effect("whose lookup answers no effect", () =>
+    Effect.gen(function*() {
+      const user = (lookup: () => unknown) =>
+        defect(Cached.fn(User, { lookup: any(lookup), strategy: hour })({ id: 1 }))
+      expect(yield* user(() => Promise.resolve("Ada")))
+        .toBe(
+          `The lookup of "User" answered no effect, but a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
+        )
+      expect(yield* user(() => undefined))
+        .toBe(`The lookup of "User" answered no effect, but undefined: pass an effect, like Effect.succeed(…)`)
+    }))
+})
+
+describe("a strategy", () => {
+  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
+    ["without options", () => any(Strategy.ttl)(), `Strategy.ttl got no options: pass { ttl: "1 hour" }`],
+    ["without a ttl", () => Strategy.ttl(any({})), `Strategy.ttl: ttl is missing. ${advice}`],
+    [
+      "with options of a read",
+      () => Strategy.ttl(any({ ttl: 5, tags: ["a"] })),
+      `Strategy.ttl has no option "tags": options of a read stand beside the strategy, in Cached.fn or the combinator. ` +
+      `It knows ${namesOfStrategy}`
+    ],
+    [
+      "with options of another one",
+      () => Strategy.ttl(any({ ttl: 5, softTtl: 4 })),
+      `Strategy.ttl has no option "softTtl": it belongs to Strategy.softTtl. It knows ${namesOfStrategy}`
+    ],
+    [
+      "with a misspelt option",
+      () => Strategy.ttl(any({ tll: 5 })),
+      `Strategy.ttl has no option "tll": did you mean "ttl"? It knows ${namesOfStrategy}`
+    ]
+  ]
+
+  it.each(wrong)("%s", (_, call, message) => {
+    expect(thrown(call)).toBe(message)
+  })
+
+  const noFallback = (id: string) =>
+    `The softTimeout of "${id}" does nothing: the strategy "ttl" never falls back on a stale value. Use softTtl or ` +
+    "failover, or timeout to fail instead (logged once a key class or string key)"
+
+  it.effect("that never falls back, with a softTimeout: a warning, once", () =>
+    Effect.gen(function*() {
+      const get = one.pipe(Cached.ttl({ key: "a", ttl: "1 hour", softTimeout: "1 second" }))
+      expect(yield* logged(Effect.andThen(get, CachePolicy.refresh(get)))).toEqual([noFallback("a")])
+      const user = Cached.fn(User, { lookup: () => one, strategy: hour, softTimeout: "1 second" })
+      expect(yield* logged(Effect.andThen(user({ id: 1 }), user({ id: 2 })))).toEqual([noFallback(idOfAda)])
+    }))
+
+  it.effect("that falls back, or is one's own, with a softTimeout: none", () =>
+    Effect.gen(function*() {
+      const softTtl = { ttl: "1 hour", softTtl: "1 minute" } as const
+      const own = { ...Strategy.softTtl(softTtl), name: "own" }
+      const reads = Effect.all([
+        one.pipe(Cached.softTtl({ key: "a", ...softTtl, softTimeout: "1 second" })),
+        one.pipe(Cached.withStrategy({ key: "b", strategy: own, softTimeout: "1 second" })),
+        one.pipe(Cached.withStrategy({ key: "c", strategy: Strategy.softTtl(softTtl), softTimeout: "1 second" }))
+      ])
+      expect(yield* logged(reads)).toEqual([])
+    }))
+})
+
+describe("a layer", () => {
+  it.effect("that is missing: which there are", () =>
+    Effect.gen(function*() {
+      const none = Layer.empty as Layer.Layer<any>
+      const message = "There is no cache: provide a layer to the whole program, like " +
+        "Effect.provide(CacheLayer.memory()). There are CacheLayer.memory, disk, files, layer and layerWith (over a store " +
+        "of your own), named (for Cached.withCache) and disabled (no cache)"
+      const user = Cached.many(User, { lookup: () => Effect.succeed([]), strategy: hour })
+      for (const effect of [one.pipe(Cached.ttl({ key: "a", ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
+        expect(yield* defect(effect, none)).toBe(message)
+      }
+    }))
+
+  it.effect("of a named cache that is missing", () =>
+    Effect.gen(function*() {
+      class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
+      expect(yield* defect(one.pipe(Cached.ttl({ key: "a", ttl: 5 }), Cached.withCache(Pages)))).toBe(
+        `There is no cache "Pages": provide one to the whole program, like ` +
+          "Effect.provide(CacheLayer.named(Pages, CacheLayer.memory()))"
+      )
+    }))
+
+  it("with a capacity that is none", () => {
+    const rule = "capacity of CacheLayer.memory is a whole number of at least 1, or Infinity for no limit"
+    expect(thrown(() => CacheLayer.memory({ capacity: 0 }))).toBe(`${rule}, not 0`)
+    expect(thrown(() => CacheLayer.memory({ capacity: any("5") }))).toBe(`${rule}, not "5"`)
+    CacheLayer.memory({ capacity: Infinity })
+  })
+})
+
+describe("values that a store cannot take", () => {
+  const circular: Record<string, unknown> = { name: "Ada" }
+  circular["friends"] = [circular]
+  const kinds: ReadonlyArray<readonly [string, unknown, string]> = [
+    ["an Option", Option.some(1), "the value is an Option: give the key a schema, like Schema.Option(…)"],
+    ["a Result", Result.succeed(1), "the value is a Result: give the key a schema, like Schema.Result(…)"],
+    [
+      "an Exit",
+      Exit.succeed(1),
+      "the value is an Exit: give the key a schema, like Schema.Exit(…), or run it in the load, like Effect.flatten(load)"
+    ],
+    ["an Effect", Effect.sync(() => 1), "the value is an Effect: run it in the load, like Effect.flatten(load)"],
+    ["a Stream", Stream.make(1), "the value is a Stream: collect it in the load, like Stream.runCollect(stream)"],
+    [
+      "a Promise",
+      Promise.resolve(1),
+      "the value is a Promise: wait for it in the load, like Effect.promise(() => promise)"
+    ]
+  ]
+  const notStored = (id: string, serializer: string, reason: string) =>
+    `The value of "${id}" stays in memory, and is not stored (logged once a key class or string key). The serializer ` +
+    `"${serializer}" could not encode a value: ${reason}`
+  const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
+    Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 5 })))
+
+  it.effect.each(kinds)("%s", ([, value, reason]) =>
+    Effect.gen(function*() {
+      expect(yield* logged(put(value), over(Json))).toEqual([notStored("k", "json", reason)])
+      expect(yield* logged(put(value), over(Structured))).toEqual([notStored("k", "structured", reason)])
+    }))
+
+  it.effect("an Option within, and one where a schema accepts anything", () =>
+    Effect.gen(function*() {
+      class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema.Any }) {}
+      const value = { user: Option.some(1) }
+      const advice = "is an Option: give the key a schema, like Schema.Option(…)"
+      expect(yield* logged(put(value), over(Json))).toEqual([notStored("k", "json", `the value at [user] ${advice}`)])
+      expect(yield* logged(put(value), over(Structured)))
+        .toEqual([notStored("k", "structured", `the value at user ${advice}`)])
+      const page = new Page()
+      expect(yield* logged(put(value, page), over(Json))).toEqual([notStored(
+        CacheKey.id(page),
+        "json",
+        "the value is not JSON at [user], where its schema accepts anything (it is an Option): give that part a schema of " +
+          "its own"
+      )])
+    }))
+
+  it.effect("a circular one: the circle is named once", () =>
+    Effect.gen(function*() {
+      expect(yield* logged(put(circular), over(Json)))
+        .toEqual([notStored("k", "json", "the value at [friends][0] is circular: it contains itself")])
+      expect(yield* logged(put(circular), over(Structured)))
+        .toEqual([notStored("k", "structured", "the value at friends.[] is circular: it contains itself")])
+    }))
+
+  it.effect("a plain row where an instance is expected", () =>
+    Effect.gen(function*() {
+      class Person extends Schema.Class<Person>("Person")({ name: Schema.String }) {}
+      class People extends CacheKey.Class<People>()("People", { payload: {}, success: Schema.Array(Person) }) {}
+      const key = new People()
+      expect(yield* logged(put([{ name: "Ada" }], key), over(Json))).toEqual([notStored(
+        CacheKey.id(key),
+        "json",
+        "the value does not fit its schema at [0] (an instance of Person is expected: make one of a plain object, like " +
+          "new Person(row))"
+      )])
+    }))
+
+  it.effect("a failure that the class does not declare: its tag", () =>
+    Effect.gen(function*() {
+      class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
+      class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+      class Row extends CacheKey.Class<Row>()("Row", { payload: {}, success: Schema.String, error: NotFound }) {}
+      const key = new Row()
+      const get = Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl: 5, when: () => true }), Effect.flip)
+      expect(yield* logged(get, over(Json))).toEqual([
+        `The failure "Down" of "${CacheKey.id(key)}" stays in memory, and is not stored (logged once a key class or ` +
+        `string key). The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
+        "NotFound is expected: make one of a plain object, like new NotFound(row)). Add the failure to the `error` of " +
+        "the key class, or leave it out in `when`"
+      ])
+    }))
+
+  it.effect("text of JSON whose schema accepts anything: nothing is changed in silence", () =>
+    Effect.gen(function*() {
+      class Page extends CacheKey.Class<Page>()("Page", {
+        payload: {},
+        success: Schema.fromJsonString(Schema.Struct({ at: Schema.Any }))
+      }) {}
+      const key = new Page()
+      for (const serializer of [Json, Structured]) {
+        expect(yield* logged(put({ at: new Date(0) }, key), over(serializer))).toEqual([notStored(
+          CacheKey.id(key),
+          serializer.name,
+          "the value is not JSON at [at], where its schema accepts anything: give that part a schema of its own"
+        )])
+        const stored = Effect.andThen(put({ at: [1] }, key), Effect.flatMap(Cached.getOption(key), Effect.fromOption))
+        expect(yield* Effect.provide(stored, over(serializer))).toEqual({ at: [1] })
+      }
+    }))
+
+  it.effect("one that is too large: key, size and limit", () =>
+    Effect.gen(function*() {
+      const layer = MemoryStore.layer.pipe(Cached.tapStore({ maxSize: 10 }))
+      expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
+        `The store "memory" failed to commit: TooLarge (Error: The value of "k" has 1999 bytes, and maxSize is 10); values of that ` +
+        "size stay in memory (logged once)"
+      ])
+    }))
+})
+
+describe("other mistakes, which were errors of JavaScript or nothing at all", () => {
+  const aList = "for one key pass [key]"
+  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
+    [
+      "a key class without options",
+      () => any(CacheKey.Class)()("A"),
+      `CacheKey.Class("A") got no options: pass { payload: { id: Schema.Int }, success: Schema.String }`
+    ],
+    [
+      "a key class without a name",
+      () => any(CacheKey.Class)()({ success: Schema.String }),
+      "CacheKey.Class got no name: pass one first, and then the options"
+    ],
+    [
+      "a payload that is text",
+      () => any(CacheKey.Class)()("A", { payload: "id", success: Schema.String }),
+      `The key class "A": \`payload\` is no object: pass fields, like { id: Schema.Int }`
+    ],
+    [
+      "an ignore that is text",
+      () => any(CacheKey.Class)()("A", { payload: { id: Schema.Int }, success: Schema.String, ignore: "id" }),
+      `The key class "A": \`ignore\` is not a list of fields`
+    ],
+    [
+      "tags that are text",
+      () => any(CacheKey.Class)()("A", { success: Schema.String, tags: "users" }),
+      `The key class "A": \`tags\` is neither a list of strings nor a function that gives one`
+    ],
+    [
+      "a misspelt option of a key class",
+      () => any(CacheKey.Class)()("A", { succes: Schema.String }),
+      `The key class "A": there is no option "succes": did you mean "success"? It knows payload, success, error, ignore, ` +
+      "indexes, version, tags"
+    ],
+    [
+      "a chaos store without options",
+      () => any(ChaosStore.make)(fakeStore().store),
+      "ChaosStore.make got no options: pass { seed: 1, failRate: 0.1 }"
+    ],
+    [
+      "a store timeout of nothing",
+      () => CachePolicy.storeTimeout(0),
+      "storeTimeout of CachePolicy.storeTimeout is longer than nothing, not 0 ms"
+    ],
+    ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany got no list: ${aList}`],
+    ["one string to removeMany", () => any(Cached.removeMany)("ada"), `Cached.removeMany got no list: ${aList}`],
+    ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany got no list: ${aList}`],
+    [
+      "an object to setMany",
+      () => any(Cached.setMany)({ ada: 1 }),
+      "Cached.setMany got no list: for one [key, value] pass [[key, value]]"
+    ],
+    [
+      "a wrong value in where, in front of an effect",
+      () => Cached.invalidateAfter(one, any({ where: [Items, { page: "1" }] })),
+      `The key class "Items": in the field "page" a number is expected, not a string`
+    ],
+    [
+      "no text as a lifetime",
+      () => any(Ttl.parse)(5),
+      `Ttl.parse got a value of type number: pass text like "1d2h3m50s"`
+    ]
+  ]
+
+  it.each(wrong)("%s", (_, call, message) => {
+    expect(thrown(call)).toBe(message)
+  })
+})

@@ -1,0 +1,213 @@
+/** Values where they are asked for: of detected reads, of events, in log lines; and kept nowhere else. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Logger, type LogLevel, References, Schema, type Scope, Stream } from "effect"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, settle, start } from "../promises/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+const hour = { ttl: "1 hour" } as const
+
+const told = <E, R>(effect: Effect.Effect<unknown, E, R>) =>
+  Effect.gen(function*() {
+    const events: Array<CacheEvent.ValueEvent> = []
+    const watching = yield* Effect.forkChild(
+      Stream.runForEach(Cached.eventsWith({ values: true }), (event) => Effect.sync(() => events.push(event))),
+      { startImmediately: true }
+    )
+    yield* effect
+    yield* settle
+    yield* Fiber.interrupt(watching)
+    return events.map((event) => "exit" in event ? [event._tag, event.exit] : [event._tag])
+  })
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer({ capacity: 100 }))
+
+  it.effect("CA-53 · detect gives the answer of each read, where it is asked to", () =>
+    Effect.gen(function*() {
+      const read = Effect.succeed({ n: 1 }).pipe(Cached.ttl({ key: "k", ...hour }))
+      const failing = Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: "f", ...hour })))
+      const [, reads] = yield* Cached.detectWith(Effect.all([read, read, failing]), { values: true })
+      expect(reads.map(({ exit, key }) => [key, exit])).toEqual([
+        ["k", Exit.succeed({ n: 1 })],
+        ["k", Exit.succeed({ n: 1 })],
+        ["f", Exit.fail("down")]
+      ])
+      const [, piped] = yield* read.pipe(Cached.detectWith({ values: true }))
+      expect(piped[0]!.exit).toEqual(Exit.succeed({ n: 1 }))
+      const [, plain] = yield* Cached.detect(read)
+      expect(plain[0]).not.toHaveProperty("exit")
+    }).pipe(provided))
+
+  it.effect("each of nested detectors gets what it has asked for", () =>
+    Effect.gen(function*() {
+      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ...hour }))
+      const [[, inner], outer] = yield* Cached.detect(Cached.detectWith(read, { values: true }))
+      expect([inner[0]!.exit, "exit" in outer[0]!]).toEqual([Exit.succeed(1), false])
+      const [[, without], withValues] = yield* Cached.detectWith(Cached.detect(read), { values: true })
+      expect(["exit" in without[0]!, withValues[0]!.exit]).toEqual([false, Exit.succeed(1)])
+    }).pipe(provided))
+
+  it.effect("stale values, fallbacks and joined loads too", () =>
+    Effect.gen(function*() {
+      let up = true
+      const origin = Effect.delay(Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")), 10)
+      const read = origin.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+      const valuesOf = Effect.map(Cached.detectWith(read, { values: true }), ([, reads]) =>
+        reads.map(({ exit, source }) => [source, exit]))
+      const readers = yield* Effect.all([start(valuesOf), start(valuesOf)])
+      yield* settle
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.joinAll(readers)).toEqual([
+        [["load", Exit.succeed("good")]],
+        [["joined", Exit.succeed("good")]]
+      ])
+      up = false
+      yield* TestClock.adjust("1 minute")
+      const late = yield* start(valuesOf)
+      yield* settle
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.join(late)).toEqual([["fallback", Exit.succeed("good")]])
+      expect(yield* valuesOf).toEqual([["stale", Exit.succeed("good")]])
+    }).pipe(provided))
+
+  it.effect("CA-22 · events carry the value of a hit, a load and a set, where they are asked to", () =>
+    Effect.gen(function*() {
+      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ...hour }))
+      expect(yield* told(Effect.all([read, read, Cached.set("k", 2), Cached.remove("k")]))).toEqual([
+        ["Miss"],
+        ["Load", Exit.succeed(1)],
+        ["Hit", Exit.succeed(1)],
+        ["Set", Exit.succeed(2)],
+        ["Invalidate"]
+      ])
+      expect(yield* told(Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: "f", ...hour }))))).toEqual([
+        ["Miss"],
+        ["Load", Exit.fail("down")]
+      ])
+      const plain = yield* Cached.events.pipe(
+        Stream.take(2),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* read
+      expect((yield* Fiber.join(plain)).some((event) => "exit" in event)).toBe(false)
+    }).pipe(provided))
+})
+
+const inMemory = Effect.provide(CacheLayer.memory({ capacity: 1 }))
+
+it.effect("what is served in place of a failure, and what is evicted, has its value too", () =>
+  Effect.gen(function*() {
+    let up = true
+    const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
+    const read = origin.pipe(Cached.failover({ key: "k", ttl: "1 hour" }))
+    yield* read
+    up = false
+    expect((yield* told(read)).at(-1)).toEqual(["Stale", Exit.succeed("good")])
+    expect(yield* told(Cached.set("other", 1))).toContainEqual(["Evict", Exit.succeed("good")])
+  }).pipe(inMemory))
+
+it.effect("an option that is none is refused", () =>
+  Effect.gen(function*() {
+    const refused = expect.objectContaining({ _tag: "CacheConfigError" })
+    expect(() => Cached.detectWith(Effect.void, { value: true } as never)).toThrow(refused)
+    expect(() => Cached.detectWith(Effect.void, { values: "yes" } as never)).toThrow(refused)
+    expect(() => Cached.eventsWith({ value: true } as never)).toThrow(refused)
+    expect(() => Cached.logEvents("Loud" as never)).toThrow(refused)
+    expect(() => Cached.logEvents("Debug", { values: 1 } as never)).toThrow(refused)
+    yield* Effect.void
+  }))
+
+describe("PE-16 · logEvents", () => {
+  /** The lines of a program while a scope logs events. */
+  const linesOf = (
+    log: Effect.Effect<void, never, Caching.Caching | Scope.Scope>,
+    program: Effect.Effect<unknown, never, Caching.Caching>,
+    minimum: LogLevel.LogLevel = "All"
+  ) =>
+    Effect.gen(function*() {
+      const lines: Array<readonly [LogLevel.LogLevel, string, unknown]> = []
+      const logger = Logger.make(({ fiber, logLevel, message }) => {
+        lines.push([
+          logLevel,
+          String(Array.isArray(message) ? message[0] : message),
+          fiber.getRef(References.CurrentLogAnnotations)["cache.key"]
+        ])
+      })
+      yield* Effect.scoped(Effect.andThen(log, program)).pipe(
+        Effect.provideService(References.MinimumLogLevel, minimum),
+        Effect.provide(Logger.layer([logger]))
+      )
+      return lines
+    }).pipe(Effect.provide(CacheLayer.memory()))
+
+  const read = Effect.succeed("x".repeat(300)).pipe(Cached.ttl({ key: "k", ...hour }))
+  const program = Effect.all([read, read, Cached.invalidateTag("t"), Cached.set(new User({ id: 1 }), "Ada")])
+
+  it.effect("logs each event with its id, at the level that is asked for, to the end of the scope", () =>
+    Effect.gen(function*() {
+      const lines = yield* linesOf(Cached.logEvents(), program)
+      expect(lines).toEqual([
+        ["Debug", "Cache: Miss \"k\"", "k"],
+        ["Debug", "Cache: Load \"k\" outcome=success refresh=false millis=0", "k"],
+        ["Debug", "Cache: Hit \"k\" source=memory", "k"],
+        ["Debug", "Cache: Invalidate ids=[] tags=[\"t\"] mode=hard all=false", undefined],
+        ["Debug", `Cache: Set "${CacheKey.id(new User({ id: 1 }))}"`, CacheKey.id(new User({ id: 1 }))]
+      ])
+      expect((yield* linesOf(Cached.logEvents("Info"), program)).map(([level]) => level)).toEqual(
+        lines.map(() => "Info")
+      )
+    }))
+
+  it.effect("with values, of which it shows 200 characters", () =>
+    Effect.gen(function*() {
+      const lines = yield* linesOf(Cached.logEvents("Debug", { values: true }), program)
+      expect(lines[2]![1]).toBe(`Cache: Hit "k" source=memory value="${"x".repeat(199)}…`)
+      const failed = Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: "f", ...hour })))
+      expect((yield* linesOf(Cached.logEvents("Debug", { values: true }), failed)).at(-1)![1])
+        .toBe("Cache: Load \"f\" outcome=failure refresh=false millis=0 failure=\"down\"")
+    }))
+
+  it.effect("a value that cannot be shown disturbs nobody", () =>
+    Effect.gen(function*() {
+      const bad = {
+        toJSON: () => {
+          throw new Error("no")
+        },
+        get trap(): never {
+          throw new Error("no")
+        }
+      }
+      const lines = yield* linesOf(Cached.logEvents("Debug", { values: true }), Cached.set("bad", bad))
+      expect(lines.map(([, line]) => line.slice(0, 23))).toEqual(["Cache: Set \"bad\" value="])
+    }))
+
+  it.effect("a level that is not logged costs nothing: nobody listens", () =>
+    Effect.gen(function*() {
+      const lines = yield* linesOf(Cached.logEvents("Trace"), program, "Info")
+      expect(lines).toEqual([])
+    }))
+
+  it.effect("as a layer, for the life of a program", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      yield* read.pipe(
+        Effect.provide(
+          Layer.provideMerge(Layer.effectDiscard(Cached.logEvents("Info")), CacheLayer.memory())
+        ),
+        Effect.provide(Logger.layer([logger]))
+      )
+      expect(lines).toHaveLength(2)
+    }))
+
+  it.effect("a defect is shown with its cause", () =>
+    Effect.gen(function*() {
+      const dying = Effect.exit(Effect.die("bug").pipe(Cached.ttl({ key: "f", ...hour })))
+      const lines = yield* linesOf(Cached.logEvents("Debug", { values: true }), dying)
+      expect(lines.at(-1)![1]).toMatch(/^Cache: Load "f" outcome=failure refresh=false millis=0 failure=.*bug/)
+    }))
+})
