@@ -1,3 +1,4 @@
+/** No strategy. */
 import { Cached } from "effect-cached"
 import { ada, load, User } from "./given.ts"
 
