@@ -32,6 +32,7 @@ export type {
   Inherit,
   MaxHitsOptions,
   ProbabilisticOptions,
+  ReadDefaults,
   ReadOptions,
   RefreshAheadOptions,
   SlidingOptions,

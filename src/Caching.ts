@@ -89,6 +89,8 @@ export const defaults: MakeOptions = {
   ...Defaults.layer,
   eviction: Eviction.lru,
   store: undefined,
+  readDefaults: {},
+  strategy: undefined,
   refresh: {
     ...Defaults.refresh,
     retry: Schedule.exponential(Defaults.refreshRetries.firstMillis).pipe(

@@ -76,13 +76,25 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
   try {
     refuseUnknown(options, known, homeOf)
     checkKey(options.key)
-    if (kind === undefined) checkStrategy(options.strategy)
-    else validate(kind, options as never)
+    if (kind !== undefined) validate(kind, options as never)
+    // without one it has that of its layer
+    else if (options.strategy !== undefined) checkStrategy(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
     throw inCall(withKey(name, options.key), thrown)
   }
 }
+
+/** What a read dies with for which neither its call nor its layer has a strategy. */
+export const noStrategy = ({ key }: CombinatorOptions): unknown =>
+  inCall(
+    withKey(calledWithStrategy.name, key),
+    new CacheConfigError({
+      message:
+        `there is no strategy, and the layer has none: pass one, like strategy: ${exampleOfStrategy}, here or to ` +
+        "CacheLayer.memory (or disk, files, layerWith)"
+    })
+  )
 
 /** Throws where what is cached is no effect. */
 export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOptions): void => {
@@ -178,7 +190,7 @@ const kindOf = (given: unknown): string => {
 
 const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
 
-const checkStrategy = (strategy: Partial<Strategy> | undefined): void => {
+export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => {
   if (strategy === undefined) {
     throw new CacheConfigError({ message: `there is no strategy: pass one, like strategy: ${exampleOfStrategy}` })
   }

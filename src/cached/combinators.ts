@@ -305,11 +305,11 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(kinds.failo
 export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(kinds.untilInvalidated)
 
 interface StrategyOptions<A, E, K> extends ReadOptions<A, E, K> {
-  readonly strategy: Strategy<A, E, K>
+  readonly strategy?: Strategy<A, E, K> | undefined
 }
 
 /**
- * Caches an effect by any `Strategy`, such as one of your own.
+ * Caches an effect by any `Strategy`, such as one of your own; without one, by that of its layer.
  *
  * **Example** (Writing a strategy)
  *
@@ -388,7 +388,7 @@ export const withStrategy: {
 } = Combine.withStrategy
 
 interface WithAnyStrategy {
-  readonly strategy: Strategy
+  readonly strategy?: Strategy | undefined
 }
 
 interface OptionsOfStrategy<E = unknown>

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as CacheKey from "../CacheKey.ts"
 import { checkedCalls } from "../internal/defaults.ts"
+import type { Cache } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
@@ -29,7 +30,8 @@ import {
   type CombinatorOptions,
   effectOf,
   type FnOptions,
-  mistakeIn
+  mistakeIn,
+  noStrategy
 } from "./checkCall.ts"
 import type { AnyReadOptions } from "./options.ts"
 import { cacheIn } from "./withCaching.ts"
@@ -71,7 +73,7 @@ type EffectClass = new(
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
-const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
+const effectClass = (parts: PropertyDescriptorMap, prototype: object = EffectPrototype): EffectClass => {
   class CachedEffect {
     declare readonly combinator: unknown
     declare readonly load: unknown
@@ -89,7 +91,7 @@ const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
       this.rules = undefined
     }
   }
-  Object.setPrototypeOf(CachedEffect.prototype, EffectPrototype)
+  Object.setPrototypeOf(CachedEffect.prototype, prototype)
   Object.defineProperties(CachedEffect.prototype, parts)
   return CachedEffect as never
 }
@@ -100,36 +102,29 @@ const effectClass = (parts: PropertyDescriptorMap): EffectClass => {
  */
 const dual = (make: EffectClass, called: Called, combinator?: Combinator): never => {
   let unchecked = checkedCalls
-  // `arguments` of a closure per call would cost more than the whole hit
-  return ((first: unknown, second?: unknown): unknown => {
-    if (unchecked > 0) {
-      unchecked--
-      const mistake = mistakeIn(called, second ?? first)
-      if (mistake !== undefined) return refusing(make, mistake)(combinator, first, second)
-    }
-    return second === undefined
-      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
-      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)
-  }) as never
-}
-
-/** Makes effects whose loads die with a mistake that is known already. */
-const refusing = (make: EffectClass, mistake: unknown) => (combinator: Combinator | undefined, ...given: Given) => {
-  const of = (load: unknown, options: unknown) =>
-    Object.defineProperty(
-      new make(combinator, load, options as CombinatorOptions, (options as CombinatorOptions).key),
-      "validate",
-      {
+  const makeChecked = (first: unknown, second: unknown): unknown => {
+    unchecked--
+    const options = (second ?? first) as CombinatorOptions | undefined
+    const mistake = mistakeIn(called, options)
+    const of = (load: unknown) => {
+      const effect = new make(combinator, load, options!, options?.key)
+      // its load dies with a mistake that is known already
+      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
         }
-      }
-    )
-  const [first, second] = given
-  return second === undefined ? (self: unknown) => of(self, first) : of(first, second)
+      })
+    }
+    return second === undefined ? of : of(first)
+  }
+  // `arguments` of a closure per call would cost more than the whole hit
+  return ((first: unknown, second?: unknown): unknown =>
+    unchecked > 0
+      ? makeChecked(first, second)
+      : second === undefined
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
+      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)) as never
 }
-
-type Given = readonly [first: unknown, second: unknown]
 
 /** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
 const Timed = effectClass({
@@ -291,18 +286,39 @@ const delegating: PropertyDescriptorMap = {
   }
 }
 
-export const withStrategy: never = dual(
-  effectClass({
-    ...delegating,
-    validate: {
-      value(this: CachedEffect) {
-        checkOptions(calledWithStrategy, this.options)
-        checkLoad(calledWithStrategy, this.load, this.options)
-      }
+interface StrategyEffect extends CachedEffect {
+  /** the request to the cache that it asked last, where the strategy is that of the layer */
+  ofLayer?: CachedEffect
+}
+
+/** As `EffectPrototype`; without a strategy it has that of its layer, and is another request to each cache. */
+const StrategyPrototype = Effectable.Prototype<StrategyEffect>({
+  label: "Cached",
+  evaluate(fiber) {
+    const cache = cacheIn(fiber.context)
+    return cache.read(fiber, this.options.strategy === undefined ? withStrategyOf(cache, this) : this)
+  }
+})
+
+const withStrategyOf = ({ strategy }: Cache, self: StrategyEffect): CachedEffect => {
+  const { combinator, key, load, ofLayer, options } = self
+  if (strategy === undefined) throw noStrategy(options)
+  return ofLayer?.strategy === strategy
+    ? ofLayer
+    : self.ofLayer = new WithStrategy(combinator, load, { ...options, strategy }, key)
+}
+
+const WithStrategy = effectClass({
+  ...delegating,
+  validate: {
+    value(this: CachedEffect) {
+      checkOptions(calledWithStrategy, this.options)
+      checkLoad(calledWithStrategy, this.load, this.options)
     }
-  }),
-  calledWithStrategy
-)
+  }
+}, StrategyPrototype)
+
+export const withStrategy: never = dual(WithStrategy, calledWithStrategy)
 
 interface Call extends Request {
   readonly key: CacheKey.Any

@@ -11,8 +11,9 @@ import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass, Success } from "../CacheKey.ts"
 import { type Annotations as Given, type Attempt, loadingOf } from "../internal/engine/flight/attempt.ts"
 import { copyOf } from "../internal/engine/flight/copy.ts"
+import type { Flight } from "../internal/engine/flight/flight.ts"
 import { previousOf } from "../internal/engine/flight/previous.ts"
-import type { Request } from "../internal/engine/flight/request.ts"
+import { optionOf } from "../internal/engine/flight/rules.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, isListOfText, optional } from "../internal/options.ts"
@@ -83,14 +84,14 @@ export const previous = <C extends AnyClass>(
   }
   return Effect.withFiber((fiber) => {
     const attempt = loadingOf(fiber.context as Context.Context<never>)
-    const request = attempt?.flight?.request
-    if (request === undefined || infoOf(request.key)?.name !== keyClass.keyName) return Effect.succeedNone
+    const flight = attempt?.flight
+    if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
     // the context of the load has the services of the codecs: the flight was started with them
     return Effect.map(
       previousOf(attempt!) as Effect.Effect<Entry | undefined>,
       (entry) =>
         entry === undefined ? Option.none() : Option.some({
-          value: valueOf(request, entry) as Success<InstanceType<C>>,
+          value: valueOf(flight, entry) as Success<InstanceType<C>>,
           etag: entry.etag,
           createdAt: entry.createdAt
         })
@@ -99,9 +100,10 @@ export const previous = <C extends AnyClass>(
 }
 
 /** A load gets a copy, as any caller, if its reader asked for copies. */
-const valueOf = ({ key, options: { copy } }: Request, entry: Entry): unknown => {
+const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
-  return copy === undefined ? value : copyOf<unknown>(copy, key)(value)
+  const copy = optionOf(engine, request, "copy")
+  return copy === undefined ? value : copyOf<unknown>(copy, request.key)(value)
 }
 
 /**

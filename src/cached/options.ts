@@ -8,8 +8,10 @@
  */
 import type * as Cause from "effect/Cause"
 import { CacheConfigError, type LoadTimeout } from "../CacheError.ts"
+import type * as CacheKey from "../CacheKey.ts"
 import { type Checks, isListOfText, optional } from "../internal/options.ts"
 import type * as Strategy from "../Strategy.ts"
+import { checkJitter } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -206,6 +208,40 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
       message: "fallbackWhen is no function: pass one from a Cause to true or false"
     })
   })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// defaults
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What no layer says for all reads: what belongs to one result, what changes the failures of a read, and its own option. */
+type OfOneRead = "tags" | "timeout" | "inherit"
+
+/**
+ * Options that a layer gives to all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`,
+ * `fallbackWhen`, `copy`, `memoryTtl`, `minLoad` and `lease`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ReadDefaults
+  extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<unknown, string>
+{
+  /** the share of the lifetime that is taken off at random, 0 to 1, where the strategy takes none */
+  readonly jitter?: number | undefined
+}
+
+const { inherit: _inherit, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
+
+/**
+ * The checks of the defaults of a layer.
+ *
+ * @internal
+ */
+export const readDefaults: Checks<ReadDefaults> = {
+  ...ofAllReads,
+  ...fallbackOptions,
+  jitter: optional((jitter) => void checkJitter(jitter))
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

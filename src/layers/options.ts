@@ -5,11 +5,13 @@
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
-import { checkInherit, type Inherit } from "../cached/options.ts"
+import { checkStrategy } from "../cached/checkCall.ts"
+import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
 import type { Eviction } from "../Eviction.ts"
-import { checkAll, type Checks, positiveMillis as positive, refuseUnknown } from "../internal/options.ts"
+import { checkAll, type Checks, inCall, positiveMillis as positive, refuseUnknown } from "../internal/options.ts"
+import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 
 /**
@@ -71,6 +73,19 @@ export interface MemoryOptions {
    * @default `"age"`
    */
   readonly inherit?: Inherit | undefined
+  /**
+   * the strategy of `Cached.withStrategy({ key })`; cached functions name theirs
+   *
+   * @default none: `Cached.withStrategy` names one
+   */
+  readonly strategy?: Strategy | undefined
+  /**
+   * options for all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`,
+   * `copy`, `memoryTtl`, `minLoad`, `lease`. Each counts by itself; what a strategy says goes before
+   *
+   * @default each has its own
+   */
+  readonly defaults?: ReadDefaults | undefined
   /**
    * how long closing waits for loads with callers
    *
@@ -161,6 +176,15 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     checkInherit(given, name)
     return { inherit: given }
   },
+  strategy: (given, _, layer) => {
+    within(layer, () => checkStrategy(given))
+    return { strategy: given }
+  },
+  defaults: (given, name) => {
+    refuseUnknown(name, given, Object.keys(readDefaults))
+    within(name, () => checkAll(name, given, readDefaults))
+    return { readDefaults: { ...given } }
+  },
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) })
 }
 
@@ -225,6 +249,15 @@ export const checkLayer = <O extends LayerOptions>(
 const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
   refuseUnless(`The options of ${what} are an object`, typeof (options ?? {}) === "object")
   return options ?? {}
+}
+
+/** Checks that say in which option of which layer they have found a mistake. */
+const within = (what: string, check: () => void): void => {
+  try {
+    check()
+  } catch (thrown) {
+    throw inCall(what, thrown)
+  }
 }
 
 const refuseUnless = (rule: string, holds: boolean): void => {

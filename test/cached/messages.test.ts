@@ -177,7 +177,8 @@ describe("a combinator names itself and its key, and the stack is the user's", (
   it.effect("withStrategy needs a strategy", () =>
     Effect.gen(function*() {
       expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a" })))))).toBe(
-        `Cached.withStrategy (key "a"): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
+        `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
+          `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layerWith)`
       )
     }))
 

@@ -61,8 +61,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "tag versions are read after the load",
     sought: "by hand",
     in: "write",
-    find: "const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), markers)",
-    replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(request)))
-const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), isFault(after) ? markers : after)`
+    find: "const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)",
+    replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(self, request)))
+const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
   }
 ]

@@ -101,7 +101,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is stored is the object that the load answered",
     in: "kept",
-    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))",
+    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))",
     replace: "return exit",
     by: "test/cached/copy.test.ts"
   },
@@ -493,5 +493,12 @@ const winner = undefined as string | undefined`,
     find: "rules: { value: undefined, writable: true }",
     replace: "rules: { value: request.rules, writable: true }",
     by: "test/cached/byFunction.test.ts"
+  },
+  {
+    name: "one cache has the defaults of another",
+    in: "rulesOf",
+    find: "rules !== undefined && rules.defaults === self.readDefaults",
+    replace: "rules !== undefined",
+    by: "test/cached/defaults.test.ts"
   }
 ]

@@ -72,6 +72,9 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): Config => 
 const policyOf = (dice: Dice): PolicyName =>
   dice.chance(0.75) ? "normal" : dice.pick(["refresh", "readOnly", "writeOnly", "bypass", "strict"] as const)
 
+/** what the layer says for all reads, where that is drawn */
+export const defaults = { softTimeout: 7, jitter: 0.25, retryAfter: 40 } as const
+
 const ttls = [1, 10, 30, 80, 300, 300]
 
 export const drawSpec = (dice: Dice, id: string, { memory }: Config): Spec => {

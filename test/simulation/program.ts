@@ -9,7 +9,7 @@ import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
 import { Bug, type Config, Down, type Load, type Read, type Spec, type Value } from "./model.ts"
-import { type Dice, drawAbandoned, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
+import { defaults, type Dice, drawAbandoned, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
 import * as Time from "./timeRules.ts"
 import * as World from "./world.ts"
@@ -66,7 +66,7 @@ export const storedId = (config: Config, id: string): string => CacheKey.id(keyO
 // ---------------------------------------------------------------------------------------------------------------------
 
 const specOf = (self: Simulation, id: string): Spec => {
-  const drawn = drawSpec(self.dice, id, self.config)
+  const drawn = withDefaults(self, drawSpec(self.dice, id, self.config))
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
     : undefined
@@ -86,6 +86,17 @@ const specOf = (self: Simulation, id: string): Spec => {
     ...misuse.of === "options" && misuse.option.endsWith("imeout") ? { [misuse.option]: undefined } : {}
   }
 }
+
+/** what a read is that leaves to its layer what it does not say */
+const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec => {
+  if (!features.includes("defaults")) return spec
+  const { jitter = defaults.jitter, kind, softTimeout = defaults.softTimeout } = spec
+  return { ...spec, jitter, softTimeout: kind === "softTtl" || kind === "failover" ? softTimeout : undefined }
+}
+
+/** what it need not say, because its layer does */
+const unlessDefault = <A>({ config: { features } }: Simulation, given: A, otherwise: A): A | undefined =>
+  features.includes("defaults") && given === otherwise ? undefined : given
 
 const specOfMany = (self: Simulation): Spec => {
   const spec = specOf(self, "")
@@ -231,16 +242,21 @@ const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spe
 }
 
 /** its times, as they are given: each is a function where the program writes functions */
-const givenTimes = ({ byFunction, soft, softTimeout, timeout }: Spec) => {
+const givenTimes = (self: Simulation, { byFunction, soft, softTimeout, timeout }: Spec) => {
   const given = <A>(millis: A): A | (() => A & number) =>
     byFunction === true && millis !== undefined ? () => millis as A & number : millis
-  return { soft: given(soft), softTimeout: given(softTimeout), timeout: given(timeout) }
+  return {
+    soft: given(soft),
+    softTimeout: given(unlessDefault(self, softTimeout, defaults.softTimeout)),
+    timeout: given(timeout)
+  }
 }
 
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
   const effect = load(self, spec) as Effect.Effect<any, any, Caching>
-  const { jitter, retryAfter } = spec
-  const { soft, softTimeout, timeout } = givenTimes(spec)
+  const { retryAfter } = spec
+  const jitter = unlessDefault(self, spec.jitter, defaults.jitter)
+  const { soft, softTimeout, timeout } = givenTimes(self, spec)
   // an idle that is longer than its ttl is refused, one of nothing too
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
@@ -449,7 +465,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
     const asked = !decidesAnew && dice.chance(0.1) ? [...ids, ...ids] : ids
     if (asked.length > ids.length) world.asksTwice = true
     const reads = new Map<string, Read>()
-    const { softTimeout, timeout } = givenTimes(spec)
+    const { softTimeout, timeout } = givenTimes(self, spec)
     const base = {
       tags: tagsOf(self, spec),
       timeout,

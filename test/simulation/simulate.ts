@@ -6,7 +6,7 @@ import { drawExtras, type Extras, type Feature } from "./features.ts"
 import { listen } from "./listeners.ts"
 import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
-import { type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
+import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
@@ -40,6 +40,7 @@ const layerOf = (
     capacity: config.capacity,
     eviction: config.features.includes("eviction") ? wrongEviction(environment, Eviction.lru) : Eviction.lru,
     shutdownTimeout: config.shutdown,
+    ...config.features.includes("defaults") ? { defaults } : {},
     refresh: {
       concurrency: config.refreshConcurrency,
       timeout: config.refreshTimeout,

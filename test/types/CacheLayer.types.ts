@@ -176,3 +176,38 @@ const promised = () => runtime.runPromise(Effect.succeed(1).pipe(Cached.ttl({ ke
 same<typeof promised, () => Promise<number>>(true)
 // @ts-expect-error its layer does not give what the load needs
 export const missing = () => runtime.runPromise(cached)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what a layer says for all reads
+// ---------------------------------------------------------------------------------------------------------------------
+
+const defaults: Cached.ReadDefaults = {
+  retryAfter: "30s",
+  jitter: 0.1,
+  softTimeout: (key) => typeof key === "string" ? key.length : "1s",
+  fallbackOn: ["Down"],
+  fallbackWhen: () => true,
+  copy: "structured",
+  memoryTtl: "1m",
+  minLoad: "10ms",
+  lease: false
+}
+CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }), defaults })
+CacheLayer.disk({ directory: "x", strategy: Strategy.dynamic, defaults: { copy: (value) => value } })
+
+const byLayer = load.pipe(Cached.withStrategy({ key: new Weather({ id: "x" }) }))
+same<typeof byLayer, Effect.Effect<number, Down, Client | Cache>>(true)
+const textByLayer = Cached.withStrategy(load, { key: "k", timeout: "1s" })
+same<typeof textByLayer, Effect.Effect<number, Down | CacheError.LoadTimeout, Client | Cache>>(true)
+
+// @ts-expect-error it would change the failures of every read
+CacheLayer.memory({ defaults: { timeout: "1s" } })
+// @ts-expect-error tags belong to one result
+CacheLayer.memory({ defaults: { tags: ["a"] } })
+// @ts-expect-error an option of the layer itself
+CacheLayer.memory({ defaults: { inherit: false } })
+const ofText = Strategy.ttl<string>({ ttl: (exit) => exit._tag === "Success" ? exit.value.length : 1 })
+// @ts-expect-error a strategy of one value alone
+CacheLayer.memory({ strategy: ofText })
+// @ts-expect-error a function names its strategy
+Cached.fn(Weather, { lookup: () => load })

@@ -165,8 +165,6 @@ load.pipe(Cached.ttl({ key, ttl: 1, copy: "deep" }))
 load.pipe(Cached.ttl({ key, ttl: 1, lease: "5 seconds" }))
 // @ts-expect-error a text that is no duration
 load.pipe(Cached.ttl({ key, ttl: 1, memoryTtl: "short" }))
-// @ts-expect-error a strategy is needed
-load.pipe(Cached.withStrategy({ key }))
 // @ts-expect-error the options of a strategy are its own
 load.pipe(Cached.withStrategy({ key, strategy: Strategy.dynamic, ttl: 1 }))
 // @ts-expect-error a compact duration is a text

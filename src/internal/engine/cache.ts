@@ -8,6 +8,7 @@ import type { Known } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
 import type { Progress, Removal } from "../../CacheEvent.ts"
 import type { Counter, NamedCounter } from "../../ports/store.ts"
+import { type Strategy, untilInvalidated } from "../../Strategy.ts"
 import type { Glob } from "../glob.ts"
 import type { Key } from "../key/ofKey.ts"
 import * as Engine from "./engine.ts"
@@ -41,6 +42,8 @@ interface Found extends Known {
 
 /** The operations of a cache. A wrapper around a cache passes on the ones that it does not change. */
 export interface Cache extends Opaque {
+  /** the strategy of `Cached.withStrategy` where it names none */
+  readonly strategy: Strategy | undefined
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly readMany: (
     fiber: Fiber.Fiber<any, any>,
@@ -91,8 +94,11 @@ export const start = (options: Engine.EngineOptions): Effect.Effect<Engine.Engin
 /** The operations of an engine. */
 export const over = (engine: Engine.Engine): Cache => ({
   [TypeId]: TypeId,
-  read: (fiber, request) =>
-    request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request),
+  strategy: engine.strategy,
+  read: engine.readDefaults.copy === undefined
+    ? (fiber, request) =>
+      request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request)
+    : (fiber, request) => Read.readCopy(engine, fiber, request),
   readMany: (fiber, many) => Many.readMany(engine, fiber, many),
   lookup: (key) => lookup(engine, key),
   find: (key) => find(engine, key),
@@ -134,6 +140,8 @@ const listenToNothing = (): () => void => () => {}
 /** A cache that caches nothing: every effect runs as if it were not wrapped. */
 export const disabled: Cache = {
   [TypeId]: TypeId,
+  // nobody asks it anything
+  strategy: untilInvalidated,
   read: (fiber, request) => Read.bypass(fiber, request.load),
   readMany: (_, many) => Many.loadWithoutCache(many),
   lookup: () => Effect.undefined,

@@ -2,11 +2,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { Inherit } from "../../cached/options.ts"
+import type { Inherit, ReadDefaults } from "../../cached/options.ts"
 import { CacheClosed } from "../../CacheError.ts"
 import type { Eviction } from "../../Eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
 import type { Store } from "../../ports/store.ts"
+import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults.ts"
 import * as Counters from "../store/counters.ts"
 import * as Tokens from "../token.ts"
@@ -35,7 +36,10 @@ import * as Log from "./telemetry/log.ts"
 /**
  * The state of one cache, as one record: each room sees the part that it declares. Every change of it is synchronous.
  */
-export interface Engine extends Flights {}
+export interface Engine extends Flights {
+  /** the strategy of `Cached.withStrategy` where it names none */
+  readonly strategy: Strategy | undefined
+}
 
 /** The options of an engine. They are already checked. */
 export interface EngineOptions extends StoreTierLimits {
@@ -45,6 +49,10 @@ export interface EngineOptions extends StoreTierLimits {
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
   /** what a result takes over from values that caches served inside its load, where the read does not say it */
   readonly inherit: Inherit
+  /** the options of reads that do not say otherwise */
+  readonly readDefaults: ReadDefaults
+  /** the strategy of `Cached.withStrategy` where it names none */
+  readonly strategy: Strategy | undefined
   /** how long closing waits for loads with callers */
   readonly shutdownMillis: number
   readonly refresh: {
@@ -65,6 +73,8 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
     work: makeWork({ respond, start }, context),
     inherit: options.inherit,
+    readDefaults: options.readDefaults,
+    strategy: options.strategy,
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
     retryAt: new Map(),

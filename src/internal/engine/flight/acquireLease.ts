@@ -19,6 +19,7 @@ import type { Flights } from "./flights.ts"
 import { type Answer, waitForLease } from "./leaseWaits.ts"
 import { releaseLease } from "./releaseLease.ts"
 import { declaredTags } from "./requestTags.ts"
+import { optionOf } from "./rules.ts"
 
 /** What a load needs to store its result: the generation, and the markers of its tags from before the load. */
 export interface Guard {
@@ -53,7 +54,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   // the result enters memory even where the store is not asked: changes by other processes must be tracked from here on
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
-  const declared = declaredTags(request)
+  const declared = declaredTags(self, request)
   let markers: Markers | undefined
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
@@ -62,7 +63,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     else if (declared.length > 0) return failWith(answer)
   }
   const owner = self.tokens.next(8)
-  const isExclusive = request.options.lease ?? store.capabilities.shared
+  const isExclusive = optionOf(self, request, "lease") ?? store.capabilities.shared
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {

@@ -14,7 +14,7 @@ import { failedTyped, isCacheable } from "./failures.ts"
 import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
-import { answerOrDefect, lifetimeOf, notStored } from "./rules.ts"
+import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 
 /**
  * - `Outage`: the stale value is served in its place
@@ -32,7 +32,8 @@ export const verdictOf = (
 ): Verdict => {
   // a timeout of the caller is no outcome of the flight
   if (exit === flight.exit && stores(self, flight, request, exit)) return "Answer"
-  const { fallbackOn, fallbackWhen } = request.options
+  const fallbackOn = optionOf(self, request, "fallbackOn")
+  const fallbackWhen = optionOf(self, request, "fallbackWhen")
   const { cause } = exit
   if (fallbackOn === undefined) return (fallbackWhen ?? failedTyped)(cause) ? "Outage" : "Refused"
   const isTyped = failedTyped(cause)

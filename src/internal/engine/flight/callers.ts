@@ -59,7 +59,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   place: number
 
   /** V8 forgets the shape of objects of which there is none, and with it all code that it has optimized for them */
-  static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 } } as Flights, noContext, {
+  static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
     flight: undefined as never,
     request: { options: {} } as Request,
     stale: undefined,
@@ -75,7 +75,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.policy = context.policy
     this.within = context.within
     this.joinedAt = engine.tagEpochs.epoch
-    this.since = isLimited(waiting.request) ? context.clock.currentTimeMillisUnsafe() : 0
+    this.since = isLimited(engine, waiting.request) ? context.clock.currentTimeMillisUnsafe() : 0
     this.stale = waiting.stale
     this.joined = waiting.joined
     this.resume = waiting.resume
@@ -104,12 +104,12 @@ export const interruptible = (
   caller: CallerEffect
 ): Effect.Effect<void> | void => {
   if (!caller.flight.callers.has(caller)) return
-  if (isLimited(caller.request)) startTimers(self, fiber, caller)
+  if (isLimited(self, caller.request)) startTimers(self, fiber, caller)
   return caller
 }
 
 const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
-  const { softTimeoutMillis, timeoutMillis } = rulesOf(caller.request)
+  const { softTimeoutMillis, timeoutMillis } = rulesOf(self, caller.request)
   const after = (millis: number, run: () => void): Fiber.Fiber<unknown> =>
     Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
   caller.timers = [

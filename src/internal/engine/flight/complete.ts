@@ -67,7 +67,7 @@ const publish = (self: Flights, flight: Flight): void => {
 
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
-  const { memoryTtlMillis } = rulesOf(request)
+  const { memoryTtlMillis } = rulesOf(self, request)
   if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry, now)
   if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
   entry.memoryExpiresAt = now + memoryTtlMillis
@@ -108,7 +108,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     if (!flight.refresh) return
   }
   if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.timedOutUnattended) return
-  const pauseMillis = rulesOf(flight.request).retryAfterMillis
+  const pauseMillis = rulesOf(self, flight.request).retryAfterMillis
   const message = flight.refresh
     ? `The refresh of "${id}" ${flight.timedOutUnattended ? "took too long" : "failed"}; the stale value stays`
     : `The load of "${id}" failed; a stale value may be served`

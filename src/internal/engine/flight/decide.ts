@@ -11,7 +11,7 @@ import { nowOf, readContextOf } from "./context.ts"
 import type { Flights } from "./flights.ts"
 import { isOfOther, limit } from "./limit.ts"
 import type { Request } from "./request.ts"
-import { answerOrDefect, checkDecision } from "./rules.ts"
+import { answerOrDefect, checkDecision, optionOf } from "./rules.ts"
 
 /** The decision of a request's strategy about an entry. Throws what the strategy throws: a defect of the caller. */
 export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
@@ -70,17 +70,19 @@ export const diceOf = (fiber: Fiber.Fiber<any, any>): () => number => {
   return dice
 }
 
-/** As `decide`, for an entry in memory: past its `memoryTtl` the store is asked again. */
+/** As `decide`, for an entry in memory, unless `isDueAgain`. */
 export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
-  entry.memoryExpiresAt !== undefined && isPastMemoryTtl(request, entry, nowOf(fiber))
-    ? Load
-    : decideAt(request, entry, now, diceFor(fiber, request))
+  decideAt(request, entry, now, diceFor(fiber, request))
+
+/** As `isPastMemoryTtl`, for the fiber that reads: the clock is read only where that matters. */
+export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
+  entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
 
 /** Whether `memoryTtl` has passed, so that the store has to be asked again. */
-export const isPastMemoryTtl = (request: Request, entry: Entry, now: number): boolean => {
+export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (entry.memoryExpiresAt !== -Infinity) return now >= entry.memoryExpiresAt
-  if (request.options.memoryTtl !== undefined) return true
+  if (optionOf(self, request, "memoryTtl") !== undefined) return true
   entry.memoryExpiresAt = undefined
   return false
 }
@@ -108,13 +110,14 @@ export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
  * same write may have other deadlines.
  */
 export const rejectedOf = (
+  self: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request,
   former: Entry | undefined
 ): string | undefined => {
   if (former === undefined) return undefined
   const now = nowOf(fiber)
-  return now >= former.expiresAt || isPastMemoryTtl(request, former, now) ? undefined : former.writeId
+  return now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
 }
 
 /** Whether memory may be used: always, but for strict reads while untracked. */

@@ -1,5 +1,5 @@
 /** The part of the engine that flights need. */
-import type { Inherit } from "../../../cached/options.ts"
+import type { Inherit, ReadDefaults } from "../../../cached/options.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import type { Counters } from "../telemetry/counters.ts"
@@ -30,6 +30,8 @@ export interface Flights extends MemoryTier {
   readonly endingMillis: number
   /** what a result takes over from values that caches served inside its load, where the read does not say it */
   readonly inherit: Inherit
+  /** the options of reads that do not say otherwise */
+  readonly readDefaults: ReadDefaults
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits

@@ -7,7 +7,7 @@ import type { Recorder } from "./recorder.ts"
 import { rulesOf } from "./rules.ts"
 
 /** As the read says it, or else the layer. */
-export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(request).inherit ?? engine.inherit
+export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(engine, request).inherit ?? engine.inherit
 
 type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
 

@@ -123,7 +123,7 @@ const throughStore = Effect.fnUntraced(function*(
     const found = yield* fetch(tier, budget, {
       key: flight.request.key,
       id: flight.id,
-      tags: declaredTags(flight.request)
+      tags: declaredTags(self, flight.request)
     })
     if (isFault(found)) {
       missed(self, flight)
@@ -232,7 +232,7 @@ const write = Effect.fnUntraced(function*(
   const { pending, store } = tier
   const { id, request } = flight
   if (!flight.storable || Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
-  const tags = yield* versionsOf(asking, entry.tags, declaredTags(request), markers)
+  const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)
   if (isFault(tags)) return failStrict(self, flight, tags)
   // the entry may still enter memory, which checks tags by their epochs
   if (tags === undefined) return

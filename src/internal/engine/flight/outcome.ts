@@ -14,12 +14,12 @@ import type { Flights } from "./flights.ts"
 import { limit } from "./limit.ts"
 import { recordServed } from "./recorder.ts"
 import type { Request } from "./request.ts"
-import { answerOrDefect, ownOrAgain, rulesOf } from "./rules.ts"
+import { answerOrDefect, optionOf, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
 
 /** Whether a read has timeouts of its own. */
-export const isLimited = ({ options }: Request): boolean =>
-  options.softTimeout !== undefined || options.timeout !== undefined
+export const isLimited = (self: Flights, request: Request): boolean =>
+  request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
 
 interface FoundAt {
   readonly found: Found
@@ -98,13 +98,14 @@ const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry 
 }
 
 /** The caller's read once more, with the rest of its timeouts. */
-export const retryRead = (caller: Caller, now: number): Request => shortened(caller.request, now - caller.since)
+export const retryRead = (caller: Caller, now: number): Request =>
+  shortened(caller.flight.engine, caller.request, now - caller.since)
 
 /** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
-export const shortened = (request: Request, millis: number): Request => {
-  if (!isLimited(request)) return request
+export const shortened = (self: Flights, request: Request, millis: number): Request => {
+  if (!isLimited(self, request)) return request
   const { options } = request
-  const rules = rulesOf(request)
+  const rules = rulesOf(self, request)
   const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - Math.max(0, millis))
   const timeoutMillis = left(rules.timeoutMillis)
   const softTimeoutMillis = left(rules.softTimeoutMillis)

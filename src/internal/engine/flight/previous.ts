@@ -36,7 +36,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
       fetch(engine.storeTier, budgetOf(engine.storeTier, policy), {
         key: request.key,
         id,
-        tags: declaredTags(request)
+        tags: declaredTags(engine, request)
       }),
       (found) => attempt.previous ??= found instanceof Entry ? usable(found) : undefined
     )

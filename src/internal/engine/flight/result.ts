@@ -14,7 +14,7 @@ import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { inherited } from "./inherit.ts"
 import { tagsOfResult } from "./requestTags.ts"
-import { lifetimeOf, notStored, rulesOf } from "./rules.ts"
+import { lifetimeOf, notStored, optionOf, rulesOf } from "./rules.ts"
 
 /** Whether the load ended by declaring the previous value still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
@@ -45,22 +45,22 @@ export const toEntry = (
 const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): Entry | undefined => {
   const { counters, id, request } = flight
   const lifetime = annotated(flight, lifetimeOf(request, exit))
-  if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(flight, now)) return undefined
+  if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(self, flight, now)) return undefined
   const { annotations, derivedFromStale, previous, recorder, renewed } = flight.attempt
   if (derivedFromStale) return refuse(self, flight)
-  const share = shareOf(flight)
+  const share = shareOf(self, flight)
   const softExpiresAt = now + lifetime.softTtl * share
   const expiresAt = now + lifetime.ttl * share
   const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
   if (life === "skip") return refuse(self, flight)
   return new Entry({
     id,
-    exit: kept(flight, exit),
+    exit: kept(self, flight, exit),
     createdAt: life?.createdAt ?? now,
     softExpiresAt: life?.softExpiresAt ?? softExpiresAt,
     expiresAt: life?.expiresAt ?? expiresAt,
     loadMillis: loadMillisOf(flight, now),
-    tags: tagsOf(flight, exit),
+    tags: tagsOf(self, flight, exit),
     bornAt: flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
@@ -72,15 +72,16 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
 }
 
 /** The outcome that is stored: with `copy` a copy of its own, because the load may go on to change its value. */
-const kept = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
-  const { attempt: { renewed }, policy, request: { key, options: { copy } } } = flight
+const kept = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
+  const { attempt: { renewed }, policy, request } = flight
+  const copy = optionOf(self, request, "copy")
   // what is renewed was copied when it was stored
-  return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, key))
+  return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))
 }
 
 /** What `jitter` leaves of the lifetime. */
-const shareOf = ({ request, starter }: Flight): number => {
-  const { jitter } = rulesOf(request)
+const shareOf = (self: Flights, { request, starter }: Flight): number => {
+  const { jitter } = rulesOf(self, request)
   return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
 }
 
@@ -100,17 +101,18 @@ const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Life
   return { softTtl: Math.min(softTtl, ttl ?? lifetime.ttl), ttl: ttl ?? lifetime.ttl }
 }
 
-const isTooQuick = (flight: Flight, now: number): boolean => {
-  const { minLoadMillis } = rulesOf(flight.request)
+const isTooQuick = (self: Flights, flight: Flight, now: number): boolean => {
+  const { minLoadMillis } = rulesOf(self, flight.request)
   return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
 
 /** The tags of the result; a value declared still valid keeps its tags too. */
 const tagsOf = (
+  self: Flights,
   { attempt: { annotations, previous, renewed }, request }: Flight,
   exit: Exit.Exit<unknown, unknown>
 ): ReadonlyArray<string> => {
-  const tags = tagsOfResult(request, exit)
+  const tags = tagsOfResult(self, request, exit)
   const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)
   return more === undefined ? tags : Array.from(new Set([...tags, ...more]))
 }

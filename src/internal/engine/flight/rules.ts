@@ -12,7 +12,7 @@
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { AnyReadOptions, Inherit } from "../../../cached/options.ts"
+import type { AnyReadOptions, Inherit, ReadDefaults } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import {
   checkJitter,
@@ -33,8 +33,15 @@ import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Request } from "./request.ts"
 
-/** What a request asks for, checked and parsed. */
+/** The options of reads that do not say otherwise. */
+interface Defaulting {
+  readonly readDefaults: ReadDefaults
+}
+
+/** What a request asks for, or else its layer, checked and parsed. */
 export interface Rules {
+  /** those with which they were made: a request may be used with several caches */
+  readonly defaults: ReadDefaults
   /** both timeouts: `undefined` for a function of the key too, see `askTimeouts` */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
@@ -51,22 +58,35 @@ export interface Rules {
 }
 
 /** The rules of a request. Throws for a wrong option or strategy. */
-export const rulesOf = (request: Request): Rules => request.rules ??= check(request)
+export const rulesOf = (self: Defaulting, request: Request): Rules => {
+  const { rules } = request
+  return rules !== undefined && rules.defaults === self.readDefaults ? rules : request.rules = check(self, request)
+}
 
-const check = (request: Request): Rules => {
+const check = (self: Defaulting, request: Request): Rules => {
   request.validate()
+  const { readDefaults: defaults } = self
   const { options, strategy } = request
+  const retryAfter = options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter
   return {
+    defaults,
     timeoutMillis: timeoutMillisOf("timeout", options.timeout),
-    softTimeoutMillis: timeoutMillisOf("softTimeout", options.softTimeout),
-    retryAfterMillis: millisOf("retryAfter", options.retryAfter ?? strategy.retryAfter) ?? retryAfterMillis,
-    memoryTtlMillis: millisOf("memoryTtl", options.memoryTtl),
-    minLoadMillis: millisOf("minLoad", options.minLoad),
+    softTimeoutMillis: timeoutMillisOf("softTimeout", optionOf(self, request, "softTimeout")),
+    retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
+    memoryTtlMillis: millisOf("memoryTtl", optionOf(self, request, "memoryTtl")),
+    minLoadMillis: millisOf("minLoad", optionOf(self, request, "minLoad")),
     inherit: options.inherit,
-    jitter: checkJitter(strategy.jitter),
+    jitter: checkJitter(strategy.jitter ?? defaults.jitter),
     tags: undefined
   }
 }
+
+/** An option that a request has, or else its layer. */
+export const optionOf = <Name extends keyof ReadDefaults & keyof AnyReadOptions>(
+  self: Defaulting,
+  { options }: Request,
+  name: Name
+): AnyReadOptions[Name] | ReadDefaults[Name] => options[name] ?? self.readDefaults[name]
 
 const millisOf = (name: string, input: Ttl.Input | undefined): number | undefined =>
   input === undefined ? undefined : toMillis(input, name)
@@ -94,12 +114,13 @@ export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | un
  * The request with constant timeouts: those that are functions of its key are asked, once for each caller that waits.
  * What they throw is that caller's own defect.
  */
-export const askTimeouts = <A, E>(request: Request<A, E>): Request<A, E> | Exit.Exit<never> => {
+export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Request<A, E> | Exit.Exit<never> => {
   const { options } = request
-  if (typeof options.timeout !== "function" && typeof options.softTimeout !== "function") return request
+  const given = { timeout: options.timeout, softTimeout: optionOf(self, request, "softTimeout") }
+  if (typeof given.timeout !== "function" && typeof given.softTimeout !== "function") return request
   return answerOrDefect(() => {
-    const timeout = askTimeout("timeout", request)
-    const softTimeout = askTimeout("softTimeout", request)
+    const timeout = askTimeout("timeout", request, given.timeout)
+    const softTimeout = askTimeout("softTimeout", request, given.softTimeout)
     return Object.create(request, {
       options: { value: { ...options, timeout, softTimeout } },
       // those of the request know no such timeouts
@@ -108,10 +129,8 @@ export const askTimeouts = <A, E>(request: Request<A, E>): Request<A, E> | Exit.
   })
 }
 
-const askTimeout = (name: Timeout, { key, options }: Request): number | undefined => {
-  const given = options[name]
-  return typeof given === "function" ? toMillis(given(key), name) : millisOf(name, given)
-}
+const askTimeout = (name: Timeout, { key }: Request, given: AnyReadOptions[Timeout]): number | undefined =>
+  typeof given === "function" ? toMillis(given(key), name) : millisOf(name, given)
 
 /** An answer to one caller; what its functions throw is its own defect. */
 export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {

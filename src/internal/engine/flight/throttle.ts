@@ -16,7 +16,12 @@ export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number,
 }
 
 /** Whether a load failed within `retryAfter`: then none begins behind a stale value. */
-export const isThrottled = (self: Pick<Flights, "retryAt">, request: Request, id: string, now: number): boolean => {
+export const isThrottled = (
+  self: Pick<Flights, "retryAt" | "readDefaults">,
+  request: Request,
+  id: string,
+  now: number
+): boolean => {
   const retryAt = self.retryAt.get(id)
   if (retryAt === undefined) return false
   const leftMillis = retryAt.until - now
@@ -26,12 +31,12 @@ export const isThrottled = (self: Pick<Flights, "retryAt">, request: Request, id
     return false
   }
   // a read with `retryAfter: 0` loads; the pause stays for the other reads
-  return rulesOf(request).retryAfterMillis > 0
+  return rulesOf(self, request).retryAfterMillis > 0
 }
 
 /** Whether a stale entry is served without a load: the last one failed within `retryAfter`, and was no answer. */
 export const standsIn = (
-  self: Pick<Flights, "retryAt" | "answered">,
+  self: Pick<Flights, "retryAt" | "answered" | "readDefaults">,
   request: Request,
   entry: Entry,
   now: number

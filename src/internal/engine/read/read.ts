@@ -18,6 +18,7 @@ import {
   decide,
   decideInMemory,
   isBeforeDeadlines,
+  isDueAgain,
   isFreshAt,
   nowFor,
   rejectedOf,
@@ -42,7 +43,7 @@ import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
-import { askTimeouts, rulesOf } from "../flight/rules.ts"
+import { askTimeouts, optionOf, rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
@@ -74,7 +75,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   const context = readContextOf(self, fiber)
   const { policy } = context
   if (policy !== Policy.standard) {
-    const unsent = policy.strict ? inTheWay(self.storeTier, policy, wantedBy(request)) : none
+    const unsent = policy.strict ? inTheWay(self.storeTier, policy, wantedBy(self, request)) : none
     if (unsent.length > 0) return readAfter(self, policy, request, unsent)
     if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
     if (!trustsMemory(self, policy)) return absent(readerOf(self, fiber, request, policy))
@@ -88,7 +89,7 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
   const now = nowFor(request, entry, context.clock)
   if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
-    const decision = decideInMemory(fiber, request, entry, now)
+    const decision = isDueAgain(self, fiber, request, entry) ? Load : decideInMemory(fiber, request, entry, now)
     if (decision !== Serve) {
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
@@ -112,7 +113,10 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
 
 const none: ReadonlyArray<Item> = []
 
-const wantedBy = (request: Request): Wanted => ({ id: idOf(request.key), tags: () => declaredTags(request) })
+const wantedBy = (self: Engine, request: Request): Wanted => ({
+  id: idOf(request.key),
+  tags: () => declaredTags(self, request)
+})
 
 /** A strict read after the invalidations in its way. */
 const readAfter = <A, E>(
@@ -122,15 +126,15 @@ const readAfter = <A, E>(
   unsent: ReadonlyArray<Item>
 ): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
-    const request = askTimeouts(given)
+    const request = askTimeouts(self, given)
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
     const since = nowOf(fiber)
     // the `timeout` of the read includes this step
-    return Effect.flatMap(limited(sendAgain(tier, policy, unsent), request), (left = policy) => {
-      if (inTheWay(tier, policy, wantedBy(request)).length === 0) {
+    return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
+      if (inTheWay(tier, policy, wantedBy(self, request)).length === 0) {
         const rest = Effect.withFiber<A, E>((fiber) =>
-          read(self, fiber, shortened(request, nowOf(fiber) - since) as Request<A, E>)
+          read(self, fiber, shortened(self, request, nowOf(fiber) - since) as Request<A, E>)
         )
         return Effect.provideService(rest, Policy.Current, left)
       }
@@ -154,7 +158,8 @@ export const readCopy = <A, E>(
   self: Engine,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>
-): Effect.Effect<A, E> => Effect.map(read(self, fiber, request), copyOf<A>(request.options.copy!, request.key))
+): Effect.Effect<A, E> =>
+  Effect.map(read(self, fiber, request), copyOf<A>(optionOf(self, request, "copy")!, request.key))
 
 /** An entry, and the decision about it. */
 interface Due {
@@ -182,7 +187,7 @@ const serveDue = <A, E>(reader: Reader<A, E>, { decision, entry, mutations, sour
 /** Memory has no usable entry: asks a synchronous store at once, then joins or starts a flight. */
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
-  const rejected = rejectedOf(fiber, request, former)
+  const rejected = rejectedOf(engine, fiber, request, former)
   let rejectedWriteId = rejected
   let protectedUntil = -Infinity
   const { storeTier: tier } = engine
@@ -264,7 +269,7 @@ const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E>
  */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
-  const asked = askTimeouts(request)
+  const asked = askTimeouts(engine, request)
   if (Exit.isExit(asked)) return refuse(reader, resume, asked)
   if (asked !== request) return joinOrStart({ ...reader, request: asked }, joining, resume)
   const { stale } = joining
@@ -279,7 +284,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
       return resume(askStoreThenJoin(reader, engine.storeTier, joining))
     }
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
-    const invalid = isLimited(request) ? invalidity(engine, request) : undefined
+    const invalid = isLimited(engine, request) ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
@@ -361,7 +366,8 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
 
 const isKept = ({ engine, fiber, request }: Reader, entry: Entry): boolean => {
   limit(engine, request, entry, nowOf(fiber))
-  return decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
+  return !isDueAgain(engine, fiber, request, entry) &&
+    decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 }
 
 /** Ends a read that may not load: a miss that dies. */
@@ -370,8 +376,8 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
   resume(defect)
 }
 
-const limited = <A>(effect: Effect.Effect<A>, request: Request): Effect.Effect<A | undefined> => {
-  const { timeoutMillis } = rulesOf(request)
+const limited = <A>(self: Engine, request: Request, effect: Effect.Effect<A>): Effect.Effect<A | undefined> => {
+  const { timeoutMillis } = rulesOf(self, request)
   return timeoutMillis === undefined
     ? effect
     : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
@@ -382,17 +388,17 @@ const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: 
   Effect.withFiber((fiber) => {
     const { engine, id, policy, request } = reader
     const { mutations } = engine
-    const fetched = fetch(tier, budgetOf(tier, policy), { key: request.key, id, tags: declaredTags(request) })
+    const fetched = fetch(tier, budgetOf(tier, policy), { key: request.key, id, tags: declaredTags(engine, request) })
     const since = nowOf(fiber)
     // the `timeout` of the read includes this step: past it, joining fails at once
-    return Effect.flatMap(limited(fetched as Effect.Effect<Found | Fault>, request), (found) => {
+    return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Found | Fault>), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
       // an entry from before an invalidation meanwhile is neither served nor fallen back on
       const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
       const rest: Reader<A, E> = {
         ...reader,
         fiber,
-        request: shortened(request, nowOf(fiber) - since) as Request<A, E>
+        request: shortened(engine, request, nowOf(fiber) - since) as Request<A, E>
       }
       const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
       if (decision === Load) {
@@ -421,8 +427,8 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
   if (
     flight.bornAt !== self.tagEpochs.epoch && (
-      TagEpochs.movedSince(self.tagEpochs, declaredTags(flight.request), flight.bornAt) ||
-      TagEpochs.movedSince(self.tagEpochs, declaredTags(request), flight.bornAt)
+      TagEpochs.movedSince(self.tagEpochs, declaredTags(self, flight.request), flight.bornAt) ||
+      TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
     )
   ) {
     detach(self, id)

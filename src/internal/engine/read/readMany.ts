@@ -31,7 +31,7 @@ import { limit } from "../flight/limit.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
-import { answerOrDefect, defectOf } from "../flight/rules.ts"
+import { answerOrDefect, defectOf, optionOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { standsIn } from "../flight/throttle.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
@@ -89,7 +89,7 @@ export const readMany = (
   many: ManyRequest
 ): Effect.Effect<Exits, unknown, any> => {
   const { policy } = readContextOf(self, fiber)
-  const { copy } = many.template.options
+  const copy = optionOf(self, many.template, "copy")
   if (policy.bypass) return loadWithoutCache(many)
   if (policy.invalidates) {
     const rest = Effect.withFiber((fiber) => readMany(self, fiber, many))
@@ -169,7 +169,7 @@ const readTogether = (
       ? Load
       : servesFresh && isFreshAt(entry, now)
       ? Serve
-      : isPastMemoryTtl(many.template, entry, now)
+      : isPastMemoryTtl(self, many.template, entry, now)
       ? Load
       : decideOrDefect(many.template, entry, now, dice)
     if (decision === Serve) {
@@ -185,7 +185,7 @@ const readTogether = (
       isBroken = true
     } else {
       const found: Found = { place: i, key, entry, decision, source: "memory" }
-      if (!isServed(self, reading, found)) miss(reading, found)
+      if (!isServed(self, reading, found)) miss(self, reading, found)
     }
   }
   tellServed(self, reading)
@@ -206,13 +206,13 @@ const readTogether = (
 
 /** What keeps a strict read from the answer of one key; what is thrown about it is its answer. */
 const inTheWayOf = (
-  { storeTier }: Engine,
+  self: Engine,
   many: ManyRequest,
   policy: Policy.Policy,
   key: Key
 ): ReadonlyArray<Item> | Exit.Exit<never> =>
   answerOrDefect(() =>
-    inTheWay(storeTier, policy, { id: idOf(key), tags: () => declaredTags(many.requestOf(key, noBatch)) })
+    inTheWay(self.storeTier, policy, { id: idOf(key), tags: () => declaredTags(self, many.requestOf(key, noBatch)) })
   )
 
 /** The answer of a key that a strict read cannot have. */
@@ -276,7 +276,7 @@ const tellServed = (self: Engine, reading: Reading): void => {
   }
 }
 
-const miss = (reading: Reading, { decision, entry, key, place }: Found): void => {
+const miss = (self: Engine, reading: Reading, { decision, entry, key, place }: Found): void => {
   const id = idOf(key)
   const known = reading.missing.get(id)
   if (known !== undefined) return void known.places.push(place)
@@ -287,7 +287,7 @@ const miss = (reading: Reading, { decision, entry, key, place }: Found): void =>
     places: [place],
     former: entry,
     stale: isStale ? entry : undefined,
-    rejectedWriteId: rejectedOf(reading.fiber, reading.many.template, entry),
+    rejectedWriteId: rejectedOf(self, reading.fiber, reading.many.template, entry),
     asked: isStale
   })
 }

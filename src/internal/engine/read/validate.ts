@@ -17,11 +17,11 @@ export const refusal = (self: Engine, request: Request): {} | undefined => throw
 
 const checkForLoad = (self: Engine, request: Request): void => {
   check(self, request)
-  declaredTags(request)
+  declaredTags(self, request)
 }
 
 const check = (self: Engine, request: Request): void => {
-  rulesOf(request)
+  rulesOf(self, request)
   if (request.slides) self.hitsHaveEffects = true
   if (request.strategy.countsReads === true) checkCounting(self, request)
   if (request.options.softTimeout !== undefined) warnOfSoftTimeout(self, request)
@@ -42,7 +42,7 @@ const warnOfSoftTimeout = (self: Engine, { key, strategy }: Request): void => {
 }
 
 const checkCounting = (self: Engine, request: Request): void => {
-  const { memoryTtlMillis } = rulesOf(request)
+  const { memoryTtlMillis } = rulesOf(self, request)
   const isNeverKept = self.storeTier !== undefined && memoryTtlMillis !== undefined && memoryTtlMillis <= 0
   if (self.memory.capacity > 0 && !isNeverKept) return
   throw new CacheConfigError({

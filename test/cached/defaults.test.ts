@@ -1,0 +1,253 @@
+/** What a layer says for all reads: its strategy, and the options of reads that do not say otherwise. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Random, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { caches, counting, ended, settle, start } from "../promises/caches.ts"
+
+class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Array(Schema.Int) }) {}
+
+const defectOf = (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+
+/** An origin that answers once, and fails then. */
+const failing = (error: NotFound | Down) => {
+  const counts = { loads: 0 }
+  const load = Effect.suspend(() => ++counts.loads === 1 ? Effect.succeed("old") : Effect.fail(error)) as Effect.Effect<
+    string,
+    NotFound | Down
+  >
+  return { counts, load }
+}
+
+describe.each(caches)("over $name", (cache) => {
+  const withDefaults = (defaults: Cached.ReadDefaults) => Effect.provide(cache.layer({ defaults }))
+
+  describe("strategy", () => {
+    const strategy = Strategy.ttl({ ttl: "1m" })
+
+    it.effect("is that of withStrategy where it names none", () =>
+      Effect.gen(function*() {
+        const { load } = counting()
+        const get = load.pipe(Cached.withStrategy({ key: "k" }))
+        const first = Cached.withStrategy(load, { key: "k", strategy: undefined })
+        expect([yield* get, yield* first, yield* get]).toEqual([1, 1, 1])
+        yield* TestClock.adjust("1 minute")
+        expect(yield* get).toBe(2)
+        const own = load.pipe(Cached.withStrategy({ key: "l", strategy: Strategy.ttl({ ttl: "1h" }) }))
+        yield* own
+        yield* TestClock.adjust("1 minute")
+        expect(yield* own).toBe(3)
+      }).pipe(Effect.provide(cache.layer({ strategy }))))
+
+    it.effect("of one effect with two caches is that of each", () =>
+      Effect.gen(function*() {
+        class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
+        const { load } = counting()
+        const get = load.pipe(Cached.withStrategy({ key: "k" }))
+        const other = get.pipe(Cached.withCache(Other))
+        const both = Layer.merge(
+          cache.layer({ strategy }),
+          CacheLayer.named(Other, CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "2m" }) }))
+        )
+        yield* Effect.gen(function*() {
+          expect([yield* get, yield* other, yield* get, yield* other]).toEqual([1, 2, 1, 2])
+          yield* TestClock.adjust("1 minute")
+          expect([yield* get, yield* other, yield* get, yield* other]).toEqual([3, 2, 3, 2])
+        }).pipe(Effect.provide(both))
+      }))
+
+    it.effect("there is none: it dies with a CacheConfigError that says where to give one", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        yield* Cached.set("k", 1)
+        const exit = yield* Effect.exit(load.pipe(Cached.withStrategy({ key: "k" })))
+        expect(defectOf(exit)).toBeInstanceOf(CacheError.CacheConfigError)
+        expect(String(defectOf(exit))).toContain("strategy: Strategy.ttl")
+        expect(counts.started).toBe(0)
+      }).pipe(Effect.provide(cache.layer())))
+  })
+
+  it.effect("CA-54 · fallbackOn: which failures are outages, for all reads", () =>
+    Effect.gen(function*() {
+      const read = (key: string, error: NotFound | Down, own?: ReadonlyArray<"NotFound" | "Down">) => {
+        const { load } = failing(error)
+        const get = load.pipe(Cached.failover({ key, ttl: "1h", fallbackOn: own }))
+        return Effect.andThen(get, Effect.exit(get))
+      }
+      expect(yield* read("a", new Down())).toEqual(Exit.succeed("old"))
+      expect(defectOf(yield* read("b", new NotFound()))).toMatchObject({ _tag: "NotFound" })
+      // its own
+      expect(yield* read("c", new NotFound(), ["NotFound"])).toEqual(Exit.succeed("old"))
+      expect(defectOf(yield* read("d", new Down(), ["NotFound"]))).toMatchObject({ _tag: "Down" })
+    }).pipe(withDefaults({ fallbackOn: ["Down"] })))
+
+  it.effect("fallbackWhen", () =>
+    Effect.gen(function*() {
+      const { load } = failing(new Down())
+      const get = load.pipe(Cached.failover({ key: "k", ttl: "1h" }))
+      yield* get
+      expect(defectOf(yield* Effect.exit(get))).toMatchObject({ _tag: "Down" })
+      const own = load.pipe(Cached.failover({ key: "k", ttl: "1h", fallbackWhen: () => true }))
+      expect(yield* own).toBe("old")
+    }).pipe(withDefaults({ fallbackWhen: () => false })))
+
+  it.effect("retryAfter: the read's goes before the strategy's, and that before the layer's", () =>
+    Effect.gen(function*() {
+      type Load = Effect.Effect<string, NotFound | Down>
+      const loadsWithin = (
+        read: (load: Load) => Effect.Effect<string, NotFound | Down, Caching.Caching>
+      ) =>
+        Effect.gen(function*() {
+          const { counts, load } = failing(new Down())
+          const get = read(load)
+          yield* get
+          yield* TestClock.adjust("1 second")
+          // it fails, and another second later the pause is over or not
+          yield* get
+          yield* TestClock.adjust("7 seconds")
+          yield* get
+          return counts.loads
+        })
+      const soft = { ttl: "1h", softTtl: "1s" } as const
+      expect(yield* loadsWithin(Cached.softTtl({ key: "a", ...soft }))).toBe(2)
+      expect(yield* loadsWithin(Cached.softTtl({ key: "b", ...soft, retryAfter: "1s" }))).toBe(3)
+      expect(yield* loadsWithin(Cached.failover({ key: "c", ttl: "1h" }))).toBe(3)
+    }).pipe(withDefaults({ retryAfter: "30s" })))
+
+  it.effect("jitter: where the strategy has none", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = (key: string, jitter?: number) =>
+        load.pipe(Cached.ttl({ key, ttl: 1000, jitter }), Effect.provideService(Random.Random, half))
+      yield* get("a")
+      yield* get("b", 0)
+      yield* TestClock.adjust(749)
+      expect([yield* Cached.has("a"), yield* Cached.has("b")]).toEqual([true, true])
+      yield* TestClock.adjust(1)
+      expect([yield* Cached.has("a"), yield* Cached.has("b")]).toEqual([false, true])
+    }).pipe(withDefaults({ jitter: 0.5 })))
+
+  it.effect("softTimeout, also as a function of the key", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 100)
+        const get = counting(5000).load.pipe(Cached.failover({ key: "k", ttl: "1h" }))
+        const reading = yield* start(get)
+        yield* TestClock.adjust("1 second")
+        expect(ended(reading)).toEqual(Exit.succeed(100))
+        const patient = counting(5000).load.pipe(Cached.failover({ key: "l", ttl: "1h", softTimeout: "10s" }))
+        yield* Cached.set("l", 100)
+        const waiting = yield* start(patient)
+        yield* TestClock.adjust("5 seconds")
+        expect(yield* Fiber.join(waiting)).toBe(1)
+        expect(asked).toEqual(["k"])
+      }).pipe(withDefaults({
+        softTimeout: (key) => {
+          asked.push(key)
+          return "1s"
+        }
+      }))
+    }))
+
+  it.effect("copy: each caller has a copy, of many too, and what is stored is another", () =>
+    Effect.gen(function*() {
+      const list: Array<number> = [1]
+      const get = Effect.succeed(list).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      const mine = yield* get
+      mine.push(2)
+      list.push(3)
+      expect(yield* get).toEqual([1])
+      const many = Cached.many(Item, {
+        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(list))),
+        strategy: Strategy.ttl({ ttl: "1h" })
+      })
+      const [first] = yield* many([{ id: 1 }])
+      const [again] = yield* many([{ id: 1 }])
+      expect(first).toEqual(again)
+      expect(Exit.isSuccess(first!) && Exit.isSuccess(again!) && first.value !== again.value).toBe(true)
+      // its own: the value itself
+      const same = Effect.succeed(list).pipe(Cached.ttl({ key: "l", ttl: "1h", copy: (value) => value }))
+      if (cache.memory) expect(yield* same).toBe(yield* same)
+    }).pipe(withDefaults({ copy: "structured" })))
+
+  it.effect("minLoad", () =>
+    Effect.gen(function*() {
+      const get = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      yield* get
+      expect(yield* Cached.has("k")).toBe(false)
+      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h", minLoad: -1 }))
+      expect(yield* Cached.has("k")).toBe(true)
+    }).pipe(withDefaults({ minLoad: "1s" })))
+
+  it.effect("one effect with two caches has the defaults of each", () =>
+    Effect.gen(function*() {
+      class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
+      const get = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      const both = Layer.merge(
+        cache.layer({ defaults: { minLoad: "1s" } }),
+        CacheLayer.named(Other, CacheLayer.memory())
+      )
+      yield* Effect.gen(function*() {
+        for (let i = 0; i < 2; i++) {
+          yield* get
+          yield* get.pipe(Cached.withCache(Other))
+        }
+        expect(yield* Cached.has("k")).toBe(false)
+        expect(yield* Cached.has("k").pipe(Cached.withCache(Other))).toBe(true)
+      }).pipe(Effect.provide(both))
+    }))
+})
+
+const half = { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 }
+
+describe("over a store", () => {
+  it.effect("memoryTtl: reads and what they find in the store ask again after it", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      yield* get
+      yield* TestClock.adjust("10 seconds")
+      yield* get
+      expect(yield* Cached.stats).toMatchObject({ hits: 0, storeHits: 1 })
+      yield* Cached.set("l", 5)
+      yield* load.pipe(Cached.ttl({ key: "l", ttl: "1h" }))
+      expect(yield* Cached.stats).toMatchObject({ hits: 0, storeHits: 2 })
+      yield* settle
+    }).pipe(
+      Effect.provide(
+        Layer.provide(CacheLayer.layerWith({ defaults: { memoryTtl: "10s" } }), MemoryStore.layer)
+      )
+    ))
+})
+
+describe("a layer without a cache", () => {
+  it.effect("needs no strategy", () =>
+    Effect.gen(function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.withStrategy({ key: "k" }))
+      expect([yield* get, yield* get]).toEqual([1, 2])
+    }).pipe(Effect.provide(CacheLayer.disabled)))
+})
+
+describe("wrong defaults are refused where the layer is made", () => {
+  const wrong: ReadonlyArray<readonly [message: string, options: object]> = [
+    ["no option \"timeout\"", { defaults: { timeout: "1s" } }],
+    ["no option \"tags\"", { defaults: { tags: ["a"] } }],
+    ["retryAfter is not a duration", { defaults: { retryAfter: "soon" } }],
+    ["jitter cannot be 2", { defaults: { jitter: 2 } }],
+    ["copy cannot be used", { defaults: { copy: "deep" } }],
+    ["fallbackOn cannot be used", { defaults: { fallbackOn: "Down" } }],
+    ["defaults of", { defaults: "1s" }],
+    ["strategy cannot be", { strategy: "ttl" }]
+  ]
+  it.each(wrong)("%s", (message, options) => {
+    for (const make of [CacheLayer.memory, CacheLayer.layerWith]) {
+      expect(() => make(options as CacheLayer.MemoryOptions)).toThrow(message)
+      expect(() => make(options as CacheLayer.MemoryOptions)).toThrow(CacheError.CacheConfigError)
+    }
+  })
+})
