@@ -1,6 +1,6 @@
-/** No strategy. */
-import { Cached } from "effect-cached"
+/** No strategy, and one that was not called. */
+import { Cached, Strategy } from "effect-cached"
 import { ada, load, User } from "./given.ts"
 
 Cached.fn(User, { lookup: () => load })
-load.pipe(Cached.withStrategy({ key: ada }))
+load.pipe(Cached.withStrategy({ key: ada, strategy: Strategy.ttl }))
