@@ -23,6 +23,12 @@ export interface FnOptions extends AnyReadOptions {
   readonly strategy: Strategy<any, any, any>
 }
 
+/** What `Cached.fn` over string keys takes, without its types. */
+export interface StringFnOptions extends AnyReadOptions {
+  readonly lookup: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
+  readonly strategy: Strategy<any, any, any>
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // combinators
 // ---------------------------------------------------------------------------------------------------------------------
@@ -75,7 +81,7 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
   requireObject(name, options, example)
   try {
     refuseUnknown(options, known, homeOf)
-    checkKey(options.key)
+    refuseKey(options.key)
     if (kind !== undefined) validate(kind, options as never)
     // without one it has that of its layer
     else if (options.strategy !== undefined) checkStrategy(options.strategy)
@@ -102,7 +108,17 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
   throw new CacheConfigError({ message: `${withKey(name, key)} got no effect, but ${insteadOfEffect(load)}` })
 }
 
-const checkKey = (key: unknown): void => {
+/** Throws for the key of a combinator whose other options are right. */
+export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
+  if (typeof key === "string") return
+  try {
+    refuseKey(key)
+  } catch (thrown) {
+    throw inCall(name, thrown)
+  }
+}
+
+const refuseKey = (key: unknown): void => {
   if (typeof key === "string" || CacheKey.isCacheKey(key)) return
   throw new CacheConfigError({
     message: `key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`
@@ -137,9 +153,28 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   }
   const call = `${name}(${className})`
   checkShared(call, options, knownOfFn)
-  if (typeof options.lookup !== "function") {
-    throw new CacheConfigError({ message: `${call} needs a lookup, a function from a key to an effect` })
-  }
+  checkLookup(call, options)
+}
+
+/** Throws for what a cached function over string keys cannot be made of. */
+export const checkStringFn = (options: StringFnOptions): void => {
+  const call = "Cached.fn(() => key)"
+  checkShared(call, options, knownOfFn)
+  checkLookup(call, options)
+}
+
+/** Throws where a cached function has no lookup. */
+export const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
+  if (typeof options?.lookup === "function") return
+  throw new CacheConfigError({ message: `${call} needs a lookup, a function from a key to an effect` })
+}
+
+/** The key of a cached function over string keys, which a function of the user makes. */
+export const stringKey = (key: string): string => {
+  if (typeof key === "string") return key
+  throw new CacheConfigError({
+    message: `The key of Cached.fn(() => key) cannot be ${kindOf(key)}: give a string, or pass a class of keys`
+  })
 }
 
 /** Throws for wrong options of a resolver. */
@@ -162,12 +197,14 @@ const checkShared = (
 
 /** What a lookup has answered, which must be an effect. */
 export const effectOf = (
-  key: CacheKey.Any,
+  key: CacheKey.Any | string,
   answer: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> => {
   if (Effect.isEffect(answer)) return answer
   throw new CacheConfigError({
-    message: `The lookup of "${key["~class"].name}" answered no effect, but ${insteadOfEffect(answer)}`
+    message: `The lookup of "${typeof key === "string" ? key : key["~class"].name}" answered no effect, but ${
+      insteadOfEffect(answer)
+    }`
   })
 }
 

@@ -25,13 +25,15 @@ import {
   type Called,
   calledOf,
   calledWithStrategy,
+  checkKey,
   checkLoad,
   checkOptions,
   type CombinatorOptions,
   effectOf,
   type FnOptions,
   mistakeIn,
-  noStrategy
+  noStrategy,
+  type StringFnOptions
 } from "./checkCall.ts"
 import type { AnyReadOptions } from "./options.ts"
 import { cacheIn } from "./withCaching.ts"
@@ -60,6 +62,8 @@ interface Combinator {
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly beside: keyof CombinatorOptions | undefined
+  /** the times that were checked last, and found right. Every miss is checked, and most have the times of the last one */
+  right: { readonly ttl: unknown; readonly beside: unknown } | undefined
 }
 
 type EffectClass = new(
@@ -213,15 +217,30 @@ const Timed = effectClass({
   },
   validate: {
     value(this: TimedEffect) {
-      const { called } = this.combinator
-      checkOptions(called, this.options)
-      checkLoad(called, this.load, this.options)
+      const { combinator, load, options } = this
+      const { called, right } = combinator
+      const isPlain = hasTimesAlone(options, combinator.beside)
+      const { ttl } = options as TimeOptions
+      const beside = combinator.beside && options[combinator.beside]
+      if (isPlain && right !== undefined && right.ttl === ttl && right.beside === beside) checkKey(called, options)
+      else {
+        checkOptions(called, options)
+        if (isPlain) combinator.right = { ttl, beside }
+      }
+      checkLoad(called, load, options)
+      return !isPlain
     }
   }
 })
 
 interface TimeOptions {
   readonly ttl?: unknown
+}
+
+/** Whether there are no options beside the key and the times. */
+const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
+  for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
+  return true
 }
 
 /** The constant of a strategy with two times, as they were given. Of one with `ttl` alone it is that. */
@@ -248,7 +267,8 @@ export const combinator = (kind: Kind<any>): never => {
     deadlinesOnly,
     servesFresh,
     slides: touch !== undefined,
-    beside: beside as keyof CombinatorOptions | undefined
+    beside: beside as keyof CombinatorOptions | undefined,
+    right: undefined
   })
 }
 
@@ -314,6 +334,7 @@ const WithStrategy = effectClass({
     value(this: CachedEffect) {
       checkOptions(calledWithStrategy, this.options)
       checkLoad(calledWithStrategy, this.load, this.options)
+      return true
     }
   }
 }, StrategyPrototype)
@@ -337,6 +358,36 @@ Object.defineProperty(Call, "prototype", {
     load: {
       get(this: Call) {
         return Effect.suspend(() => effectOf(this.key, this.options.lookup(this.key as never)))
+      }
+    },
+    validate: { value: () => true }
+  })
+})
+
+interface StringCalled {
+  readonly key: string
+  readonly args: ReadonlyArray<unknown>
+  readonly options: StringFnOptions
+}
+
+/** As `Call`, under a string key: what the lookup is given is not in it. */
+const StringCall = function(
+  this: { key: unknown; options: unknown; args: unknown; rules: unknown },
+  key: unknown,
+  options: unknown,
+  args: unknown
+) {
+  this.key = key
+  this.options = options
+  this.args = args
+  this.rules = undefined
+} as unknown as new(key: string, options: StringFnOptions, args: ReadonlyArray<unknown>) => Request
+Object.defineProperty(StringCall, "prototype", {
+  value: Object.create(EffectPrototype, {
+    ...delegating,
+    load: {
+      get(this: StringCalled) {
+        return Effect.suspend(() => effectOf(this.key, this.options.lookup(...this.args)))
       }
     },
     validate: { value: () => {} }
@@ -378,7 +429,7 @@ Object.defineProperty(BatchCall, "prototype", {
         return this.batch!.load(this.key)
       }
     },
-    validate: { value: () => {} }
+    validate: { value: () => true }
   })
 })
 
@@ -398,6 +449,12 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
 
 export const call = (key: CacheKey.Any, options: FnOptions): Effect.Effect<unknown, unknown, any> =>
   new Call(key, options)
+
+export const callString = (
+  key: string,
+  args: ReadonlyArray<unknown>,
+  options: StringFnOptions
+): Effect.Effect<unknown, unknown, any> => new StringCall(key, options, args)
 
 export const refreshing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Policy.Current, Policy.refreshing)

@@ -4,12 +4,22 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Arguments, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
+import { codeOf } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { define } from "../internal/key/define.ts"
 import type { Strategy } from "../Strategy.ts"
-import { checkFn, type FnOptions as AnyFnOptions } from "./checkCall.ts"
+import {
+  checkFn,
+  checkLookup,
+  checkStringFn,
+  type FnOptions as AnyFnOptions,
+  type StringFnOptions,
+  stringKey
+} from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
@@ -36,14 +46,102 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-type FnOptions<C extends AnyClass, E, T> =
+type FnOptions<C extends AnyClass, E, T> = FnOptionsOf<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, T>
+
+/** `KE`: what the key declares, `E`: what a load may fail with. */
+type FnOptionsOf<K, A, KE, E, T> =
   & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
-  & Timeout<T, Instance<C>>
-  & ReadOptions<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>>
-  & { readonly strategy: Strategy<Success<Instance<C>>, KeyError<Instance<C>>, Instance<C>> }
+  & Timeout<T, K>
+  & ReadOptions<A, KE, K>
+  & { readonly strategy: Strategy<A, KE, K> }
+
+type NamedClass<
+  Name extends string,
+  Fields extends Schema.Struct.Fields,
+  S extends Schema.Constraint,
+  E extends Schema.Constraint,
+  I extends Key.Indexes<Fields>
+> = Key.KeyClass<NamedKey<Fields, S, E>, Name, Fields, S, E, I>
+
+/** The key of a class without a name of its own. */
+type NamedKey<
+  Fields extends Schema.Struct.Fields,
+  S extends Schema.Constraint,
+  E extends Schema.Constraint
+> = InstanceType<Key.KeyClass<unknown, string, Fields, S, E>>
+
+type NamedOptions<
+  Fields extends Schema.Struct.Fields,
+  S extends Schema.Constraint,
+  E extends Schema.Constraint,
+  I extends Key.Indexes<NoInfer<Fields>>,
+  E2,
+  T
+> =
+  & NamedKeyOptions<Fields, S, E, I>
+  & Omit<
+    FnOptionsOf<
+      NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>,
+      NoInfer<S["Type"]>,
+      NoInfer<E["Type"]>,
+      E2 | NoInfer<E["Type"]>,
+      T
+    >,
+    "tags"
+  >
+
+/**
+ * The options of `Cached.fn` by name that declare its key: those of a key class.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface NamedKeyOptions<
+  Fields extends Schema.Struct.Fields,
+  S extends Schema.Constraint,
+  E extends Schema.Constraint,
+  I extends Key.Indexes<NoInfer<Fields>>
+> extends Omit<Key.Options<Fields, S, E, I>, "version"> {
+  /**
+   * part of the fingerprint: raise it when results change in a way that no schema shows. `"code"`: the source text of
+   * `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for what that sees)
+   *
+   * @default none
+   */
+  readonly version?: "code" | (string & {}) | undefined
+}
+
+interface AnyNamedOptions extends Partial<NamedKeyOptions<any, any, any, any>> {
+  readonly lookup: (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown, any>
+}
+
+/**
+ * A cached function with string keys, made by {@link fn}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
+  (...args: Args): Effect.Effect<A, E, R>
+  /** gives the key of these arguments */
+  readonly key: (...args: Args) => string
+  /** invalidates the result of these arguments */
+  readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
+  /** loads anew, as under `CachePolicy.refresh`; a failure keeps the stored value */
+  readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
+}
 
 /**
  * Creates a cached function from a key class, a load and a strategy.
+ *
+ * **Details**
+ *
+ * In place of a class it takes
+ *
+ * - the name of one, with its `payload` and `success` among the options: it makes the class, which is `Key` of the
+ *   function. With `version: "code"` other code of `lookup` means other keys;
+ * - a function from arguments to a string key, and the load as a second one: the simplest, for what stays in memory or
+ *   is plain data.
  *
  * **Gotchas**
  *
@@ -69,31 +167,133 @@ type FnOptions<C extends AnyClass, E, T> =
  * await Effect.runPromise(square({ n: 7 }).pipe(Effect.provide(CacheLayer.memory()))) // => 49
  * ```
  *
+ * **Example** (In one statement)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ *
+ * const cube = Cached.fn("Cube", {
+ *   payload: { n: Schema.Number },
+ *   success: Schema.Number,
+ *   version: "code",
+ *   lookup: ({ n }) => Effect.succeed(n ** 3),
+ *   strategy: Strategy.ttl({ ttl: "1 hour" })
+ * })
+ *
+ * const program = Effect.andThen(cube({ n: 3 }), Effect.all([cube({ n: 3 }), Cached.has(new cube.Key({ n: 3 }))]))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [27, true]
+ * ```
+ *
+ * **Example** (With string keys)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ *
+ * const sum = Cached.fn(
+ *   (a: number, b: number) => `sum:${a}:${b}`,
+ *   (a, b) => Effect.succeed(a + b),
+ *   { strategy: Strategy.ttl({ ttl: "1 hour" }) }
+ * )
+ *
+ * await Effect.runPromise(sum(1, 2).pipe(Effect.provide(CacheLayer.memory()))) // => 3
+ * ```
+ *
  * @see `Cached.many` for an origin that answers many keys at once
  * @see {@link recursive} for a function that calls itself
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fn = <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
-  keyClass: C,
-  options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
-    readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
+export const fn: {
+  // the first: what another one looks at before it has its types from there
+  <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
+    keyClass: C,
+    options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
+      readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
+    }
+  ): CachedFn<
+    Instance<C>,
+    Input<C>,
+    E | KeyError<Instance<C>> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
+  >
+  <
+    const Name extends string,
+    S extends Schema.Constraint,
+    E2,
+    R,
+    const Fields extends Schema.Struct.Fields = {},
+    E extends Schema.Constraint = Schema.Never,
+    const I extends Key.Indexes<NoInfer<Fields>> = readonly [],
+    T extends Given<NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>> = undefined
+  >(
+    name: Name,
+    options: NamedOptions<Fields, S, E, I, NoInfer<E2>, T> & {
+      readonly lookup: (
+        key: NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>
+      ) => Effect.Effect<NoInfer<S["Type"]>, E2, R>
+    }
+  ):
+    & CachedFn<
+      NamedKey<Fields, S, E>,
+      Input<NamedClass<Name, Fields, S, E, I>>,
+      E2 | E["Type"] | TimeoutError<T>,
+      Exclude<R, Scope.Scope> | Services<NamedKey<Fields, S, E>> | Caching
+    >
+    & { readonly Key: NamedClass<Name, Fields, S, E, I> }
+  <F extends (...args: any) => string, A, E, R, T extends Given<string> = undefined>(
+    key: F,
+    lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
+    options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
+  ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+} = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
+  if (typeof first === "string") {
+    const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
+    if (version === "code") checkLookup(`Cached.fn("${first}")`, options)
+    // here: where the class is defined is told by the stack
+    const keyClass = define(first, {
+      error,
+      ignore,
+      indexes,
+      payload,
+      success,
+      tags,
+      version: version === "code" ? codeOf(options.lookup) : version
+    } as never)
+    return Object.assign(makeFn("Cached.fn", keyClass as never, rest as never) as object, { Key: keyClass }) as never
   }
-): CachedFn<
-  Instance<C>,
-  Input<C>,
-  E | KeyError<Instance<C>> | TimeoutError<T>,
-  Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
-> => makeFn("Cached.fn", keyClass, options)
+  return isToKey(first)
+    ? makeStringFn(first, { ...ofStrings, lookup: options })
+    : makeFn("Cached.fn", first, options as never)
+}
+
+type ToKey = (...args: ReadonlyArray<never>) => string
+
+const isToKey = (first: AnyClass | ToKey): first is ToKey =>
+  typeof first === "function" && !("keyName" in first) && !/^class\b/.test(Function.prototype.toString.call(first))
+
+/**
+ * In the load of a {@link recursive} function: a failure of that function beyond those that its key declares. The compiler
+ * cannot know which while it looks at the load, so there it has no members. It is no part of the failures of the function.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FailureOfSelf {
+  readonly "~effect-cached/FailureOfSelf": never
+}
 
 /**
  * Creates a cached function that can call itself: its load gets the cached function as `self`.
  *
  * **Details**
  *
- * Each value is loaded once, however often and however deep it is needed. A value that needs itself dies with
- * `CacheCycle`.
+ * - Each value is loaded once, however often and however deep it is needed. A value that needs itself dies with
+ *   `CacheCycle`.
+ * - The load may fail with more than its key declares, and so does the function. What `self` fails with beyond that is
+ *   inside the load a {@link FailureOfSelf}: to look at it, declare it as `error` of the key class.
  *
  * **Example** (Computing Fibonacci numbers)
  *
@@ -117,24 +317,24 @@ export const fn = <C extends AnyClass, E, R, T extends Given<Instance<C>> = unde
  * @category constructors
  * @since 0.1.0
  */
-export const recursive = <C extends AnyClass, R = never, T extends Given<Instance<C>> = undefined>(
+export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
   keyClass: C,
-  options: FnOptions<C, KeyError<Instance<C>>, T> & {
+  options: FnOptions<C, Exclude<NoInfer<E>, FailureOfSelf> | KeyError<Instance<C>>, T> & {
     readonly lookup: (
       key: Instance<C>,
       self: (
         ...payload: Arguments<Input<C>>
       ) => Effect.Effect<
         Success<Instance<C>>,
-        KeyError<Instance<C>> | TimeoutError<T>,
+        FailureOfSelf | KeyError<Instance<C>> | TimeoutError<T>,
         Services<Instance<C>> | Caching
       >
-    ) => Effect.Effect<NoInfer<Success<Instance<C>>>, KeyError<Instance<C>> | TimeoutError<T>, R>
+    ) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
   }
 ): CachedFn<
   Instance<C>,
   Input<C>,
-  KeyError<Instance<C>> | TimeoutError<T>,
+  Exclude<E, FailureOfSelf> | KeyError<Instance<C>> | TimeoutError<T>,
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
   checkFn("Cached.recursive", keyClass, options as never)
@@ -155,5 +355,16 @@ const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never 
     key: keyOf,
     invalidate: (payload: unknown) => invalidate(keyOf(payload)),
     refresh: (payload: unknown) => Combine.refreshing(call(payload))
+  }) as never
+}
+
+const makeStringFn = (toKey: ToKey, options: StringFnOptions): never => {
+  checkStringFn(options)
+  const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args as ReadonlyArray<never>))
+  const call = (...args: ReadonlyArray<unknown>) => Combine.callString(keyOf(...args), args, options)
+  return Object.assign(call, {
+    key: keyOf,
+    invalidate: (...args: ReadonlyArray<unknown>) => invalidate(keyOf(...args)),
+    refresh: (...args: ReadonlyArray<unknown>) => Combine.refreshing(call(...args))
   }) as never
 }

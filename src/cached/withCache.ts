@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
+import type { AnyClass } from "../CacheKey.ts"
 import { Caching, type Shape } from "../Caching.ts"
 
 /**
@@ -19,6 +20,8 @@ import { Caching, type Shape } from "../Caching.ts"
 export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer R>
   ? Effect.Effect<A, E, Exclude<R, Caching> | Self>
   : T extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, Exclude<R, Caching> | Self>
+  // a key class is the same for every cache
+  : T extends AnyClass ? T
   : T extends (...args: infer Args) => infer Out
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
   : T
@@ -92,7 +95,8 @@ type Rewire = (context: Context.Context<never>) => Context.Context<never>
 const rewire = (self: unknown, change: Rewire): unknown => {
   if (Effect.isEffect(self)) return Effect.updateContext(self as Effect.Effect<unknown, unknown>, change)
   if (Stream.isStream(self)) return Stream.updateContext(self as Stream.Stream<unknown, unknown>, change)
-  if (typeof self !== "function") return self
+  // a key class is the same for every cache
+  if (typeof self !== "function" || "keyName" in self) return self
   const members = Object.entries(self).map(([name, member]) => [name, rewire(member, change)])
   return Object.assign((...args: ReadonlyArray<unknown>) => rewire(self(...args), change), Object.fromEntries(members))
 }

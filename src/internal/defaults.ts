@@ -13,6 +13,9 @@
  */
 const leaseMillis = 5000
 
+/** The options for all reads of a layer that says none. */
+export const noReadDefaults = {}
+
 /** Options of layers. */
 export const layer = {
   /** entries in memory */
@@ -192,6 +195,9 @@ export const changesKept = 10_000
 
 /** Entries of which `CacheLayer.disk` remembers that this process has read them. */
 export const readsRemembered = 10_000
+
+/** `CacheLayer.files`: the files that one write looks at to measure the folder, and the entries that may leave first. */
+export const filesMeasured = { ofStep: 256, oldest: 2048 }
 
 /** Ids whose leases, and names whose counters, `clear` of a part of a store finds; it does not reach others. */
 export const leasesRemembered = 10_000

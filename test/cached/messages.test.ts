@@ -230,8 +230,13 @@ describe("a cached function", () => {
     ],
     [
       "without a class",
-      () => any(Cached.fn)("User", { lookup: () => one, strategy: hour }),
+      () => any(Cached.fn)(undefined, { lookup: () => one, strategy: hour }),
       "Cached.fn got no key class: pass a class made with CacheKey.Class as its first argument"
+    ],
+    [
+      "by a name alone",
+      () => any(Cached.fn)("User", { lookup: () => one, strategy: hour }),
+      "The key class \"User\": `success` is not a schema"
     ],
     [
       "that calls itself, without options",

@@ -521,5 +521,82 @@ const winner = undefined as string | undefined`,
     find: "rules !== undefined && rules.defaults === self.readDefaults",
     replace: "rules !== undefined",
     by: "test/cached/defaults.test.ts"
+  },
+  {
+    name: "what was written into a former database counts",
+    in: "make",
+    find: "if (!hasWritten || !leaveFormer()) {",
+    replace: "if (true) {",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "a log that was removed is not missed",
+    in: "stateOf",
+    find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,
+    replace: "",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "what was invalidated comes back with an older copy",
+    in: "make",
+    find: "if (opened.generation <= lastGeneration) invalidateAgain(made)",
+    replace: "",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "a database cut to nothing is a new one",
+    in: "wasCut",
+    find: "?.size === 0",
+    replace: "?.size === -1",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "all who wait for the lock ask for it",
+    in: "make",
+    find: "if (leftMillis() > 0) throw last",
+    replace: "",
+    by: "test/stores/SqliteShared.test.ts"
+  },
+  {
+    name: "values are stored however large the log is",
+    in: "make",
+    find: "if (bytes <= bound || empty(database)) return emptied()",
+    replace: "return emptied()",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "the counter of invalidations may be missing",
+    in: "tags",
+    find: `if (typeof value !== "number") throw damage("The counter of invalidations is missing")`,
+    replace: "",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "tags may have any length in a frame",
+    in: "decode",
+    find: "if (tagsEnd > end) return undefined",
+    replace: "",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "a database stays as large as it was",
+    in: "make",
+    find: "isDue = above() > 0 return {",
+    replace: "return {",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "everybody may put values into the folder",
+    in: "othersOf",
+    find: `if ((mode & everybody) !== 0) return "everybody"`,
+    replace: "",
+    by: "test/stores/sharedFolders.test.ts"
+  },
+  {
+    name: "who was stopped serves what was invalidated meanwhile",
+    in: "polled",
+    find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
+    replace: "true",
+    by: "test/internal/engine/invalidation/tracking.test.ts"
   }
 ]

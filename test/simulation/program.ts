@@ -91,7 +91,13 @@ const specOf = (self: Simulation, id: string): Spec => {
 const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec => {
   if (!features.includes("defaults")) return spec
   const { jitter = defaults.jitter, kind, softTimeout = defaults.softTimeout } = spec
-  return { ...spec, jitter, softTimeout: kind === "softTtl" || kind === "failover" ? softTimeout : undefined }
+  return {
+    ...spec,
+    jitter,
+    softTimeout: kind === "softTtl" || kind === "failover" ? softTimeout : undefined,
+    // that strategy says one itself
+    retryAfter: spec.retryAfter ?? (kind === "failover" ? undefined : defaults.retryAfter)
+  }
 }
 
 /** what it need not say, because its layer does */
@@ -254,7 +260,9 @@ const givenTimes = (self: Simulation, { byFunction, soft, softTimeout, timeout }
 
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
   const effect = load(self, spec) as Effect.Effect<any, any, Caching>
-  const { retryAfter } = spec
+  const retryAfter = spec.kind === "failover"
+    ? spec.retryAfter
+    : unlessDefault(self, spec.retryAfter, defaults.retryAfter)
   const jitter = unlessDefault(self, spec.jitter, defaults.jitter)
   const { soft, softTimeout, timeout } = givenTimes(self, spec)
   // an idle that is longer than its ttl is refused, one of nothing too

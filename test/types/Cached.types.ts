@@ -282,11 +282,11 @@ const fib = Cached.recursive(Fib, {
 const fibonacci = fib({ n: 10 })
 same<typeof fibonacci, Effect.Effect<bigint, never, Cache>>(true)
 
-// a function that calls itself fails with its key's error, and its callers see that
+// a function that calls itself fails with its key's error and with what its load fails with, and its callers see that
 const walk = Cached.recursive(Weather, {
   lookup: (key, self) => {
     const next = self({ id: key.id, days: key.days - 1 })
-    same<typeof next, Effect.Effect<number, Down, Cache>>(true)
+    same<typeof next, Effect.Effect<number, Down | Cached.FailureOfSelf, Cache>>(true)
     return key.days > 0 ? next : Effect.fail(new Down())
   },
   strategy: Strategy.untilInvalidated
@@ -304,8 +304,85 @@ Cached.fn(Weather, { lookup: () => load })
 weather({ id: 1, days: 1 })
 // @ts-expect-error no payload
 weather()
-// @ts-expect-error an error that the key does not describe cannot come back through `self`
-Cached.recursive(Fib, { lookup: () => Effect.fail("x"), strategy: Strategy.untilInvalidated })
+const failing = Cached.recursive(Fib, {
+  lookup: ({ n }, self) =>
+    Effect.gen(function*() {
+      if (n < 0) return yield* new Http()
+      yield* self({ n: n - 1 })
+      return yield* loadBig
+    }),
+  strategy: Strategy.untilInvalidated
+})({ n: 1 })
+same<typeof failing, Effect.Effect<bigint, Http | "big", Client | Cache>>(true)
+
+// in one statement
+declare const loadBig: Effect.Effect<bigint, "big", Client>
+const named = Cached.fn("Named", {
+  payload: { id: Schema.String, days: Schema.Number.pipe(Schema.withConstructorDefault(Effect.succeed(1))) },
+  success: Schema.BigInt,
+  error: Down,
+  version: "code",
+  indexes: ["id"],
+  tags: ({ id }) => [id],
+  lookup: (key) => {
+    same<typeof key.days, number>(true)
+    return Effect.andThen(Effect.log(key.id), loadBig)
+  },
+  strategy: Strategy.untilInvalidated,
+  fallbackOn: []
+})
+const namedRead = named({ id: "a" })
+same<typeof namedRead, Effect.Effect<bigint, Down | "big", Client | Cache>>(true)
+same<typeof named.Key.keyName, "Named">(true)
+const namedKey = new named.Key({ id: "a" })
+same<typeof namedKey.id, string>(true)
+const namedFound = Cached.getOption(namedKey)
+same<typeof namedFound, Effect.Effect<Option.Option<bigint>, never, Cache>>(true)
+const namedFoundToo = Cached.getOption(named.key({ id: "a", days: 2 }))
+same<typeof namedFoundToo, Effect.Effect<Option.Option<bigint>, never, Cache>>(true)
+const namedGone = Cached.invalidateWhere(named.Key, { id: "a" })
+same<typeof namedGone, Effect.Effect<void, never, Cache>>(true)
+const namedOnce = Cached.fn("Once", {
+  success: Schema.Number,
+  lookup: () => Effect.succeed(1),
+  strategy: Strategy.untilInvalidated,
+  timeout: "1 second"
+})()
+same<typeof namedOnce, Effect.Effect<number, LoadTimeout, Cache>>(true)
+// @ts-expect-error another value than `success`
+Cached.fn("Named", { success: Schema.Number, lookup: () => Effect.succeed("x"), strategy: Strategy.untilInvalidated })
+// @ts-expect-error no strategy
+Cached.fn("Named", { success: Schema.Number, lookup: () => Effect.succeed(1) })
+// @ts-expect-error no schema of the value
+Cached.fn("Named", { lookup: () => Effect.succeed(1), strategy: Strategy.untilInvalidated })
+// @ts-expect-error a payload of another type
+named({ id: 1 })
+
+// over string keys
+const texts = Cached.fn((id: string, days?: number) => `text:${id}:${days}`, (id, days) => {
+  same<typeof id, string>(true)
+  same<typeof days, number | undefined>(true)
+  return Effect.andThen(loadBig, Effect.succeed(id))
+}, {
+  strategy: Strategy.softTtl({ ttl: (_, key: string) => key.length, softTtl: "1 minute" }),
+  timeout: "1 second"
+})
+const text = texts("a", 1)
+same<typeof text, Effect.Effect<string, "big" | LoadTimeout, Client | Cache>>(true)
+const textAnew = texts.refresh("a")
+same<typeof textAnew, Effect.Effect<string, "big" | LoadTimeout, Client | Cache>>(true)
+const textKey = texts.key("a")
+same<typeof textKey, string>(true)
+const textGone = texts.invalidate("a")
+same<typeof textGone, Effect.Effect<void, never, Cache>>(true)
+// @ts-expect-error an argument of another type
+texts(1)
+// @ts-expect-error a key that is no text
+Cached.fn((id: number) => id, () => Effect.succeed(1), { strategy: Strategy.untilInvalidated })
+// @ts-expect-error no strategy
+Cached.fn((id: string) => id, () => Effect.succeed(1), {})
+// @ts-expect-error an unknown option
+Cached.fn((id: string) => id, () => Effect.succeed(1), { strategy: Strategy.untilInvalidated, ttl: 1 })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // operations

@@ -269,9 +269,6 @@ const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E>
  */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
-  const asked = askTimeouts(engine, request)
-  if (Exit.isExit(asked)) return refuse(reader, resume, asked)
-  if (asked !== request) return joinOrStart({ ...reader, request: asked }, joining, resume)
   const { stale } = joining
   const starter = readContextOf(engine, fiber)
   const { span, within } = starter
@@ -279,12 +276,15 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const around = within?.flight
   const running = joinable(reader)
   if (running !== undefined) {
+    const hasTimeouts = isLimited(engine, request)
+    const asked = hasTimeouts ? askTimeouts(engine, request) : request
+    if (asked !== request) return withTimeouts(reader, asked, joining, resume)
     // the flight may be a refresh: meanwhile the store has an entry that may be served
     if (joining.readsStore && !running.readsStore && engine.storeTier !== undefined) {
       return resume(askStoreThenJoin(reader, engine.storeTier, joining))
     }
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
-    const invalid = isLimited(engine, request) ? invalidity(engine, request) : undefined
+    const invalid = hasTimeouts ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
@@ -308,6 +308,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     ? new CacheClosed({ key: id })
     : refusal(engine, request) ?? cycleOf(around, before)
   if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
+  const asked = isLimited(engine, request) ? askTimeouts(engine, request) : request
+  if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId } = joining
   const flight = makeFlight(engine, {
     id,
@@ -329,6 +331,15 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
 }
+
+/** Joins or starts a flight with the timeouts that were asked for. From the start: what was asked may have read, too. */
+const withTimeouts = (
+  reader: Reader,
+  asked: ReturnType<typeof askTimeouts>,
+  joining: Joining,
+  resume: Resume
+): Effect.Effect<void> | void =>
+  Exit.isExit(asked) ? refuse(reader, resume, asked) : joinOrStart({ ...reader, request: asked }, joining, resume)
 
 /** From here on others can join the flight, or ask for the same refresh. */
 const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
