@@ -113,6 +113,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/resources.test.ts"
   },
   {
+    name: "a resource in an Option is not found",
+    in: "contentOf",
+    find: "if (Option.isOption(value)) return Option.toArray(value)",
+    replace: "",
+    by: "test/cached/resources.test.ts"
+  },
+  {
+    name: "text of JSON is made of what is not JSON",
+    in: "checkedLink",
+    find: "[new SchemaAST.Link(SchemaAST.any, onlyJson), link]",
+    replace: "[link]",
+    by: "test/cached/messages.test.ts"
+  },
+  {
+    name: "the stack of a mistake leads nowhere",
+    in: "dual",
+    find: "mistakeIn(called, options)",
+    replace: "undefined",
+    by: "test/cached/messages.test.ts"
+  },
+  {
     name: "below Schema.Any anything is JSON",
     in: "isOpen",
     find: `_tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"`,
