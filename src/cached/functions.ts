@@ -20,6 +20,7 @@ import {
   type StringFnOptions,
   stringKey
 } from "./checkCall.ts"
+import type { Unfit } from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
@@ -54,6 +55,18 @@ type FnOptionsOf<K, A, KE, E, T> =
   & Timeout<T, K>
   & ReadOptions<A, KE, K>
   & { readonly strategy: Strategy<A, KE, K> }
+
+/** The options of a cached function beside what it gets first, for the messages of the compiler. */
+type OptionsBeside<First> = First extends AnyClass ? OptionsOfFn<
+    & FnOptions<First, unknown, Given<Instance<First>>>
+    & { readonly lookup: (key: Instance<First>) => Effect.Effect<Success<Instance<First>>, unknown, unknown> }
+  >
+  : OptionsOfFn<
+    & NamedOptions<any, any, any, any, unknown, Given<any>>
+    & { readonly lookup: (key: any) => Effect.Effect<unknown, unknown, unknown> }
+  >
+
+type OptionsOfFn<O> = { readonly [Name in keyof O]: O[Name] }
 
 type NamedClass<
   Name extends string,
@@ -248,6 +261,8 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  // the one that the compiler explains: see `OptionsOf` of the combinators
+  <C extends AnyClass | string>(first: C, options: OptionsBeside<C> & Unfit): never
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
     const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
