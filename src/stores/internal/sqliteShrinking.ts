@@ -6,7 +6,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { pragma } from "./sqliteFile.ts"
 import type { Room } from "./sqliteRoom.ts"
 
-interface Shrinking {
+export interface Shrinking {
   /** Looks whether there is something to do. */
   readonly look: () => void
   /** Much was removed. */
