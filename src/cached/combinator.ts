@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { CacheKey } from "../CacheKey.ts"
+import type { Any, CacheKey, Error as KeyError } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import type * as Ttl from "../Ttl.ts"
 import type {
@@ -19,6 +19,12 @@ import type {
   TimeoutError,
   TtlOptions
 } from "./options.ts"
+import type { ValueOf } from "./withCaching.ts"
+
+/** @internal */
+export interface StringKey {
+  readonly key: string
+}
 
 /** @internal */
 export type KeyOf<A, E, KR, K> = { readonly key: K & CacheKey<A, E, KR> }
@@ -65,18 +71,29 @@ export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags
   readonly copy?: "structured" | undefined
 }
 
-/** @internal */
-type FixedOutcome<Kind, Tag> =
-  & Fixed
+interface FixedConditions<Tag> extends Fixed {
   // without them the parameters of such functions would be `any` before the overload for them is tried
-  & { readonly when?: undefined; readonly storeIf?: undefined; readonly storeFailures?: ReadonlyArray<Tag> | undefined }
-  & (Kind extends TimedKind ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl: Ttl.Input }
-    : Kind extends MaybeTimedKind
-      ? Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> & { readonly ttl?: Ttl.Input | undefined }
-    : {})
+  readonly when?: undefined
+  readonly storeIf?: undefined
+  readonly storeFailures?: ReadonlyArray<Tag> | undefined
+}
+
+interface FixedMaybeTimed<Tag> extends FixedConditions<Tag>, Pick<TtlOptions<unknown, unknown, unknown>, "jitter"> {
+  readonly ttl?: Ttl.Input | undefined
+}
+
+interface FixedTimed<Tag> extends FixedMaybeTimed<Tag> {
+  readonly ttl: Ttl.Input
+}
 
 /** @internal */
-type FixedOwn<O> = { readonly [Name in keyof O]: Exclude<O[Name], (...args: never) => unknown> }
+type FixedOutcome<Kind, Tag> = Kind extends TimedKind ? FixedTimed<Tag>
+  : Kind extends MaybeTimedKind ? FixedMaybeTimed<Tag>
+  : FixedConditions<Tag>
+
+/** @internal */
+type FixedOwn<O> = keyof O extends never ? {}
+  : { readonly [Name in keyof O]: Exclude<O[Name], (...args: never) => unknown> }
 
 /** @internal */
 type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? FallbackOptions<E, Tag> : {}
@@ -87,10 +104,9 @@ type Fallback<Kind, E, Tag extends string> = Kind extends FallbackKind ? Fallbac
  *
  * @internal
  */
-export type FailsWith<E, Failures, Tag extends string> =
-  & Effect.Effect<unknown, Failures, unknown>
-  & ([Tag] extends [TagOf<E>] ? unknown
-    : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E>> })
+export type FailsWith<E, Failures, Tag extends string> = [Tag] extends [TagOf<E>]
+  ? Effect.Effect<unknown, Failures, unknown>
+  : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E>> }
 
 /**
  * A combinator that caches an effect, data-first and data-last.
@@ -121,7 +137,7 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
   <Failures, T extends Given<string> = undefined, Tag extends string = never>(
     options:
-      & { readonly key: string }
+      & StringKey
       & FixedOwn<OwnOptions<unknown, unknown, string>[Own]>
       & Timeout<T, string>
       & FixedOutcome<Kind, Tag>
@@ -131,7 +147,7 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
   <A, E, T extends Given<string> = undefined>(
     options:
-      & { readonly key: string }
+      & StringKey
       & OwnOptions<A, E, string>[Own]
       & Timeout<T, string>
       & Outcome<Kind, A, E, string>
@@ -151,10 +167,41 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
   <A, E, R, T extends Given<string> = undefined>(
     self: Effect.Effect<A, E, R>,
     options:
-      & { readonly key: string }
+      & StringKey
       & OwnOptions<NoInfer<A>, NoInfer<E>, string>[Own]
       & Timeout<T, string>
       & Outcome<Kind, NoInfer<A>, NoInfer<E>, string>
       & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  <K extends Any | string>(options: { readonly key: K } & OptionsOf<Kind, Own> & Unfit): never
+  <K extends Any | string, E>(
+    self: Effect.Effect<ValueOf<K>, E, unknown>,
+    options: { readonly key: K } & OptionsOf<Kind, Own, NoInfer<E> | KeyError<K>> & Unfit
+  ): never
+}
+
+type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, E> =
+  & { readonly key: unknown }
+  & OwnOptions<unknown, E, unknown>[Own]
+  & Timeout<Given<unknown>, unknown>
+  & Outcome<Kind, unknown, E, unknown>
+  & Fallback<Kind, E, unknown extends E ? string : TagOf<E>>
+
+/**
+ * The options of a combinator beside its key, by a name of their own. The compiler explains the last signature that it
+ * has tried. That is one for every kind of key, or all mistakes would be told as if they were about a string key.
+ *
+ * @internal
+ */
+export type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none", E = unknown> = {
+  readonly [Name in keyof AllOptions<Kind, Own, E>]: AllOptions<Kind, Own, E>[Name]
+}
+
+/**
+ * What no options are: a signature with it explains mistakes, and is never the right one.
+ *
+ * @internal
+ */
+export interface Unfit {
+  readonly "these options fit, but not beside this effect and key": never
 }

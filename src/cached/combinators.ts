@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { CacheKey } from "../CacheKey.ts"
+import type { Any, CacheKey, Error as KeyError } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { kinds, type Strategy } from "../Strategy.ts"
 import type {
@@ -15,11 +15,14 @@ import type {
   Fixed,
   KeyOf,
   MaybeTimedKind,
+  StringKey,
   TimedKind,
+  Unfit,
   UntimedKind
 } from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
+import type { ValueOf } from "./withCaching.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // combinators
@@ -301,7 +304,9 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(kinds.failo
  */
 export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(kinds.untilInvalidated)
 
-type StrategyOptions<A, E, K> = ReadOptions<A, E, K> & { readonly strategy?: Strategy<A, E, K> | undefined }
+interface StrategyOptions<A, E, K> extends ReadOptions<A, E, K> {
+  readonly strategy?: Strategy<A, E, K> | undefined
+}
 
 /**
  * Caches an effect by any `Strategy`, such as one of your own; without one, by that of its layer.
@@ -342,7 +347,8 @@ export const withStrategy: {
   ) => Effect.Effect<A, E | E2 | TimeoutError<T>, Exclude<R, Scope.Scope> | KR | Caching>
   <Failures, T extends Given<string> = undefined, Tag extends string = never>(
     options:
-      & { readonly key: string; readonly strategy?: Strategy | undefined }
+      & StringKey
+      & WithAnyStrategy
       & Timeout<T, string>
       & Fixed
       & FallbackOptions<Failures | TimeoutError<T>, Tag>
@@ -351,7 +357,7 @@ export const withStrategy: {
   ) => Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
   <A, E, T extends Given<string> = undefined>(
     options:
-      & { readonly key: string }
+      & StringKey
       & Timeout<T, string>
       & StrategyOptions<A, E, string>
       & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
@@ -369,9 +375,25 @@ export const withStrategy: {
   <A, E, R, T extends Given<string> = undefined>(
     self: Effect.Effect<A, E, R>,
     options:
-      & { readonly key: string }
+      & StringKey
       & Timeout<T, string>
       & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
       & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  <K extends Any | string>(options: { readonly key: K } & OptionsOfStrategy & Unfit): never
+  <K extends Any | string, E>(
+    self: Effect.Effect<ValueOf<K>, E, unknown>,
+    options: { readonly key: K } & OptionsOfStrategy<NoInfer<E> | KeyError<K>> & Unfit
+  ): never
 } = Combine.withStrategy
+
+interface WithAnyStrategy {
+  readonly strategy?: Strategy | undefined
+}
+
+interface OptionsOfStrategy<E = unknown>
+  extends
+    StrategyOptions<unknown, E, unknown>,
+    Timeout<Given<unknown>, unknown>,
+    FallbackOptions<E, unknown extends E ? string : TagOf<E>>
+{}

@@ -102,36 +102,29 @@ const effectClass = (parts: PropertyDescriptorMap, prototype: object = EffectPro
  */
 const dual = (make: EffectClass, called: Called, combinator?: Combinator): never => {
   let unchecked = checkedCalls
-  // `arguments` of a closure per call would cost more than the whole hit
-  return ((first: unknown, second?: unknown): unknown => {
-    if (unchecked > 0) {
-      unchecked--
-      const mistake = mistakeIn(called, second ?? first)
-      if (mistake !== undefined) return refusing(make, mistake)(combinator, first, second)
-    }
-    return second === undefined
-      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
-      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)
-  }) as never
-}
-
-/** Makes effects whose loads die with a mistake that is known already. */
-const refusing = (make: EffectClass, mistake: unknown) => (combinator: Combinator | undefined, ...given: Given) => {
-  const of = (load: unknown, options: unknown) =>
-    Object.defineProperty(
-      new make(combinator, load, options as CombinatorOptions, (options as CombinatorOptions).key),
-      "validate",
-      {
+  const makeChecked = (first: unknown, second: unknown): unknown => {
+    unchecked--
+    const options = (second ?? first) as CombinatorOptions | undefined
+    const mistake = mistakeIn(called, options)
+    const of = (load: unknown) => {
+      const effect = new make(combinator, load, options!, options?.key)
+      // its load dies with a mistake that is known already
+      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
         }
-      }
-    )
-  const [first, second] = given
-  return second === undefined ? (self: unknown) => of(self, first) : of(first, second)
+      })
+    }
+    return second === undefined ? of : of(first)
+  }
+  // `arguments` of a closure per call would cost more than the whole hit
+  return ((first: unknown, second?: unknown): unknown =>
+    unchecked > 0
+      ? makeChecked(first, second)
+      : second === undefined
+      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
+      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)) as never
 }
-
-type Given = readonly [first: unknown, second: unknown]
 
 /** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
 const Timed = effectClass({

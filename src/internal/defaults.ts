@@ -57,6 +57,13 @@ export const folders = {
   files: { leastMaxSize: 1, valueShare: 1 }
 }
 
+/**
+ * The log beside a database, and the reserve for a full disk, which is as large: so many bytes, and this part of `maxSize`
+ * at most. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more
+ * bounds since, another database is started.
+ */
+export const log = { bytes: 2 * 1024 ** 2, ofMaxSize: 1 / 8, pinnedMillis: 1000, hopelessAfter: 4 }
+
 /** How long a stale value is served without another load, after a load failed. */
 export const retryAfterMillis = 5000
 

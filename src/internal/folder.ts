@@ -14,6 +14,12 @@ export const checkDirectory = (what: string, directory: unknown): void => {
   })
 }
 
+/** The option `trustFolder`. */
+export const trustOf = (what: string, given: boolean | undefined): boolean => {
+  if (given === undefined || typeof given === "boolean") return given === true
+  throw new CacheConfigError({ message: `${what}: "trustFolder" is true or false` })
+}
+
 interface Sizes {
   readonly maxSize?: ByteSize.Input | undefined
   readonly maxValue?: ByteSize.Input | undefined

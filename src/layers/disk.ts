@@ -35,6 +35,12 @@ export interface DiskOptions extends LayerOptions {
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
 }
 
 /**
@@ -92,5 +98,5 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
         })
     )
   )
-  return Layer.merge(Layer.provide(cache, store), folderLock(given.directory))
+  return Layer.merge(Layer.provide(cache, store), folderLock(given))
 }

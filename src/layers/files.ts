@@ -42,6 +42,12 @@ export interface FilesOptions extends LayerOptions {
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
 }
 
 /**

@@ -1,31 +1,34 @@
 /** The options of all layers in a folder. */
 import type * as ByteSize from "effect/ByteSize"
-import { checkDirectory, sizesOf } from "../internal/folder.ts"
+import { checkDirectory, sizesOf, trustOf } from "../internal/folder.ts"
 import type { Checks } from "../internal/options.ts"
 
 interface FolderOptions {
   readonly directory: string
   readonly maxSize?: ByteSize.Input | undefined
   readonly maxValue?: ByteSize.Input | undefined
+  readonly trustFolder?: boolean | undefined
 }
 
 /** The check of each option. The sizes are checked together, with `sizesOf`. */
 export const folderOptions: Checks<FolderOptions> = {
   directory: (directory, layer) => checkDirectory(layer, directory),
   maxSize: () => {},
-  maxValue: () => {}
+  maxValue: () => {},
+  trustFolder: (given, layer) => void trustOf(layer, given)
 }
 
 /** The options of the store that are given. */
 export const storeOptions = (
   layer: string,
-  { directory, maxSize, maxValue }: FolderOptions,
+  { directory, maxSize, maxValue, trustFolder }: FolderOptions,
   limits: Parameters<typeof sizesOf>[2]
 ) => {
   sizesOf(layer, { maxSize, maxValue }, limits)
   return {
     directory,
     ...maxSize === undefined ? {} : { maxSize },
-    ...maxValue === undefined ? {} : { maxValue }
+    ...maxValue === undefined ? {} : { maxValue },
+    ...trustFolder === undefined ? {} : { trustFolder }
   }
 }

@@ -7,24 +7,29 @@ import * as Scope from "effect/Scope"
 import { Lock } from "../Lock.ts"
 import type * as Port from "../ports/lock.ts"
 
+interface Folder {
+  readonly directory: string
+  readonly trustFolder?: boolean | undefined
+}
+
 /**
  * Provides the lock of a folder, unless the program has one of its own. Its file is made with the first lock: most programs
  * need none.
  */
-export const folderLock = (directory: string): Layer.Layer<never> =>
+export const folderLock = (folder: Folder): Layer.Layer<never> =>
   Layer.effectContext(
     Effect.contextWith((context: Context.Context<never>) =>
       Context.getOrUndefined(context, Lock) === undefined
-        ? Effect.map(lazily(directory), (lock) => Context.make(Lock, lock) as Context.Context<never>)
+        ? Effect.map(lazily(folder), (lock) => Context.make(Lock, lock) as Context.Context<never>)
         : Effect.succeed(Context.empty())
     )
   )
 
-const lazily = Effect.fnUntraced(function*(directory: string) {
+const lazily = Effect.fnUntraced(function*({ directory, trustFolder }: Folder) {
   const scope = yield* Effect.scope
   // now, where the working directory is that of the cache
   const make = yield* Effect.promise(async () => (await import("../locks/SqliteLock.ts")).make)
-  const open = Scope.provide(make({ directory }), scope)
+  const open = Scope.provide(make({ directory, ...trustFolder === undefined ? {} : { trustFolder } }), scope)
   let opened: Port.Lock | undefined
   const lock = Effect.suspend(() =>
     opened === undefined ? Effect.map(open, (lock) => opened ??= lock) : Exit.succeed(opened)

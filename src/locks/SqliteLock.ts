@@ -13,6 +13,7 @@ import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { LockError } from "../CacheError.ts"
 import { busy, lockLifeMillis, lockPollMillis } from "../internal/defaults.ts"
+import { trustOf } from "../internal/folder.ts"
 import { nextToken } from "../internal/lock/token.ts"
 import { monotonicMillis } from "../internal/monotonic.ts"
 import { refuseUnknown } from "../internal/options.ts"
@@ -23,6 +24,7 @@ import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
 import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
 import * as Gate from "../stores/internal/sqliteGate.ts"
 import { directoryOf } from "../stores/internal/sqlitePath.ts"
+import { makeFolder, requirePlainFile } from "../stores/internal/trust.ts"
 
 /**
  * The directory of the locks.
@@ -33,6 +35,12 @@ import { directoryOf } from "../stores/internal/sqlitePath.ts"
 export interface Options {
   /** the directory; made if it does not exist. The directory of a `SqliteStore` will do */
   readonly directory: string
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
 }
 
 /**
@@ -73,9 +81,10 @@ export interface Options {
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
-  const directory = validate(options)
+  const config = validate(options)
+  const { directory } = config
   return Effect.clockWith((clock) => {
-    const connection = connect(directory)
+    const connection = connect(config)
     const gate = Gate.make(() => monotonicMillis(clock))
     const opened = Effect.acquireRelease(
       attempt(directory, gate, connection.tables),
@@ -119,9 +128,17 @@ export const layer = (options: Options): Layer.Layer<never, LockError> => {
   return Layer.effect(Lock.Lock, lock)
 }
 
-const validate = (options: Options): string => {
-  refuseUnknown("SqliteLock.make", options, ["directory"])
-  return directoryOf("SqliteLock.make", options)
+interface Config {
+  readonly directory: string
+  readonly trustFolder: boolean
+}
+
+const validate = (options: Options): Config => {
+  refuseUnknown("SqliteLock.make", options, ["directory", "trustFolder"])
+  return {
+    directory: directoryOf("SqliteLock.make", options),
+    trustFolder: trustOf("SqliteLock.make", options.trustFolder)
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -208,10 +225,8 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
 const attempt = <A>(name: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, LockError> => {
   const once = Effect.try({ try: run, catch: (cause) => new LockError({ name, reason: "Unavailable", cause }) })
   return Busy.trying(once, {
-    gate,
     millis: busy.lockMillis,
-    thrownOf: ({ cause }) => cause,
-    isBusy: ({ cause }) => isBusy(cause)
+    refusedBy: ({ cause }) => isBusy(cause) ? { gate, thrown: cause } : undefined
   })
 }
 
@@ -242,7 +257,7 @@ interface Connection {
 
 type Tables = ReturnType<typeof open>
 
-const connect = (directory: string): Connection => {
+const connect = ({ directory, trustFolder }: Config): Connection => {
   const file = path.join(directory, `locks.v${format}.db`)
   let opened: Tables | undefined
   let isClosed = false
@@ -260,15 +275,16 @@ const connect = (directory: string): Connection => {
       if (isClosed) throw new Error("The lock is closed")
       if (opened !== undefined && opened.inode === inodeOf(file)) return opened
       leave()
-      return opened = open(directory, file)
+      makeFolder(directory, trustFolder)
+      requirePlainFile(file, trustFolder)
+      return opened = open(file)
     }
   }
 }
 
 const inodeOf = (file: string): number | undefined => fs.statSync(file, { throwIfNoEntry: false })?.ino
 
-const open = (directory: string, file: string) => {
-  fs.mkdirSync(directory, { recursive: true })
+const open = (file: string) => {
   const database = new DatabaseSync(file, { timeout: busyMillis })
   try {
     adopt(database, file)

@@ -14,7 +14,7 @@ import type * as Layer from "effect/Layer"
 import type { Stored } from "../CacheEntry.ts"
 import { StoreError, type StoreErrorReason } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
-import { sizesOf } from "../internal/folder.ts"
+import { sizesOf, trustOf } from "../internal/folder.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import { tooLarge } from "../internal/store/tooLarge.ts"
 import * as Tokens from "../internal/token.ts"
@@ -27,6 +27,7 @@ import * as Metadata from "./internal/filesMetadata.ts"
 import * as Name from "./internal/filesName.ts"
 import * as Room from "./internal/filesRoom.ts"
 import * as Tags from "./internal/filesTags.ts"
+import { networkOfFolder } from "./internal/trust.ts"
 
 /**
  * The folder, and how much room its files may take.
@@ -50,6 +51,12 @@ export interface Options {
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
 }
 
 /**
@@ -92,9 +99,15 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
     const { extension } = yield* Serializer
     const owner = Tokens.make(yield* Tokens.Seed).next(8)
     const folder = yield* Effect.try({
-      try: () => Folder.open(config.directory, subfolders, owner),
+      try: () => Folder.open(config.directory, { subfolders, owner, trustFolder: config.trustFolder }),
       catch: (cause) => new StoreError({ store: name, operation: "open", reason: reasonOf(cause), cause })
     })
+    const network = networkOfFolder(config.directory)
+    if (network !== undefined) {
+      yield* Effect.logWarning(
+        `${config.directory} is on a network file system (${network}): while it stalls, the process stands still`
+      )
+    }
     return fromFolder(folder, { ...config, extension })
   })
 }
@@ -136,13 +149,18 @@ interface Config {
   readonly directory: string
   readonly maxSize: number
   readonly maxValue: number
+  readonly trustFolder: boolean
 }
 
 const what = "FilesStore.make"
 
 const validate = (options: Options): Config => {
-  refuseUnknown(what, options, ["directory", "maxSize", "maxValue"])
-  return { directory: absolute(what, options), ...sizesOf(what, options, Defaults.folders.files) }
+  refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "trustFolder"])
+  return {
+    directory: absolute(what, options),
+    ...sizesOf(what, options, Defaults.folders.files),
+    trustFolder: trustOf(what, options.trustFolder)
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

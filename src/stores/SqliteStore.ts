@@ -15,7 +15,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
-import { sizesOf } from "../internal/folder.ts"
+import { sizesOf, trustOf } from "../internal/folder.ts"
 import { monotonicMillis } from "../internal/monotonic.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import * as Markers from "../internal/store/markers.ts"
@@ -28,6 +28,8 @@ import * as Connection from "./internal/sqliteConnection.ts"
 import { reasonOf } from "./internal/sqliteFault.ts"
 import * as Gate from "./internal/sqliteGate.ts"
 import { directoryOf } from "./internal/sqlitePath.ts"
+import { isRefusal } from "./internal/sqliteRefusal.ts"
+import { networkOfFolder } from "./internal/trust.ts"
 
 /**
  * The directory, how large the database may become, and how long an operation may wait for another process.
@@ -52,6 +54,12 @@ export interface Options {
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: ByteSize.Input | undefined
+  /**
+   * accepts a folder that other users can write to. What is in it is taken for what the program has stored
+   *
+   * @default `false`
+   */
+  readonly trustFolder?: boolean | undefined
   /**
    * how long to try again while another process writes
    *
@@ -100,18 +108,25 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const tokens = Tokens.make(yield* Tokens.Seed)
     const now = () => monotonicMillis(clock)
     const newVersion = () => Markers.newVersion(tokens)
-    const gate = Gate.make(now)
+    const gates: Connection.Gates = { lock: Gate.make(now), values: Gate.make(now) }
+    const wallNow = () => clock.currentTimeMillisUnsafe()
     const connection = yield* Effect.acquireRelease(
-      attempt("open", config, gate, () => Connection.make({ ...config, now, newVersion, gate })),
+      attempt("open", config, gates, () => Connection.make({ ...config, now, newVersion, gates, wallNow })),
       ({ close }) => Effect.sync(close)
     )
-    const startShrinking = shrinking(connection, config, { clock, gate, scope })
+    const network = networkOfFolder(config.directory)
+    if (network !== undefined) {
+      yield* Effect.logWarning(
+        `${config.directory} is on a network file system (${network}): SQLite cannot lock files there as it needs to`
+      )
+    }
+    const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
     const run: Run = (operation, steps) => {
-      const once = attempt(operation, config, gate, () => connection.run(steps, kept.has(operation)))
+      const once = attempt(operation, config, gates, () => connection.run(steps, kindOf(operation)))
       return Effect.tap(once, () => startShrinking)
     }
-    return yield* attempt("open", config, gate, () => fromConnection(connection, run))
+    return yield* attempt("open", config, gates, () => fromConnection(connection, run))
   })
 }
 
@@ -152,6 +167,7 @@ interface Config {
   readonly directory: string
   readonly maxSize: number
   readonly maxValue: number
+  readonly trustFolder: boolean
   /** how long to try while another process writes */
   readonly millis: number
 }
@@ -159,10 +175,11 @@ interface Config {
 const what = "SqliteStore.make"
 
 const validate = (options: Options): Config => {
-  refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout"])
+  refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout", "trustFolder"])
   return {
     directory: directoryOf(what, options),
     ...sizesOf(what, options, Defaults.folders.disk),
+    trustFolder: trustOf(what, options.trustFolder),
     millis: toMillis(options.storeTimeout ?? Defaults.layer.storeTimeoutMillis, `${what}: "storeTimeout"`)
   }
 }
@@ -177,7 +194,7 @@ const name = "sqlite"
 const attempt = <A>(
   operation: string,
   { millis }: Config,
-  gate: Gate.Gate,
+  { lock, values }: Connection.Gates,
   run: () => A
 ): Effect.Effect<A, StoreError> => {
   const once = Effect.suspend(() => {
@@ -191,17 +208,16 @@ const attempt = <A>(
       )
     }
   })
-  return Busy.trying(once, {
-    gate,
-    millis,
-    thrownOf: ({ cause }) => cause,
-    isBusy: ({ reason }) => reason === "Timeout"
-  })
+  const refusedBy = (error: StoreError): Busy.Refused | undefined => {
+    if (isRefusal(error)) return { gate: values, thrown: error }
+    return error.reason === "Timeout" ? { gate: lock, thrown: error.cause } : undefined
+  }
+  return Busy.trying(once, { millis, refusedBy })
 }
 
 interface Services {
   readonly clock: Clock.Clock
-  readonly gate: Gate.Gate
+  readonly gates: Connection.Gates
   readonly scope: Scope.Scope
 }
 
@@ -246,8 +262,19 @@ const fromConnection = (connection: Connection.Connection, attempt: Run): SyncSt
   })
 }
 
-/** The operations whose changes must hold in an older copy of the database too. */
-const kept = new Set(["set", "remove", "clear", "invalidateTags"])
+const kinds = new Map<string, Connection.Kind>([
+  ["set", { isKept: true, passes: false }],
+  ["remove", { isKept: true, passes: true }],
+  ["clear", { isKept: true, passes: true }],
+  ["invalidateTags", { isKept: true, passes: true }],
+  ["renew", { isKept: false, passes: true }],
+  ["release", { isKept: false, passes: true }],
+  ["removeCounter", { isKept: false, passes: true }]
+])
+
+const storing: Connection.Kind = { isKept: false, passes: false }
+
+const kindOf = (operation: string): Connection.Kind => kinds.get(operation) ?? storing
 
 /** The pause between two steps of giving room back, so that others have most of the time. */
 const shrinkingEvery = "100 millis"
@@ -256,11 +283,11 @@ const shrinkingEvery = "100 millis"
 const shrinking = (
   connection: Connection.Connection,
   config: Config,
-  { clock, gate, scope }: Services
+  { clock, gates, scope }: Services
 ): Effect.Effect<void> => {
   let isRunning = false
   const of = () => connection.tables().entries.shrinking
-  const step = attempt("vacuum", config, gate, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
+  const step = attempt("vacuum", config, gates, () => connection.run(() => of().step(clock.currentTimeMillisUnsafe())))
   const all = Effect.gen(function*() {
     while (yield* Effect.delay(step, shrinkingEvery));
   })

@@ -22,6 +22,13 @@ describe("the tables of the documentation", () => {
     expect(declared.length).toBeGreaterThan(20)
   })
 
+  it("may be of single members of lists", () => {
+    const page =
+      "<!-- options src/cached/warm.ts WarmOptions.chunk, src/Strategy.ts MaxHitsOptions.hits -->\n<!-- end -->"
+    expect(Array.from(fill(page).matchAll(/^\| `(\w+)`/gm), ([, name]) => name)).toEqual(["chunk", "hits"])
+    expect(() => fill(page.replace("hits", "gone"))).toThrow(`no member "gone"`)
+  })
+
   it("of a list that has changed is another one", () => {
     const page = fill("<!-- options src/cached/warm.ts WarmOptions -->\n<!-- end -->")
     expect(page).toContain("| `chunk` | how many payloads one call gets, for a function of many | 100 |")

@@ -6,7 +6,7 @@
  *     <!-- options src/cached/warm.ts WarmOptions -->
  *     <!-- end -->
  *
- * It may name several, one after the other. Each row is made from the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is
+ * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is
  * not what its list gives.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
@@ -101,13 +101,16 @@ export const optionListsOf = (file: string): ReadonlyArray<readonly [file: strin
     .flatMap((name) => name !== undefined && nodesOf(program, name).length > 0 ? [[file, name]] : [])
 }
 
-/** The members of one list, in their order. */
-export const membersOf = (file: string, name: string): ReadonlyArray<Member> => {
+/** The members of one list, in their order; of `Name.member` that one. */
+export const membersOf = (file: string, list: string): ReadonlyArray<Member> => {
   const { errors, program } = parse(file)
   if (errors.length > 0) throw new Error(`${file}: ${errors[0]!.message}`)
+  const [name, only] = list.split(".") as [string, string | undefined]
   const nodes = name === "*" ? policiesOf(program as unknown as Node) : nodesOf(program as unknown as Node, name)
   if (nodes.length === 0) throw new Error(`${file} has no list "${name}" with members of its own`)
-  return nodes.map(([key, node]) => {
+  const chosen = only === undefined ? nodes : nodes.filter(([key]) => nameOf(key) === only)
+  if (chosen.length === 0) throw new Error(`${name} of ${file} has no member "${only}"`)
+  return chosen.map(([key, node]) => {
     const before = commentBefore(file, node)
     const member = nameOf(key)
     if (member === undefined || before === undefined) {

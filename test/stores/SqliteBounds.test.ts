@@ -22,34 +22,42 @@ describe("a smaller maxSize", () => {
     return directory
   })
 
-  it.effect("shrinks a database in small steps after it is opened, the oldest entries first", () =>
-    Effect.gen(function*() {
-      const directory = yield* filled
-      yield* Effect.scoped(Effect.gen(function*() {
-        const store = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
-        yield* TestClock.adjust("100 millis")
-        expect(read(store, "id 99")).toBeDefined()
-        expect(yield* store.size).toBeGreaterThan(80)
-        yield* TestClock.adjust("5 seconds")
-        expect(read(store, "id 99")).toBeDefined()
-        expect(read(store, "id 0")).toBeUndefined()
-        expect(yield* store.size).toBeGreaterThan(10)
-      }))
-      expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
-    }))
+  it.effect(
+    "shrinks a database in small steps after it is opened, the oldest entries first",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* filled
+        yield* Effect.scoped(
+          Effect.gen(function*() {
+            const store = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+            yield* TestClock.adjust("100 millis")
+            expect(read(store, "id 99")).toBeDefined()
+            expect(yield* store.size).toBeGreaterThan(80)
+            yield* TestClock.adjust("5 seconds")
+            expect(read(store, "id 99")).toBeDefined()
+            expect(read(store, "id 0")).toBeUndefined()
+            expect(yield* store.size).toBeGreaterThan(10)
+          })
+        )
+        expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
+      }),
+    30_000
+  )
 
   it.effect("holds for who writes meanwhile, and in every process that has it", () =>
     Effect.gen(function*() {
       const directory = yield* filled
-      yield* Effect.scoped(Effect.gen(function*() {
-        const a = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
-        const b = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
-        yield* TestClock.adjust("5 seconds")
-        for (const i of range(200)) yield* (i % 2 === 0 ? a : b).set(`new ${i}`, entry(i, 100_000))
-        yield* TestClock.adjust("5 seconds")
-      }))
+      yield* Effect.scoped(
+        Effect.gen(function*() {
+          const a = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+          const b = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+          yield* TestClock.adjust("5 seconds")
+          for (const i of range(200)) yield* (i % 2 === 0 ? a : b).set(`new ${i}`, entry(i, 100_000))
+          yield* TestClock.adjust("5 seconds")
+        })
+      )
       expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
-    }))
+    }), 30_000)
 
   it("below 1 MiB is a mistake that is named", () => {
     const make = (maxSize: number | string) => () => SqliteStore.make({ directory: "x", maxSize: maxSize as never })
@@ -69,7 +77,7 @@ describe("markers, leases and counters", () => {
       expect(read(store, "id 19")).toBeDefined()
       expect(read(store, "id 5")).toBeDefined()
       for (const i of range(50)) yield* store.invalidateTags([`other ${i}`])
-    }))
+    }), 30_000)
 
   it.effect("of very long names too", () =>
     Effect.gen(function*() {
@@ -79,7 +87,7 @@ describe("markers, leases and counters", () => {
       for (const i of range(50)) yield* store.invalidateTags([`${"y".repeat(2000)} ${i}`])
       yield* store.set("id", entry(1, 50_000))
       expect(read(store, "id")).toBeDefined()
-    }))
+    }), 30_000)
 
   it.effect("leases and counters give way too", () =>
     Effect.gen(function*() {
@@ -91,7 +99,7 @@ describe("markers, leases and counters", () => {
       yield* store.set("id", entry(2, 50_000))
       expect(read(store, "id")).toBeDefined()
       yield* store.invalidateTags(["tag"])
-    }))
+    }), 30_000)
 
   it.effect("a marker that gives way is told to others as a change of its tag", () =>
     Effect.gen(function*() {
@@ -108,7 +116,7 @@ describe("markers, leases and counters", () => {
       expect(told.has("Gap") || told.has("first")).toBe(true)
       const database = yield* connection(directory)
       expect(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"]).toBeLessThan(1500)
-    }))
+    }), 30_000)
 })
 
 describe("a value", () => {

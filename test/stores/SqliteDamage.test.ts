@@ -178,9 +178,11 @@ describe("a connection whose disk failed", () => {
           directory,
           maxSize: 1_000_000,
           maxValue: 100_000,
+          trustFolder: false,
           now,
           newVersion: () => "",
-          gate: Gate.make(now)
+          gates: { lock: Gate.make(now), values: Gate.make(now) },
+          wallNow: now
         })
       )
       const connection = yield* Effect.acquireRelease(opened, ({ close }) => Effect.sync(close))
@@ -328,7 +330,7 @@ describe("room that is no longer needed", () => {
         yield* store.clear
       }))
       yield* TestClock.adjust("5 seconds")
-      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current"])
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
     }))
 })
 

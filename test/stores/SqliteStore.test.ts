@@ -43,7 +43,7 @@ describe("a restart", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* using(directory, (store) => store.set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current"])
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
       const database = new DatabaseSync(fileOf(directory))
       expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
       expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
@@ -105,7 +105,7 @@ describe("a file that cannot be used", () => {
         fs.writeFileSync(join(directory, `cache.v2.${n}.db`), "not a database".repeat(100))
         yield* using(directory, () => Effect.void)
       }
-      expect(files(directory)).toEqual(["cache.v2.3.db", "cache.v2.4.db", "cache.v2.current"])
+      expect(files(directory)).toEqual(["cache.v2.3.db", "cache.v2.4.db", "cache.v2.current", "cache.v2.reserve"])
     }))
 
   it.effect("is not one of no bytes: that is a fresh one", () =>
@@ -113,7 +113,7 @@ describe("a file that cannot be used", () => {
       const directory = yield* tempDirectory
       fs.writeFileSync(fileOf(directory), "")
       yield* using(directory, (store) => store.set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current"])
+      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
     }))
 
   it.effect("is not looked for where the pointer is damaged or lost: the newest file is taken", () =>
@@ -189,7 +189,7 @@ describe("maxSize", () => {
         ), { maxSize: "1 MiB" })
       expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
       expect(sizeOf(directory)).toBeGreaterThan(600 * 1024)
-    }))
+    }), 30_000)
 
   it.effect("drops what has expired first, then what was written longest ago", () =>
     Effect.gen(function*() {
@@ -291,7 +291,7 @@ describe("maxSize", () => {
           expect(yield* store.size).toBeGreaterThan(200)
         }), { maxSize: "1 MiB" })
       expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
-    }))
+    }), 30_000)
 
   it.effect("a value larger than all of it is refused, and nothing is dropped for it", () =>
     Effect.gen(function*() {

@@ -2,6 +2,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { draftMillis } from "../../internal/defaults.ts"
+import { makeFolder, plainOnly } from "./trust.ts"
 
 export interface Folder {
   /** `undefined` where there is no such file */
@@ -36,7 +37,10 @@ const tag = {
 
 const codeOf = (thrown: unknown): unknown => (thrown as NodeJS.ErrnoException | null)?.code
 
-const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR"])
+/** There is no such file. A link and a pipe are none. */
+const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
+
+const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 /** File systems without hard links. */
 const noLinks = new Set<unknown>(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
@@ -46,11 +50,18 @@ const isDraft = (name: string): boolean => /^[0-9a-f]{16}-\d+-\d+\.tmp$/.test(na
 /** The time between two uses of files, in milliseconds: shorter than a use, longer than the precision of file systems. */
 const step = 0.01
 
+interface Options {
+  readonly subfolders: ReadonlyArray<string>
+  /** 16 hexadecimal digits that no other process has */
+  readonly owner: string
+  /** others may write to the folder */
+  readonly trustFolder: boolean
+}
+
 /**
- * Opens a folder, makes it if it does not exist, and checks that it can be written. `owner` is 16 hexadecimal digits that
- * no other process has. Throws the errors of the file system.
+ * Opens a folder, makes it if it does not exist, and checks that it can be written. Throws the errors of the file system.
  */
-export const open = (directory: string, subfolders: ReadonlyArray<string>, owner: string): Folder => {
+export const open = (directory: string, { owner, subfolders, trustFolder }: Options): Folder => {
   let drafts = 0
   // The time of the last use, on the clock of the file system: only the order counts.
   let usedAt = 0
@@ -67,8 +78,8 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
   }
 
   const makeFolders = () => {
-    fs.mkdirSync(directory, { recursive: true })
-    for (const name of subfolders) fs.mkdirSync(at(name), { recursive: true })
+    makeFolder(directory, trustFolder)
+    for (const name of subfolders) makeFolder(at(name), trustFolder)
     if (stat(tag.name) === undefined) create(tag)
   }
 
@@ -94,7 +105,7 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
   const writeDraft = (content: string | Uint8Array): string => {
     const draft = at(`${owner}-${process.pid}-${drafts++}.tmp`)
     try {
-      fs.writeFileSync(draft, content)
+      fs.writeFileSync(draft, content, { flag: "wx" })
       return draft
     } catch (thrown) {
       discard(draft)
@@ -150,7 +161,10 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
 
   const append = (name: string, least: number) =>
     inFolder(() => {
-      const file = fs.openSync(at(name), "a")
+      const file = fs.openSync(
+        at(name),
+        fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
+      )
       try {
         fs.writeSync(file, ".".repeat(Math.max(1, least - fs.fstatSync(file).size)))
         return fs.fstatSync(file).size
@@ -190,7 +204,7 @@ export const open = (directory: string, subfolders: ReadonlyArray<string>, owner
   return {
     read(name) {
       try {
-        return fs.readFileSync(at(name))
+        return fs.readFileSync(at(name), readPlain)
       } catch (thrown) {
         if (missing.has(codeOf(thrown))) return undefined
         throw thrown

@@ -9,10 +9,14 @@ import * as Counters from "./sqliteCounters.ts"
 import * as Entries from "./sqliteEntries.ts"
 import { isDamage, isDetached, isFull } from "./sqliteFault.ts"
 import * as File from "./sqliteFile.ts"
+import * as FullDisk from "./sqliteFullDisk.ts"
 import type { Gate } from "./sqliteGate.ts"
 import * as Generations from "./sqliteGenerations.ts"
 import * as Leases from "./sqliteLeases.ts"
+import * as Log from "./sqliteLog.ts"
 import * as Recent from "./sqliteRecent.ts"
+import { noRoom } from "./sqliteRefusal.ts"
+import * as Reserve from "./sqliteReserve.ts"
 import * as Tags from "./sqliteTags.ts"
 
 /** Where the database is, how large it may become, and what the connection needs of the program. */
@@ -21,27 +25,45 @@ export interface Config {
   readonly maxSize: number
   /** the largest value, in bytes */
   readonly maxValue: number
+  /** others may write to the directory */
+  readonly trustFolder: boolean
   /** milliseconds that only grow */
   readonly now: () => number
   /** a version for the marker of a tag */
   readonly newVersion: () => string
-  readonly gate: Gate
+  readonly gates: Gates
+  /** epoch milliseconds */
+  readonly wallNow: () => number
+}
+
+/** Who waits for the lock of SQLite, and who waits until values may be stored. */
+export interface Gates {
+  readonly lock: Gate
+  readonly values: Gate
 }
 
 /** Runs several steps as one. */
 type Atomic = <A>(steps: () => A) => A
 
+/** How large the database may become beside the reserve. */
+const sizeOf = ({ maxSize }: Config): number => maxSize - Log.boundOf(maxSize)
+
 type Tables = ReturnType<typeof prepare>
 
-const prepare = (
-  database: DatabaseSync,
-  { gate, maxSize, maxValue }: Config,
-  recent: Recent.Recent,
-  wrote: () => void
-) => {
-  const changes = Changes.make(database, Math.floor(maxSize / File.pragma(database, "page_size")), recent.note)
+interface Listeners {
+  readonly note: Recent.Recent["note"]
+  /** before a transaction; throws where there must be none now */
+  readonly begins: () => void
+  readonly wrote: () => void
+}
+
+const prepare = (database: DatabaseSync, config: Config, { begins, note, wrote }: Listeners) => {
+  const { gates, maxValue } = config
+  const maxSize = sizeOf(config)
+  const changes = Changes.make(database, Math.floor(maxSize / File.pragma(database, "page_size")), note)
   const atomic: Atomic = (steps) => {
-    const result = gate.pass(() => File.atomically(database, steps))
+    begins()
+    const result = gates.lock.pass(() => File.atomically(database, steps))
     wrote()
     return result
   }
@@ -56,15 +78,24 @@ const prepare = (
   }
 }
 
+/** What an operation is for. */
+export interface Kind {
+  /** it changes something for good, and does not only store for now: it is done again in an older copy of the database */
+  readonly isKept: boolean
+  /** it takes something away or ends it: it passes where nothing may be stored */
+  readonly passes: boolean
+}
+
+const reading: Kind = { isKept: false, passes: true }
+
 export interface Connection {
   /** The tables of the database in use, which is opened if none is open. */
   readonly tables: () => Tables
   /**
    * Runs an operation, and once more in another database if this one is unusable, or if what was written went into one
-   * that is not in use any more. What an operation has changed for good, and not only stored for now, `isKept`: it is
-   * done again in an older copy of the database.
+   * that is not in use any more.
    */
-  readonly run: <A>(operation: () => A, isKept?: boolean) => A
+  readonly run: <A>(operation: () => A, kind?: Kind) => A
   /** Starts to listen for changes by other processes. */
   readonly listen: () => () => ReadonlyArray<Change>
   readonly close: () => void
@@ -72,12 +103,21 @@ export interface Connection {
 
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
+/** How often it is tried to take back what is kept for a full disk. */
+const reserveMillis = 100
+
 /** How often one operation moves to another database. */
 const mostMoves = 4
 
 export const make = (config: Config): Connection => {
-  const { directory, maxSize, newVersion, now } = config
+  const { directory, gates, maxSize, newVersion, now, trustFolder, wallNow } = config
+  const bound = Log.boundOf(maxSize)
   const recent = Recent.make()
+  const reserve = Reserve.make(Generations.reserveOf(directory), bound)
+  let log: Log.Log | undefined
+  let hasReserve = false
+  let triedAt = -Infinity
+  let kind = reading
   let opened: Generations.Opened | undefined
   let current: Tables | undefined
   let lastGeneration = 0
@@ -93,12 +133,15 @@ export const make = (config: Config): Connection => {
   const tables = (): Tables => {
     if (current !== undefined) return current
     if (isClosed) throw new Error("The store is closed")
-    opened = Generations.open(directory, maxSize)
+    const here = opened = Generations.open(directory, sizeOf(config), trustFolder)
     try {
-      const made = prepare(opened.database, config, recent, () => hasWritten = true)
+      log = Log.make(opened.database, bound, () => Generations.logSize(here), now)
+      hasReserve = reserve.take()
+      const made = prepare(opened.database, config, { note: recent.note, begins, wrote: () => hasWritten = true })
       // A higher number was begun after the last one, and empty.
       if (opened.generation <= lastGeneration) invalidateAgain(made)
       lastGeneration = opened.generation
+      gates.values.open()
       return current = made
     } catch (thrown) {
       if (!leaveUnusable(thrown)) leave()
@@ -106,7 +149,22 @@ export const make = (config: Config): Connection => {
     }
   }
 
+  /** Nothing is stored while the log is too large, or before there is room again for removing. */
+  const begins = () => {
+    if (kind.passes) return
+    if (!hasReserve && !takeReserve()) throw noRoom()
+    if (log !== undefined) gates.values.pass(log.admit)
+  }
+
+  /** Not at every write: where the disk is full this is in vain. */
+  const takeReserve = (): boolean => {
+    if (now() < triedAt + reserveMillis) return false
+    triedAt = now()
+    return hasReserve = reserve.take()
+  }
+
   const invalidateAgain = ({ atomic, counters, entries, leases, tags }: Tables) => {
+    kind = reading
     const { all, ids, tags: names } = recent.since(now())
     if (all || ids.length > 0) {
       atomic(() => {
@@ -125,11 +183,19 @@ export const make = (config: Config): Connection => {
     recent.ended(undefined)
   }
 
+  /** Leaves a sound database for the next one. */
+  const abandon = (abandoned: Generations.Opened): true => {
+    Generations.abandon(abandoned)
+    opened = undefined
+    current = undefined
+    return true
+  }
+
   /** Leaves a database that is not in use any more, and answers whether it was one. */
   const leaveFormer = (): boolean => {
     if (opened === undefined) return false
-    const state = Generations.stateOf(opened)
-    if (state === "current") return false
+    const state = Generations.stateOf(opened, log?.seen)
+    if (state === "current") return log?.isHopeless() === true && abandon(opened)
     if (state === "split") Generations.startNext(opened)
     leave()
     return true
@@ -137,6 +203,8 @@ export const make = (config: Config): Connection => {
 
   /** Leaves a database after an error, and answers whether it makes sense to try again in another one. */
   const leaveUnusable = (thrown: unknown): boolean => {
+    // nobody has asked the database
+    if (gates.lock.isKnown(thrown) || gates.values.isKnown(thrown)) return false
     if (leaveFormer()) return true
     if (!isDamage(thrown) && !isDetached(thrown)) return false
     if (isDamage(thrown) && opened !== undefined) Generations.startNext(opened)
@@ -144,14 +212,15 @@ export const make = (config: Config): Connection => {
     return true
   }
 
-  const run = <A>(operation: () => A, isKept = false): A => {
+  const run = <A>(operation: () => A, of = reading): A => {
     for (let moves = 0;; moves++) {
       hasWritten = false
+      kind = of
       try {
         const result = withRoom(operation)
         // Only now: what is committed before others begin to use another database, no load of theirs can undo.
         if (!hasWritten || !leaveFormer()) {
-          recent.ended(isKept && hasWritten ? now() : undefined)
+          recent.ended(of.isKept && hasWritten ? now() : undefined)
           return result
         }
         if (moves === mostMoves) throw new Error("The database is replaced all the time")
@@ -170,9 +239,28 @@ export const make = (config: Config): Connection => {
     try {
       return operation()
     } catch (thrown) {
-      if (!isFull(thrown) || triesLeft === 0) throw thrown
-      tables().entries.makeRoom()
+      if (!isFull(thrown) || opened === undefined || triesLeft === 0) throw thrown
+      makeRoom(opened)
       return withRoom(operation, triesLeft - 1)
+    }
+  }
+
+  const makeRoom = (of: Generations.Opened) => {
+    if (Reserve.freeBytes(directory) >= bound && succeeds(tables().entries.makeRoom)) return
+    const { room } = tables().entries
+    const free = () => hasReserve = FullDisk.free({ database: of.database, reserve, room, bound, now: wallNow() })
+    // Others have filled the disk: only a whole database less makes room.
+    if (!succeeds(free)) abandon(of)
+  }
+
+  /** Whether there was room enough to make room. */
+  const succeeds = (steps: () => void): boolean => {
+    try {
+      steps()
+      return true
+    } catch (thrown) {
+      if (isFull(thrown)) return false
+      throw thrown
     }
   }
 

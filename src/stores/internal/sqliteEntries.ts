@@ -92,6 +92,8 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
 
     makeRoom: () => room.make(last.size, last.now),
 
+    room,
+
     shrinking
   }
 }

@@ -62,7 +62,6 @@ const isUntouched = (database: DatabaseSync): boolean =>
   database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined
 
 const configure = (database: DatabaseSync, maxSize: number): void => {
-  database.exec("PRAGMA journal_size_limit = 4194304")
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxSize / pragma(database, "page_size")))}`)
   // Reads the pages that every operation needs: a file that lost them fails here.
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
@@ -99,15 +98,6 @@ const wasCut = (file: string): boolean =>
 
 /** Makes an empty file, unless there is one. By SQLite itself: a file that others close takes its locks away. */
 export const create = (file: string): void => new DatabaseSync(file).close()
-
-/** Copies the log into the file, so that none is left beside it, unless others use it. */
-export const emptyLog = (database: DatabaseSync): void => {
-  try {
-    database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
-  } catch {
-    // Others use it, and the last one to close it does this; or the file is damaged.
-  }
-}
 
 export const close = (database: DatabaseSync): void => {
   try {

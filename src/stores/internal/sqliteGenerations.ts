@@ -13,7 +13,9 @@ import * as path from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { damage } from "./sqliteFault.ts"
 import * as File from "./sqliteFile.ts"
+import * as Log from "./sqliteLog.ts"
 import * as Look from "./sqliteLook.ts"
+import { makeFolder, plainOnly, requirePlainFile } from "./trust.ts"
 
 /** An open database of a directory. */
 export interface Opened {
@@ -32,13 +34,17 @@ const generationOf = (name: string): number | undefined => {
   return match === null || Number(match[1]) !== File.format ? undefined : Number(match[2])
 }
 
+/** There is no pointer, or what is there is a link or a pipe. */
+const unread = new Set<unknown>(["ENOENT", "ELOOP", "EAGAIN", "EISDIR"])
+
 /** The number in the pointer, and 1 where it has none. */
 const pointed = (directory: string): number => {
   try {
-    const text = fs.readFileSync(pointerOf(directory), "utf8").trim()
+    const text = fs.readFileSync(pointerOf(directory), { encoding: "utf8", flag: fs.constants.O_RDONLY | plainOnly })
+      .trim()
     return /^\d{1,9}$/.test(text) ? Number(text) : 1
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return 1
+    if (unread.has((thrown as NodeJS.ErrnoException).code)) return 1
     throw thrown
   }
 }
@@ -50,9 +56,15 @@ const newest = (directory: string): number =>
 const point = (directory: string, generation: number): void => {
   if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= generation) return
   try {
-    fs.writeFileSync(pointerOf(directory), `${generation}\n`)
+    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC | plainOnly
+    const file = fs.openSync(pointerOf(directory), flags)
+    try {
+      fs.writeSync(file, `${generation}\n`)
+    } finally {
+      fs.closeSync(file)
+    }
   } catch {
-    // The disk is full: the file itself says that it is in use.
+    // The disk is full, or something is in the way: the database itself says that it is in use.
   }
 }
 
@@ -67,12 +79,13 @@ const removeBefore = (directory: string, generation: number): void => {
 const skippedAtMost = 8
 
 /** Opens the database in use, or the next usable one. Throws the errors of SQLite and the file system. */
-export const open = (directory: string, maxSize: number): Opened => {
-  fs.mkdirSync(directory, { recursive: true })
+export const open = (directory: string, maxSize: number, trustFolder = false): Opened => {
+  makeFolder(directory, trustFolder)
   fs.accessSync(directory, fs.constants.W_OK)
   const first = newest(directory)
   for (let generation = first; generation < first + skippedAtMost; generation++) {
     const file = pathOf(directory, generation)
+    requirePlainFile(file, trustFolder)
     const database = File.open(file, maxSize)
     if (database === undefined) continue
     try {
@@ -88,15 +101,38 @@ export const open = (directory: string, maxSize: number): Opened => {
 }
 
 /** See `sqliteLook.ts`. */
-export const stateOf = ({ directory, generation, marks }: Opened): Look.State =>
-  Look.stateOf(pathOf(directory, generation), pathOf(directory, generation + 1), marks)
+export const stateOf = ({ directory, generation, marks }: Opened, seen?: (bytes: number) => void): Look.State =>
+  Look.stateOf(pathOf(directory, generation), pathOf(directory, generation + 1), marks, seen)
+
+/** How many bytes the log has. */
+export const logSize = ({ directory, generation }: Opened): number =>
+  fs.statSync(`${pathOf(directory, generation)}-wal`, { throwIfNoEntry: false })?.size ?? 0
+
+/** The file of the reserve, which is that of the directory, whatever database is in use. */
+export const reserveOf = (directory: string): string => path.join(directory, `cache.v${File.format}.reserve`)
 
 /** Takes all processes to the next database. This one is to be closed afterwards: closing it may remove its log. */
 export const startNext = ({ directory, generation }: Opened): void => File.create(pathOf(directory, generation + 1))
 
+/** Takes all processes to the next database, and removes this one: it is sound, but takes too much room. */
+export const abandon = (opened: Opened): void => {
+  startNext(opened)
+  File.close(opened.database)
+  const file = pathOf(opened.directory, opened.generation)
+  for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(file + suffix, { force: true })
+}
+
 /** Closes a database, and leaves no log beside it if it is in use and nobody else has it open. */
 export const close = (opened: Opened): void => {
   // What was written into one that is not in use is none of those who have found another log beside it.
-  if (stateOf(opened) === "current") File.emptyLog(opened.database)
+  if (stateOf(opened) === "current") emptyLog(opened.database)
   File.close(opened.database)
+}
+
+const emptyLog = (database: DatabaseSync): void => {
+  try {
+    Log.empty(database)
+  } catch {
+    // Others use it, and the last one to close it does this; or the file is damaged.
+  }
 }

@@ -1,0 +1,69 @@
+/**
+ * Whether a folder is only ours. What is read from it becomes the value of an effect, so nobody may put files there who
+ * could not change the program as well.
+ */
+import * as fs from "node:fs"
+
+/** The folder is refused, with a code as the file system has it. */
+const refused = (message: string): Error => Object.assign(new Error(message), { code: "EACCES" })
+
+const everybody = 0o002
+const group = 0o020
+
+/** Who else may write to it, or `undefined`. */
+const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
+  if ((mode & everybody) !== 0) return "everybody"
+  return (mode & group) !== 0 && gid !== process.getegid!()
+    ? `the group ${gid}, which is not that of this process,`
+    : undefined
+}
+
+/** Makes a folder for the owner alone if it does not exist, and refuses one that others may write to, unless it is trusted. */
+export const makeFolder = (directory: string, trustFolder: boolean): void => {
+  fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  requireOwn(directory, trustFolder)
+}
+
+/** Refuses a folder or file that others may write to, unless the folder is trusted. Windows has other permissions. */
+export const requireOwn = (path: string, trustFolder: boolean): void => {
+  if (trustFolder || process.platform === "win32") return
+  const others = othersOf(fs.statSync(path))
+  if (others === undefined) return
+  throw refused(`${path} is refused because ${others} can write to it: change that, or set trustFolder: true`)
+}
+
+/** Refuses what is no plain file: a link leads elsewhere, and to open a pipe hangs the process. */
+export const requirePlainFile = (file: string, trustFolder: boolean): void => {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  if (!stat.isFile()) throw refused(`${file} is refused because it is no plain file`)
+  requireOwn(file, trustFolder)
+}
+
+/** Neither follows a link nor waits for a pipe. Windows has no such flags. */
+export const plainOnly = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
+
+/** Types of file systems that are those of another machine, as Linux numbers them. */
+const networks = new Map([
+  [0x6969, "NFS"],
+  [0x517b, "SMB"],
+  [0xff53_4d42, "CIFS"],
+  [0xfe53_4d42, "SMB"],
+  [0x5346_414f, "AFS"],
+  [0x0102_1997, "9P"],
+  [0x00c3_6400, "Ceph"],
+  [0x0bd0_0bd0, "Lustre"]
+])
+
+/** The name of the network file system with a type, if it is one. */
+export const networkOf = (type: number): string | undefined => networks.get(type >>> 0)
+
+/** The network file system that a folder is on, if it is on one and this machine can tell. */
+export const networkOfFolder = (directory: string): string | undefined => {
+  if (process.platform !== "linux") return undefined
+  try {
+    return networkOf(fs.statfsSync(directory).type)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,36 @@
+/** The messages of `docs/troubleshooting.md` are those of the code (or its golden texts), and of the compiler. */
+import { expect, it } from "@effect/vitest"
+import { globSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "../..")
+const read = (file: string): string => readFileSync(join(root, file), "utf8")
+
+const sections = read("docs/troubleshooting.md").split(/^## /m)
+const section = (name: string): string => sections.find((text) => text.startsWith(name))!
+
+/** The codes in the first cells of the table, cut where a part of a message varies. */
+const messagesOf = (text: string): ReadonlyArray<string> =>
+  Array.from(text.matchAll(/^\| (`.*?) \| /gm), ([, cell]) => cell!)
+    .flatMap((cell) => Array.from(cell.matchAll(/(`+)(.+?)\1/g), ([, , code]) => code!.replaceAll("\\|", "|").trim()))
+    .flatMap((code) => code.split("…"))
+    .map((part) => part.trim())
+    .filter((part) => part.length > 3)
+
+// literals that go on in the next line are one
+const files = [...globSync("src/**/*.ts", { cwd: root }), "test/cached/messages.test.ts"]
+const source = files.map(read).join("\n").replaceAll(/["`] \+\n\s*["`]/g, "")
+  .replaceAll("\\\"", "\"")
+
+it.each(["What a program dies with", "What the log says"])("%s: each message is in the code", (name) => {
+  const messages = messagesOf(section(name))
+  expect(messages.length).toBeGreaterThan(10)
+  expect(messages.filter((message) => !source.includes(message))).toEqual([])
+})
+
+it("What the compiler says: each message is in the golden texts, or in a type", () => {
+  const messages = messagesOf(section("What the compiler says"))
+  expect(messages.length).toBeGreaterThan(8)
+  const said = read("test/types/mistakes/messages.txt") + source
+  expect(messages.filter((message) => !said.includes(message))).toEqual([])
+})

@@ -1,0 +1,195 @@
+/** A disk that is really full, and a log that grows: with real files on a small file system of their own. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statfsSync, statSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { smallDisk } from "../support/smallDisk.ts"
+import { entry, read, type SqliteStoreType } from "../support/sqlite.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+import { sleep, start, type Worker } from "./processes.ts"
+
+const canMount = (() => {
+  const disk = smallDisk(1)
+  disk?.end()
+  return disk !== undefined
+})()
+
+const disk = (megabytes: number) =>
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(() => smallDisk(megabytes)!), ({ end }) => Effect.sync(end)),
+    ({ directory }) => directory
+  )
+
+/** Fills what is left of a disk, as another program does. */
+const fill = (directory: string, name = "others") => {
+  const file = openSync(join(directory, name), "a")
+  for (let size = 1 << 20; size >= 1;) {
+    try {
+      writeSync(file, Buffer.alloc(size, 1))
+    } catch {
+      size >>= 1
+    }
+  }
+  closeSync(file)
+}
+
+const freeBytes = (directory: string) => statfsSync(directory).bavail * statfsSync(directory).bsize
+
+/** Writes until the disk is full for the cache, and answers how many were stored. */
+const fillCache = Effect.fnUntraced(function*(store: SqliteStoreType, bytes: number, count: number) {
+  let stored = 0
+  for (let i = 0; i < count; i++) {
+    const exit = yield* Effect.exit(store.set(`id ${i}`, entry(i & 255, bytes)))
+    if (exit._tag === "Success") stored++
+  }
+  return stored
+})
+
+describe.skipIf(!canMount)("a disk that the cache itself has filled", () => {
+  for (const megabytes of [4, 24]) {
+    it.live(`(${megabytes} MB) is no end: old entries go, and new ones are stored`, () =>
+      Effect.gen(function*() {
+        const root = yield* disk(megabytes)
+        const directory = join(root, "cache")
+        const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+        const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+        yield* fillCache(a, 20_000, megabytes * 120)
+        for (let i = 0; i < 20; i++) expect(yield* a.set(`new ${i}`, entry(i, 20_000))).toBe(true)
+        expect(read(b, "new 19")).toEqual(entry(19, 20_000))
+        yield* a.remove("new 19")
+        yield* b.invalidateTags(["tag"])
+        expect(read(b, "new 19")).toBeUndefined()
+      }), 60_000)
+  }
+})
+
+describe.skipIf(!canMount)("a disk that others have filled", () => {
+  for (const megabytes of [4, 24]) {
+    for (const log of ["full", "empty"]) {
+      it.live(
+        `(${megabytes} MB, log ${log}) takes invalidations, and values when there is room again`,
+        () =>
+          Effect.gen(function*() {
+            const root = yield* disk(megabytes)
+            const directory = join(root, "cache")
+            const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+            const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+            yield* fillCache(a, 20_000, megabytes * 15)
+            if (log === "empty") {
+              const database = new DatabaseSync(join(directory, "cache.v2.1.db"))
+              database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+              database.close()
+            }
+            fill(root)
+            expect(freeBytes(root)).toBe(0)
+            for (let i = 0; i < megabytes * 15; i++) yield* a.remove(`id ${i}`)
+            yield* a.invalidateTags(Array.from({ length: 100 }, (_, i) => `tag ${i}`))
+            yield* a.clear
+            for (let i = 0; i < megabytes * 15; i++) expect(read(b, `id ${i}`)).toBeUndefined()
+            rmSync(join(root, "others"))
+            yield* Effect.sleep(200)
+            expect(yield* a.set("again", entry(1, 20_000))).toBe(true)
+            expect(read(b, "again")).toEqual(entry(1, 20_000))
+            // and what is kept for the next time is back
+            expect(statSync(join(directory, "cache.v2.reserve")).size).toBe(2 * 1024 ** 2)
+          }),
+        60_000
+      )
+    }
+  }
+
+  it.live("also takes them while a stopped process has the database open", () =>
+    Effect.gen(function*() {
+      const root = yield* disk(24)
+      const directory = join(root, "cache")
+      const stopped = yield* Effect.acquireRelease(
+        Effect.promise(start),
+        (worker) => Effect.promise(() => worker.end())
+      )
+      const options = { directory, file: join(yield* tempDirectory, "recording.jsonl") }
+      yield* Effect.promise(() => stopped.ask({ do: "open", options }))
+      yield* Effect.promise(() => stopped.ask({ do: "read", key: "k" }))
+      const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      yield* fillCache(a, 20_000, 400)
+      stopped.signal("SIGSTOP")
+      fill(root)
+      for (let i = 0; i < 400; i++) yield* a.remove(`id ${i}`)
+      yield* a.invalidateTags(["tag"])
+      const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      for (let i = 0; i < 400; i++) expect(read(b, `id ${i}`)).toBeUndefined()
+      rmSync(join(root, "others"))
+      yield* Effect.sleep(200)
+      expect(yield* a.set("again", entry(1, 20_000))).toBe(true)
+      expect(read(b, "again")).toEqual(entry(1, 20_000))
+      stopped.signal("SIGCONT")
+      yield* Effect.promise(() => sleep(300))
+      expect((yield* Effect.promise(() => stopped.ask({ do: "read", key: "new" }))).served).toBe(1)
+    }), 60_000)
+})
+
+describe("the log beside a database", () => {
+  const logOf = (directory: string, generation = 1) => {
+    const file = join(directory, `cache.v2.${generation}.db-wal`)
+    return existsSync(file) ? statSync(file).size : 0
+  }
+
+  it.live("stays within its bound under four writers at full speed", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const workers = yield* Effect.acquireRelease(
+        Effect.promise(() => Promise.all([1, 2, 3, 4].map(start))),
+        (workers) => Effect.promise(() => Promise.all(workers.map((worker) => worker.end())))
+      )
+      const options = { directory, file: join(yield* tempDirectory, "recording.jsonl"), maxSize: "20 MB" as const }
+      yield* Effect.promise(() => Promise.all(workers.map((worker) => worker.ask({ do: "open", options }))))
+      let most = 0
+      const look = setInterval(() => {
+        for (const generation of [1, 2, 3]) most = Math.max(most, logOf(directory, generation))
+      }, 5)
+      const write = async (worker: Worker, n: number) => {
+        const end = performance.now() + 4000
+        for (let i = 0; performance.now() < end; i++) {
+          const keys = Array.from({ length: 32 }, (_, k) => `${n} ${i} ${k}`)
+          await Promise.all(keys.map((key) => worker.ask({ do: "set", key, value: "x".repeat(20_000) })))
+        }
+      }
+      yield* Effect.promise(() => Promise.all(workers.map(write)))
+      clearInterval(look)
+      // the bound is 2 MiB, and each of those who write may be in the middle of a transaction
+      expect(most).toBeLessThan(6 * 1024 ** 2)
+      expect(readdirSync(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v2.1.db"])
+    }), 60_000)
+
+  it.live(
+    "is left for the next database where somebody reads for ever, and invalidations pass all the time",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB", storeTimeout: 50 })
+        yield* store.set("id", entry(1))
+        const reader = yield* Effect.acquireRelease(
+          Effect.sync(() => new DatabaseSync(join(directory, "cache.v2.1.db"))),
+          (database) => Effect.sync(() => database.close())
+        )
+        reader.exec("BEGIN; SELECT count(*) FROM entry")
+        let refused = 0
+        const until = performance.now() + 1500
+        for (let i = 0; performance.now() < until; i++) {
+          const exit = yield* Effect.exit(store.set(`id ${i % 20}`, entry(i & 255, 20_000)))
+          if (exit._tag === "Failure") refused++
+          yield* Effect.sleep(10)
+        }
+        expect(refused).toBeGreaterThan(3)
+        expect(logOf(directory)).toBeLessThan(3 * 128 * 1024)
+        // nothing but invalidations from here on
+        for (let i = 0; i < 3000 && existsSync(join(directory, "cache.v2.1.db")); i++) yield* store.remove(`id ${i}`)
+        yield* store.remove("id")
+        expect(existsSync(join(directory, "cache.v2.1.db"))).toBe(false)
+        expect(yield* store.set("id", entry(2, 20_000))).toBe(true)
+        expect(read(store, "id")).toEqual(entry(2, 20_000))
+      }),
+    60_000
+  )
+})

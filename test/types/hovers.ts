@@ -1,0 +1,20 @@
+/** What an editor shows at these names: `hovers.test.ts` compares it. */
+import { type Effect, Schema } from "effect"
+import { Cached, CacheKey, Strategy } from "effect-cached"
+
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+declare const load: Effect.Effect<string, Down>
+const key = new User({ id: 1 })
+const strategy = Strategy.ttl({ ttl: "1 hour" })
+
+export const hovers = [
+  Cached.ttl({ key, ttl: "1 hour" }),
+  Cached.ttl({ key: "ada", ttl: "1 hour" }),
+  Cached.ttl(load, { key, ttl: "1 hour" }),
+  Cached.softTtl({ key, ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }),
+  Cached.softTtl({ key: "ada", ttl: "1 hour", softTtl: "1 minute" }),
+  Cached.withStrategy({ key: "ada", strategy }),
+  Cached.fn(User, { lookup: () => load, strategy })
+]

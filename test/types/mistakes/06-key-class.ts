@@ -1,0 +1,4 @@
+import { Cached } from "effect-cached"
+import { load, User } from "./given.ts"
+
+load.pipe(Cached.ttl({ key: User, ttl: "1 hour" }))

@@ -1,0 +1,4 @@
+import { Cached } from "effect-cached"
+import { load } from "./given.ts"
+
+load.pipe(Cached.ttl({ ttl: "1 hour" }))

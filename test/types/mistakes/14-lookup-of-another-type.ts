@@ -1,0 +1,8 @@
+import { Effect } from "effect"
+import { Cached, Strategy } from "effect-cached"
+import { User } from "./given.ts"
+
+const strategy = Strategy.ttl({ ttl: "1 hour" })
+
+Cached.fn(User, { lookup: () => Effect.succeed("Ada"), strategy })
+Cached.fn(User, { lookup: async () => "Ada", strategy })

@@ -1,0 +1,6 @@
+import { Cached } from "effect-cached"
+import { ada, User } from "./given.ts"
+
+Cached.invalidate(User)
+Cached.invalidateWhere(User, { id: 1 })
+Cached.getMany(ada)

@@ -1,0 +1,5 @@
+import { CacheLayer } from "effect-cached"
+
+CacheLayer.memory({ capacitty: 10 })
+CacheLayer.memory({ ttl: "1 hour" })
+CacheLayer.disk({})

@@ -1,0 +1,5 @@
+import { Cached } from "effect-cached"
+import { ada } from "./given.ts"
+
+Cached.set(ada, "Ada")
+Cached.set(ada, { name: "Ada" }, { tll: "1 hour" })
