@@ -202,6 +202,25 @@ for (const memory of [true, false]) {
       })
     })
 
+    it.effect("a value that its load declares still valid", () =>
+      withStore(() =>
+        Effect.gen(function*() {
+          let loads = 0
+          const get = Effect.suspend(() =>
+            ++loads === 1 ? Effect.succeed(100) : Effect.andThen(Cached.previous(Report), Cached.notModified)
+          ).pipe(Cached.softTtl({ key: new Report({ id: 1 }), ...options, softTtl: "10s" }))
+          const first = yield* start(get)
+          yield* TestClock.adjust("30 seconds")
+          expect(ended(first)).toEqual(Exit.succeed(100))
+          const renewed = yield* start(get)
+          yield* settle
+          expect([ended(renewed), loads]).toEqual([Exit.succeed(100), 2])
+          yield* TestClock.adjust("9 seconds")
+          const served = yield* start(get)
+          yield* settle
+          expect([ended(served), loads]).toEqual([Exit.succeed(100), 2])
+        }), slowStore((operation) => operation === "set")))
+
     it.effect("each key of many", () =>
       withStore(() =>
         Effect.gen(function*() {
