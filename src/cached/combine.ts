@@ -438,7 +438,8 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
   const template = new BatchCall(undefined, options, undefined)
   const requestOf = (key: unknown, batch: Batch) => new BatchCall(key, options, batch)
   const { isPerKey = false } = options
-  const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
+  const loadAll: LoadAll = (keys) =>
+    effectOf(keys[0] as CacheKey.Any, options.lookup(keys as ReadonlyArray<never>)) as ReturnType<LoadAll>
   return (keys) =>
     Effect.withFiber((fiber) =>
       cacheIn(fiber.context)
