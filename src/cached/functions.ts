@@ -20,6 +20,7 @@ import {
   type StringFnOptions,
   stringKey
 } from "./checkCall.ts"
+import type { Unfit } from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
@@ -248,6 +249,12 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
+  <const C extends AnyClass | string, E>(
+    keyClass: C,
+    options: OptionsOfFn<C, NoInfer<E> | ErrorBeside<C>> & {
+      readonly lookup: (key: KeyBeside<C>) => Effect.Effect<ValueBeside<C>, E, unknown>
+    } & Unfit
+  ): never
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
     const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
@@ -268,6 +275,20 @@ export const fn: {
     ? makeStringFn(first, { ...ofStrings, lookup: options })
     : makeFn("Cached.fn", first, options as never)
 }
+
+type KeyBeside<C> = C extends AnyClass ? Instance<C> : any
+type ValueBeside<C> = C extends AnyClass ? Success<Instance<C>> : unknown
+type ErrorBeside<C> = C extends AnyClass ? KeyError<Instance<C>> : never
+
+type AllOptionsOfFn<C, E> =
+  & FnOptionsOf<KeyBeside<C>, ValueBeside<C>, any, E, Given<KeyBeside<C>>>
+  & (C extends AnyClass ? {} : NamedKeyOptions<any, Schema.Constraint, Schema.Constraint, any>)
+
+/**
+ * The options of a function beside its lookup, by a name of their own, for the signature that explains mistakes: see
+ * `OptionsOf` of combinators.
+ */
+type OptionsOfFn<C, E> = { readonly [Name in keyof AllOptionsOfFn<C, E>]: AllOptionsOfFn<C, E>[Name] }
 
 type ToKey = (...args: ReadonlyArray<never>) => string
 
