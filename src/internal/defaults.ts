@@ -250,6 +250,9 @@ export const spanLinks = 128
 /** Refreshes that wait for a slot, a batch counting as one: beyond, the one that was asked for first is dropped. */
 export const queuedRefreshes = 1000
 
+/** Loads whose callers did not wait for the write (`waitForWrite: false`): beyond, they do. */
+export const writesBehind = 1000
+
 /** Answers to callers, interruptions and starts of refreshes before other fibers and timers get a turn. */
 export const jobsOfTurn = 256
 

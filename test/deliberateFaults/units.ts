@@ -598,5 +598,33 @@ const winner = undefined as string | undefined`,
     find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
     replace: "true",
     by: "test/internal/engine/invalidation/tracking.test.ts"
+  },
+  {
+    name: "closing does not wait for a write whose caller has gone on",
+    in: "close",
+    find: "flight.callers.size === 0 && !flight.isBehind",
+    replace: "flight.callers.size === 0",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "who asks while a value is written waits for that",
+    in: "joinOrStart",
+    find: "if (running.loaded !== undefined) answerBehind(engine, running)",
+    replace: "",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "any number of writes goes on behind their callers",
+    in: "isBehind",
+    find: "(flight.isBehind || self.behind < writesBehind)",
+    replace: "true",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "strict callers do not wait for the write either",
+    in: "isBehind",
+    find: "!policy.strict && ",
+    replace: "",
+    by: "test/cached/waitForWrite.test.ts"
   }
 ]

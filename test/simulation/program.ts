@@ -72,6 +72,7 @@ const specOf = (self: Simulation, id: string): Spec => {
     : undefined
   const spec = {
     ...drawn,
+    behind: self.extras.happens("behind", 0.6),
     inherit,
     byFunction: self.extras.happens("byFunction", 0.5),
     conditions: self.extras.happens("conditions", 0.5)
@@ -273,7 +274,8 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     tags: tagsOf(self, spec),
     timeout,
     retryAfter,
-    inherit: spec.inherit
+    inherit: spec.inherit,
+    waitForWrite: spec.behind === true ? false : undefined
   }
   const base = { ...given, ...wrongOptions(self, spec) }
   const conditions = conditionsOf(self, spec)
@@ -479,6 +481,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       timeout,
       softTimeout,
       retryAfter: spec.retryAfter,
+      waitForWrite: spec.behind === true ? false : undefined,
       ...wrongOptions(self, spec)
     }
     const call = Cached.many(classOf(config), {
