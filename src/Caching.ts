@@ -89,7 +89,7 @@ export const defaults: MakeOptions = {
   ...Defaults.layer,
   eviction: Eviction.lru,
   store: undefined,
-  readDefaults: {},
+  readDefaults: Defaults.noReadDefaults,
   strategy: undefined,
   refresh: {
     ...Defaults.refresh,

@@ -81,7 +81,7 @@ export const checkOptions = ({ example, homeOf, kind, known, name }: Called, opt
   requireObject(name, options, example)
   try {
     refuseUnknown(options, known, homeOf)
-    checkKey(options.key)
+    refuseKey(options.key)
     if (kind !== undefined) validate(kind, options as never)
     // without one it has that of its layer
     else if (options.strategy !== undefined) checkStrategy(options.strategy)
@@ -108,7 +108,17 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
   throw new CacheConfigError({ message: `${withKey(name, key)} got no effect, but ${insteadOfEffect(load)}` })
 }
 
-const checkKey = (key: unknown): void => {
+/** Throws for the key of a combinator whose other options are right. */
+export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
+  if (typeof key === "string") return
+  try {
+    refuseKey(key)
+  } catch (thrown) {
+    throw inCall(name, thrown)
+  }
+}
+
+const refuseKey = (key: unknown): void => {
   if (typeof key === "string" || CacheKey.isCacheKey(key)) return
   throw new CacheConfigError({
     message: `key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`

@@ -193,7 +193,7 @@ type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, E
  *
  * @internal
  */
-export type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none", E = unknown> = {
+type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none", E = unknown> = {
   readonly [Name in keyof AllOptions<Kind, Own, E>]: AllOptions<Kind, Own, E>[Name]
 }
 
@@ -203,5 +203,5 @@ export type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unkno
  * @internal
  */
 export interface Unfit {
-  readonly "these options fit, but not beside this effect and key": never
+  readonly "each option is right by itself, but not beside the others": never
 }

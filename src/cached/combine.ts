@@ -25,6 +25,7 @@ import {
   type Called,
   calledOf,
   calledWithStrategy,
+  checkKey,
   checkLoad,
   checkOptions,
   type CombinatorOptions,
@@ -61,6 +62,8 @@ interface Combinator {
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly beside: keyof CombinatorOptions | undefined
+  /** the times that were checked last, and found right. Every miss is checked, and most have the times of the last one */
+  right: { readonly ttl: unknown; readonly beside: unknown } | undefined
 }
 
 type EffectClass = new(
@@ -214,15 +217,30 @@ const Timed = effectClass({
   },
   validate: {
     value(this: TimedEffect) {
-      const { called } = this.combinator
-      checkOptions(called, this.options)
-      checkLoad(called, this.load, this.options)
+      const { combinator, load, options } = this
+      const { called, right } = combinator
+      const isPlain = hasTimesAlone(options, combinator.beside)
+      const { ttl } = options as TimeOptions
+      const beside = combinator.beside && options[combinator.beside]
+      if (isPlain && right !== undefined && right.ttl === ttl && right.beside === beside) checkKey(called, options)
+      else {
+        checkOptions(called, options)
+        if (isPlain) combinator.right = { ttl, beside }
+      }
+      checkLoad(called, load, options)
+      return !isPlain
     }
   }
 })
 
 interface TimeOptions {
   readonly ttl?: unknown
+}
+
+/** Whether there are no options beside the key and the times. */
+const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
+  for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
+  return true
 }
 
 /** The constant of a strategy with two times, as they were given. Of one with `ttl` alone it is that. */
@@ -249,7 +267,8 @@ export const combinator = (kind: Kind<any>): never => {
     deadlinesOnly,
     servesFresh,
     slides: touch !== undefined,
-    beside: beside as keyof CombinatorOptions | undefined
+    beside: beside as keyof CombinatorOptions | undefined,
+    right: undefined
   })
 }
 
@@ -315,6 +334,7 @@ const WithStrategy = effectClass({
     value(this: CachedEffect) {
       checkOptions(calledWithStrategy, this.options)
       checkLoad(calledWithStrategy, this.load, this.options)
+      return true
     }
   }
 }, StrategyPrototype)
@@ -340,7 +360,7 @@ Object.defineProperty(Call, "prototype", {
         return Effect.suspend(() => effectOf(this.key, this.options.lookup(this.key as never)))
       }
     },
-    validate: { value: () => {} }
+    validate: { value: () => true }
   })
 })
 
@@ -409,7 +429,7 @@ Object.defineProperty(BatchCall, "prototype", {
         return this.batch!.load(this.key)
       }
     },
-    validate: { value: () => {} }
+    validate: { value: () => true }
   })
 })
 
@@ -418,7 +438,8 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
   const template = new BatchCall(undefined, options, undefined)
   const requestOf = (key: unknown, batch: Batch) => new BatchCall(key, options, batch)
   const { isPerKey = false } = options
-  const loadAll: LoadAll = (keys) => options.lookup(keys as ReadonlyArray<never>)
+  const loadAll: LoadAll = (keys) =>
+    effectOf(keys[0] as CacheKey.Any, options.lookup(keys as ReadonlyArray<never>)) as ReturnType<LoadAll>
   return (keys) =>
     Effect.withFiber((fiber) =>
       cacheIn(fiber.context)

@@ -74,7 +74,7 @@ export const increment = (
     checkName("Cached.increment", name)
     checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
     const { by = incrementBy, ttl } = options ?? {}
-    return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl))
+    return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl, "ttl of Cached.increment"))
   })
 
 const incrementOptions: Checks<IncrementOptions> = {
@@ -82,7 +82,7 @@ const incrementOptions: Checks<IncrementOptions> = {
     if (Number.isSafeInteger(by)) return
     throw new CacheConfigError({ message: `Cached.increment cannot add ${String(by)}: pass a safe integer as by` })
   }),
-  ttl: optional((ttl) => void toMillis(ttl))
+  ttl: optional((ttl) => void toMillis(ttl, "ttl of Cached.increment"))
 }
 
 const checkName = (of: string, name: string): void => {
@@ -152,7 +152,7 @@ export const counter = (name: string): CachedCounter => {
     name,
     get: Effect.map(read, (found) => found?.value ?? 0),
     increment: (options) => increment(name, options),
-    touch: (ttl) => withCaching((caching) => caching.touchCounter(name, toMillis(ttl))),
+    touch: (ttl) => withCaching((caching) => caching.touchCounter(name, toMillis(ttl, "ttl of touch"))),
     expiresIn: Effect.flatMap(read, (found) =>
       Effect.clockWith((clock) =>
         Effect.succeed(

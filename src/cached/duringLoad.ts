@@ -273,7 +273,7 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
 }
 
 const annotationChecks: Checks<Annotations> = {
-  ttl: optional((ttl) => void toMillis(ttl)),
+  ttl: optional((ttl) => void toMillis(ttl, "ttl of Cached.annotate")),
   softTtl: optional((softTtl) => void toMillis(softTtl, "softTtl")),
   tags: optional((tags, of) => {
     if (isListOfText(tags)) return

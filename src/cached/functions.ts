@@ -20,6 +20,7 @@ import {
   type StringFnOptions,
   stringKey
 } from "./checkCall.ts"
+import type { Unfit } from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import { invalidate } from "./invalidation.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
@@ -47,10 +48,6 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 type Instance<C extends AnyClass> = InstanceType<C>
 
 type FnOptions<C extends AnyClass, E, T> = FnOptionsOf<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, T>
-
-type OptionsOfClass<C extends AnyClass, E, R, T> = FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
-  readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
-}
 
 /** `KE`: what the key declares, `E`: what a load may fail with. */
 type FnOptionsOf<K, A, KE, E, T> =
@@ -211,10 +208,12 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // the first, so that the types of its functions are those of the class
+  // the first: what another one looks at before it has its types from there
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
     keyClass: C,
-    options: OptionsOfClass<C, E, R, T>
+    options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
+      readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
+    }
   ): CachedFn<
     Instance<C>,
     Input<C>,
@@ -250,16 +249,12 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // and the last: the compiler says what is wrong with that one
-  <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
+  <const C extends AnyClass | string, E>(
     keyClass: C,
-    options: OptionsOfClass<C, E, R, T>
-  ): CachedFn<
-    Instance<C>,
-    Input<C>,
-    E | KeyError<Instance<C>> | TimeoutError<T>,
-    Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
-  >
+    options: OptionsOfFn<C, NoInfer<E> | ErrorBeside<C>> & {
+      readonly lookup: (key: KeyBeside<C>) => Effect.Effect<ValueBeside<C>, E, unknown>
+    } & Unfit
+  ): never
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
     const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
@@ -280,6 +275,20 @@ export const fn: {
     ? makeStringFn(first, { ...ofStrings, lookup: options })
     : makeFn("Cached.fn", first, options as never)
 }
+
+type KeyBeside<C> = C extends AnyClass ? Instance<C> : any
+type ValueBeside<C> = C extends AnyClass ? Success<Instance<C>> : unknown
+type ErrorBeside<C> = C extends AnyClass ? KeyError<Instance<C>> : never
+
+type AllOptionsOfFn<C, E> =
+  & FnOptionsOf<KeyBeside<C>, ValueBeside<C>, any, E, Given<KeyBeside<C>>>
+  & (C extends AnyClass ? {} : NamedKeyOptions<any, Schema.Constraint, Schema.Constraint, any>)
+
+/**
+ * The options of a function beside its lookup, by a name of their own, for the signature that explains mistakes: see
+ * `OptionsOf` of combinators.
+ */
+type OptionsOfFn<C, E> = { readonly [Name in keyof AllOptionsOfFn<C, E>]: AllOptionsOfFn<C, E>[Name] }
 
 type ToKey = (...args: ReadonlyArray<never>) => string
 

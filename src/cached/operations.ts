@@ -198,7 +198,7 @@ export const setOptions = (options: SetOptions & Partial<Conditions>): Setting =
   }
   return {
     copy: options.copy,
-    ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl),
+    ttlMillis: options.ttl === undefined ? Infinity : toMillis(options.ttl, "ttl of Cached.set"),
     tags: options.tags === undefined ? undefined : tagsOf(options.tags),
     keepTtl: options.keepTtl === true,
     etag: options.etag,
@@ -319,7 +319,7 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
-      : caching.touch(checked(key), toMillis(ttl))
+      : caching.touch(checked(key), toMillis(ttl, "ttl of Cached.touch"))
   )
 
 /**

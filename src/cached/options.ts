@@ -56,6 +56,13 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly lease?: boolean | undefined
   /**
+   * `false`: this caller gets a value that it has loaded before the store has answered to its write, which goes on in the
+   * background. Under `CachePolicy.strict` it waits all the same
+   *
+   * @default `true`
+   */
+  readonly waitForWrite?: boolean | undefined
+  /**
    * how long this caller waits for a load before it gets the stale value, if its strategy falls back on one (a duration, or
    * a function of the key); the load goes on in the background
    */
@@ -178,6 +185,10 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
       message: "lease cannot be used: pass true or false; its length is an option of the layer"
     })
   }),
+  waitForWrite: optional((waitForWrite) => {
+    if (typeof waitForWrite === "boolean") return
+    throw new CacheConfigError({ message: "waitForWrite cannot be used: pass true or false" })
+  }),
   softTimeout: durationOfKey("softTimeout"),
   copy: optional((copy) => {
     if (copy === "structured" || typeof copy === "function") return
@@ -219,7 +230,7 @@ type OfOneRead = "tags" | "timeout" | "inherit"
 
 /**
  * Options that a layer gives to all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`,
- * `fallbackWhen`, `copy`, `memoryTtl`, `minLoad` and `lease`.
+ * `fallbackWhen`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
  *
  * @category options
  * @since 0.1.0

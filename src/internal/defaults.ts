@@ -13,6 +13,9 @@
  */
 const leaseMillis = 5000
 
+/** The options for all reads of a layer that says none. */
+export const noReadDefaults = {}
+
 /** Options of layers. */
 export const layer = {
   /** entries in memory */
@@ -193,6 +196,9 @@ export const changesKept = 10_000
 /** Entries of which `CacheLayer.disk` remembers that this process has read them. */
 export const readsRemembered = 10_000
 
+/** `CacheLayer.files`: the files that one write looks at to measure the folder, and the entries that may leave first. */
+export const filesMeasured = { ofStep: 256, oldest: 2048 }
+
 /** Ids whose leases, and names whose counters, `clear` of a part of a store finds; it does not reach others. */
 export const leasesRemembered = 10_000
 
@@ -243,6 +249,9 @@ export const spanLinks = 128
 
 /** Refreshes that wait for a slot, a batch counting as one: beyond, the one that was asked for first is dropped. */
 export const queuedRefreshes = 1000
+
+/** Loads whose callers did not wait for the write (`waitForWrite: false`): beyond, they do. */
+export const writesBehind = 1000
 
 /** Answers to callers, interruptions and starts of refreshes before other fibers and timers get a turn. */
 export const jobsOfTurn = 256

@@ -81,7 +81,7 @@ export interface MemoryOptions {
   readonly strategy?: Strategy | undefined
   /**
    * options for all reads that do not say otherwise: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`,
-   * `copy`, `memoryTtl`, `minLoad`, `lease`. Each counts by itself; what a strategy says goes before
+   * `copy`, `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. Each counts by itself; what a strategy says goes before
    *
    * @default each has its own
    */

@@ -191,7 +191,7 @@ const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
   const room = Room.make(folder, config.maxSize)
   const tags = Tags.tags(folder)
   const counters = Counters.make(folder)
-  return Store.makeSync({
+  const store = Store.makeSync({
     ...entries(folder, room, config),
     name,
     capabilities: { shared: true },
@@ -203,7 +203,20 @@ const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
     counters: { ...counters, set: (...arguments_) => withRoom(room, 0, () => counters.set(...arguments_)) },
     reasonOf
   })
+  // The last step removes what was written meanwhile, and ends the leases, all at once.
+  return { ...store, clear: Effect.andThen(inTurns(store.name, "clear", room.clear), store.clear) }
 }
+
+/** Runs steps with other fibers and timers in between. */
+const inTurns = (store: string, operation: string, steps: () => Iterator<void>): Effect.Effect<void, StoreError> =>
+  Effect.gen(function*() {
+    const left = steps()
+    const next = Effect.try({
+      try: () => left.next().done,
+      catch: (cause) => new StoreError({ store, operation, reason: reasonOf(cause), cause })
+    })
+    while ((yield* next) !== true) yield* Effect.yieldNow
+  })
 
 /** Runs once more after making room on a full disk. */
 const withRoom = <A>(room: Room.Room, size: number, run: () => A): A => {
@@ -276,7 +289,14 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxValue }
     }
   }
 
-  return { get, set, remove, scan, size: () => metadataStems(folder.list()).length, clear: room.clear }
+  return {
+    get,
+    set,
+    remove,
+    scan,
+    size: () => metadataStems(folder.list()).length,
+    clear: () => void Array.from({ [Symbol.iterator]: room.clear })
+  }
 }
 
 const isPayloadOf = (stem: string, file: string): boolean =>
@@ -293,16 +313,22 @@ const tidyEvery = 64
 
 const isCounter = (file: string): boolean => file.startsWith(`${Counters.subfolder}/`)
 
+/** The names of all entries and counters, read little by little. Markers above their number are removed on the way. */
+const all = function*(folder: Folder.Folder): Generator<string, void> {
+  const inFolder = (below?: string) => ({ [Symbol.iterator]: () => folder.names(below) })
+  yield* inFolder()
+  for (const file of inFolder(Counters.subfolder)) yield `${Counters.subfolder}/${file}`
+  let markers = 0
+  for (const file of inFolder("tags")) {
+    if (Name.parse(file) !== undefined && ++markers > Defaults.markersKept) folder.remove(`tags/${file}`)
+    yield `tags/${file}`
+  }
+}
+
 /** Every `tidyEvery` writes removes the expired entries of one part of the folder; after the last part it starts again. */
 const tidying = (folder: Folder.Folder) => {
   let writes = 0
-  let rest: Array<string> = []
-
-  const begin = () => {
-    rest = [...folder.list(), ...folder.list(Counters.subfolder).map((file) => `${Counters.subfolder}/${file}`)]
-      .filter((file) => Name.parse(file)?.isMetadata === true || isCounter(file))
-    for (const file of folder.list("tags").filter(Name.parse).slice(Defaults.markersKept)) folder.remove(`tags/${file}`)
-  }
+  let rest = all(folder)
 
   const tidyEntry = (file: string, now: number) => {
     const metadata = Metadata.parse(folder.read(file)?.toString() ?? "")
@@ -316,10 +342,14 @@ const tidying = (folder: Folder.Folder) => {
   return (now: number): void => {
     if (++writes % tidyEvery !== 0) return
     try {
-      if (rest.length === 0) begin()
-      for (const file of rest.splice(-2 * tidyEvery)) {
+      for (let i = 0; i < 4 * tidyEvery; i++) {
+        const { done, value: file } = rest.next()
+        if (done === true) {
+          rest = all(folder)
+          return
+        }
         if (isCounter(file)) Counters.tidy(folder, file, now)
-        else tidyEntry(file, now)
+        else if (Name.parse(file)?.isMetadata === true) tidyEntry(file, now)
       }
     } catch {
       // The write has succeeded; the next look removes this.

@@ -264,6 +264,11 @@ describe("a cached function", () => {
         )
       expect(yield* user(() => undefined))
         .toBe(`The lookup of "User" answered no effect, but undefined: pass an effect, like Effect.succeed(…)`)
+      const users = Cached.many(User, { lookup: any(() => Promise.resolve([])), strategy: hour })
+      expect(yield* defect(users([{ id: 1 }])))
+        .toBe(
+          `The lookup of "User" answered no effect, but a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
+        )
     }))
 })
 
@@ -457,6 +462,32 @@ describe("values that a store cannot take", () => {
         `The store "memory" failed to commit: TooLarge (Error: The value of "k" has 1999 bytes, and maxSize is 10); values of that ` +
         "size stay in memory (logged once)"
       ])
+    }))
+})
+
+describe("an operation names itself", () => {
+  const wrong: ReadonlyArray<readonly [string, () => Effect.Effect<unknown, unknown, any>, string]> = [
+    ["touch without a ttl", () => any(Cached.touch)("a"), `ttl of Cached.touch is missing. ${advice}`],
+    [
+      "set with a ttl that is none",
+      () => Cached.set("a", 1, any({ ttl: "soon" })),
+      `ttl of Cached.set is not a duration: "soon". ${advice}`
+    ],
+    [
+      "set with a copy that is none",
+      () => Cached.set("a", 1, any({ copy: "deep" })),
+      `Cached.set: copy cannot be used: pass "structured", or a function that copies a value`
+    ],
+    [
+      "increment with a ttl that is none",
+      () => Cached.increment("a", any({ ttl: "soon" })),
+      `ttl of Cached.increment is not a duration: "soon". ${advice}`
+    ]
+  ]
+
+  it.effect.each(wrong)("%s", ([, call, message]) =>
+    Effect.gen(function*() {
+      expect(yield* defect(Effect.suspend(call))).toBe(message)
     }))
 })
 

@@ -1,6 +1,20 @@
 /** A resource is released when its load ends, so a cached one is closed: the cache says so where it can see it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Data, Effect, Layer, Logger, Option, RcMap, Schema, type Scope } from "effect"
+import {
+  Chunk,
+  Data,
+  Effect,
+  Exit,
+  HashMap,
+  HashSet,
+  Layer,
+  Logger,
+  Option,
+  RcMap,
+  Result,
+  Schema,
+  type Scope
+} from "effect"
 import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle } from "../promises/caches.ts"
@@ -147,6 +161,12 @@ describe("a value that could be a resource", () => {
     ["one in a list", [1, new Connection()]],
     ["one in an object", { rows: [], connection: { inner: new Connection() } }],
     ["one in a Map", new Map([["db", new Connection()]])],
+    ["one in an Option", Option.some(new Connection())],
+    ["one in a Result", Result.succeed({ connection: new Connection() })],
+    ["one in an Exit", Exit.succeed(new Connection())],
+    ["one in a Chunk", Chunk.of(new Connection())],
+    ["one in a HashMap", HashMap.make(["db", new Connection()])],
+    ["one in a HashSet", HashSet.make(() => 1)],
     ["one that can be disposed", { [Symbol.asyncDispose]: async () => {} }]
   ])("%s", ([, value]) =>
     Effect.gen(function*() {
@@ -164,6 +184,9 @@ describe("a value that could be a resource", () => {
     ["a text", "text"],
     ["bytes", Uint8Array.of(1)],
     ["an option", Option.some(1)],
+    ["no option", Option.none()],
+    ["a failure in an exit", Exit.fail("down")],
+    ["a map of data", HashMap.make(["a", Chunk.of(1)])],
     ["an instance of a data class", new Pair({ a: 1 })],
     ["an instance of a schema", new Point({ x: 1 })],
     [

@@ -134,7 +134,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "closing waits for nobody",
     in: "close",
-    find: "if (flight.callers.size === 0) end(self, flight)",
+    find: "if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)",
     replace: "end(self, flight)"
   },
   {
@@ -274,11 +274,9 @@ unregister(self, flight)`
   { name: "set does not detach", in: "put", find: "detach(self, entry.id)", replace: "" },
   {
     name: "shows late tagged results to later readers",
-    in: "respond",
-    find:
-      "if (caller.joinedAt !== flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))",
-    replace:
-      "if (caller.joinedAt < flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))"
+    in: "mustReadAgain",
+    find: "joinedAt !== flight.bornAt && isOlder(self, flight)",
+    replace: "joinedAt < flight.bornAt && isOlder(self, flight)"
   },
   {
     name: "sliding never expires",

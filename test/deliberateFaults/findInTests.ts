@@ -53,7 +53,7 @@ const reportOf = (copy: string, files: ReadonlyArray<string>, more: ReadonlyArra
       join(copy, "node_modules/vitest/vitest.mjs"),
       "run",
       ...files,
-      ...["--root", copy, "--project", "virtual", "--maxWorkers", "1"],
+      ...["--root", copy, "--project", "virtual", "--project", "real", "--maxWorkers", "1"],
       ...["--reporter", "json", "--outputFile", report],
       // what is compiled there is never loaded again
       ...["--no-cache", "--no-fsModuleCache"],

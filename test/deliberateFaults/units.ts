@@ -113,6 +113,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/resources.test.ts"
   },
   {
+    name: "a resource in an Option is not found",
+    in: "contentOf",
+    find: "if (Option.isOption(value)) return Option.toArray(value)",
+    replace: "",
+    by: "test/cached/resources.test.ts"
+  },
+  {
+    name: "text of JSON is made of what is not JSON",
+    in: "checkedLink",
+    find: "[new SchemaAST.Link(SchemaAST.any, onlyJson), link]",
+    replace: "[link]",
+    by: "test/cached/messages.test.ts"
+  },
+  {
+    name: "the stack of a mistake leads nowhere",
+    in: "dual",
+    find: "mistakeIn(called, options)",
+    replace: "undefined",
+    by: "test/cached/messages.test.ts"
+  },
+  {
     name: "below Schema.Any anything is JSON",
     in: "isOpen",
     find: `_tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"`,
@@ -500,5 +521,110 @@ const winner = undefined as string | undefined`,
     find: "rules !== undefined && rules.defaults === self.readDefaults",
     replace: "rules !== undefined",
     by: "test/cached/defaults.test.ts"
+  },
+  {
+    name: "what was written into a former database counts",
+    in: "make",
+    find: "if (!hasWritten || !leaveFormer()) {",
+    replace: "if (true) {",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "a log that was removed is not missed",
+    in: "stateOf",
+    find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,
+    replace: "",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "what was invalidated comes back with an older copy",
+    in: "make",
+    find: "if (opened.generation <= lastGeneration) invalidateAgain(made)",
+    replace: "",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "a database cut to nothing is a new one",
+    in: "wasCut",
+    find: "?.size === 0",
+    replace: "?.size === -1",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "all who wait for the lock ask for it",
+    in: "make",
+    find: "if (leftMillis() > 0) throw last",
+    replace: "",
+    by: "test/stores/SqliteShared.test.ts"
+  },
+  {
+    name: "values are stored however large the log is",
+    in: "make",
+    find: "if (bytes <= bound || empty(database)) return emptied()",
+    replace: "return emptied()",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "the counter of invalidations may be missing",
+    in: "tags",
+    find: `if (typeof value !== "number") throw damage("The counter of invalidations is missing")`,
+    replace: "",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "tags may have any length in a frame",
+    in: "decode",
+    find: "if (tagsEnd > end) return undefined",
+    replace: "",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "a database stays as large as it was",
+    in: "make",
+    find: "isDue = above() > 0 return {",
+    replace: "return {",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "everybody may put values into the folder",
+    in: "othersOf",
+    find: `if ((mode & everybody) !== 0) return "everybody"`,
+    replace: "",
+    by: "test/stores/sharedFolders.test.ts"
+  },
+  {
+    name: "who was stopped serves what was invalidated meanwhile",
+    in: "polled",
+    find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
+    replace: "true",
+    by: "test/internal/engine/invalidation/tracking.test.ts"
+  },
+  {
+    name: "closing does not wait for a write whose caller has gone on",
+    in: "close",
+    find: "flight.callers.size === 0 && !flight.isBehind",
+    replace: "flight.callers.size === 0",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "who asks while a value is written waits for that",
+    in: "joinOrStart",
+    find: "if (running.loaded !== undefined) answerBehind(engine, running)",
+    replace: "",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "any number of writes goes on behind their callers",
+    in: "isBehind",
+    find: "(flight.isBehind || self.behind < writesBehind)",
+    replace: "true",
+    by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "strict callers do not wait for the write either",
+    in: "isBehind",
+    find: "!policy.strict && ",
+    replace: "",
+    by: "test/cached/waitForWrite.test.ts"
   }
 ]

@@ -283,6 +283,10 @@ describe("aiocache", () => {
         yield* TestClock.adjust("1 millis")
         yield* settle
         expect(reader.pollUnsafe()).toEqual(Exit.succeed(4))
+        const hasty = yield* start(load.pipe(Cached.ttl({ key: "l", ...hour, waitForWrite: false })))
+        yield* settle
+        expect(hasty.pollUnsafe()).toEqual(Exit.succeed(5))
+        yield* TestClock.adjust("500 millis")
         fake.behave = () => ({})
       }).pipe(Effect.provide(over(fake)))
     }))

@@ -47,18 +47,45 @@ const anchorOf = (heading: string): string =>
 const anchorsOf = (page: string): ReadonlyArray<string> =>
   Array.from(withoutCode(read(page)).matchAll(/^#+ (.+)$/gm), ([, heading]) => anchorOf(heading!))
 
+interface Link {
+  readonly link: string
+  readonly target: string
+  readonly anchor: string | undefined
+}
+
+/** The links of a page to other pages and files of the repository. */
+const linksOf = (page: string): ReadonlyArray<Link> =>
+  Array.from(withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g), ([, link]) => link!)
+    .filter((link) => !/^https?:/.test(link))
+    .map((link) => {
+      const [path, anchor] = link.split("#") as [string, string | undefined]
+      return { link, target: path === "" ? page : normalize(join(dirname(page), path)), anchor }
+    })
+
 describe("links lead somewhere", () => {
   const pages = globSync(["*.md", "docs/**/*.md", "test/*.md"], { cwd: root }).toSorted()
 
   it.each(pages)("in %s", (page) => {
-    const links = Array.from(withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g), ([, link]) => link!)
-    const broken = links.filter((link) => {
-      if (/^https?:/.test(link)) return false
-      const [path, anchor] = link.split("#") as [string, string | undefined]
-      const target = path === "" ? page : normalize(join(dirname(page), path))
-      if (!existsSync(join(root, target))) return true
-      return anchor !== undefined && !anchorsOf(target).includes(anchor)
-    })
-    expect(broken).toEqual([])
+    const broken = linksOf(page).filter(({ anchor, target }) =>
+      !existsSync(join(root, target)) || (anchor !== undefined && !anchorsOf(target).includes(anchor))
+    )
+    expect(broken.map(({ link }) => link)).toEqual([])
+  })
+})
+
+describe("the pages for users", () => {
+  const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
+
+  it("are all found by who begins with README.md", () => {
+    const found = new Set(["README.md"])
+    // what is added while it is walked through is walked through too
+    for (const page of found) {
+      for (const { target } of linksOf(page)) if (pages.includes(target)) found.add(target)
+    }
+    expect(pages.filter((page) => !found.has(page))).toEqual([])
+  })
+
+  it.each(pages)("%s can be read in one go", (page) => {
+    expect(read(page).split("\n").length).toBeLessThan(500)
   })
 })

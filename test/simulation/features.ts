@@ -63,6 +63,8 @@ export const drawn = {
   byFunction: true,
   /** which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when` */
   conditions: true,
+  /** readers do not wait for the writes of what they have loaded */
+  behind: true,
   /** the layer has options for all reads that do not say otherwise */
   defaults: true,
   /** a call for several answers with a map, and more than it was asked for */
@@ -81,6 +83,7 @@ const later = {
   inherits: 0x85eb_ca6b,
   byFunction: 0xc2b2_ae35,
   conditions: 0x27d4_eb2f,
+  behind: 0xfd70_46c5,
   defaults: 0xd3a2_646c,
   writingListener: 0x3c6e_f35f,
   unasked: 0x1656_67b1

@@ -109,7 +109,14 @@ const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching>
   const { dice, world } = self
   const ttl = dice.pick([30, 200, 2000, 7_200_000])
   const lease = !(world.config.beside && dice.chance(0.3))
-  const base = { key: id, tags: tagsOf[id]!, ttl, ...lease ? {} : { lease } }
+  const isBehind = self.extras.happens("behind", 0.5)
+  const base = {
+    key: id,
+    tags: tagsOf[id]!,
+    ttl,
+    ...lease ? {} : { lease },
+    ...isBehind ? { waitForWrite: false } : {}
+  }
   const effect = load(self, id, lease)
   const kind = dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)
   if (kind === "refresh") world.replaced.set(`${self.process.index} ${id}`, world.seq)

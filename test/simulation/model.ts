@@ -76,6 +76,8 @@ export interface Spec {
   readonly byFunction?: boolean | undefined
   /** it says by `storeIf` and `storeFailures` what is stored */
   readonly conditions?: boolean | undefined
+  /** it does not wait for the write of what it has loaded */
+  readonly behind?: boolean | undefined
   /** what is wrong with its functions or options */
   readonly misuse?: Misuse | undefined
 }

@@ -72,6 +72,7 @@ const specOf = (self: Simulation, id: string): Spec => {
     : undefined
   const spec = {
     ...drawn,
+    behind: self.extras.happens("behind", 0.6),
     inherit,
     byFunction: self.extras.happens("byFunction", 0.5),
     conditions: self.extras.happens("conditions", 0.5)
@@ -91,7 +92,13 @@ const specOf = (self: Simulation, id: string): Spec => {
 const withDefaults = ({ config: { features } }: Simulation, spec: Spec): Spec => {
   if (!features.includes("defaults")) return spec
   const { jitter = defaults.jitter, kind, softTimeout = defaults.softTimeout } = spec
-  return { ...spec, jitter, softTimeout: kind === "softTtl" || kind === "failover" ? softTimeout : undefined }
+  return {
+    ...spec,
+    jitter,
+    softTimeout: kind === "softTtl" || kind === "failover" ? softTimeout : undefined,
+    // that strategy says one itself
+    retryAfter: spec.retryAfter ?? (kind === "failover" ? undefined : defaults.retryAfter)
+  }
 }
 
 /** what it need not say, because its layer does */
@@ -254,7 +261,9 @@ const givenTimes = (self: Simulation, { byFunction, soft, softTimeout, timeout }
 
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
   const effect = load(self, spec) as Effect.Effect<any, any, Caching>
-  const { retryAfter } = spec
+  const retryAfter = spec.kind === "failover"
+    ? spec.retryAfter
+    : unlessDefault(self, spec.retryAfter, defaults.retryAfter)
   const jitter = unlessDefault(self, spec.jitter, defaults.jitter)
   const { soft, softTimeout, timeout } = givenTimes(self, spec)
   // an idle that is longer than its ttl is refused, one of nothing too
@@ -265,7 +274,8 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
     tags: tagsOf(self, spec),
     timeout,
     retryAfter,
-    inherit: spec.inherit
+    inherit: spec.inherit,
+    waitForWrite: spec.behind === true ? false : undefined
   }
   const base = { ...given, ...wrongOptions(self, spec) }
   const conditions = conditionsOf(self, spec)
@@ -471,6 +481,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       timeout,
       softTimeout,
       retryAfter: spec.retryAfter,
+      waitForWrite: spec.behind === true ? false : undefined,
       ...wrongOptions(self, spec)
     }
     const call = Cached.many(classOf(config), {

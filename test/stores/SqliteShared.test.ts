@@ -1,6 +1,7 @@
 /** One SQLite file in two processes: leases, changes, locks. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Clock, Effect, Fiber, Stream } from "effect"
+import type { Store } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import { changesOf, connection, entry, read } from "../support/sqlite.ts"
@@ -43,6 +44,37 @@ describe("a lease between processes", () => {
       yield* TestClock.adjust("200 millis")
       expect(yield* b.acquire("id", beside("c"))).toMatchObject({ _tag: "Granted" })
     }))
+
+  it.effect.each([10_000, 3_600_000])(
+    "is taken for ended by a process whose clock is %i ms ahead: two load, one is stored",
+    (millis) =>
+      Effect.gen(function*() {
+        const { a, b } = yield* twoStores()
+        const clock = yield* Clock.Clock
+        const currentTimeMillisUnsafe = () => clock.currentTimeMillisUnsafe() + millis
+        const ahead: Clock.Clock = {
+          ...clock,
+          currentTimeMillisUnsafe,
+          currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
+          sleep: (duration) => clock.sleep(duration),
+          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe()
+        }
+        const inFuture = Effect.provideService(Clock.Clock, ahead)
+        const generationOf = (acquired: Store.Acquired) =>
+          acquired._tag === "Granted" ? acquired.generation : acquired._tag
+        const first = generationOf(yield* a.acquire("id", asking("a")))
+        const second = generationOf(yield* inFuture(b.acquire("id", asking("b"))))
+        expect(yield* inFuture(b.commit("id", second, entry(2)))).toBe(true)
+        expect(yield* a.commit("id", first, entry(1))).toBe(false)
+        expect(read(a, "id")).toEqual(entry(2))
+        // and what is invalidated meanwhile is stored by neither
+        const third = generationOf(yield* a.acquire("other", asking("a")))
+        const fourth = generationOf(yield* inFuture(b.acquire("other", asking("b"))))
+        yield* a.remove("other")
+        expect(yield* inFuture(b.commit("other", fourth, entry(1)))).toBe(false)
+        expect(yield* a.commit("other", third, entry(1))).toBe(false)
+      })
+  )
 
   it.effect("remembers a failure for 999 milliseconds, and none from a future", () =>
     Effect.gen(function*() {

@@ -171,7 +171,6 @@ const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<
     if (nameAt > frame.length) return Infinity
     const length = view.getUint32(offset)
     const nameEnd = nameAt + (length & ~utf16)
-    if (nameEnd > frame.length) return Infinity
     const name = frame.subarray(nameAt, nameEnd)
     tags.push({
       tag: decodeText(name, length),

@@ -58,13 +58,13 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
       const to = copyWith(SchemaAST.any, { context: ast.context })
       return copyWith(ast, { encoding: [new SchemaAST.Link(to, transformations[holds])] })
     },
-    links: (ast, links) => hasPart(copyWith(ast, { encoding: undefined }), isOpen) ? links.flatMap(checked) : links
+    links: (ast, links) => hasPart(copyWith(ast, { encoding: undefined }), isOpen) ? links.flatMap(checkedLink) : links
   })
   return Schema.make(closed)
 }
 
 /** A link that makes text of JSON, as `Schema.fromJsonString` does: it would leave out or change what is not JSON. */
-const checked = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
+const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
 /** How Effect marks the transformation; with a `replacer` or `reviver` of the user's it does not keep the schema. */

@@ -11,7 +11,7 @@ import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults.ts"
 import * as Counters from "../store/counters.ts"
 import * as Tokens from "../token.ts"
-import { answerNow, respond } from "./flight/callers.ts"
+import { answerNow, isBehind, respond } from "./flight/callers.ts"
 import { detach, startNext, unregister } from "./flight/ending.ts"
 import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
@@ -71,12 +71,13 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     running: new Running(),
     ending: new Map(),
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
-    work: makeWork({ respond, start }, context),
+    work: makeWork({ respond, isBehind, start }, context),
     inherit: options.inherit,
     readDefaults: options.readDefaults,
     strategy: options.strategy,
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
+    behind: 0,
     retryAt: new Map(),
     answered: new Map(),
     failing: new Set(),
@@ -105,8 +106,8 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
 }
 
 /**
- * Closes the engine. It starts no new flight, interrupts flights without callers, and gives the others
- * `shutdownMillis`; then their callers die with `CacheClosed`. Within one store timeout what runs in the background
+ * Closes the engine. It starts no new flight, interrupts flights without callers, and gives the others, and writes that
+ * nobody waits for, `shutdownMillis`; then their callers die with `CacheClosed`. Within one store timeout what runs in the background
  * ends, and pending invalidations are sent once more; what is lost is logged.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
@@ -115,7 +116,8 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   for (const flight of self.running.all()) {
     // what is queued behind it would start after the close
     startNext(self, flight)
-    if (flight.callers.size === 0) end(self, flight)
+    // a write whose callers did not wait for it is waited for here
+    if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)
   }
   if (self.running.size > 0) {
     yield* Effect.timeoutOption(

@@ -16,6 +16,8 @@ export interface Folder {
   /** Removes a file, and answers whether it existed. */
   readonly remove: (name: string) => boolean
   readonly list: (below?: string) => ReadonlyArray<string>
+  /** The names of the folder, read little by little. Some that come or go meanwhile are missing. */
+  readonly names: (below?: string) => Iterator<string>
   readonly stat: (name: string) => fs.Stats | undefined
   /** Marks a file as used last. */
   readonly touch: (name: string) => void
@@ -74,6 +76,18 @@ export const open = (directory: string, { owner, subfolders, trustFolder }: Opti
     } catch (thrown) {
       if (missing.has(codeOf(thrown))) return []
       throw thrown
+    }
+  }
+
+  const names = function*(below = ""): Generator<string> {
+    let opened: fs.Dir | undefined
+    try {
+      opened = fs.opendirSync(at(below), { bufferSize: 256 })
+      for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) yield entry.name
+    } catch (thrown) {
+      if (!missing.has(codeOf(thrown))) throw thrown
+    } finally {
+      opened?.closeSync()
     }
   }
 
@@ -215,6 +229,7 @@ export const open = (directory: string, { owner, subfolders, trustFolder }: Opti
     append,
     remove,
     list,
+    names,
     stat,
     touch(name) {
       try {

@@ -20,7 +20,7 @@ import * as Reserve from "./sqliteReserve.ts"
 import * as Tags from "./sqliteTags.ts"
 
 /** Where the database is, how large it may become, and what the connection needs of the program. */
-export interface Config {
+interface Config {
   readonly directory: string
   readonly maxSize: number
   /** the largest value, in bytes */

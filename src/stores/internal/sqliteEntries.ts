@@ -29,7 +29,7 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
   const count = database.prepare("SELECT count(*) AS size FROM entry")
   const page = database.prepare("SELECT seq, id FROM entry WHERE seq > ? ORDER BY seq LIMIT 256")
   const room = Room.make(database, maxSize, LastResorts.dropping(database, changes))
-  const shrinking = Shrinking.make(database, maxSize, room)
+  const shrinking: Shrinking.Shrinking = Shrinking.make(database, maxSize, room)
   let last = { now: 0, size: 0 }
   let writes = 0
 

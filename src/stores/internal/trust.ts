@@ -25,7 +25,7 @@ export const makeFolder = (directory: string, trustFolder: boolean): void => {
 }
 
 /** Refuses a folder or file that others may write to, unless the folder is trusted. Windows has other permissions. */
-export const requireOwn = (path: string, trustFolder: boolean): void => {
+const requireOwn = (path: string, trustFolder: boolean): void => {
   if (trustFolder || process.platform === "win32") return
   const others = othersOf(fs.statSync(path))
   if (others === undefined) return

@@ -1,3 +1,4 @@
+/** `ttl` missing. */
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 

@@ -1,3 +1,4 @@
+/** `softTtl` misspelt. */
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 

@@ -1,3 +1,4 @@
+/** `softTtl` missing. */
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 

@@ -1,3 +1,4 @@
+/** A class in place of a key. */
 import { Cached } from "effect-cached"
 import { load, User } from "./given.ts"
 

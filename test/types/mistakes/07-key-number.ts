@@ -1,3 +1,4 @@
+/** A number in place of a key. */
 import { Cached } from "effect-cached"
 import { load } from "./given.ts"
 

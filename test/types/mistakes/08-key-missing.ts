@@ -1,3 +1,4 @@
+/** No key. */
 import { Cached } from "effect-cached"
 import { load } from "./given.ts"
 

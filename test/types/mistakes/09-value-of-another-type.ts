@@ -1,3 +1,4 @@
+/** A value that is not of the type of the key. */
 import { Effect } from "effect"
 import { Cached } from "effect-cached"
 import { ada } from "./given.ts"

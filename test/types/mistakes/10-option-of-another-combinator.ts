@@ -1,3 +1,4 @@
+/** An option of another combinator. */
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 

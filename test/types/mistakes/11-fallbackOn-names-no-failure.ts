@@ -1,3 +1,4 @@
+/** A `fallbackOn` that names no failure of the effect. */
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 

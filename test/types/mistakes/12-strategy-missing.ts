@@ -1,4 +1,6 @@
-import { Cached } from "effect-cached"
-import { load, User } from "./given.ts"
+/** No strategy, and one that was not called. */
+import { Cached, Strategy } from "effect-cached"
+import { ada, load, User } from "./given.ts"
 
 Cached.fn(User, { lookup: () => load })
+load.pipe(Cached.withStrategy({ key: ada, strategy: Strategy.ttl }))

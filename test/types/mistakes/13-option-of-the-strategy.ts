@@ -1,3 +1,4 @@
+/** Options at the wrong one of strategy and function. */
 import { Cached, Strategy } from "effect-cached"
 import { load, User } from "./given.ts"
 

@@ -1,3 +1,4 @@
+/** A lookup that gives something else. */
 import { Effect } from "effect"
 import { Cached, Strategy } from "effect-cached"
 import { User } from "./given.ts"

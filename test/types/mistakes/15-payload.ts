@@ -1,3 +1,4 @@
+/** A payload that is none. */
 import { Cached, Strategy } from "effect-cached"
 import { load, User } from "./given.ts"
 

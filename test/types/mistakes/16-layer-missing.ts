@@ -1,3 +1,4 @@
+/** No layer. */
 import { Effect } from "effect"
 import { Cached } from "effect-cached"
 

@@ -1,3 +1,4 @@
+/** A key class without something that it needs. */
 import { Schema } from "effect"
 import { CacheKey } from "effect-cached"
 

@@ -1,3 +1,4 @@
+/** Targets that are none. */
 import { Cached } from "effect-cached"
 import { ada, User } from "./given.ts"
 

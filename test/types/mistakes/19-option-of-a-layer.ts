@@ -1,3 +1,4 @@
+/** Wrong options of a layer. */
 import { CacheLayer } from "effect-cached"
 
 CacheLayer.memory({ capacitty: 10 })

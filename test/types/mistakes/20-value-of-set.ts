@@ -1,3 +1,4 @@
+/** A wrong value, and a misspelt option, of `Cached.set`. */
 import { Cached } from "effect-cached"
 import { ada } from "./given.ts"
 

@@ -4,6 +4,7 @@ import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { LoadTimeout } from "../../../CacheError.ts"
+import { writesBehind } from "../../defaults.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
@@ -26,7 +27,7 @@ import {
 } from "./outcome.ts"
 import { recordLoaded } from "./recorder.ts"
 import type { Request } from "./request.ts"
-import { rulesOf } from "./rules.ts"
+import { optionOf, rulesOf } from "./rules.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 
 interface Waiting {
@@ -188,6 +189,13 @@ const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, t
   caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
 }
 
+/** A flight goes on to write what a caller has got: it is counted, and its time is limited. */
+const leaveBehind = (self: Flights, flight: Flight): void => {
+  if (!flight.isBehind) self.behind++
+  flight.isBehind = true
+  endIfUnneeded(self, flight)
+}
+
 /** Answers a caller before its flight has ended. */
 export const answerNow = (caller: Caller, answer: Effect.Effect<unknown, unknown>): void => {
   removeCaller(caller)
@@ -203,15 +211,27 @@ export const failStrict = (self: Flights, flight: Flight, fault: Fault): void =>
   endIfUnneeded(self, flight)
 }
 
-/** Answers a caller when its flight has ended. */
+/** Whether a caller of a flight that writes gets the value at once: only so many flights may write behind their callers. */
+export const isBehind = (self: Flights, caller: Caller): boolean => {
+  const { flight, policy, request } = caller
+  return flight.loaded !== undefined && !policy.strict && optionOf(self, request, "waitForWrite") === false &&
+    (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
+}
+
+/** It joined late, and what was loaded is older than an invalidation that it must see. */
+const mustReadAgain = (self: Flights, { flight, joinedAt }: Caller): boolean =>
+  joinedAt !== flight.bornAt && isOlder(self, flight)
+
+/** Answers a caller when its flight has ended, or before its write has. */
 export const respond = (self: Flights, caller: Caller): void => {
   const { flight } = caller
   removeEdge(caller.within, flight)
   stopTimers(caller)
-  const exit = flight.exit!
+  if (flight.exit === undefined) leaveBehind(self, flight)
+  const exit = flight.exit ?? flight.loaded!
   const now = flight.endedAt
   if (caller.policy.strict && flight.fault !== undefined) return caller.resume(strictly(flight.fault))
-  if (caller.joinedAt !== flight.bornAt && isOlder(self, flight)) return caller.resume(retryRead(caller, now))
+  if (mustReadAgain(self, caller)) return caller.resume(retryRead(caller, now))
   if (flight.found !== undefined) {
     return caller.resume(foundOrRetry(self, caller, { found: flight.found, now }))
   }

@@ -25,6 +25,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   const exit = exitOf(flight, ended)
   endFlight(flight, exit, now)
   self.running.delete(flight)
+  if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
   const { mutations } = self
   // between these two lines nothing may run that applies a change: it would find neither the flight nor its entry

@@ -115,7 +115,11 @@ export interface Flight {
   /** the entry that it found or made */
   entry: Entry | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
-  /** when it ended, in epoch milliseconds */
+  /** the value that is being written: callers that do not wait for the write get it */
+  loaded: Exit.Exit<unknown, unknown> | undefined
+  /** a caller has got it so */
+  isBehind: boolean
+  /** when it ended, or its load while it writes, in epoch milliseconds */
   endedAt: number
 
   /** its neighbours in the list of flights that have a fiber */
@@ -183,6 +187,8 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     found: undefined,
     entry: undefined,
     exit: undefined,
+    loaded: undefined,
+    isBehind: false,
     endedAt: 0,
     olderRunning: undefined,
     newerRunning: undefined,

@@ -35,6 +35,8 @@ export interface Flights extends MemoryTier {
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
+  /** how many flights write a value that callers have got already */
+  behind: number
   /** ids whose last load failed, with the pause until the next try */
   readonly retryAt: Map<string, Pause>
   /** ids whose load has answered with a failure, with the `writeId` of the value that is no fallback any more */

@@ -31,6 +31,7 @@ import { warnOfResource } from "./resource.ts"
 import { exitOf, isRenewed, toEntry } from "./result.ts"
 import { decisionOfFlight } from "./rules.ts"
 import { holdOff, standsIn } from "./throttle.ts"
+import { answerBehind } from "./work.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
@@ -164,8 +165,14 @@ const conclude = Effect.fnUntraced(function*(
 ): Effect.fn.Return<unknown, unknown, any> {
   loadEnded(flight)
   const outcome = exitOf(flight, exit)
-  flight.entry = toEntry(self, flight, outcome, (yield* Clock.Clock).currentTimeMillisUnsafe())
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  flight.entry = toEntry(self, flight, outcome, now)
   if (flight.entry !== undefined && writing !== undefined) {
+    if (Exit.isSuccess(outcome)) {
+      flight.loaded = outcome
+      flight.endedAt = now
+      answerBehind(self, flight)
+    }
     yield* write(self, flight, flight.entry, writing)
   }
   return yield* outcome

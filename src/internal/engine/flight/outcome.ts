@@ -18,8 +18,12 @@ import { answerOrDefect, optionOf, ownOrAgain, rulesOf } from "./rules.ts"
 import { slide } from "./sliding.ts"
 
 /** Whether a read has timeouts of its own. */
-export const isLimited = (self: Flights, request: Request): boolean =>
-  request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
+export const isLimited = (self: Flights, request: Request): boolean => {
+  const { rules } = request
+  return rules !== undefined && rules.defaults === self.readDefaults && !rules.hasTimeouts
+    ? false
+    : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
+}
 
 interface FoundAt {
   readonly found: Found

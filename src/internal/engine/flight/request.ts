@@ -29,8 +29,8 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly constantLifetime: () => Lifetime
   /** the batch that loads this key */
   readonly batch?: Batch | undefined
-  /** throws a `CacheConfigError` for a wrong option, before the first load */
-  readonly validate: () => void
+  /** throws a `CacheConfigError` for a wrong option, before the first load; `false`: it has no options of reads */
+  readonly validate: () => boolean
   /** checked and parsed, once a miss needs them: a hit must not pay for them */
   rules: Rules | undefined
 }

@@ -26,7 +26,7 @@ import {
 } from "../../../Strategy.ts"
 import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
-import { retryAfterMillis } from "../../defaults.ts"
+import { noReadDefaults, retryAfterMillis } from "../../defaults.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import * as Log from "../telemetry/log.ts"
@@ -45,6 +45,8 @@ export interface Rules {
   /** both timeouts: `undefined` for a function of the key too, see `askTimeouts` */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
+  /** it has one of them, a function of the key included */
+  readonly hasTimeouts: boolean
   /** 0 or less: a failed load is tried again at once */
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
@@ -64,14 +66,19 @@ export const rulesOf = (self: Defaulting, request: Request): Rules => {
 }
 
 const check = (self: Defaulting, request: Request): Rules => {
-  request.validate()
+  const hasOptions = request.validate()
   const { readDefaults: defaults } = self
   const { options, strategy } = request
+  // most reads: every miss of theirs would ask for each option
+  if (!hasOptions && defaults === noReadDefaults) return plainRules(strategy)
+  const { timeout } = options
+  const softTimeout = optionOf(self, request, "softTimeout")
   const retryAfter = options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter
   return {
     defaults,
-    timeoutMillis: timeoutMillisOf("timeout", options.timeout),
-    softTimeoutMillis: timeoutMillisOf("softTimeout", optionOf(self, request, "softTimeout")),
+    timeoutMillis: timeoutMillisOf("timeout", timeout),
+    softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
+    hasTimeouts: timeout !== undefined || softTimeout !== undefined,
     retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
     memoryTtlMillis: millisOf("memoryTtl", optionOf(self, request, "memoryTtl")),
     minLoadMillis: millisOf("minLoad", optionOf(self, request, "minLoad")),
@@ -80,6 +87,19 @@ const check = (self: Defaulting, request: Request): Rules => {
     tags: undefined
   }
 }
+
+const plainRules = ({ retryAfter }: Request["strategy"]): Rules => ({
+  defaults: noReadDefaults,
+  timeoutMillis: undefined,
+  softTimeoutMillis: undefined,
+  hasTimeouts: false,
+  retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
+  memoryTtlMillis: undefined,
+  minLoadMillis: undefined,
+  inherit: undefined,
+  jitter: 0,
+  tags: undefined
+})
 
 /** An option that a request has, or else its layer. */
 export const optionOf = <Name extends keyof ReadDefaults & keyof AnyReadOptions>(

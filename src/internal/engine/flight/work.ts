@@ -45,15 +45,29 @@ class Fifo<A> {
   }
 }
 
+/** A flight that writes a value, and its callers: some of them do not wait for that. */
+class Behind {
+  readonly callers: Iterator<Caller>
+
+  constructor(flight: Flight) {
+    this.callers = flight.callers[Symbol.iterator]()
+  }
+}
+
 /** Passed in, not imported: they work with what ends a flight, which would be a circle. */
 interface Actions {
   readonly respond: (self: Flights, caller: Caller) => void
+  /** whether a caller of a flight that writes does not wait for that */
+  readonly isBehind: (self: Flights, caller: Caller) => boolean
   readonly start: (self: Flights, flight: Flight) => void
 }
 
 export interface Work extends Actions {
-  /** ended flights whose callers wait for their answers, and abandoned ones that are to be interrupted */
-  readonly ended: Fifo<Flight>
+  /**
+   * ended flights whose callers wait for their answers, those that write behind callers, and abandoned ones that are to
+   * be interrupted
+   */
+  readonly ended: Fifo<Flight | Behind>
   /** queued flights that may start */
   readonly starting: Fifo<Flight>
   readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -78,6 +92,13 @@ export const makeWork = (actions: Actions, context: Context.Context<never>): Wor
 /** Answers the callers of an ended flight. One that ends inside another's answer waits for its turn. */
 export const answerAll = (self: Flights, flight: Flight): void => {
   self.work.ended.push(flight)
+  workInline(self)
+}
+
+/** Answers the callers that do not wait for a write (`waitForWrite: false`), as `answerAll`. */
+export const answerBehind = (self: Flights, flight: Flight): void => {
+  if (flight.callers.size === 0) return
+  self.work.ended.push(new Behind(flight))
   workInline(self)
 }
 
@@ -133,6 +154,11 @@ const next = (self: Flights): boolean => endNext(self) || startNext(self)
 const endNext = (self: Flights): boolean => {
   const { ended } = self.work
   for (let flight = ended.peek(); flight !== undefined; flight = ended.peek()) {
+    if (flight instanceof Behind) {
+      if (answerNextOf(self, flight)) return true
+      ended.shift()
+      continue
+    }
     if (flight.exit === undefined) {
       ended.shift()
       flight.fiber?.interruptUnsafe()
@@ -145,6 +171,18 @@ const endNext = (self: Flights): boolean => {
     }
     ended.shift()
     flight.callers.clear()
+  }
+  return false
+}
+
+/** Answers the next caller that does not wait for the write. */
+const answerNextOf = (self: Flights, { callers }: Behind): boolean => {
+  for (let step = callers.next(); step.done !== true; step = callers.next()) {
+    const caller = step.value
+    if (!self.work.isBehind(self, caller)) continue
+    caller.flight.callers.delete(caller)
+    respond(self, caller)
+    return true
   }
   return false
 }

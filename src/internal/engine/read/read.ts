@@ -47,7 +47,7 @@ import { askTimeouts, optionOf, rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
-import { startLater } from "../flight/work.ts"
+import { answerBehind, startLater } from "../flight/work.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { inTheWay, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
@@ -269,9 +269,6 @@ const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E>
  */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
-  const asked = askTimeouts(engine, request)
-  if (Exit.isExit(asked)) return refuse(reader, resume, asked)
-  if (asked !== request) return joinOrStart({ ...reader, request: asked }, joining, resume)
   const { stale } = joining
   const starter = readContextOf(engine, fiber)
   const { span, within } = starter
@@ -279,12 +276,15 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const around = within?.flight
   const running = joinable(reader)
   if (running !== undefined) {
+    const hasTimeouts = isLimited(engine, request)
+    const asked = hasTimeouts ? askTimeouts(engine, request) : request
+    if (asked !== request) return withTimeouts(reader, asked, joining, resume)
     // the flight may be a refresh: meanwhile the store has an entry that may be served
     if (joining.readsStore && !running.readsStore && engine.storeTier !== undefined) {
       return resume(askStoreThenJoin(reader, engine.storeTier, joining))
     }
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
-    const invalid = isLimited(engine, request) ? invalidity(engine, request) : undefined
+    const invalid = hasTimeouts ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
@@ -296,6 +296,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     emitOf(engine, request.key, id, joined)
     if (span !== undefined) linkTo(running, span)
     if (promoted !== undefined) startAll(engine, promoted)
+    if (running.loaded !== undefined) answerBehind(engine, running)
     return interruptible(engine, fiber, caller)
   }
   if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
@@ -308,6 +309,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     ? new CacheClosed({ key: id })
     : refusal(engine, request) ?? cycleOf(around, before)
   if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
+  const asked = isLimited(engine, request) ? askTimeouts(engine, request) : request
+  if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId } = joining
   const flight = makeFlight(engine, {
     id,
@@ -329,6 +332,15 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
 }
+
+/** Joins or starts a flight with the timeouts that were asked for. From the start: what was asked may have read, too. */
+const withTimeouts = (
+  reader: Reader,
+  asked: ReturnType<typeof askTimeouts>,
+  joining: Joining,
+  resume: Resume
+): Effect.Effect<void> | void =>
+  Exit.isExit(asked) ? refuse(reader, resume, asked) : joinOrStart({ ...reader, request: asked }, joining, resume)
 
 /** From here on others can join the flight, or ask for the same refresh. */
 const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
