@@ -49,6 +49,10 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 type FnOptions<C extends AnyClass, E, T> = FnOptionsOf<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, T>
 
+type OptionsOfClass<C extends AnyClass, E, R, T> = FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
+  readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
+}
+
 /** `KE`: what the key declares, `E`: what a load may fail with. */
 type FnOptionsOf<K, A, KE, E, T> =
   & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
@@ -211,9 +215,7 @@ export const fn: {
   // the first: what another one looks at before it has its types from there
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
     keyClass: C,
-    options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
-      readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
-    }
+    options: OptionsOfClass<C, E, R, T>
   ): CachedFn<
     Instance<C>,
     Input<C>,
