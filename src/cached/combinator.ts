@@ -203,5 +203,5 @@ type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "
  * @internal
  */
 export interface Unfit {
-  readonly "these options fit, but not beside this effect and key": never
+  readonly "each option is right by itself, but not beside the others": never
 }

@@ -49,24 +49,16 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 type FnOptions<C extends AnyClass, E, T> = FnOptionsOf<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, T>
 
+type OptionsOfClass<C extends AnyClass, E, R, T> = FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
+  readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
+}
+
 /** `KE`: what the key declares, `E`: what a load may fail with. */
 type FnOptionsOf<K, A, KE, E, T> =
   & FallbackOptions<E | TimeoutError<T>, TagOf<E>>
   & Timeout<T, K>
   & ReadOptions<A, KE, K>
   & { readonly strategy: Strategy<A, KE, K> }
-
-/** The options of a cached function beside what it gets first, for the messages of the compiler. */
-type OptionsBeside<First> = First extends AnyClass ? OptionsOfFn<
-    & FnOptions<First, unknown, Given<Instance<First>>>
-    & { readonly lookup: (key: Instance<First>) => Effect.Effect<Success<Instance<First>>, unknown, unknown> }
-  >
-  : OptionsOfFn<
-    & NamedOptions<any, any, any, any, unknown, Given<any>>
-    & { readonly lookup: (key: any) => Effect.Effect<unknown, unknown, unknown> }
-  >
-
-type OptionsOfFn<O> = { readonly [Name in keyof O]: O[Name] }
 
 type NamedClass<
   Name extends string,
@@ -223,9 +215,7 @@ export const fn: {
   // the first: what another one looks at before it has its types from there
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
     keyClass: C,
-    options: FnOptions<C, NoInfer<E> | KeyError<Instance<C>>, T> & {
-      readonly lookup: (key: Instance<C>) => Effect.Effect<NoInfer<Success<Instance<C>>>, E, R>
-    }
+    options: OptionsOfClass<C, E, R, T>
   ): CachedFn<
     Instance<C>,
     Input<C>,
@@ -261,8 +251,12 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  // the one that the compiler explains: see `OptionsOf` of the combinators
-  <C extends AnyClass | string>(first: C, options: OptionsBeside<C> & Unfit): never
+  <const C extends AnyClass | string, E>(
+    keyClass: C,
+    options: OptionsOfFn<C, NoInfer<E> | ErrorBeside<C>> & {
+      readonly lookup: (key: KeyBeside<C>) => Effect.Effect<ValueBeside<C>, E, unknown>
+    } & Unfit
+  ): never
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
     const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
@@ -283,6 +277,20 @@ export const fn: {
     ? makeStringFn(first, { ...ofStrings, lookup: options })
     : makeFn("Cached.fn", first, options as never)
 }
+
+type KeyBeside<C> = C extends AnyClass ? Instance<C> : any
+type ValueBeside<C> = C extends AnyClass ? Success<Instance<C>> : unknown
+type ErrorBeside<C> = C extends AnyClass ? KeyError<Instance<C>> : never
+
+type AllOptionsOfFn<C, E> =
+  & FnOptionsOf<KeyBeside<C>, ValueBeside<C>, any, E, Given<KeyBeside<C>>>
+  & (C extends AnyClass ? {} : NamedKeyOptions<any, Schema.Constraint, Schema.Constraint, any>)
+
+/**
+ * The options of a function beside its lookup, by a name of their own, for the signature that explains mistakes: see
+ * `OptionsOf` of combinators.
+ */
+type OptionsOfFn<C, E> = { readonly [Name in keyof AllOptionsOfFn<C, E>]: AllOptionsOfFn<C, E>[Name] }
 
 type ToKey = (...args: ReadonlyArray<never>) => string
 

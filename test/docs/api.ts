@@ -123,8 +123,10 @@ export const publicTypes = (): ReadonlyMap<string, string> => {
 }
 
 if (import.meta.main) {
+  // before the former record is gone: what does not compile has no new one
+  const types = publicTypes()
   rmSync(folder, { recursive: true, force: true })
-  for (const [file, text] of publicTypes()) {
+  for (const [file, text] of types) {
     mkdirSync(join(folder, dirname(file)), { recursive: true })
     writeFileSync(join(folder, file), text)
   }

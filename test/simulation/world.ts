@@ -69,12 +69,12 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
   // with a store a load that has ended may be joined while it is written
   if (load.flight === undefined || load.spec.inherit === false) return
   if (origin === undefined || self.config.store !== "none") return
+  // a value that was renewed is as young as that
+  if (self.renewals.has(needed)) return
   if (origin._tag === "Set") {
     if (!origin.isOpen) load.oldestAt = Math.min(load.oldestAt, origin.askedAt)
     return
   }
-  // a value that was renewed is as young as that
-  if (self.renewals.has(needed)) return
   const bornAt = origin.ended < begun ? origin.endedAt! : Infinity
   load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
 }
