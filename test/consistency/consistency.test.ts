@@ -25,6 +25,22 @@ describe("processes that are killed, stopped and robbed", () => {
   })
 })
 
+describe("processes whose folder, logs and databases are removed", () => {
+  it("keep P2", { timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
+    try {
+      const { file, removals } = await run({ seed: 1, seconds: 8, processes: 4, removes: true, folder })
+      const verdict = check(linesOf(file), true)
+      expect(verdict.violations).toEqual([])
+      expect(removals).toBeGreaterThan(0)
+      expect(verdict.reads).toBeGreaterThan(200)
+      expect(verdict.stored).toBeGreaterThan(20)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
+
 describe("the checker", () => {
   const line = (what: string, at: number, until: number, fields: Readonly<Record<string, unknown>> = {}): Line => ({
     what,

@@ -5,6 +5,7 @@
  *     npm run consistency                        20 seconds
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
+ *     npm run consistency -- --removes           the folder, logs and databases are removed too: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
  */
@@ -25,6 +26,7 @@ const { values: args } = parseArgs({
     seed: { type: "string", default: "1" },
     processes: { type: "string", default: "4" },
     stop: { type: "boolean", default: false },
+    removes: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
     only: { type: "string" },
@@ -35,13 +37,20 @@ const { values: args } = parseArgs({
 /** what is checked at once: the lines of a round are kept in memory */
 const roundSeconds = 60
 
-const isEnough = (file: string): boolean => args.stop && check(linesOf(file)).violations.length > 0
+const isEnough = (file: string): boolean => args.stop && check(linesOf(file), args.removes).violations.length > 0
 
 const round = async (seed: number, seconds: number) => {
   const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
   try {
-    const { file, ...ran } = await run({ seed, seconds, processes: Number(args.processes), folder, isEnough })
-    return { seed, ...ran, ...check(linesOf(file)) }
+    const { file, ...ran } = await run({
+      seed,
+      seconds,
+      processes: Number(args.processes),
+      removes: args.removes,
+      folder,
+      isEnough
+    })
+    return { seed, ...ran, ...check(linesOf(file), args.removes) }
   } finally {
     if (args.keep) console.error(`kept: ${folder}`)
     else rmSync(folder, { recursive: true, force: true })
@@ -56,7 +65,9 @@ const all = async (seconds: number): Promise<void> => {
       console.log(
         `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.granted} leases, ` +
           `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts; seen within ${numbers.latestMillis.toFixed(0)} ms; ` +
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals; seen within ${
+            numbers.latestMillis.toFixed(0)
+          } ms; ` +
           `${violations.length} violations`
       )
       for (const violation of violations.slice(0, 10)) console.log(`  ${violation}`)

@@ -1,6 +1,6 @@
 /** Runs processes on one folder for a while, and kills, stops and robs them. */
 import { type ChildProcess, fork } from "node:child_process"
-import { mkdirSync, readdirSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly processes: number
   /** a folder of its own, for the cache and the log */
   readonly folder: string
+  /** the database and its files are removed too. Leases are lost with them, so P1 cannot be judged */
+  readonly removes?: boolean | undefined
   /** asked every two seconds with the log so far: no more is needed */
   readonly isEnough?: ((file: string) => boolean) | undefined
 }
@@ -23,6 +25,7 @@ export interface Ran {
   readonly kills: number
   readonly stops: number
   readonly thefts: number
+  readonly removals: number
 }
 
 const program = fileURLToPath(new URL("worker.ts", import.meta.url))
@@ -53,7 +56,29 @@ const rob = (directory: string, { pick }: Dice): number => {
   }
 }
 
-export const run = async ({ folder, isEnough = () => false, processes, seconds, seed }: RunOptions): Promise<Ran> => {
+/** What clean-up jobs do, and people. */
+const removals: ReadonlyArray<(directory: string, database: string) => void> = [
+  (directory) => rmSync(directory, { recursive: true, force: true }),
+  (_, database) => rmSync(`${database}-wal`, { force: true }),
+  (_, database) => rmSync(`${database}-shm`, { force: true }),
+  (_, database) => truncateSync(database, 0)
+]
+
+const removeFiles = (directory: string, { pick }: Dice): number => {
+  try {
+    const name = readdirSync(directory).filter((name) => name.endsWith(".db")).toSorted().at(-1)
+    if (name === undefined) return 0
+    pick(removals)(directory, join(directory, name))
+    return 1
+  } catch {
+    // somebody has just made a file again, or the folder is not there yet
+    return 0
+  }
+}
+
+export const run = async (
+  { folder, isEnough = () => false, processes, removes = false, seconds, seed }: RunOptions
+): Promise<Ran> => {
   const { below, next, pick, ...rest } = dice(seed)
   const directory = join(folder, "cache")
   mkdirSync(directory, { recursive: true })
@@ -61,7 +86,7 @@ export const run = async ({ folder, isEnough = () => false, processes, seconds, 
   const children = new Map<number, ChildProcess>()
   const stopped = new Set<number>()
   let started = 0
-  let [kills, stops, robbed] = [0, 0, 0]
+  let [kills, stops, robbed, removed] = [0, 0, 0, 0]
 
   const start = (place: number): Promise<void> =>
     new Promise((resolve) => {
@@ -110,7 +135,8 @@ export const run = async ({ folder, isEnough = () => false, processes, seconds, 
     }
     const place = below(processes)
     const roll = next()
-    if (roll < 0.5) robbed += rob(directory, { below, next, pick, ...rest })
+    if (removes && roll < 0.2) removed += removeFiles(directory, { below, next, pick, ...rest })
+    else if (roll < 0.5) robbed += rob(directory, { below, next, pick, ...rest })
     else if (stopped.has(place)) continue
     else if (roll < 0.65) await kill(place)
     else under.push(stop(place, 50 + below(next() < 0.3 ? 2000 : 400)))
@@ -127,5 +153,5 @@ export const run = async ({ folder, isEnough = () => false, processes, seconds, 
       })
       child.send("end")
     })))
-  return { file, kills, stops, thefts: robbed }
+  return { file, kills, stops, thefts: robbed, removals: removed }
 }

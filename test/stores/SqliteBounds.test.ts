@@ -1,11 +1,14 @@
 /** What fills a SQLite database, what makes room, and what is refused. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { changesOf, connection, entry, fileOf, read } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+
+// a small database empties its log often, and each time waits for the disk
+vi.setConfig({ testTimeout: 30_000 })
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 

@@ -1,5 +1,5 @@
 /** SQLite files that are cut off, damaged, deleted or full. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
@@ -9,6 +9,9 @@ import * as Connection from "../../src/stores/internal/sqliteConnection.ts"
 import * as Gate from "../../src/stores/internal/sqliteGate.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+
+// a small database empties its log often, and each time waits for the disk
+vi.setConfig({ testTimeout: 30_000 })
 
 const gap = [{ _tag: "Gap" }]
 

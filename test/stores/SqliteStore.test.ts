@@ -1,5 +1,5 @@
 /** The SQLite store: restarts, unusable files, its size, other writers. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { CacheError } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
@@ -9,6 +9,9 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+
+// a small database empties its log often, and each time waits for the disk
+vi.setConfig({ testTimeout: 30_000 })
 
 /** The store of a directory, opened and closed once. */
 const using = <A, E>(
