@@ -609,7 +609,7 @@ const winner = undefined as string | undefined`,
   {
     name: "who asks while a value is written waits for that",
     in: "joinOrStart",
-    find: "if (running.loaded !== undefined) answerBehind(engine, running)",
+    find: "if (running.loaded !== undefined) answerIfBehind(engine, caller)",
     replace: "",
     by: "test/cached/waitForWrite.test.ts"
   },
