@@ -511,8 +511,8 @@ const winner = undefined as string | undefined`,
   {
     name: "limits that are functions of the key are not asked",
     in: "askTimeouts",
-    find: "rules: { value: undefined, writable: true }",
-    replace: "rules: { value: request.rules, writable: true }",
+    find: "timeoutMillis: askTimeout(\"timeout\", request, timeout)",
+    replace: "timeoutMillis: undefined",
     by: "test/cached/byFunction.test.ts"
   },
   {
