@@ -237,8 +237,9 @@ interface TimeOptions {
   readonly ttl?: unknown
 }
 
-/** Whether there are no options beside the key and the times. */
+/** Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed. */
 const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
+  if (Object.getPrototypeOf(options) !== Object.prototype) return false
   for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
   return true
 }

@@ -223,7 +223,7 @@ export const answeredIds = 10_000
 /** Answers of one call of many that are kept although nobody asked for them, and a tenth of memory at most. */
 export const unaskedAnswers = 1000
 
-/** Ids of which a call of many remembers that they have changed while it ran: beyond, all count as changed. */
+/** Ids of which is remembered that they have changed while calls of many run: beyond, all before count as changed. */
 export const watchedIds = 10_000
 
 /** Key classes whose tag versions are kept between two polls. */

@@ -22,6 +22,36 @@ const defectOf = (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) ? C
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
+  it.effect("options may be an instance of a class: its getters and methods are options too", () =>
+    Effect.gen(function*() {
+      class Limited {
+        readonly #millis = 10
+        readonly key = "limited"
+        readonly ttl = "1h"
+        get timeout() {
+          return this.#millis
+        }
+      }
+      const reading = yield* start(Effect.never.pipe(Cached.ttl(new Limited())))
+      yield* TestClock.adjust(10)
+      const exit = ended(reading)
+      expect(exit !== "still waiting" && defectOf(exit)).toBeInstanceOf(CacheError.LoadTimeout)
+      class Lookup {
+        readonly #reports = counting(20).load
+        readonly strategy = Strategy.ttl({ ttl: "1h" })
+        readonly timeout = ({ slow }: Report) => slow ? 30 : 10
+        lookup() {
+          return this.#reports
+        }
+      }
+      const report = Cached.fn(Report, new Lookup())
+      const readings = [yield* start(report(key)), yield* start(report(slow))]
+      yield* TestClock.adjust(30)
+      const [quick, patient] = readings.map(ended) as [Exit.Exit<number>, Exit.Exit<number>]
+      expect(defectOf(quick)).toBeInstanceOf(CacheError.LoadTimeout)
+      expect(Exit.isSuccess(patient)).toBe(true)
+    }).pipe(provided))
+
   describe("softTtl", () => {
     it.effect("CA-36 · as a function sees outcome and key: past it a failure is answered with the old value", () =>
       Effect.gen(function*() {

@@ -85,6 +85,28 @@ for (const memory of [true, false]) {
         })
       ))
 
+    it.effect("who joins asks no other caller again: thousands may wait for a popular key", () =>
+      withStore(() =>
+        Effect.gen(function*() {
+          let asked = 0
+          const counted = {
+            key: "k",
+            ttl: "1h",
+            get waitForWrite() {
+              asked++
+              return true
+            }
+          } as const
+          const get = counting().load.pipe(Cached.ttl(counted))
+          const readings = [yield* start(get)]
+          yield* settle
+          for (let i = 0; i < 200; i++) readings.push(yield* start(get))
+          yield* TestClock.adjust("1 second")
+          expect(readings.every((reading) => ended(reading) !== "still waiting")).toBe(true)
+          expect(asked).toBeLessThan(1000)
+        })
+      ))
+
     it.effect("as a default of the layer", () => {
       const fake = slowStore()
       return Effect.gen(function*() {

@@ -511,8 +511,8 @@ const winner = undefined as string | undefined`,
   {
     name: "limits that are functions of the key are not asked",
     in: "askTimeouts",
-    find: "rules: { value: undefined, writable: true }",
-    replace: "rules: { value: request.rules, writable: true }",
+    find: "timeoutMillis: askTimeout(\"timeout\", request, timeout)",
+    replace: "timeoutMillis: undefined",
     by: "test/cached/byFunction.test.ts"
   },
   {
@@ -609,7 +609,7 @@ const winner = undefined as string | undefined`,
   {
     name: "who asks while a value is written waits for that",
     in: "joinOrStart",
-    find: "if (running.loaded !== undefined) answerBehind(engine, running)",
+    find: "if (running.loaded !== undefined) answerIfBehind(engine, caller)",
     replace: "",
     by: "test/cached/waitForWrite.test.ts"
   },

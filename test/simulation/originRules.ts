@@ -189,6 +189,9 @@ const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): boolean =
 
 const checkForeign = (self: World, origin: Load, what: string): void => {
   if (self.config.store !== "sync" || self.config.faults > 0) return
+  // nothing is known there of a late tag without a marker from before: such a result is not written, so nobody refuses it
+  const isLate = origin.spec.late !== "no" || origin.spec.annotates?.tags !== undefined
+  if (isLate && self.config.features.includes("markersAmongEntries")) return
   // without an error schema a failure stays in memory
   if (origin.exit === undefined || Exit.isFailure(origin.exit)) return
   // a load beside an unanswered write does not go through the store

@@ -21,6 +21,7 @@ import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
 import { Running } from "./flight/running.ts"
 import { start } from "./flight/start.ts"
+import * as Watches from "./flight/watches.ts"
 import { abandon, makeWork } from "./flight/work.ts"
 import { replay } from "./invalidation/replay.ts"
 import * as Memory from "./memory/memory.ts"
@@ -81,7 +82,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     retryAt: new Map(),
     answered: new Map(),
     failing: new Set(),
-    watches: new Set(),
+    watches: Watches.make(),
     transactions: new WeakSet(),
     storeTier: undefined,
     stats: { ...noCounters },

@@ -156,7 +156,7 @@ export const make = (options: Options): Batch => {
           requestOf: (key) => requestOf!(key, closed)
         })
       }
-      Watches.end(engine, watch)
+      Watches.end(engine)
     })
     if (call.waiting.size === 0) fiber.interruptUnsafe()
   }

@@ -9,7 +9,7 @@ import type { FlightsById } from "./flightsById.ts"
 import type { LeaseWaits } from "./leaseWaits.ts"
 import type { Refreshing } from "./refreshing.ts"
 import type { Running } from "./running.ts"
-import type { Watch } from "./watches.ts"
+import type { Watches } from "./watches.ts"
 import type { Work } from "./work.ts"
 
 /** Until when an id is throttled, in epoch milliseconds, and for how long. */
@@ -47,7 +47,7 @@ export interface Flights extends MemoryTier {
    */
   readonly failing: Set<Counters>
   /** the calls for many keys that run now: what changes meanwhile */
-  readonly watches: Set<Watch>
+  readonly watches: Watches
   /** the open SQL transactions of which a debug line says that their reads bypass the cache */
   readonly transactions: WeakSet<object>
   /** of the last read in this turn of the event loop */

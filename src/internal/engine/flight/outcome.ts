@@ -14,7 +14,7 @@ import type { Flights } from "./flights.ts"
 import { limit } from "./limit.ts"
 import { recordServed } from "./recorder.ts"
 import type { Request } from "./request.ts"
-import { answerOrDefect, optionOf, ownOrAgain, rulesOf } from "./rules.ts"
+import { answerOrDefect, optionOf, ownOrAgain, rulesOf, withRules } from "./rules.ts"
 import { slide } from "./sliding.ts"
 
 /** Whether a read has timeouts of its own. */
@@ -108,15 +108,13 @@ export const retryRead = (caller: Caller, now: number): Request =>
 /** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
 export const shortened = (self: Flights, request: Request, millis: number): Request => {
   if (!isLimited(self, request)) return request
-  const { options } = request
   const rules = rulesOf(self, request)
   const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - Math.max(0, millis))
-  const timeoutMillis = left(rules.timeoutMillis)
-  const softTimeoutMillis = left(rules.softTimeoutMillis)
-  return Object.create(request, {
-    options: { value: { ...options, timeout: timeoutMillis, softTimeout: softTimeoutMillis } },
-    rules: { value: { ...rules, timeoutMillis, softTimeoutMillis } }
-  }) as Request
+  return withRules(request, {
+    ...rules,
+    timeoutMillis: left(rules.timeoutMillis),
+    softTimeoutMillis: left(rules.softTimeoutMillis)
+  })
 }
 
 /**

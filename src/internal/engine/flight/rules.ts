@@ -42,9 +42,11 @@ interface Defaulting {
 export interface Rules {
   /** those with which they were made: a request may be used with several caches */
   readonly defaults: ReadDefaults
-  /** both timeouts: `undefined` for a function of the key too, see `askTimeouts` */
+  /** both timeouts: `undefined` for a function of the key too, until `askTimeouts` */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
+  /** the functions among them have been asked */
+  readonly isAsked: boolean
   /** it has one of them, a function of the key included */
   readonly hasTimeouts: boolean
   /** 0 or less: a failed load is tried again at once */
@@ -78,6 +80,7 @@ const check = (self: Defaulting, request: Request): Rules => {
     defaults,
     timeoutMillis: timeoutMillisOf("timeout", timeout),
     softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
+    isAsked: false,
     hasTimeouts: timeout !== undefined || softTimeout !== undefined,
     retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
     memoryTtlMillis: millisOf("memoryTtl", optionOf(self, request, "memoryTtl")),
@@ -92,6 +95,7 @@ const plainRules = ({ retryAfter }: Request["strategy"]): Rules => ({
   defaults: noReadDefaults,
   timeoutMillis: undefined,
   softTimeoutMillis: undefined,
+  isAsked: false,
   hasTimeouts: false,
   retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
   memoryTtlMillis: undefined,
@@ -135,19 +139,25 @@ export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | un
  * What they throw is that caller's own defect.
  */
 export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Request<A, E> | Exit.Exit<never> => {
-  const { options } = request
-  const given = { timeout: options.timeout, softTimeout: optionOf(self, request, "softTimeout") }
-  if (typeof given.timeout !== "function" && typeof given.softTimeout !== "function") return request
-  return answerOrDefect(() => {
-    const timeout = askTimeout("timeout", request, given.timeout)
-    const softTimeout = askTimeout("softTimeout", request, given.softTimeout)
-    return Object.create(request, {
-      options: { value: { ...options, timeout, softTimeout } },
-      // those of the request know no such timeouts
-      rules: { value: undefined, writable: true }
-    }) as Request<A, E>
-  })
+  const { options: { timeout }, rules: known } = request
+  const softTimeout = optionOf(self, request, "softTimeout")
+  if (known?.isAsked === true || (typeof timeout !== "function" && typeof softTimeout !== "function")) return request
+  return answerOrDefect(() =>
+    withRules(request, {
+      ...rulesOf(self, request),
+      isAsked: true,
+      timeoutMillis: askTimeout("timeout", request, timeout),
+      softTimeoutMillis: askTimeout("softTimeout", request, softTimeout)
+    })
+  )
 }
+
+/**
+ * The same request with other timeouts, which are in its rules: its options may be an instance of a class, of which there
+ * is no copy.
+ */
+export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A, E> =>
+  Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
 const askTimeout = (name: Timeout, { key }: Request, given: AnyReadOptions[Timeout]): number | undefined =>
   typeof given === "function" ? toMillis(given(key), name) : millisOf(name, given)

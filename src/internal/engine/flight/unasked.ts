@@ -106,7 +106,7 @@ const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): bool
 
 /** Whether nothing newer of an id is known: no entry, no load, and no change since the call began. */
 const isUntouched = (self: Flights, id: string, watch: Watch, now: number): boolean =>
-  !hasChanged(watch, id) && !self.flights.has(id) && !self.ending.has(id) && !hasEntry(self, id, now)
+  !hasChanged(self, watch, id) && !self.flights.has(id) && !self.ending.has(id) && !hasEntry(self, id, now)
 
 const hasEntry = (self: Flights, id: string, now: number): boolean => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)

@@ -1,49 +1,67 @@
 /**
  * Watches: what changes while a call for many keys runs. Such a call may answer keys that nobody asked for, and has no
- * flight of them that would be told.
+ * flight of them that would be told. All calls share one list: a list for each would grow with their number, and every
+ * change would be noted in each of them.
  */
 import { watchedIds } from "../../defaults.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flights } from "./flights.ts"
 
+export interface Watches {
+  /** how many calls watch now */
+  count: number
+  /** moves with every change that is noted */
+  step: number
+  /** the last step in which an id was written, loaded or removed; the first in the list is the oldest */
+  readonly changedAt: Map<string, number>
+  /** ids that are not in the list count as changed in this step */
+  floor: number
+}
+
 export interface Watch {
   /** the tag epoch when it began */
   readonly bornAt: number
-  /** the ids that were written, loaded or removed since */
-  readonly changed: Set<string>
-  /** all ids may have changed since */
-  isAll: boolean
+  /** the last step before it */
+  readonly since: number
 }
+
+export const make = (): Watches => ({ count: 0, step: 0, changedAt: new Map(), floor: 0 })
 
 /** Begins to watch, until `end`. */
-export const begin = (self: Flights): Watch => {
+export const begin = ({ tagEpochs, watches }: Flights): Watch => {
   // what other processes do is followed from here on
-  const watch: Watch = { bornAt: TagEpochs.epochNow(self.tagEpochs), changed: new Set(), isAll: false }
-  self.watches.add(watch)
-  return watch
+  const bornAt = TagEpochs.epochNow(tagEpochs)
+  watches.count++
+  return { bornAt, since: watches.step }
 }
 
-export const end = (self: Flights, watch: Watch): void => void self.watches.delete(watch)
+/** Ends one watch. The last one takes the list with it. */
+export const end = ({ watches }: Flights): void => {
+  watches.count--
+  if (watches.count === 0) watches.changedAt.clear()
+}
 
 /** An id was written, loaded or removed, here or by another process. */
-export const noteChange = (self: Flights, id: string): void => {
-  if (self.watches.size === 0) return
-  for (const watch of self.watches) {
-    if (watch.isAll) continue
-    watch.changed.add(id)
-    if (watch.changed.size > watchedIds) watchAll(watch)
+export const noteChange = ({ watches }: Flights, id: string): void => {
+  if (watches.count === 0) return
+  const { changedAt } = watches
+  changedAt.delete(id)
+  changedAt.set(id, ++watches.step)
+  if (changedAt.size <= watchedIds) return
+  for (const [oldest, at] of changedAt) {
+    changedAt.delete(oldest)
+    watches.floor = at
+    return
   }
 }
 
 /** Anything may have changed. */
-export const noteAll = (self: Flights): void => {
-  for (const watch of self.watches) watchAll(watch)
+export const noteAll = ({ watches }: Flights): void => {
+  if (watches.count === 0) return
+  watches.floor = ++watches.step
+  watches.changedAt.clear()
 }
 
-const watchAll = (watch: Watch): void => {
-  watch.isAll = true
-  watch.changed.clear()
-}
-
-/** Whether an id may have changed since the watch began. */
-export const hasChanged = ({ changed, isAll }: Watch, id: string): boolean => isAll || changed.has(id)
+/** Whether an id may have changed since a watch began. */
+export const hasChanged = ({ watches: { changedAt, floor } }: Flights, { since }: Watch, id: string): boolean =>
+  (changedAt.get(id) ?? floor) > since

@@ -45,12 +45,12 @@ class Fifo<A> {
   }
 }
 
-/** A flight that writes a value, and its callers: some of them do not wait for that. */
+/** Callers of a flight that writes a value: some of them do not wait for that. */
 class Behind {
   readonly callers: Iterator<Caller>
 
-  constructor(flight: Flight) {
-    this.callers = flight.callers[Symbol.iterator]()
+  constructor(callers: Iterable<Caller>) {
+    this.callers = callers[Symbol.iterator]()
   }
 }
 
@@ -98,7 +98,14 @@ export const answerAll = (self: Flights, flight: Flight): void => {
 /** Answers the callers that do not wait for a write (`waitForWrite: false`), as `answerAll`. */
 export const answerBehind = (self: Flights, flight: Flight): void => {
   if (flight.callers.size === 0) return
-  self.work.ended.push(new Behind(flight))
+  self.work.ended.push(new Behind(flight.callers))
+  workInline(self)
+}
+
+/** As `answerBehind`, for one that joins while the flight writes: those before it have been asked. */
+export const answerIfBehind = (self: Flights, caller: Caller): void => {
+  if (!self.work.isBehind(self, caller)) return
+  self.work.ended.push(new Behind([caller]))
   workInline(self)
 }
 
@@ -179,8 +186,10 @@ const endNext = (self: Flights): boolean => {
 const answerNextOf = (self: Flights, { callers }: Behind): boolean => {
   for (let step = callers.next(); step.done !== true; step = callers.next()) {
     const caller = step.value
-    if (!self.work.isBehind(self, caller)) continue
-    caller.flight.callers.delete(caller)
+    const { flight } = caller
+    // it may have left meanwhile
+    if (!flight.callers.has(caller) || !self.work.isBehind(self, caller)) continue
+    flight.callers.delete(caller)
     respond(self, caller)
     return true
   }

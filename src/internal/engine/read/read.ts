@@ -47,7 +47,7 @@ import { askTimeouts, optionOf, rulesOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
-import { answerBehind, startLater } from "../flight/work.ts"
+import { answerIfBehind, startLater } from "../flight/work.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { inTheWay, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
@@ -296,7 +296,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     emitOf(engine, request.key, id, joined)
     if (span !== undefined) linkTo(running, span)
     if (promoted !== undefined) startAll(engine, promoted)
-    if (running.loaded !== undefined) answerBehind(engine, running)
+    if (running.loaded !== undefined) answerIfBehind(engine, caller)
     return interruptible(engine, fiber, caller)
   }
   if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
