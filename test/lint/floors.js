@@ -7,7 +7,7 @@ import { dirname, join } from "node:path/posix"
 
 const effect = /^effect\//
 const node = /^node:/
-const vocabulary = [effect, /^@noble\/hashes\//, /^msgpackr(\/|$)/]
+const vocabulary = [effect, /^@noble\/hashes\//, /^@msgpack\/msgpack$/]
 
 /** From the bottom. A file stands on the first floor that has it; `packages` are those that it may import. */
 const floors = [
