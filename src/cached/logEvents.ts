@@ -16,6 +16,7 @@ import { loggedCharacters } from "../internal/defaults.ts"
 import { listen } from "../internal/engine/operations.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { preview } from "../internal/preview.ts"
 import { handleAll } from "./events.ts"
 
 /**
@@ -117,15 +118,12 @@ const lineOf = (event: CacheEvent, exit: Told[1]): string => {
 const wordOf = (field: unknown): string => typeof field === "string" ? field : Formatter.format(field)
 
 const shown = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isSuccess(exit) ? `value=${short(exit.value)}` : `failure=${short(failureOf(exit))}`
+  Exit.isSuccess(exit)
+    ? `value=${preview(exit.value, loggedCharacters)}`
+    : `failure=${preview(failureOf(exit), loggedCharacters)}`
 
 /** The typed failure, where the cause is that and nothing else. */
 const failureOf = ({ cause }: Exit.Failure<unknown, unknown>): unknown => {
   const [reason, ...others] = cause.reasons
   return others.length === 0 && reason?._tag === "Fail" ? reason.error : cause
-}
-
-const short = (value: unknown): string => {
-  const text = Formatter.format(value)
-  return text.length <= loggedCharacters ? text : `${text.slice(0, loggedCharacters)}…`
 }

@@ -9,11 +9,11 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
-import { chunk } from "../internal/defaults.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import { stringOfId } from "../internal/key/id.ts"
+import * as Turns from "../internal/turns.ts"
 import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
@@ -61,7 +61,7 @@ export const getMatching = (
     caching.perform(Operations.entries, glob.prefix).pipe(
       Stream.map(({ id }) => glob.matches(id) ? stringOfId(id) : undefined),
       Stream.filter((key) => key !== undefined),
-      Stream.grouped(chunk),
+      Turns.inChunks,
       Stream.mapEffect((keys) => valuesOf(caching, keys)),
       Stream.flatMap(Stream.fromIterable)
     )

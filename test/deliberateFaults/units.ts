@@ -15,6 +15,27 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a long list holds the event loop",
+    in: "inTurns",
+    find: "monotonicMillis(clock) - beganAt < turnMillis",
+    replace: "true",
+    by: "test/internal/turns.test.ts"
+  },
+  {
+    name: "a map of many answers holds the event loop",
+    in: "forEach",
+    find: "monotonicMillis(clock) - beganAt >= turnMillis",
+    replace: "false",
+    by: "test/internal/turns.test.ts"
+  },
+  {
+    name: "a line of the log has what a value leaves out of its text",
+    in: "beginOf",
+    find: "else if (hasText(value) && isSmall(value)) text += Formatter.format(value)",
+    replace: "",
+    by: "test/cached/values.test.ts"
+  },
+  {
     name: "a detector that asks for no values gets them",
     in: "detect",
     find: "detector.values",
