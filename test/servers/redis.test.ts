@@ -489,7 +489,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("a cluster", () => {
     let cluster: RedisCluster
     beforeAll(async () => {
-      cluster = await startCluster()
+      cluster = await startCluster({ nodeTimeout: 1000 })
     }, 60_000)
     afterAll(() => cluster.end())
 

@@ -11,7 +11,7 @@ const timeout = 120_000
 const connect = "required"
 
 describe.skipIf(isMissing(program))("Redis", () => {
-  describe.concurrent("a server", () => {
+  describe.concurrent("CA-07 · AI-01 · a server", () => {
     let server: Server
     beforeAll(async () => {
       server = await startServer()
@@ -31,7 +31,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
   })
 
-  describe.concurrent("a cluster", () => {
+  describe.concurrent("CA-07 · AI-01 · a cluster", () => {
     let cluster: RedisCluster
     beforeAll(async () => {
       cluster = await startCluster()

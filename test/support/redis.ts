@@ -57,6 +57,8 @@ export interface Server {
 export interface ServerOptions {
   readonly args?: ReadonlyArray<string>
   readonly port?: number
+  /** after so many milliseconds a master of a cluster counts as dead */
+  readonly nodeTimeout?: number
   /** of the administrator */
   readonly client?: object
   /** lines of a configuration file, and what the server is started as */
@@ -130,7 +132,14 @@ export const startCluster = async (options: ServerOptions = {}): Promise<RedisCl
         ...options,
         port,
         args: [
-          ...["--cluster-enabled", "yes", "--cluster-port", String(ports[4 + i]), "--cluster-node-timeout", "1000"],
+          ...[
+            "--cluster-enabled",
+            "yes",
+            "--cluster-port",
+            String(ports[4 + i]),
+            "--cluster-node-timeout",
+            String(options.nodeTimeout ?? 10_000)
+          ],
           ...["--cluster-replica-validity-factor", "0"],
           ...options.args ?? []
         ]

@@ -73,7 +73,7 @@ export const open = Effect.fnUntraced(function*(
   const ask = (connection: Connection.Connection, args: Connection.Args): Effect.Effect<unknown> =>
     Effect.callback((resume) => connection.send(args, (answer) => resume(Effect.succeed(answer))))
 
-  /** Learns which master has which slot from the first node that tells. */
+  /** Learns which master has which slot from the first node that tells. Answers why a master cannot be used. */
   const look = Effect.gen(function*() {
     const known = [...nodes.values()].filter(({ connection }) => connection.isUp()).map(({ connection }) => connection)
     let fault: Fault | undefined
@@ -93,15 +93,14 @@ export const open = Effect.fnUntraced(function*(
         fault = new Fault("Unavailable", `${connection.name} does not know all slots`)
         continue
       }
-      yield* adopt(masters)
-      return undefined
+      return yield* adopt(masters)
     }
     return fault
   })
 
   const adopt = Effect.fnUntraced(function*(masters: ReadonlyArray<Replies.SlotRange>) {
     const byName = new Map(masters.map(({ address }) => [nameOf(address), address]))
-    yield* Effect.forEach([...byName.values()], nodeAt, { concurrency: "unbounded", discard: true })
+    const opened = yield* Effect.forEach([...byName.values()], nodeAt, { concurrency: "unbounded" })
     const next = new Array<string | undefined>(16_384)
     for (const { address, from, to } of masters) next.fill(nameOf(address), from, to + 1)
     owners = next
@@ -111,12 +110,15 @@ export const open = Effect.fnUntraced(function*(
       nodes.delete(at)
       yield* Effect.forkIn(node.close, scope)
     }
+    return opened.map(([, fault]) => fault).find((fault) => fault !== undefined)
   })
 
   const connectionOf = (slot: number): Connection.Connection | undefined => {
     const owner = owners[slot]
     return owner === undefined ? undefined : nodes.get(owner)?.connection
   }
+
+  const isMissing = () => [...nodes.values()].some(({ connection }) => !connection.isUp())
 
   const run = Effect.runForkWith(context)
 
@@ -171,11 +173,10 @@ export const open = Effect.fnUntraced(function*(
     yield* looks.await
     looks.closeUnsafe()
     const fault = yield* look
-    if (fault !== undefined) {
-      down = fault
-      lookAgain()
-    }
+    if (fault !== undefined) down = fault
     yield* Effect.sleep(limits.lookMillis)
+    // a master that is not there may have been replaced
+    if (fault !== undefined || isMissing()) lookAgain()
   })))
 
   const wire: Wire = {

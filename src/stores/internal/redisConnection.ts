@@ -51,6 +51,8 @@ export interface Options {
   readonly isCluster: boolean
   readonly scripts: ReadonlyArray<string>
   readonly scrub: Scrub
+  /** how long it may take to connect */
+  readonly connectMillis: number
   /** how long a command may take */
   readonly commandMillis: number
   /** is told when the connection is lost */
@@ -167,7 +169,7 @@ export const open = Effect.fnUntraced(function*(
       catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, options.scrub)
     }).pipe(
       Effect.timeoutOrElse({
-        duration: limits.connectMillis,
+        duration: options.connectMillis,
         orElse: () => Effect.fail(new Fault("Timeout", `${options.name} could not be reached in time`))
       }),
       Effect.catch((fault) =>
@@ -269,12 +271,16 @@ const hungUp = "HUNGUP"
 const tooMany = new Fault("Unavailable", `more than ${limits.pending} commands have no answer yet`)
 
 /** One side speaks TLS and the other does not: it hangs up, or says nothing. Then waiting does not help. */
-const explained = (fault: Fault, address: Address | undefined, { name, settings }: Options): Effect.Effect<Fault> => {
+const explained = (
+  fault: Fault,
+  address: Address | undefined,
+  { connectMillis, name, settings }: Options
+): Effect.Effect<Fault> => {
   const isSecure = settings.tls !== undefined
   const mayBe = isSecure ? fault.reason === "Timeout" : fault.reason !== "Timeout" && fault.code !== "ECONNREFUSED"
   if (address === undefined || fault.isLasting || !mayBe) return Effect.succeed(fault)
   return Effect.map(
-    Effect.promise(() => (isSecure ? speaksPlainly : speaksTls)(address, limits.connectMillis / 2)),
+    Effect.promise(() => (isSecure ? speaksPlainly : speaksTls)(address, connectMillis / 2)),
     (isOther) => isOther ? new Fault("Denied", `${name} ${isSecure ? plain : secure}`, "TLS", true) : fault
   )
 }

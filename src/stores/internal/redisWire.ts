@@ -29,14 +29,17 @@ export const connect = (
   { controlTag, scripts }: { readonly controlTag: string; readonly scripts: ReadonlyArray<string> }
 ): Effect.Effect<Wire, Fault, Scope.Scope> =>
   Effect.gen(function*() {
+    // who waits longer for an answer waits longer for a connection too
+    const connectMillis = Math.max(Defaults.redisConnection.connectMillis, config.commandMillis)
     const makeClient = config.client === undefined
-      ? fromLibrary(yield* load, Defaults.redisConnection.connectMillis)
+      ? fromLibrary(yield* load, connectMillis)
       : fromClient(config.client)
     const options = {
       makeClient,
       settings: config.settings,
       scrub: config.scrub,
       commandMillis: config.commandMillis,
+      connectMillis,
       isCluster: config.isCluster,
       scripts
     }
