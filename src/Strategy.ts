@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
 import * as Defaults from "./internal/defaults.ts"
-import { inCall, isListOfText, nearest, noOption, requireObject, unknownOf } from "./internal/options.ts"
+import { answerOf, inCall, isListOfText, nearest, noOption, requireObject, unknownOf } from "./internal/options.ts"
 import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
@@ -460,8 +460,8 @@ const isStored = (
   exit: Exit.Exit<unknown, unknown>,
   key: unknown
 ): boolean => {
-  if (when !== undefined && !when(exit, key)) return false
-  if (Exit.isSuccess(exit)) return storeIf === undefined || storeIf(exit.value, key)
+  if (when !== undefined && !answerOf("when", when(exit, key))) return false
+  if (Exit.isSuccess(exit)) return storeIf === undefined || answerOf("storeIf", storeIf(exit.value, key))
   if (storeFailures === undefined) return when !== undefined
   return exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && hasTag(reason.error, storeFailures))
 }

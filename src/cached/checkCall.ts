@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
+import { optionsOfClass } from "../internal/key/define.ts"
 import { checkGiven, type Checks, inCall, noOption, requireObject, unknownOf } from "../internal/options.ts"
 import { checkJitter, type Kind, kinds, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
@@ -139,7 +140,9 @@ const withKey = (name: string, key: unknown): string => {
 // functions
 // ---------------------------------------------------------------------------------------------------------------------
 
+const knownOfStringFn = new Set(shared)
 const knownOfFn = new Set([...shared, "lookup"])
+const knownOfNamedFn = new Set([...optionsOfClass, ...knownOfFn])
 // the types of a request have no room for a `LoadTimeout`
 const knownOfResolver = new Set(shared.filter((name) => name !== "timeout"))
 
@@ -152,20 +155,32 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
     })
   }
   const call = `${name}(${className})`
-  checkShared(call, options, knownOfFn)
+  checkShared(call, options, knownOfFn, "lookup, ")
+  checkLookup(call, options)
+}
+
+/** Throws for what a cached function that makes its key class cannot be made of; what declares the key, the class checks. */
+export const checkNamedFn = (call: string, options: FnOptions): void => {
+  checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
 }
 
 /** Throws for what a cached function over string keys cannot be made of. */
-export const checkStringFn = (options: StringFnOptions): void => {
+export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "lookup">): void => {
   const call = "Cached.fn(() => key)"
-  checkShared(call, options, knownOfFn)
-  checkLookup(call, options)
+  if (typeof lookup !== "function") {
+    throw new CacheConfigError({
+      message:
+        `${call} needs a lookup: pass a function from the same arguments to an effect as its second argument, and ` +
+        "the options as its third"
+    })
+  }
+  checkShared(call, options, knownOfStringFn, "")
 }
 
 /** Throws where a cached function has no lookup. */
-export const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
-  if (typeof options?.lookup === "function") return
+const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
+  if (typeof options.lookup === "function") return
   throw new CacheConfigError({ message: `${call} needs a lookup, a function from a key to an effect` })
 }
 
@@ -178,14 +193,16 @@ export const stringKey = (key: string): string => {
 }
 
 /** Throws for wrong options of a resolver. */
-export const checkResolver = (options: AnyReadOptions): void => checkShared("Cached.resolver", options, knownOfResolver)
+export const checkResolver = (options: AnyReadOptions): void =>
+  checkShared("Cached.resolver", options, knownOfResolver, "")
 
 const checkShared = (
   call: string,
   options: AnyReadOptions & { readonly strategy?: Strategy },
-  known: ReadonlySet<string>
+  known: ReadonlySet<string>,
+  example: string
 ): void => {
-  requireObject(call, options, `{ ${known.has("lookup") ? "lookup, " : ""}strategy: ${exampleOfStrategy} }`)
+  requireObject(call, options, `{ ${example}strategy: ${exampleOfStrategy} }`)
   try {
     refuseUnknown(options, known, homeBesideStrategy)
     checkStrategy(options.strategy)

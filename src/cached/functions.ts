@@ -14,7 +14,7 @@ import { define } from "../internal/key/define.ts"
 import type { Strategy } from "../Strategy.ts"
 import {
   checkFn,
-  checkLookup,
+  checkNamedFn,
   checkStringFn,
   type FnOptions as AnyFnOptions,
   type StringFnOptions,
@@ -257,8 +257,8 @@ export const fn: {
   ): never
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
-    const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
-    if (version === "code") checkLookup(`Cached.fn("${first}")`, options)
+    checkNamedFn(`Cached.fn("${first}")`, options)
+    const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
     // here: where the class is defined is told by the stack
     const keyClass = define(first, {
       error,
@@ -271,9 +271,7 @@ export const fn: {
     } as never)
     return Object.assign(makeFn("Cached.fn", keyClass as never, rest as never) as object, { Key: keyClass }) as never
   }
-  return isToKey(first)
-    ? makeStringFn(first, { ...ofStrings, lookup: options })
-    : makeFn("Cached.fn", first, options as never)
+  return isToKey(first) ? makeStringFn(first, options, ofStrings) : makeFn("Cached.fn", first, options as never)
 }
 
 type KeyBeside<C> = C extends AnyClass ? Instance<C> : any
@@ -379,8 +377,13 @@ const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never 
   }) as never
 }
 
-const makeStringFn = (toKey: ToKey, options: StringFnOptions): never => {
-  checkStringFn(options)
+const makeStringFn = (
+  toKey: ToKey,
+  lookup: StringFnOptions["lookup"],
+  others: Omit<StringFnOptions, "lookup">
+): never => {
+  checkStringFn(lookup, others)
+  const options: StringFnOptions = { ...others, lookup }
   const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args as ReadonlyArray<never>))
   const call = (...args: ReadonlyArray<unknown>) => Combine.callString(keyOf(...args), args, options)
   return Object.assign(call, {

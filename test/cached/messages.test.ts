@@ -8,6 +8,7 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
+  Lock,
   Serializer,
   type Store,
   Strategy,
@@ -180,6 +181,9 @@ describe("a combinator names itself and its key, and the stack is the user's", (
         `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
           `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layerWith)`
       )
+      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a", ttl: 5 })))))).toContain(
+        `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … })`
+      )
     }))
 
   it.effect("what is cached is an effect", () =>
@@ -235,8 +239,42 @@ describe("a cached function", () => {
     ],
     [
       "by a name alone",
+      () => any(Cached.fn)("User"),
+      `Cached.fn("User") got no options: pass { payload: { id: Schema.Int }, success: Schema.String, lookup, strategy: ` +
+      `Strategy.ttl({ ttl: "1 hour" }) }`
+    ],
+    [
+      "by a name, without the type of its values",
       () => any(Cached.fn)("User", { lookup: () => one, strategy: hour }),
       "The key class \"User\": `success` is not a schema"
+    ],
+    [
+      "by a name, with a misspelt option of the class",
+      () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
+      `Cached.fn("User"): there is no option "succes": did you mean "success"? It knows payload, success, error, ignore, ` +
+      `indexes, version, tags, ${namesOfFn.slice("tags, ".length)}`
+    ],
+    [
+      "by a name, with options of the strategy",
+      () => any(Cached.fn)("User", { success: Schema.String, lookup: () => one, ttl: 5 }),
+      `Cached.fn("User"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … }). ` +
+      `It knows payload, success, error, ignore, indexes, version, tags, ${namesOfFn.slice("tags, ".length)}`
+    ],
+    [
+      "by a name, without a lookup",
+      () => any(Cached.fn)("User", { success: Schema.String, version: "code", strategy: hour }),
+      `Cached.fn("User") needs a lookup, a function from a key to an effect`
+    ],
+    [
+      "over string keys, with the lookup among the options",
+      () => any(Cached.fn)((id: number) => `user:${id}`, { lookup: () => one, strategy: hour }),
+      "Cached.fn(() => key) needs a lookup: pass a function from the same arguments to an effect as its second argument, " +
+      "and the options as its third"
+    ],
+    [
+      "over string keys, without options",
+      () => any(Cached.fn)((id: number) => `user:${id}`, () => one),
+      `Cached.fn(() => key) got no options: pass { strategy: Strategy.ttl({ ttl: "1 hour" }) }`
     ],
     [
       "that calls itself, without options",
@@ -479,6 +517,21 @@ describe("an operation names itself", () => {
       `Cached.set: copy cannot be used: pass "structured", or a function that copies a value`
     ],
     [
+      "a timeout by function that is none",
+      () => one.pipe(Cached.ttl({ key: "a", ttl: 5, timeout: () => any("soon") })),
+      `timeout of "a" is not a duration: "soon". ${advice}`
+    ],
+    [
+      "increment with a number in place of options",
+      () => any(Cached.increment)("a", 5),
+      `Cached.increment got no options: pass an object, like { by: 5, ttl: "1 day" }`
+    ],
+    [
+      "isLocked without a name",
+      () => Effect.flatMap(Lock.Lock, ({ isLocked }) => any(isLocked)()),
+      "Lock.isLocked got no name: pass a string"
+    ],
+    [
       "increment with a ttl that is none",
       () => Cached.increment("a", any({ ttl: "soon" })),
       `ttl of Cached.increment is not a duration: "soon". ${advice}`
@@ -493,6 +546,7 @@ describe("an operation names itself", () => {
 
 describe("other mistakes, which were errors of JavaScript or nothing at all", () => {
   const aList = "for one key pass [key]"
+  const aPattern = "pass one like \"user:*\""
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     [
       "a key class without options",
@@ -547,6 +601,23 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "a wrong value in where, in front of an effect",
       () => Cached.invalidateAfter(one, any({ where: [Items, { page: "1" }] })),
       `The key class "Items": in the field "page" a number is expected, not a string`
+    ],
+    [
+      "a number as a version",
+      () => any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
+      `The key class "A": \`version\` is no text: pass one, like "2"`
+    ],
+    ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters got no pattern: ${aPattern}`],
+    ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries got no pattern: ${aPattern}`],
+    [
+      "values that are not asked for",
+      () => Cached.detectWith(one, any({ values: false })),
+      "The values of Cached.detectWith cannot be used: pass true, or use Cached.detect"
+    ],
+    [
+      "no values",
+      () => any(Cached.eventsWith)(),
+      "Cached.eventsWith got no options: pass { values: true }"
     ],
     [
       "no text as a lifetime",
