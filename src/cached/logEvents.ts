@@ -13,6 +13,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent } from "../CacheEvent.ts"
 import type { Caching } from "../Caching.ts"
 import { loggedCharacters } from "../internal/defaults.ts"
+import { listen } from "../internal/engine/operations.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { preview } from "../internal/preview.ts"
@@ -82,7 +83,8 @@ export const logEvents = (
     LogLevel.isLessThan(level, minimum)
       ? Effect.void
       : handleAll<Told, never, never>(
-        ({ listen }, offer) => listen((event, exit) => offer([event, options.values === true ? exit : undefined])),
+        (caching, offer) =>
+          caching.perform(listen, (event, exit) => offer([event, options.values === true ? exit : undefined])),
         ([event, exit]) => Effect.annotateLogs(log(lineOf(event, exit)), annotationsOf(event))
       ))
 }

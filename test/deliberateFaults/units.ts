@@ -337,8 +337,8 @@ return tier.store.acquire(id, asking)
   {
     name: "listeners are told of tags before they are pending",
     in: "invalidateTags",
-    find: "const item = Pending.add(tier.pending, target)\n    begin()",
-    replace: "begin()\n    const item = Pending.add(tier.pending, target)",
+    find: "const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))\n    begin()",
+    replace: "begin()\n    const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))",
     by: withinOneStep
   },
   {
