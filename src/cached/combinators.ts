@@ -5,10 +5,11 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Any, CacheKey, Error as KeyError } from "../CacheKey.ts"
+import type { Any, CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { kinds, type Strategy } from "../Strategy.ts"
 import type {
+  Beside,
   Combinator,
   FailsWith,
   FallbackKind,
@@ -400,10 +401,10 @@ export const withStrategy: {
       & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
       & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <K extends Any | string>(options: { readonly key: K } & OptionsOfStrategy & Unfit): never
+  <K extends Any | string>(options: { readonly key: K } & OptionsOfStrategy<K> & Unfit): never
   <K extends Any | string, E>(
     self: Effect.Effect<ValueOf<K>, E, unknown>,
-    options: { readonly key: K } & OptionsOfStrategy<NoInfer<E> | KeyError<K>> & Unfit
+    options: { readonly key: K } & OptionsOfStrategy<K, NoInfer<E>> & Unfit
   ): never
 } = Combine.withStrategy
 
@@ -411,9 +412,9 @@ interface WithAnyStrategy {
   readonly strategy?: Strategy | undefined
 }
 
-interface OptionsOfStrategy<E = unknown>
+interface OptionsOfStrategy<K, E = unknown>
   extends
-    StrategyOptions<unknown, E, unknown>,
-    Timeout<Given<unknown>, unknown>,
-    FallbackOptions<E, unknown extends E ? string : TagOf<E>>
+    StrategyOptions<Beside<K, E>["value"], Beside<K, E>["failure"], K>,
+    Timeout<Given<K>, K>,
+    FallbackOptions<Beside<K, E>["failures"], Beside<K, E>["tags"]>
 {}
