@@ -237,6 +237,49 @@ describe("over a store", () => {
     ))
 })
 
+describe("two caches over one store", () => {
+  class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
+
+  it.effect("lease: one load for both where their layers say so, and two where a read says otherwise", () =>
+    Effect.gen(function*() {
+      const options = { defaults: { lease: true } }
+      const both = Layer.merge(
+        CacheLayer.layerWith(options),
+        CacheLayer.named(Other, CacheLayer.layerWith(options))
+      ).pipe(Layer.provide(MemoryStore.layer))
+      const loadsOf = (lease?: boolean) =>
+        Effect.gen(function*() {
+          const { counts, load } = counting(1000)
+          const get = load.pipe(Cached.ttl({ key: `lease ${lease}`, ttl: "1h", lease }))
+          const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
+          yield* TestClock.adjust("5 seconds")
+          for (const reader of readers) yield* Fiber.join(reader)
+          return counts.started
+        })
+      yield* Effect.gen(function*() {
+        expect([yield* loadsOf(), yield* loadsOf(false)]).toEqual([1, 2])
+      }).pipe(Effect.provide(both))
+    }))
+
+  it.effect("waitForWrite: a caller has its value before the store answers, unless it wants to wait", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.layer.pipe(
+        Cached.tapStore({
+          around: ({ operation }, effect) => operation === "commit" ? Effect.delay(effect, "100 millis") : effect
+        })
+      )
+      yield* Effect.gen(function*() {
+        const { load } = counting()
+        const quick = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1h" })))
+        const patient = yield* start(load.pipe(Cached.ttl({ key: "l", ttl: "1h", waitForWrite: true })))
+        yield* settle
+        expect([ended(quick), ended(patient)]).toEqual([Exit.succeed(1), "still waiting"])
+        yield* TestClock.adjust("100 millis")
+        expect(ended(patient)).toEqual(Exit.succeed(2))
+      }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ defaults: { waitForWrite: false } }), store)))
+    }))
+})
+
 describe("a layer without a cache", () => {
   it.effect("needs no strategy", () =>
     Effect.gen(function*() {
