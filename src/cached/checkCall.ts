@@ -6,7 +6,7 @@ import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
 import { optionsOfClass } from "../internal/key/optionsOfClass.ts"
 import { checkGiven, type Checks, inCall, noOption, requireObject, unknownOf } from "../internal/options.ts"
-import { checkJitter, type Kind, kinds, type Strategy, validate } from "../Strategy.ts"
+import { checkJitter, fallingBack, type Kind, strategiesWith, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
@@ -270,21 +270,19 @@ const refuseUnknown = (options: object, known: ReadonlySet<string>, homeOf: Home
   throw new CacheConfigError({ message: `there is ${noOption(unknown, known, homeOf(unknown))}` })
 }
 
-const kindsWith = (option: string): ReadonlyArray<Kind<any>> =>
-  Object.values(kinds).filter(({ fallsBack, options }) =>
-    options.has(option) || (fallsBack && namesOfFallback.includes(option))
-  )
+const ownersOf = (option: string): ReadonlyArray<string> =>
+  namesOfFallback.includes(option) ? fallingBack : strategiesWith(option)
 
 function homeBesideKinds(option: string): string | undefined {
   if (option === "lookup") return "it belongs to Cached.fn."
   if (option === "strategy") return "it belongs to Cached.withStrategy and Cached.fn."
-  const owners = kindsWith(option).map(({ name }) => `Cached.${name}`)
+  const owners = ownersOf(option).map((name) => `Cached.${name}`)
   return owners.length === 0 ? undefined : `it belongs to ${owners.join(", ")}.`
 }
 
 function homeBesideStrategy(option: string): string | undefined {
   if (option === "key") return "the key is made of the payload."
   if (option === "lookup") return "it belongs to Cached.fn."
-  const [owner] = kindsWith(option)
-  return owner && `it belongs to the strategy, like strategy: Strategy.${owner.name}({ ${option}, … }).`
+  const [owner] = ownersOf(option)
+  return owner && `it belongs to the strategy, like strategy: Strategy.${owner}({ ${option}, … }).`
 }
