@@ -1,6 +1,6 @@
 /** What a layer says for all reads: its strategy, and the options of reads that do not say otherwise. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Random, Schema } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
@@ -169,6 +169,20 @@ describe.each(caches)("over $name", (cache) => {
       const [again] = yield* many([{ id: 1 }])
       expect(first).toEqual(again)
       expect(Exit.isSuccess(first!) && Exit.isSuccess(again!) && first.value !== again.value).toBe(true)
+      // by hand too
+      const mutable = [1]
+      yield* Cached.set("set", mutable)
+      yield* Cached.setMany([["set many", mutable]])
+      mutable.push(2)
+      const values = Effect.gen(function*() {
+        const entry = yield* Effect.fromOption(yield* Cached.getEntry("set"))
+        const option = yield* Effect.fromOption(yield* Cached.getOption("set"))
+        const several = (yield* Cached.getMany(["set", "set many"])).map(Option.getOrThrow)
+        const matching = yield* Stream.runCollect(Cached.getMatching("set*"))
+        return [entry.value, option, ...several, ...matching.map(([, value]) => value)] as Array<Array<number>>
+      })
+      for (const value of yield* values) value.push(3)
+      expect(yield* values).toEqual(Array.from({ length: 6 }, () => [1]))
       // its own: the value itself
       const same = Effect.succeed(list).pipe(Cached.ttl({ key: "l", ttl: "1h", copy: (value) => value }))
       if (cache.memory) expect(yield* same).toBe(yield* same)
