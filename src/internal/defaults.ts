@@ -82,8 +82,8 @@ export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 /** `Cached.increment` */
 export const incrementBy = 1
 
-/** `Cached.warm` */
-export const warm = { concurrency: 16, chunk: 100 }
+/** `Cached.warm`; of a chunk so many failed keys are named in the log */
+export const warm = { concurrency: 16, chunk: 100, named: 10 }
 
 /** `ChaosStore` and `SeededScheduler` */
 export const testing = {
