@@ -19,9 +19,11 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
+import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
 import { positiveMillis } from "./internal/options.ts"
 import type * as Ttl from "./Ttl.ts"
@@ -281,3 +283,46 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
       disabled: new Set([...policy.disabled, ...names])
     }))
 }
+
+/**
+ * Keeps a request alive while what it has begun goes on without it: refreshes in the background, and loads past a
+ * `softTimeout`. For caches whose layer has `flights: "private"`, in Workers. Without it, there is none of that: the next
+ * reader after the `ttl` loads.
+ *
+ * **Details**
+ *
+ * It is called with an effect that never fails, and has to run it; interrupted, the effect stops what goes on.
+ *
+ * **Example** (Refreshing in a Worker, after the response)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(
+ *   Cached.refreshAhead({ key: "count", ttl: "1 hour", refreshAfter: "1 milli" })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* count
+ *   yield* Effect.sleep("20 millis")
+ *   return yield* count
+ * })
+ *
+ * // in a Worker: `ctx.waitUntil(Effect.runPromise(rest))`
+ * const kept: Array<Promise<void>> = []
+ * const answer = program.pipe(
+ *   Effect.provideService(CachePolicy.WaitUntil, (rest) => void kept.push(Effect.runPromise(rest))),
+ *   Effect.provide(CacheLayer.memory({ flights: "private" }))
+ * )
+ * await Effect.runPromise(answer) // => 1
+ *
+ * await Promise.all(kept)
+ * loads // => 2
+ * ```
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) | undefined> = KeepAlive.WaitUntil

@@ -32,7 +32,9 @@ export const layer = {
   /** what entries take over from values that caches served inside their loads */
   inherit: "age" as const,
   /** how long closing waits for loads with callers */
-  shutdownMillis: 5000
+  shutdownMillis: 5000,
+  /** who may wait for a load */
+  flights: "shared" as const
 }
 
 /** Refreshes in the background. */

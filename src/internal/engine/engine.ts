@@ -54,6 +54,8 @@ export interface EngineOptions extends StoreTierLimits {
   readonly readDefaults: ReadDefaults
   /** the strategy of `Cached.withStrategy` where it names none */
   readonly strategy: Strategy | undefined
+  /** `"private"`: each reader loads for itself */
+  readonly flights: "shared" | "private"
   /** how long closing waits for loads with callers */
   readonly shutdownMillis: number
   readonly refresh: {
@@ -68,6 +70,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
+    isPrivate: options.flights === "private",
     flights: new FlightsById(),
     running: new Running(),
     ending: new Map(),
@@ -82,7 +85,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     retryAt: new Map(),
     answered: new Map(),
     failing: new Set(),
-    watches: Watches.make(),
+    watches: Watches.make(options.flights === "private"),
     transactions: new WeakSet(),
     storeTier: undefined,
     stats: { ...noCounters },

@@ -20,6 +20,11 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
+  /**
+   * each reader loads for itself: no flight is joined or held up, none is in a list, and nothing of one reader is done in
+   * the turn of another. What a platform stops without a word (a request of a Worker) then leaves nothing behind
+   */
+  readonly isPrivate: boolean
   /** flights that can be joined, by id */
   readonly flights: FlightsById
   /** flights that have a fiber, joinable or not */

@@ -31,12 +31,13 @@ import { warnOfResource } from "./resource.ts"
 import { exitOf, isRenewed, toEntry } from "./result.ts"
 import { decisionOfFlight } from "./rules.ts"
 import { holdOff, standsIn } from "./throttle.ts"
+import { isOvertaken } from "./watches.ts"
 import { answerBehind } from "./work.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
   begin(flight)
-  self.running.add(flight)
+  if (!self.isPrivate) self.running.add(flight)
   // what the load needs is in the starter's context; its types end at the combinator
   const inside = loadContext(flight) as Context.Context<any>
   const body = self.storeTier === undefined || !usesStore(flight)
@@ -238,7 +239,8 @@ const write = Effect.fnUntraced(function*(
   const { budget, generation, markers, tier } = asking
   const { pending, store } = tier
   const { id, request } = flight
-  if (!flight.storable || Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
+  if (!flight.storable || isOvertaken(self, flight)) return
+  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
   const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)
   if (isFault(tags)) return failStrict(self, flight, tags)
   // the entry may still enter memory, which checks tags by their epochs
