@@ -13,6 +13,8 @@ export interface Verdict {
   readonly faults: number
   /** the oldest value that was served after an invalidation elsewhere, less the time in which its reader could not run */
   readonly latestMillis: number
+  /** reads of what was invalidated while their process was stopped. Those of the very turn that was stopped are no violation */
+  readonly staleAfterStop: number
 }
 
 /** clocks are read before and after what they time, and the store's counts in whole milliseconds */
@@ -37,7 +39,8 @@ export const check = (lines: ReadonlyArray<Line>, removes = false): Verdict => {
     stored: puts.filter((answer) => answer === true).length,
     refused: puts.filter((answer) => answer === false).length,
     faults: lines.filter((line) => line["fault"] === true).length,
-    latestMillis: reads.latestMillis
+    latestMillis: reads.latestMillis,
+    staleAfterStop: reads.staleAfterStop
   }
 }
 
@@ -62,7 +65,7 @@ const show = (line: Line): string =>
 // P2: no read that starts after an invalidation sees what was loaded before it
 // ---------------------------------------------------------------------------------------------------------------------
 
-const concerns = (change: Line, id: string): boolean =>
+export const concerns = (change: Line, id: string): boolean =>
   change["all"] === true || change.id === id || ids[id]!.includes(String(change["tag"]))
 
 /** Changes in the order in which they were completed, and the latest beginning among the first n of them. */
@@ -102,22 +105,60 @@ const birthsOf = (of: Of): ReadonlyMap<string, number> => {
   )
 }
 
-const checkReads = (of: Of) => {
-  const bornAt = birthsOf(of)
-  const lags = groupBy(of("lag"), (line) => line.process)
-  const missed = (process: string, from: number, to: number): number =>
-    (lags.get(process) ?? []).reduce(
-      (sum, lag) => sum + Math.max(0, Math.min(to, lag.until) - Math.max(from, lag.at)),
+/** How long a process could not run between two times. */
+type During = (process: string, from: number, to: number) => number
+
+const during = (lines: ReadonlyArray<Line>): During => {
+  const groups = groupBy(lines, (line) => line.process)
+  return (process, from, to) =>
+    (groups.get(process) ?? []).reduce(
+      (sum, { at, until }) => sum + Math.max(0, Math.min(to, until) - Math.max(from, at)),
       0
     )
+}
+
+/** how long a process may take to notice that the folder was replaced: it looks every 50 ms */
+const noticedMillis = 60
+
+/**
+ * Changes as others know them. Where an older copy has taken the place of the folder, what was changed since the copy is
+ * changed again when the process that did it finds that out; one that is dead then never does.
+ */
+const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
+  const replaced = of("replaced")
+  const changes = of("changed").filter((line) => line["reached"] === true)
+  if (replaced.length === 0) return changes
+  const killedAt = new Map(of("killed").map(({ at, process }) => [process, at]))
+  return changes.flatMap((change) => {
+    let { until } = change
+    for (const { at: copiedAt, until: replacedAt } of replaced) {
+      if (until < copiedAt || change.until > replacedAt) continue
+      const noticedAt = replacedAt + noticedMillis + missed(change.process, replacedAt, replacedAt + 2500)
+      if ((killedAt.get(change.process) ?? Infinity) < noticedAt) return []
+      until = Math.max(until, noticedAt)
+    }
+    return [{ ...change, until }]
+  })
+}
+
+const checkReads = (of: Of) => {
+  const bornAt = birthsOf(of)
+  const missed = during(of("lag"))
+  const stops = groupBy(of("stopped"), (line) => line.process)
+  const isAfterStop = (read: Line, change: Line) =>
+    (stops.get(read.process) ?? []).some((stop) =>
+      stop.at < change.until && change.until < stop.until && stop.until < read.at
+    )
+  const known = redone(of, missed)
   const violations: Array<string> = []
   let latestMillis = 0
+  let staleAfterStop = 0
   for (const [id, reads] of groupBy(of("read"), (line) => line.id!)) {
     const changes = of("changed").filter((line) => concerns(line, id))
     const own = new Map(
       Array.from(groupBy(changes, (line) => line.process), ([process, changes]) => [process, completed(changes)])
     )
-    const reached = completed(changes.filter((line) => line["reached"] === true))
+    const reached = completed(known.filter((line) => concerns(line, id)))
     for (const read of reads) {
       const born = bornAt.get(nameOf(read))
       if (born === undefined) {
@@ -130,11 +171,12 @@ const checkReads = (of: Of) => {
         const change = mine!.changes.slice(0, before).find(({ at }) => at > born)!
         violations.push(`P2, in one process: ${show(read)} after ${show(change)}, made at ${born.toFixed(1)}`)
       }
-      const known = countBefore(reached, read.at)
-      if (known === 0 || reached.latest[known - 1]! <= born) continue
-      for (let i = known - 1; i >= 0 && reached.latest[i]! > born; i--) {
+      const count = countBefore(reached, read.at)
+      if (count === 0 || reached.latest[count - 1]! <= born) continue
+      for (let i = count - 1; i >= 0 && reached.latest[i]! > born; i--) {
         const change = reached.changes[i]!
         if (change.at <= born) continue
+        if (isAfterStop(read, change)) staleAfterStop++
         const late = read.at - change.until - missed(read.process, change.until, read.at)
         latestMillis = Math.max(latestMillis, late)
         if (late <= seenWithinMillis) continue
@@ -147,7 +189,7 @@ const checkReads = (of: Of) => {
       }
     }
   }
-  return { violations, latestMillis }
+  return { violations, latestMillis, staleAfterStop }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 import { Cause, Effect, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import { clock, recorded, recorder } from "../processes/recording.ts"
+import { clock, recorded, recorder, tracked } from "../processes/recording.ts"
 import { ids, leaseMillis, type Plan, tags } from "./plan.ts"
 import { dice } from "./random.ts"
 
@@ -43,28 +43,8 @@ const delayed = (store: Store.Store): Store.Store => ({
   clear: late(store.clear)
 })
 
-/** While it cannot read what others did, `maxStaleness` counts, not the 100 ms. */
-const telling = (store: Store.Store): Store.Store => {
-  const changesUnsafe = store.changesUnsafe!
-  let untrackedSince: number | undefined
-  return {
-    ...store,
-    changesUnsafe() {
-      try {
-        const changes = changesUnsafe()
-        if (untrackedSince !== undefined) write("lag", { at: untrackedSince })
-        untrackedSince = undefined
-        return changes
-      } catch (error) {
-        untrackedSince ??= clock()
-        throw error
-      }
-    }
-  }
-}
-
 const store = Effect.map(SqliteStore.make({ directory, maxSize: "4 MiB" }), (store) => {
-  const told = telling(recorded(store, { write }))
+  const told = tracked(recorded(store, { write }), { write })
   return delays ? delayed(told) : told
 })
 

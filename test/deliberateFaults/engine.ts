@@ -57,9 +57,10 @@ Memory.remove(self.memory, id, "invalidated")`
   },
   {
     name: "a pattern forgets what runs",
-    in: "matchingHere",
-    find: "const ids = new Set([...self.memory.entries.keys(), ...loading, ...self.storeTier?.unanswered ?? []])",
-    replace: "const ids = new Set(self.memory.entries.keys())"
+    in: "allHere",
+    find: `const others = new Set(self.flights.all().map(({ id }) => id))
+      for (const id of self.storeTier?.unanswered ?? []) others.add(id)`,
+    replace: "const others = new Set<string>()"
   },
   {
     name: "a read only load is stored",
@@ -87,7 +88,12 @@ if (mode === "soft") return`
     find: `validity = "soft"`,
     replace: `validity = "valid"`
   },
-  { name: "a soft timeout does not pin", in: "serveStale", find: "caller.flight.pinned = true", replace: "" },
+  {
+    name: "a soft timeout does not pin",
+    in: "serveStale",
+    find: "flight.pinned = !self.isPrivate || flight.pinned || keepAlive(self, flight.starter, [flight])",
+    replace: ""
+  },
   {
     name: "a softened load is joined",
     in: "movedSince",

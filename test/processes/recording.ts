@@ -86,3 +86,23 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     clear: record("clear", { all: true }, store.clear, () => ({}))
   }
 }
+
+/** A store that records when it cannot tell what others did: then `maxStaleness` counts, not the 100 ms. */
+export const tracked = (store: Store.Store, { write }: Recorder): Store.Store => {
+  const changesUnsafe = store.changesUnsafe!
+  let untrackedSince: number | undefined
+  return {
+    ...store,
+    changesUnsafe() {
+      try {
+        const changes = changesUnsafe()
+        if (untrackedSince !== undefined) write("lag", { at: untrackedSince })
+        untrackedSince = undefined
+        return changes
+      } catch (error) {
+        untrackedSince ??= clock()
+        throw error
+      }
+    }
+  }
+}

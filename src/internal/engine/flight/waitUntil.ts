@@ -12,7 +12,7 @@ import type { Flights } from "./flights.ts"
 import { abandon } from "./work.ts"
 
 /** Keeps a request alive while an effect runs. */
-export type KeepAlive = (rest: Effect.Effect<void>) => void
+type KeepAlive = (rest: Effect.Effect<void>) => void
 
 /** `CachePolicy.WaitUntil`. */
 export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Reference<KeepAlive | undefined>(

@@ -1,0 +1,286 @@
+/** What happens to folders, as attacks on `CacheLayer.disk`. */
+import { Effect } from "effect"
+import type { CacheEntry } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import type { Dice } from "../../consistency/random.ts"
+import { clock } from "../../processes/recording.ts"
+import { isMissing } from "../../support/needs.ts"
+import { smallDisk } from "../../support/smallDisk.ts"
+import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
+
+interface Folder extends Arena {
+  readonly where: { readonly directory: string; readonly maxSize: string }
+  /** beside the folder, on the same disk */
+  readonly root: string
+}
+
+const bytesIn = (directory: string): number => {
+  try {
+    return readdirSync(directory).reduce(
+      (sum, name) => sum + (statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0),
+      0
+    )
+  } catch {
+    // it is deleted at the moment
+    return 0
+  }
+}
+
+const folderIn = (root: string, maxSize: string, end: () => void): Folder => {
+  const directory = join(root, "cache")
+  return { root, where: { directory, maxSize }, bytes: () => bytesIn(directory), end }
+}
+
+const folder = (maxSize = "20 MB") => (): Folder => {
+  const root = mkdtempSync(join(tmpdir(), "effect-cached-chaos-"))
+  return folderIn(root, maxSize, () => rmSync(root, { recursive: true, force: true }))
+}
+
+const onSmallDisk = (megabytes: number) => (): Folder | undefined => {
+  const disk = smallDisk(megabytes)
+  return disk && folderIn(disk.directory, "1 GiB", disk.end)
+}
+
+/** The database in use. Processes may be about to leave it. */
+const databaseOf = ({ where }: Folder): string => {
+  const number = (name: string) => Number(/^cache\.v2\.(\d+)\.db$/.exec(name)?.[1] ?? 0)
+  const names = readdirSync(where.directory).toSorted((a, b) => number(a) - number(b))
+  return join(where.directory, names.at(-1)!)
+}
+
+/** Between two of its steps processes may have removed what it needs. */
+const attempt = (step: () => void): void => {
+  try {
+    step()
+  } catch {
+    // the next one may succeed
+  }
+}
+
+/** Does something to the folder now and then. */
+const nowAndThen =
+  (step: (folder: Folder, dice: Dice) => void): Attack<Folder>["strike"] => async (folder, { dice }) => {
+    await sleep(200 + dice.below(400))
+    attempt(() => step(folder, dice))
+  }
+
+/** Fills what is left of the disk, as another program does, and removes that again. */
+const fill = async ({ root }: Folder, millis: number): Promise<void> => {
+  const name = join(root, "others")
+  const file = openSync(name, "a")
+  for (let size = 1 << 20; size >= 1;) {
+    try {
+      writeSync(file, Buffer.alloc(size, 1))
+    } catch {
+      size >>= 1
+    }
+  }
+  closeSync(file)
+  await sleep(millis)
+  rmSync(name)
+}
+
+const damage = (folder: Folder, { below, next, pick }: Dice): void => {
+  const name = databaseOf(folder) + pick(["", "", "-wal"])
+  const file = openSync(name, "r+")
+  try {
+    const at = below(Math.max(1, statSync(name).size))
+    writeSync(
+      file,
+      Buffer.from(Array.from({ length: 1 + below(next() < 0.5 ? 64 : 8192) }, () => below(256))),
+      0,
+      null,
+      at
+    )
+  } finally {
+    closeSync(file)
+  }
+}
+
+const removeAll = ({ where }: Folder) => rmSync(where.directory, { recursive: true, force: true })
+
+/** An older copy takes the place of the folder, as when a backup is played back. */
+const replace: Attack<Folder>["strike"] = async (folder, { dice, note }) => {
+  const copy = join(folder.root, "copy")
+  rmSync(copy, { recursive: true, force: true })
+  mkdirSync(copy, { mode: 0o700 })
+  await sleep(200)
+  const at = clock()
+  try {
+    const name = databaseOf(folder)
+    const database = new DatabaseSync(name, { timeout: 200 })
+    database.exec(`PRAGMA busy_timeout = 200; VACUUM INTO '${join(copy, name.slice(name.lastIndexOf("/") + 1))}'`)
+    database.close()
+    attempt(() => copyFileSync(join(folder.where.directory, "cache.v2.current"), join(copy, "cache.v2.current")))
+    await sleep(200 + dice.below(1500))
+    // others make the folder anew as soon as it is not there
+    for (let tries = 0; tries < 100; tries++) {
+      try {
+        rmSync(join(folder.root, "former"), { recursive: true, force: true })
+        attempt(() => renameSync(folder.where.directory, join(folder.root, "former")))
+        renameSync(copy, folder.where.directory)
+        note("replaced", { at })
+        break
+      } catch {
+        // once more
+      }
+    }
+  } catch {
+    // it was busy for too long
+  }
+}
+
+/** Another program has the lock for writing, or reads one state of the database, for a while. */
+const hold = (sql: string, shortest: number, longest: number): Attack<Folder>["strike"] => async (folder, { dice }) => {
+  await sleep(200)
+  let database: DatabaseSync | undefined
+  attempt(() => {
+    database = new DatabaseSync(databaseOf(folder), { timeout: 200 })
+    database.exec(sql)
+  })
+  await sleep(shortest + dice.below(longest - shortest))
+  database?.close()
+}
+
+const some = async (): Promise<void> => sleep(100)
+
+const mebibyte = 1024 ** 2
+
+/** the log is bounded by 2 MiB, and each who writes may be in the middle of a transaction */
+const mostBytes = 20e6 + 6 * mebibyte
+
+const attacks: ReadonlyArray<Attack> = [
+  attack({ name: "nothing", arena: folder(), mostBytes, strike: some }),
+  attack({
+    name: "kills",
+    arena: folder(),
+    mostBytes,
+    strike: async (_, { killOne }) => {
+      await sleep(100)
+      await killOne()
+    }
+  }),
+  attack({
+    name: "stops",
+    arena: folder(),
+    mostBytes,
+    strike: async (_, { dice, stopOne }) => {
+      await sleep(50 + dice.below(200))
+      await stopOne(50 + dice.below(dice.next() < 0.2 ? 2000 : 400))
+    }
+  }),
+  ...[4, 24].flatMap((megabytes) => [
+    attack({
+      name: `a disk of ${megabytes} MB that the cache fills`,
+      arena: onSmallDisk(megabytes),
+      work: { writers: 1 },
+      strike: some
+    }),
+    attack({
+      name: `a disk of ${megabytes} MB that others fill`,
+      arena: onSmallDisk(megabytes),
+      work: { writers: 1 },
+      strike: async (folder, { dice, stopOne }) => {
+        await sleep(200)
+        await Promise.all([fill(folder, 500 + dice.below(500)), dice.next() < 0.5 ? stopOne(700) : undefined])
+      }
+    })
+  ]),
+  attack({ name: "random bytes in database and log", arena: folder(), strike: nowAndThen(damage) }),
+  attack({
+    name: "a log or its index removed",
+    arena: folder(),
+    strike: nowAndThen((folder, { pick }) => rmSync(databaseOf(folder) + pick(["-wal", "-shm"]), { force: true }))
+  }),
+  attack({
+    name: "a database cut to zero bytes",
+    arena: folder(),
+    strike: nowAndThen((folder) => truncateSync(databaseOf(folder), 0))
+  }),
+  attack({ name: "the folder deleted", arena: folder(), strike: nowAndThen(removeAll) }),
+  attack({
+    name: "the folder deleted in a loop",
+    arena: folder(),
+    strike: async (folder) => {
+      await sleep(5)
+      attempt(() => removeAll(folder))
+    }
+  }),
+  attack({ name: "an older copy in place of the folder", arena: folder(), strike: replace }),
+  attack({
+    name: "eight writers at full speed",
+    arena: folder(),
+    processes: 8,
+    work: { writers: 4 },
+    mostBytes: mostBytes + 8 * mebibyte,
+    strike: some
+  }),
+  attack({
+    name: "a program that holds the lock, 2,000 misses at once",
+    arena: folder(),
+    work: { herd: 2000, valueBytes: 200 },
+    mostBytes,
+    strike: hold("BEGIN IMMEDIATE", 300, 1500)
+  }),
+  attack({
+    name: "a program that reads for long, two writers",
+    arena: folder(),
+    processes: 2,
+    work: { writers: 1 },
+    mostBytes: mostBytes + 16 * mebibyte,
+    strike: hold("BEGIN; SELECT count(*) FROM entry", 500, 3000)
+  }),
+  attack({
+    name: "clocks an hour apart, loads of 200 ms",
+    arena: () => isMissing("faketime") ? undefined : folder()(),
+    work: { loadMillis: 200 },
+    mostBytes,
+    through: (place) => place % 2 === 0 ? undefined : ["faketime", "--exclude-monotonic", "-f", "+1h"],
+    strike: some
+  })
+]
+
+const probe: CacheEntry.Stored = {
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 1,
+    outcome: "success",
+    tags: [],
+    writeId: "0".repeat(32),
+    serializer: 1
+  },
+  payload: new Uint8Array(1000)
+}
+
+export const target: Target = {
+  name: "disk",
+  store: "./disk/store.ts",
+  attacks,
+  works: (where) =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const [a, b] = [
+        yield* SqliteStore.make(where as unknown as SqliteStore.Options),
+        yield* SqliteStore.make(where as unknown as SqliteStore.Options)
+      ]
+      yield* a.set("afterwards", probe)
+      return (yield* b.get("afterwards", [])).entry !== undefined
+    })))
+}

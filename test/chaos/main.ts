@@ -1,0 +1,52 @@
+/**
+ * Attacks a store with real processes, and says what its users see of it.
+ *
+ *     npm run chaos -- --store disk                  all attacks, some seconds each; writes its table into docs/failure.md
+ *     npm run chaos -- --store disk --seconds 60     longer
+ *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
+ *     npm run chaos -- --store disk --seed 7         other dice
+ */
+import { availableParallelism } from "node:os"
+import { parseArgs } from "node:util"
+import { target as disk } from "./disk/target.ts"
+import { table, writeInto } from "./report.ts"
+import { type Outcome, run } from "./run.ts"
+import type { Target } from "./target.ts"
+
+const targets: { readonly [store: string]: Target } = { disk }
+
+const { values: args } = parseArgs({
+  options: {
+    store: { type: "string", default: "disk" },
+    seconds: { type: "string", default: "8" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string" }
+  }
+})
+
+const target = targets[args.store]
+if (target === undefined) throw new Error(`there is no store "${args.store}": there is ${Object.keys(targets).join()}`)
+
+const seconds = Number(args.seconds)
+const outcomes: Array<Outcome> = []
+for (const attack of target.attacks.filter(({ name }) => name.includes(args.only ?? ""))) {
+  const outcome = await run({ target, attack, seconds, seed: Number(args.seed) })
+  if (outcome === undefined) {
+    process.exitCode = 1
+    continue
+  }
+  outcomes.push(outcome)
+  console.log(JSON.stringify({ ...outcome, faults: outcome.faults.length }))
+  for (const fault of outcome.faults.slice(0, 10)) console.log(`  ${fault}`)
+  if (outcome.faults.length > 0) process.exitCode = 1
+}
+
+console.log(table(outcomes))
+// what a machine cannot do, or a store does wrong, is not documented
+if (args.only === undefined && process.exitCode !== 1) {
+  writeInto(new URL("../../docs/failure.md", import.meta.url), target.name, {
+    outcomes,
+    seconds,
+    cores: availableParallelism()
+  })
+}

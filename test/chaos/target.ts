@@ -1,0 +1,57 @@
+/**
+ * What the suite attacks: a store, and what can happen to it. Another store is a folder beside `disk/` with a `store.ts` and
+ * a `target.ts`, and a line in `main.ts`.
+ */
+import type { Dice } from "../consistency/random.ts"
+import type { Plan, Work } from "./plan.ts"
+
+/** The processes that use the store while it is attacked. */
+export interface Crowd {
+  readonly dice: Dice
+  /** Kills one of them, and starts another in its place. */
+  readonly killOne: () => Promise<void>
+  /** Stops one of them for a while, and goes on when it runs again. */
+  readonly stopOne: (millis: number) => Promise<void>
+  /** Writes into the recording what those who judge it must know. */
+  readonly note: (what: string, fields: Readonly<Record<string, unknown>>) => void
+}
+
+/** A store that is ready to be attacked. */
+export interface Arena {
+  /** for `storeOf` */
+  readonly where: Plan["where"]
+  /** how many bytes it takes now */
+  readonly bytes: () => number
+  readonly end: () => void
+}
+
+export interface Attack<A extends Arena = Arena> {
+  readonly name: string
+  /** `undefined` where this machine does not let it happen, which is said */
+  readonly arena: () => A | undefined
+  readonly processes?: number
+  readonly work?: Partial<Work>
+  /** how the process at a place is started, where that is part of the attack: a program with its arguments */
+  readonly through?: (place: number) => ReadonlyArray<string> | undefined
+  /** what may be stored at most; none where the attack itself adds bytes */
+  readonly mostBytes?: number
+  /** Happens again and again until the time is over. It pauses by itself. */
+  readonly strike: (arena: A, crowd: Crowd) => Promise<void>
+  /** Ends what is left of it: from here on all must be as ever. */
+  readonly relent?: (arena: A) => void
+}
+
+export interface Target {
+  /** in the title of its part of the documentation */
+  readonly name: string
+  /** the module of `storeOf`, below this folder */
+  readonly store: string
+  readonly attacks: ReadonlyArray<Attack>
+  /** Whether two who come when all is over share what they store. */
+  readonly works: (where: Plan["where"]) => Promise<boolean>
+}
+
+export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** For those whose type of arena only their own attacks know. */
+export const attack = <A extends Arena>(attack: Attack<A>): Attack => attack as unknown as Attack

@@ -1,0 +1,140 @@
+/**
+ * A process that reads, writes and invalidates at random until it is told to end, or killed. Its loads never fail, so every
+ * read must give a value.
+ */
+import { Cause, Effect, Layer } from "effect"
+import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { ids, tags } from "../consistency/plan.ts"
+import { dice } from "../consistency/random.ts"
+import { clock, recorder, tracked } from "../processes/recording.ts"
+import { longTurnMillis, type Plan } from "./plan.ts"
+
+const { file, name, seed, store: module, where, work } = JSON.parse(process.argv[2]!) as Plan
+const { write } = recorder(file, name)
+const { below, next, pick } = dice(seed)
+
+const state = { isEnding: false }
+let made = 0
+
+const { storeOf } = await import(new URL(module, import.meta.url).href) as {
+  readonly storeOf: (where: unknown) => Effect.Effect<Store.Store, never, never>
+}
+
+const layer = Layer.provide(
+  CacheLayer.layer,
+  Layer.effect(Store.Store, Effect.map(storeOf(where), (store) => tracked(store, { write })))
+)
+
+/** Its value tells when it began. */
+const load = (id: string) =>
+  Effect.gen(function*() {
+    const value = `${name} ${++made}`
+    write("value", { id, value })
+    yield* Effect.sleep(below(work.loadMillis))
+    write("loaded", { id, value })
+    return value
+  })
+
+const read = (id: string) =>
+  Effect.suspend(() => {
+    const at = clock()
+    return Effect.matchCause(Cached.ttl(load(id), { key: id, ttl: "1 hour", tags: ids[id]! }), {
+      onSuccess: (value) => write("read", { id, value, at }),
+      onFailure: (cause) => write("failed", { id, at, cause: Cause.pretty(cause) })
+    })
+  })
+
+/** Whether the store knows of it is known only under `strict`. */
+const change = (fields: Readonly<Record<string, unknown>>, effect: Effect.Effect<void, never, Caching.Caching>) =>
+  Effect.suspend(() => {
+    const at = clock()
+    write("changed begins", { ...fields, at })
+    return Effect.matchCause(CachePolicy.strict(effect), {
+      onSuccess: () => write("changed", { ...fields, at, reached: true }),
+      onFailure: (cause) =>
+        write("changed", { ...fields, at, reached: false, cause: Cause.pretty(cause).slice(0, 200) })
+    })
+  })
+
+const set = (id: string) =>
+  Effect.suspend(() => {
+    const value = `${name} ${++made}`
+    write("value", { id, value })
+    return change({ id, value }, Cached.set(id, value, { ttl: "1 hour", tags: ids[id]! }))
+  })
+
+const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
+  const id = pick(Object.keys(ids))
+  const roll = next()
+  if (roll < 0.93) return read(id)
+  if (roll < 0.96) return change({ id }, Cached.invalidate(id))
+  if (roll < 0.99) return Effect.suspend((tag = pick(tags)) => change({ tag }, Cached.invalidateTag(tag)))
+  return set(id)
+})
+
+const reader = Effect.gen(function*() {
+  while (!state.isEnding) {
+    yield* step
+    yield* Effect.sleep(1 + below(8))
+  }
+})
+
+const value = Array.from({ length: work.valueBytes }, () => String.fromCharCode(32 + below(90))).join("")
+
+/** A value under a key that nobody has asked for. */
+const miss = Effect.suspend(() => {
+  const at = clock()
+  const key = `bulk ${name} ${++made}`
+  return Effect.matchCause(Cached.ttl(Effect.succeed(`${made}${value}`), { key, ttl: "1 hour" }), {
+    onSuccess: () => write("miss", { at }),
+    onFailure: (cause) => write("failed", { id: key, at, cause: Cause.pretty(cause) })
+  })
+})
+
+const writer = Effect.gen(function*() {
+  while (!state.isEnding) {
+    yield* miss
+    yield* Effect.yieldNow
+  }
+})
+
+const herds = Effect.gen(function*() {
+  while (!state.isEnding && work.herd > 0) {
+    yield* Effect.all(Array.from({ length: work.herd }, () => miss), { concurrency: "unbounded", discard: true })
+    yield* Effect.sleep(500)
+  }
+})
+
+/** How long the process could do nothing else, and how much of that it worked itself. */
+const watchTurns = (): NodeJS.Timeout => {
+  let last = clock()
+  let used = process.threadCpuUsage()
+  return setInterval(() => {
+    const now = clock()
+    const { system, user } = process.threadCpuUsage(used)
+    if (now - last > longTurnMillis) write("turn", { at: last, cpuMillis: (system + user) / 1000 })
+    // no read can be told from one that was delayed by so much
+    if (now - last > 25) write("lag", { at: last })
+    last = clock()
+    used = process.threadCpuUsage()
+  }, 2)
+}
+
+process.on("message", () => state.isEnding = true)
+process.on("disconnect", () => process.exit())
+const many = <A>(count: number, one: A): ReadonlyArray<A> => Array.from({ length: count }, () => one)
+await Effect.runPromise(
+  Effect.gen(function*() {
+    // what the first calls compile is no turn of theirs
+    yield* Effect.all([...Object.keys(ids).map(read), miss])
+    const turns = watchTurns()
+    process.send!("ready")
+    yield* Effect.all([...many(8, reader), ...many(work.writers, writer), herds], { concurrency: "unbounded" })
+    clearInterval(turns)
+    write("stats", { ...yield* Cached.stats })
+  }).pipe(
+    Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: Cause.pretty(cause) }))),
+    Effect.provide(layer)
+  )
+)
+process.disconnect()
