@@ -296,27 +296,26 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
  * **Example** (Refreshing in a Worker, after the response)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, ManagedRuntime } from "effect"
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * const runtime = ManagedRuntime.make(CacheLayer.memory({ flights: "private" }))
  *
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(
  *   Cached.refreshAhead({ key: "count", ttl: "1 hour", refreshAfter: "1 milli" })
  * )
  *
- * const program = Effect.gen(function*() {
- *   yield* count
- *   yield* Effect.sleep("20 millis")
- *   return yield* count
- * })
+ * // a request; `waitUntil` is that of its `ctx`
+ * const answer = (waitUntil: (promise: Promise<unknown>) => unknown) =>
+ *   runtime.runPromise(
+ *     Effect.provideService(count, CachePolicy.WaitUntil, (rest) => void waitUntil(Effect.runPromise(rest)))
+ *   )
  *
- * // in a Worker: `ctx.waitUntil(Effect.runPromise(rest))`
- * const kept: Array<Promise<void>> = []
- * const answer = program.pipe(
- *   Effect.provideService(CachePolicy.WaitUntil, (rest) => void kept.push(Effect.runPromise(rest))),
- *   Effect.provide(CacheLayer.memory({ flights: "private" }))
- * )
- * await Effect.runPromise(answer) // => 1
+ * await answer(() => {}) // => 1
+ * await new Promise((resume) => setTimeout(resume, 20))
+ * const kept: Array<Promise<unknown>> = []
+ * await answer((promise) => kept.push(promise)) // => 1
  *
  * await Promise.all(kept)
  * loads // => 2

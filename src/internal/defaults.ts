@@ -62,6 +62,15 @@ export const folders = {
   files: { leastMaxSize: 1, valueShare: 1 }
 }
 
+/** A database of a browser: `maxSize` in bytes, the limits of its options, and how long the browser may take to open it. */
+export const browser = { maxSize: 100 * 1024 ** 2, leastMaxSize: 64 * 1024, valueShare: 1 / 4, openMillis: 10_000 }
+
+/**
+ * What tabs tell each other: how many changes wait for a tab that does not read them, and how long after the first half of
+ * a write the second counts as missing.
+ */
+export const broadcasts = { kept: 10_000, unfinishedMillis: 1000 }
+
 /**
  * The log beside a database, and the reserve for a full disk, which is as large: so many bytes, and this part of `maxSize`
  * at most. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more

@@ -37,7 +37,7 @@ const routes: { readonly [path: string]: (key: string) => Effect.Effect<unknown,
   "/nested": (key) =>
     Cached.ttl(Effect.map(routes["/ttl"]!(`${key}/inner`), (inner) => [inner]), { key, ttl: "1 hour" }),
   "/refresh": (key) => CachePolicy.refresh(routes["/ttl"]!(key)),
-  "/change": (key) => Effect.delay(Effect.void, "50 millis").pipe(Cached.invalidateAfter(key)),
+  "/change": (key) => Effect.succeed("changed").pipe(Cached.invalidateAfter(key)),
   "/timeout": (key) => Effect.flip(Cached.ttl(Effect.never, { key, ttl: "1 hour", timeout: "50 millis" })),
   "/hang": (key) => Cached.ttl(Effect.andThen(load(key), Effect.sleep("1 minute")), { key, ttl: "1 hour" }),
   "/loads": (key) => Effect.sync(() => loads.get(key) ?? 0),
