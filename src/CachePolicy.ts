@@ -279,7 +279,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
       ...policy,
       ...get ? { readsMemory: false, readsStore: false, joins: "none" } : {},
       ...set ? { writes: false } : {},
-      ...names.includes("invalidate") ? { invalidates: false } : {},
+      ...names.includes("invalidate") ? { invalidate: undefined } : {},
       disabled: new Set([...policy.disabled, ...names])
     }))
 }

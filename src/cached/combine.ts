@@ -324,7 +324,11 @@ const StrategyPrototype = Effectable.Prototype<StrategyEffect>({
 
 const withStrategyOf = ({ strategy }: Cache, self: StrategyEffect): CachedEffect => {
   const { combinator, key, load, ofLayer, options } = self
-  if (strategy === undefined) throw noStrategy(options)
+  if (strategy === undefined) {
+    // an option that belongs to a strategy may be why there is none
+    checkOptions(calledWithStrategy, options)
+    throw noStrategy(options)
+  }
   return ofLayer?.strategy === strategy
     ? ofLayer
     : self.ofLayer = new WithStrategy(combinator, load, { ...options, strategy }, key)

@@ -13,7 +13,7 @@ import type { Cache } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import { stringOfId } from "../internal/key/id.ts"
-import * as Turns from "../internal/turns.ts"
+import * as InTurns from "../internal/streamsInTurns.ts"
 import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
@@ -61,7 +61,7 @@ export const getMatching = (
     caching.perform(Operations.entries, glob.prefix).pipe(
       Stream.map(({ id }) => glob.matches(id) ? stringOfId(id) : undefined),
       Stream.filter((key) => key !== undefined),
-      Turns.inChunks,
+      InTurns.inChunks,
       Stream.mapEffect((keys) => valuesOf(caching, keys)),
       Stream.flatMap(Stream.fromIterable)
     )

@@ -119,6 +119,16 @@ export const checkOptions = <O extends object>(of: string, options: O, checks: C
   checkAll(of, options, checks)
 }
 
+/** The answer of a condition of the user's. A promise of one is true whatever it promises, and is not what was meant. */
+export const answerOf = (name: string, answer: unknown): boolean => {
+  if (typeof answer === "boolean") return answer
+  throw new CacheConfigError({
+    message: `${name} answered ${
+      answer instanceof Promise ? "a Promise" : answer === undefined ? "nothing" : `a value of type ${typeof answer}`
+    }: give true or false`
+  })
+}
+
 /** Throws where a required option is missing or of another type. */
 export const requireType = (
   what: string,

@@ -191,7 +191,9 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
-    return { readDefaults: { ...given } }
+    // each by its name: of an instance of a class a copy has no getters
+    const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
+    return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) }),
   flights: (given, name) => {

@@ -183,6 +183,19 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has("k")).toBe(true)
     }).pipe(withDefaults({ minLoad: "1s" })))
 
+  it.effect("those of an instance of a class, whose getters count", () =>
+    Effect.gen(function*() {
+      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(withDefaults(
+      new class {
+        readonly #millis = 1000
+        get minLoad() {
+          return this.#millis
+        }
+      }()
+    )))
+
   it.effect("one effect with two caches has the defaults of each", () =>
     Effect.gen(function*() {
       class Other extends Context.Service<Other, Caching.Shape>()("Other") {}

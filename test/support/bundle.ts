@@ -11,8 +11,9 @@ export const bundle = async (input: string): Promise<string> => {
     input,
     platform: "browser",
     resolve: { conditionNames: ["effect-cached-source", "browser", "import", "default"] },
-    // what a layer imports that is not used there
-    onLog: () => {}
+    onLog: (level, { message }) => {
+      if (level === "warn") throw new Error(message)
+    }
   })
   const { output: [{ code }] } = await build.generate({ format: "esm", codeSplitting: false })
   await build.close()

@@ -17,6 +17,7 @@ import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
 import { FlightsById } from "./flight/flightsById.ts"
 import * as LeaseWaits from "./flight/leaseWaits.ts"
+import type { StoreReads } from "./flight/reader.ts"
 import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
 import { Running } from "./flight/running.ts"
@@ -66,6 +67,7 @@ export interface EngineOptions extends StoreTierLimits {
 export interface StoreParts {
   readonly makeTier: (engine: Engine, options: EngineOptions) => StoreTier
   readonly throughStore: NonNullable<Flights["throughStore"]>
+  readonly storeReads: StoreReads
 }
 
 /** Makes an engine. It does not track changes until `track`. */
@@ -96,6 +98,7 @@ export const make = (
     transactions: new WeakSet(),
     storeTier: undefined,
     throughStore: storeParts?.throughStore,
+    storeReads: storeParts?.storeReads,
     stats: { ...noCounters },
     classes: new Map(),
     keyClasses: KeyClasses.make(),

@@ -8,6 +8,7 @@ import type { ReadContext } from "./context.ts"
 import type { Flight } from "./flight.ts"
 import type { FlightsById } from "./flightsById.ts"
 import type { LeaseWaits } from "./leaseWaits.ts"
+import type { StoreReads } from "./reader.ts"
 import type { Refreshing } from "./refreshing.ts"
 import type { Running } from "./running.ts"
 import type { Watches } from "./watches.ts"
@@ -34,6 +35,7 @@ export interface Flights extends MemoryTier {
       load: Effect.Effect<unknown, unknown, any>
     ) => Effect.Effect<unknown, unknown, any>)
     | undefined
+  readonly storeReads: StoreReads | undefined
   /** flights that can be joined, by id */
   readonly flights: FlightsById
   /** flights that have a fiber, joinable or not */
