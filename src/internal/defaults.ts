@@ -32,7 +32,9 @@ export const layer = {
   /** what entries take over from values that caches served inside their loads */
   inherit: "age" as const,
   /** how long closing waits for loads with callers */
-  shutdownMillis: 5000
+  shutdownMillis: 5000,
+  /** who may wait for a load */
+  flights: "shared" as const
 }
 
 /** Refreshes in the background. */
@@ -59,6 +61,15 @@ export const folders = {
   disk: { leastMaxSize: 1024 ** 2, valueShare: 1 / 4 },
   files: { leastMaxSize: 1, valueShare: 1 }
 }
+
+/** A database of a browser: `maxSize` in bytes, the limits of its options, and how long the browser may take to open it. */
+export const browser = { maxSize: 100 * 1024 ** 2, leastMaxSize: 64 * 1024, valueShare: 1 / 4, openMillis: 10_000 }
+
+/**
+ * What tabs tell each other: how many changes wait for a tab that does not read them, and how long after the first half of
+ * a write the second counts as missing.
+ */
+export const broadcasts = { kept: 10_000, unfinishedMillis: 1000 }
 
 /**
  * The log beside a database, and the reserve for a full disk, which is as large: so many bytes, and this part of `maxSize`

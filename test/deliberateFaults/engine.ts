@@ -88,7 +88,12 @@ if (mode === "soft") return`
     find: `validity = "soft"`,
     replace: `validity = "valid"`
   },
-  { name: "a soft timeout does not pin", in: "serveStale", find: "caller.flight.pinned = true", replace: "" },
+  {
+    name: "a soft timeout does not pin",
+    in: "serveStale",
+    find: "flight.pinned = !self.isPrivate || flight.pinned || keepAlive(self, flight.starter, [flight])",
+    replace: ""
+  },
   {
     name: "a softened load is joined",
     in: "movedSince",

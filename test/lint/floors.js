@@ -21,7 +21,7 @@ const floors = [
   {
     name: "2 (adapters)",
     files: /^(stores|serializers|locks)\//,
-    packages: [...vocabulary, node],
+    packages: [...vocabulary, node, /^idb$/],
     // an adapter imports no other: only what those of its folder share, and what all share that use SQLite, or a folder
     shared: (from, to) =>
       to.startsWith(`${from.split("/")[0]}/internal/`) || to.startsWith("stores/internal/sqlite") ||
