@@ -565,6 +565,13 @@ const winner = undefined as string | undefined`,
     by: "test/processes/fullDisk.test.ts"
   },
   {
+    name: "all who write at once write in one turn",
+    in: "make",
+    find: "return waiting.size > 0 || isOver() ? Effect.andThen(later, once) : once",
+    replace: "return once",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
     name: "the counter of invalidations may be missing",
     in: "tags",
     find: `if (typeof value !== "number") throw damage("The counter of invalidations is missing")`,
