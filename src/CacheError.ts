@@ -1,5 +1,6 @@
 /**
- * The errors of the cache itself: tagged Schema errors with fields to act on.
+ * The errors of the cache itself: tagged errors with fields to act on. Their schemas are in `CacheErrorSchema`, so that
+ * a program that does not send them anywhere does not load them.
  *
  * The failure of a load is never wrapped in one of them. A fault of a store or serializer reaches the program only
  * under `CachePolicy.strict`, and from operations whose answer is the store's (`Cached.increment`, a conditional
@@ -7,48 +8,31 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /**
- * The schema of `StoreError.reason`: why a store could not do what it was asked.
- *
- * **Example** (Listing the reasons)
- *
- * ```ts
- * import { CacheError } from "effect-cached"
- *
- * CacheError.StoreErrorReason.literals.includes("OutOfRange") // => true
- * ```
- *
- * @category schemas
- * @since 0.1.0
- */
-export const StoreErrorReason = Schema.Literals([
-  /** the store cannot be reached, or the operation failed for another reason (see `cause`) */
-  "Unavailable",
-  /** the store did not answer within the store budget */
-  "Timeout",
-  /** the store does not have this operation */
-  "Unsupported",
-  /** no room: the value was not stored */
-  "Full",
-  /** the value is larger than the store takes */
-  "TooLarge",
-  /** the sum of an increment is no safe integer: the counter stays as it was */
-  "OutOfRange",
-  /** what is stored cannot be read */
-  "Corrupt",
-  /** the store, or its directory, refuses access */
-  "Denied"
-])
-
-/**
- * Why a store could not do what it was asked.
+ * Why a store could not do what it was asked: the `reason` of a `StoreError`.
  *
  * @category models
  * @since 0.1.0
  */
-export type StoreErrorReason = typeof StoreErrorReason.Type
+export type StoreErrorReason =
+  /** the store cannot be reached, or the operation failed for another reason (see `cause`) */
+  | "Unavailable"
+  /** the store did not answer within the store budget */
+  | "Timeout"
+  /** the store does not have this operation, or does not run on this platform */
+  | "Unsupported"
+  /** no room: the value was not stored */
+  | "Full"
+  /** the value is larger than the store takes */
+  | "TooLarge"
+  /** the sum of an increment is no safe integer: the counter stays as it was */
+  | "OutOfRange"
+  /** what is stored cannot be read */
+  | "Corrupt"
+  /** the store, or its directory, refuses access */
+  | "Denied"
 
 /**
  * A store failed: `store` is its name, `operation` what it was asked, `reason` why it failed.
@@ -69,12 +53,12 @@ export type StoreErrorReason = typeof StoreErrorReason.Type
  * @category errors
  * @since 0.1.0
  */
-export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
-  store: Schema.String,
-  operation: Schema.String,
-  reason: StoreErrorReason,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {
+export class StoreError extends Data.TaggedError("StoreError")<{
+  readonly store: string
+  readonly operation: string
+  readonly reason: StoreErrorReason
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
   }
@@ -98,12 +82,12 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
  * @category errors
  * @since 0.1.0
  */
-export class SerializerError extends Schema.TaggedError<SerializerError>()("SerializerError", {
-  serializer: Schema.String,
-  operation: Schema.Literals(["encode", "decode"]),
-  reason: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {
+export class SerializerError extends Data.TaggedError("SerializerError")<{
+  readonly serializer: string
+  readonly operation: "encode" | "decode"
+  readonly reason: string
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return `The serializer "${this.serializer}" could not ${this.operation} a value: ${this.reason}`
   }
@@ -132,11 +116,11 @@ export class SerializerError extends Schema.TaggedError<SerializerError>()("Seri
  * @category errors
  * @since 0.1.0
  */
-export class LockError extends Schema.TaggedError<LockError>()("LockError", {
-  name: Schema.String,
-  reason: Schema.Literals(["Timeout", "Lost", "Unavailable", "Unsupported"]),
-  cause: Schema.optionalKey(Schema.Defect())
-}) {
+export class LockError extends Data.TaggedError("LockError")<{
+  readonly name: string
+  readonly reason: "Timeout" | "Lost" | "Unavailable" | "Unsupported"
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return `The lock "${this.name}" could not be held: ${this.reason}`
   }
@@ -164,10 +148,10 @@ export class LockError extends Schema.TaggedError<LockError>()("LockError", {
  * @category errors
  * @since 0.1.0
  */
-export class LoadTimeout extends Schema.TaggedError<LoadTimeout>()("LoadTimeout", {
-  key: Schema.String,
-  timeoutMillis: Schema.Number
-}) {
+export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
+  readonly key: string
+  readonly timeoutMillis: number
+}> {
   override get message(): string {
     return `The load of "${this.key}" took longer than ${this.timeoutMillis} ms`
   }
@@ -200,9 +184,9 @@ export class LoadTimeout extends Schema.TaggedError<LoadTimeout>()("LoadTimeout"
  * @category errors
  * @since 0.1.0
  */
-export class CacheCycle extends Schema.TaggedError<CacheCycle>()("CacheCycle", {
-  path: Schema.Array(Schema.String)
-}) {
+export class CacheCycle extends Data.TaggedError("CacheCycle")<{
+  readonly path: ReadonlyArray<string>
+}> {
   override get message(): string {
     return `Loads wait for each other in a circle: ${this.path.join(" -> ")}. A fiber that a load forked counts as a ` +
       "part of it while the load runs, because the cache cannot see whether the load waits for it: where it does not, " +
@@ -224,9 +208,9 @@ export class CacheCycle extends Schema.TaggedError<CacheCycle>()("CacheCycle", {
  * @category errors
  * @since 0.1.0
  */
-export class CacheClosed extends Schema.TaggedError<CacheClosed>()("CacheClosed", {
-  key: Schema.String
-}) {
+export class CacheClosed extends Data.TaggedError("CacheClosed")<{
+  readonly key: string
+}> {
   override get message(): string {
     return `The cache is closed and does not load "${this.key}": keep its layer open as long as the program that uses it`
   }
@@ -257,6 +241,6 @@ export class CacheClosed extends Schema.TaggedError<CacheClosed>()("CacheClosed"
  * @category errors
  * @since 0.1.0
  */
-export class CacheConfigError extends Schema.TaggedError<CacheConfigError>()("CacheConfigError", {
-  message: Schema.String
-}) {}
+export class CacheConfigError extends Data.TaggedError("CacheConfigError")<{
+  readonly message: string
+}> {}

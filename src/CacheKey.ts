@@ -13,9 +13,10 @@ import type * as Request from "effect/Request"
 import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import { CacheConfigError } from "./CacheError.ts"
-import { define, isKey } from "./internal/key/define.ts"
+import { define } from "./internal/key/define.ts"
 import { idOfString, shortDigest } from "./internal/key/id.ts"
 import type { KeyInfo } from "./internal/key/info.ts"
+import { isKey } from "./internal/key/isKey.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // models

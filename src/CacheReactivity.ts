@@ -10,8 +10,9 @@ import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Caching from "./Caching.ts"
-import { type Cache, cacheOf } from "./internal/engine/cache.ts"
+import { type Cache, cacheOf, type Operation } from "./internal/engine/cache.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
+import { invalidateTags } from "./internal/engine/operations.ts"
 import { escapeTag } from "./internal/key/ofKey.ts"
 
 /**
@@ -119,15 +120,25 @@ interface Again {
 
 type Invalidate = (tags: ReadonlyArray<string>) => Effect.Effect<void>
 
-const cachingOf = ({ caching, reactivity }: Bridge): Cache => ({
-  ...caching,
-  invalidateTags: (tags, ...rest) =>
-    both(tags, {
-      way: JSON.stringify(rest),
-      ofCache: (tags) => caching.invalidateTags(tags, ...rest),
-      ofQueries: reactivity.invalidate(tags)
-    })
+const cachingOf = (bridge: Bridge): Cache => ({
+  ...bridge.caching,
+  perform: (operation, ...args) =>
+    operation as unknown === invalidateTags
+      ? invalidateBoth(bridge, ...args as unknown as ArgsOf<typeof invalidateTags>) as ReturnType<typeof operation.over>
+      : bridge.caching.perform(operation, ...args)
 })
+
+type ArgsOf<O> = O extends Operation<infer Args, any> ? Args : never
+
+const invalidateBoth = (
+  { caching, reactivity }: Bridge,
+  ...[tags, ...rest]: ArgsOf<typeof invalidateTags>
+): Effect.Effect<void> =>
+  both(tags, {
+    way: JSON.stringify(rest),
+    ofCache: (tags) => caching.perform(invalidateTags, tags, ...rest),
+    ofQueries: reactivity.invalidate(tags)
+  })
 
 /** The queries run even if the cache fails: its entries were invalid in this process before it could fail. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
@@ -146,15 +157,15 @@ const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   })
 
 const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactivity => {
-  const invalidateTags = (tags: ReadonlyArray<string>): Effect.Effect<void> =>
+  const ofCache = (tags: ReadonlyArray<string>): Effect.Effect<void> =>
     Effect.withFiber((fiber) =>
-      fiber.getRef(Policy.Current).disabled.has("invalidate") ? Effect.void : caching.invalidateTags(tags)
+      fiber.getRef(Policy.Current).disabled.has("invalidate") ? Effect.void : caching.perform(invalidateTags, tags)
     )
 
   const invalidate = (keys: Keys): Effect.Effect<void> =>
     Effect.suspend(() => {
       const ofQueries = reactivity.invalidate(withTags(keys))
-      return both(tagsOf(keys), { way: "Reactivity", ofCache: invalidateTags, ofQueries })
+      return both(tagsOf(keys), { way: "Reactivity", ofCache, ofQueries })
     })
 
   return {
@@ -165,7 +176,7 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
     invalidate,
     invalidateUnsafe: (keys) => {
       // The cache invalidates this process before it first waits: here, before the queries run.
-      fork(invalidateTags(tagsOf(keys)))
+      fork(ofCache(tagsOf(keys)))
       reactivity.invalidateUnsafe(withTags(keys))
     },
     // A mutation that has happened is followed by its invalidation, even if the caller is interrupted.

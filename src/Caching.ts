@@ -11,6 +11,7 @@ import * as Eviction from "./Eviction.ts"
 import * as Defaults from "./internal/defaults.ts"
 import * as Cache from "./internal/engine/cache.ts"
 import type { EngineOptions } from "./internal/engine/engine.ts"
+import * as OverStore from "./internal/engine/overStore.ts"
 import type { Counters } from "./internal/engine/telemetry/counters.ts"
 
 export type { Known } from "./CacheEntry.ts"
@@ -122,7 +123,7 @@ export const defaults: MakeOptions = {
  * @category constructors
  * @since 0.1.0
  */
-export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.Scope> = Cache.make
+export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.Scope> = OverStore.make
 
 /**
  * A cache that caches nothing: every effect runs as if it were not wrapped.

@@ -1,11 +1,13 @@
 /** Reactivity's keys and a cache's tags invalidate each other. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Hash, Layer, Queue, type Scope, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { withTimePassing } from "effect-cached/testing"
 import { Reactivity } from "effect/reactivity"
+import { type Cache, cacheOf } from "../src/internal/engine/cache.ts"
+import { invalidateTags } from "../src/internal/engine/operations.ts"
 
 /** A source and what is cached of it, in two calls that can be told apart. */
 const source = (tags: ReadonlyArray<string>, key = "value") => {
@@ -303,24 +305,26 @@ describe("Reactivity and a cache", () => {
   it.effect("parameters of an invalidation that are not known here are passed on", () =>
     Effect.gen(function*() {
       const asked: Array<unknown> = []
-      const inner = yield* Effect.map(Layer.build(CacheLayer.memory()), (context) =>
-        [...context.mapUnsafe.entries()].find(([key]) => key === "effect-cached/Caching")!)
-      const shape = {
-        ...inner[1] as Caching.Shape,
-        invalidateTags: (...call: ReadonlyArray<unknown>) =>
-          Effect.sync(() => void asked.push(call))
+      const inner = cacheOf(Context.get(yield* Layer.build(CacheLayer.memory()), Caching.Caching))
+      const shape: Cache = {
+        ...inner,
+        perform: (operation, ...args) =>
+          operation as unknown === invalidateTags
+            ? Effect.sync(() => void asked.push(args)) as ReturnType<typeof operation.over>
+            : inner.perform(operation, ...args)
       }
-      const layer = CacheReactivity.layer(Layer.succeedContext(Context.makeUnsafe(new Map([[inner[0], shape]]))))
-      const built = yield* Layer.build(layer as Layer.Layer<Caching.Caching | Reactivity.Reactivity>)
-      const wrapped = built.mapUnsafe.get("effect-cached/Caching") as typeof shape
-      yield* wrapped.invalidateTags(["users"], { mode: "soft" })
+      const layer = CacheReactivity.layer(Layer.succeed(Caching.Caching, shape))
+      const built = yield* Layer.build(layer)
+      const wrapped = cacheOf(Context.get(built, Caching.Caching))
+      const invalidate = (...call: ReadonlyArray<unknown>) => wrapped.perform(invalidateTags, ...call as [never])
+      yield* invalidate(["users"], { mode: "soft" })
       expect(asked).toEqual([[["users"], { mode: "soft" }]])
       asked.length = 0
       const { withBatch } = Context.get(built, Reactivity.Reactivity)
       yield* withBatch(Effect.all([
-        wrapped.invalidateTags(["a"], "soft"),
-        wrapped.invalidateTags(["b"], "soft"),
-        wrapped.invalidateTags(["b"])
+        invalidate(["a"], "soft"),
+        invalidate(["b"], "soft"),
+        invalidate(["b"])
       ]))
       expect(asked).toEqual([[["a"], "soft"], [["b"], "soft"], [["b"]], [["a", "b"], "soft"], [["b"]]])
     }).pipe(Effect.scoped))

@@ -11,6 +11,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import { requireList } from "../internal/options.ts"
 import type { Strategy } from "../Strategy.ts"
 import { checkFn } from "./checkCall.ts"
@@ -49,7 +50,7 @@ export const getMany = <K extends AnyKey>(
   requireList("Cached.getMany", keys, "key")
   return withCaching((caching) =>
     Effect.map(
-      caching.lookupMany(Array.from(keys, checked)),
+      caching.perform(Operations.lookupMany, Array.from(keys, checked)),
       (found) =>
         found.map((entry) =>
           entry !== undefined && Exit.isSuccess(entry.exit)
@@ -130,7 +131,7 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
 export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never, Caching> => {
   requireList("Cached.removeMany", keys, "key")
   return withCaching((caching, policy) =>
-    policy.disabled.has("remove") ? Effect.succeed(0) : caching.invalidate(Array.from(keys, idOf))
+    policy.disabled.has("remove") ? Effect.succeed(0) : caching.perform(Operations.invalidate, Array.from(keys, idOf))
   )
 }
 

@@ -1,7 +1,9 @@
 /** Checks what the calls of combinators and cached functions are given. What is thrown names the call. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../CacheError.ts"
-import * as CacheKey from "../CacheKey.ts"
+import type * as CacheKey from "../CacheKey.ts"
+import { isKey } from "../internal/key/isKey.ts"
+import { idOf, type Key } from "../internal/key/ofKey.ts"
 import { checkGiven, type Checks, inCall, noOption, requireObject, unknownOf } from "../internal/options.ts"
 import { checkJitter, type Kind, kinds, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
@@ -119,7 +121,7 @@ export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => 
 }
 
 const refuseKey = (key: unknown): void => {
-  if (typeof key === "string" || CacheKey.isCacheKey(key)) return
+  if (typeof key === "string" || isKey(key)) return
   throw new CacheConfigError({
     message: `key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`
   })
@@ -128,7 +130,7 @@ const refuseKey = (key: unknown): void => {
 /** A call with its key: the same mistake may be at one of many places. */
 const withKey = (name: string, key: unknown): string => {
   try {
-    if (typeof key === "string" || CacheKey.isCacheKey(key)) return `${name} (key "${CacheKey.id(key)}")`
+    if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
   } catch {
     // a value that its field does not take: the read says so
   }

@@ -10,6 +10,7 @@ import type { Cache } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import {
   constant,
   constantOf,
@@ -443,8 +444,13 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
     effectOf(keys[0] as CacheKey.Any, options.lookup(keys as ReadonlyArray<never>)) as ReturnType<LoadAll>
   return (keys) =>
     Effect.withFiber((fiber) =>
-      cacheIn(fiber.context)
-        .readMany(fiber, { keys, template, requestOf, loadAll, isPerKey }) as Effect.Effect<never>
+      cacheIn(fiber.context).perform(Operations.readMany, fiber, {
+        keys,
+        template,
+        requestOf,
+        loadAll,
+        isPerKey
+      }) as Effect.Effect<never>
     )
 }
 

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
 import { incrementBy } from "../internal/defaults.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import * as Glob from "../internal/glob.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import type { NamedCounter } from "../ports/store.ts"
@@ -74,7 +75,12 @@ export const increment = (
     checkName("Cached.increment", name)
     checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
     const { by = incrementBy, ttl } = options ?? {}
-    return caching.increment(name, by, ttl === undefined ? Infinity : toMillis(ttl, "ttl of Cached.increment"))
+    return caching.perform(
+      Operations.increment,
+      name,
+      by,
+      ttl === undefined ? Infinity : toMillis(ttl, "ttl of Cached.increment")
+    )
   })
 
 const incrementOptions: Checks<IncrementOptions> = {
@@ -147,12 +153,13 @@ export interface CachedCounter {
  */
 export const counter = (name: string): CachedCounter => {
   checkName("Cached.counter", name)
-  const read = withCaching((caching) => caching.counter(name))
+  const read = withCaching((caching) => caching.perform(Operations.counter, name))
   return {
     name,
     get: Effect.map(read, (found) => found?.value ?? 0),
     increment: (options) => increment(name, options),
-    touch: (ttl) => withCaching((caching) => caching.touchCounter(name, toMillis(ttl, "ttl of touch"))),
+    touch: (ttl) =>
+      withCaching((caching) => caching.perform(Operations.touchCounter, name, toMillis(ttl, "ttl of touch"))),
     expiresIn: Effect.flatMap(read, (found) =>
       Effect.clockWith((clock) =>
         Effect.succeed(
@@ -161,7 +168,7 @@ export const counter = (name: string): CachedCounter => {
             : Option.some(Duration.millis(Math.max(0, found.expiresAt - clock.currentTimeMillisUnsafe())))
         )
       )),
-    remove: withCaching((caching) => caching.removeCounter(name))
+    remove: withCaching((caching) => caching.perform(Operations.removeCounter, name))
   }
 }
 
@@ -198,5 +205,7 @@ export const counter = (name: string): CachedCounter => {
  */
 export const counters = (pattern = "*"): Stream.Stream<NamedCounter, StoreError, Caching> => {
   const glob = Glob.make(pattern)
-  return streamWithCaching((caching) => Stream.filter(caching.counters(glob.prefix), ({ name }) => glob.matches(name)))
+  return streamWithCaching((caching) =>
+    Stream.filter(caching.perform(Operations.counters, glob.prefix), ({ name }) => glob.matches(name))
+  )
 }

@@ -16,6 +16,7 @@ import { Caching } from "../Caching.ts"
 import { waitingEvents } from "../internal/defaults.ts"
 import { type Cache, cacheOf } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { refuseUnknown } from "../internal/options.ts"
@@ -25,7 +26,8 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
     (queue) =>
       Effect.acquireRelease(
         Effect.map(Caching, (caching) =>
-          cacheOf(caching).listen((...told) => void Queue.offerUnsafe(queue, toItem(...told)))),
+          cacheOf(caching).perform(Operations.listen, (...told) =>
+            void Queue.offerUnsafe(queue, toItem(...told)))),
         (unsubscribe) =>
           Effect.sync(unsubscribe)
       ),
@@ -161,7 +163,7 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
 export const onRemoval = <E, R>(
   f: (removal: Removal) => Effect.Effect<void, E, R>
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
-  handleAll<Removal, E, R>(({ onRemoval }, offer) => onRemoval(offer), f)
+  handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
 /** Handles what a listener is told, one after the other, until the scope closes and all is handled. */
 export const handleAll = <A, E, R>(

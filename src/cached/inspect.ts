@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching, Known, Stats } from "../Caching.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import * as Glob from "../internal/glob.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
@@ -45,7 +46,9 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  */
 export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching> => {
   const glob = Glob.make(pattern)
-  return streamWithCaching((caching) => Stream.filter(caching.entries(glob.prefix), ({ id }) => glob.matches(id)))
+  return streamWithCaching((caching) =>
+    Stream.filter(caching.perform(Operations.entries, glob.prefix), ({ id }) => glob.matches(id))
+  )
 }
 
 /**
@@ -89,7 +92,9 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
  * @category accessors
  * @since 0.1.0
  */
-export const size: Effect.Effect<number, StoreError, Caching> = withCaching((caching) => caching.size)
+export const size: Effect.Effect<number, StoreError, Caching> = withCaching((caching) =>
+  caching.perform(Operations.size)
+)
 
 /**
  * Checks that the store answers within its budget, and fails with its `StoreError` if it does not.
@@ -111,7 +116,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
  * @category accessors
  * @since 0.1.0
  */
-export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((caching) => caching.ping)
+export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((caching) => caching.perform(Operations.ping))
 
 /**
  * Empties the cache: removes everything from memory and from the store, entries of other processes and counters too.
@@ -130,7 +135,7 @@ export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((cachi
  * @since 0.1.0
  */
 export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, policy) =>
-  policy.disabled.has("clear") ? Effect.void : caching.clear
+  policy.disabled.has("clear") ? Effect.void : caching.perform(Operations.clear)
 )
 
 /**
@@ -158,4 +163,4 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * @category accessors
  * @since 0.1.0
  */
-export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) => caching.stats)
+export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) => caching.perform(Operations.stats))

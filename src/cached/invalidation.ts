@@ -11,6 +11,7 @@ import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching, Progress } from "../Caching.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { afterCommit } from "../internal/sqlTransaction.ts"
 import {
@@ -147,7 +148,9 @@ const invalidateByTags = (
     const options: InvalidateOptions = typeof given === "object" ? given : {}
     checkOptions("The invalidation of tags", options, invalidateOptions)
     const stored = tags()
-    return policy.disabled.has("invalidate") ? Effect.void : caching.invalidateTags(stored, options.mode ?? "hard")
+    return policy.disabled.has("invalidate")
+      ? Effect.void
+      : caching.perform(Operations.invalidateTags, stored, options.mode ?? "hard")
   })
 
 const invalidateOptions: Checks<InvalidateOptions> = {
@@ -277,7 +280,7 @@ export const invalidateWhere = <C extends AnyClass>(
 export const invalidateMatching = (pattern: string): Stream.Stream<Progress, StoreError, Caching> => {
   const glob = globOf("Cached.invalidateMatching", pattern)
   return streamWithCaching((caching, policy) =>
-    policy.disabled.has("invalidate") ? Stream.empty : caching.invalidateMatching(glob)
+    policy.disabled.has("invalidate") ? Stream.empty : caching.perform(Operations.invalidateMatching, glob)
   )
 }
 

@@ -13,8 +13,10 @@ import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent } from "../CacheEvent.ts"
 import type { Caching } from "../Caching.ts"
 import { loggedCharacters } from "../internal/defaults.ts"
+import { listen } from "../internal/engine/operations.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { preview } from "../internal/preview.ts"
 import { handleAll } from "./events.ts"
 
 /**
@@ -81,7 +83,8 @@ export const logEvents = (
     LogLevel.isLessThan(level, minimum)
       ? Effect.void
       : handleAll<Told, never, never>(
-        ({ listen }, offer) => listen((event, exit) => offer([event, options.values === true ? exit : undefined])),
+        (caching, offer) =>
+          caching.perform(listen, (event, exit) => offer([event, options.values === true ? exit : undefined])),
         ([event, exit]) => Effect.annotateLogs(log(lineOf(event, exit)), annotationsOf(event))
       ))
 }
@@ -115,15 +118,12 @@ const lineOf = (event: CacheEvent, exit: Told[1]): string => {
 const wordOf = (field: unknown): string => typeof field === "string" ? field : Formatter.format(field)
 
 const shown = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isSuccess(exit) ? `value=${short(exit.value)}` : `failure=${short(failureOf(exit))}`
+  Exit.isSuccess(exit)
+    ? `value=${preview(exit.value, loggedCharacters)}`
+    : `failure=${preview(failureOf(exit), loggedCharacters)}`
 
 /** The typed failure, where the cause is that and nothing else. */
 const failureOf = ({ cause }: Exit.Failure<unknown, unknown>): unknown => {
   const [reason, ...others] = cause.reasons
   return others.length === 0 && reason?._tag === "Fail" ? reason.error : cause
-}
-
-const short = (value: unknown): string => {
-  const text = Formatter.format(value)
-  return text.length <= loggedCharacters ? text : `${text.slice(0, loggedCharacters)}…`
 }

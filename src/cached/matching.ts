@@ -9,10 +9,11 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
-import { chunk } from "../internal/defaults.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import { stringOfId } from "../internal/key/id.ts"
+import * as Turns from "../internal/turns.ts"
 import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
@@ -57,10 +58,10 @@ export const getMatching = (
 ): Stream.Stream<readonly [key: string, value: unknown], StoreError, Caching> => {
   const glob = globOf("Cached.getMatching", pattern)
   return streamWithCaching((caching) =>
-    caching.entries(glob.prefix).pipe(
+    caching.perform(Operations.entries, glob.prefix).pipe(
       Stream.map(({ id }) => glob.matches(id) ? stringOfId(id) : undefined),
       Stream.filter((key) => key !== undefined),
-      Stream.grouped(chunk),
+      Turns.inChunks,
       Stream.mapEffect((keys) => valuesOf(caching, keys)),
       Stream.flatMap(Stream.fromIterable)
     )
@@ -71,7 +72,7 @@ const valuesOf = (
   caching: Cache,
   keys: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<readonly [key: string, value: unknown]>, never, any> =>
-  caching.lookupMany(keys).pipe(
+  caching.perform(Operations.lookupMany, keys).pipe(
     Effect.map((found) =>
       keys.flatMap((key, i) => {
         const exit = found[i]?.exit
@@ -115,7 +116,7 @@ export const removeMatching = (pattern: string): Effect.Effect<number, StoreErro
     policy.disabled.has("remove")
       ? Effect.succeed(0)
       : Effect.map(
-        Stream.runLast(caching.invalidateMatching(glob)),
+        Stream.runLast(caching.perform(Operations.invalidateMatching, glob)),
         Option.match({ onNone: () => 0, onSome: ({ invalidated }) => invalidated })
       )
   )

@@ -11,6 +11,7 @@ import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { Caching, Known } from "../Caching.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import { copyOf } from "../internal/engine/flight/copy.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
 import { inCall, refuseUnknown } from "../internal/options.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
@@ -50,7 +51,7 @@ export const getOption = <K extends AnyKey>(
 ): Effect.Effect<Option.Option<ValueOf<K>>, never, CodecsOf<K> | Caching> =>
   withCaching((caching) =>
     Effect.map(
-      caching.lookup(checked(key)),
+      caching.perform(Operations.lookup, checked(key)),
       (entry) =>
         entry !== undefined && Exit.isSuccess(entry.exit) ? Option.some(entry.exit.value as ValueOf<K>) : Option.none()
     )
@@ -186,7 +187,7 @@ interface Setting extends EngineOptions {
   readonly copy: AnyReadOptions["copy"]
 }
 
-type EngineOptions = Parameters<Cache["set"]>[2]
+type EngineOptions = Parameters<typeof Operations.set.over>[3]
 
 /** The options of `set`, parsed. */
 export const setOptions = (options: SetOptions & Partial<Conditions>): Setting => {
@@ -211,9 +212,9 @@ export const setOne = (
   caching: Cache,
   [key, value]: readonly [key: AnyKey, value: unknown],
   { copy, ...options }: Setting
-): ReturnType<Cache["set"]> => {
+): ReturnType<typeof Operations.set.over> => {
   checked(key)
-  return caching.set(key, copy === undefined ? value : copyOf<unknown>(copy, key)(value), options)
+  return caching.perform(Operations.set, key, copy === undefined ? value : copyOf<unknown>(copy, key)(value), options)
 }
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
@@ -284,7 +285,7 @@ export const getEntry = <K extends AnyKey>(
   key: K
 ): Effect.Effect<Option.Option<FoundEntry<ValueOf<K>>>, never, CodecsOf<K> | Caching> =>
   withCaching((caching) =>
-    Effect.map(caching.find(checked(key)), (found) => {
+    Effect.map(caching.perform(Operations.find, checked(key)), (found) => {
       if (found === undefined || Exit.isFailure(found.exit)) return Option.none()
       return Option.some({ ...knownOf(found), writeId: found.writeId!, value: found.exit.value as ValueOf<K> })
     })
@@ -319,7 +320,7 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
-      : caching.touch(checked(key), toMillis(ttl, "ttl of Cached.touch"))
+      : caching.perform(Operations.touch, checked(key), toMillis(ttl, "ttl of Cached.touch"))
   )
 
 /**
@@ -339,7 +340,7 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
  * @since 0.1.0
  */
 export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  withCaching((caching) => Effect.map(caching.lookup(checked(key)), (entry) => entry !== undefined))
+  withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
  * Gets how long the entry of a key is served at most, from now.
@@ -373,7 +374,7 @@ export const expiresIn = <K extends AnyKey>(
   withCaching((caching) =>
     Effect.clockWith((clock) =>
       Effect.map(
-        caching.lookup(checked(key)),
+        caching.perform(Operations.lookup, checked(key)),
         Option.liftNullishOr((entry) =>
           entry === undefined ? undefined : Duration.millis(entry.expiresAt - clock.currentTimeMillisUnsafe())
         )
@@ -405,5 +406,5 @@ export const remove = (key: AnyKey): Effect.Effect<boolean, never, Caching> =>
   withCaching((caching, policy) =>
     policy.disabled.has("remove")
       ? Effect.succeed(false)
-      : Effect.map(caching.invalidate([idOf(key)]), (removed) => removed > 0)
+      : Effect.map(caching.perform(Operations.invalidate, [idOf(key)]), (removed) => removed > 0)
   )

@@ -2,15 +2,16 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
-import * as Key from "../CacheKey.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import type { Policy } from "../internal/engine/flight/callPolicy.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import { strictly } from "../internal/engine/storeTier/strict.ts"
 import * as Glob from "../internal/glob.ts"
 import type { KeyInfo } from "../internal/key/info.ts"
-import { type AnyKey, checked, idOf, tagOf, withCaching } from "./withCaching.ts"
+import { isKey } from "../internal/key/isKey.ts"
+import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // models
@@ -112,7 +113,7 @@ const ofKey = (key: AnyKey): Parsed => (stored) => {
 }
 
 const parseOne = (target: unknown): Parsed => {
-  if (typeof target === "string" || Key.isCacheKey(target)) return ofKey(checked(target))
+  if (typeof target === "string" || isKey(target)) return ofKey(target as AnyKey)
   const [kind, ...others] = typeof target === "object" && target !== null ? Object.keys(target) : []
   if (kind !== undefined && others.length === 0 && Object.hasOwn(parsers, kind)) {
     return parsers[kind]!((target as { readonly [kind: string]: never })[kind]!)
@@ -152,15 +153,16 @@ export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Ca
     if (policy.disabled.has("invalidate")) return Effect.void
     if (patternLike !== undefined) warnOfPatternLike(caching, patternLike)
     const parts: Array<Effect.Effect<unknown>> = globs.map((glob) => invalidateMatching(caching, policy, glob))
-    if (ids.length > 0) parts.push(caching.invalidate(ids))
-    if (tags.length > 0) parts.push(caching.invalidateTags(tags))
+    if (ids.length > 0) parts.push(caching.perform(Operations.invalidate, ids))
+    if (tags.length > 0) parts.push(caching.perform(Operations.invalidateTags, tags))
     return parts.length === 1
       ? Effect.asVoid(parts[0]!)
       : Effect.all(parts, { concurrency: "unbounded", discard: true })
   })
 
 const warnOfPatternLike = (caching: Cache, key: string): void =>
-  caching.warnOnce(
+  caching.perform(
+    Operations.warnOnce,
     "pattern-like key",
     `An invalidation got the string "${key}", which is a key and no pattern: only the entry of exactly this key is ` +
       "invalidated. For all keys that match pass { matching } (logged once)"
@@ -171,9 +173,10 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
  * follows: that has happened.
  */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
-  Effect.catch(Stream.runDrain(caching.invalidateMatching(glob)), (error) => {
+  Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)
-    caching.warnOnce(
+    caching.perform(
+      Operations.warnOnce,
       "pattern",
       `An invalidation by pattern did not reach all of the store (${error.message}): what was not reached may be ` +
         "served until its ttl (logged once)"

@@ -10,9 +10,9 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CacheClosed, CacheConfigError } from "../CacheError.ts"
-import * as Key from "../CacheKey.ts"
 import type { Any } from "../CacheKey.ts"
 import * as Defaults from "../internal/defaults.ts"
+import { idOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { isMany } from "./combine.ts"
 
@@ -169,7 +169,7 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
     (reason.defect instanceof CacheConfigError || reason.defect instanceof CacheClosed)
   )
 
-const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => Key.id(self.key(first))
+const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
  * Keeps a result fresh for as long as the scope is open: reads it at once, then loads it anew by a schedule, whether

@@ -3,15 +3,15 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
-import * as Key from "../CacheKey.ts"
-import type { Services, Success } from "../CacheKey.ts"
+import type { Any, Services, Success } from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
 import { type Cache, cacheOf } from "../internal/engine/cache.ts"
 import type * as Policy from "../internal/engine/flight/callPolicy.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
-import { escapeTag } from "../internal/key/ofKey.ts"
+import { isKey } from "../internal/key/isKey.ts"
+import { escapeTag, idOf as idOfKey } from "../internal/key/ofKey.ts"
 
-export type AnyKey = Key.Any | string
+export type AnyKey = Any | string
 
 export type ValueOf<K> = K extends string ? unknown : Success<K>
 
@@ -42,13 +42,13 @@ export const streamWithCaching = <A, E, R = never>(
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
 export const checked = <K extends AnyKey>(key: K): K => {
-  if (typeof key === "string" || Key.isCacheKey(key)) return key
+  if (typeof key === "string" || isKey(key)) return key
   throw new CacheConfigError({
     message: `A key cannot be a value of type ${typeof key}: pass an instance of a CacheKey class, or a string`
   })
 }
 
-export const idOf = (key: AnyKey): string => Key.id(checked(key))
+export const idOf = (key: AnyKey): string => idOfKey(checked(key))
 
 /** A tag as the cache stores it. */
 export const tagOf = (tag: string): string => {

@@ -251,6 +251,9 @@ export const waitingEvents = 1024
 /** Characters of a value that `Cached.logEvents` shows. */
 export const loggedCharacters = 200
 
+/** Parts of a value that is shown as a whole: of a larger one only the beginning is looked at. */
+export const previewedParts = 1000
+
 /** Links of a load's span to the spans of its callers: as many as OpenTelemetry keeps. */
 export const spanLinks = 128
 

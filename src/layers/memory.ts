@@ -5,6 +5,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as Caching from "../Caching.ts"
+import { makeInMemory } from "../internal/engine/cache.ts"
 import { checkMemory, type MemoryOptions } from "./options.ts"
 
 /**
@@ -33,6 +34,5 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  * @since 0.1.0
  */
 export const memory = (options?: MemoryOptions): Layer.Layer<Caching.Caching> => {
-  const checked = checkMemory(options)
-  return Layer.effect(Caching.Caching, Caching.make({ ...checked, store: undefined }))
+  return Layer.effect(Caching.Caching, makeInMemory(checkMemory(options)))
 }

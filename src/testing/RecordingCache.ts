@@ -11,8 +11,9 @@ import * as Layer from "effect/Layer"
 import type { Detected, Source } from "../CacheEvent.ts"
 import * as CacheKey from "../CacheKey.ts"
 import * as Caching from "../Caching.ts"
-import { type Cache, cacheOf } from "../internal/engine/cache.ts"
+import { type Cache, cacheOf, type Operation } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+import * as Operations from "../internal/engine/operations.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 
 /**
@@ -126,7 +127,7 @@ export const layer = <E, R>(
       const self: Self = { inner, log: [] }
       yield* Effect.acquireRelease(
         Effect.sync(() =>
-          inner.listen((event) => {
+          inner.perform(Operations.listen, (event) => {
             if (event._tag === "Refresh") self.log.push({ _tag: "Refresh", id: event.id })
           })
         ),
@@ -156,35 +157,53 @@ const handle = (self: Self): Shape => ({
 
 const recording = (self: Self): Cache => {
   const { inner } = self
-  const after = <A, E, R>(
-    effect: Effect.Effect<A, E, R>,
-    recorded: (answer: A) => ReadonlyArray<Recorded>
-  ): Effect.Effect<A, E, R> => Effect.tap(effect, (answer) => Effect.sync(() => self.log.push(...recorded(answer))))
-  const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
-    _tag: "Read",
-    id: CacheKey.id(key),
-    outcome: entry === undefined ? "miss" : "hit"
-  })
   return {
-    // operations on the cache as a whole are not recorded
     ...inner,
     read: (_, request) => read(self, [request.key], (fiber) => inner.read(fiber, request)),
-    readMany: (_, many) => read(self, many.keys, (fiber) => inner.readMany(fiber, many)),
-    lookup: (key) => after(inner.lookup(key), (entry) => [looked(key, entry)]),
-    find: (key) => after(inner.find(key), (entry) => [looked(key, entry)]),
-    lookupMany: (keys) => after(inner.lookupMany(keys), (entries) => keys.map((key, i) => looked(key, entries[i]))),
-    set: (key, ...rest) =>
-      after(inner.set(key, ...rest), (isSet) => isSet ? [{ _tag: "Set", id: CacheKey.id(key) }] : []),
-    touch: (key, ttlMillis) =>
-      after(inner.touch(key, ttlMillis), (isTouched) => isTouched ? [{ _tag: "Touch", id: CacheKey.id(key) }] : []),
-    increment: (name, by, ttlMillis) =>
-      after(inner.increment(name, by, ttlMillis), () => [{ _tag: "Increment", name, by }]),
-    invalidate: (ids) => after(inner.invalidate(ids), () => [{ _tag: "Invalidate", ids }]),
-    invalidateTags: (tags, mode = "hard") =>
-      after(inner.invalidateTags(tags, mode), () => [{ _tag: "InvalidateTags", tags, mode }]),
-    clear: after(inner.clear, () => [{ _tag: "Clear" }])
+    perform: (operation, ...args) => (recorders.get(operation) ?? unrecorded)(self, operation, args)
   }
 }
+
+/** Performs an operation and records it. */
+type Recorder = (self: Self, operation: Operation<any, any>, args: ReadonlyArray<any>) => any
+
+const unrecorded: Recorder = ({ inner }, operation, args) => inner.perform(operation, ...args)
+
+/** Records an operation when it has ended: what, its answer and its arguments say. */
+const after = <Args extends ReadonlyArray<any>, A, E, R>(
+  operation: Operation<Args, Effect.Effect<A, E, R>>,
+  recorded: (answer: A, ...args: Args) => ReadonlyArray<Recorded>
+): [Operation<any, any>, Recorder] => [
+  operation,
+  (self, operation, args) =>
+    Effect.tap(
+      self.inner.perform(operation as Operation<any, Effect.Effect<A, E, R>>, ...args),
+      (answer) => Effect.sync(() => self.log.push(...recorded(answer, ...args as unknown as Args)))
+    )
+]
+
+const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
+  _tag: "Read",
+  id: CacheKey.id(key),
+  outcome: entry === undefined ? "miss" : "hit"
+})
+
+/** The operations that are recorded. Those on the cache as a whole are not, but for `clear`. */
+const recorders = new Map<Operation<any, any>, Recorder>([
+  [
+    Operations.readMany,
+    (self, operation, [_, many]) => read(self, many.keys, (fiber) => self.inner.perform(operation, fiber, many))
+  ],
+  after(Operations.lookup, (entry, key) => [looked(key, entry)]),
+  after(Operations.find, (entry, key) => [looked(key, entry)]),
+  after(Operations.lookupMany, (entries, keys) => keys.map((key, i) => looked(key, entries[i]))),
+  after(Operations.set, (isSet, key) => isSet ? [{ _tag: "Set", id: CacheKey.id(key) }] : []),
+  after(Operations.touch, (isTouched, key) => isTouched ? [{ _tag: "Touch", id: CacheKey.id(key) }] : []),
+  after(Operations.increment, (_, name, by) => [{ _tag: "Increment", name, by }]),
+  after(Operations.invalidate, (_, ids) => [{ _tag: "Invalidate", ids }]),
+  after(Operations.invalidateTags, (_, tags, mode = "hard") => [{ _tag: "InvalidateTags", tags, mode }]),
+  after(Operations.clear, () => [{ _tag: "Clear" }])
+])
 
 /** Reads with a detector, which also gets the reads of a load that runs meanwhile: only these keys count. */
 const read = <A, E, R>(

@@ -304,7 +304,9 @@ describe("CA-10 · Cached.many", () => {
           )
         )
         expect(yield* dies(() => Effect.succeed(undefined))).toEqual(
-          new Error(`The lookup of many "User" did not answer a list: return one Exit for each key, in their order`)
+          new Error(
+            `The lookup of many "User" did not answer a list or a Map: return one Exit for each key, in their order or by key`
+          )
         )
         expect(yield* dies(() => Effect.succeed(["a", "b", "c"]))).toEqual(
           new Error(

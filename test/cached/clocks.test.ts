@@ -5,8 +5,8 @@ import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { caches, counting, settle, start } from "../promises/caches.ts"
+import { listenersOf } from "../support/listeners.ts"
 import { entry } from "../support/stored.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -130,7 +130,7 @@ describe("a clock that is set back two hours", () => {
       const store = yield* SqliteStore.make({ directory })
       yield* Effect.gen(function*() {
         const millis: Array<number> = []
-        cacheOf(yield* Caching.Caching).listen((event) => {
+        listenersOf(yield* Caching.Caching).listen((event) => {
           if (event._tag === "Load") millis.push(event.millis)
         })
         yield* TestClock.setTime(hours(98)).pipe(Cached.ttl({ key: "k", ttl: "24 hours" }))

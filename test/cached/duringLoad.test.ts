@@ -12,8 +12,8 @@ import {
   Strategy
 } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { caches, settle, start, within } from "../promises/caches.ts"
+import { listenersOf } from "../support/listeners.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 class Other extends CacheKey.Class<Other>()("Other", { payload: { n: Schema.Int }, success: Schema.String }) {}
@@ -614,7 +614,7 @@ for (const cache of caches) {
 
     it.effect("events say so; a refresh in the background is not tried again, nor logged as failed", () =>
       inCache(Effect.gen(function*() {
-        const caching = cacheOf(yield* Caching.Caching)
+        const caching = listenersOf(yield* Caching.Caching)
         const events: Array<CacheEvent.CacheEvent> = []
         caching.listen((event) => events.push(event))
         const source = origin()

@@ -8,7 +8,9 @@ import { inspect } from "node:util"
 import { type Cache, cacheOf } from "../../src/internal/engine/cache.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { listen, onRemoval } from "../../src/internal/engine/memory/removals.ts"
+import * as Operations from "../../src/internal/engine/operations.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { listenersOf } from "../support/listeners.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
   payload: { city: Schema.String },
@@ -322,7 +324,7 @@ describe("who listens", () => {
         Logger.make(({ cause, logLevel, message }) => void lines.push([logLevel, message, Cause.squash(cause)]))
       ])
       const test = Effect.gen(function*() {
-        const caching = cacheOf(yield* Caching.Caching)
+        const caching = listenersOf(yield* Caching.Caching)
         let calls = 0
         const throwing = () => {
           calls++
@@ -358,13 +360,14 @@ describe("who listens", () => {
       let listening = 0
       const counted: Cache = {
         ...caching,
-        listen: (listener) => {
+        perform: (operation, ...args) => {
+          const answer = caching.perform(operation, ...args)
+          if (operation as unknown !== Operations.listen) return answer
           listening++
-          const unsubscribe = caching.listen(listener)
-          return () => {
+          return (() => {
             listening--
-            unsubscribe()
-          }
+            ;(answer as () => void)()
+          }) as typeof answer
         }
       }
       const streams = Effect.gen(function*() {

@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { listenersOf } from "../support/listeners.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 class Order extends CacheKey.Class<Order>()("Order", { payload: { id: Schema.Int }, success: Schema.Int }) {}
@@ -169,7 +169,7 @@ describe.each(caches)("whatever is asked over $name", (cache) => {
         let reads = 0
         const told: Array<string> = []
         const found: Array<string> = []
-        cacheOf(yield* Caching.Caching).listen((event) => void told.push(event._tag))
+        listenersOf(yield* Caching.Caching).listen((event) => void told.push(event._tag))
         const read = (id: number, load: Effect.Effect<number, string>) =>
           Effect.suspend(() => {
             reads++

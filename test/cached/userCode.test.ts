@@ -6,8 +6,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Eviction, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+import { listenersOf } from "../support/listeners.ts"
 
 const mistake = new Error("a mistake")
 
@@ -441,7 +441,7 @@ describe.each(caches)("over $name", (cache) => {
           for (const key of ["a", "b", "c"]) yield* Cached.set(key, key)
           const { evictions, size } = yield* Cached.stats
           expect({ evictions, size }).toEqual({ evictions: 1, size: 2 })
-          const caching = cacheOf(yield* Caching.Caching)
+          const caching = listenersOf(yield* Caching.Caching)
           const left: Array<string> = []
           caching.onRemoval(({ id }) => void left.push(id))
           yield* Cached.set("d", "d")
@@ -473,7 +473,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that throws inside a landing: all who wait are answered", () =>
       warned(cache.layer(), (warnings) =>
         Effect.gen(function*() {
-          const caching = cacheOf(yield* Caching.Caching)
+          const caching = listenersOf(yield* Caching.Caching)
           caching.listen(({ _tag }) => _tag === "Load" ? throwing() : undefined)
           caching.onRemoval(throwing)
           const { load } = counting(1000)
@@ -492,7 +492,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that ends the load which a reader just joins: that reader is answered too", () =>
       Effect.gen(function*() {
         const services = yield* Effect.context<Caching.Caching>()
-        const caching = cacheOf(yield* Caching.Caching)
+        const caching = listenersOf(yield* Caching.Caching)
         const gate = yield* Deferred.make<string>()
         // in the step in which the reader joins
         caching.listen(({ _tag }) => {
@@ -509,7 +509,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that reads what is being read, and gives up at once, interrupts nobody", () =>
       Effect.gen(function*() {
         const services = yield* Effect.context<Caching.Caching>()
-        const caching = cacheOf(yield* Caching.Caching)
+        const caching = listenersOf(yield* Caching.Caching)
         const { counts, load } = counting(1000)
         const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
         let told = 0
@@ -527,7 +527,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that reads whenever one has missed joins the load, and that ends", () =>
       Effect.gen(function*() {
         const services = yield* Effect.context<Caching.Caching>()
-        const caching = cacheOf(yield* Caching.Caching)
+        const caching = listenersOf(yield* Caching.Caching)
         const { load } = counting(1000)
         const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
         let isReading = false
@@ -558,7 +558,7 @@ describe.each(caches)("over $name", (cache) => {
       [
         "listens",
         Effect.map(Caching.Caching, (caching) => {
-          const unsubscribe = cacheOf(caching).listen(() => unsubscribe())
+          const unsubscribe = listenersOf(caching).listen(() => unsubscribe())
         })
       ]
     ]
@@ -568,7 +568,7 @@ describe.each(caches)("over $name", (cache) => {
       ([, doing]) =>
         Effect.gen(function*() {
           const services = yield* Effect.context<Caching.Caching>()
-          const caching = cacheOf(yield* Caching.Caching)
+          const caching = listenersOf(yield* Caching.Caching)
           let depth = 0
           let told = 0
           const tell = () => {
@@ -754,7 +754,7 @@ it.effect("what a listener reads while its entry is removed is not what the stor
   const fake = fakeStore()
   return Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()
-    const caching = cacheOf(yield* Caching.Caching)
+    const caching = listenersOf(yield* Caching.Caching)
     const read = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
     yield* Cached.set("k", "old")
     let told = 0
@@ -775,7 +775,7 @@ it.effect("what a listener reads while its entry is removed is not what the stor
 it.effect("a listener that joins the refresh that it is told of does not wait for the queue", () =>
   Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()
-    const caching = cacheOf(yield* Caching.Caching)
+    const caching = listenersOf(yield* Caching.Caching)
     let isSlow = false
     const read = (key: string) =>
       Effect.suspend(() => isSlow && key === "slow" ? Effect.never : Effect.succeed(isSlow)).pipe(

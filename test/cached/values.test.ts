@@ -1,6 +1,19 @@
 /** Values where they are asked for: of detected reads, of events, in log lines; and kept nowhere else. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Logger, type LogLevel, References, Schema, type Scope, Stream } from "effect"
+import {
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  type LogLevel,
+  Option,
+  Redacted,
+  References,
+  Schema,
+  type Scope,
+  Stream
+} from "effect"
 import { Cached, type CacheEvent, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../promises/caches.ts"
@@ -183,6 +196,49 @@ describe("PE-16 · logEvents", () => {
       }
       const lines = yield* linesOf(Cached.logEvents("Debug", { values: true }), Cached.set("bad", bad))
       expect(lines.map(([, line]) => line.slice(0, 23))).toEqual(["Cache: Set \"bad\" value="])
+    }))
+
+  it.effect("of a large value the beginning alone is looked at", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      class Secret {
+        readonly value = "secret"
+        toString() {
+          asked++
+          return "***"
+        }
+      }
+      class Page extends Schema.Class<Page>("Page")({ title: Schema.String, rows: Schema.Array(Schema.Int) }) {}
+      const rows = Array.from({ length: 10_000 }, (_, i) => i)
+      const circle: Array<unknown> = Array.from({ length: 2000 })
+      circle[0] = circle
+      const secret = [Redacted.make("secret"), ...rows]
+      const numbers = (function*() {
+        for (let i = 0;; i++) yield i
+      })()
+      const shown: ReadonlyArray<readonly [unknown, string]> = [
+        [rows.map(() => new Secret()), "[***,***,***,"],
+        [rows.map((i) => new Page({ title: `page ${i}`, rows: [i] })), `[Page({"title":"page 0","rows":[0]}),Page({`],
+        [new Page({ title: "long", rows }), "Page(…)"],
+        [{ rows: Option.some(rows) }, `{"rows":Object(…)}`],
+        [new Map(rows.map((i) => [i, { i }])), `Map([[0,{"i":0}],[1,{"i":1}],`],
+        [new Set(rows), "Set([0,1,2,"],
+        [new Uint8Array(10_000), "Uint8Array(10000 bytes)"],
+        [circle, "[[Circular],undefined,"],
+        [secret, "[<redacted>,0,1,"],
+        ["x".repeat(10_000_000), `"xxx`],
+        [numbers, "{}"],
+        [Object.assign(Object.create(null), { rows }), `{"rows":[0,1,`],
+        [new Proxy({}, { ownKeys: () => ["a"].concat(null as never) }), "{[inspection threw]"]
+      ]
+      for (const [value, begin] of shown) {
+        const lines = yield* linesOf(Cached.logEvents("Debug", { values: true }), Cached.set("k", value))
+        const line = lines.at(-1)![1].slice("Cache: Set \"k\" value=".length)
+        expect(line.slice(0, begin.length)).toBe(begin)
+        expect(line.length).toBeLessThanOrEqual(201)
+      }
+      expect(asked).toBeLessThan(100)
+      expect(numbers.next().value).toBe(0)
     }))
 
   it.effect("a level that is not logged costs nothing: nobody listens", () =>

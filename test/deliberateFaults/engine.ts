@@ -57,9 +57,10 @@ Memory.remove(self.memory, id, "invalidated")`
   },
   {
     name: "a pattern forgets what runs",
-    in: "matchingHere",
-    find: "const ids = new Set([...self.memory.entries.keys(), ...loading, ...self.storeTier?.unanswered ?? []])",
-    replace: "const ids = new Set(self.memory.entries.keys())"
+    in: "allHere",
+    find: `const others = new Set(self.flights.all().map(({ id }) => id))
+      for (const id of self.storeTier?.unanswered ?? []) others.add(id)`,
+    replace: "const others = new Set<string>()"
   },
   {
     name: "a read only load is stored",

@@ -54,8 +54,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "no second local drop",
     sought: "by hand",
     in: "invalidateTags",
-    find: "return Effect.map(orUnsent(tier, [item], restore(sending)), forgetTags)",
-    replace: "return Effect.asVoid(orUnsent(tier, [item], restore(sending)))"
+    find: "return Effect.map(tier.steps.send(tier, item, restore), forgetTags)",
+    replace: "return Effect.asVoid(tier.steps.send(tier, item, restore))"
   },
   {
     name: "tag versions are read after the load",

@@ -15,6 +15,27 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a long list holds the event loop",
+    in: "inTurns",
+    find: "monotonicMillis(clock) - beganAt < turnMillis",
+    replace: "true",
+    by: "test/internal/turns.test.ts"
+  },
+  {
+    name: "a map of many answers holds the event loop",
+    in: "forEach",
+    find: "monotonicMillis(clock) - beganAt >= turnMillis",
+    replace: "false",
+    by: "test/internal/turns.test.ts"
+  },
+  {
+    name: "a line of the log has what a value leaves out of its text",
+    in: "beginOf",
+    find: "else if (hasText(value) && isSmall(value)) text += Formatter.format(value)",
+    replace: "",
+    by: "test/cached/values.test.ts"
+  },
+  {
     name: "a detector that asks for no values gets them",
     in: "detect",
     find: "detector.values",
@@ -316,8 +337,8 @@ return tier.store.acquire(id, asking)
   {
     name: "listeners are told of tags before they are pending",
     in: "invalidateTags",
-    find: "const item = Pending.add(tier.pending, target)\n    begin()",
-    replace: "begin()\n    const item = Pending.add(tier.pending, target)",
+    find: "const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))\n    begin()",
+    replace: "begin()\n    const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))",
     by: withinOneStep
   },
   {

@@ -1,31 +1,12 @@
 /** Every block of the documentation type-checks, runs, and gives what its arrows say. */
 import { describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { withAssertions } from "./assertions.ts"
 import { type Block, blocks } from "./blocks.ts"
 import { runBlocks } from "./runBlocks.ts"
+import { documented, nameOf, pathOf, prepare, write } from "./write.ts"
 
 const root = resolve(import.meta.dirname, "../..")
-// Inside the repository, so that blocks import `effect-cached` by its name.
-const folder = join(root, "test/.docs")
-
-const nameOf = ({ file, line }: Block): string => `${file.replaceAll("/", "-").replace(/\.(md|ts)$/, "")}-${line}.ts`
-
-const write = (all: ReadonlyArray<Block>, name: string): string => {
-  const target = join(folder, name)
-  rmSync(target, { recursive: true, force: true })
-  mkdirSync(join(target, "run"), { recursive: true })
-  const tsconfig = {
-    extends: "../../../tsconfig.json",
-    include: ["*.ts"],
-    compilerOptions: { noUnusedLocals: false, noUnusedParameters: false }
-  }
-  writeFileSync(join(target, "tsconfig.json"), JSON.stringify(tsconfig))
-  for (const block of all) writeFileSync(join(target, nameOf(block)), block.code)
-  return target
-}
 
 /** The compiler's errors by the block's file name. */
 const typeErrors = (target: string): Promise<(block: Block) => string> =>
@@ -41,18 +22,6 @@ const typeErrors = (target: string): Promise<(block: Block) => string> =>
       })
     })
   })
-
-const pathOf = (target: string, block: Block): string => join(target, "run", nameOf(block))
-
-/** What is wrong with arrows of a block; else the block is made ready to run. */
-const prepare = (target: string, block: Block): string => {
-  try {
-    writeFileSync(pathOf(target, block), withAssertions(block.file, block.code))
-    return ""
-  } catch (error) {
-    return (error as Error).message
-  }
-}
 
 /** Checks and runs blocks; gives what each complains about. */
 const verify = (all: ReadonlyArray<Block>, name: string): (block: Block) => Promise<string> => {
@@ -74,10 +43,7 @@ const verify = (all: ReadonlyArray<Block>, name: string): (block: Block) => Prom
   return async (block) => (await (complaints ??= run()))(block)
 }
 
-const blocksOf = (file: string): ReadonlyArray<Block> => blocks(file, readFileSync(join(root, file), "utf8"))
-
 describe.concurrent("documentation", { timeout: 120_000 }, () => {
-  const documented = globSync(["README.md", "docs/**/*.md", "src/**/*.ts"], { cwd: root }).toSorted().flatMap(blocksOf)
   const complain = verify(documented, "blocks")
 
   it("there are blocks", () => expect(documented.length).toBeGreaterThan(0))

@@ -10,10 +10,11 @@ const root = resolve(import.meta.dirname, "../..")
 const limitMillis = 60_000
 
 /** Runs blocks until one takes the process with it; tells why the process ended, where it did so without a report. */
-const runSome = (paths: ReadonlyArray<string>, report: string): Promise<string> => {
+const runSome = (paths: ReadonlyArray<string>, report: string, runtime: ReadonlyArray<string>): Promise<string> => {
   rmSync(report, { force: true })
-  const args = ["--conditions=effect-cached-source", join(root, "test/docs/program.ts"), report, ...paths]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
+  const [command, ...flags] = runtime
+  const args = [...flags, "--conditions=effect-cached-source", join(root, "test/docs/program.ts"), report, ...paths]
+  const child = spawn(command!, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
   let stderr = ""
   let timedOut = false
   const stop = () => {
@@ -39,15 +40,16 @@ const reported = (report: string): ReadonlyArray<Ended> =>
     ? readFileSync(report, "utf8").trim().split("\n").map((line): Ended => JSON.parse(line))
     : []
 
-/** What became of each block, by its path. */
+/** What became of each block, by its path. `runtime` is what starts a module: a program, and flags of its own. */
 export const runBlocks = async (
   paths: ReadonlyArray<string>,
-  report: string
+  report: string,
+  runtime: ReadonlyArray<string> = [process.execPath]
 ): Promise<ReadonlyMap<string, Ended>> => {
   const results = new Map<string, Ended>()
   let left = paths
   while (left.length > 0) {
-    const why = await runSome(left, report)
+    const why = await runSome(left, report, runtime)
     for (const ended of reported(report)) results.set(ended.path, ended)
     const after = left.filter((path) => !results.has(path))
     // who has reported nothing has ended its process by force

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import * as Defaults from "../../src/internal/defaults.ts"
-import { fill, listsOf, membersOf, optionListsOf, pages } from "./tables.ts"
+import { fill, listsOf, llms, membersOf, optionListsOf, pages } from "./tables.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -37,6 +37,13 @@ describe("the tables of the documentation", () => {
     expect(() => fill("<!-- sizes src/cached/warm.ts WarmOptions -->\n<!-- end -->")).toThrow(
       `no kind of table "sizes"`
     )
+  })
+})
+
+describe("llms.txt", () => {
+  it("says what README.md says: otherwise `npm run docs`", () => {
+    expect(read("llms.txt")).toBe(llms())
+    expect(read("llms.txt").match(/^- \[/gm)!.length).toBeGreaterThan(20)
   })
 })
 

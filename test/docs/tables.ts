@@ -7,7 +7,7 @@
  *     <!-- end -->
  *
  * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is
- * not what its list gives.
+ * not what its list gives. It writes `llms.txt` too.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -172,7 +172,29 @@ export const listsOf = (page: string): ReadonlyArray<readonly [file: string, nam
 
 export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 
+/**
+ * `llms.txt` of the package: what it is and where to read on, as README.md says it, for programs that read documentation.
+ */
+export const llms = (): string => {
+  const readme = read("README.md")
+  const [title, what] = readme.split("\n\n")
+  const links = /^## More\n\n([^]*?)\n\n##/m.exec(readme)![1]!.split("\n").filter((line) => line.startsWith("- ["))
+  return [
+    title,
+    what!.split("\n").map((line) => `> ${line}`).join("\n"),
+    "What an Effect program imports: `import { Cached, CacheKey, CacheLayer, Strategy } from \"effect-cached\"`, with `effect` 4.",
+    "All paths here are relative to this file. The sources are in `src/`, with an example on every export.",
+    "## Docs",
+    [
+      "- [README.md](README.md): first programs, all strategies and layers, what callers see when something fails",
+      ...links
+    ]
+      .join("\n")
+  ].join("\n\n") + "\n"
+}
+
 if (import.meta.main) {
+  writeFileSync(join(root, "llms.txt"), llms())
   for (const page of pages) {
     const text = read(page)
     const filled = fill(text)

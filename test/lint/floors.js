@@ -7,7 +7,7 @@ import { dirname, join } from "node:path/posix"
 
 const effect = /^effect\//
 const node = /^node:/
-const vocabulary = [effect, /^@noble\/hashes\//, /^msgpackr(\/|$)/]
+const vocabulary = [effect, /^@noble\/hashes\//, /^@msgpack\/msgpack$/]
 
 /** From the bottom. A file stands on the first floor that has it; `packages` are those that it may import. */
 const floors = [
@@ -15,7 +15,7 @@ const floors = [
     name: "1 (vocabulary and ports)",
     // what a read may be told is written once: the engine reads it too
     files:
-      /^(Cache(Entry|Error|Event|Key)|Lock|Serializer|Store|Strategy|Ttl)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
+      /^(Cache(Entry|Error|ErrorSchema|Event|Key)|Lock|Serializer|Store|Strategy|Ttl)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
     packages: vocabulary
   },
   {
@@ -34,10 +34,17 @@ const floors = [
 ]
 
 /** The rooms of the engine, from the bottom. Those of one line do not know each other. */
-const rooms = [["telemetry"], ["memory"], ["storeTier"], ["flight"], ["invalidation"], ["engine.ts"], [
-  "read",
-  "operations"
-], ["cache.ts"]]
+const rooms = [
+  ["telemetry"],
+  ["memory"],
+  ["storeTier"],
+  ["flight"],
+  ["invalidation"],
+  ["engine.ts"],
+  ["read", "operations"],
+  ["cache.ts"],
+  ["operations.ts", "overStore.ts"]
+]
 
 const roomOf = (file) => {
   const [, room] = /^internal\/engine\/([^/]+)/.exec(file) ?? []

@@ -65,7 +65,7 @@ const cases: ReadonlyArray<Case> = [
   // floors: downwards
   allowedImport("src/CacheKey.ts", "./internal/key/canonical.ts"),
   allowedImport("src/CacheKey.ts", "@noble/hashes/sha2.js"),
-  allowedImport("src/internal/codec/structured.ts", "msgpackr"),
+  allowedImport("src/internal/codec/structured.ts", "@msgpack/msgpack"),
   allowedImport("src/internal/key/canonical.ts", "../../CacheError.ts"),
   allowedImport("src/internal/key/canonical.ts", "./fingerprint.ts"),
   allowedImport("src/Store.ts", "./internal/store/markers.ts"),

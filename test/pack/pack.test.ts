@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { execFile, execFileSync, spawnSync } from "node:child_process"
 import {
+  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -25,14 +26,26 @@ const unpacked = join(project, "node_modules/effect-cached")
 
 afterAll(() => rmSync(project, { recursive: true, force: true }))
 
+type Names = Readonly<Record<string, string>>
+
 interface Manifest {
-  readonly dependencies: Readonly<Record<string, string>>
-  readonly peerDependencies: Readonly<Record<string, string>>
+  readonly dependencies: Names
+  readonly optionalDependencies: Names
+  readonly peerDependencies: Names
+  readonly engines: Names
+  readonly scripts: Names
 }
+
+const folderOf = (name: string): string => name === "effect-cached" ? unpacked : join(root, "node_modules", name)
+
+const manifestOf = (name: string): Manifest => ({
+  ...{ dependencies: {}, optionalDependencies: {}, peerDependencies: {}, engines: {}, scripts: {} },
+  ...JSON.parse(readFileSync(join(folderOf(name), "package.json"), "utf8"))
+})
 
 /** What the package declares, linked from this repository instead of downloaded again. */
 const linkDependencies = (): ReadonlyArray<string> => {
-  const manifest = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as Manifest
+  const manifest = manifestOf("effect-cached")
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
   for (const name of declared) {
     const link = join(project, "node_modules", name)
@@ -97,10 +110,47 @@ describe.concurrent("the packed package", { timeout: 120_000 }, () => {
     const files = readdirSync(unpacked, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
       .map((entry) => relative(unpacked, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
     expect(files.filter((file) => !file.includes("/")).toSorted())
-      .toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"])
+      .toEqual([
+        ...["ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "llms.txt", "package.json"]
+      ])
     expect(files).toContain("dist/index.js")
-    expect(files.filter((file) => file.includes("/") && !/^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts)$/.test(file)))
-      .toEqual([])
+    const expected = /^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts|docs\/.*\.md)$/
+    expect(files.filter((file) => file.includes("/") && !expected.test(file))).toEqual([])
+  })
+
+  it("has every page and file that its pages link to", () => {
+    const pages = globSync(["*.md", "llms.txt", "docs/**/*.md"], { cwd: unpacked })
+    expect(pages.length).toBeGreaterThan(40)
+    const links = pages.flatMap((page) => {
+      const text = readFileSync(join(unpacked, page), "utf8").replaceAll(/^ *```[^]*?^ *```/gm, "")
+      return Array.from(text.matchAll(/\]\(([^)#\s]+)/g), ([, link]) => [page, link!] as const)
+    })
+    expect(links.length).toBeGreaterThan(200)
+    const broken = links.filter(([page, link]) =>
+      !/^https?:/.test(link) && !existsSync(join(unpacked, dirname(page), link))
+    )
+    expect(broken).toEqual([])
+  })
+
+  it("runs where its README says that it does", () => {
+    const { engines } = manifestOf("effect-cached")
+    const readme = readFileSync(join(unpacked, "README.md"), "utf8")
+    const said = Array.from(readme.matchAll(/Node (\d+(?:\.\d+)*)/g), ([, version]) => version)
+    expect(new Set(said)).toEqual(new Set([engines["node"]!.replace(/^>=(\d+\.\d+)\.0$/, "$1")]))
+  })
+
+  it("brings nothing that is compiled, or that runs a script, when it is installed", () => {
+    const installed = new Set(["effect-cached"])
+    for (const name of installed) {
+      const { dependencies, optionalDependencies } = manifestOf(name)
+      for (const dependency of Object.keys({ ...dependencies, ...optionalDependencies })) installed.add(dependency)
+    }
+    expect([...installed]).toContain("@msgpack/msgpack")
+    const scripts = [...installed].flatMap((name) =>
+      Object.keys(manifestOf(name).scripts).map((script) => [name, script])
+    )
+    expect(scripts.filter(([, script]) => /^(pre|post)?install$/.test(script!))).toEqual([])
+    for (const name of installed) expect(existsSync(join(folderOf(name), "binding.gyp"))).toBe(false)
   })
 
   for (const specifier of specifiers) {

@@ -71,6 +71,49 @@ describe("Structured", () => {
     expect(isSame(successOf(codec.decode(successOf(codec.encode(value, "id")), "id")), value)).toBe(true)
   })
 
+  it("gives back byte arrays of their own, of what it read as a view", () => {
+    const bytes: Uint8Array = Buffer.from(
+      successOf<Uint8Array>(codec.encode({ a: Uint8Array.of(1, 2), text: "ä" }, "id"))
+    )
+    const { a } = successOf<{ readonly a: Uint8Array }>(codec.decode(bytes, "id"))
+    bytes.fill(0)
+    expect(a).toStrictEqual(Uint8Array.of(1, 2))
+    expect(a.buffer.byteLength).toBe(2)
+  })
+
+  // as another library (msgpackr 2) wrote them
+  it.each<readonly [string, unknown]>([
+    [
+      "00de000ba26964a6757365723a31a361676524a3626967cb4270000000000000a468616c66cb3fe0000000000000a4676f6e65d40000a46e6f" +
+      "6e65c0a47461677392a161a2c3a9a26f6bc3a5636f756e74d34000000000000000a46c657373d3fffffffffffffffda34e614ecb7ff80000" +
+      "00000000",
+      {
+        ...{ id: "user:1", age: 36, big: 2 ** 40, half: 0.5, gone: undefined, none: null, tags: ["a", "é"], ok: true },
+        ...{ count: 2n ** 62n, less: -3n, NaN: NaN }
+      }
+    ],
+    ["00de0002a56279746573c403010203a46c69737491c40104", { bytes: Uint8Array.of(1, 2, 3), list: [Uint8Array.of(4)] }],
+    ["0194a2017ea56172726179a2017ed40000", ["\u0001~", undefined]],
+    [
+      "01dc0014a2017ea66f626a656374a2617493a2017ea46461746500a36d617094a2017ea36d6170a16192a2017ea22d30a373657493a2017ea3" +
+      "73657493a2017ea6626967696e74b43138343436373434303733373039353531363136a2726595a2017ea6726567657870a161a16700a476" +
+      "69657793a2017eac466c6f617436344172726179c408000000000000f03fa468616c6693a2017ea57574663136c402d800aa5f5f70726f74" +
+      "6f5f5f7801ab636f6e7374727563746f72a36f6464a175d40000",
+      {
+        ...{
+          at: new Date(0),
+          map: new Map([["a", -0]]),
+          set: new Set([2n ** 64n]),
+          re: /a/g,
+          view: Float64Array.of(1)
+        },
+        ...{ half: "\ud800", __proto__x: 1, constructor: "odd", u: undefined }
+      }
+    ]
+  ])("reads %s, which was stored by an earlier release", (hex, value) => {
+    expect(isSame(successOf(codec.decode(Buffer.from(hex, "hex"), "id")), value)).toBe(true)
+  })
+
   it("says that a value is circular", () => {
     const value: Record<string, unknown> = {}
     value["self"] = [value]

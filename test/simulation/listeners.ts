@@ -1,7 +1,7 @@
 /** Listeners that throw, and listeners that use the cache while it is at work. */
 import { type Context, Effect } from "effect"
 import type { Caching } from "effect-cached"
-import { cacheOf } from "../../src/internal/engine/cache.ts"
+import { listenersOf } from "../support/listeners.ts"
 import { throwFor } from "./misuse.ts"
 import type { Dice } from "./plan.ts"
 import { readOnce, type Simulation, writeOnce } from "./program.ts"
@@ -12,7 +12,7 @@ export const listen = (
   caching: Caching.Shape,
   context: Context.Context<Caching.Caching>
 ): void => {
-  const { listen, onRemoval } = cacheOf(caching)
+  const { listen, onRemoval } = listenersOf(caching)
   if (self.extras.features.has("listener")) {
     listen(throwing(self))
     listen(throwing(self))

@@ -3,7 +3,8 @@ import { Clock, Effect, Fiber, References } from "effect"
 import { Caching } from "effect-cached"
 import { defaults } from "../../src/Caching.ts"
 import * as Defaults from "../../src/internal/defaults.ts"
-import { over, start } from "../../src/internal/engine/cache.ts"
+import { over } from "../../src/internal/engine/cache.ts"
+import { startOver } from "../../src/internal/engine/overStore.ts"
 import { Serializer } from "../../src/Serializer.ts"
 import * as VirtualClock from "./clock.ts"
 import { operations, type Order, type Outcome } from "./program.ts"
@@ -83,7 +84,7 @@ export const soak = (row: Row): Promise<Soaked> => {
   const program = Effect.gen(function*() {
     const store = states[row.store]!()
     const serializer = yield* Serializer
-    const engine = yield* start({
+    const engine = yield* startOver({
       ...defaults,
       capacity,
       refresh: { ...defaults.refresh, timeoutMillis: 1000 },

@@ -1,20 +1,26 @@
 /** Tests that need a program which not every machine has: they are skipped loudly, and `.ci/run` fails on a skip. */
 import { accessSync, constants } from "node:fs"
-import { delimiter, join } from "node:path"
+import { delimiter, join, resolve } from "node:path"
 
-const isInstalled = (program: string): boolean =>
-  (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+/** what `.ci/setup` installs from `.ci/package.json` */
+const ofCi = resolve(import.meta.dirname, "../../.ci/node_modules/.bin")
 
-/** Whether a program cannot be started by its name, which is said: `describe.skipIf(isMissing("redis-server"))`. */
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Where a program is: the one that CI pins, or the machine's. */
+export const pathTo = (program: string): string | undefined =>
+  [ofCi, ...(process.env["PATH"] ?? "").split(delimiter)].map((folder) => join(folder, program)).find(isExecutable)
+
+/** Whether a program cannot be started, which is said: `describe.skipIf(isMissing("redis-server"))`. */
 export const isMissing = (program: string, warn: (message: string) => void = console.warn): boolean => {
-  if (isInstalled(program)) return false
+  if (pathTo(program) !== undefined) return false
   warn(`SKIPPED: "${program}" is not installed; .ci/setup, run as root, installs what CI needs`)
   return true
 }

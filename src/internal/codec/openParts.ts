@@ -5,11 +5,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { otherIn, upToForm } from "./jsonValue.ts"
-import { copyWith, hasPart, mapEnds } from "./schemaParts.ts"
-
-/** A schema that accepts anything. Effect refuses some of what is not JSON below `Unknown` itself, and says less of it. */
-export const isOpen = ({ _tag }: SchemaAST.AST): boolean =>
-  _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"
+import { copyWith, hasPart, isOpen, mapEnds } from "./schemaParts.ts"
 
 /** The annotations of an issue that says that an open part holds something else than JSON. */
 class NotJson {

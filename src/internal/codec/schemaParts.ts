@@ -81,3 +81,6 @@ export const mapEnds = (root: AST, replace: Replace): AST => {
   }
   return map(root)
 }
+
+/** A schema that accepts anything. Effect refuses some of what is not JSON below `Unknown` itself, and says less of it. */
+export const isOpen = ({ _tag }: AST): boolean => _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"

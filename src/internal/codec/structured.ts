@@ -3,9 +3,9 @@
  * surrogate …) becomes a marked array, and the first byte says whether there is one. So plain data costs one look at
  * each value when it is written, and nothing when it is read.
  */
+import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { Packr } from "msgpackr/pack"
 import type { SerializerError } from "../../CacheError.ts"
 import { fromUtf16, isWellFormed, toUtf16 } from "./bytes.ts"
 import { fault as faultOf, type Format } from "./throughSchema.ts"
@@ -13,7 +13,30 @@ import { circular, pathToCircle, sentence, whatIs } from "./whatIs.ts"
 
 const name = "structured"
 
-const packr = new Packr({ useRecords: false, copyBuffers: true })
+/** `undefined`, which MessagePack does not have. */
+const absent = new ExtData(0, Uint8Array.of(0))
+
+const extensionCodec: ExtensionCodecType<undefined> = {
+  tryToEncode: (value) => value instanceof ExtData ? value : null,
+  decode(_, type) {
+    if (type === absent.type) return undefined
+    throw new Error("no extension of this serializer")
+  }
+}
+
+const options = { extensionCodec, useBigInt64: true, maxDepth: Infinity }
+const decoder = new Decoder(options)
+let encoder = new Encoder(options)
+
+/** An encoder keeps its buffer, which is as large as the largest value: above this it is left behind. */
+const maxBuffer = 256 * 1024
+
+/** The bytes as they lie in the buffer of the encoder: to be copied before anything else is encoded. */
+const encode = (flat: unknown): Uint8Array => {
+  const bytes = encoder.encodeSharedRef(flat)
+  if (bytes.buffer.byteLength > maxBuffer) encoder = new Encoder(options)
+  return bytes
+}
 
 const plain = 0
 const marked = 1
@@ -63,8 +86,9 @@ const flatten = (value: unknown, walk: Walk): unknown => {
     case "bigint":
       return value >= -int64 && value < int64 ? value : marking(walk, "bigint", [value.toString()])
     case "boolean":
-    case "undefined":
       return value
+    case "undefined":
+      return absent
     case "object":
       return value === null ? value : flattenObject(value, walk)
     default:
@@ -157,16 +181,12 @@ const flattenArray = (value: Flat, walk: Walk): Flat => {
   return value[0] === mark ? marking(walk, "array", copy ?? value) : copy ?? value
 }
 
-// msgpackr reads `constructor`, `toJSON` and `hasOwnProperty` of an object, and renames `__proto__`.
-const isOdd = (key: string): boolean =>
-  key === "__proto__" || key === "constructor" || key === "toJSON" || key === "hasOwnProperty" || !isWellFormed(key)
-
-/** msgpackr cannot write an object with more properties. */
-const maxProperties = 65_535
+// The library refuses to read `__proto__`.
+const isOdd = (key: string): boolean => key === "__proto__" || !isWellFormed(key)
 
 const flattenRecord = (value: Fields, walk: Walk): unknown => {
   const keys = stringKeys(value)
-  if (keys.length > maxProperties || keys.some(isOdd)) return marking(walk, "object", flattenEntries(value, walk))
+  if (keys.some(isOdd)) return marking(walk, "object", flattenEntries(value, walk))
   let copy: Fields | undefined
   for (const key of keys) {
     const item = value[key]
@@ -190,8 +210,17 @@ const stringKeys = (value: object): ReadonlyArray<string> => {
   return keys
 }
 
+/**
+ * Whether there may be byte arrays in these bytes: the library reads them as views of what it was given, which is not
+ * ours. Each begins with one of these; a text may have them too.
+ */
+const mayHoldBytes = (bytes: Uint8Array): boolean =>
+  bytes.includes(0xc4, 1) || bytes.includes(0xc5, 1) || bytes.includes(0xc6, 1)
+
 const restore = (flat: unknown): unknown => {
-  if (typeof flat !== "object" || flat === null || flat instanceof Uint8Array) return flat
+  if (typeof flat !== "object" || flat === null) return flat
+  // as an array of its own: `slice` of a Buffer is a view
+  if (flat instanceof Uint8Array) return new Uint8Array(flat)
   if (!Array.isArray(flat)) {
     const record = flat as Fields
     for (const key of Object.keys(record)) record[key] = restore(record[key])
@@ -223,11 +252,11 @@ const restoreMarked = (kind: unknown, data: Array<unknown>): unknown => {
     case "set":
       return new Set(data.map(restore))
     case "buffer":
-      return (data[0] as Uint8Array).buffer
+      return (restore(data[0]) as Uint8Array).buffer
     case "regexp":
       return Object.assign(new RegExp(data[0] as string, data[1] as string), { lastIndex: data[2] })
     default:
-      return new (views.find(({ name }) => name === kind)!)((data[0] as Uint8Array<ArrayBuffer>).buffer)
+      return new (views.find(({ name }) => name === kind)!)((restore(data[0]) as Uint8Array<ArrayBuffer>).buffer)
   }
 }
 
@@ -255,7 +284,7 @@ const showPath = (path: ReadonlyArray<string>): string =>
 const pack = (value: unknown): Exit.Exit<Uint8Array, SerializerError> => {
   const walk: Walk = { path: [], ancestors: new Set(), marks: false }
   try {
-    const packed = packr.pack(flatten(value, walk))
+    const packed = encode(flatten(value, walk))
     const bytes = new Uint8Array(packed.length + 1)
     bytes[0] = walk.marks ? marked : plain
     bytes.set(packed, 1)
@@ -274,9 +303,8 @@ const unpack = (bytes: Uint8Array): Exit.Exit<unknown, SerializerError> => {
   try {
     const version = bytes[0]
     if (version !== plain && version !== marked) return fault("decode", "these bytes are of another version")
-    // A view of the same bytes that is no Buffer: msgpackr makes byte arrays of the class that it was given.
-    const flat: unknown = packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset + 1, bytes.length - 1))
-    return Exit.succeed(version === plain ? flat : restore(flat))
+    const flat = decoder.decode(bytes.subarray(1))
+    return Exit.succeed(version === marked || mayHoldBytes(bytes) ? restore(flat) : flat)
   } catch {
     return fault("decode", "these bytes are not what this serializer writes")
   }

@@ -23,13 +23,10 @@ import { Running } from "./flight/running.ts"
 import { start } from "./flight/start.ts"
 import * as Watches from "./flight/watches.ts"
 import { abandon, makeWork } from "./flight/work.ts"
-import { replay } from "./invalidation/replay.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
-import { within } from "./storeTier/ask.ts"
-import * as Background from "./storeTier/background.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
-import { makeStoreTier, type StoreTierLimits } from "./storeTier/storeTier.ts"
+import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import { noCounters } from "./telemetry/counters.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import * as Log from "./telemetry/log.ts"
@@ -63,8 +60,18 @@ export interface EngineOptions extends StoreTierLimits {
   }
 }
 
+/** What an engine has where there is a store; a cache without one does not load it. */
+export interface StoreParts {
+  readonly makeTier: (engine: Engine, options: EngineOptions) => StoreTier
+  readonly throughStore: NonNullable<Flights["throughStore"]>
+}
+
 /** Makes an engine. It does not track changes until `track`. */
-export const make = (options: EngineOptions, context: Context.Context<never>): Engine => {
+export const make = (
+  options: EngineOptions,
+  context: Context.Context<never>,
+  storeParts: StoreParts | undefined
+): Engine => {
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
@@ -85,6 +92,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     watches: Watches.make(),
     transactions: new WeakSet(),
     storeTier: undefined,
+    throughStore: storeParts?.throughStore,
     stats: { ...noCounters },
     classes: new Map(),
     keyClasses: KeyClasses.make(),
@@ -102,7 +110,7 @@ export const make = (options: EngineOptions, context: Context.Context<never>): E
     closed: false,
     onIdle: undefined
   }
-  if (options.store !== undefined) engine.storeTier = makeStoreTier(engine, { ...options, ...options.store })
+  engine.storeTier = storeParts?.makeTier(engine, options)
   return engine
 }
 
@@ -137,10 +145,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   }
   const { storeTier: tier } = self
   if (tier === undefined) return
-  Pending.markAllUnsent(tier.pending)
-  // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
-  const ending = [Background.close(tier.background), replay(tier, { leftMillis: tier.storeTimeoutMillis })]
-  yield* within(Effect.all(ending, { concurrency: "unbounded", discard: true }), tier.storeTimeoutMillis)
+  yield* tier.steps.close(tier)
   if (Pending.isEmpty(tier.pending)) return
   self.stats.lostInvalidations = Pending.size(tier.pending)
   Log.warning(

@@ -10,19 +10,20 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { CacheConfigError } from "../../CacheError.ts"
+import { hasPart, isOpen } from "../codec/schemaParts.ts"
 import { noOption, requireObject, unknownOf } from "../options.ts"
 import { type Fields, has } from "./canonical.ts"
 import { isClass } from "./declaration.ts"
 import { byteLength, limit } from "./id.ts"
 import type { AnyCodec, KeyInfo } from "./info.ts"
+import { isKey, keyTypeId } from "./isKey.ts"
 import { remembering } from "./knownIds.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
 import { checkTags, keyTags, type TagOptions } from "./tags.ts"
 
-/** The member that makes an object a key. */
-const keyTypeId = "~effect-cached/CacheKey"
+const follow = { suspended: "follow" } as const
 
 interface Options extends TagOptions {
   readonly payload?: Schema.Struct.Fields | undefined
@@ -35,8 +36,6 @@ interface Options extends TagOptions {
 interface Key {
   readonly "~id": string
 }
-
-export const isKey = (u: unknown): u is Key => typeof u === "object" && u !== null && keyTypeId in u
 
 export const define = (name: string, options: Options): new(input: unknown) => Key => {
   checkOptions(name, options)
@@ -51,7 +50,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
 
   // Lazy: it walks three schemas, which may refer to classes that are not defined yet (`suspend`).
   const prefixOf = (): string => {
-    if (options.version === undefined) refuseOpaque(name, parts, { suspended: "follow" })
+    if (options.version === undefined) refuseOpaque(name, parts, follow)
     const version = fingerprint([Schema.Struct(relevant), success, error], options.version)
     // a template literal would be a tree of texts, which every id would flatten anew
     const text = ["~", name, "@", version, ":"].join("")
@@ -63,6 +62,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const encode = encoder(name, properties)
   const codecs = { success: success as AnyCodec, error: error as AnyCodec }
   const tags = keyTags(name, options, properties)
+  let isUndescribed: boolean | undefined
   const info: KeyInfo = {
     name,
     prefix,
@@ -70,6 +70,8 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     metBy: 0,
     payload,
     ...codecs,
+    isUndescribed: () =>
+      isUndescribed ??= hasPart(success.ast, isOpen) || opaqueType(success.ast, follow) !== undefined,
     hasError: options.error !== undefined,
     ...tags.info
   }

@@ -16,6 +16,8 @@ export interface KeyInfo {
   readonly payload: Schema.Constraint
   readonly success: AnyCodec
   readonly error: AnyCodec
+  /** whether a part of the schema of its result accepts more than data */
+  readonly isUndescribed: () => boolean
   /** whether the class declares an error schema: without one a failure stays in memory */
   readonly hasError: boolean
   /** the tag of every key of this class, in all its versions; a key's `~tags` do not include it */

@@ -1,7 +1,7 @@
 /** A hit in memory while somebody listens, beside one while nobody does: all of them are counted. */
 import { type Context, Effect, Layer, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
-import { cacheOf } from "../../../src/internal/engine/cache.ts"
+import { listenersOf } from "../../support/listeners.ts"
 import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
 
 const keys = 1000
@@ -15,7 +15,7 @@ const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10
 
 const listeners = {
   nobody: Effect.void,
-  "a listener": Effect.map(Caching.Caching, (caching) => cacheOf(caching).listen(() => {})),
+  "a listener": Effect.map(Caching.Caching, (caching) => listenersOf(caching).listen(() => {})),
   "Cached.onRemoval": Cached.onRemoval(() => Effect.void),
   "Cached.events": Effect.forkScoped(Stream.runDrain(Cached.events), { startImmediately: true })
 }

@@ -5,10 +5,10 @@ import { Cached, CacheKey, CacheLayer, Caching, Store, Strategy } from "effect-c
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { jobsOfTurn } from "../../../src/internal/defaults.ts"
-import { cacheOf } from "../../../src/internal/engine/cache.ts"
 import { caches, ended, settle, start, within } from "../../promises/caches.ts"
+import { listenersOf } from "../../support/listeners.ts"
 
-const cache = Effect.map(Caching.Caching, cacheOf)
+const cache = Effect.map(Caching.Caching, listenersOf)
 
 /** Runs an effect within the call of a listener. */
 const inline = Effect.map(
@@ -149,7 +149,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name, who is told of
         yield* read("b")
         const found: Array<string> = []
         const look = (key: string) => here(Effect.tap(read(key), (value) => Effect.sync(() => found.push(value))))
-        const { listen, onRemoval } = cacheOf(yield* Caching.Caching)
+        const { listen, onRemoval } = listenersOf(yield* Caching.Caching)
         listen(({ _tag }) => {
           if (_tag === "Invalidate") look("a")
         })
@@ -175,7 +175,7 @@ describe("what `set` has put into memory", () => {
           const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
           yield* Cached.set("k", "old", { ttl: "1 hour" })
           yield* Cached.set("x", "x", { ttl: "1 hour" })
-          const { onRemoval } = cacheOf(yield* Caching.Caching)
+          const { onRemoval } = listenersOf(yield* Caching.Caching)
           onRemoval(({ id }) => {
             if (id === "x") here(Cached.set("y", "y", { ttl: "1 hour" }))
             if (id === "k") here(read)
@@ -251,7 +251,7 @@ describe("P2 · an entry of the store that a listener invalidates while it enter
         Effect.gen(function*() {
           const here = yield* inline
           yield* Cached.set("x", 1, { ttl: "1 hour" })
-          cacheOf(yield* Caching.Caching).onRemoval(({ id }) => {
+          listenersOf(yield* Caching.Caching).onRemoval(({ id }) => {
             if (id === "x") here(Cached.invalidate("k"))
           })
           yield* TestClock.adjust("2 minutes")
@@ -273,7 +273,7 @@ it.effect("a key that is in a list twice has one answer, though a listener remov
       strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
     })
     yield* read([{ n: 1 }])
-    cacheOf(yield* Caching.Caching).listen(({ _tag }) => {
+    listenersOf(yield* Caching.Caching).listen(({ _tag }) => {
       if (_tag === "Hit") here(Cached.clear)
     })
     expect(yield* read([{ n: 1 }, { n: 1 }])).toEqual([Exit.succeed(1), Exit.succeed(1)])

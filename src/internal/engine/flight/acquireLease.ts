@@ -7,11 +7,11 @@ import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
 import { Entry } from "../memory/entry.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
-import { supervise } from "../storeTier/background.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { decode } from "../storeTier/sharedFailure.ts"
+import { decode, encode } from "../storeTier/sharedFailure.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { failStrict } from "./callers.ts"
 import type { Flight, Lease } from "./flight.ts"
@@ -68,7 +68,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
     // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it
-    if (isExclusive) flight.lease = { tier, owner, renewal: undefined, isStored: false }
+    if (isExclusive) flight.lease = leaseOf(tier, owner)
     const asked = yield* ask(
       tier,
       budget,
@@ -85,7 +85,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       // the budget limits a slow store, not the wait for another process
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
       if (isFault(acquired)) return failWith(acquired)
-      if (acquired._tag === "Granted") flight.lease = { tier, owner, renewal: undefined, isStored: false }
+      if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
     } else acquired = asked
     if (acquired._tag === "Granted") {
       if (waited && acquired.failures !== undefined && acquired.failures.count >= Defaults.sharedFailures) {
@@ -152,5 +152,20 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
     return leftMillis > 0 ? renew : Effect.void
   })
   const work = { name: `renews the lease of "${flight.id}"`, context: flight.starter.context, run: later }
-  return { tier, owner, renewal: supervise(tier.background, work), isStored: false }
+  return leaseOf(tier, owner, supervise(tier.background, work))
 }
+
+const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): Lease => ({
+  owner,
+  renewal,
+  release: ({ id, request: { key }, starter }, failure) => {
+    const { background, store, storeTimeoutMillis } = tier
+    const release = Effect.flatMap(
+      failure === undefined ? Effect.undefined : encode(tier, key, failure),
+      (note) => ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner, note))
+    )
+    // the services of the codec are in the context of the fiber that started the flight
+    spawn(background, starter.context, release)
+  },
+  isStored: false
+})

@@ -231,12 +231,13 @@ export const inOrder = (
   loadAll: LoadAll,
   onUnasked: (answers: Sorted["unasked"]) => void = () => {}
 ): Effect.Effect<Answers, unknown, any> =>
-  Effect.map(Effect.suspend(() => loadAll(keys)), (answers) => {
-    if (!(answers instanceof Map)) return answers as Answers
-    const { exits, unasked } = sortAnswers(keys, answers, nameOf(keys))
-    onUnasked(unasked)
-    return exits
-  })
+  Effect.flatMap(Effect.suspend(() => loadAll(keys)), (answers) =>
+    answers instanceof Map
+      ? Effect.map(sortAnswers(keys, answers, nameOf(keys)), ({ exits, unasked }) => {
+        onUnasked(unasked)
+        return exits
+      })
+      : Effect.succeed(answers as Answers))
 
 /** For requests whose batch loads nothing more. */
 const closed = make({ loadAll: () => Effect.succeed([]) })
@@ -249,7 +250,7 @@ export const checked = <E, R>(
 ): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R> =>
   Effect.flatMap(lookup, (exits) => {
     const problem = !Array.isArray(exits)
-      ? "did not answer a list: return one Exit for each key, in their order"
+      ? "did not answer a list or a Map: return one Exit for each key, in their order or by key"
       : exits.length !== keys.length
       ? `was asked for ${keys.length} keys and answered ${exits.length}: return one Exit for each key, in their order`
       : exits.every(Exit.isExit)

@@ -4,7 +4,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Entry } from "../memory/entry.ts"
 import type { Worker } from "../storeTier/background.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { Fault } from "../storeTier/storeTier.ts"
 import { type Counters, countersOf } from "../telemetry/counters.ts"
 import { linkTo, type Trace } from "../telemetry/spans.ts"
 import { type Attempt, endAttempt, makeAttempt } from "./attempt.ts"
@@ -42,11 +42,11 @@ export interface Caller {
 
 /** The lease of a flight. */
 export interface Lease {
-  /** the store tier that granted it */
-  readonly tier: StoreTier
-  readonly owner: string
   /** renews it; `undefined` until it is granted */
   readonly renewal: Worker | undefined
+  readonly owner: string
+  /** asks the store to release it, with a note of the failure where the load failed */
+  readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
   /** the result is committed, which ended the lease: it need not be released */
   isStored: boolean
 }

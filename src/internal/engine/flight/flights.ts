@@ -1,4 +1,5 @@
 /** The part of the engine that flights need. */
+import type * as Effect from "effect/Effect"
 import type { Inherit, ReadDefaults } from "../../../cached/options.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
@@ -20,6 +21,14 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
+  /** the steps of a load where there is a store; a cache without one does not load them */
+  readonly throughStore:
+    | ((
+      self: Flights,
+      flight: Flight,
+      load: Effect.Effect<unknown, unknown, any>
+    ) => Effect.Effect<unknown, unknown, any>)
+    | undefined
   /** flights that can be joined, by id */
   readonly flights: FlightsById
   /** flights that have a fiber, joinable or not */

@@ -1,37 +1,17 @@
-/** The steps of a flight: ask the store, acquire the lease, load, commit. */
-import * as Clock from "effect/Clock"
+/** Starts the load of a flight: by itself, or (`throughStore.ts`) between the steps of a store. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
-import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
-import { leftToOthersMillis } from "../../defaults.ts"
-import { Entry, protectedUntilOf } from "../memory/entry.ts"
-import { ask, type Asking, type Budget } from "../storeTier/ask.ts"
-import { encode } from "../storeTier/codec.ts"
-import { isFault } from "../storeTier/faults.ts"
-import { fetch } from "../storeTier/fetch.ts"
-import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { addUnanswered, type StoreTier } from "../storeTier/storeTier.ts"
-import { versionsOf } from "../storeTier/tagVersions.ts"
-import { noteMiss } from "../telemetry/events.ts"
+import type * as Exit from "effect/Exit"
+import { withPrototype } from "../../withPrototype.ts"
 import { traced } from "../telemetry/spans.ts"
-import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
-import { failStrict, serveStaleToLate } from "./callers.ts"
 import { complete } from "./complete.ts"
-import { decideAt, servedAs } from "./decide.ts"
-import { begin, beginLoading, type Flight, loadEnded } from "./flight.ts"
+import { begin, beginLoading, type Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { limit } from "./limit.ts"
 import { loadContext } from "./loadContext.ts"
 import { inScope } from "./loadScope.ts"
-import { declaredTags } from "./requestTags.ts"
 import { warnOfResource } from "./resource.ts"
-import { exitOf, isRenewed, toEntry } from "./result.ts"
-import { decisionOfFlight } from "./rules.ts"
-import { holdOff, standsIn } from "./throttle.ts"
-import { answerBehind } from "./work.ts"
+import { isRenewed } from "./result.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
@@ -39,9 +19,9 @@ export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknow
   self.running.add(flight)
   // what the load needs is in the starter's context; its types end at the combinator
   const inside = loadContext(flight) as Context.Context<any>
-  const body = self.storeTier === undefined || !usesStore(flight)
+  const body = self.throughStore === undefined || !usesStore(flight)
     ? counted(flight, load)
-    : throughStore(self, self.storeTier, flight, load)
+    : self.throughStore(self, flight, load)
   // starting inline nests run loops: every 32nd level starts from the scheduler, so recursion cannot overflow the stack
   run(self, flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
 }
@@ -82,12 +62,12 @@ interface Counted extends Effect.Effect<unknown, unknown, any> {
   readonly load: Effect.Effect<unknown, unknown, any>
 }
 
-const Counted = function(this: { flight: unknown; load: unknown }, flight: unknown, load: unknown) {
-  this.flight = flight
-  this.load = load
-} as unknown as new(flight: Flight, load: Effect.Effect<unknown, unknown, any>) => Counted
-Object.defineProperty(Counted, "prototype", {
-  value: Effectable.Prototype<Counted>({
+const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, unknown, any>) => Counted>(
+  function(this: { flight: unknown; load: unknown }, flight: unknown, load: unknown) {
+    this.flight = flight
+    this.load = load
+  },
+  Effectable.Prototype<Counted>({
     label: "Load",
     evaluate(fiber): Effect.Effect<unknown, unknown, any> {
       const { flight, load } = this
@@ -100,157 +80,9 @@ Object.defineProperty(Counted, "prototype", {
       return inScope(fiber, traced(flight, load), warnOfResource, flight)
     }
   })
-})
+)
 
-const counted = (flight: Flight, load: Effect.Effect<unknown, unknown, any>): Effect.Effect<unknown, unknown, any> =>
-  new Counted(flight, load)
-
-/** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
-const throughStore = Effect.fnUntraced(function*(
-  self: Flights,
-  tier: StoreTier,
+export const counted = (
   flight: Flight,
   load: Effect.Effect<unknown, unknown, any>
-): Effect.fn.Return<unknown, unknown, any> {
-  const clock = yield* Clock.Clock
-  const random = yield* Random.Random
-  const budget: Budget = {
-    leftMillis: flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
-      tier.storeTimeoutMillis
-  }
-  if (flight.readsStore) {
-    const rejected = flight.rejectedWriteId
-    flight.changedWhileAsked = false
-    const found = yield* fetch(tier, budget, {
-      key: flight.request.key,
-      id: flight.id,
-      tags: declaredTags(self, flight.request)
-    })
-    if (isFault(found)) {
-      missed(self, flight)
-      failStrict(self, flight, found)
-    } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
-    else if (typeof found === "string") flight.rejectedWriteId = found
-    else if (
-      found !== undefined && found.writeId !== rejected &&
-      serves(self, flight, found, { clock, random })
-    ) {
-      return yield* found.exit
-    }
-    missed(self, flight)
-  }
-  if (!flight.policy.writes) return yield* counted(flight, load)
-  const guard = yield* acquireLease(
-    self,
-    flight,
-    { tier, budget },
-    (found) => serves(self, flight, found, { clock, random })
-  )
-  if (guard instanceof Entry) return yield* guard.exit
-  if (Exit.isExit(guard)) return yield* guard
-  if (guard === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
-  flight.conclude = (exit) => conclude(self, flight, guard && { ...guard, tier, budget }, exit)
-  return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
-})
-
-/** What `write` needs beside the entry. */
-interface Writing extends Guard, Asking {}
-
-/** Makes the entry of a load's outcome, and writes it. */
-const conclude = Effect.fnUntraced(function*(
-  self: Flights,
-  flight: Flight,
-  writing: Writing | undefined,
-  exit: Exit.Exit<unknown, unknown>
-): Effect.fn.Return<unknown, unknown, any> {
-  loadEnded(flight)
-  const outcome = exitOf(flight, exit)
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
-  flight.entry = toEntry(self, flight, outcome, now)
-  if (flight.entry !== undefined && writing !== undefined) {
-    if (Exit.isSuccess(outcome)) {
-      flight.loaded = outcome
-      flight.endedAt = now
-      answerBehind(self, flight)
-    }
-    yield* write(self, flight, flight.entry, writing)
-  }
-  return yield* outcome
-})
-
-/** Serves the stale value for a moment: by then the other process has stored a new one, or this one tries again. */
-const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
-  const entry = flight.stale!
-  flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
-  holdOff(self, flight.id, now, leftToOthersMillis)
-  return entry.exit
-}
-
-/** The store has no usable entry: counts a miss for each caller. */
-const missed = (self: Flights, flight: Flight): void => {
-  if (flight.phase !== "AskingStore") return
-  flight.phase = "AwaitingLease"
-  // as many as there are now: a listener that is told may join
-  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
-}
-
-/** Whether an entry of the store ends the flight. If not, it may become the stale value to fall back on. */
-const serves = (
-  self: Flights,
-  flight: Flight,
-  found: Entry,
-  { clock, random }: { readonly clock: Clock.Clock; readonly random: Random.Random }
-): boolean => {
-  const { request } = flight
-  const now = clock.currentTimeMillisUnsafe()
-  const decision = decisionOfFlight(request, () => {
-    limit(self, request, found, now)
-    return decideAt(request, found, now, () => random.nextDoubleUnsafe())
-  })
-  flight.rejectedWriteId = found.writeId
-  if (decision === Load) {
-    flight.protectedUntil = protectedUntilOf(found)
-    return false
-  }
-  if (decision === LoadOrStale && !standsIn(self, request, found, now)) {
-    flight.stale = found
-    missed(self, flight)
-    serveStaleToLate(self, flight, now)
-    return false
-  }
-  flight.entry = found
-  flight.found = {
-    entry: found,
-    isStale: decision !== Serve && servedAs(found, decision, now) !== "memory",
-    insteadOfLoad: decision === LoadOrStale,
-    refreshDue: decision === ServeAndRefresh
-  }
-  return true
-}
-
-/** Commits an entry to the store, if its tags are still valid there and the generation has not ended. */
-const write = Effect.fnUntraced(function*(
-  self: Flights,
-  flight: Flight,
-  entry: Entry,
-  asking: Writing
-): Effect.fn.Return<void, never, any> {
-  const { budget, generation, markers, tier } = asking
-  const { pending, store } = tier
-  const { id, request } = flight
-  if (!flight.storable || Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
-  const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)
-  if (isFault(tags)) return failStrict(self, flight, tags)
-  // the entry may still enter memory, which checks tags by their epochs
-  if (tags === undefined) return
-  const stored = yield* encode(tier, request.key, entry, tags)
-  if (isFault(stored)) return failStrict(self, flight, stored)
-  if (stored === undefined || !flight.storable) return
-  addUnanswered(tier, id)
-  const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
-  if (isFault(accepted)) return failStrict(self, flight, accepted)
-  tier.unanswered.delete(id)
-  // the generation has ended: this result must not hide a newer one, in memory neither
-  if (!accepted) flight.storable = false
-  else if (flight.lease !== undefined) flight.lease.isStored = true
-})
+): Effect.Effect<unknown, unknown, any> => new Counted(flight, load)

@@ -1,9 +1,5 @@
 /** Releases the lease of a flight. */
-import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { ask } from "../storeTier/ask.ts"
-import { spawn } from "../storeTier/background.ts"
-import { encode } from "../storeTier/sharedFailure.ts"
 import type { Flight } from "./flight.ts"
 
 /**
@@ -15,13 +11,5 @@ export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unk
   if (lease === undefined) return
   flight.lease = undefined
   lease.renewal?.interruptUnsafe()
-  if (lease.isStored) return
-  const { storeTimeoutMillis, background, store } = lease.tier
-  const release = Effect.flatMap(
-    failure === undefined ? Effect.undefined : encode(lease.tier, flight.request.key, failure),
-    (note) =>
-      ask(lease.tier, { leftMillis: storeTimeoutMillis }, "release", store.release(flight.id, lease.owner, note))
-  )
-  // the services of the codec are in the context of the fiber that started the flight
-  spawn(background, flight.starter.context, release)
+  if (!lease.isStored) lease.release(flight, failure)
 }

@@ -6,11 +6,8 @@ import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { isOpen } from "../../codec/openParts.ts"
-import { hasPart } from "../../codec/schemaParts.ts"
 import { lookedAtParts } from "../../defaults.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
-import { opaqueType } from "../../key/structure.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Flight } from "./flight.ts"
 
@@ -31,19 +28,8 @@ export const warnOfResource = (
   )
 }
 
-const undescribed = new WeakMap<object, boolean>()
-
 /** Whether nothing says what the value is: a string key, or a schema with a part that accepts more than data. */
-const isUndescribed = (key: Key): boolean => {
-  const info = infoOf(key)
-  if (info === undefined) return true
-  const known = undescribed.get(info)
-  if (known !== undefined) return known
-  const { ast } = info.success
-  const answer = hasPart(ast, isOpen) || opaqueType(ast, { suspended: "follow" }) !== undefined
-  undescribed.set(info, answer)
-  return answer
-}
+const isUndescribed = (key: Key): boolean => infoOf(key)?.isUndescribed() ?? true
 
 /** Whether a function, or an instance with a method of its own, is among the first parts of a value. */
 const holdsResource = (root: unknown): boolean => {

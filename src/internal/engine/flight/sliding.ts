@@ -1,7 +1,5 @@
 /** Sliding expiration: a read that moves the deadline of an entry. */
 import type { Entry } from "../memory/entry.ts"
-import { ask } from "../storeTier/ask.ts"
-import { spawn } from "../storeTier/background.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
 import { movedBy } from "./rules.ts"
@@ -24,12 +22,5 @@ export const slide = (self: Flights, request: Request, entry: Entry, now: number
   const step = (moved - now) / 10
   const before = now - (moved - expiresAt)
   if (Math.floor((now - createdAt) / step) === Math.floor((before - createdAt) / step)) return
-  const { storeTimeoutMillis, background, store } = tier
-  const touch = ask(
-    tier,
-    { leftMillis: storeTimeoutMillis },
-    "touch",
-    store.touch(entry.id, { writeId, softExpiresAt, expiresAt: moved })
-  )
-  spawn(background, self.context, touch)
+  tier.steps.touch(tier, entry.id, { writeId, softExpiresAt, expiresAt: moved })
 }

@@ -4,11 +4,13 @@
  * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not tell
  * whether something newer was written, so they stay out of it.
  */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as SchemaParser from "effect/SchemaParser"
 import { unaskedAnswers } from "../../defaults.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
+import * as Turns from "../../turns.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { putInMemory } from "./complete.ts"
@@ -28,29 +30,38 @@ export interface Sorted {
   readonly unasked: ReadonlyArray<Answer>
 }
 
-/** The answers in a map, which may have other instances of the keys. One that is missing is a defect of its key. */
+/**
+ * The answers in a map, which may have other instances of the keys, and very many of them. One that is missing is a defect
+ * of its key.
+ */
 export const sortAnswers = (
   keys: ReadonlyArray<Key>,
   answers: ReadonlyMap<Key, Exit.Exit<unknown, unknown>>,
   of: string
-): Sorted => {
-  const byId = new Map<string, Answer>()
-  const info = infoOf(keys[0]!)
-  for (const answer of answers) {
-    // another class, or a key that is none of its class's type: it has no id here
-    const id = infoOfAny(answer[0]) === info ? idOrNone(answer[0]) : undefined
-    if (id !== undefined) byId.set(id, answer)
-  }
-  const exits = keys.map((key) => {
-    const id = idOf(key)
-    const answer = byId.get(id)
-    byId.delete(id)
-    return answer === undefined
-      ? Exit.die(new Error(`The lookup of ${of} did not answer "${id}": its map needs an Exit for each key`))
-      : answer[1]
+): Effect.Effect<Sorted> =>
+  Effect.suspend(() => {
+    const asked = new Map<string, Exit.Exit<unknown, unknown> | undefined>(keys.map((key) => [idOf(key), undefined]))
+    const unasked = new Map<string, Answer>()
+    const info = infoOf(keys[0]!)
+    const sort = (answer: Answer): void => {
+      const [key, exit] = answer
+      // another class, or a key that is none of its class's type: it has no id here
+      const id = infoOfAny(key) === info ? idOrNone(key) : undefined
+      if (id === undefined) return
+      if (asked.has(id)) asked.set(id, exit)
+      else if (unasked.size < unaskedAnswers && Exit.isExit(exit) && Exit.isSuccess(exit)) unasked.set(id, answer)
+    }
+    return Effect.map(Turns.forEach(answers, sort), () => ({
+      exits: keys.map((key) => {
+        const id = idOf(key)
+        return asked.get(id) ??
+          Exit.die(
+            new Error(`The lookup of ${of} did not answer "${id}": its map needs an Exit for each key, by the key`)
+          )
+      }),
+      unasked: Array.from(unasked.values())
+    }))
   })
-  return { exits, unasked: Array.from(byId.values()) }
-}
 
 const infoOfAny = (key: unknown): KeyInfo | undefined =>
   typeof key === "object" && key !== null ? infoOf(key as Key) : undefined
@@ -79,7 +90,8 @@ export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call:
   const now = starter.clock.currentTimeMillisUnsafe()
   // what other processes have done up to now
   self.tagEpochs.ensureTracking?.()
-  let left = Math.min(unaskedAnswers, Math.ceil(self.memory.capacity / 10))
+  // of all keys at most `unaskedAnswers` are looked at
+  let left = Math.ceil(self.memory.capacity / 10)
   for (const answer of answers) {
     if (left <= 0 || self.closed) return
     try {
@@ -94,7 +106,7 @@ export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call:
 const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): boolean => {
   const id = idOf(key)
   if (!isUntouched(self, id, call.watch, now)) return false
-  if (!Exit.isExit(exit) || Exit.isFailure(exit) || !fits(key, exit.value)) return false
+  if (Exit.isFailure(exit) || !fits(key, exit.value)) return false
   const own = flightOf(self, call, key, now)
   const entry = toEntry(self, own, exit, now)
   // asked again: functions of the strategy have run

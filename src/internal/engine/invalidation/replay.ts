@@ -1,19 +1,21 @@
 /** The replay: sends unsent invalidations to the store again. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Store } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { ask, type Budget } from "../storeTier/ask.ts"
-import { supervise } from "../storeTier/background.ts"
+import { ask, within } from "../storeTier/ask.ts"
+import * as Background from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 
 /** Marks an item as unsent, and starts the replay if it does not run. */
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   Pending.markUnsent(tier.pending, item)
   if (tier.replay !== undefined || tier.front.closed) return
-  tier.replay = supervise(tier.background, {
+  tier.replay = Background.supervise(tier.background, {
     name: "sends invalidations again",
     context: tier.front.context,
     run: replayUntilDone(tier)
@@ -43,14 +45,38 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
     if (i > 0 && i % Defaults.many.steps === 0) yield* Effect.yieldNow
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
-    const answer = target._tag === "Id"
-      ? yield* ask(tier, budget, "remove", store.remove(target.id))
-      : target._tag === "Tags"
-      ? yield* ask(tier, budget, "invalidateTags", store.invalidateTags(target.tags, target.mode))
-      : yield* ask(tier, budget, "clear", store.clear)
+    const { effect, operation } = sendingOf(store, target)
+    const answer = yield* ask<unknown>(tier, budget, operation, effect)
     if (isFault(answer)) return false
     Pending.acknowledge(pending, item)
     if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)
   }
   return true
 })
+
+/** What asks the store for an invalidation, and the name of that. */
+export const sendingOf = (
+  store: Store,
+  target: Pending.Item["target"]
+): { readonly operation: string; readonly effect: Effect.Effect<unknown, StoreError> } => {
+  switch (target._tag) {
+    case "Id":
+      return { operation: "remove", effect: store.remove(target.id) }
+    case "Tags":
+      return { operation: "invalidateTags", effect: store.invalidateTags(target.tags, target.mode) }
+    case "All":
+      return { operation: "clear", effect: store.clear }
+  }
+}
+
+/** Ends what runs in the background, and sends what is pending once more, both within one store timeout. */
+export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { background, pending, storeTimeoutMillis } = tier
+    Pending.markAllUnsent(pending)
+    // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
+    const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis })]
+    return Effect.asVoid(
+      within(Effect.all(ending, { concurrency: "unbounded", discard: true }), storeTimeoutMillis)
+    )
+  })

@@ -5,7 +5,6 @@ import type { Policy } from "../flight/callPolicy.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import { replay } from "./replay.ts"
 
 /** What is read: its tags as far as they are known, asked for only where something is unsent. */
 export interface Wanted {
@@ -36,7 +35,10 @@ export const sendAgain = (
   items: ReadonlyArray<Pending.Item>
 ): Effect.Effect<Policy> => {
   const budget = budgetOf(tier, policy)
-  return Effect.map(replay(tier, budget, items), () => ({ ...policy, storeTimeoutMillis: budget.leftMillis }))
+  return Effect.map(
+    tier.steps.replay(tier, budget, items),
+    () => ({ ...policy, storeTimeoutMillis: budget.leftMillis })
+  )
 }
 
 /** What a strict reader fails with where one stays. */

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Progress } from "../../../CacheEvent.ts"
-import { chunk } from "../../defaults.ts"
 import type { Glob } from "../../glob.ts"
+import * as Turns from "../../turns.ts"
 import type { Engine } from "../engine.ts"
 import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
@@ -26,9 +26,9 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
           return { ...progress }
         })
       })
-    const each = (ids: Stream.Stream<string, StoreError>) => ids.pipe(Stream.grouped(chunk), Stream.mapEffect(batch))
+    const each = (ids: Stream.Stream<string, StoreError>) => ids.pipe(Turns.inChunks, Stream.mapEffect(batch))
     if (glob.isLiteral) return each(Stream.succeed(glob.prefix))
-    const here = each(Stream.suspend(() => Stream.fromIterable(matchingHere(self, glob))))
+    const here = each(Stream.suspend(() => Stream.filter(Turns.each(allHere(self)), glob.matches)))
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))
@@ -36,11 +36,13 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** The matching ids in memory, among the flights, and of results that the store may still be storing. */
-const matchingHere = (self: Engine, glob: Glob): ReadonlyArray<string> => {
+/** The ids in memory, among the flights, and of results that the store may still be storing. */
+const allHere = (self: Engine): ReadonlyArray<string> => {
   // and whatever a call for many keys may answer, which nobody can name yet
   noteAll(self)
-  const loading = self.flights.all().map(({ id }) => id)
-  const ids = new Set([...self.memory.entries.keys(), ...loading, ...self.storeTier?.unanswered ?? []])
-  return Array.from(ids).filter(glob.matches)
+  const { entries } = self.memory
+  const others = new Set(self.flights.all().map(({ id }) => id))
+  for (const id of self.storeTier?.unanswered ?? []) others.add(id)
+  // of a large memory a list is quick, and a set of it is not
+  return Array.from(entries.keys()).concat(Array.from(others).filter((id) => !entries.has(id)))
 }

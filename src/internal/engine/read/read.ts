@@ -55,9 +55,8 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
-import { fetch, type Found, NeedsEffect, readNow } from "../storeTier/fetch.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { type Fault, type Found, NeedsEffect, type StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
@@ -195,7 +194,7 @@ const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E>
   if (tier?.store.getUnsafe !== undefined && !engine.closed) {
     const invalid = invalidity(engine, request)
     if (invalid !== undefined) return Effect.die(invalid)
-    const found = readNow(tier, request.key, id, nowOf(fiber))
+    const found = tier.steps.readNow(tier, request.key, id, nowOf(fiber))
     if (found instanceof Entry) {
       const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
       if (decision !== Load) {
@@ -400,7 +399,11 @@ const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: 
   Effect.withFiber((fiber) => {
     const { engine, id, policy, request } = reader
     const { mutations } = engine
-    const fetched = fetch(tier, budgetOf(tier, policy), { key: request.key, id, tags: declaredTags(engine, request) })
+    const fetched = tier.steps.fetch(tier, budgetOf(tier, policy), {
+      key: request.key,
+      id,
+      tags: declaredTags(engine, request)
+    })
     const since = nowOf(fiber)
     // the `timeout` of the read includes this step: past it, joining fails at once
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Found | Fault>), (found) => {

@@ -6,7 +6,6 @@ import type { Engine } from "../engine.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { rulesOf, thrownBy } from "../flight/rules.ts"
-import { codecsOf } from "../storeTier/codec.ts"
 import * as Log from "../telemetry/log.ts"
 
 /** What a read dies with whose options, strategy or schema cannot work with this cache. */
@@ -25,7 +24,7 @@ const check = (self: Engine, request: Request): void => {
   if (request.slides) self.hitsHaveEffects = true
   if (request.strategy.countsReads === true) checkCounting(self, request)
   if (request.options.softTimeout !== undefined) warnOfSoftTimeout(self, request)
-  if (self.storeTier !== undefined) codecsOf(self.storeTier, request.key)
+  if (self.storeTier !== undefined) self.storeTier.steps.codecsOf(self.storeTier, request.key)
 }
 
 /** A `softTimeout` does nothing where no stale value may be served. Of a strategy of one's own nobody knows. */

@@ -7,12 +7,7 @@ import { StoreError } from "../../../CacheError.ts"
 import { monotonicMillis } from "../../monotonic.ts"
 import * as Circuit from "./circuit.ts"
 import { noteFault, recovered } from "./faults.ts"
-import type { StoreTier } from "./storeTier.ts"
-
-/** The rest of the time that all store steps of one read may take together. */
-export interface Budget {
-  leftMillis: number
-}
+import type { Budget, StoreTier } from "./storeTier.ts"
 
 /** The store tier, and the budget to ask it with. */
 export interface Asking {

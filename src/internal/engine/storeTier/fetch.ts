@@ -6,24 +6,14 @@ import type { Meta, Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import { type Key, tagsOf } from "../../key/ofKey.ts"
 import { isSoftened } from "../../store/markers.ts"
-import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { ask, type Budget } from "./ask.ts"
+import { ask } from "./ask.ts"
 import * as Circuit from "./circuit.ts"
 import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.ts"
 import { damaged, recovered, undecodable } from "./faults.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
-import type { Fault, StoreTier } from "./storeTier.ts"
-
-/** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
-export const NeedsEffect = Symbol("Later")
-
-/**
- * The answer of the store: a decoded entry, the `writeId` of an unusable one (expired, invalidated, undecodable), or
- * nothing.
- */
-export type Found = Entry | string | undefined
+import { type Asked, type Budget, type Fault, type Found, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
 /** Reads a synchronous store, in this step. */
 export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Found | typeof NeedsEffect => {
@@ -94,14 +84,6 @@ export const validityOf = (
     validity = "soft"
   }
   return pendingMode ?? validity
-}
-
-/** The entry to fetch. */
-interface Asked {
-  readonly key: Key
-  readonly id: string
-  /** the tags that are known before the entry is read */
-  readonly tags: ReadonlyArray<string>
 }
 
 /** Reads the store within the budget. */

@@ -1,14 +1,37 @@
-/** The store tier: a store, with the state that the engine keeps about it. */
+/** The store tier: a store, with the state that the engine keeps about it, and what is done with it. */
+import type * as Effect from "effect/Effect"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
-import type { Store } from "../../../ports/store.ts"
-import { unansweredCommits } from "../../defaults.ts"
+import type { Store, TouchOptions } from "../../../ports/store.ts"
+import type { Key } from "../../key/ofKey.ts"
+import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
-import * as Background from "./background.ts"
-import * as Circuit from "./circuit.ts"
-import * as KnownTagVersions from "./knownTagVersions.ts"
-import * as Pending from "./pendingInvalidations.ts"
-import { validateAnswers } from "./validateAnswers.ts"
+import type * as Background from "./background.ts"
+import type * as Circuit from "./circuit.ts"
+import type * as KnownTagVersions from "./knownTagVersions.ts"
+import type * as Pending from "./pendingInvalidations.ts"
+
+/** The rest of the time that all store steps of one read may take together. */
+export interface Budget {
+  leftMillis: number
+}
+
+/** The entry to fetch. */
+export interface Asked {
+  readonly key: Key
+  readonly id: string
+  /** the tags that are known before the entry is read */
+  readonly tags: ReadonlyArray<string>
+}
+
+/** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
+export const NeedsEffect = Symbol("Later")
+
+/**
+ * The answer of the store: a decoded entry, the `writeId` of an unusable one (expired, invalidated, undecodable), or
+ * nothing.
+ */
+export type Found = Entry | string | undefined
 
 export interface Codecs {
   readonly success: Codec<unknown, any>
@@ -16,8 +39,41 @@ export interface Codecs {
   readonly failure: Codec<unknown, any> | undefined
 }
 
+/**
+ * What is done with a store by parts of the engine that every cache has. They are given as values, because a program
+ * without a store does not load them (`overStore.ts`).
+ */
+export interface StoreSteps {
+  /** reads the store at once, if it answers synchronously */
+  readonly readNow: (tier: StoreTier, key: Key, id: string, now: number) => Found | typeof NeedsEffect
+  /** reads the store within the budget */
+  readonly fetch: (tier: StoreTier, budget: Budget, asked: Asked) => Effect.Effect<Found | Fault, never, any>
+  /** the codecs of a key; throws where the serializer has none for its schema */
+  readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
+  /** moves the deadlines of an entry, behind the read that moves them */
+  readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
+  /** removes ids, whose items are pending already; `restore`: from here on an interruption may end it */
+  readonly remove: (
+    tier: StoreTier,
+    ids: ReadonlyArray<string>,
+    items: ReadonlyArray<Pending.Item>,
+    restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
+  ) => Effect.Effect<ReadonlyArray<boolean>>
+  /** sends an item that is pending already; `restore` as for `remove` */
+  readonly send: (
+    tier: StoreTier,
+    item: Pending.Item,
+    restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
+  ) => Effect.Effect<unknown>
+  /** sends pending items again; answers whether all were acknowledged */
+  readonly replay: (tier: StoreTier, all: Budget, items: ReadonlyArray<Pending.Item>) => Effect.Effect<boolean>
+  /** ends what runs in the background, and sends once more what is pending */
+  readonly close: (tier: StoreTier) => Effect.Effect<void>
+}
+
 /** A store, with the state that the engine keeps about it. */
 export interface StoreTier extends StoreTierOptions {
+  readonly steps: StoreSteps
   /** the memory tier in front of it */
   readonly front: MemoryTier
   /** by the `KeyInfo` of a key class */
@@ -65,35 +121,7 @@ export interface StoreTierLimits {
   readonly maxStalenessMillis: number
 }
 
-interface StoreTierOptions extends StoreTierLimits {
+export interface StoreTierOptions extends StoreTierLimits {
   readonly store: Store
   readonly serializer: Serializer
-}
-
-export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions): StoreTier => ({
-  ...options,
-  front,
-  store: validateAnswers(options.store),
-  codecs: new WeakMap(),
-  plain: { success: options.serializer.make(undefined), failure: undefined },
-  pending: Pending.make(),
-  unanswered: new Set(),
-  circuit: Circuit.make(),
-  failing: new Set(),
-  background: Background.make(front),
-  tracker: undefined,
-  polledAt: -Infinity,
-  untracked: false,
-  clears: 0,
-  knownTagVersions: KnownTagVersions.make(),
-  replay: undefined
-})
-
-/** Before a result is committed, so that no interruption loses it. */
-export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
-  unanswered.add(id)
-  for (const oldest of unanswered) {
-    if (unanswered.size <= unansweredCommits) break
-    unanswered.delete(oldest)
-  }
 }

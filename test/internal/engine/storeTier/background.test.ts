@@ -5,9 +5,9 @@ import { Cached, CacheKey, CacheLayer, Caching, Serializer, Store, Strategy } fr
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-import { cacheOf } from "../../../../src/internal/engine/cache.ts"
 import * as Background from "../../../../src/internal/engine/storeTier/background.ts"
 import { counting, ended, fakeStore, over, settle, start } from "../../../promises/caches.ts"
+import { listenersOf } from "../../../support/listeners.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
@@ -236,7 +236,7 @@ it.effect("who reads the cache while changes are applied starts no second tracke
     // nobody reads: tracking rests
     yield* TestClock.adjust("1 second")
     // as the bridge to `Reactivity` does
-    cacheOf(Context.get(context, Caching.Caching)).onRemoval(() => void Effect.runForkWith(context)(read("b")))
+    listenersOf(Context.get(context, Caching.Caching)).onRemoval(() => void Effect.runForkWith(context)(read("b")))
     pushed.push({ _tag: "Changed", id: "a" })
     polls = 0
     yield* read("b")

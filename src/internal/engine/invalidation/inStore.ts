@@ -1,0 +1,119 @@
+/** Invalidations in the store: sent at once, and again until the store acknowledges them. */
+import * as Effect from "effect/Effect"
+import type { Stored } from "../../../CacheEntry.ts"
+import type { StoreError } from "../../../CacheError.ts"
+import { chunk } from "../../defaults.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { ask, budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { strictly } from "../storeTier/strict.ts"
+import { startsOf } from "./chunks.ts"
+import { markUnsent, sendingOf } from "./replay.ts"
+
+/** Removes ids whose items are pending. Answers for each whether it was there, as far as the store says. */
+export const removeInStore = (
+  tier: StoreTier,
+  ids: ReadonlyArray<string>,
+  items: ReadonlyArray<Pending.Item>,
+  restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
+): Effect.Effect<ReadonlyArray<boolean>> => orUnsent(tier, items, restore(removeFromStore(tier, ids, items)))
+
+/** Sends an item that is pending. */
+export const sendToStore = (
+  tier: StoreTier,
+  item: Pending.Item,
+  restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
+): Effect.Effect<unknown> => {
+  const { effect, operation } = sendingOf(tier.store, item.target)
+  return orUnsent(tier, [item], restore(acknowledged<unknown>(tier, [item], operation, effect)))
+}
+
+/** Removes ids from the store, in chunks. Answers for each whether it was there, as far as the store says. */
+const removeFromStore = (
+  tier: StoreTier,
+  ids: ReadonlyArray<string>,
+  items: ReadonlyArray<Pending.Item>
+): Effect.Effect<ReadonlyArray<boolean>> => {
+  const { store } = tier
+  const [first] = ids
+  if (first !== undefined && ids.length === 1) {
+    return Effect.map(acknowledged(tier, items, "remove", store.remove(first)), (was) => [was === true])
+  }
+  const parts = Effect.forEach(startsOf(ids), (from) => {
+    const part = ids.slice(from, from + chunk)
+    const answered = acknowledged(tier, items.slice(from, from + chunk), "remove", store.removeMany(part))
+    // a store that fails at once answers within this turn
+    return Effect.map(
+      from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
+      (removed) => removed ?? part.map(() => false)
+    )
+  })
+  return Effect.map(parts, (removed) => removed.flat())
+}
+
+/**
+ * Marks the items as unsent when the effect fails or is interrupted, at whatever step. An item that is neither
+ * acknowledged nor unsent would never be sent again, and its reads would never use the store again. Add the items
+ * outside of `restore`, so that no interruption falls between.
+ */
+const orUnsent = <A, R>(
+  tier: StoreTier,
+  items: ReadonlyArray<Pending.Item>,
+  effect: Effect.Effect<A, never, R>
+): Effect.Effect<A, never, R> =>
+  Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
+
+/**
+ * Sets a value here, and in the store, which ends the generation of the id. The id is pending from the start, before the
+ * value is here or encoded: until the store has acknowledged the value, its older one must not enter memory.
+ */
+export const replaceInStore = <R>(
+  tier: StoreTier,
+  id: string,
+  replaceHere: () => void,
+  value: Effect.Effect<Stored | undefined | Fault, never, R>
+): Effect.Effect<Stored | undefined | Fault, never, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const { pending, store } = tier
+    const item = Pending.add(pending, { _tag: "Id", id })
+    const { clears } = pending
+    replaceHere()
+    const replacing = Effect.tap(value, (stored) => {
+      // a later operation on the id is pending, or was acknowledged: this one must not undo it
+      if (pending.ids.get(id) !== item) return Effect.void
+      // a value that cannot be stored must not leave the older one in the store
+      return stored === undefined || isFault(stored) || pending.clears !== clears
+        ? acknowledged(tier, [item], "remove", store.remove(id))
+        : acknowledged(tier, [item], "set", store.set(id, stored))
+    })
+    return orUnsent(tier, [item], restore(replacing))
+  })
+
+/**
+ * Sends pending items to the store; to be called inside `orUnsent`. Items that the store does not acknowledge stay
+ * pending and are marked as unsent. The caller goes on, unless it is strict.
+ */
+const acknowledged = <A>(
+  tier: StoreTier,
+  items: ReadonlyArray<Pending.Item>,
+  operation: string,
+  effect: Effect.Effect<A, StoreError>
+): Effect.Effect<A | undefined> =>
+  Effect.withFiber((fiber) => {
+    const { pending } = tier
+    const policy = fiber.getRef(Policy.Current)
+    const budget = budgetOf(tier, policy)
+    return Effect.flatMap(
+      ask(tier, budget, operation, effect),
+      (answer): Effect.Effect<A | undefined> => {
+        if (!isFault(answer)) {
+          for (const item of items) Pending.acknowledge(pending, item)
+          return Effect.succeed(answer)
+        }
+        for (const item of items) markUnsent(tier, item)
+        return policy.strict ? strictly(answer) : Effect.undefined
+      }
+    )
+  })

@@ -1,0 +1,41 @@
+/** Engines and caches over a store, if there is one. What only they need is reached from here alone. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type Cache, over, start } from "./cache.ts"
+import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
+import { throughStore } from "./flight/throughStore.ts"
+import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
+import { closeStore, replay } from "./invalidation/replay.ts"
+import { track } from "./invalidation/tracking.ts"
+import { codecsOf } from "./storeTier/codec.ts"
+import { fetch, readNow } from "./storeTier/fetch.ts"
+import { makeStoreTier } from "./storeTier/makeStoreTier.ts"
+import type { StoreSteps } from "./storeTier/storeTier.ts"
+import { touch } from "./storeTier/touch.ts"
+
+const steps: StoreSteps = {
+  readNow,
+  fetch,
+  codecsOf,
+  touch,
+  remove: removeInStore,
+  send: sendToStore,
+  replay,
+  close: closeStore
+}
+
+const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
+  makeTier: (engine, options) => makeStoreTier(engine, { ...options, ...store }, steps),
+  throughStore
+})
+
+/** An engine that tracks changes of its store, and closes with its scope. */
+export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, Scope.Scope> =>
+  Effect.map(start(options, options.store && partsOf(options.store)), (engine) => {
+    track(engine)
+    return engine
+  })
+
+/** A cache that closes with its scope. */
+export const make = (options: EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
+  Effect.map(startOver(options), over)

@@ -1,0 +1,38 @@
+/** Makes a store tier. */
+import { unansweredCommits } from "../../defaults.ts"
+import type { MemoryTier } from "../memory/memory.ts"
+import * as Background from "./background.ts"
+import * as Circuit from "./circuit.ts"
+import * as KnownTagVersions from "./knownTagVersions.ts"
+import * as Pending from "./pendingInvalidations.ts"
+import type { StoreSteps, StoreTier, StoreTierOptions } from "./storeTier.ts"
+import { validateAnswers } from "./validateAnswers.ts"
+
+export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, steps: StoreSteps): StoreTier => ({
+  ...options,
+  steps,
+  front,
+  store: validateAnswers(options.store),
+  codecs: new WeakMap(),
+  plain: { success: options.serializer.make(undefined), failure: undefined },
+  pending: Pending.make(),
+  unanswered: new Set(),
+  circuit: Circuit.make(),
+  failing: new Set(),
+  background: Background.make(front),
+  tracker: undefined,
+  polledAt: -Infinity,
+  untracked: false,
+  clears: 0,
+  knownTagVersions: KnownTagVersions.make(),
+  replay: undefined
+})
+
+/** Before a result is committed, so that no interruption loses it. */
+export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
+  unanswered.add(id)
+  for (const oldest of unanswered) {
+    if (unanswered.size <= unansweredCommits) break
+    unanswered.delete(oldest)
+  }
+}

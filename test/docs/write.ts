@@ -1,0 +1,45 @@
+/** The blocks of the documentation as modules in a folder. */
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { withAssertions } from "./assertions.ts"
+import { type Block, blocks } from "./blocks.ts"
+
+const root = resolve(import.meta.dirname, "../..")
+
+/** All blocks of the documentation. */
+export const documented: ReadonlyArray<Block> = globSync(["README.md", "docs/**/*.md", "src/**/*.ts"], { cwd: root })
+  .toSorted().flatMap((file) => blocks(file, readFileSync(join(root, file), "utf8")))
+
+// Inside the repository, so that blocks import `effect-cached` by its name.
+const folder = join(root, "test/.docs")
+
+export const nameOf = ({ file, line }: Block): string =>
+  `${file.replaceAll("/", "-").replace(/\.(md|ts)$/, "")}-${line}.ts`
+
+/** A folder with each block in a file, to be checked by the compiler. */
+export const write = (all: ReadonlyArray<Block>, name: string): string => {
+  const target = join(folder, name)
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(join(target, "run"), { recursive: true })
+  const tsconfig = {
+    extends: "../../../tsconfig.json",
+    include: ["*.ts"],
+    compilerOptions: { noUnusedLocals: false, noUnusedParameters: false }
+  }
+  writeFileSync(join(target, "tsconfig.json"), JSON.stringify(tsconfig))
+  for (const block of all) writeFileSync(join(target, nameOf(block)), block.code)
+  return target
+}
+
+/** Where a block is that is ready to run. */
+export const pathOf = (target: string, block: Block): string => join(target, "run", nameOf(block))
+
+/** What is wrong with arrows of a block; else the block is made ready to run. */
+export const prepare = (target: string, block: Block): string => {
+  try {
+    writeFileSync(pathOf(target, block), withAssertions(block.file, block.code))
+    return ""
+  } catch (error) {
+    return (error as Error).message
+  }
+}

@@ -1,0 +1,71 @@
+/** Long lists do not hold the event loop: other fibers have turns in between. */
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { many } from "../../src/internal/defaults.ts"
+import * as Turns from "../../src/internal/turns.ts"
+import { caches } from "../promises/caches.ts"
+
+const size = 6400
+const chunks = size / 256
+
+/** A clock by which a turn is over whenever somebody looks. */
+const impatient = Effect.updateService(Clock.Clock, (clock) => {
+  let nanos = 0n
+  return Object.assign(Object.create(clock), { monotonicTimeNanosUnsafe: () => nanos += 1_000_000_000n })
+})
+
+/** How many turns another fiber has while an effect runs. */
+const turnsOf = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+  let turns = 0
+  const counting = Effect.gen(function*() {
+    for (;; turns++) yield* Effect.yieldNow
+  })
+  const other = yield* Effect.forkChild(counting)
+  yield* impatient(effect)
+  yield* Fiber.interrupt(other)
+  return turns
+})
+
+describe.each(caches)("over $name", (cache) => {
+  const filled = Cached.setMany(Array.from({ length: size }, (_, i) => [`k:${i}`, i] as const))
+  const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
+    ["removeMatching", Cached.removeMatching("k:*")],
+    ["invalidate by pattern", Cached.invalidate({ matching: "k:*" })],
+    ["getMatching", Stream.runDrain(Cached.getMatching("k:*"))],
+    ["entries", Stream.runDrain(Cached.entries("k:*"))]
+  ]
+  it.effect.each(operations)("%s", ([, operation]) =>
+    Effect.gen(function*() {
+      yield* filled
+      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks)
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
+it.effect("counters", () =>
+  Effect.gen(function*() {
+    yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.increment(`c:${i}`), {
+      discard: true
+    })
+    expect(yield* turnsOf(Stream.runDrain(Cached.counters()))).toBeGreaterThanOrEqual(chunks)
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("a Map of many answers, of which one was asked for", () =>
+  Effect.gen(function*() {
+    class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+    const answers = new Map(Array.from({ length: size }, (_, id) => [new User({ id }), Exit.succeed(id)]))
+    const users = Cached.many(User, {
+      lookup: () => Effect.succeed(answers),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    expect(yield* turnsOf(users([{ id: size - 1 }]))).toBeGreaterThanOrEqual(size / many.steps - 1)
+    expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("what is quick stays in one turn", () =>
+  Effect.gen(function*() {
+    const seen: Array<number> = []
+    yield* Turns.forEach([1, 2, 3], (n) => seen.push(n))
+    const streamed = yield* Stream.runCollect(Turns.inChunks(Turns.each([1, 2, 3])))
+    expect([seen, streamed]).toEqual([[1, 2, 3], [[1, 2, 3]]])
+  }))

@@ -1,0 +1,63 @@
+/**
+ * A process that checks the laws of what it names, and prints a line for each: `laws.ts sqlite files …`. It runs under
+ * any runtime, without a test framework.
+ */
+import { Cause, Effect, Exit } from "effect"
+import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import * as FilesStore from "effect-cached/stores/FilesStore"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import {
+  lastingStoreLaws,
+  type Law,
+  lockLaws,
+  sharedStoreLaws,
+  storeLaws,
+  withTimePassing
+} from "effect-cached/testing"
+import { TestClock } from "effect/testing"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+/** A line of the report. */
+export interface Checked {
+  readonly subject: string
+  readonly law: string
+  /** what broke it; empty where it holds */
+  readonly broken: string
+}
+
+const inDirectory = <A, E, R>(make: (directory: string) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(tempDirectory, make)
+const sqlite = (directory: string) => SqliteStore.make({ directory })
+const files = (directory: string) => FilesStore.make({ directory })
+const reopened = <A, E, R>(open: (directory: string) => Effect.Effect<A, E, R>) =>
+  Effect.map(tempDirectory, (directory) => ({ open: open(directory) }))
+const two = <A, E, R>(make: Effect.Effect<A, E, R>) => Effect.all([make, make])
+
+/** The laws of everything that is kept somewhere, by what they are about. */
+export const subjects: { readonly [name: string]: () => ReadonlyArray<Law> } = {
+  memory: () => storeLaws(Effect.sync(() => MemoryStore.make())),
+  sqlite: () => storeLaws<unknown>(inDirectory(sqlite)),
+  "sqlite, two on one folder": () => sharedStoreLaws<unknown>(inDirectory((directory) => two(sqlite(directory)))),
+  "sqlite, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(sqlite)),
+  files: () => storeLaws<unknown>(inDirectory(files)),
+  "files, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(files)),
+  "the lock of a process": () =>
+    lockLaws(Effect.sync(() => {
+      const lock = ProcessLock.make()
+      return [lock, lock]
+    })),
+  "the lock of a folder": () => lockLaws(inDirectory((directory) => two(SqliteLock.make({ directory }))))
+}
+
+const check = async (subject: string, { name, run }: Law): Promise<Checked> => {
+  const exit = await Effect.runPromiseExit(Effect.provide(withTimePassing(run), TestClock.layer()))
+  return { subject, law: name, broken: Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "" }
+}
+
+if (import.meta.main) {
+  for (const subject of process.argv.slice(2)) {
+    for (const law of subjects[subject]!()) console.log(JSON.stringify(await check(subject, law)))
+  }
+}
