@@ -5,7 +5,7 @@
  *     npm run consistency                        20 seconds
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
- *     npm run consistency -- --removes           the folder, logs and databases are removed too: only P2 is judged
+ *     npm run consistency -- --removes           files are removed and replaced, and the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
  */
@@ -65,7 +65,7 @@ const all = async (seconds: number): Promise<void> => {
       console.log(
         `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.granted} leases, ` +
           `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals; seen within ${
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk; seen within ${
             numbers.latestMillis.toFixed(0)
           } ms; ` +
           `${violations.length} violations`

@@ -2,9 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import { closeSync, existsSync, openSync, readdirSync, rmSync, statfsSync, statSync, writeSync } from "node:fs"
+import { existsSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { fillDisk } from "../support/fullDisk.ts"
 import { smallDisk } from "../support/smallDisk.ts"
 import { entry, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -22,18 +23,7 @@ const disk = (megabytes: number) =>
     ({ directory }) => directory
   )
 
-/** Fills what is left of a disk, as another program does. */
-const fill = (directory: string, name = "others") => {
-  const file = openSync(join(directory, name), "a")
-  for (let size = 1 << 20; size >= 1;) {
-    try {
-      writeSync(file, Buffer.alloc(size, 1))
-    } catch {
-      size >>= 1
-    }
-  }
-  closeSync(file)
-}
+const fill = (directory: string) => void fillDisk(join(directory, "others"))
 
 const freeBytes = (directory: string) => statfsSync(directory).bavail * statfsSync(directory).bsize
 
