@@ -41,6 +41,7 @@ const isEnough = (file: string): boolean => args.stop && check(linesOf(file), ar
 
 const round = async (seed: number, seconds: number) => {
   const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
+  let keep = args.keep
   try {
     const { file, ...ran } = await run({
       seed,
@@ -50,9 +51,11 @@ const round = async (seed: number, seconds: number) => {
       folder,
       isEnough
     })
-    return { seed, ...ran, ...check(linesOf(file), args.removes) }
+    const verdict = check(linesOf(file), args.removes)
+    keep ||= verdict.violations.length > 0 && !args.stop
+    return { seed, ...ran, ...verdict }
   } finally {
-    if (args.keep) console.error(`kept: ${folder}`)
+    if (keep) console.error(`kept: ${folder}`)
     else rmSync(folder, { recursive: true, force: true })
   }
 }

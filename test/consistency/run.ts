@@ -178,11 +178,11 @@ export const run = async (
     const place = below(processes)
     const roll = next()
     if (removes && roll < 0.15) removed += removeFiles(directory, thrown)
-    else if (removes && roll < 0.2) {
+    else if (removes && roll < 0.25) {
       replacing = replacing.then(async () => {
         copies += await replace(directory, thrown, note)
       })
-    } else if (disk !== undefined && roll < 0.25) {
+    } else if (disk !== undefined && roll < 0.3) {
       filling = filling.then(async () => {
         fills += await fill(root, thrown)
       })

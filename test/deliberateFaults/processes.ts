@@ -71,14 +71,6 @@ export const faults: ReadonlyArray<ProcessFault> = [
 const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
   },
   {
-    name: "what was written into a former database is acknowledged",
-    sought: "by hand",
-    removes: true,
-    in: "make",
-    find: "if (!hasWritten || !leaveFormer()) {",
-    replace: "if (true) {"
-  },
-  {
     name: "what was invalidated comes back with an older copy of the folder",
     sought: "by hand",
     removes: true,
@@ -93,13 +85,5 @@ const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), 
     in: "stateOf",
     find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,
     replace: ""
-  },
-  {
-    name: "a full disk acknowledges what it has not taken",
-    sought: "by hand",
-    removes: true,
-    in: "make",
-    find: "if (!isFull(thrown) || opened === undefined || triesLeft === 0) throw thrown",
-    replace: "if (!isFull(thrown) || opened === undefined) throw thrown; return undefined as A"
   }
 ]

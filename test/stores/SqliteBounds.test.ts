@@ -122,6 +122,24 @@ describe("markers, leases and counters", () => {
     }), 30_000)
 })
 
+describe("a marker that gives way to entries", () => {
+  it.effect("is told to others as a change of its tag", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const b = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const names = range(350).map((i) => `${"x".repeat(2000)} ${i}`)
+      for (const name of names) yield* a.markers([name])
+      changesOf(b)
+      yield* a.set("id", entry(1, 200_000))
+      const database = yield* connection(directory)
+      const left = Number(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"])
+      expect(left).toBeLessThan(names.length)
+      // names of that length are told as a gap
+      expect(changesOf(b).map(({ _tag }) => _tag)).toContain("Gap")
+    }), 30_000)
+})
+
 describe("a value", () => {
   it.effect("larger than maxValue is refused before it is written, and the reason names it", () =>
     Effect.gen(function*() {

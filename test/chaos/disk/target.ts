@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { Dice } from "../../consistency/random.ts"
 import { clock } from "../../processes/recording.ts"
+import { anHourAhead } from "../../support/anHourAhead.ts"
 import { fillDisk } from "../../support/fullDisk.ts"
 import { isMissing } from "../../support/needs.ts"
 import { copyOf, databaseIn } from "../../support/olderCopy.ts"
@@ -209,7 +210,7 @@ const attacks: ReadonlyArray<Attack> = [
     arena: () => isMissing("faketime") ? undefined : folder()(),
     work: { loadMillis: 200 },
     mostBytes,
-    through: (place) => place % 2 === 0 ? undefined : ["faketime", "--exclude-monotonic", "-f", "+1h"],
+    through: (place) => place % 2 === 0 ? undefined : anHourAhead,
     strike: some
   })
 ]
