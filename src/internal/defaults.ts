@@ -73,10 +73,11 @@ export const broadcasts = { kept: 10_000, unfinishedMillis: 1000 }
 
 /**
  * The log beside a database, and the reserve for a full disk, which is as large: so many bytes, and this part of `maxSize`
- * at most. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more
+ * at most. SQLite copies the log into the database at the part `copiedAt` of it, and then writes it from its beginning: so
+ * it need not be emptied where one process writes. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more
  * bounds since, another database is started.
  */
-export const log = { bytes: 2 * 1024 ** 2, ofMaxSize: 1 / 8, pinnedMillis: 1000, hopelessAfter: 4 }
+export const log = { bytes: 2 * 1024 ** 2, ofMaxSize: 1 / 8, copiedAt: 7 / 8, pinnedMillis: 1000, hopelessAfter: 4 }
 
 /** How long a stale value is served without another load, after a load failed. */
 export const retryAfterMillis = 5000
@@ -181,6 +182,12 @@ export const sweepMillis = 100
 
 /** Pauses between attempts while another process writes to SQLite: they double from the first to the longest. */
 export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
+
+/**
+ * After `turnMillis` of one turn of the event loop the next writes into a database wait for a later one, for `waitMillis`
+ * at most: a read writes three times, and the three together must stay below the store budget.
+ */
+export const sqliteTurns = { turnMillis: 10, waitMillis: 100 }
 
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
