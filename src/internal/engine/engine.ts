@@ -52,12 +52,15 @@ export interface EngineOptions extends StoreTierLimits {
   readonly readDefaults: ReadDefaults
   /** the strategy of `Cached.withStrategy` where it names none */
   readonly strategy: Strategy | undefined
+  /** `"private"`: each reader loads for itself */
+  readonly flights: "shared" | "private"
   /** how long closing waits for loads with callers */
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
-    readonly retry: Schedule.Schedule<unknown, unknown>
+    /** `undefined`: twice, with exponential backoff */
+    readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   }
 }
 
@@ -77,6 +80,7 @@ export const make = (
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
+    isPrivate: options.flights === "private",
     flights: new FlightsById(),
     running: new Running(),
     ending: new Map(),
@@ -91,7 +95,7 @@ export const make = (
     retryAt: new Map(),
     answered: new Map(),
     failing: new Set(),
-    watches: Watches.make(),
+    watches: Watches.make(options.flights === "private"),
     transactions: new WeakSet(),
     storeTier: undefined,
     throughStore: storeParts?.throughStore,

@@ -22,6 +22,11 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
+  /**
+   * each reader loads for itself: no flight is joined or held up, none is in a list, and nothing of one reader is done in
+   * the turn of another. What a platform stops without a word (a request of a Worker) then leaves nothing behind
+   */
+  readonly isPrivate: boolean
   /** the steps of a load where there is a store; a cache without one does not load them */
   readonly throughStore:
     | ((

@@ -45,6 +45,7 @@ import { askTimeouts, optionOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
+import { noteChange } from "../flight/watches.ts"
 import { answerIfBehind, startLater } from "../flight/work.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -104,7 +105,7 @@ export const read = <A, E>(
   return entry.exit as Exit.Exit<A, E>
 }
 
-export const readerOf = <A, E>(
+const readerOf = <A, E>(
   engine: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>,
@@ -238,11 +239,13 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const before = flightBefore(reader)
   const refused = engine.closed
     ? new CacheClosed({ key: id })
-    : refusal(engine, request) ?? cycleOf(around, before)
+    : refusal(engine, request) ?? cycleOf(around, engine.isPrivate ? ancestorOf(around, id) : before)
   if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
   const asked = isLimited(engine, request) ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId } = joining
+  // what loads already is older than this read asks for
+  if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteChange(engine, id)
   const flight = makeFlight(engine, {
     id,
     request,
@@ -275,6 +278,7 @@ const withTimeouts = (
 
 /** From here on others can join the flight, or ask for the same refresh. */
 const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
+  if (engine.isPrivate) return
   const isBehind = before !== undefined && before === engine.flights.get(id)
   if (policy.writes && !isBehind) {
     // a flight that this read may not join is detached: there is one storable flight per id
@@ -286,20 +290,27 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
 
 const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
   // its load begins in a later turn than the calls that share it: they see what was written before them
-  if (policy.writes && isRefresh(flight)) startLater(engine, flight, fiber.currentDispatcher)
+  if (policy.writes && isRefresh(flight) && !engine.isPrivate) startLater(engine, flight, fiber.currentDispatcher)
   else if (flight.phase === "Queued") launch(engine, flight, request.load)
 }
 
 /** The flight of the id that has to end first: a refresh that loads, or an abandoned load that runs on. */
 const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
-  // a private load is not held up, and holds up none
-  if (!policy.writes) return undefined
+  // such a load is not held up, and holds up none
+  if (!policy.writes || engine.isPrivate) return undefined
   const running = engine.flights.get(id)
   return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
     ? running
     : engine.ending.size > 0
     ? engine.ending.get(id)
     : undefined
+}
+
+/** The flight of the id inside whose load this read is: where flights are private no other one may be waited for. */
+const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
+  let flight = around
+  while (flight !== undefined && flight.id !== id) flight = flight.parent
+  return flight
 }
 
 const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): CacheCycle | undefined =>
