@@ -21,7 +21,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
+import { CacheConfigError, type SerializerError, type StoreError } from "./CacheError.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
@@ -197,7 +197,7 @@ export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<
  */
 export const strict = <A, E, R>(
   self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | StoreError | SerializerError | LockError, R> =>
+): Effect.Effect<A, E | StoreError | SerializerError, R> =>
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**

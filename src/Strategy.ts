@@ -418,8 +418,11 @@ export const probabilisticKind = kind("probabilistic", {
   }
 })
 
-/** @internal */
-// reads move `expiresAt`, up to `softExpiresAt`
+/**
+ * Its reads move `expiresAt`, up to `softExpiresAt`.
+ *
+ * @internal
+ */
 export const slidingKind = kind("sliding", {
   beside: "idle",
   decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,

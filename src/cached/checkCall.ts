@@ -5,7 +5,7 @@ import type * as CacheKey from "../CacheKey.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
 import { optionsOfClass } from "../internal/key/optionsOfClass.ts"
-import { checkGiven, type Checks, inCall, noOption, requireObject, unknownOf } from "../internal/options.ts"
+import { checkGiven, type Checks, inCall, namesIn, noOption, requireObject, unknownOf } from "../internal/options.ts"
 import { checkJitter, fallingBack, type Kind, strategiesWith, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
@@ -58,12 +58,12 @@ export const calledOf = (kind: Kind<any>): Called => ({
   kind
 })
 
-const shared = [...namesOfRead, ...namesOfFallback, "strategy"]
+const shared = namesIn(namesOfRead, namesOfFallback, ["strategy"])
 
 export const calledWithStrategy: Called = {
   name: "Cached.withStrategy",
   example: `{ key: "answer", strategy: Strategy.ttl({ ttl: "1 hour" }) }`,
-  known: new Set(["key", ...shared]),
+  known: namesIn(["key"], shared),
   homeOf: homeBesideStrategy,
   kind: undefined
 }
@@ -142,11 +142,11 @@ const withKey = (name: string, key: unknown): string => {
 // functions
 // ---------------------------------------------------------------------------------------------------------------------
 
-const knownOfStringFn = new Set(shared)
-const knownOfFn = new Set([...shared, "lookup"])
-const knownOfNamedFn = new Set([...optionsOfClass, ...knownOfFn])
+const knownOfStringFn = shared
+const knownOfFn = namesIn(shared, ["lookup"])
+const knownOfNamedFn = namesIn(optionsOfClass, knownOfFn)
 // the types of a request have no room for a `LoadTimeout`
-const knownOfResolver = new Set(shared.filter((name) => name !== "timeout"))
+const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "timeout"))
 
 /** Throws for what a cached function cannot be made of; `name` is the function that makes it. */
 export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {

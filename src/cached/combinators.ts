@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Any, CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { refreshLoad } from "../internal/engine/flight/refreshLoad.ts"
 import {
   failoverKind,
   maxHitsKind,
@@ -153,7 +154,7 @@ export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(s
  * @category combinators
  * @since 0.1.0
  */
-export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(refreshAheadKind)
+export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(refreshAheadKind, refreshLoad)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background with a probability that grows
@@ -194,7 +195,7 @@ export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combi
  * @category combinators
  * @since 0.1.0
  */
-export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(probabilisticKind)
+export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(probabilisticKind, refreshLoad)
 
 /**
  * Caches an effect: serves its value until it was not read for `idle`, and until `ttl` at most.
@@ -250,7 +251,7 @@ export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator
  * @category combinators
  * @since 0.1.0
  */
-export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(maxHitsKind)
+export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(maxHitsKind, refreshLoad)
 
 /**
  * Caches an effect: loads on every read, and serves the last good value until `ttl` if the load fails or takes longer

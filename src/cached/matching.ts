@@ -15,7 +15,7 @@ import * as Operations from "../internal/engine/operations.ts"
 import { stringOfId } from "../internal/key/id.ts"
 import * as InTurns from "../internal/streamsInTurns.ts"
 import { globOf } from "./targets.ts"
-import { streamWithCaching, withCaching } from "./withCaching.ts"
+import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
 
 /**
  * Streams the string keys that match a pattern, each with its cached value, in no particular order.
@@ -76,7 +76,7 @@ const valuesOf = (
     Effect.map((found) =>
       keys.flatMap((key, i) => {
         const exit = found[i]?.exit
-        return exit !== undefined && Exit.isSuccess(exit) ? [[key, exit.value] as const] : []
+        return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
     // what was read once, with many others, is not put in memory

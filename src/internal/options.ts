@@ -26,6 +26,10 @@ export const requireList = (what: string, given: unknown, element: string): void
 export const inCall = (call: string, thrown: unknown): unknown =>
   thrown instanceof CacheConfigError ? new CacheConfigError({ message: `${call}: ${thrown.message}` }) : thrown
 
+/** The names of several lists. A call and no spread: bundlers leave out a call whose result is not used. */
+export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
+  new Set(lists.flatMap((list) => Array.from(list)))
+
 /** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
 export const refuseUnknown = (
   what: string,

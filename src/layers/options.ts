@@ -202,23 +202,27 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   }
 }
 
-const layerParts: Parts<LayerOptions, Caching.MakeOptions> = {
-  ...memoryParts,
-  // after the capacity, which it overrides
-  memory: (given, name) => {
-    refuseUnless(`${name} is true or false`, typeof given === "boolean")
-    return given ? {} : { capacity: 0 }
-  },
-  storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
-  lease: (given, name) => {
-    const leaseMillis = positive(name, given)
-    refuseUnless(`${name} is finite: no process would take over from one that died`, leaseMillis !== Infinity)
-    return { leaseMillis }
-  },
-  wait: (given, name) => ({ waitMillis: positive(name, given) }),
-  maxLoad: (given, name) => ({ maxLoadMillis: positive(name, given) }),
-  maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
-}
+// a call and no spread: bundlers leave it out where it is not used
+const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
+  {},
+  memoryParts,
+  {
+    // after the capacity, which it overrides
+    memory: (given, name) => {
+      refuseUnless(`${name} is true or false`, typeof given === "boolean")
+      return given ? {} : { capacity: 0 }
+    },
+    storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
+    lease: (given, name) => {
+      const leaseMillis = positive(name, given)
+      refuseUnless(`${name} is finite: no process would take over from one that died`, leaseMillis !== Infinity)
+      return { leaseMillis }
+    },
+    wait: (given, name) => ({ waitMillis: positive(name, given) }),
+    maxLoad: (given, name) => ({ maxLoadMillis: positive(name, given) }),
+    maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
+  } satisfies Parts<Omit<LayerOptions, keyof MemoryOptions>, Caching.MakeOptions>
+)
 
 interface Making<Made> {
   readonly defaults: Made

@@ -238,7 +238,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "reads are not counted",
-    in: "kinds",
+    in: "maxHitsKind",
     find: "if (reads >= options.hits!) return Load",
     replace: "if (reads > options.hits!) return Load"
   },
@@ -286,19 +286,19 @@ unregister(self, flight)`
   },
   {
     name: "sliding never expires",
-    in: "kinds",
+    in: "slidingKind",
     find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
     replace: "now + toMillis(options.idle!) * 1000 + 0 * entry.softExpiresAt"
   },
   {
     name: "sliding passes its ttl",
-    in: "kinds",
+    in: "slidingKind",
     find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
     replace: "Math.max(entry.expiresAt, now + toMillis(options.idle!))"
   },
   {
     name: "stale is served past its ttl",
-    in: "kinds",
+    in: "softTtlKind",
     find:
       "decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,",
     replace:

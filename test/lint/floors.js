@@ -21,10 +21,11 @@ const floors = [
   {
     name: "2 (adapters)",
     files: /^(stores|serializers|locks)\//,
-    packages: [...vocabulary, node, /^idb$/],
-    // an adapter imports no other: only what those of its folder share, and what all share that use SQLite, or a folder
+    packages: [...vocabulary, node, /^(idb|redis)$/],
+    // an adapter imports no other: only what those of its folder share, and what all share that use SQLite, Redis, or a
+    // folder
     shared: (from, to) =>
-      to.startsWith(`${from.split("/")[0]}/internal/`) || to.startsWith("stores/internal/sqlite") ||
+      to.startsWith(`${from.split("/")[0]}/internal/`) || /^stores\/internal\/(sqlite|redis)/.test(to) ||
       to === "stores/internal/trust.ts"
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },

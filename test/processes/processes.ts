@@ -10,6 +10,8 @@ import { clock, type Line, linesOf } from "./recording.ts"
 
 export interface OpenOptions extends CacheLayer.LayerOptions {
   readonly directory: string
+  /** over Redis in place of the folder */
+  readonly redis?: { readonly url: string } | { readonly nodes: ReadonlyArray<string> }
   /** of the recording */
   readonly file: string
   readonly maxSize?: ByteSize.Input
@@ -80,11 +82,16 @@ const program = fileURLToPath(new URL("worker.ts", import.meta.url))
 let started = 0
 
 /** Starts a process; it listens when this is done. */
-export const start = (): Promise<Worker> =>
+export const start = (): Promise<Worker> => startThrough([])
+
+/** As `start`, by another program with its arguments, which are followed by what it has to run. */
+export const startThrough = (through: ReadonlyArray<string>): Promise<Worker> =>
   new Promise((resolve, reject) => {
     const name = `p${++started}`
+    const [execPath, ...args] = [...through, process.execPath]
     const child = fork(program, [name], {
-      execArgv: ["--conditions=effect-cached-source"],
+      execPath: execPath!,
+      execArgv: [...args, "--conditions=effect-cached-source"],
       stdio: ["ignore", "ignore", "inherit", "ipc"]
     })
     const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
@@ -158,6 +165,9 @@ export const pool = () => {
 
   return { open, end }
 }
+
+/** Opens so many processes on one place. */
+export type Open = ReturnType<typeof pool>["open"]
 
 export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 

@@ -59,7 +59,8 @@ export interface EngineOptions extends StoreTierLimits {
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
-    readonly retry: Schedule.Schedule<unknown, unknown>
+    /** `undefined`: twice, with exponential backoff */
+    readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   }
 }
 

@@ -15,14 +15,14 @@ import { toBase64Url } from "../codec/bytes.ts"
 import * as EffectTypes from "../effectTypes.ts"
 import { type Canonical, type Compile, Mismatch, Refused, string, word } from "./text.ts"
 
-type Make = (parameters: ReadonlyArray<Canonical>) => Canonical
+type Make = (parameters: ReadonlyArray<Canonical>, ast: SchemaAST.Declaration) => Canonical
 
 export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const id = representation(ast)?.id ?? ""
   const refusal = ownOf(refused, id)
   if (refusal !== undefined) throw new Refused(refusal)
   const make = ownOf(known, id)
-  if (make !== undefined) return make(ast.typeParameters.map(compile))
+  if (make !== undefined) return make(ast.typeParameters.map(compile), ast)
   return isClass(ast) ? instances(ast, compile) : encoded(ast, compile)
 }
 
@@ -50,7 +50,11 @@ const refused: Record<string, string> = {
 
 // The types that have a text of their own here: because equal values may differ inside, or for speed.
 
-const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Make => () => ({
+const leaf = <A>(
+  is: (value: unknown) => value is A,
+  expected: string,
+  text: (value: A) => string
+): Canonical => ({
   is,
   encode: (value) => {
     if (!is(value)) throw new Mismatch(expected, value)
@@ -135,26 +139,30 @@ const json = (value: Schema.Json): string => {
 }
 
 const known: Record<string, Make> = {
-  "effect/schema/Date": leaf(isInstance(Date), "a Date", (value) => word(value.getTime())),
-  "effect/schema/URL": leaf(isInstance(URL), "a URL", (value) => string(value.href)),
-  "effect/schema/RegExp": leaf(
-    isInstance(RegExp),
-    "a RegExp",
-    (value) => `(${string(value.source)}${string(value.flags)})`
-  ),
-  "effect/schema/Uint8Array": leaf(isInstance(Uint8Array), "a Uint8Array", (value) => string(toBase64Url(value))),
-  "effect/schema/Duration": leaf(Duration.isDuration, "a Duration", duration),
-  "effect/schema/BigDecimal": leaf(EffectTypes.isBigDecimal, "a BigDecimal", decimal),
-  "effect/schema/DateTimeUtc": leaf(EffectTypes.isUtc, "a DateTime.Utc", (value) => word(value.epochMilliseconds)),
-  "effect/schema/DateTimeZoned": leaf(
-    EffectTypes.isZoned,
-    "a DateTime.Zoned",
-    (value) => `(${word(value.epochMilliseconds)}${zone(value.zone)})`
-  ),
-  "effect/schema/TimeZone": leaf(EffectTypes.isTimeZone, "a TimeZone", zone),
-  "effect/schema/TimeZoneNamed": leaf(EffectTypes.isTimeZoneNamed, "a TimeZone.Named", zone),
-  "effect/schema/TimeZoneOffset": leaf(EffectTypes.isTimeZoneOffset, "a TimeZone.Offset", zone),
-  "effect/schema/Json": leaf(SchemaParser.is(Schema.Json), "JSON", json),
+  "effect/schema/Date": () => leaf(isInstance(Date), "a Date", (value) => word(value.getTime())),
+  "effect/schema/URL": () => leaf(isInstance(URL), "a URL", (value) => string(value.href)),
+  "effect/schema/RegExp": () =>
+    leaf(
+      isInstance(RegExp),
+      "a RegExp",
+      (value) => `(${string(value.source)}${string(value.flags)})`
+    ),
+  "effect/schema/Uint8Array": () => leaf(isInstance(Uint8Array), "a Uint8Array", (value) => string(toBase64Url(value))),
+  "effect/schema/Duration": () => leaf(Duration.isDuration, "a Duration", duration),
+  "effect/schema/BigDecimal": () => leaf(EffectTypes.isBigDecimal, "a BigDecimal", decimal),
+  "effect/schema/DateTimeUtc": () =>
+    leaf(EffectTypes.isUtc, "a DateTime.Utc", (value) => word(value.epochMilliseconds)),
+  "effect/schema/DateTimeZoned": () =>
+    leaf(
+      EffectTypes.isZoned,
+      "a DateTime.Zoned",
+      (value) => `(${word(value.epochMilliseconds)}${zone(value.zone)})`
+    ),
+  "effect/schema/TimeZone": () => leaf(EffectTypes.isTimeZone, "a TimeZone", zone),
+  "effect/schema/TimeZoneNamed": () => leaf(EffectTypes.isTimeZoneNamed, "a TimeZone.Named", zone),
+  "effect/schema/TimeZoneOffset": () => leaf(EffectTypes.isTimeZoneOffset, "a TimeZone.Offset", zone),
+  // by its own schema: to name `Schema.Json` would load it everywhere
+  "effect/schema/Json": (_, ast) => leaf(SchemaParser.is(Schema.make<typeof Schema.Json>(ast)), "JSON", json),
   "effect/schema/Option": option,
   "effect/schema/Result": result,
   "effect/schema/Chunk": chunk,

@@ -30,7 +30,8 @@ export const makeUnit = (): Unit => ({ flights: new Set() })
 export interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
-  readonly retry: Schedule.Schedule<unknown, unknown>
+  /** `undefined`: as the default says */
+  readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   /** the units that have a slot */
   readonly running: Set<Unit>
   /** the units that wait for one; the last was asked for last */

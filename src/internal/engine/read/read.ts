@@ -105,7 +105,7 @@ export const read = <A, E>(
   return entry.exit as Exit.Exit<A, E>
 }
 
-export const readerOf = <A, E>(
+const readerOf = <A, E>(
   engine: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>,

@@ -30,6 +30,7 @@ import type { Flights } from "../flight/flights.ts"
 import { limit } from "../flight/limit.ts"
 import type { Joining, Reader } from "../flight/reader.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
+import { retryOf } from "../flight/refreshLoad.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { answerOrDefect, defectOf, optionOf } from "../flight/rules.ts"
@@ -299,7 +300,7 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
   due.clear()
   if (!policy.writes) return
   const starter = readContextOf(self, fiber)
-  const batch = Batch.make({ ...loadOf(many), retry: self.refreshing.retry })
+  const batch = Batch.make({ ...loadOf(many), retry: retryOf(self) })
   const unit = makeUnit()
   for (const { entry, key } of entries) {
     const request = many.requestOf(key, batch)
