@@ -52,8 +52,9 @@ export interface DiskOptions extends LayerOptions {
  *
  * **Details**
  *
- * - Needs Node. Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a
- *   `StoreError` of the layer.
+ * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
+ * - Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a `StoreError` of the
+ *   layer.
  * - `Lock` holds among all processes that use the folder, unless the program provides one of its own: to this layer, with
  *   `Layer.provide`, or around it.
  *
