@@ -19,7 +19,7 @@ import * as Combine from "./combine.ts"
 import { invalidateMany } from "./invalidation.ts"
 import { setOne, type SetOptions, setOptions } from "./operations.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
-import { type AnyKey, checked, type CodecsOf, idOf, type ValueOf, withCaching } from "./withCaching.ts"
+import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
  * Gets the cached values of several keys, in their order, and loads nothing.
@@ -48,17 +48,18 @@ export const getMany = <K extends AnyKey>(
   keys: Iterable<K>
 ): Effect.Effect<ReadonlyArray<Option.Option<ValueOf<K>>>, never, CodecsOf<K> | Caching> => {
   requireList("Cached.getMany", keys, "key")
-  return withCaching((caching) =>
-    Effect.map(
-      caching.perform(Operations.lookupMany, Array.from(keys, checked)),
+  return withCaching((caching) => {
+    const asked = Array.from(keys, checked)
+    return Effect.map(
+      caching.perform(Operations.lookupMany, asked),
       (found) =>
-        found.map((entry) =>
+        found.map((entry, i) =>
           entry !== undefined && Exit.isSuccess(entry.exit)
-            ? Option.some(entry.exit.value as ValueOf<K>)
+            ? Option.some(valueFor(caching, asked[i]!, entry.exit.value))
             : Option.none()
         )
     )
-  )
+  })
 }
 
 /**

@@ -32,7 +32,9 @@ export const layer = {
   /** what entries take over from values that caches served inside their loads */
   inherit: "age" as const,
   /** how long closing waits for loads with callers */
-  shutdownMillis: 5000
+  shutdownMillis: 5000,
+  /** who may wait for a load */
+  flights: "shared" as const
 }
 
 /** Refreshes in the background. */
@@ -60,6 +62,15 @@ export const folders = {
   files: { leastMaxSize: 1, valueShare: 1 }
 }
 
+/** A database of a browser: `maxSize` in bytes, the limits of its options, and how long the browser may take to open it. */
+export const browser = { maxSize: 100 * 1024 ** 2, leastMaxSize: 64 * 1024, valueShare: 1 / 4, openMillis: 10_000 }
+
+/**
+ * What tabs tell each other: how many changes wait for a tab that does not read them, and how long after the first half of
+ * a write the second counts as missing.
+ */
+export const broadcasts = { kept: 10_000, unfinishedMillis: 1000 }
+
 /**
  * The log beside a database, and the reserve for a full disk, which is as large: so many bytes, and this part of `maxSize`
  * at most. SQLite copies the log into the database at the part `copiedAt` of it, and then writes it from its beginning: so
@@ -83,8 +94,8 @@ export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 /** `Cached.increment` */
 export const incrementBy = 1
 
-/** `Cached.warm` */
-export const warm = { concurrency: 16, chunk: 100 }
+/** `Cached.warm`; of a chunk so many failed keys are named in the log */
+export const warm = { concurrency: 16, chunk: 100, named: 10 }
 
 /** `ChaosStore` and `SeededScheduler` */
 export const testing = {
@@ -186,6 +197,57 @@ export const restart = { firstMillis: 100, longestMillis: 30_000 }
 
 /** Above this number of unsent invalidations one `clear` replaces all of them. */
 export const pendingInvalidations = 10_000
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Redis
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The prefix of all keys on a Redis server. */
+export const redisPrefix = "effect-cached"
+
+/** The largest value that is sent to Redis, in bytes: 1 MiB. Behind a larger one all others of a connection wait. */
+export const redisMaxValue = 1024 ** 2
+
+/** Replicas that have to have a write before it is answered. */
+export const redisReplicas = 0
+
+/** Whether the layer waits for a server that cannot be reached. */
+export const redisConnect = "eventually" as const
+
+/**
+ * Connections to Redis. The time of a command is looked at in so many `ticks`; a connection whose oldest command has no
+ * answer after `overdue` times that time is thrown away. Pauses between attempts to connect grow from the first to the
+ * longest; `refusedMillis` is the pause after a refusal that waiting does not mend. `pending` commands are sent at most
+ * before their answers. An idle connection is asked for the time every `heartbeatMillis`.
+ */
+export const redisConnection = {
+  ticks: 4,
+  overdue: 2,
+  connectMillis: 1000,
+  firstPauseMillis: 50,
+  longestPauseMillis: 2000,
+  refusedMillis: 60_000,
+  pending: 100_000,
+  heartbeatMillis: 5000
+}
+
+/** Redis clusters: how often one command follows a redirection, the pause before it is tried again, and between looks. */
+export const redisCluster = { redirections: 8, againMillis: 20, lookMillis: 500 }
+
+/** How often a wait for a lock on Redis tries again, beside the messages that wake it. */
+export const redisLockPollMillis = 250
+
+/** How far the clock of a Redis server may be from ours, beyond what the answer took, before it counts as another. */
+export const redisClockMillis = 50
+
+/** How long Redis keeps the marker of a tag that nothing uses, and at least twice the lifetime of what has the tag. */
+export const redisMarkerMillis = 30 * 24 * 3_600_000
+
+/** Keys in one command to Redis, and in one step of a listing. */
+export const redisChunk = 200
+
+/** How often an operation begins again because another process has cleared the store meanwhile. */
+export const redisClears = 5
 
 // ---------------------------------------------------------------------------------------------------------------------
 // bounds of tables

@@ -104,7 +104,7 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
   return Layer.unwrap(Effect.gen(function*() {
     const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
       try: async () => ({
-        FilesStore: await import("../stores/FilesStore.ts"),
+        FilesStore: await import("#folders/stores/FilesStore"),
         ...await import("../serializers/IndentedJson.ts")
       }),
       catch: (cause) => new StoreError({ store: "files", operation: "open", reason: "Unsupported", cause })

@@ -127,6 +127,11 @@ export interface Backend {
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
   /** releases the lock if this holder still has it */
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
+  /**
+   * calls `wake` when the lock of a name may have become free, and once when it has begun to listen, until what it answers
+   * is called. A caller that waits tries again then. Without it callers try as `pollMillis` says
+   */
+  readonly watch?: ((name: string, wake: () => void) => () => void) | undefined
   /** whether the lease of a holder runs. Without it `isLocked` fails with reason `Unsupported` */
   readonly isHeld?: ((name: string) => Effect.Effect<boolean, LockError>) | undefined
 }

@@ -15,6 +15,41 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a private load is stored although its key was invalidated meanwhile",
+    in: "publish",
+    find: "isOvertaken(self, flight)",
+    replace: "false",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private flight is kept in a list, where one that is stopped stays",
+    in: "launch",
+    find: "!self.isPrivate",
+    replace: "true",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "every reader of a due key has it refreshed",
+    in: "handOver",
+    find: "holdOff(self, id, now, self.refreshing.timeoutMillis)",
+    replace: "void [id, now]",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private load past its softTimeout runs on without a platform",
+    in: "serveStale",
+    find: "!self.isPrivate || ",
+    replace: "true || ",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "what a private reader does waits for the turn of another",
+    in: "work",
+    find: "self.isPrivate ? Infinity : jobsOfTurn",
+    replace: "jobsOfTurn",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
     name: "a long list holds the event loop",
     in: "inTurns",
     find: "monotonicMillis(clock) - beganAt < turnMillis",
@@ -214,9 +249,9 @@ this.end++`,
   },
   {
     name: "a strict read does not ask what the store was asked in vain to invalidate",
-    in: "read",
-    find: "if (unsent.length > 0) return readAfter(self, policy, request, unsent)",
-    replace: "",
+    in: "afterUnsent",
+    find: "return unsent.length === 0 ? undefined",
+    replace: "return unsent.length < Infinity ? undefined",
     by: "test/promises/P4.test.ts"
   },
   {

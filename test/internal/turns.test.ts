@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { many } from "../../src/internal/defaults.ts"
+import * as InTurns from "../../src/internal/streamsInTurns.ts"
 import * as Turns from "../../src/internal/turns.ts"
 import { caches } from "../promises/caches.ts"
 
@@ -66,6 +67,6 @@ it.effect("what is quick stays in one turn", () =>
   Effect.gen(function*() {
     const seen: Array<number> = []
     yield* Turns.forEach([1, 2, 3], (n) => seen.push(n))
-    const streamed = yield* Stream.runCollect(Turns.inChunks(Turns.each([1, 2, 3])))
+    const streamed = yield* Stream.runCollect(InTurns.inChunks(InTurns.each([1, 2, 3])))
     expect([seen, streamed]).toEqual([[1, 2, 3], [[1, 2, 3]]])
   }))

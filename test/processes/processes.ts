@@ -10,6 +10,8 @@ import { clock, type Line, linesOf } from "./recording.ts"
 
 export interface OpenOptions extends CacheLayer.LayerOptions {
   readonly directory: string
+  /** over Redis in place of the folder */
+  readonly redis?: { readonly url: string } | { readonly nodes: ReadonlyArray<string> }
   /** of the recording */
   readonly file: string
   readonly maxSize?: ByteSize.Input
@@ -163,6 +165,9 @@ export const pool = () => {
 
   return { open, end }
 }
+
+/** Opens so many processes on one place. */
+export type Open = ReturnType<typeof pool>["open"]
 
 export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 

@@ -1,6 +1,7 @@
 /** A process that uses a cache as its parent tells it to: see `processes.ts`. */
 import { Cause, Effect, Layer, ManagedRuntime } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import * as RedisStore from "effect-cached/stores/RedisStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import type { Answers, Load, Message, OpenOptions } from "./processes.ts"
 import { clock, recorded, type Recorder, recorder } from "./recording.ts"
@@ -11,15 +12,22 @@ let log: Recorder
 let loads = 0
 
 const open = async (
-  { options: { missesChanges = false, directory, file, maxSize, ...options } }: { readonly options: OpenOptions }
+  { options: { missesChanges = false, directory, file, maxSize, redis, ...options } }: { readonly options: OpenOptions }
 ): Promise<void> => {
   log = recorder(file, name)
-  const store = SqliteStore.make({ directory, ...maxSize === undefined ? {} : { maxSize } })
+  const prefix = directory.slice(-100)
+  const { storeTimeout } = options
+  const timed = storeTimeout === undefined ? {} : { storeTimeout }
+  const store = redis === undefined
+    ? SqliteStore.make({ directory, ...maxSize === undefined ? {} : { maxSize } })
+    : "url" in redis
+    ? RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })
+    : RedisStore.makeCluster({ ...redis, ...timed, prefix, connect: "required" })
   const stores = Layer.effect(
     Store.Store,
     Effect.map(store, (inner) => {
       const store = recorded(inner, log)
-      return missesChanges ? { ...store, changesUnsafe: () => [] } : store
+      return missesChanges && store.changesUnsafe !== undefined ? { ...store, changesUnsafe: () => [] } : store
     })
   )
   runtime = ManagedRuntime.make(Layer.provide(CacheLayer.layerWith(options), stores))

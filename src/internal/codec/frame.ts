@@ -25,7 +25,8 @@ import { fromUtf16, isWellFormed, toHex, toUtf16, writeHex } from "./bytes.ts"
 type Checksum = (data: string | Uint8Array, former?: number) => number
 
 const magic = 0x6563
-const format = 1
+/** the layout: of another one nothing is known but the first three fields, and the writeId */
+export const format = 1
 const failure = 1
 const constant = 4
 const tagged = 8

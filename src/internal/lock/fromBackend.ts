@@ -36,7 +36,8 @@ const steps = ["tryAcquire", "renew", "release"]
 
 export const make = (backend: Backend): Lock => {
   requireType("Lock.make", backend, ["name"], "string")
-  requireType("Lock.make", backend, backend.isHeld === undefined ? steps : [...steps, "isHeld"], "function")
+  const optional = (["isHeld", "watch"] as const).filter((step) => backend[step] !== undefined)
+  requireType("Lock.make", backend, [...steps, ...optional], "function")
   const self: Self = { backend, lines: new Map() }
   return {
     name: backend.name,
@@ -50,11 +51,19 @@ export const make = (backend: Backend): Lock => {
         )
       )
     },
-    isLocked: (name) => backend.isHeld?.(name) ?? Effect.fail(new LockError({ name, reason: "Unsupported" }))
+    isLocked: (name) => {
+      requireName("Lock.isLocked", name)
+      return backend.isHeld?.(name) ?? Effect.fail(new LockError({ name, reason: "Unsupported" }))
+    }
   }
 }
 
+const requireName = (what: string, name: string): void => {
+  if (typeof name !== "string") throw new CacheConfigError({ message: `${what} got no name: pass a string` })
+}
+
 const check = (name: string, options: AcquireOptions): Asked => {
+  requireName("Lock.acquire", name)
   refuseUnknown("Lock.acquire", options, ["lease", "wait"])
   const leaseMillis = toMillis(options.lease, "lease")
   const waitMillis = toMillis(options.wait, "wait")
@@ -78,9 +87,13 @@ const waiting = (
     const line = self.lines.get(asked.name) ?? new Set()
     self.lines.set(asked.name, line.add(latch))
     const sleep = (millis: number) => restore(Effect.timeoutOption(latch.await, millis))
+    const place: Place = { latch, line, sleep, unwatch: undefined }
     return Effect.ensuring(
-      turns(self, asked, { latch, line, sleep }),
-      Effect.sync(() => leave(self, asked.name, latch))
+      turns(self, asked, place),
+      Effect.sync(() => {
+        place.unwatch?.()
+        leave(self, asked.name, latch)
+      })
     )
   })
 
@@ -89,13 +102,16 @@ interface Place {
   readonly latch: Latch.Latch
   readonly line: Line
   readonly sleep: (millis: number) => Effect.Effect<unknown>
+  /** ends the watch of the backend, where there is one */
+  unwatch: (() => void) | undefined
 }
 
 const turns = Effect.fnUntraced(function*(
   { backend }: Self,
   asked: Asked,
-  { latch, line, sleep }: Place
+  place: Place
 ) {
+  const { latch, line, sleep } = place
   const clock = yield* Clock.Clock
   const end = millisOf(clock) + asked.waitMillis
   for (;;) {
@@ -106,6 +122,7 @@ const turns = Effect.fnUntraced(function*(
     if (first(line) === latch) {
       const answer = yield* backend.tryAcquire(asked.name, asked.leaseMillis)
       if (answer._tag === "Held") return { ...asked, token: answer.token, untilMillis: now + asked.leaseMillis }
+      place.unwatch ??= backend.watch?.(asked.name, () => latch.openUnsafe())
       retryMillis = Math.min(backend.pollMillis ?? Infinity, answer.leftMillis + graceMillis)
     }
     const left = end - millisOf(clock)

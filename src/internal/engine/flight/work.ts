@@ -142,7 +142,8 @@ const work = (self: Flights, job: (self: Flights) => boolean): void => {
   const { work } = self
   if (work.isWorking) return
   work.isWorking = true
-  let left = jobsOfTurn
+  // a later turn may be one of another reader, or never come
+  let left = self.isPrivate ? Infinity : jobsOfTurn
   try {
     while (left > 0 && job(self)) left--
   } finally {

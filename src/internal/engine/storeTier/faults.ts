@@ -18,10 +18,11 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   const why = messageOf(fault.cause)
-  if (fault.reason === "TooLarge") {
+  const kept = keptInMemory(operation, fault)
+  if (kept !== undefined) {
     // the fault of one value: the store itself works
     const what = why === undefined ? fault.message : `${fault.message} (${why})`
-    Log.warnOnce(tier.front, "TooLarge", `${what}; values of that size stay in memory (logged once)`)
+    Log.warnOnce(tier.front, fault.reason, `${what}; ${kept} stay in memory (logged once)`)
     return fault
   }
   if (failing.size === 0) {
@@ -33,6 +34,12 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
   }
   failing.add(operation)
   return fault
+}
+
+/** Which values stay in memory, because the store works and does not take them. */
+const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
+  if (reason === "TooLarge") return "values of that size"
+  return reason === "Unsupported" && (operation === "commit" || operation === "set") ? "such values" : undefined
 }
 
 const advice = " (all requests of a read have `storeTimeout` together: raise it for a store that is slow)"

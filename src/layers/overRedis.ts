@@ -1,0 +1,49 @@
+/** A cache over Redis, and the lock there: both use one connection. The client is loaded when the layer is built. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { StoreError } from "../CacheError.ts"
+import type * as Caching from "../Caching.ts"
+import type { Checks } from "../internal/options.ts"
+import { Lock } from "../Lock.ts"
+import { Store } from "../ports/store.ts"
+import type { Config } from "../stores/internal/redisOptions.ts"
+import { overStore } from "./overStore.ts"
+
+/** Names options that are checked together, elsewhere. */
+export const unchecked = <O>(names: ReadonlyArray<string>): Checks<O> =>
+  Object.fromEntries(names.map((name) => [name, () => {}])) as unknown as Checks<O>
+
+const load = Effect.tryPromise({
+  try: async () => ({
+    ...await import("../stores/internal/redisOpen.ts"),
+    ...await import("../stores/internal/redisFault.ts"),
+    ...await import("../stores/internal/redisOperations.ts"),
+    ...await import("../stores/internal/redisLocks.ts")
+  }),
+  catch: (cause) => new StoreError({ store: "redis", operation: "open", reason: "Unsupported", cause })
+})
+
+export const overRedis = (
+  checked: Caching.MakeOptions,
+  config: Config
+): Layer.Layer<Caching.Caching, StoreError> => {
+  const cache = overStore(checked)
+  const opened = Layer.effectContext(
+    Effect.gen(function*() {
+      const { lockOver, open, storeError, storeOver } = yield* load
+      const opened = yield* Effect.mapError(open(config), (fault) => storeError("open", fault))
+      const context = Context.make(Store, yield* storeOver(opened))
+      const surrounding = yield* Effect.context<never>()
+      // a lock of the program's own goes before
+      return Context.getOrUndefined(surrounding, Lock) === undefined
+        ? Context.add(context, Lock, yield* lockOver(opened)) as typeof context
+        : context
+    })
+  )
+  return Layer.flatMap(opened, (context) =>
+    Layer.merge(
+      Layer.provide(cache, Layer.succeed(Store, Context.get(context, Store))),
+      Layer.succeedContext(Context.omit(Store)(context))
+    ))
+}

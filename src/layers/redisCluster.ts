@@ -1,0 +1,49 @@
+/**
+ * The layer of a cache on a Redis cluster.
+ *
+ * @since 0.1.0
+ */
+import type * as Layer from "effect/Layer"
+import type { StoreError } from "../CacheError.ts"
+import type * as Caching from "../Caching.ts"
+import { clusterConfigOf, type ClusterOptions, clusterOptions } from "../stores/internal/redisOptions.ts"
+import { checkLayer, type LayerOptions } from "./options.ts"
+import { overRedis, unchecked } from "./overRedis.ts"
+
+/**
+ * The options of `redisCluster`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
+
+/**
+ * A cache on a Redis cluster, with a memory tier in front. Processes of many machines share it.
+ *
+ * **Details**
+ *
+ * As `redis`. All keys of one id are on one master; masters that are replaced, and slots that move, are followed.
+ *
+ * **Example** (Sharing results over a cluster)
+ *
+ * ```ts no-run
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const cache = CacheLayer.redisCluster({ nodes: ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"], prefix: "shop" })
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
+ * ```
+ *
+ * @see {@link redis} for a single server
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const redisCluster = (options: RedisClusterOptions): Layer.Layer<Caching.Caching, StoreError> => {
+  const what = "CacheLayer.redisCluster"
+  const checked = checkLayer(what, options, unchecked<ClusterOptions>(clusterOptions))
+  return overRedis(checked, clusterConfigOf(what, options))
+}

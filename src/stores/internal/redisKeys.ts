@@ -1,0 +1,114 @@
+/** The names of the keys on a server: prefix, kind, era and a hash tag, which keeps the keys of one id in one slot. */
+import { crc32 } from "node:zlib"
+
+/** v an entry, l its lease, f the failure note of its last leader, t the marker of a tag, n a counter. */
+export type Kind = "v" | "l" | "f" | "t" | "n"
+
+const special = /[%:{}*?[\]\\]/g
+
+/** A prefix without the characters that have a meaning in keys and patterns: two prefixes never share a key. */
+const encodePrefix = (prefix: string): string =>
+  prefix.replace(special, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+/** The hash tag of an id: six letters. Ids themselves would not do, since `}` ends a hash tag, and an empty one is none. */
+export const hashOf = (text: string): string => {
+  const sum = crc32(text)
+  return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
+    letters[sum >>> 24 & 63]! + letters[sum >>> 30]!
+}
+
+const hashSize = 6
+
+const unusual = /[\0\ud800-\udfff]/
+const escaped = /\0|[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g
+
+/** A text whose UTF-8 form is its own: lone surrogates, which have none, and NUL, which stands before them, are escaped. */
+const escape = (text: string): string =>
+  unusual.test(text)
+    ? text.replace(escaped, (part) =>
+      part.length === 2 ? part : part === "\0" ? "\u00000" : `\0${part.charCodeAt(0).toString(16)}`)
+    : text
+
+/** The text that was escaped. */
+const unescape = (text: string): string =>
+  text.includes("\0")
+    ? text.replace(/\0(0|d[89a-f][0-9a-f]{2})/g, (_, code: string) =>
+      code === "0" ? "\0" : String.fromCharCode(Number.parseInt(code, 16)))
+    : text
+
+/** The names of the keys of one prefix. */
+export interface Keys {
+  readonly prefix: string
+  /** the era of all keys: `clear` begins another one */
+  readonly era: string
+  /** counts the invalidations of tags */
+  readonly sequence: string
+  /** the text whose hash is the slot of those two */
+  readonly controlTag: string
+  readonly of: (kind: Kind, era: string, text: string) => string
+  /** a pattern for the keys of a kind in an era whose texts begin with a prefix, and perhaps others */
+  readonly pattern: (kind: Kind, era: string, prefix: string) => string
+  /** the text of a key; `undefined` for a key that is none of that kind and era */
+  readonly textOf: (kind: Kind, era: string, key: string) => string | undefined
+  /** a lock, and the last token of its holders: of no era */
+  readonly lock: (name: string) => string
+  readonly lockToken: (name: string) => string
+  /** a pattern for all locks */
+  readonly allLocks: string
+  /** a pattern for the keys of all eras */
+  readonly allEras: string
+  /** the era of a key */
+  readonly eraOf: (key: string) => string | undefined
+}
+
+const glob = /[*?[\]\\^-]/g
+
+export const make = (given: string): Keys => {
+  const prefix = encodePrefix(given)
+  const headOf = (kind: Kind, era: string) => `${prefix}:${kind}:${era}:{`
+  const ofEra = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:[vlftn]:(\\d+):\\{`)
+  return {
+    prefix,
+    era: `${prefix}:e:{${prefix}}`,
+    sequence: `${prefix}:s:{${prefix}}`,
+    controlTag: prefix,
+    of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
+    pattern: (kind, era, text) =>
+      // a lone surrogate at its end may be half of a character in a longer text
+      `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
+    textOf(kind, era, key) {
+      const head = headOf(kind, era)
+      const at = head.length + hashSize
+      return key.startsWith(head) && key[at] === "}" ? unescape(key.slice(at + 1)) : undefined
+    },
+    lock: (name) => `${prefix}:k:{${hashOf(name)}}${escape(name)}`,
+    lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
+    allLocks: `${prefix}:k:*`,
+    allEras: `${prefix}:[vlftn]:*`,
+    eraOf: (key) => ofEra.exec(key)?.[1]
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// slots
+// ---------------------------------------------------------------------------------------------------------------------
+
+const slots = 16_384
+
+/** The table of CRC-16 (XMODEM), which Redis takes for its slots. */
+const table = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let sum = byte << 8
+  for (let bit = 0; bit < 8; bit++) sum = (sum & 0x8000) === 0 ? sum << 1 : (sum << 1) ^ 0x1021
+  return sum & 0xffff
+})
+
+const sumOf = (bytes: Uint8Array): number => {
+  let sum = 0
+  for (const byte of bytes) sum = (sum << 8 & 0xffff) ^ table[(sum >>> 8) ^ byte]!
+  return sum
+}
+
+/** The slot of what is between the braces of a key. */
+export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slots

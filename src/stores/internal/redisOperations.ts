@@ -1,0 +1,649 @@
+/** The operations of a store on Redis. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Stored } from "../../CacheEntry.ts"
+import type { StoreError } from "../../CacheError.ts"
+import { redisChunk, redisClears, redisMarkerMillis } from "../../internal/defaults.ts"
+import { complete } from "../../internal/store/complete.ts"
+import * as Conditions from "../../internal/store/conditions.ts"
+import { lifeMillis } from "../../internal/store/leases.ts"
+import { tooLarge } from "../../internal/store/tooLarge.ts"
+import * as Tokens from "../../internal/token.ts"
+import type {
+  Acquired,
+  AcquireOptions,
+  Answer,
+  Join,
+  Marker,
+  Markers,
+  NamedCounter,
+  Scanned,
+  SetCondition,
+  Store,
+  StoreCore,
+  TouchOptions
+} from "../../ports/store.ts"
+import type { Connection, Done } from "./redisConnection.ts"
+import { Fault, isFault, noAnswer, storeError, storeName } from "./redisFault.ts"
+import { hashOf, type Kind } from "./redisKeys.ts"
+import type { Opened } from "./redisOpen.ts"
+import * as Replies from "./redisReplies.ts"
+import { foreign } from "./redisScripts.ts"
+import type { Named, Session } from "./redisSession.ts"
+
+interface Parts {
+  readonly session: Session
+  readonly tokens: Tokens.Tokens
+  readonly clock: Clock.Clock
+  readonly scope: Scope.Scope
+  readonly maxValue: number
+}
+
+/** The store over what is open. */
+export const storeOver = ({ config, session }: Opened): Effect.Effect<Store, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    const scope = yield* Effect.scope
+    const tokens = Tokens.make(yield* Tokens.Seed)
+    return complete(operations({ session, tokens, clock, scope, maxValue: config.maxValue }))
+  })
+
+/** Asks, and makes a value of the answer. */
+const asking = <A>(
+  operation: string,
+  ask: (done: Done) => void,
+  decode: (answer: unknown) => A | Fault
+): Effect.Effect<A, StoreError> =>
+  Effect.callback((resume) => {
+    ask((answer) => {
+      const value = isFault(answer) ? answer : decode(answer)
+      resume(isFault(value) ? Exit.fail(storeError(operation, value)) : Exit.succeed(value))
+    })
+  })
+
+/** All answers in order, or the first fault. */
+const all = <A>(items: ReadonlyArray<A>, ask: (item: A, done: Done) => void, done: Done): void => {
+  const answers = new Array<unknown>(items.length)
+  let left = items.length
+  let fault: Fault | undefined
+  if (left === 0) return done(answers)
+  items.forEach((item, i) =>
+    ask(item, (answer) => {
+      if (isFault(answer)) fault ??= answer
+      else answers[i] = answer
+      if (--left === 0) done(fault ?? answers)
+    })
+  )
+}
+
+const isDone = (answer: unknown): boolean | Fault => {
+  if (answer === 1) return true
+  if (answer === 0) return false
+  return answer === foreign ? notOurs : noAnswer("a script")
+}
+
+const notOurs = new Fault(
+  "Unsupported",
+  "under the key is what a newer release or another program has stored: it is left alone",
+  foreign
+)
+
+const contended = new Fault("Unavailable", "the entry is changed by others again and again")
+
+const list = (answer: unknown): ReadonlyArray<unknown> => answer as ReadonlyArray<unknown>
+
+/** Beyond, a time is for ever. */
+const longest = Number.MAX_SAFE_INTEGER / 4
+
+const leaseKeys = (id: string): ReadonlyArray<Named> => [["v", id], ["l", id], ["f", id]]
+
+const joinOf = (join: Join): string =>
+  typeof join === "boolean" ? join ? "yes" : "no" : String(Math.max(0, Math.ceil(join.afterMillis)))
+
+/** How much of a frame says which write it is, and with which deadlines. */
+const headSize = 51
+
+const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCore => {
+  const { keys, wire } = session
+  const now = () => clock.currentTimeMillisUnsafe()
+
+  /** How long Redis keeps something, as an argument: empty for ever. A part of a millisecond is one. */
+  const ttlOf = (expiresAt: number): string => {
+    const millis = Math.max(1, Math.ceil(expiresAt - now()))
+    return millis < longest ? String(millis) : ""
+  }
+
+  /** A moment in the server's time, as an argument. */
+  const momentOf = (millis: number): string =>
+    millis < longest ? String(Math.max(1, Math.ceil(millis + wire.offset()))) : ""
+
+  const refused = (operation: "set" | "commit", id: string, { payload }: Stored): StoreError | undefined =>
+    payload.length <= maxValue
+      ? undefined
+      : tooLarge({ store: storeName, operation, id, size: payload.length, limit: ["maxValue", maxValue] })
+
+  const checked = <A>(
+    operation: "set" | "commit",
+    requests: ReadonlyArray<{ readonly id: string; readonly entry: Stored }>,
+    effect: () => Effect.Effect<A, StoreError>
+  ): Effect.Effect<A, StoreError> =>
+    Effect.suspend(() => {
+      for (const { entry, id } of requests) {
+        const error = refused(operation, id, entry)
+        if (error !== undefined) return Effect.fail(error)
+      }
+      return effect()
+    })
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // entries
+  // -------------------------------------------------------------------------------------------------------------------
+
+  const get = (id: string, tags: ReadonlyArray<string>): Effect.Effect<Answer, StoreError> =>
+    asking(
+      "get",
+      (done) => session.read([["v", id], ...tags.map((tag): Named => ["t", tag])], done),
+      (answer) => {
+        const [frame, ...markers] = list(answer)
+        const { entry, isDamaged } = Replies.toEntry(id, frame, wire.offset())
+        const versions = markers.map(Replies.toVersion)
+        return isDamaged ? { entry, versions, isDamaged } : { entry, versions }
+      }
+    )
+
+  const getMany = (ids: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError> =>
+    asking(
+      "getMany",
+      (done) => all(chunksOf(ids), (some, done) => session.read(some.map((id): Named => ["v", id]), done), done),
+      (answer) => list(answer).flatMap(list).map((frame, i) => Replies.toEntry(ids[i]!, frame, wire.offset()).entry)
+    )
+
+  /** Markers live longer than what has their tags. */
+  const keepMarkers = ({ meta }: Stored): void => {
+    const ttl = meta.expiresAt - now()
+    if (meta.tags.length === 0 || ttl < redisMarkerMillis / 2) return
+    const era = session.era()
+    if (era === undefined) return
+    for (const { tag } of meta.tags) {
+      const [kind, text] = tagKey(tag)
+      const key = keys.of(kind, era, text)
+      const args = ttl < longest ? ["PEXPIRE", key, String(Math.ceil(2 * ttl)), "GT"] : ["PERSIST", key]
+      wire.send(hashOf(text), args, () => {})
+    }
+  }
+
+  const write = (entry: Stored, id: string): readonly [Buffer, string] => {
+    keepMarkers(entry)
+    return [Replies.toFrame(id, entry, wire.offset()), ttlOf(entry.meta.expiresAt)]
+  }
+
+  const setOne = (id: string, entry: Stored, done: Done): void =>
+    session.run("set", { keys: leaseKeys(id), args: write(entry, id), isWrite: true }, done)
+
+  const commitOne = (id: string, generation: string, entry: Stored, done: Done): void =>
+    session.run(
+      "commit",
+      { keys: leaseKeys(id), args: [generation, ...write(entry, id)], ended: 0, isWrite: true },
+      done
+    )
+
+  interface Looked {
+    readonly entry: Stored | undefined
+    /** what is stored now begins with this; empty where nothing is */
+    readonly head: Buffer
+    readonly versions: ReadonlyMap<string, string | undefined>
+  }
+
+  /** An entry with the versions of its tags. */
+  const look = (operation: string, id: string): Effect.Effect<Looked, StoreError> =>
+    Effect.flatMap(
+      asking(operation, (done) => session.read([["v", id]], done), (answer) => list(answer)[0]),
+      (frame): Effect.Effect<Looked, StoreError> => {
+        const { entry } = Replies.toEntry(id, frame, wire.offset())
+        const head = Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
+        if (entry === undefined || entry.meta.tags.length === 0) {
+          return Effect.succeed({ entry, head, versions: new Map() })
+        }
+        const tags = entry.meta.tags.map(({ tag }) => tag)
+        return asking(
+          operation,
+          (done) => session.read(tags.map(tagKey), done),
+          (answer) => ({
+            entry,
+            head,
+            versions: new Map(list(answer).map((marker, i) => [tags[i]!, Replies.toVersion(marker)]))
+          })
+        )
+      }
+    )
+
+  /** Looks, decides and writes, again where somebody else has written in between. */
+  const compared = (
+    operation: string,
+    id: string,
+    step: (looked: Looked, tags: { readonly version: (tag: string) => string | undefined }) =>
+      | { readonly script: "setIf" | "touch"; readonly entry: Stored }
+      | undefined
+  ): Effect.Effect<boolean, StoreError> => {
+    const attempt = (left: number): Effect.Effect<boolean, StoreError> =>
+      left === 0
+        ? Effect.fail(storeError(operation, contended))
+        : Effect.flatMap(look(operation, id), (looked) => {
+          const next = step(looked, { version: (tag) => looked.versions.get(tag) })
+          if (next === undefined) return Effect.succeed(false)
+          const { entry, script } = next
+          return Effect.flatMap(
+            asking(
+              operation,
+              (done) =>
+                session.run(script, {
+                  keys: script === "touch" ? [["v", id]] : leaseKeys(id),
+                  args: [...write(entry, id), looked.head],
+                  ended: 0,
+                  isWrite: true
+                }, done),
+              isDone
+            ),
+            (done) => done ? Effect.succeed(true) : attempt(left - 1)
+          )
+        })
+    return attempt(attempts)
+  }
+
+  const setIf = (id: string, entry: Stored, condition: SetCondition) =>
+    compared(
+      "set",
+      id,
+      (looked, tags) => Conditions.holds(condition, looked.entry, now(), tags) ? { script: "setIf", entry } : undefined
+    )
+
+  const touch = (id: string, options: TouchOptions) =>
+    compared("touch", id, (looked, tags) => {
+      const entry = Conditions.touched(looked.entry, options, now(), tags)
+      return entry && { script: "touch", entry }
+    })
+
+  const removeOne = (id: string, done: Done): void =>
+    session.run("remove", { keys: leaseKeys(id), isWrite: true }, done)
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // leases
+  // -------------------------------------------------------------------------------------------------------------------
+
+  const acquireOne = (id: string, { join, leaseMillis, owner, rejectedWriteId }: AcquireOptions, done: Done): void => {
+    const lease = Math.max(1, Math.ceil(leaseMillis))
+    const attempt = (rejected: Buffer, left: number): void => {
+      if (left === 0) return done(contended)
+      let seq: number | undefined
+      let fault: Fault | undefined
+      // in the turn of the script: the answers are of one moment before the load
+      if (wire.isCluster) {
+        session.control((told) => {
+          if (isFault(told)) fault = told
+          else seq = told.seq
+        })
+      }
+      session.run("acquire", {
+        keys: leaseKeys(id),
+        fixed: wire.isCluster ? [] : [keys.sequence],
+        args: [owner, tokens.next(16), String(lease), String(lifeMillis(lease)), rejected, joinOf(join)]
+      }, (answer) => {
+        if (isFault(answer)) return done(answer)
+        const acquired = Replies.toLease(answer)
+        if (acquired === undefined) return done(noAnswer("acquire"))
+        if (acquired._tag === "Stored") {
+          const { entry } = Replies.toEntry(id, acquired.frame, wire.offset())
+          if (entry !== undefined) return done({ _tag: "Hit", entry } satisfies Acquired)
+          // damaged: rejected in the name of the caller, who cannot know its write
+          return attempt(Replies.rawWriteId(acquired.frame), left - 1)
+        }
+        if (acquired._tag === "Wait") return done(acquired)
+        if (fault !== undefined) return done(fault)
+        const { failures, generation } = acquired
+        const count = acquired.seq ?? seq
+        done(
+          {
+            _tag: "Granted",
+            generation,
+            ...failures === undefined ? {} : { failures },
+            ...count === undefined ? {} : { seq: count }
+          } satisfies Acquired
+        )
+      })
+    }
+    attempt(rejectedWriteId === undefined ? Buffer.alloc(0) : Replies.toRaw(rejectedWriteId), attempts)
+  }
+
+  const toAcquired = (answer: unknown) => answer as Acquired
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // tags
+  // -------------------------------------------------------------------------------------------------------------------
+
+  const newVersion = () => Replies.toRaw(tokens.next(12))
+
+  /** The markers of tags, with a `seq` that was read before any of them was made. */
+  const markers = (tags: ReadonlyArray<string>): Effect.Effect<Markers, StoreError> =>
+    asking("markers", (done) => {
+      const toMarkers = (answer: unknown): void => {
+        if (isFault(answer)) return done(answer)
+        const [seqs, found] = answer as readonly [ReadonlyArray<unknown>, ReadonlyArray<unknown>]
+        const seq = Replies.toCount(seqs[0])
+        const markers = found.map(Replies.toMarker)
+        if (seq === undefined || markers.includes(undefined)) return done(noAnswer("markers"))
+        done({ seq, markers: markers as ReadonlyArray<Marker> } satisfies Markers)
+      }
+      if (wire.isCluster) {
+        return session.control((told) => {
+          if (isFault(told)) return done(told)
+          const seq = String(told.seq)
+          const ask = (tag: string, done: Done) =>
+            session.run("markers", { keys: [tagKey(tag)], args: [seq, newVersion()] }, done)
+          all(tags, ask, (answer) =>
+            toMarkers(
+              isFault(answer) ? answer : [
+                [Buffer.from(seq)],
+                list(answer).map((one) => list(one)[0])
+              ]
+            ))
+        })
+      }
+      const ask = (some: ReadonlyArray<string>, done: Done) =>
+        session.run("markers", { fixed: [keys.sequence], keys: some.map(tagKey), args: some.map(newVersion) }, done)
+      all(chunksOf(tags), ask, (answer) =>
+        toMarkers(
+          isFault(answer)
+            ? answer
+            : [[list(list(answer)[0])[0]], list(answer).flatMap((one) => list(one).slice(1))]
+        ))
+    }, (answer) => answer as Markers)
+
+  const invalidateTags: StoreCore["invalidateTags"] = (tags, mode = "hard") =>
+    asking("invalidateTags", (done) => {
+      if (tags.length === 0) return done([])
+      if (wire.isCluster) {
+        return session.run("count", { fixed: [keys.sequence], isWrite: true }, (answer) => {
+          if (isFault(answer)) return done(answer)
+          const seq = Replies.toCount(list(answer)[0])
+          if (seq === undefined) return done(noAnswer("invalidateTags"))
+          const ask = (tag: string, done: Done) =>
+            session.run("invalidate", {
+              keys: [tagKey(tag)],
+              args: [mode, String(seq), newVersion()],
+              isWrite: true
+            }, done)
+          all(tags, ask, done)
+        })
+      }
+      const ask = (some: ReadonlyArray<string>, done: Done) =>
+        session.run("invalidate", {
+          fixed: [keys.sequence],
+          keys: some.map(tagKey),
+          args: [mode, ...some.map(newVersion)],
+          isWrite: true
+        }, done)
+      all(chunksOf(tags), ask, done)
+    }, () => undefined)
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // counters
+  // -------------------------------------------------------------------------------------------------------------------
+
+  const outOfRange = new Fault("OutOfRange", "the sum is no safe integer")
+
+  const increment: StoreCore["increment"] = (name, by, { expiresAt = Infinity } = {}) =>
+    asking("increment", (done) => {
+      if (!Number.isSafeInteger(by)) return done(outOfRange)
+      session.run("increment", {
+        keys: [["n", name]],
+        args: [String(by === 0 ? 0 : by), expiresAt === Infinity ? "" : momentOf(expiresAt)],
+        isWrite: true
+      }, done)
+    }, (answer) => {
+      if (answer === "RANGE") return outOfRange
+      if (answer === foreign) return notOurs
+      return Replies.toInteger(Array.isArray(answer) ? answer[0] : undefined) ?? noAnswer("increment")
+    })
+
+  const counterOf = (answer: unknown) =>
+    Array.isArray(answer) ? Replies.toCounter(answer[0], answer[1], wire.offset()) : undefined
+
+  const readCounter = (name: string, done: Done) => session.run("counter", { keys: [["n", name]] }, done)
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // listings
+  // -------------------------------------------------------------------------------------------------------------------
+
+  interface Place {
+    readonly masters: ReadonlyArray<Connection>
+    readonly cursor: string
+    readonly era: string
+  }
+
+  /** Walks over the keys of a kind, master by master, a page at a time. A key may come twice: it is given once. */
+  const listing = <A>(
+    operation: string,
+    kind: Kind,
+    prefix: string,
+    read: (texts: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<A | undefined>, StoreError>
+  ): Stream.Stream<A, StoreError> =>
+    Stream.suspend(() => {
+      const seen = new Set<string>()
+      const start = asking(operation, (done) => session.control(done), (told) => told as { readonly era: string })
+      const page = ({ cursor, era, masters }: Place) => {
+        const [master, ...others] = masters
+        if (master === undefined) return Effect.succeed([[] as ReadonlyArray<A>, Option.none<Place>()] as const)
+        const args = ["SCAN", cursor, "MATCH", keys.pattern(kind, era, prefix), "COUNT", String(redisChunk)]
+        return Effect.flatMap(
+          asking(operation, (done) => master.send(args, done), (answer) => Replies.toPage(answer) ?? noAnswer("SCAN")),
+          (found) => {
+            const texts: Array<string> = []
+            for (const key of found.keys) {
+              const text = keys.textOf(kind, era, key.toString())
+              if (text === undefined || !text.startsWith(prefix) || seen.has(text)) continue
+              seen.add(text)
+              texts.push(text)
+            }
+            const next: Place = found.cursor === "0"
+              ? { masters: others, cursor: "0", era }
+              : { masters, cursor: found.cursor, era }
+            return Effect.map(read(texts), (values) =>
+              [
+                values.filter((value) => value !== undefined) as ReadonlyArray<A>,
+                next.masters.length === 0 ? Option.none<Place>() : Option.some(next)
+              ] as const)
+          }
+        )
+      }
+      return Stream.unwrap(
+        Effect.map(start, ({ era }) =>
+          Stream.paginate<Place, A, StoreError>({ masters: wire.masters(), cursor: "0", era }, page))
+      )
+    })
+
+  const scan: StoreCore["scan"] = ({ prefix = "" } = {}) =>
+    listing<Scanned>(
+      "scan",
+      "v",
+      prefix,
+      (ids) =>
+        Effect.map(getMany(ids), (entries) => entries.map((entry, i) => entry && { id: ids[i]!, meta: entry.meta }))
+    )
+
+  const scanCounters: StoreCore["scanCounters"] = ({ prefix = "" } = {}) =>
+    listing<NamedCounter>(
+      "scanCounters",
+      "n",
+      prefix,
+      (names) =>
+        asking("scanCounters", (done) => all(names, readCounter, done), (answer) =>
+          list(answer).map((one, i) => {
+            const counter = counterOf(one)
+            return counter && { name: names[i]!, ...counter }
+          }))
+    )
+
+  /** How many keys there are; no value is read. */
+  const size = Effect.suspend(() => Stream.runCount(listing<string>("size", "v", "", Effect.succeed)))
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // clearing
+  // -------------------------------------------------------------------------------------------------------------------
+
+  let sweeping: number | undefined
+
+  /** Frees the room of eras before one. Nobody waits for it, and what it does not reach expires. */
+  const sweep = Effect.fnUntraced(function*(master: Connection) {
+    let cursor = "0"
+    do {
+      const found = yield* asking(
+        "clear",
+        (done) => master.send(["SCAN", cursor, "MATCH", keys.allEras, "COUNT", String(redisChunk)], done),
+        (answer) => Replies.toPage(answer) ?? noAnswer("SCAN")
+      )
+      cursor = found.cursor
+      const old = found.keys.filter((key) => Number(keys.eraOf(key.toString()) ?? Infinity) < sweeping!)
+      yield* asking("clear", (done) => {
+        if (old.length === 0) return done([])
+        if (!wire.isCluster) return master.send(["UNLINK", ...old], done)
+        all(old, (key, done) => master.send(["UNLINK", key], done), done)
+      }, () => undefined)
+      yield* Effect.yieldNow
+    } while (cursor !== "0")
+  })
+
+  const startSweeping = (before: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const isRunning = sweeping !== undefined
+      sweeping = before
+      if (isRunning) return Effect.void
+      const whole = Effect.suspend(() =>
+        Effect.forEach(wire.masters(), (master) => Effect.ignore(sweep(master)), { discard: true })
+      )
+      // a second `clear` meanwhile leaves what the first one has passed
+      const until = Effect.gen(function*() {
+        for (let done = 0; done !== sweeping;) {
+          done = sweeping!
+          yield* whole
+        }
+      })
+      const forked = Effect.forkIn(Effect.ensuring(until, Effect.sync(() => sweeping = undefined)), scope)
+      return Effect.asVoid(forked)
+    })
+
+  const clear = Effect.flatMap(
+    asking(
+      "clear",
+      session.beginEra,
+      (answer) => Number(answer)
+    ),
+    startSweeping
+  )
+
+  return {
+    name: storeName,
+    capabilities: { shared: true, changes: false },
+    get,
+    getMany,
+    set: (id, entry, condition) =>
+      checked("set", [{ id, entry }], () =>
+        condition === undefined
+          ? asking("set", (done) => setOne(id, entry, done), isDone)
+          : setIf(id, entry, condition)),
+    setMany: (requests) =>
+      checked(
+        "set",
+        requests,
+        () =>
+          asking(
+            "setMany",
+            (done) => all(requests, ({ entry, id }, done) => setOne(id, entry, done), done),
+            (answer) => {
+              const refusal = list(answer).map(isDone).find(isFault)
+              return refusal ?? undefined
+            }
+          )
+      ),
+    remove: (id) => asking("remove", (done) => removeOne(id, done), isDone),
+    removeMany: (ids) =>
+      asking("removeMany", (done) => all(ids, removeOne, done), (answer) => list(answer).map((one) => one === 1)),
+    touch,
+    acquire: (id, options) => asking("acquire", (done) => acquireOne(id, options, done), toAcquired),
+    acquireMany: (requests) =>
+      asking(
+        "acquireMany",
+        (done) => all(requests, (request, done) => acquireOne(request.id, request, done), done),
+        (answer) => list(answer).map(toAcquired)
+      ),
+    commit: (id, generation, entry) =>
+      checked(
+        "commit",
+        [{ id, entry }],
+        () => asking("commit", (done) => commitOne(id, generation, entry, done), isDone)
+      ),
+    commitMany: (requests) =>
+      checked("commit", requests, () =>
+        asking(
+          "commitMany",
+          (done) => all(requests, ({ entry, generation, id }, done) => commitOne(id, generation, entry, done), done),
+          (answer) => {
+            const done = list(answer).map(isDone)
+            return done.find(isFault) ?? done.map((one) => one === true)
+          }
+        )),
+    renew: (id, owner, leaseMillis) =>
+      asking("renew", (done) => {
+        const lease = Math.max(1, Math.ceil(leaseMillis))
+        session.run(
+          "renew",
+          { keys: [["l", id]], args: [owner, String(lease), String(lifeMillis(lease))], ended: 0 },
+          done
+        )
+      }, isDone),
+    release: (id, owner, note) =>
+      asking("release", (done) =>
+        session.run("release", {
+          keys: [["l", id], ["f", id]],
+          args: [owner, note === undefined ? "0" : "1", note === undefined ? "" : Buffer.from(note)],
+          ended: 0
+        }, done), isDone),
+    markers,
+    invalidateTags,
+    scan,
+    size,
+    clear,
+    increment,
+    counter: (name) => asking("counter", (done) => readCounter(name, done), (answer) => counterOf(answer)),
+    touchCounter: (name, expiresAt) =>
+      asking("touchCounter", (done) =>
+        session.run("touchCounter", {
+          keys: [["n", name]],
+          args: [expiresAt === Infinity ? "" : momentOf(expiresAt)],
+          isWrite: true
+        }, done), isDone),
+    removeCounter: (name) =>
+      asking(
+        "removeCounter",
+        (done) => session.run("removeCounter", { keys: [["n", name]], isWrite: true }, done),
+        isDone
+      ),
+    scanCounters
+  }
+}
+
+const tagKey = (tag: string): Named => ["t", tag]
+
+const attempts = 2 * redisClears
+
+/** Groups of which each is one command; one group, and empty, where there is nothing. */
+const chunksOf = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
+  const chunks: Array<ReadonlyArray<A>> = []
+  let from = 0
+  do chunks.push(items.slice(from, from + redisChunk))
+  while ((from += redisChunk) < items.length)
+  return chunks
+}

@@ -1,0 +1,353 @@
+/**
+ * The steps that are atomic, in Lua. `src/internal/store/leases.ts` has the rules of leases in TypeScript.
+ *
+ * On a single server every script looks at the era first, and answers `ERA` in another one. On a cluster the era is in
+ * another slot, and asked beside the script. Those that make room or take things away run on a full server too.
+ */
+import { createHash } from "node:crypto"
+import * as Frame from "../../internal/codec/frame.ts"
+import { leaseLife, lockLifeMillis, redisMarkerMillis, sharedFailureMillis } from "../../internal/defaults.ts"
+
+export interface Script {
+  readonly source: string
+  readonly sha: string
+  /** the era is its first key and first argument */
+  readonly checksEra: boolean
+}
+
+/** What a script answers in another era. */
+export const otherEra = "ERA"
+
+/** What a write answers where something is stored that this release does not know: it is left alone. */
+export const foreign = "FOREIGN"
+
+interface Parts {
+  readonly keys: ReadonlyArray<string>
+  readonly args: ReadonlyArray<string>
+  readonly body: string
+  /** runs on a server that is full */
+  readonly whenFull?: boolean
+  /** has to do with the era itself */
+  readonly ofEra?: boolean
+}
+
+const compile = ({ args, body, keys, ofEra = false, whenFull = false }: Parts, isCluster: boolean): Script => {
+  const checksEra = !isCluster && !ofEra
+  const first = checksEra ? 2 : 1
+  const names = (from: string, all: ReadonlyArray<string>) =>
+    all.length === 0 ? "" : `local ${all.join(", ")} = ${all.map((_, i) => `${from}[${first + i}]`).join(", ")}\n`
+  const source = `#!lua${whenFull ? " flags=allow-oom" : ""}\n` +
+    (checksEra ? `if redis.call("GET", KEYS[1]) ~= ARGV[1] then return redis.status_reply("${otherEra}") end\n` : "") +
+    names("KEYS", keys) + names("ARGV", args) + body
+  return { source, sha: createHash("sha1").update(source).digest("hex"), checksEra }
+}
+
+const now = `local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`
+
+const micros = `local time = redis.call("TIME")
+local micros = time[1] * 1000000 + time[2]
+`
+
+/** Whether this release may write over what is stored: nothing, or a frame that is not of a newer one. */
+const writable = `local stored = redis.pcall("GET", v)
+if stored and (type(stored) ~= "string" or string.sub(stored, 1, 2) ~= "ec" or string.byte(stored, 3) > ${Frame.format}) then
+  return redis.status_reply("${foreign}")
+end
+`
+
+const write = `if ttl == "" then redis.call("SET", v, frame) else redis.call("SET", v, frame, "PX", ttl) end
+redis.call("UNLINK", l, f)
+`
+
+/** Makes the counter of invalidations where it is missing: larger than it ever was, as clocks go forward. */
+const sequence = `local seq = redis.call("GET", s)
+if not seq then
+  ${micros.replaceAll("\n", "\n  ")}seq = string.format("%.0f", micros)
+  redis.call("SET", s, seq)
+end
+`
+
+const granted = (isCluster: boolean) =>
+  isCluster
+    ? `local function granted(g) return { g, redis.call("GET", f) } end\n`
+    : `local function granted(g)
+  ${sequence.replaceAll("\n", "\n  ")}
+  return { g, redis.call("GET", f), seq }
+end
+`
+
+const acquire = (isCluster: boolean): Parts => ({
+  keys: isCluster ? ["v", "l", "f"] : ["s", "v", "l", "f"],
+  args: ["owner", "fresh", "lease", "life", "rejected", "join"],
+  body: `local stored = redis.pcall("GET", v)
+if type(stored) == "string" and string.sub(stored, 1, 2) == "ec" and string.byte(stored, 3) == ${Frame.format}
+  and string.sub(stored, 5, 20) ~= rejected then return stored end
+${granted(isCluster)}${now}local held = redis.call("HMGET", l, "g", "o", "u", "m", "j")
+lease = tonumber(lease)
+if not held[1] then
+  redis.call("HSET", l, "g", fresh, "o", owner, "u", now + lease, "m", lease)
+  redis.call("PEXPIRE", l, life)
+  return granted(fresh)
+end
+local left = math.max(0, math.min(tonumber(held[3]) - now, tonumber(held[4])))
+if left == 0 or held[2] == owner then
+  if held[2] ~= owner then redis.call("HDEL", l, "j") end
+  redis.call("HSET", l, "o", owner, "u", now + lease, "m", lease)
+  redis.call("PEXPIRE", l, life)
+  return granted(held[1])
+end
+if tonumber(held[3]) > now + left then redis.call("HSET", l, "u", now + left) end
+local joined = tonumber(held[5] or "")
+if joined and joined > now then
+  joined = now
+  redis.call("HSET", l, "j", now)
+end
+local wait = left
+if join == "yes" then
+  wait = 0
+elseif join ~= "no" then
+  local after = tonumber(join)
+  wait = joined and math.min(left, math.max(0, math.min(joined + after - now, after))) or 0
+end
+if wait > 0 then return math.ceil(wait) end
+if join ~= "yes" then redis.call("HSET", l, "j", now) end
+return granted(held[1])
+`
+})
+
+const all = (isCluster: boolean) => ({
+  /** the era and the counter of invalidations, made where they are missing */
+  control: {
+    keys: ["e", "s"],
+    args: [],
+    ofEra: true,
+    whenFull: true,
+    body: `local era = redis.call("GET", e)
+if not era then
+  ${micros.replaceAll("\n", "\n  ")}era = string.format("%.0f", micros)
+  redis.call("SET", e, era)
+end
+${sequence}return { era, seq }
+`
+  },
+  /** begins another era */
+  clear: {
+    keys: ["e"],
+    args: [],
+    ofEra: true,
+    whenFull: true,
+    body: `${micros}local era = tonumber(redis.call("GET", e) or "0")
+local fresh = string.format("%.0f", math.max(micros, era + 1))
+redis.call("SET", e, fresh)
+return { fresh }
+`
+  },
+  acquire: acquire(isCluster),
+  commit: {
+    keys: ["v", "l", "f"],
+    args: ["generation", "frame", "ttl"],
+    body: `if redis.call("HGET", l, "g") ~= generation then return 0 end
+${writable}${write}return 1
+`
+  },
+  set: {
+    keys: ["v", "l", "f"],
+    args: ["frame", "ttl"],
+    body: `${writable}${write}return 1
+`
+  },
+  /** `set`, if what is stored is still what was looked at: its beginning, or nothing */
+  setIf: {
+    keys: ["v", "l", "f"],
+    args: ["frame", "ttl", "head"],
+    body: `${writable}if string.sub(stored or "", 1, #head) ~= head or (head == "" and stored) then return 0 end
+${write}return 1
+`
+  },
+  /** other deadlines, if what is stored is still what was looked at; no generation ends */
+  touch: {
+    keys: ["v"],
+    args: ["frame", "ttl", "head"],
+    body: `local stored = redis.pcall("GET", v)
+if type(stored) ~= "string" or string.sub(stored, 1, #head) ~= head then return 0 end
+if ttl == "" then redis.call("SET", v, frame) else redis.call("SET", v, frame, "PX", ttl) end
+return 1
+`
+  },
+  /** what is missing is written and removed, so that others who have a copy of it are told */
+  remove: {
+    keys: ["v", "l", "f"],
+    args: [],
+    whenFull: true,
+    body: `local stored = redis.pcall("GET", v)
+redis.call("UNLINK", l, f)
+if stored and (type(stored) ~= "string" or string.sub(stored, 1, 2) ~= "ec") then return 0 end
+if stored then
+  redis.call("UNLINK", v)
+  return 1
+end
+redis.call("SET", v, "")
+redis.call("UNLINK", v)
+return 0
+`
+  },
+  renew: {
+    keys: ["l"],
+    args: ["owner", "lease", "life"],
+    body: `if redis.call("HGET", l, "o") ~= owner then return 0 end
+${now}redis.call("HSET", l, "u", now + tonumber(lease), "m", lease)
+redis.call("PEXPIRE", l, life)
+return 1
+`
+  },
+  release: {
+    keys: ["l", "f"],
+    args: ["owner", "hasNote", "note"],
+    whenFull: true,
+    body: `if redis.call("HGET", l, "o") ~= owner then return 0 end
+local lease = tonumber(redis.call("HGET", l, "m"))
+redis.call("HSET", l, "o", "", "u", 0)
+redis.call("PEXPIRE", l, math.max(${leaseLife.times} * lease, ${sharedFailureMillis}))
+if hasNote == "0" then
+  redis.call("UNLINK", f)
+else
+  local before = tonumber(string.match(redis.call("GET", f) or "", "^(%d+) ") or "0")
+  redis.call("SET", f, (before + 1) .. " " .. note, "PX", ${sharedFailureMillis})
+end
+return 1
+`
+  },
+  /** markers of tags, made where they are missing; on a cluster of one tag */
+  markers: isCluster
+    ? { keys: ["t"], args: ["seq", "version"], body: `${marker}return { marker(t, version) }\n` }
+    : {
+      keys: ["s"],
+      args: [],
+      body: `${sequence}${marker}local markers = { seq }
+for i = 3, #KEYS do markers[i - 1] = marker(KEYS[i], ARGV[i - 1]) end
+return markers
+`
+    },
+  /** counts an invalidation */
+  count: { keys: ["s"], args: [], whenFull: true, body: `${bump}return { seq }\n` },
+  invalidate: isCluster
+    ? {
+      keys: ["t"],
+      args: ["mode", "seq", "version"],
+      whenFull: true,
+      body: `${invalidate}invalidate(t, version)\nreturn 1\n`
+    }
+    : {
+      keys: ["s"],
+      args: ["mode"],
+      whenFull: true,
+      body: `${bump}${invalidate}for i = 3, #KEYS do invalidate(KEYS[i], ARGV[i]) end\nreturn 1\n`
+    },
+  increment: {
+    keys: ["n"],
+    args: ["by", "expires"],
+    body: `local value = redis.pcall("GET", n)
+if value and (type(value) ~= "string" or not tonumber(value)) then return redis.status_reply("${foreign}") end
+local sum = tonumber(value or "0") + tonumber(by)
+if sum > ${Number.MAX_SAFE_INTEGER} or sum < -${Number.MAX_SAFE_INTEGER} then return redis.status_reply("RANGE") end
+sum = string.format("%.0f", sum)
+if by == "0" then return { sum } end
+if value then
+  redis.call("SET", n, sum, "KEEPTTL")
+else
+  redis.call("SET", n, sum)
+  if expires ~= "" then redis.call("PEXPIREAT", n, expires) end
+end
+return { sum }
+`
+  },
+  counter: { keys: ["n"], args: [], body: `return { redis.call("GET", n), redis.call("PEXPIRETIME", n) }\n` },
+  touchCounter: {
+    keys: ["n"],
+    args: ["expires"],
+    body: `if redis.call("EXISTS", n) == 0 then return 0 end
+if expires == "" then redis.call("PERSIST", n) else redis.call("PEXPIREAT", n, expires) end
+return 1
+`
+  },
+  /** the token of the new holder, or how long another one holds it still */
+  lock: {
+    keys: ["k", "i"],
+    args: ["lease"],
+    ofEra: true,
+    body: `local left = redis.call("PTTL", k)
+if left > 0 then return left end
+${micros}local token = string.format("%.0f", math.max(micros, tonumber(redis.call("GET", i) or "0") + 1))
+redis.call("SET", i, token, "PX", math.max(${lockLifeMillis}, 2 * tonumber(lease)))
+redis.call("SET", k, token, "PX", lease)
+return { token }
+`
+  },
+  renewLock: {
+    keys: ["k"],
+    args: ["token", "lease"],
+    ofEra: true,
+    body: `if redis.call("GET", k) ~= token then return 0 end
+return redis.call("PEXPIRE", k, lease)
+`
+  },
+  /** those who wait are told */
+  unlock: {
+    keys: ["k"],
+    args: ["token"],
+    ofEra: true,
+    whenFull: true,
+    body: `if redis.call("GET", k) ~= token then return 0 end
+redis.call("UNLINK", k)
+redis.pcall("PUBLISH", k, "")
+return 1
+`
+  },
+  isLocked: {
+    keys: ["k"],
+    args: [],
+    ofEra: true,
+    body: `return redis.call("EXISTS", k)
+`
+  },
+  removeCounter: { keys: ["n"], args: [], whenFull: true, body: `return redis.call("UNLINK", n)\n` }
+} satisfies Record<string, Parts>)
+
+/** A marker is its version and, as digits, the invalidation that wrote it. */
+const marker = `local function marker(t, version)
+  local found = redis.call("GET", t)
+  if found then
+    local left = redis.call("PTTL", t)
+    if left >= 0 and left < ${redisMarkerMillis / 2} then redis.call("PEXPIRE", t, ${redisMarkerMillis}) end
+    return found
+  end
+  redis.call("SET", t, version .. seq, "PX", ${redisMarkerMillis})
+  return version .. seq
+end
+`
+
+const bump = `${micros}local seq = string.format("%.0f", math.max(micros, tonumber(redis.call("GET", s) or "0") + 1))
+redis.call("SET", s, seq)
+`
+
+const invalidate = `local function invalidate(t, version)
+  local found = mode == "soft" and redis.call("GET", t)
+  if found then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
+  local left = redis.call("PTTL", t)
+  if left == -1 then redis.call("SET", t, version .. seq)
+  else redis.call("SET", t, version .. seq, "PX", math.max(left, ${redisMarkerMillis})) end
+end
+`
+
+export type Name = keyof ReturnType<typeof all>
+
+export type Scripts = Readonly<Record<Name, Script>>
+
+const compileAll = (isCluster: boolean): Scripts =>
+  Object.fromEntries(
+    Object.entries(all(isCluster)).map(([name, parts]) => [name, compile(parts, isCluster)])
+  ) as Scripts
+
+export const make = (isCluster: boolean): Scripts => compileAll(isCluster)

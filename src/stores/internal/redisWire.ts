@@ -1,0 +1,115 @@
+/** The way to the servers: one, the master that Sentinels name, or the masters of a cluster. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Defaults from "../../internal/defaults.ts"
+import { type Address, type Client, destroy, fromClient, fromLibrary, load, type MakeClient } from "./redisClient.ts"
+import * as Cluster from "./redisCluster.ts"
+import * as Connection from "./redisConnection.ts"
+import { Fault, faultOf } from "./redisFault.ts"
+import { type Config, nameOf } from "./redisOptions.ts"
+
+export interface Wire {
+  readonly isCluster: boolean
+  /** sends a command to the master that has the slot of what is between the braces of its keys */
+  readonly send: (tag: string, args: Connection.Args, done: Connection.Done) => void
+  /** the connections to all masters */
+  readonly masters: () => ReadonlyArray<Connection.Connection>
+  /** makes a client for one of the servers, of which all hear what is published */
+  readonly makeClient: Effect.Effect<Client, Fault>
+  /** the servers' clock less ours, in milliseconds */
+  readonly offset: () => number
+}
+
+/**
+ * Connects. Fails where waiting does not help: a wrong password, a server of another kind. Where the server only cannot be
+ * reached it goes on trying, unless the connection is required.
+ */
+export const connect = (
+  config: Config,
+  { controlTag, scripts }: { readonly controlTag: string; readonly scripts: ReadonlyArray<string> }
+): Effect.Effect<Wire, Fault, Scope.Scope> =>
+  Effect.gen(function*() {
+    // who waits longer for an answer waits longer for a connection too
+    const connectMillis = Math.max(Defaults.redisConnection.connectMillis, config.commandMillis)
+    const makeClient = config.client === undefined
+      ? fromLibrary(yield* load, connectMillis)
+      : fromClient(config.client)
+    const options = {
+      makeClient,
+      settings: config.settings,
+      scrub: config.scrub,
+      commandMillis: config.commandMillis,
+      connectMillis,
+      isCluster: config.isCluster,
+      scripts
+    }
+    const [wire, fault] = config.isCluster
+      ? yield* Cluster.open({ ...options, addresses: config.addresses, name: config.name, controlTag })
+      : yield* single(config, options)
+    // Sentinels may name the former master for a moment
+    const isPassing = fault?.code === "REPLICA" && config.sentinel !== undefined
+    if (fault !== undefined && (config.isRequired || fault.isLasting && !isPassing)) return yield* Effect.fail(fault)
+    return wire
+  })
+
+const single = (
+  config: Config,
+  options: Omit<Connection.Options, "name" | "locate">
+): Effect.Effect<readonly [Wire, Fault | undefined], never, Scope.Scope> => {
+  const { client, name, sentinel } = config
+  const locate = sentinel === undefined
+    ? Effect.succeed(client === undefined ? config.addresses[0] : undefined)
+    : locateMaster(options.makeClient, sentinel, config)
+  return Effect.map(Connection.open({ ...options, name, locate }), ([connection, fault]) => [{
+    isCluster: false,
+    send: (_, args, done) => connection.send(args, done),
+    masters: () => [connection],
+    makeClient: Effect.map(locate, (address) => options.makeClient(address, options.settings)),
+    offset: connection.offset
+  }, fault])
+}
+
+/** Asks one Sentinel after the other where the master is. */
+const locateMaster = (
+  makeClient: MakeClient,
+  { addresses, name, settings }: NonNullable<Config["sentinel"]>,
+  { scrub }: Config
+): Effect.Effect<Address, Fault> => {
+  const ask = (address: Address): Effect.Effect<Address, Fault> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const client = makeClient(address, settings)
+        client.on("error", () => {})
+        return client
+      }),
+      (client) =>
+        Effect.tryPromise({
+          try: async () => {
+            await client.connect()
+            return await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name])
+          },
+          catch: (thrown) => faultOf(thrown, scrub)
+        }),
+      (client) => Effect.sync(() => destroy(client))
+    ).pipe(
+      Effect.timeoutOrElse({
+        duration: Defaults.redisConnection.connectMillis / 2,
+        orElse: () => Effect.fail(new Fault("Timeout", `The Sentinel ${nameOf(address)} does not answer`))
+      }),
+      Effect.flatMap((answer) => {
+        const [host, port] = Array.isArray(answer) ? answer.map(String) : []
+        return host === undefined || !(Number(port) > 0)
+          ? Effect.fail(new Fault("Unavailable", `The Sentinel ${nameOf(address)} knows no master "${name}"`))
+          : Effect.succeed({ host, port: Number(port) })
+      })
+    )
+  return Effect.gen(function*() {
+    let last = new Fault("Unavailable", "There is no Sentinel")
+    for (const address of addresses) {
+      const found = yield* Effect.result(ask(address))
+      if (found._tag === "Success") return found.success
+      last = found.failure
+    }
+    return yield* Effect.fail(last)
+  })
+}

@@ -1,0 +1,583 @@
+/** What the store on Redis promises beyond the laws, on servers of the test's own. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Layer, Logger, Redacted, Schedule, Stream } from "effect"
+import { Cached, type CacheEntry, CacheLayer, Lock, type Store } from "effect-cached"
+import * as RedisLock from "effect-cached/locks/RedisLock"
+import * as RedisStore from "effect-cached/stores/RedisStore"
+import { readFileSync } from "node:fs"
+import { createClient } from "redis"
+import { isMissing } from "../support/needs.ts"
+import {
+  certificates,
+  freePorts,
+  freshPrefix,
+  program,
+  type RedisCluster,
+  type Server,
+  startCluster,
+  startSentinel,
+  startServer
+} from "../support/redis.ts"
+
+const connect = "required"
+
+const entryOf = (text: string, meta: Partial<CacheEntry.Meta> = {}): CacheEntry.Stored => ({
+  meta: {
+    createdAt: 1,
+    softExpiresAt: 4_000_000_000_000,
+    expiresAt: 4_000_000_000_000,
+    loadMillis: 1,
+    outcome: "success",
+    tags: [],
+    writeId: "ab".repeat(16),
+    serializer: 1,
+    ...meta
+  },
+  payload: new TextEncoder().encode(text)
+})
+
+const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDecoder().decode(stored.payload)
+
+const using = <A, E>(
+  options: RedisStore.Options,
+  use: (store: Store.Store) => Effect.Effect<A, E>
+) => Effect.scoped(Effect.flatMap(RedisStore.make(options), use))
+
+/** What a layer or store fails with. */
+const failureOf = (effect: Effect.Effect<unknown, unknown>) =>
+  Effect.map(Effect.exit(effect), (exit) =>
+    Exit.isFailure(exit)
+      ? Cause.squash(exit.cause) as { _tag: string; reason: string; message: string; cause?: Error }
+      : undefined)
+
+describe.skipIf(isMissing(program))("Redis", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  const keysOf = async (pattern = "*") => (await server.ask("KEYS", pattern)) as ReadonlyArray<string>
+
+  describe("options", () => {
+    it("that make no sense are refused at once, and no message repeats a password", () => {
+      const wrong: ReadonlyArray<readonly [object, RegExp]> = [
+        [{ url: "not a URL with secret" }, /is no URL/],
+        [{ url: "http://secret@host" }, /is no URL/],
+        [{ url: "redis://:secret@host/one" }, /number of a database/],
+        [{ url: "redis://:secret%zz@host" }, /% that is not encoded/],
+        [{ password: "secret" }, /Redacted/],
+        [{ prefix: "" }, /prefix/],
+        [{ prefix: "a\u0000" }, /prefix/],
+        [{ replicas: -1 }, /replicas/],
+        [{ connect: "soon" }, /connect/],
+        [{ maxValue: "nothing" }, /maxValue/],
+        [{ database: 1.5 }, /database/],
+        [{ tls: "yes" }, /tls/],
+        [{ sentinel: { name: "main", nodes: [] } }, /nodes/],
+        [{ sentinel: { name: "main", nodes: ["a:1"] }, url: "redis://host" }, /there is no "url"/],
+        [{ client: "redis" }, /client/],
+        [{ client: () => createClient(), url: "redis://host" }, /"client" has its own "url"/],
+        [{ url: "redis://host", databas: 1 }, /did you mean "database"/]
+      ]
+      for (const [options, message] of wrong) {
+        for (const make of [RedisStore.make, CacheLayer.redis] as ReadonlyArray<(options: object) => unknown>) {
+          const thrown = (() => {
+            try {
+              make(options)
+            } catch (error) {
+              return error as Error
+            }
+          })()
+          expect(thrown?.name).toBe("CacheConfigError")
+          expect(thrown?.message).toMatch(message)
+          expect(JSON.stringify(thrown) + String(thrown)).not.toContain("secret")
+        }
+      }
+      expect(() => RedisStore.makeCluster({ nodes: [] })).toThrow(/nodes/)
+      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host/1"] })).toThrow(/no databases/)
+      expect(() => RedisLock.make({ maxValue: 1 } as object)).toThrow(/maxValue/)
+    })
+
+    it.live("prefixes never share a key", () =>
+      Effect.gen(function*() {
+        const base = freshPrefix()
+        const prefixes = [base, `${base}:v`, `${base}%3Av`, `${base}{`, `${base}*`, `${base}?`, `${base}é`]
+        yield* Effect.forEach(prefixes, (prefix) =>
+          using({ url: server.url, prefix, connect }, (store) => store.set("id", entryOf(prefix))))
+        yield* Effect.forEach(prefixes, (prefix) =>
+          using({ url: server.url, prefix, connect }, (store) =>
+            Effect.gen(function*() {
+              expect(textOf((yield* store.get("id", [])).entry)).toBe(prefix)
+              expect(yield* store.size).toBe(1)
+            })))
+        yield* using({ url: server.url, prefix: base, connect }, (store) =>
+          store.clear)
+        yield* using({ url: server.url, prefix: `${base}:v`, connect }, (store) =>
+          Effect.map(store.size, (size) =>
+            expect(size).toBe(1)))
+      }))
+
+    it.live("a database number, of the option or of the URL", () =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        yield* using({ url: `${server.url}/3`, prefix, connect }, (store) => store.set("id", entryOf("three")))
+        const found = (options: RedisStore.Options) =>
+          using(
+            { prefix, connect, ...options },
+            (store) => Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
+          )
+        expect(yield* found({ url: server.url, database: 3 })).toBe("three")
+        expect(yield* found({ url: server.url })).toBe(undefined)
+      }))
+
+    it.live("a client of the program's: its settings count, and it is left alone", () =>
+      Effect.gen(function*() {
+        const client = createClient({ url: `${server.url}/4` })
+        const prefix = freshPrefix()
+        yield* using({ client: () => client, prefix, connect }, (store) => store.set("id", entryOf("four")))
+        expect(client.isOpen).toBe(false)
+        const text = yield* using(
+          { url: `${server.url}/4`, prefix, connect },
+          (store) => Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
+        )
+        expect(text).toBe("four")
+      }))
+  })
+
+  describe("keys", () => {
+    it.live("odd ids, a megabyte long too, are apart, listed and removed", () =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const ids = ["a\u0000b", "a\u00000b", "a\r\nb", "}", "{}", "{a}b", "", "\ud800", "\udc00\ud800", "\u0000d800"]
+        const long = [..."xy"].map((letter) => letter.repeat(1_000_000))
+        yield* using({ url: server.url, prefix, connect }, (store) =>
+          Effect.gen(function*() {
+            const all = [...ids, ...long]
+            yield* store.setMany(all.map((id, i) => ({ id, entry: entryOf(`entry ${i}`) })))
+            expect((yield* store.getMany(all)).map(textOf)).toEqual(all.map((_, i) => `entry ${i}`))
+            expect(yield* store.size).toBe(all.length)
+            expect(yield* store.removeMany(all)).toEqual(all.map(() => true))
+            expect(yield* store.size).toBe(0)
+          }))
+      }))
+
+    it.live("entries expire on the server, and what is there for ever does not", () =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        yield* using({ url: server.url, prefix, connect }, (store) =>
+          Effect.gen(function*() {
+            yield* store.set("hour", entryOf("hour", { expiresAt: Date.now() + 3_600_000 }))
+            yield* store.set("ever", entryOf("ever", { expiresAt: Infinity }))
+            yield* store.set("past", entryOf("past", { expiresAt: 1 }))
+          }))
+        const left = async (id: string) => Number(await server.ask("PTTL", only(await keysOf(`${prefix}:v:*}${id}`))))
+        const [hour, ever] = yield* Effect.promise(() => Promise.all([left("hour"), left("ever")]))
+        expect(hour).toBeGreaterThan(3_500_000)
+        expect(hour).toBeLessThanOrEqual(3_600_000)
+        expect(ever).toBe(-1)
+      }))
+
+    it.live("clear begins another era at once, and frees the room of the former ones", () =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const options = { url: server.url, prefix, connect } as const
+        yield* Effect.scoped(Effect.gen(function*() {
+          const [one, other] = yield* Effect.all([RedisStore.make(options), RedisStore.make(options)])
+          yield* one.setMany(Array.from({ length: 5000 }, (_, i) => ({ id: `id ${i}`, entry: entryOf("x") })))
+          yield* one.increment("n", 1)
+          yield* other.clear
+          expect((yield* one.get("id 1", [])).entry).toBe(undefined)
+          expect(yield* one.size).toBe(0)
+          expect(yield* one.counter("n")).toBe(undefined)
+          yield* one.set("id", entryOf("new"))
+          for (let i = 0; i < 100; i++) {
+            if ((yield* Effect.promise(() => keysOf(`${prefix}:[vn]:*`))).length === 1) break
+            yield* Effect.sleep("50 millis")
+          }
+          expect(yield* Effect.promise(() => keysOf(`${prefix}:[vn]:*`))).toHaveLength(1)
+          expect(textOf((yield* other.get("id", [])).entry)).toBe("new")
+        }))
+      }), 30_000)
+
+    it.live("a value of another program under a key is a miss, and is left alone", () =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        yield* using({ url: server.url, prefix, connect }, (store) =>
+          Effect.gen(function*() {
+            yield* store.set("id", entryOf("ours"))
+            const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
+            for (const theirs of [["SET", key, "theirs"], ["LPUSH", key, "theirs"]]) {
+              yield* Effect.promise(() => server.ask("DEL", key))
+              yield* Effect.promise(() => server.ask(...theirs))
+              expect(yield* store.get("id", [])).toEqual({ entry: undefined, versions: [] })
+              expect(yield* store.getMany(["id"])).toEqual([undefined])
+              const granted = yield* store.acquire("id", {
+                owner: "a",
+                leaseMillis: 1000,
+                rejectedWriteId: undefined,
+                join: false
+              })
+              expect(granted._tag).toBe("Granted")
+              const generation = granted._tag === "Granted" ? granted.generation : ""
+              expect((yield* Effect.flip(store.commit("id", generation, entryOf("ours")))).reason).toBe("Unsupported")
+              expect((yield* Effect.flip(store.set("id", entryOf("ours")))).reason).toBe("Unsupported")
+              expect((yield* Effect.flip(store.setMany([{ id: "id", entry: entryOf("ours") }]))).reason)
+                .toBe("Unsupported")
+              expect(yield* store.remove("id")).toBe(false)
+              expect(yield* Effect.promise(() => server.ask("EXISTS", key))).toBe(1)
+            }
+          }))
+      }))
+
+    it.live("a frame of a newer release is a miss that is not written over, and can be removed", () =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        let loads = 0
+        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "id", ttl: "1 hour" }))
+        const layer = CacheLayer.redis({ url: server.url, prefix, connect })
+        yield* using({ url: server.url, prefix, connect }, (store) => store.set("id", entryOf("1")))
+        const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
+        const newer = "ec\u007fa newer release"
+        yield* Effect.promise(() => server.ask("SET", key, newer))
+        const warnings: Array<unknown> = []
+        const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(message))])
+        yield* Effect.gen(function*() {
+          // in memory only: the two releases would take turns in writing over each other
+          expect([yield* answer, yield* answer, yield* answer]).toEqual([1, 1, 1])
+          expect(yield* Effect.promise(() => server.ask("GET", key))).toBe(newer)
+          yield* Cached.invalidate("id")
+          expect(yield* Effect.promise(() => server.ask("EXISTS", key))).toBe(0)
+          expect([yield* answer, yield* answer]).toEqual([2, 2])
+        }).pipe(Effect.provide(layer), Effect.provide(logger))
+        expect(warnings).toHaveLength(1)
+      }))
+
+    it.live("a damaged frame is a miss that says so, and is written over", () =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        yield* using({ url: server.url, prefix, connect }, (store) =>
+          Effect.gen(function*() {
+            yield* store.set("id", entryOf("a value"))
+            const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
+            const size = Number(yield* Effect.promise(() => server.ask("STRLEN", key)))
+            for (let at = 3; at < size; at++) {
+              yield* store.set("id", entryOf("a value"))
+              yield* Effect.promise(() => server.ask("SETRANGE", key, String(at), "\u0003"))
+              const { entry, isDamaged } = yield* store.get("id", [])
+              if (entry !== undefined) continue
+              expect(isDamaged).toBe(true)
+              const asked = { owner: `a${at}`, leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+              const granted = yield* store.acquire("id", asked)
+              expect(granted._tag).toBe("Granted")
+              if (granted._tag !== "Granted") continue
+              expect(yield* store.commit("id", granted.generation, entryOf("loaded"))).toBe(true)
+              expect(textOf((yield* store.get("id", [])).entry)).toBe("loaded")
+            }
+          }))
+      }), 60_000)
+  })
+
+  describe("what waiting does not mend is an error of the layer", () => {
+    it.live("no server, where it is required", () =>
+      Effect.gen(function*() {
+        const [port] = yield* Effect.promise(() => freePorts(1))
+        const url = `redis://user:secret@127.0.0.1:${port}`
+        const failure = yield* failureOf(Layer.launch(CacheLayer.redis({ url, connect })))
+        expect(failure).toMatchObject({ _tag: "StoreError", store: "redis", reason: "Unavailable" })
+        expect(failure!.cause!.message).toContain("ECONNREFUSED")
+        expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+      }))
+
+    it.live("a wrong password, no password, and a user who may not do what is needed", () =>
+      Effect.gen(function*() {
+        yield* Effect.promise(() =>
+          server.ask("ACL", "SETUSER", "cache", "on", ">right", "~shop:*", "&shop:*", "+@all")
+        )
+        yield* Effect.promise(() => server.ask("ACL", "SETUSER", "reader", "on", ">right", "~*", "+get", "+mget"))
+        const as = (username: string, password: string, prefix = "shop") =>
+          failureOf(Effect.scoped(RedisStore.make({
+            url: server.url,
+            username,
+            password: Redacted.make(password),
+            prefix
+          })))
+        expect(yield* as("cache", "right")).toBe(undefined)
+        for (
+          const failure of [
+            yield* as("cache", "wrong secret"),
+            yield* as("nobody", "right"),
+            yield* as("cache", "right", "elsewhere"),
+            yield* as("reader", "right")
+          ]
+        ) {
+          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+          expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+        }
+        // a user of the prefix alone can do all of it, and the lock too
+        yield* Effect.gen(function*() {
+          yield* Cached.set("a", 1)
+          yield* Cached.invalidateTag("tag")
+          yield* Effect.scoped((yield* Lock.Lock).acquire("name", { lease: "1 second", wait: 0 }))
+          expect(yield* Effect.succeed(2).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))).toBe(1)
+        }).pipe(
+          Effect.provide(CacheLayer.redis({
+            url: server.url.replace("redis://", "redis://cache:right@"),
+            prefix: "shop",
+            memory: false
+          }))
+        )
+      }))
+
+    it.live("a password that the server does not want is not repeated by its error", () =>
+      Effect.gen(function*() {
+        const url = server.url.replace("redis://", "redis://:secret@")
+        const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url })))
+        expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+        expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+      }))
+
+    it.live("a replica", () =>
+      Effect.gen(function*() {
+        const replica = yield* Effect.acquireRelease(
+          Effect.promise(() => startServer({ args: ["--replicaof", "127.0.0.1", String(server.port)] })),
+          (replica) => Effect.promise(() => replica.end())
+        )
+        const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url: replica.url })))
+        expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+        expect(failure!.cause!.message).toContain("replica")
+      }).pipe(Effect.scoped), 30_000)
+
+    it.live("a database that there is not", () =>
+      Effect.gen(function*() {
+        const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url: server.url, database: 999 })))
+        expect(failure?._tag).toBe("StoreError")
+      }))
+  })
+
+  describe("TLS", () => {
+    let secure: Server
+    let made: ReturnType<typeof certificates>
+    beforeAll(async () => {
+      made = certificates()
+      const [port] = await freePorts(1)
+      secure = await startServer({
+        port: port!,
+        args: ["--port", "0", "--tls-port", String(port), ...made.args],
+        client: { socket: { host: "127.0.0.1", port, tls: true, ca: readFileSync(made.ca), reconnectStrategy: false } }
+      })
+    })
+    afterAll(async () => {
+      await secure.end()
+      made.end()
+    })
+
+    it.live("a certificate that is known is accepted", () =>
+      Effect.gen(function*() {
+        const url = secure.url.replace("redis:", "rediss:")
+        const tls = { ca: readFileSync(made.ca) }
+        const text = yield* using({ url, tls, prefix: freshPrefix(), connect }, (store) =>
+          Effect.andThen(
+            store.set("id", entryOf("secure")),
+            Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
+          ))
+        expect(text).toBe("secure")
+      }))
+
+    it.live(
+      "an unknown one, TLS where there is none, and none where there is TLS are errors",
+      () =>
+        Effect.gen(function*() {
+          const failures = [
+            yield* failureOf(Effect.scoped(RedisStore.make({ url: secure.url.replace("redis:", "rediss:") }))),
+            yield* failureOf(Effect.scoped(RedisStore.make({ url: server.url.replace("redis:", "rediss:") }))),
+            yield* failureOf(Effect.scoped(RedisStore.make({ url: secure.url })))
+          ]
+          for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+          expect(failures[2]!.cause!.message).toContain("speaks TLS")
+        }),
+      30_000
+    )
+  })
+
+  describe("values", () => {
+    it.live("above maxValue stay in memory, with one warning", () =>
+      Effect.gen(function*() {
+        const warnings: Array<string> = []
+        const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(String(message)))])
+        const prefix = freshPrefix()
+        let loads = 0
+        const large = (key: string) =>
+          Effect.sync(() => `${++loads}${"x".repeat(2000)}`).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        yield* Effect.gen(function*() {
+          const failures: Array<unknown> = []
+          yield* Effect.forkChild(
+            Stream.runForEach(Cached.events, (event) =>
+              Effect.sync(() =>
+                event._tag === "StoreFailure" && failures.push([event.operation, event.reason])
+              )),
+            { startImmediately: true }
+          )
+          for (const key of ["a", "b", "a", "b"]) yield* large(key)
+          expect(loads).toBe(2)
+          yield* Effect.sleep("50 millis")
+          expect(failures).toEqual([["commit", "TooLarge"], ["commit", "TooLarge"]])
+        }).pipe(
+          Effect.provide(CacheLayer.redis({ url: server.url, prefix, maxValue: "1 kilobyte", connect })),
+          Effect.provide(logger)
+        )
+        expect(warnings).toHaveLength(1)
+        expect(yield* Effect.promise(() => keysOf(`${prefix}:v:*`))).toEqual([])
+      }))
+  })
+
+  describe("replicas", () => {
+    it.live("a write counts when as many as wanted have it, and not before", () =>
+      Effect.gen(function*() {
+        const main = yield* Effect.acquireRelease(
+          Effect.promise(() => startServer()),
+          (one) => Effect.promise(() => one.end())
+        )
+        const replica = yield* Effect.acquireRelease(
+          Effect.promise(() => startServer({ args: ["--replicaof", "127.0.0.1", String(main.port)] })),
+          (one) => Effect.promise(() => one.end())
+        )
+        const store = yield* RedisStore.make({ url: main.url, replicas: 1, connect })
+        yield* Effect.retry(store.set("id", entryOf("both")), { times: 100, schedule: Schedule.spaced("50 millis") })
+        expect(Number(yield* Effect.promise(() => replica.ask("DBSIZE")))).toBeGreaterThan(0)
+        const two = yield* RedisStore.make({ url: main.url, replicas: 2, connect })
+        expect((yield* Effect.flip(two.set("id", entryOf("two")))).reason).toMatch("Unavailable")
+        expect((yield* Effect.flip(two.invalidateTags(["tag"]))).reason).toMatch("Unavailable")
+      }).pipe(Effect.scoped), 30_000)
+  })
+
+  describe("Sentinel", () => {
+    let watched: Awaited<ReturnType<typeof startSentinel>>
+    beforeAll(async () => {
+      watched = await startSentinel()
+    }, 60_000)
+    afterAll(() => watched.end())
+
+    it.live(
+      "the master is found, and its successor when it dies; what is asked meanwhile does not fail",
+      () =>
+        Effect.gen(function*() {
+          const sentinel = { name: "main", nodes: ["127.0.0.1:1", ...watched.nodes] }
+          let loads = 0
+          const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+          yield* Effect.gen(function*() {
+            expect(yield* answer("a")).toBe(1)
+            yield* Effect.sleep("300 millis")
+            watched.master.signal("SIGKILL")
+            yield* Effect.promise(() => watched.master.ended())
+            let isStored = false
+            for (let i = 0; !isStored && i < 400; i++) {
+              const before = loads
+              yield* Effect.andThen(answer(`k${i}`), answer(`k${i}`))
+              isStored = loads === before + 1
+              yield* Effect.sleep("50 millis")
+            }
+            expect(isStored).toBe(true)
+            // it was replicated before
+            expect(yield* answer("a")).toBe(1)
+          }).pipe(Effect.provide(CacheLayer.redis({ sentinel, memory: false })))
+        }),
+      90_000
+    )
+  })
+
+  describe("a cluster", () => {
+    let cluster: RedisCluster
+    beforeAll(async () => {
+      cluster = await startCluster({ nodeTimeout: 1000 })
+    }, 60_000)
+    afterAll(() => cluster.end())
+
+    it.live("is no single server, and a single server is none", () =>
+      Effect.gen(function*() {
+        const failures = [
+          yield* failureOf(Effect.scoped(RedisStore.make({ url: cluster.nodes[0]! }))),
+          yield* failureOf(Effect.scoped(RedisStore.makeCluster({ nodes: [server.url] })))
+        ]
+        for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+      }))
+
+    it.live("slots that move are followed: no operation fails, no value is lost", () =>
+      Effect.gen(function*() {
+        const [from, to] = cluster.servers as [Server, Server]
+        const prefix = freshPrefix()
+        const store = yield* RedisStore.makeCluster({ nodes: cluster.nodes, prefix, connect })
+        const ids = Array.from({ length: 500 }, (_, i) => `id ${i}`)
+        yield* store.setMany(ids.map((id) => ({ id, entry: entryOf(id) })))
+        const moving = { now: true }
+        const failures: Array<unknown> = []
+        const reading = yield* Effect.forkChild(Effect.gen(function*() {
+          for (let round = 0; moving.now; round++) {
+            const id = ids[round % ids.length]!
+            yield* Effect.exit(Effect.all([
+              Effect.map(store.get(id, []), ({ entry }) => {
+                if (textOf(entry) !== id) failures.push(["lost", id])
+              }),
+              store.set(id, entryOf(id)),
+              store.increment(`n ${id}`, 1),
+              store.markers([`tag ${id}`])
+            ])).pipe(Effect.map((exit) => {
+              if (Exit.isFailure(exit)) failures.push(Cause.squash(exit.cause))
+            }))
+          }
+        }))
+        yield* Effect.promise(() => moveSlots(from, to, cluster, 12))
+        moving.now = false
+        yield* Effect.yieldNow
+        yield* Effect.sleep("200 millis")
+        expect(failures).toEqual([])
+        expect((yield* store.getMany(ids)).map(textOf)).toEqual(ids)
+        expect(reading.pollUnsafe()).toBeDefined()
+      }).pipe(Effect.scoped), 90_000)
+
+    it.live("a master that dies is replaced by its replica", () =>
+      Effect.gen(function*() {
+        const nodes = cluster.nodes
+        let loads = 0
+        const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
+        const all = Effect.forEach(keys, answer, { concurrency: "unbounded" })
+        yield* Effect.gen(function*() {
+          yield* all
+          expect(loads).toBe(30)
+          yield* all
+          expect(loads).toBe(30)
+          yield* Effect.sleep("500 millis")
+          cluster.servers[0]!.signal("SIGKILL")
+          let before = -1
+          // until a whole round comes from the store again
+          for (let i = 0; i < 300 && before !== loads; i++) {
+            before = loads
+            yield* all
+            yield* Effect.sleep("100 millis")
+          }
+          expect(before).toBe(loads)
+        }).pipe(Effect.provide(CacheLayer.redisCluster({ nodes, memory: false, prefix: freshPrefix() })))
+      }), 90_000)
+  })
+})
+
+/** The only one of a list. */
+const only = (all: ReadonlyArray<string>): string => all[0]!
+
+/** Moves the first slots of one master to another, with what is in them, as `redis-cli --cluster reshard` does. */
+const moveSlots = async (from: Server, to: Server, { servers }: RedisCluster, count: number): Promise<void> => {
+  const [fromId, toId] = [String(await from.ask("CLUSTER", "MYID")), String(await to.ask("CLUSTER", "MYID"))]
+  const rows = (await from.ask("CLUSTER", "SLOTS")) as Array<[number, number, [string, number]]>
+  const first = rows.find(([, , [, port]]) => port === from.port)![0]
+  for (let slot = first; slot < first + count; slot++) {
+    await to.ask("CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId)
+    await from.ask("CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId)
+    for (;;) {
+      const keys = (await from.ask("CLUSTER", "GETKEYSINSLOT", String(slot), "10")) as Array<string>
+      if (keys.length === 0) break
+      await from.ask("MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "KEYS", ...keys)
+    }
+    for (const server of servers.slice(0, 3)) await server.ask("CLUSTER", "SETSLOT", String(slot), "NODE", toId)
+  }
+}
