@@ -21,6 +21,8 @@ const sections: { readonly [name: string]: () => Report.Results } = {
   coherence: () => ({ coherence: Run.coherence(runs) }),
   disk: () => ({ disk: Run.disk(runs) }),
   write: () => ({ write: Run.write(runs) }),
+  turns: () => ({ turns: Run.turns(runs) }),
+  start: () => ({ start: Run.millionEntries() }),
   sizes: () => ({ sizes: Run.sizes() }),
   herd: () => Run.herd(runs),
   memory: () => ({ memory: Run.memory() }),
