@@ -1,9 +1,41 @@
 /** A file for each public module and a few that they share: to import the root loads half the files that `src` has. */
+import { MagicString } from "magic-string"
 import { globSync } from "node:fs"
 import { defineConfig } from "rolldown"
+import { Visitor } from "rolldown/utils"
 
-const entries = globSync(["src/*.ts", "src/{stores,serializers,locks}/*.ts", "src/testing/index.ts"])
-  .filter((file) => file !== "src/index.ts")
+const entries = globSync([
+  "src/*.ts",
+  "src/{stores,serializers,locks}/*.ts",
+  "src/testing/index.ts",
+  // imported by the names of `imports` in package.json
+  "src/internal/noNode.ts",
+  "src/internal/sqlClient.ts",
+  "src/stores/internal/redisParts.ts"
+]).filter((file) => file !== "src/index.ts")
+
+/**
+ * Marks the calls that make the constants of a module as pure: bundlers of users then leave out the constants that are
+ * not used. Statements are left as they are.
+ */
+const annotatePureCalls = {
+  name: "annotate-pure-calls",
+  renderChunk(code) {
+    const text = new MagicString(code)
+    let notNow = 0
+    const enter = () => void notNow++
+    const leave = () => void notNow--
+    const mark = ({ start }) => notNow === 0 && text.prependLeft(start, "/*#__PURE__*/ ")
+    const skipped = ["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression", "ExpressionStatement"]
+    const visitor = new Visitor({
+      ...Object.fromEntries(skipped.flatMap((type) => [[type, enter], [`${type}:exit`, leave]])),
+      CallExpression: mark,
+      NewExpression: mark
+    })
+    visitor.visit(this.parse(code))
+    return text.hasChanged() ? { code: text.toString(), map: text.generateMap({ hires: true }) } : null
+  }
+}
 
 const output = { dir: "dist", format: "esm", sourcemap: true, chunkFileNames: "internal/[name].js" }
 
@@ -11,6 +43,7 @@ export default defineConfig([
   {
     input: Object.fromEntries(entries.map((file) => [file.slice("src/".length, -".ts".length), file])),
     external: /^[^./]/,
+    plugins: [annotatePureCalls],
     output
   },
   {

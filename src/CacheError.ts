@@ -60,7 +60,9 @@ export class StoreError extends Data.TaggedError("StoreError")<{
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
+    const failed = `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
+    // what is missing is in nobody's hands but the reader's
+    return this.reason === "Unsupported" && this.cause instanceof Error ? `${failed} (${this.cause.message})` : failed
   }
 }
 

@@ -19,9 +19,11 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { CacheConfigError, type LockError, type SerializerError, type StoreError } from "./CacheError.ts"
+import { CacheConfigError, type SerializerError, type StoreError } from "./CacheError.ts"
 import * as Policy from "./internal/engine/flight/callPolicy.ts"
+import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import { surfacing } from "./internal/engine/storeTier/strict.ts"
 import { positiveMillis } from "./internal/options.ts"
 import type * as Ttl from "./Ttl.ts"
@@ -195,7 +197,7 @@ export const disabled: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<
  */
 export const strict = <A, E, R>(
   self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | StoreError | SerializerError | LockError, R> =>
+): Effect.Effect<A, E | StoreError | SerializerError, R> =>
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**
@@ -277,7 +279,49 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
       ...policy,
       ...get ? { readsMemory: false, readsStore: false, joins: "none" } : {},
       ...set ? { writes: false } : {},
-      ...names.includes("invalidate") ? { invalidates: false } : {},
+      ...names.includes("invalidate") ? { invalidate: undefined } : {},
       disabled: new Set([...policy.disabled, ...names])
     }))
 }
+
+/**
+ * Keeps a request alive while what it has begun goes on without it: refreshes in the background, and loads past a
+ * `softTimeout`. For caches whose layer has `flights: "private"`, in Workers. Without it, there is none of that: the next
+ * reader after the `ttl` loads.
+ *
+ * **Details**
+ *
+ * It is called with an effect that never fails, and has to run it; interrupted, the effect stops what goes on.
+ *
+ * **Example** (Refreshing in a Worker, after the response)
+ *
+ * ```ts
+ * import { Effect, ManagedRuntime } from "effect"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ *
+ * const runtime = ManagedRuntime.make(CacheLayer.memory({ flights: "private" }))
+ *
+ * let loads = 0
+ * const count = Effect.sync(() => ++loads).pipe(
+ *   Cached.refreshAhead({ key: "count", ttl: "1 hour", refreshAfter: "1 milli" })
+ * )
+ *
+ * // a request; `waitUntil` is that of its `ctx`
+ * const answer = (waitUntil: (promise: Promise<unknown>) => unknown) =>
+ *   runtime.runPromise(
+ *     Effect.provideService(count, CachePolicy.WaitUntil, (rest) => void waitUntil(Effect.runPromise(rest)))
+ *   )
+ *
+ * await answer(() => {}) // => 1
+ * await new Promise((resume) => setTimeout(resume, 20))
+ * const kept: Array<Promise<unknown>> = []
+ * await answer((promise) => kept.push(promise)) // => 1
+ *
+ * await Promise.all(kept)
+ * loads // => 2
+ * ```
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) | undefined> = KeepAlive.WaitUntil

@@ -5,7 +5,6 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Eviction from "./Eviction.ts"
 import * as Defaults from "./internal/defaults.ts"
@@ -94,10 +93,7 @@ export const defaults: MakeOptions = {
   strategy: undefined,
   refresh: {
     ...Defaults.refresh,
-    retry: Schedule.exponential(Defaults.refreshRetries.firstMillis).pipe(
-      Schedule.jittered,
-      Schedule.upTo({ times: Defaults.refreshRetries.times })
-    )
+    retry: undefined
   }
 }
 

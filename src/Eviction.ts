@@ -53,6 +53,21 @@ export interface Eviction {
 }
 
 /**
+ * The policies of this module: the engine calls them directly, and a user's own through a guard.
+ *
+ * @internal
+ */
+export class Own implements Eviction {
+  readonly name: string
+  readonly make: Eviction["make"]
+
+  constructor(name: string, make: Eviction["make"]) {
+    this.name = name
+    this.make = make
+  }
+}
+
+/**
  * Evicts the entry that was not read or written for the longest time (least recently used). It is the default.
  *
  * **Example** (Keeping what is read)
@@ -76,13 +91,10 @@ export interface Eviction {
  * @category constructors
  * @since 0.1.0
  */
-export const lru: Eviction = {
-  name: "lru",
-  make: () => {
-    const ring = makeRing()
-    return { ...byAge(ring), read: ring.toEnd }
-  }
-}
+export const lru: Eviction = new Own("lru", () => {
+  const ring = makeRing()
+  return { ...byAge(ring), read: ring.toEnd }
+})
 
 /**
  * Evicts the entry that came in first. Reads do not count, nor does a new value under the same id.
@@ -118,13 +130,10 @@ export const lru: Eviction = {
  * @category constructors
  * @since 0.1.0
  */
-export const fifo: Eviction = {
-  name: "fifo",
-  make: () => {
-    const ring = makeRing()
-    return { ...byAge(ring), replaced: ring.replace }
-  }
-}
+export const fifo: Eviction = new Own("fifo", () => {
+  const ring = makeRing()
+  return { ...byAge(ring), replaced: ring.replace }
+})
 
 /**
  * Evicts the entry with the oldest value. A new value under an id counts, reads do not.
@@ -157,17 +166,7 @@ export const fifo: Eviction = {
  * @category constructors
  * @since 0.1.0
  */
-export const leastRecentlyUpdated: Eviction = {
-  name: "leastRecentlyUpdated",
-  make: () => byAge(makeRing())
-}
-
-/**
- * The policies of this module: the engine calls them directly, and a user's own through a guard.
- *
- * @internal
- */
-export const own: ReadonlySet<Eviction> = new Set([lru, fifo, leastRecentlyUpdated])
+export const leastRecentlyUpdated: Eviction = new Own("leastRecentlyUpdated", () => byAge(makeRing()))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // internals

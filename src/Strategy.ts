@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import type { Timing } from "./CacheEntry.ts"
 import { CacheConfigError } from "./CacheError.ts"
 import * as Defaults from "./internal/defaults.ts"
-import { inCall, isListOfText, nearest, noOption, requireObject, unknownOf } from "./internal/options.ts"
+import { answerOf, inCall, isListOfText, nearest, noOption, requireObject, unknownOf } from "./internal/options.ts"
 import type * as Ttl from "./Ttl.ts"
 import { toMillis } from "./Ttl.ts"
 
@@ -337,13 +337,40 @@ const conditions = ["when", "storeIf", "storeFailures"] as const satisfies Reado
 >
 const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
+/** The options that only some strategies have. Their names alone say where an option belongs that another has not. */
+const own = {
+  ttl: [],
+  softTtl: ["softTtl"],
+  refreshAhead: ["refreshAfter"],
+  probabilistic: ["beta"],
+  sliding: ["idle"],
+  maxHits: ["hits", "refreshAfter"],
+  failover: [],
+  untilInvalidated: []
+} as const satisfies { readonly [name: string]: ReadonlyArray<keyof AnyOptions> }
+
+type Name = keyof typeof own
+
+const optionsOf = (name: Name): ReadonlySet<string> =>
+  new Set(name === "untilInvalidated" ? conditions : [...common, ...own[name]])
+
+/** @internal */
+export const fallingBack: ReadonlyArray<string> = ["softTtl", "failover"] satisfies ReadonlyArray<Name>
+
+/**
+ * The names of the strategies that have an option.
+ *
+ * @internal
+ */
+export const strategiesWith = (option: string): ReadonlyArray<string> =>
+  (Object.keys(own) as Array<Name>).filter((name) => optionsOf(name).has(option))
+
 const kind = (
-  name: string,
-  own: ReadonlyArray<keyof AnyOptions>,
+  name: Name,
   parts: Pick<Kind<AnyOptions>, "decide"> & Partial<Kind<AnyOptions>>
 ): Kind<AnyOptions> => ({
   name,
-  options: new Set([...common, ...own]),
+  options: optionsOf(name),
   retryAfter: undefined,
   deadlinesOnly: true,
   servesFresh: true,
@@ -352,7 +379,7 @@ const kind = (
   beside: undefined,
   touch: undefined,
   countsReads: false,
-  fallsBack: false,
+  fallsBack: fallingBack.includes(name),
   ...parts
 })
 
@@ -360,69 +387,81 @@ const isGone = (entry: Timing | undefined, now: number): entry is undefined =>
   entry === undefined || now >= entry.expiresAt
 
 /** @internal */
-export const kinds = {
-  ttl: kind("ttl", [], {
-    decide: (_, entry, now) => isGone(entry, now) ? Load : Serve
-  }),
-  softTtl: kind("softTtl", ["softTtl"], {
-    fallsBack: true,
-    beside: "softTtl",
-    decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
-    lifetime: (options, ttl, softTtl) => ({ softTtl: within("softTtl", softTtl, options, ttl), ttl })
-  }),
-  refreshAhead: kind("refreshAhead", ["refreshAfter"], {
-    beside: "refreshAfter",
-    decide: (_, entry, now) =>
-      isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
-    lifetime: (options, ttl, refreshAfter) => ({ softTtl: within("refreshAfter", refreshAfter, options, ttl), ttl })
-  }),
-  probabilistic: kind("probabilistic", ["beta"], {
-    deadlinesOnly: false,
-    servesFresh: false,
-    decide: (options, entry, now, random) => {
-      if (isGone(entry, now)) return Load
-      // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
-      const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
-      return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
-    }
-  }),
-  // reads move `expiresAt`, up to `softExpiresAt`
-  sliding: kind("sliding", ["idle"], {
-    beside: "idle",
-    decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
-    ttl: (options) => options.ttl ?? Infinity,
-    lifetime: (options, ttl) => {
-      const idle = toMillis(options.idle!, "idle")
-      if (idle <= 0) throw new CacheConfigError({ message: `idle cannot be ${idle} ms: pass a duration above zero` })
-      return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
-    },
-    // never nearer: `Cached.touch` may have given it a longer life
-    touch: (options, entry, now) =>
-      Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
-  }),
-  maxHits: kind("maxHits", ["hits", "refreshAfter"], {
-    countsReads: true,
-    servesFresh: false,
-    decide: (options, entry, now) => {
-      if (isGone(entry, now)) return Load
-      const { reads = 0 } = entry as Timing
-      if (reads >= options.hits!) return Load
-      const { refreshAfter } = options
-      return refreshAfter !== undefined && reads + 1 >= (refreshAfter as number) ? ServeAndRefresh : Serve
-    }
-  }),
-  failover: kind("failover", [], {
-    fallsBack: true,
-    retryAfter: Defaults.retryAfterOfFailoverMillis,
-    servesFresh: false,
-    decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
-  }),
-  untilInvalidated: kind("untilInvalidated", [], {
-    options: new Set(conditions),
-    decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
-    ttl: () => Infinity
-  })
-}
+export const ttlKind = kind("ttl", {
+  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve
+})
+
+/** @internal */
+export const softTtlKind = kind("softTtl", {
+  beside: "softTtl",
+  decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
+  lifetime: (options, ttl, softTtl) => ({ softTtl: within("softTtl", softTtl, options, ttl), ttl })
+})
+
+/** @internal */
+export const refreshAheadKind = kind("refreshAhead", {
+  beside: "refreshAfter",
+  decide: (_, entry, now) =>
+    isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
+  lifetime: (options, ttl, refreshAfter) => ({ softTtl: within("refreshAfter", refreshAfter, options, ttl), ttl })
+})
+
+/** @internal */
+export const probabilisticKind = kind("probabilistic", {
+  deadlinesOnly: false,
+  servesFresh: false,
+  decide: (options, entry, now, random) => {
+    if (isGone(entry, now)) return Load
+    // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it
+    const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
+    return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
+  }
+})
+
+/**
+ * Its reads move `expiresAt`, up to `softExpiresAt`.
+ *
+ * @internal
+ */
+export const slidingKind = kind("sliding", {
+  beside: "idle",
+  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+  ttl: (options) => options.ttl ?? Infinity,
+  lifetime: (options, ttl) => {
+    const idle = toMillis(options.idle!, "idle")
+    if (idle <= 0) throw new CacheConfigError({ message: `idle cannot be ${idle} ms: pass a duration above zero` })
+    return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
+  },
+  // never nearer: `Cached.touch` may have given it a longer life
+  touch: (options, entry, now) =>
+    Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
+})
+
+/** @internal */
+export const maxHitsKind = kind("maxHits", {
+  countsReads: true,
+  servesFresh: false,
+  decide: (options, entry, now) => {
+    if (isGone(entry, now)) return Load
+    const { reads = 0 } = entry as Timing
+    if (reads >= options.hits!) return Load
+    const { refreshAfter } = options
+    return refreshAfter !== undefined && reads + 1 >= (refreshAfter as number) ? ServeAndRefresh : Serve
+  }
+})
+
+/** @internal */
+export const failoverKind = kind("failover", {
+  retryAfter: Defaults.retryAfterOfFailoverMillis,
+  servesFresh: false,
+  decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
+})
+
+/** @internal */
+export const untilInvalidatedKind = kind("untilInvalidated", {
+  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+  ttl: () => Infinity
+})
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
   const millis = toMillis(soft as Ttl.Input, name)
@@ -460,8 +499,8 @@ const isStored = (
   exit: Exit.Exit<unknown, unknown>,
   key: unknown
 ): boolean => {
-  if (when !== undefined && !when(exit, key)) return false
-  if (Exit.isSuccess(exit)) return storeIf === undefined || storeIf(exit.value, key)
+  if (when !== undefined && !answerOf("when", when(exit, key))) return false
+  if (Exit.isSuccess(exit)) return storeIf === undefined || answerOf("storeIf", storeIf(exit.value, key))
   if (storeFailures === undefined) return when !== undefined
   return exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && hasTag(reason.error, storeFailures))
 }
@@ -573,8 +612,8 @@ const checkOptions = (kind: Kind<AnyOptions>, options: AnyOptions): void => {
 
 /** Where an option belongs that a strategy does not have. */
 const homeOf = (option: string, { options }: Kind<AnyOptions>): string | undefined => {
-  const owner = Object.values(kinds).find((other) => other.options.has(option))
-  if (owner !== undefined) return `it belongs to Strategy.${owner.name}.`
+  const [owner] = strategiesWith(option)
+  if (owner !== undefined) return `it belongs to Strategy.${owner}.`
   if (nearest(option, Array.from(options)) !== undefined) return undefined
   return "options of a read stand beside the strategy, in Cached.fn or the combinator."
 }
@@ -625,7 +664,7 @@ export const constant = "~constant"
  * @since 0.1.0
  */
 export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
-  make(kinds.ttl, options)
+  make(ttlKind, options)
 
 /**
  * Creates a strategy that serves until `softTtl`, then loads again and falls back on what is stored until `ttl`.
@@ -648,7 +687,7 @@ export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E
  * @since 0.1.0
  */
 export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlOptions<A, E, K>): Strategy<A, E, K> =>
-  make(kinds.softTtl, options)
+  make(softTtlKind, options)
 
 /**
  * Creates a strategy that serves until `ttl`, and from `refreshAfter` on also refreshes in the background, one refresh
@@ -669,7 +708,7 @@ export const softTtl = <A = unknown, E = unknown, K = unknown>(options: SoftTtlO
  */
 export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
   options: RefreshAheadOptions<A, E, K>
-): Strategy<A, E, K> => make(kinds.refreshAhead, options)
+): Strategy<A, E, K> => make(refreshAheadKind, options)
 
 /**
  * Creates a strategy that serves until `ttl`, and refreshes in the background with a probability that grows towards
@@ -700,7 +739,7 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
  */
 export const probabilistic = <A = unknown, E = unknown, K = unknown>(
   options: ProbabilisticOptions<A, E, K>
-): Strategy<A, E, K> => make(kinds.probabilistic, options)
+): Strategy<A, E, K> => make(probabilisticKind, options)
 
 /**
  * Creates a strategy that serves until an entry was not read for `idle`, and until `ttl` at most.
@@ -728,7 +767,7 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
  * @since 0.1.0
  */
 export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingOptions<A, E, K>): Strategy<A, E, K> =>
-  make(kinds.sliding, options)
+  make(slidingKind, options)
 
 /**
  * Creates a strategy that serves `hits` reads of this process, then loads again; from read number `refreshAfter` on it
@@ -756,7 +795,7 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * @since 0.1.0
  */
 export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsOptions<A, E, K>): Strategy<A, E, K> =>
-  make(kinds.maxHits, options)
+  make(maxHitsKind, options)
 
 /**
  * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read is served at once and
@@ -793,7 +832,7 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  * @since 0.1.0
  */
 export const failover = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
-  make(kinds.failover, options)
+  make(failoverKind, options)
 
 /**
  * The strategy that serves until the key or one of its tags is invalidated.
@@ -811,4 +850,4 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
  * @category constructors
  * @since 0.1.0
  */
-export const untilInvalidated: Strategy = make(kinds.untilInvalidated, {})
+export const untilInvalidated: Strategy = make(untilInvalidatedKind, {})

@@ -164,17 +164,42 @@ const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duratio
 
 const convert = (input: Input, what: string): number => {
   if (input === undefined) throw new CacheConfigError({ message: `${what} is missing. ${advice}` })
-  if (hasNaN(input)) throw new CacheConfigError({ message: `${what} is not a duration: NaN. ${advice}` })
+  if (Duration.isDuration(input)) return Duration.toMillis(input)
+  const stranger = strangerOf(input)
+  if (stranger !== undefined) throw noDuration(what, stranger)
   try {
     return Duration.toMillis(typeof input === "string" ? fromText(input) : Duration.fromInputUnsafe(input))
   } catch {
-    throw new CacheConfigError({
-      message: `${what} is not a duration: ${typeof input === "string" ? `"${input}"` : typeof input}. ${advice}`
-    })
+    throw noDuration(what, typeof input === "string" ? `"${input}"` : `a value of type ${typeof input}`)
   }
 }
 
-const hasNaN = (input: unknown): boolean =>
-  typeof input === "number"
-    ? Number.isNaN(input)
-    : typeof input === "object" && input !== null && !Duration.isDuration(input) && Object.values(input).some(hasNaN)
+const noDuration = (what: string, given: string): CacheConfigError =>
+  new CacheConfigError({ message: `${what} is not a duration: ${given}. ${advice}` })
+
+const namesOfUnits: ReadonlyArray<string> = [
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+]
+
+/** What Effect takes for no time at all, though something else was meant. */
+const strangerOf = (input: unknown): string | undefined => {
+  if (Number.isNaN(input)) return "NaN"
+  if (typeof input !== "object" || input === null) return undefined
+  if (Array.isArray(input)) return input.some(Number.isNaN) ? "NaN" : undefined
+  if (input instanceof Promise) return "a Promise"
+  if (input instanceof Date) return "a Date"
+  const parts = input as { readonly [unit: string]: unknown }
+  const unknown = Object.keys(parts).find((name) => !namesOfUnits.includes(name))
+  if (unknown !== undefined) return `an object with "${unknown}", which is none of ${namesOfUnits.join(", ")}`
+  const given = namesOfUnits.map((name) => parts[name]).filter((part) => part !== undefined)
+  if (given.length === 0) return "an empty object"
+  if (given.some(Number.isNaN)) return "NaN"
+  return given.every((part) => typeof part === "number") ? undefined : "an object with a part that is no number"
+}

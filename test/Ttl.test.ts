@@ -59,6 +59,32 @@ describe("parse", () => {
 describe("toMillis", () => {
   it.each(
     [
+      [{ hour: 1 }, `an object with "hour", which is none of weeks, days, hours, minutes, seconds, milliseconds, `],
+      [{ hours: 1, ttl: "1h" }, `an object with "ttl"`],
+      [{ hours: "1" }, "an object with a part that is no number"],
+      [{ hours: undefined }, "an empty object"],
+      [{}, "an empty object"],
+      [new Date(0), "a Date"],
+      [Promise.resolve("1h"), "a Promise"],
+      [{ minutes: Number.NaN }, "NaN"],
+      [[Number.NaN, 1], "NaN"],
+      [[], "a value of type object"],
+      [null, "a value of type object"],
+      [true, "a value of type boolean"]
+    ] as const
+  )("refuses %o, which Effect takes for nothing", (input, given) => {
+    expect(() => Ttl.toMillis(input as never, "ttl")).toThrow(`ttl is not a duration: ${given}`)
+  })
+
+  it.effect("touch with options in place of a lifetime removes nothing", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      expect(Exit.hasDies(yield* Effect.exit(Cached.touch("k", { ttl: "1h" } as never)))).toBe(true)
+      expect(yield* Cached.has("k")).toBe(true)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.each(
+    [
       [500, 500],
       [-1, -1],
       [Infinity, Infinity],

@@ -11,6 +11,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { chunk } from "../internal/defaults.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import { requireList } from "../internal/options.ts"
 import type { Strategy } from "../Strategy.ts"
@@ -19,7 +20,7 @@ import * as Combine from "./combine.ts"
 import { invalidateMany } from "./invalidation.ts"
 import { setOne, type SetOptions, setOptions } from "./operations.ts"
 import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
-import { type AnyKey, checked, type CodecsOf, idOf, type ValueOf, withCaching } from "./withCaching.ts"
+import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
  * Gets the cached values of several keys, in their order, and loads nothing.
@@ -48,17 +49,18 @@ export const getMany = <K extends AnyKey>(
   keys: Iterable<K>
 ): Effect.Effect<ReadonlyArray<Option.Option<ValueOf<K>>>, never, CodecsOf<K> | Caching> => {
   requireList("Cached.getMany", keys, "key")
-  return withCaching((caching) =>
-    Effect.map(
-      caching.perform(Operations.lookupMany, Array.from(keys, checked)),
+  return withCaching((caching) => {
+    const asked = Array.from(keys, checked)
+    return Effect.map(
+      caching.perform(Operations.lookupMany, asked),
       (found) =>
-        found.map((entry) =>
+        found.map((entry, i) =>
           entry !== undefined && Exit.isSuccess(entry.exit)
-            ? Option.some(entry.exit.value as ValueOf<K>)
+            ? Option.some(valueFor(caching, asked[i]!, entry.exit.value))
             : Option.none()
         )
     )
-  )
+  })
 }
 
 /**
@@ -66,7 +68,7 @@ export const getMany = <K extends AnyKey>(
  *
  * **Details**
  *
- * The options apply to every entry. The entries are written side by side, not in one atomic step.
+ * The options apply to every entry. The entries are written side by side, not in one atomic step; of very many, 256 at once.
  *
  * **Example** (Storing several values)
  *
@@ -97,11 +99,16 @@ export const setMany = <K extends AnyKey>(
     if (given.condition !== undefined) {
       throw new CacheConfigError({ message: "Cached.setMany takes no condition: call Cached.set for each key" })
     }
-    return Effect.forEach(
-      Array.from(entries, checkedPair),
-      (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>,
-      { concurrency: "unbounded", discard: true }
-    )
+    const all = Array.from(entries, checkedPair)
+    const setAll = (part: typeof all): Effect.Effect<void> =>
+      Effect.forEach(part, (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>, {
+        concurrency: "unbounded",
+        discard: true
+      })
+    if (all.length <= chunk) return setAll(all)
+    // of many some in one turn
+    const parts = Array.from({ length: Math.ceil(all.length / chunk) }, (_, i) => all.slice(i * chunk, (i + 1) * chunk))
+    return Effect.forEach(parts, (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
 }
 

@@ -4,8 +4,9 @@ import { CacheConfigError } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
-import { checkGiven, type Checks, inCall, noOption, requireObject, unknownOf } from "../internal/options.ts"
-import { checkJitter, type Kind, kinds, type Strategy, validate } from "../Strategy.ts"
+import { optionsOfClass } from "../internal/key/optionsOfClass.ts"
+import { checkGiven, type Checks, inCall, namesIn, noOption, requireObject, unknownOf } from "../internal/options.ts"
+import { checkJitter, fallingBack, type Kind, strategiesWith, type Strategy, validate } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
@@ -57,12 +58,12 @@ export const calledOf = (kind: Kind<any>): Called => ({
   kind
 })
 
-const shared = [...namesOfRead, ...namesOfFallback, "strategy"]
+const shared = namesIn(namesOfRead, namesOfFallback, ["strategy"])
 
 export const calledWithStrategy: Called = {
   name: "Cached.withStrategy",
   example: `{ key: "answer", strategy: Strategy.ttl({ ttl: "1 hour" }) }`,
-  known: new Set(["key", ...shared]),
+  known: namesIn(["key"], shared),
   homeOf: homeBesideStrategy,
   kind: undefined
 }
@@ -141,9 +142,11 @@ const withKey = (name: string, key: unknown): string => {
 // functions
 // ---------------------------------------------------------------------------------------------------------------------
 
-const knownOfFn = new Set([...shared, "lookup"])
+const knownOfStringFn = shared
+const knownOfFn = namesIn(shared, ["lookup"])
+const knownOfNamedFn = namesIn(optionsOfClass, knownOfFn)
 // the types of a request have no room for a `LoadTimeout`
-const knownOfResolver = new Set(shared.filter((name) => name !== "timeout"))
+const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "timeout"))
 
 /** Throws for what a cached function cannot be made of; `name` is the function that makes it. */
 export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {
@@ -154,20 +157,32 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
     })
   }
   const call = `${name}(${className})`
-  checkShared(call, options, knownOfFn)
+  checkShared(call, options, knownOfFn, "lookup, ")
+  checkLookup(call, options)
+}
+
+/** Throws for what a cached function that makes its key class cannot be made of; what declares the key, the class checks. */
+export const checkNamedFn = (call: string, options: FnOptions): void => {
+  checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
 }
 
 /** Throws for what a cached function over string keys cannot be made of. */
-export const checkStringFn = (options: StringFnOptions): void => {
+export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "lookup">): void => {
   const call = "Cached.fn(() => key)"
-  checkShared(call, options, knownOfFn)
-  checkLookup(call, options)
+  if (typeof lookup !== "function") {
+    throw new CacheConfigError({
+      message:
+        `${call} needs a lookup: pass a function from the same arguments to an effect as its second argument, and ` +
+        "the options as its third"
+    })
+  }
+  checkShared(call, options, knownOfStringFn, "")
 }
 
 /** Throws where a cached function has no lookup. */
-export const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
-  if (typeof options?.lookup === "function") return
+const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
+  if (typeof options.lookup === "function") return
   throw new CacheConfigError({ message: `${call} needs a lookup, a function from a key to an effect` })
 }
 
@@ -180,14 +195,16 @@ export const stringKey = (key: string): string => {
 }
 
 /** Throws for wrong options of a resolver. */
-export const checkResolver = (options: AnyReadOptions): void => checkShared("Cached.resolver", options, knownOfResolver)
+export const checkResolver = (options: AnyReadOptions): void =>
+  checkShared("Cached.resolver", options, knownOfResolver, "")
 
 const checkShared = (
   call: string,
   options: AnyReadOptions & { readonly strategy?: Strategy },
-  known: ReadonlySet<string>
+  known: ReadonlySet<string>,
+  example: string
 ): void => {
-  requireObject(call, options, `{ ${known.has("lookup") ? "lookup, " : ""}strategy: ${exampleOfStrategy} }`)
+  requireObject(call, options, `{ ${example}strategy: ${exampleOfStrategy} }`)
   try {
     refuseUnknown(options, known, homeBesideStrategy)
     checkStrategy(options.strategy)
@@ -253,21 +270,19 @@ const refuseUnknown = (options: object, known: ReadonlySet<string>, homeOf: Home
   throw new CacheConfigError({ message: `there is ${noOption(unknown, known, homeOf(unknown))}` })
 }
 
-const kindsWith = (option: string): ReadonlyArray<Kind<any>> =>
-  Object.values(kinds).filter(({ fallsBack, options }) =>
-    options.has(option) || (fallsBack && namesOfFallback.includes(option))
-  )
+const ownersOf = (option: string): ReadonlyArray<string> =>
+  namesOfFallback.includes(option) ? fallingBack : strategiesWith(option)
 
 function homeBesideKinds(option: string): string | undefined {
   if (option === "lookup") return "it belongs to Cached.fn."
   if (option === "strategy") return "it belongs to Cached.withStrategy and Cached.fn."
-  const owners = kindsWith(option).map(({ name }) => `Cached.${name}`)
+  const owners = ownersOf(option).map((name) => `Cached.${name}`)
   return owners.length === 0 ? undefined : `it belongs to ${owners.join(", ")}.`
 }
 
 function homeBesideStrategy(option: string): string | undefined {
   if (option === "key") return "the key is made of the payload."
   if (option === "lookup") return "it belongs to Cached.fn."
-  const [owner] = kindsWith(option)
-  return owner && `it belongs to the strategy, like strategy: Strategy.${owner.name}({ ${option}, … }).`
+  const [owner] = ownersOf(option)
+  return owner && `it belongs to the strategy, like strategy: Strategy.${owner}({ ${option}, … }).`
 }

@@ -173,19 +173,32 @@ export interface Combinator<Kind, Own extends keyof OwnOptions<unknown, unknown,
       & Outcome<Kind, NoInfer<A>, NoInfer<E>, string>
       & Fallback<Kind, NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <K extends Any | string>(options: { readonly key: K } & OptionsOf<Kind, Own> & Unfit): never
+  <K extends Any | string>(options: { readonly key: K } & OptionsOf<Kind, Own, K> & Unfit): never
   <K extends Any | string, E>(
     self: Effect.Effect<ValueOf<K>, E, unknown>,
-    options: { readonly key: K } & OptionsOf<Kind, Own, NoInfer<E> | KeyError<K>> & Unfit
+    options: { readonly key: K } & OptionsOf<Kind, Own, K, NoInfer<E>> & Unfit
   ): never
 }
 
-type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, E> =
+/**
+ * What is known of a read by its key: nothing by a string. `E`: what its effect fails with, where that is known.
+ *
+ * @internal
+ */
+export interface Beside<K, E> {
+  readonly value: K extends string ? any : ValueOf<K>
+  /** what can be stored */
+  readonly failure: K extends string ? E : KeyError<K>
+  readonly failures: unknown extends E ? unknown : K extends string ? E : E | KeyError<K>
+  readonly tags: unknown extends E ? string : TagOf<E> | (K extends string ? never : TagOf<KeyError<K>>)
+}
+
+type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K, B extends Beside<K, any>> =
   & { readonly key: unknown }
-  & OwnOptions<unknown, E, unknown>[Own]
-  & Timeout<Given<unknown>, unknown>
-  & Outcome<Kind, unknown, E, unknown>
-  & Fallback<Kind, E, unknown extends E ? string : TagOf<E>>
+  & OwnOptions<B["value"], B["failure"], K>[Own]
+  & Timeout<Given<K>, K>
+  & Outcome<Kind, B["value"], B["failure"], K>
+  & Fallback<Kind, B["failures"], B["tags"]>
 
 /**
  * The options of a combinator beside its key, by a name of their own. The compiler explains the last signature that it
@@ -193,8 +206,8 @@ type AllOptions<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, E
  *
  * @internal
  */
-type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown> = "none", E = unknown> = {
-  readonly [Name in keyof AllOptions<Kind, Own, E>]: AllOptions<Kind, Own, E>[Name]
+type OptionsOf<Kind, Own extends keyof OwnOptions<unknown, unknown, unknown>, K, E = unknown> = {
+  readonly [Name in keyof AllOptions<Kind, Own, K, Beside<K, E>>]: AllOptions<Kind, Own, K, Beside<K, E>>[Name]
 }
 
 /**

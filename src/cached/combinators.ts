@@ -5,10 +5,22 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Any, CacheKey, Error as KeyError } from "../CacheKey.ts"
+import type { Any, CacheKey } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import { kinds, type Strategy } from "../Strategy.ts"
+import { refreshLoad } from "../internal/engine/flight/refreshLoad.ts"
+import {
+  failoverKind,
+  maxHitsKind,
+  probabilisticKind,
+  refreshAheadKind,
+  slidingKind,
+  softTtlKind,
+  type Strategy,
+  ttlKind,
+  untilInvalidatedKind
+} from "../Strategy.ts"
 import type {
+  Beside,
   Combinator,
   FailsWith,
   FallbackKind,
@@ -55,7 +67,7 @@ import type { ValueOf } from "./withCaching.ts"
  * @category combinators
  * @since 0.1.0
  */
-export const ttl: Combinator<TimedKind> = Combine.combinator(kinds.ttl)
+export const ttl: Combinator<TimedKind> = Combine.combinator(ttlKind)
 
 /**
  * Caches an effect: loads again after `softTtl`, and serves the stored value until `ttl` if that load fails or takes
@@ -98,7 +110,7 @@ export const ttl: Combinator<TimedKind> = Combine.combinator(kinds.ttl)
  * @category combinators
  * @since 0.1.0
  */
-export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(kinds.softTtl)
+export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(softTtlKind)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background after `refreshAfter`.
@@ -142,7 +154,7 @@ export const softTtl: Combinator<FallbackKind, "softTtl"> = Combine.combinator(k
  * @category combinators
  * @since 0.1.0
  */
-export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(kinds.refreshAhead)
+export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combinator(refreshAheadKind, refreshLoad)
 
 /**
  * Caches an effect: serves its value until `ttl`, and refreshes it in the background with a probability that grows
@@ -183,7 +195,7 @@ export const refreshAhead: Combinator<TimedKind, "refreshAhead"> = Combine.combi
  * @category combinators
  * @since 0.1.0
  */
-export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(kinds.probabilistic)
+export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.combinator(probabilisticKind, refreshLoad)
 
 /**
  * Caches an effect: serves its value until it was not read for `idle`, and until `ttl` at most.
@@ -213,7 +225,7 @@ export const probabilistic: Combinator<TimedKind, "probabilistic"> = Combine.com
  * @category combinators
  * @since 0.1.0
  */
-export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator(kinds.sliding)
+export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator(slidingKind)
 
 /**
  * Caches an effect: serves its value for `hits` reads of this process, until `ttl` at most, then loads again.
@@ -239,7 +251,7 @@ export const sliding: Combinator<MaybeTimedKind, "sliding"> = Combine.combinator
  * @category combinators
  * @since 0.1.0
  */
-export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(kinds.maxHits)
+export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(maxHitsKind, refreshLoad)
 
 /**
  * Caches an effect: loads on every read, and serves the last good value until `ttl` if the load fails or takes longer
@@ -277,7 +289,7 @@ export const maxHits: Combinator<TimedKind, "maxHits"> = Combine.combinator(kind
  * @category combinators
  * @since 0.1.0
  */
-export const failover: Combinator<FallbackKind> = Combine.combinator(kinds.failover)
+export const failover: Combinator<FallbackKind> = Combine.combinator(failoverKind)
 
 /**
  * Caches an effect: serves its value until its key or one of its tags is invalidated.
@@ -302,7 +314,7 @@ export const failover: Combinator<FallbackKind> = Combine.combinator(kinds.failo
  * @category combinators
  * @since 0.1.0
  */
-export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(kinds.untilInvalidated)
+export const untilInvalidated: Combinator<UntimedKind> = Combine.combinator(untilInvalidatedKind)
 
 /** `Loaded`: what the effect gives. Where that is known, functions of the strategy have it, and not what the key names. */
 interface StrategyOptions<A, E, K, Loaded = A> extends ReadOptions<A, E, K> {
@@ -400,10 +412,10 @@ export const withStrategy: {
       & StrategyOptions<NoInfer<A>, NoInfer<E>, string>
       & FallbackOptions<NoInfer<E> | TimeoutError<T>, TagOf<NoInfer<E>>>
   ): Effect.Effect<A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <K extends Any | string>(options: { readonly key: K } & OptionsOfStrategy & Unfit): never
+  <K extends Any | string>(options: { readonly key: K } & OptionsOfStrategy<K> & Unfit): never
   <K extends Any | string, E>(
     self: Effect.Effect<ValueOf<K>, E, unknown>,
-    options: { readonly key: K } & OptionsOfStrategy<NoInfer<E> | KeyError<K>> & Unfit
+    options: { readonly key: K } & OptionsOfStrategy<K, NoInfer<E>> & Unfit
   ): never
 } = Combine.withStrategy
 
@@ -411,9 +423,9 @@ interface WithAnyStrategy {
   readonly strategy?: Strategy | undefined
 }
 
-interface OptionsOfStrategy<E = unknown>
+interface OptionsOfStrategy<K, E = unknown>
   extends
-    StrategyOptions<unknown, E, unknown>,
-    Timeout<Given<unknown>, unknown>,
-    FallbackOptions<E, unknown extends E ? string : TagOf<E>>
+    StrategyOptions<Beside<K, E>["value"], Beside<K, E>["failure"], K>,
+    Timeout<Given<K>, K>,
+    FallbackOptions<Beside<K, E>["failures"], Beside<K, E>["tags"]>
 {}

@@ -9,8 +9,10 @@ import { checkedCalls } from "../internal/defaults.ts"
 import type { Cache } from "../internal/engine/cache.ts"
 import type { Batch, LoadAll } from "../internal/engine/flight/batch.ts"
 import * as Policy from "../internal/engine/flight/callPolicy.ts"
+import { refreshLoad } from "../internal/engine/flight/refreshLoad.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import * as Operations from "../internal/engine/operations.ts"
+import { withPrototype } from "../internal/withPrototype.ts"
 import {
   constant,
   constantOf,
@@ -54,6 +56,13 @@ const EffectPrototype = Effectable.Prototype<CachedEffect>({
   }
 })
 
+/** A prototype of effects with these members. Nothing is spread: bundlers keep what is. */
+const prototypeOf = (...parts: ReadonlyArray<PropertyDescriptorMap>): object => {
+  const prototype = Object.create(EffectPrototype)
+  for (const part of parts) Object.defineProperties(prototype, part)
+  return prototype
+}
+
 /** What all effects of one combinator share. */
 interface Combinator {
   readonly kind: Kind<any>
@@ -63,6 +72,7 @@ interface Combinator {
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly beside: keyof CombinatorOptions | undefined
+  readonly refreshLoad: Request["refreshLoad"]
   /** the times that were checked last, and found right. Every miss is checked, and most have the times of the last one */
   right: { readonly ttl: unknown; readonly beside: unknown } | undefined
 }
@@ -78,7 +88,10 @@ type EffectClass = new(
  * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
  * options are parsed when something is stored, never for a hit.
  */
-const effectClass = (parts: PropertyDescriptorMap, prototype: object = EffectPrototype): EffectClass => {
+const effectClass = (
+  parts: ReadonlyArray<PropertyDescriptorMap>,
+  prototype: object = EffectPrototype
+): EffectClass => {
   class CachedEffect {
     declare readonly combinator: unknown
     declare readonly load: unknown
@@ -97,7 +110,7 @@ const effectClass = (parts: PropertyDescriptorMap, prototype: object = EffectPro
     }
   }
   Object.setPrototypeOf(CachedEffect.prototype, prototype)
-  Object.defineProperties(CachedEffect.prototype, parts)
+  for (const part of parts) Object.defineProperties(CachedEffect.prototype, part)
   return CachedEffect as never
 }
 
@@ -132,7 +145,7 @@ const dual = (make: EffectClass, called: Called, combinator?: Combinator): never
 }
 
 /** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
-const Timed = effectClass({
+const Timed = effectClass([{
   name: {
     get(this: TimedEffect) {
       return this.combinator.kind.name
@@ -156,6 +169,11 @@ const Timed = effectClass({
   [fallsBack]: {
     get(this: TimedEffect) {
       return this.combinator.kind.fallsBack
+    }
+  },
+  refreshLoad: {
+    get(this: TimedEffect) {
+      return this.combinator.refreshLoad
     }
   },
   countsReads: {
@@ -232,7 +250,7 @@ const Timed = effectClass({
       return !isPlain
     }
   }
-})
+}])
 
 interface TimeOptions {
   readonly ttl?: unknown
@@ -260,7 +278,7 @@ class Times {
 
 type TimedEffect = CachedEffect & { readonly combinator: Combinator }
 
-export const combinator = (kind: Kind<any>): never => {
+export const combinator = (kind: Kind<any>, refreshLoad?: Request["refreshLoad"]): never => {
   const { beside, deadlinesOnly, servesFresh, touch } = kind
   const called = calledOf(kind)
   return dual(Timed, called, {
@@ -270,11 +288,13 @@ export const combinator = (kind: Kind<any>): never => {
     servesFresh,
     slides: touch !== undefined,
     beside: beside as keyof CombinatorOptions | undefined,
+    refreshLoad,
     right: undefined
   })
 }
 
 const delegating: PropertyDescriptorMap = {
+  refreshLoad: { value: refreshLoad },
   deadlinesOnly: { value: false },
   servesFresh: {
     get(this: CachedEffect) {
@@ -324,14 +344,17 @@ const StrategyPrototype = Effectable.Prototype<StrategyEffect>({
 
 const withStrategyOf = ({ strategy }: Cache, self: StrategyEffect): CachedEffect => {
   const { combinator, key, load, ofLayer, options } = self
-  if (strategy === undefined) throw noStrategy(options)
+  if (strategy === undefined) {
+    // an option that belongs to a strategy may be why there is none
+    checkOptions(calledWithStrategy, options)
+    throw noStrategy(options)
+  }
   return ofLayer?.strategy === strategy
     ? ofLayer
     : self.ofLayer = new WithStrategy(combinator, load, { ...options, strategy }, key)
 }
 
-const WithStrategy = effectClass({
-  ...delegating,
+const WithStrategy = effectClass([delegating, {
   validate: {
     value(this: CachedEffect) {
       checkOptions(calledWithStrategy, this.options)
@@ -339,7 +362,7 @@ const WithStrategy = effectClass({
       return true
     }
   }
-}, StrategyPrototype)
+}], StrategyPrototype)
 
 export const withStrategy: never = dual(WithStrategy, calledWithStrategy)
 
@@ -349,14 +372,13 @@ interface Call extends Request {
 }
 
 /** A call of a cached function. A hit does not call its lookup. */
-const Call = function(this: { key: unknown; options: unknown; rules: unknown }, key: unknown, options: unknown) {
-  this.key = key
-  this.options = options
-  this.rules = undefined
-} as unknown as new(key: CacheKey.Any, options: FnOptions) => Call
-Object.defineProperty(Call, "prototype", {
-  value: Object.create(EffectPrototype, {
-    ...delegating,
+const Call = withPrototype<new(key: CacheKey.Any, options: FnOptions) => Call>(
+  function(this: { key: unknown; options: unknown; rules: unknown }, key: unknown, options: unknown) {
+    this.key = key
+    this.options = options
+    this.rules = undefined
+  },
+  prototypeOf(delegating, {
     load: {
       get(this: Call) {
         return Effect.suspend(() => effectOf(this.key, this.options.lookup(this.key as never)))
@@ -364,7 +386,7 @@ Object.defineProperty(Call, "prototype", {
     },
     validate: { value: () => true }
   })
-})
+)
 
 interface StringCalled {
   readonly key: string
@@ -373,20 +395,19 @@ interface StringCalled {
 }
 
 /** As `Call`, under a string key: what the lookup is given is not in it. */
-const StringCall = function(
-  this: { key: unknown; options: unknown; args: unknown; rules: unknown },
-  key: unknown,
-  options: unknown,
-  args: unknown
-) {
-  this.key = key
-  this.options = options
-  this.args = args
-  this.rules = undefined
-} as unknown as new(key: string, options: StringFnOptions, args: ReadonlyArray<unknown>) => Request
-Object.defineProperty(StringCall, "prototype", {
-  value: Object.create(EffectPrototype, {
-    ...delegating,
+const StringCall = withPrototype<new(key: string, options: StringFnOptions, args: ReadonlyArray<unknown>) => Request>(
+  function(
+    this: { key: unknown; options: unknown; args: unknown; rules: unknown },
+    key: unknown,
+    options: unknown,
+    args: unknown
+  ) {
+    this.key = key
+    this.options = options
+    this.args = args
+    this.rules = undefined
+  },
+  prototypeOf(delegating, {
     load: {
       get(this: StringCalled) {
         return Effect.suspend(() => effectOf(this.key, this.options.lookup(...this.args)))
@@ -394,7 +415,7 @@ Object.defineProperty(StringCall, "prototype", {
     },
     validate: { value: () => {} }
   })
-})
+)
 
 /** What `Cached.many` takes, without its types. */
 export interface ManyOptions extends AnyReadOptions {
@@ -412,20 +433,19 @@ export const markMany = (call: object): void => void manies.add(call)
 export const isMany = (call: object): boolean => manies.has(call)
 
 /** One key of many: its load is a part of the load of a batch. */
-const BatchCall = function(
-  this: { key: unknown; options: unknown; batch: unknown; rules: unknown },
-  key: unknown,
-  options: unknown,
-  batch: unknown
-) {
-  this.key = key
-  this.options = options
-  this.batch = batch
-  this.rules = undefined
-} as unknown as new(key: unknown, options: ManyOptions, batch: Batch | undefined) => Request
-Object.defineProperty(BatchCall, "prototype", {
-  value: Object.create(EffectPrototype, {
-    ...delegating,
+const BatchCall = withPrototype<new(key: unknown, options: ManyOptions, batch: Batch | undefined) => Request>(
+  function(
+    this: { key: unknown; options: unknown; batch: unknown; rules: unknown },
+    key: unknown,
+    options: unknown,
+    batch: unknown
+  ) {
+    this.key = key
+    this.options = options
+    this.batch = batch
+    this.rules = undefined
+  },
+  prototypeOf(delegating, {
     load: {
       get(this: Request) {
         return this.batch!.load(this.key)
@@ -433,7 +453,7 @@ Object.defineProperty(BatchCall, "prototype", {
     },
     validate: { value: () => true }
   })
-})
+)
 
 /** A read of many keys, each once. */
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {

@@ -11,11 +11,11 @@ import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
 import { incrementBy } from "../internal/defaults.ts"
 import * as Operations from "../internal/engine/operations.ts"
-import * as Glob from "../internal/glob.ts"
-import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { checkOptions, type Checks, optional, requireObject } from "../internal/options.ts"
 import type { NamedCounter } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
+import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
@@ -73,6 +73,7 @@ export const increment = (
 ): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
     checkName("Cached.increment", name)
+    requireObject("Cached.increment", options ?? {}, `an object, like { by: 5, ttl: "1 day" }`)
     checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
     const { by = incrementBy, ttl } = options ?? {}
     return caching.perform(
@@ -204,7 +205,7 @@ export const counter = (name: string): CachedCounter => {
  * @since 0.1.0
  */
 export const counters = (pattern = "*"): Stream.Stream<NamedCounter, StoreError, Caching> => {
-  const glob = Glob.make(pattern)
+  const glob = globOf("Cached.counters", pattern)
   return streamWithCaching((caching) =>
     Stream.filter(caching.perform(Operations.counters, glob.prefix), ({ name }) => glob.matches(name))
   )

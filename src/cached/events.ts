@@ -19,7 +19,7 @@ import { Current } from "../internal/engine/flight/callPolicy.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
-import { refuseUnknown } from "../internal/options.ts"
+import { refuseUnknown, requireObject } from "../internal/options.ts"
 
 const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.Stream<A, never, Caching> =>
   Stream.callback<A, never, Caching>(
@@ -78,10 +78,13 @@ export interface ValueOptions {
   readonly values: true
 }
 
-const checkValues = (of: string, options: ValueOptions): void => {
-  refuseUnknown(of, options, ["values"])
+const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
+  requireObject(`Cached.${of}With`, options, "{ values: true }")
+  refuseUnknown(`Cached.${of}With`, options, ["values"])
   if (options.values === true) return
-  throw new CacheConfigError({ message: `The values of ${of} cannot be used: pass true, or no options` })
+  throw new CacheConfigError({
+    message: `The values of Cached.${of}With cannot be used: pass true, or use Cached.${of}`
+  })
 }
 
 /**
@@ -119,7 +122,7 @@ const checkValues = (of: string, options: ValueOptions): void => {
  * @since 0.1.0
  */
 export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, never, Caching> => {
-  checkValues("Cached.eventsWith", options)
+  checkValues("events", options)
   return streamOf((event, exit) => exit === undefined ? event as ValueEvent : { ...event, exit } as ValueEvent)
 }
 
@@ -264,7 +267,7 @@ export const detectWith: {
     options: ValueOptions
   ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<DetectedValue>], E, R>
 } = dual(2, (self: Effect.Effect<unknown, unknown, unknown>, options: ValueOptions) => {
-  checkValues("Cached.detectWith", options)
+  checkValues("detect", options)
   return detecting(self, true)
 })
 

@@ -14,7 +14,7 @@ import { define } from "../internal/key/define.ts"
 import type { Strategy } from "../Strategy.ts"
 import {
   checkFn,
-  checkLookup,
+  checkNamedFn,
   checkStringFn,
   type FnOptions as AnyFnOptions,
   type StringFnOptions,
@@ -249,16 +249,19 @@ export const fn: {
     lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
     options: FnOptionsOf<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
   ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <const C extends AnyClass | string, E>(
+  // as many types as no other: `Parameters<typeof Cached.fn<A, E, R>>` is that of the first
+  <const C extends AnyClass | string | ToKey, E, R, S extends Schema.Constraint, T extends Given<KeyBeside<C>>>(
     keyClass: C,
-    options: OptionsOfFn<C, NoInfer<E> | ErrorBeside<C>> & {
-      readonly lookup: (key: KeyBeside<C>) => Effect.Effect<ValueBeside<C>, E, unknown>
-    } & Unfit
+    options:
+      & OptionsOfFn<C, NoInfer<E> | ErrorBeside<C>, T>
+      & { readonly success?: S }
+      & { readonly lookup: (key: KeyBeside<C>) => Effect.Effect<NoInfer<ValueBeside<C, S>>, E, R> }
+      & (C extends ToKey ? OverStrings : Unfit)
   ): never
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
-    const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions ?? {}
-    if (version === "code") checkLookup(`Cached.fn("${first}")`, options)
+    checkNamedFn(`Cached.fn("${first}")`, options)
+    const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
     // here: where the class is defined is told by the stack
     const keyClass = define(first, {
       error,
@@ -271,24 +274,26 @@ export const fn: {
     } as never)
     return Object.assign(makeFn("Cached.fn", keyClass as never, rest as never) as object, { Key: keyClass }) as never
   }
-  return isToKey(first)
-    ? makeStringFn(first, { ...ofStrings, lookup: options })
-    : makeFn("Cached.fn", first, options as never)
+  return isToKey(first) ? makeStringFn(first, options, ofStrings) : makeFn("Cached.fn", first, options as never)
+}
+
+interface OverStrings {
+  readonly "over string keys the lookup is the second argument, and the options are the third": never
 }
 
 type KeyBeside<C> = C extends AnyClass ? Instance<C> : any
-type ValueBeside<C> = C extends AnyClass ? Success<Instance<C>> : unknown
+type ValueBeside<C, S extends Schema.Constraint> = C extends AnyClass ? Success<Instance<C>> : S["Type"]
 type ErrorBeside<C> = C extends AnyClass ? KeyError<Instance<C>> : never
 
-type AllOptionsOfFn<C, E> =
-  & FnOptionsOf<KeyBeside<C>, ValueBeside<C>, any, E, Given<KeyBeside<C>>>
-  & (C extends AnyClass ? {} : NamedKeyOptions<any, Schema.Constraint, Schema.Constraint, any>)
+type AllOptionsOfFn<C, E, T> =
+  & FnOptionsOf<KeyBeside<C>, C extends AnyClass ? Success<Instance<C>> : any, any, E, T>
+  & (C extends string ? NamedKeyOptions<Schema.Struct.Fields, Schema.Constraint, Schema.Constraint, any> : {})
 
 /**
  * The options of a function beside its lookup, by a name of their own, for the signature that explains mistakes: see
  * `OptionsOf` of combinators.
  */
-type OptionsOfFn<C, E> = { readonly [Name in keyof AllOptionsOfFn<C, E>]: AllOptionsOfFn<C, E>[Name] }
+type OptionsOfFn<C, E, T> = { readonly [Name in keyof AllOptionsOfFn<C, E, T>]: AllOptionsOfFn<C, E, T>[Name] }
 
 type ToKey = (...args: ReadonlyArray<never>) => string
 
@@ -379,8 +384,13 @@ const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never 
   }) as never
 }
 
-const makeStringFn = (toKey: ToKey, options: StringFnOptions): never => {
-  checkStringFn(options)
+const makeStringFn = (
+  toKey: ToKey,
+  lookup: StringFnOptions["lookup"],
+  others: Omit<StringFnOptions, "lookup">
+): never => {
+  checkStringFn(lookup, others)
+  const options: StringFnOptions = { ...others, lookup }
   const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args as ReadonlyArray<never>))
   const call = (...args: ReadonlyArray<unknown>) => Combine.callString(keyOf(...args), args, options)
   return Object.assign(call, {

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching, Known, Stats } from "../Caching.ts"
 import * as Operations from "../internal/engine/operations.ts"
-import * as Glob from "../internal/glob.ts"
+import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
@@ -45,7 +45,7 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  * @since 0.1.0
  */
 export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching> => {
-  const glob = Glob.make(pattern)
+  const glob = globOf("Cached.entries", pattern)
   return streamWithCaching((caching) =>
     Stream.filter(caching.perform(Operations.entries, glob.prefix), ({ id }) => glob.matches(id))
   )

@@ -11,6 +11,7 @@ import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import type { Caching, Progress } from "../Caching.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+import { invalidateIds } from "../internal/engine/invalidation/invalidate.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import { checkOptions, type Checks, optional } from "../internal/options.ts"
 import { afterCommit } from "../internal/sqlTransaction.ts"
@@ -314,7 +315,11 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  * @since 0.1.0
  */
 export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.updateService(self, Current, (policy) => ({ ...policy, invalidates: !policy.disabled.has("invalidate") }))
+  Effect.updateService(
+    self,
+    Current,
+    (policy) => ({ ...policy, invalidate: policy.disabled.has("invalidate") ? undefined : invalidateIds })
+  )
 
 /**
  * Invalidates targets of every kind once an effect has succeeded, before its value is returned.

@@ -13,9 +13,9 @@ import type { Cache } from "../internal/engine/cache.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import { stringOfId } from "../internal/key/id.ts"
-import * as Turns from "../internal/turns.ts"
+import * as InTurns from "../internal/streamsInTurns.ts"
 import { globOf } from "./targets.ts"
-import { streamWithCaching, withCaching } from "./withCaching.ts"
+import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
 
 /**
  * Streams the string keys that match a pattern, each with its cached value, in no particular order.
@@ -61,7 +61,7 @@ export const getMatching = (
     caching.perform(Operations.entries, glob.prefix).pipe(
       Stream.map(({ id }) => glob.matches(id) ? stringOfId(id) : undefined),
       Stream.filter((key) => key !== undefined),
-      Turns.inChunks,
+      InTurns.inChunks,
       Stream.mapEffect((keys) => valuesOf(caching, keys)),
       Stream.flatMap(Stream.fromIterable)
     )
@@ -76,7 +76,7 @@ const valuesOf = (
     Effect.map((found) =>
       keys.flatMap((key, i) => {
         const exit = found[i]?.exit
-        return exit !== undefined && Exit.isSuccess(exit) ? [[key, exit.value] as const] : []
+        return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
     // what was read once, with many others, is not put in memory

@@ -18,7 +18,16 @@ import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, readOptions } from "./options.ts"
-import { type AnyKey, checked, type CodecsOf, idOf, tagsOf, type ValueOf, withCaching } from "./withCaching.ts"
+import {
+  type AnyKey,
+  checked,
+  type CodecsOf,
+  idOf,
+  tagsOf,
+  valueFor,
+  type ValueOf,
+  withCaching
+} from "./withCaching.ts"
 
 /**
  * Gets the cached value of a key, if there is one within its `ttl`, and loads nothing.
@@ -53,7 +62,9 @@ export const getOption = <K extends AnyKey>(
     Effect.map(
       caching.perform(Operations.lookup, checked(key)),
       (entry) =>
-        entry !== undefined && Exit.isSuccess(entry.exit) ? Option.some(entry.exit.value as ValueOf<K>) : Option.none()
+        entry !== undefined && Exit.isSuccess(entry.exit)
+          ? Option.some(valueFor(caching, key, entry.exit.value))
+          : Option.none()
     )
   )
 
@@ -214,7 +225,8 @@ export const setOne = (
   { copy, ...options }: Setting
 ): ReturnType<typeof Operations.set.over> => {
   checked(key)
-  return caching.perform(Operations.set, key, copy === undefined ? value : copyOf<unknown>(copy, key)(value), options)
+  const copied = copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
+  return caching.perform(Operations.set, key, copied, options)
 }
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
@@ -287,7 +299,11 @@ export const getEntry = <K extends AnyKey>(
   withCaching((caching) =>
     Effect.map(caching.perform(Operations.find, checked(key)), (found) => {
       if (found === undefined || Exit.isFailure(found.exit)) return Option.none()
-      return Option.some({ ...knownOf(found), writeId: found.writeId!, value: found.exit.value as ValueOf<K> })
+      return Option.some({
+        ...knownOf(found),
+        writeId: found.writeId!,
+        value: valueFor(caching, key, found.exit.value)
+      })
     })
   )
 

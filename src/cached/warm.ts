@@ -148,7 +148,7 @@ const failuresOf = <F extends AnyCached>(
     if (failures === 0) return Effect.succeed(0)
     return Effect.as(
       Effect.logDebug(
-        `${failures} of ${part.length} results could not be loaded, from "${nameOf(self, part)}" on`,
+        `${failures} of ${part.length} results could not be loaded: ${namesOf(self, failedOf(part, exit))}`,
         causes[0]
       ),
       failures
@@ -160,6 +160,19 @@ const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyA
   if (Exit.isFailure(exit)) return [exit.cause]
   if (!isMany(self)) return []
   return (exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>).filter(Exit.isFailure).map(({ cause }) => cause)
+}
+
+/** The payloads of a part that could not be read. */
+const failedOf = <A>(part: ReadonlyArray<A>, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<A> =>
+  Exit.isFailure(exit)
+    ? part
+    : part.filter((_, i) => Exit.isFailure((exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>)[i]!))
+
+/** The first keys of payloads, for a line of the log. */
+const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): string => {
+  const names = payloads.slice(0, Defaults.warm.named).map((payload) => `"${nameOf(self, [payload])}"`).join(", ")
+  const left = payloads.length - Defaults.warm.named
+  return left > 0 ? `${names} and ${left} more` : names
 }
 
 /** Whether the next read would end in the same way. */

@@ -8,6 +8,7 @@ import { Caching } from "../Caching.ts"
 import { type Cache, cacheOf } from "../internal/engine/cache.ts"
 import type * as Policy from "../internal/engine/flight/callPolicy.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+import { copyOf } from "../internal/engine/flight/copy.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { escapeTag, idOf as idOfKey } from "../internal/key/ofKey.ts"
 
@@ -40,6 +41,10 @@ export const streamWithCaching = <A, E, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Stream.Stream<A, E, R>
 ): Stream.Stream<A, E, R | Caching> =>
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
+
+/** A value for who has asked for it by hand: a copy, where the layer says so. */
+export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
+  (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
 
 export const checked = <K extends AnyKey>(key: K): K => {
   if (typeof key === "string" || isKey(key)) return key

@@ -32,7 +32,9 @@ export const layer = {
   /** what entries take over from values that caches served inside their loads */
   inherit: "age" as const,
   /** how long closing waits for loads with callers */
-  shutdownMillis: 5000
+  shutdownMillis: 5000,
+  /** who may wait for a load */
+  flights: "shared" as const
 }
 
 /** Refreshes in the background. */
@@ -60,12 +62,22 @@ export const folders = {
   files: { leastMaxSize: 1, valueShare: 1 }
 }
 
+/** A database of a browser: `maxSize` in bytes, the limits of its options, and how long the browser may take to open it. */
+export const browser = { maxSize: 100 * 1024 ** 2, leastMaxSize: 64 * 1024, valueShare: 1 / 4, openMillis: 10_000 }
+
+/**
+ * What tabs tell each other: how many changes wait for a tab that does not read them, and how long after the first half of
+ * a write the second counts as missing.
+ */
+export const broadcasts = { kept: 10_000, unfinishedMillis: 1000 }
+
 /**
  * The log beside a database, and the reserve for a full disk, which is as large: so many bytes, and this part of `maxSize`
- * at most. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more
+ * at most. SQLite copies the log into the database at the part `copiedAt` of it, and then writes it from its beginning: so
+ * it need not be emptied where one process writes. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more
  * bounds since, another database is started.
  */
-export const log = { bytes: 2 * 1024 ** 2, ofMaxSize: 1 / 8, pinnedMillis: 1000, hopelessAfter: 4 }
+export const log = { bytes: 2 * 1024 ** 2, ofMaxSize: 1 / 8, copiedAt: 7 / 8, pinnedMillis: 1000, hopelessAfter: 4 }
 
 /** How long a stale value is served without another load, after a load failed. */
 export const retryAfterMillis = 5000
@@ -82,8 +94,8 @@ export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 /** `Cached.increment` */
 export const incrementBy = 1
 
-/** `Cached.warm` */
-export const warm = { concurrency: 16, chunk: 100 }
+/** `Cached.warm`; of a chunk so many failed keys are named in the log */
+export const warm = { concurrency: 16, chunk: 100, named: 10 }
 
 /** `ChaosStore` and `SeededScheduler` */
 export const testing = {
@@ -170,6 +182,12 @@ export const sweepMillis = 100
 
 /** Pauses between attempts while another process writes to SQLite: they double from the first to the longest. */
 export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
+
+/**
+ * After `turnMillis` of one turn of the event loop the next writes into a database wait for a later one, for `waitMillis`
+ * at most: a read writes three times, and the three together must stay below the store budget.
+ */
+export const sqliteTurns = { turnMillis: 10, waitMillis: 100 }
 
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }

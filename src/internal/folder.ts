@@ -25,13 +25,20 @@ interface Sizes {
   readonly maxValue?: ByteSize.Input | undefined
 }
 
+interface Limits {
+  readonly leastMaxSize: number
+  readonly valueShare: number
+  /** the default; else that of folders */
+  readonly maxSize?: number
+}
+
 /** `maxSize` and `maxValue` in bytes, within the limits of one kind of store. */
 export const sizesOf = (
   what: string,
   given: Sizes,
-  { leastMaxSize, valueShare }: typeof Defaults.folders[keyof typeof Defaults.folders]
+  { leastMaxSize, maxSize: usual = Defaults.maxSize, valueShare }: Limits
 ): { readonly maxSize: number; readonly maxValue: number } => {
-  const maxSize = bytes(what, "maxSize", given.maxSize) ?? Defaults.maxSize
+  const maxSize = bytes(what, "maxSize", given.maxSize) ?? usual
   if (maxSize < leastMaxSize) {
     throw new CacheConfigError({ message: `${what}: "maxSize" is at least ${leastMaxSize} bytes, not ${maxSize}` })
   }

@@ -11,6 +11,7 @@
 import { CacheConfigError } from "../CacheError.ts"
 
 export interface Glob {
+  readonly pattern: string
   /** every match begins with it: the text before the first special character */
   readonly prefix: string
   /** it has no special character, so it matches only itself */
@@ -21,10 +22,10 @@ export interface Glob {
 /** Compiles a pattern. Throws a `CacheConfigError` for a set without end, an empty set and a reversed range. */
 export const make = (pattern: string): Glob => {
   const special = pattern.search(/[*?[]/)
-  if (special === -1) return { prefix: pattern, isLiteral: true, matches: (text) => text === pattern }
+  if (special === -1) return { pattern, prefix: pattern, isLiteral: true, matches: (text) => text === pattern }
   const prefix = pattern.slice(0, special)
   const tokens = parse(pattern)
-  return { prefix, isLiteral: false, matches: (text) => text.startsWith(prefix) && matchAll(tokens, text) }
+  return { pattern, prefix, isLiteral: false, matches: (text) => text.startsWith(prefix) && matchAll(tokens, text) }
 }
 
 const anyRun = "*"

@@ -26,6 +26,10 @@ export const requireList = (what: string, given: unknown, element: string): void
 export const inCall = (call: string, thrown: unknown): unknown =>
   thrown instanceof CacheConfigError ? new CacheConfigError({ message: `${call}: ${thrown.message}` }) : thrown
 
+/** The names of several lists. A call and no spread: bundlers leave out a call whose result is not used. */
+export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
+  new Set(lists.flatMap((list) => Array.from(list)))
+
 /** Throws for the first option that is not in `known`: a misspelt option must not be ignored in silence. */
 export const refuseUnknown = (
   what: string,
@@ -117,6 +121,16 @@ export const checkGiven = <O extends object>(
 export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   refuseUnknown(of, options, Object.keys(checks))
   checkAll(of, options, checks)
+}
+
+/** The answer of a condition of the user's. A promise of one is true whatever it promises, and is not what was meant. */
+export const answerOf = (name: string, answer: unknown): boolean => {
+  if (typeof answer === "boolean") return answer
+  throw new CacheConfigError({
+    message: `${name} answered ${
+      answer instanceof Promise ? "a Promise" : answer === undefined ? "nothing" : `a value of type ${typeof answer}`
+    }: give true or false`
+  })
 }
 
 /** Throws where a required option is missing or of another type. */

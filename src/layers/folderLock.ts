@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import { StoreError } from "../CacheError.ts"
 import { Lock } from "../Lock.ts"
 import type * as Port from "../ports/lock.ts"
 
@@ -16,7 +17,7 @@ interface Folder {
  * Provides the lock of a folder, unless the program has one of its own. Its file is made with the first lock: most programs
  * need none.
  */
-export const folderLock = (folder: Folder): Layer.Layer<never> =>
+export const folderLock = (folder: Folder): Layer.Layer<never, StoreError> =>
   Layer.effectContext(
     Effect.contextWith((context: Context.Context<never>) =>
       Context.getOrUndefined(context, Lock) === undefined
@@ -28,7 +29,10 @@ export const folderLock = (folder: Folder): Layer.Layer<never> =>
 const lazily = Effect.fnUntraced(function*({ directory, trustFolder }: Folder) {
   const scope = yield* Effect.scope
   // now, where the working directory is that of the cache
-  const make = yield* Effect.promise(async () => (await import("../locks/SqliteLock.ts")).make)
+  const { make } = yield* Effect.tryPromise({
+    try: () => import("#node/locks/SqliteLock"),
+    catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
+  })
   const open = Scope.provide(make({ directory, ...trustFolder === undefined ? {} : { trustFolder } }), scope)
   let opened: Port.Lock | undefined
   const lock = Effect.suspend(() =>

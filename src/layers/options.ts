@@ -92,6 +92,14 @@ export interface MemoryOptions {
    * @default 5 seconds
    */
   readonly shutdownTimeout?: Ttl.Input | undefined
+  /**
+   * `"private"`: each reader loads for itself, and neither joins nor is held up by another; what it has loaded is shared once
+   * it is stored. Refreshes are handed to `CachePolicy.WaitUntil`, and without it there are none. For Workers, where one
+   * request may not wait for another
+   *
+   * @default `"shared"`
+   */
+  readonly flights?: "shared" | "private" | undefined
 }
 
 /**
@@ -183,28 +191,38 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
-    return { readDefaults: { ...given } }
+    // each by its name: of an instance of a class a copy has no getters
+    const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
+    return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
-  shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) })
+  shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) }),
+  flights: (given, name) => {
+    refuseUnless(`${name} is "shared" or "private"`, given === "shared" || given === "private")
+    return { flights: given }
+  }
 }
 
-const layerParts: Parts<LayerOptions, Caching.MakeOptions> = {
-  ...memoryParts,
-  // after the capacity, which it overrides
-  memory: (given, name) => {
-    refuseUnless(`${name} is true or false`, typeof given === "boolean")
-    return given ? {} : { capacity: 0 }
-  },
-  storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
-  lease: (given, name) => {
-    const leaseMillis = positive(name, given)
-    refuseUnless(`${name} is finite: no process would take over from one that died`, leaseMillis !== Infinity)
-    return { leaseMillis }
-  },
-  wait: (given, name) => ({ waitMillis: positive(name, given) }),
-  maxLoad: (given, name) => ({ maxLoadMillis: positive(name, given) }),
-  maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
-}
+// a call and no spread: bundlers leave it out where it is not used
+const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
+  {},
+  memoryParts,
+  {
+    // after the capacity, which it overrides
+    memory: (given, name) => {
+      refuseUnless(`${name} is true or false`, typeof given === "boolean")
+      return given ? {} : { capacity: 0 }
+    },
+    storeTimeout: (given, name) => ({ storeTimeoutMillis: positive(name, given) }),
+    lease: (given, name) => {
+      const leaseMillis = positive(name, given)
+      refuseUnless(`${name} is finite: no process would take over from one that died`, leaseMillis !== Infinity)
+      return { leaseMillis }
+    },
+    wait: (given, name) => ({ waitMillis: positive(name, given) }),
+    maxLoad: (given, name) => ({ maxLoadMillis: positive(name, given) }),
+    maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
+  } satisfies Parts<Omit<LayerOptions, keyof MemoryOptions>, Caching.MakeOptions>
+)
 
 interface Making<Made> {
   readonly defaults: Made

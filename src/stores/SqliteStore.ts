@@ -12,10 +12,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
+import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { sizesOf, trustOf } from "../internal/folder.ts"
+import { lastingDispatcher } from "../internal/lastingDispatcher.ts"
 import { monotonicMillis } from "../internal/monotonic.ts"
 import { refuseUnknown } from "../internal/options.ts"
 import * as Markers from "../internal/store/markers.ts"
@@ -29,6 +31,7 @@ import { reasonOf } from "./internal/sqliteFault.ts"
 import * as Gate from "./internal/sqliteGate.ts"
 import { directoryOf } from "./internal/sqlitePath.ts"
 import { isRefusal } from "./internal/sqliteRefusal.ts"
+import * as Turns from "./internal/sqliteTurns.ts"
 import { networkOfFolder } from "./internal/trust.ts"
 
 /**
@@ -120,11 +123,13 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
         `${config.directory} is on a network file system (${network}): SQLite cannot lock files there as it needs to`
       )
     }
+    const turns = Turns.make(now, lastingDispatcher(yield* Scheduler.Scheduler))
     const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
     const run: Run = (operation, steps) => {
-      const once = attempt(operation, config, gates, () => connection.run(steps, kindOf(operation)))
-      return Effect.tap(once, () => startShrinking)
+      const kind = kindOf(operation)
+      const once = attempt(operation, config, gates, () => connection.run(steps, kind))
+      return Effect.tap(kind.passes ? once : turns.share(once), () => startShrinking)
     }
     return yield* attempt("open", config, gates, () => fromConnection(connection, run))
   })

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import type { Detected, Source } from "../CacheEvent.ts"
 import * as CacheKey from "../CacheKey.ts"
 import * as Caching from "../Caching.ts"
@@ -15,6 +16,7 @@ import { type Cache, cacheOf, type Operation } from "../internal/engine/cache.ts
 import { Current } from "../internal/engine/flight/callPolicy.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
+import type { Glob } from "../internal/glob.ts"
 
 /**
  * How a read was answered.
@@ -52,6 +54,7 @@ export type Recorded =
   | { readonly _tag: "Increment"; readonly name: string; readonly by: number }
   | { readonly _tag: "Invalidate"; readonly ids: ReadonlyArray<string> }
   | { readonly _tag: "InvalidateTags"; readonly tags: ReadonlyArray<string>; readonly mode: "hard" | "soft" }
+  | { readonly _tag: "InvalidateMatching"; readonly pattern: string; readonly invalidated: number }
   | { readonly _tag: "Clear" }
 
 /**
@@ -202,6 +205,20 @@ const recorders = new Map<Operation<any, any>, Recorder>([
   after(Operations.increment, (_, name, by) => [{ _tag: "Increment", name, by }]),
   after(Operations.invalidate, (_, ids) => [{ _tag: "Invalidate", ids }]),
   after(Operations.invalidateTags, (_, tags, mode = "hard") => [{ _tag: "InvalidateTags", tags, mode }]),
+  [
+    Operations.invalidateMatching,
+    (self, _, [glob]: ReadonlyArray<Glob>) => {
+      const { pattern } = glob!
+      let invalidated = 0
+      return self.inner.perform(Operations.invalidateMatching, glob!).pipe(
+        Stream.map((progress) => {
+          invalidated = progress.invalidated
+          return progress
+        }),
+        Stream.onEnd(Effect.sync(() => self.log.push({ _tag: "InvalidateMatching", pattern, invalidated })))
+      )
+    }
+  ],
   after(Operations.clear, () => [{ _tag: "Clear" }])
 ])
 

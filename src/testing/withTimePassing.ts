@@ -77,7 +77,14 @@ export const withTimePassing = <A, E, R>(
       yield* TestClock.adjust(step)
     }
   })
-  return Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.ensuring(passing(fiber), Fiber.interrupt(fiber)))
+  return Effect.clockWith((clock) => {
+    if (!("adjust" in clock)) {
+      throw new CacheConfigError({
+        message: "withTimePassing got no TestClock: use it.effect, or provide TestClock.layer() outside of it"
+      })
+    }
+    return Effect.flatMap(Effect.forkChild(effect), (fiber) => Effect.ensuring(passing(fiber), Fiber.interrupt(fiber)))
+  })
 }
 
 // what can go on without the clock goes on first: in a step between two of its own, its lease or ttl could end

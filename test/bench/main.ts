@@ -22,6 +22,8 @@ const sections: { readonly [name: string]: () => Report.Results } = {
   disk: () => ({ disk: Run.disk(runs) }),
   redis: () => ({ redis: Run.redis(runs) }),
   write: () => ({ write: Run.write(runs) }),
+  turns: () => ({ turns: Run.turns(runs) }),
+  start: () => ({ start: Run.millionEntries() }),
   sizes: () => ({ sizes: Run.sizes() }),
   herd: () => Run.herd(runs),
   memory: () => ({ memory: Run.memory() }),

@@ -56,6 +56,13 @@ export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const write = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("write.ts", [])))
 
+/** each takes half a minute, and has rounds of its own */
+export const turns = ({ processes }: Runs): ReadonlyArray<Values> => [
+  toValues(start("turns.ts", [processes === 1 ? "1" : "3"]))
+]
+
+export const millionEntries = (): ReadonlyArray<Values> => [toValues(start("start.ts", []))]
+
 export const strategies = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("strategies.ts", [])))
 

@@ -1,6 +1,6 @@
 /** What a layer says for all reads: its strategy, and the options of reads that do not say otherwise. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Random, Schema } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
@@ -169,6 +169,20 @@ describe.each(caches)("over $name", (cache) => {
       const [again] = yield* many([{ id: 1 }])
       expect(first).toEqual(again)
       expect(Exit.isSuccess(first!) && Exit.isSuccess(again!) && first.value !== again.value).toBe(true)
+      // by hand too
+      const mutable = [1]
+      yield* Cached.set("set", mutable)
+      yield* Cached.setMany([["set many", mutable]])
+      mutable.push(2)
+      const values = Effect.gen(function*() {
+        const entry = yield* Effect.fromOption(yield* Cached.getEntry("set"))
+        const option = yield* Effect.fromOption(yield* Cached.getOption("set"))
+        const several = (yield* Cached.getMany(["set", "set many"])).map(Option.getOrThrow)
+        const matching = yield* Stream.runCollect(Cached.getMatching("set*"))
+        return [entry.value, option, ...several, ...matching.map(([, value]) => value)] as Array<Array<number>>
+      })
+      for (const value of yield* values) value.push(3)
+      expect(yield* values).toEqual(Array.from({ length: 6 }, () => [1]))
       // its own: the value itself
       const same = Effect.succeed(list).pipe(Cached.ttl({ key: "l", ttl: "1h", copy: (value) => value }))
       if (cache.memory) expect(yield* same).toBe(yield* same)
@@ -182,6 +196,19 @@ describe.each(caches)("over $name", (cache) => {
       yield* Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h", minLoad: -1 }))
       expect(yield* Cached.has("k")).toBe(true)
     }).pipe(withDefaults({ minLoad: "1s" })))
+
+  it.effect("those of an instance of a class, whose getters count", () =>
+    Effect.gen(function*() {
+      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(withDefaults(
+      new class {
+        readonly #millis = 1000
+        get minLoad() {
+          return this.#millis
+        }
+      }()
+    )))
 
   it.effect("one effect with two caches has the defaults of each", () =>
     Effect.gen(function*() {
@@ -222,6 +249,49 @@ describe("over a store", () => {
         Layer.provide(CacheLayer.layerWith({ defaults: { memoryTtl: "10s" } }), MemoryStore.layer)
       )
     ))
+})
+
+describe("two caches over one store", () => {
+  class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
+
+  it.effect("lease: one load for both where their layers say so, and two where a read says otherwise", () =>
+    Effect.gen(function*() {
+      const options = { defaults: { lease: true } }
+      const both = Layer.merge(
+        CacheLayer.layerWith(options),
+        CacheLayer.named(Other, CacheLayer.layerWith(options))
+      ).pipe(Layer.provide(MemoryStore.layer))
+      const loadsOf = (lease?: boolean) =>
+        Effect.gen(function*() {
+          const { counts, load } = counting(1000)
+          const get = load.pipe(Cached.ttl({ key: `lease ${lease}`, ttl: "1h", lease }))
+          const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
+          yield* TestClock.adjust("5 seconds")
+          for (const reader of readers) yield* Fiber.join(reader)
+          return counts.started
+        })
+      yield* Effect.gen(function*() {
+        expect([yield* loadsOf(), yield* loadsOf(false)]).toEqual([1, 2])
+      }).pipe(Effect.provide(both))
+    }))
+
+  it.effect("waitForWrite: a caller has its value before the store answers, unless it wants to wait", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.layer.pipe(
+        Cached.tapStore({
+          around: ({ operation }, effect) => operation === "commit" ? Effect.delay(effect, "100 millis") : effect
+        })
+      )
+      yield* Effect.gen(function*() {
+        const { load } = counting()
+        const quick = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1h" })))
+        const patient = yield* start(load.pipe(Cached.ttl({ key: "l", ttl: "1h", waitForWrite: true })))
+        yield* settle
+        expect([ended(quick), ended(patient)]).toEqual([Exit.succeed(1), "still waiting"])
+        yield* TestClock.adjust("100 millis")
+        expect(ended(patient)).toEqual(Exit.succeed(2))
+      }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ defaults: { waitForWrite: false } }), store)))
+    }))
 })
 
 describe("a layer without a cache", () => {

@@ -8,6 +8,7 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
+  Lock,
   Serializer,
   type Store,
   Strategy,
@@ -19,7 +20,7 @@ import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { ChaosStore } from "effect-cached/testing"
 import { combinator } from "../../src/cached/combine.ts"
 import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
-import { kinds } from "../../src/Strategy.ts"
+import { maxHitsKind, ttlKind, untilInvalidatedKind } from "../../src/Strategy.ts"
 import { fakeStore } from "../promises/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
@@ -38,7 +39,7 @@ const hour = Strategy.ttl({ ttl: "1 hour" })
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
 // what each knows, which is written elsewhere
-const namesOfStrategy = Array.from(kinds.ttl.options).join(", ")
+const namesOfStrategy = Array.from(ttlKind.options).join(", ")
 const namesOfRead = Object.keys(readOptions).join(", ")
 const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
 const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy, lookup`
@@ -149,7 +150,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it("no options", () => {
     // a combinator of its own: one that was called a thousand times no longer looks
-    const untilInvalidated: any = combinator(kinds.untilInvalidated)
+    const untilInvalidated: any = combinator(untilInvalidatedKind)
     const message = `Cached.untilInvalidated got no options: pass { key: "answer" }`
     expect(thrown(() => untilInvalidated())).toBe(message)
     expect(thrown(() => untilInvalidated(one))).toBe(message)
@@ -157,7 +158,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it.effect("the stack leads to the call", () =>
     Effect.gen(function*() {
-      const ttl: typeof Cached.ttl = combinator(kinds.ttl)
+      const ttl: typeof Cached.ttl = combinator(ttlKind)
       const myMistake = () => one.pipe(ttl({ key: "a", ttl: "soon" as never }))
       const stackOf = (get: Effect.Effect<unknown, unknown, any>) =>
         Effect.map(Effect.exit(Effect.provide(get, CacheLayer.memory())), (exit) =>
@@ -168,7 +169,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it.effect("after the first thousand calls the first load says it", () =>
     Effect.gen(function*() {
-      const maxHits: typeof Cached.maxHits = combinator(kinds.maxHits)
+      const maxHits: typeof Cached.maxHits = combinator(maxHitsKind)
       for (let i = 0; i < 1000; i++) maxHits({ key: "a", ttl: 5, hits: 1 })
       const get = one.pipe(maxHits({ key: "a", ttl: 5, hits: 0 }))
       expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits cannot be 0: pass a whole number of at least 1`)
@@ -179,6 +180,9 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a" })))))).toBe(
         `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
           `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layerWith)`
+      )
+      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a", ttl: 5 })))))).toContain(
+        `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … })`
       )
     }))
 
@@ -235,8 +239,42 @@ describe("a cached function", () => {
     ],
     [
       "by a name alone",
+      () => any(Cached.fn)("User"),
+      `Cached.fn("User") got no options: pass { payload: { id: Schema.Int }, success: Schema.String, lookup, strategy: ` +
+      `Strategy.ttl({ ttl: "1 hour" }) }`
+    ],
+    [
+      "by a name, without the type of its values",
       () => any(Cached.fn)("User", { lookup: () => one, strategy: hour }),
       "The key class \"User\": `success` is not a schema"
+    ],
+    [
+      "by a name, with a misspelt option of the class",
+      () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
+      `Cached.fn("User"): there is no option "succes": did you mean "success"? It knows payload, success, error, ignore, ` +
+      `indexes, version, tags, ${namesOfFn.slice("tags, ".length)}`
+    ],
+    [
+      "by a name, with options of the strategy",
+      () => any(Cached.fn)("User", { success: Schema.String, lookup: () => one, ttl: 5 }),
+      `Cached.fn("User"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … }). ` +
+      `It knows payload, success, error, ignore, indexes, version, tags, ${namesOfFn.slice("tags, ".length)}`
+    ],
+    [
+      "by a name, without a lookup",
+      () => any(Cached.fn)("User", { success: Schema.String, version: "code", strategy: hour }),
+      `Cached.fn("User") needs a lookup, a function from a key to an effect`
+    ],
+    [
+      "over string keys, with the lookup among the options",
+      () => any(Cached.fn)((id: number) => `user:${id}`, { lookup: () => one, strategy: hour }),
+      "Cached.fn(() => key) needs a lookup: pass a function from the same arguments to an effect as its second argument, " +
+      "and the options as its third"
+    ],
+    [
+      "over string keys, without options",
+      () => any(Cached.fn)((id: number) => `user:${id}`, () => one),
+      `Cached.fn(() => key) got no options: pass { strategy: Strategy.ttl({ ttl: "1 hour" }) }`
     ],
     [
       "that calls itself, without options",
@@ -479,6 +517,21 @@ describe("an operation names itself", () => {
       `Cached.set: copy cannot be used: pass "structured", or a function that copies a value`
     ],
     [
+      "a timeout by function that is none",
+      () => one.pipe(Cached.ttl({ key: "a", ttl: 5, timeout: () => any("soon") })),
+      `timeout of "a" is not a duration: "soon". ${advice}`
+    ],
+    [
+      "increment with a number in place of options",
+      () => any(Cached.increment)("a", 5),
+      `Cached.increment got no options: pass an object, like { by: 5, ttl: "1 day" }`
+    ],
+    [
+      "isLocked without a name",
+      () => Effect.flatMap(Lock.Lock, ({ isLocked }) => any(isLocked)()),
+      "Lock.isLocked got no name: pass a string"
+    ],
+    [
       "increment with a ttl that is none",
       () => Cached.increment("a", any({ ttl: "soon" })),
       `ttl of Cached.increment is not a duration: "soon". ${advice}`
@@ -493,6 +546,7 @@ describe("an operation names itself", () => {
 
 describe("other mistakes, which were errors of JavaScript or nothing at all", () => {
   const aList = "for one key pass [key]"
+  const aPattern = "pass one like \"user:*\""
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     [
       "a key class without options",
@@ -547,6 +601,23 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "a wrong value in where, in front of an effect",
       () => Cached.invalidateAfter(one, any({ where: [Items, { page: "1" }] })),
       `The key class "Items": in the field "page" a number is expected, not a string`
+    ],
+    [
+      "a number as a version",
+      () => any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
+      `The key class "A": \`version\` is no text: pass one, like "2"`
+    ],
+    ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters got no pattern: ${aPattern}`],
+    ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries got no pattern: ${aPattern}`],
+    [
+      "values that are not asked for",
+      () => Cached.detectWith(one, any({ values: false })),
+      "The values of Cached.detectWith cannot be used: pass true, or use Cached.detect"
+    ],
+    [
+      "no values",
+      () => any(Cached.eventsWith)(),
+      "Cached.eventsWith got no options: pass { values: true }"
     ],
     [
       "no text as a lifetime",

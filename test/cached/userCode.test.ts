@@ -299,6 +299,48 @@ describe.each(caches)("over $name", (cache) => {
         })))
   })
 
+  describe("a condition or a lifetime by function", () => {
+    it.effect.each<readonly [string, object]>([
+      ["a when that answers a Promise", { when: () => Promise.resolve(false) }],
+      ["a when that answers nothing", { when: () => {} }],
+      ["a storeIf that answers a Promise", { storeIf: () => Promise.resolve(true) }],
+      ["a storeIf that answers text", { storeIf: () => "yes" }],
+      ["a storeIf that throws", { storeIf: throwing }],
+      ["a ttl that answers a Promise", { ttl: () => Promise.resolve("1h") }],
+      ["a ttl that answers nothing", { ttl: () => undefined }],
+      ["a ttl that answers words", { ttl: () => "soon" }],
+      ["a ttl that throws", { ttl: throwing }],
+      ["a softTtl that answers NaN", { softTtl: () => NaN }],
+      ["a softTtl that answers an object", { softTtl: () => ({ hour: 1 }) }]
+    ])(
+      "%s: the result is not stored, which is counted and logged once",
+      ([, wrong]) =>
+        warned(cache.layer(), (warnings) =>
+          Effect.gen(function*() {
+            const { load } = counting()
+            const options = { key: "k", ttl: "1h", softTtl: "1m", ...wrong } as const
+            const read = load.pipe(Cached.softTtl(options as never)) as Effect.Effect<number, never, Caching.Caching>
+            expect([yield* read, yield* read]).toEqual([1, 2])
+            expect(yield* Cached.has("k")).toBe(false)
+            expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
+            expect(warnings).toEqual([expect.stringContaining(`"k" is not cached`)])
+          }))
+    )
+
+    it.effect("a fallbackWhen that answers a Promise is a defect of its caller, and of no other", () =>
+      Effect.gen(function*() {
+        let up = true
+        const load = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
+        const read = (fallbackWhen: () => unknown) =>
+          load.pipe(Cached.failover({ key: "k", ttl: "1h", fallbackWhen: fallbackWhen as () => boolean }))
+        yield* read(() => true)
+        up = false
+        const defect = defectOf(yield* Effect.exit(read(() => Promise.resolve(true))))
+        expect(defect).toMatchObject({ message: "fallbackWhen answered a Promise: give true or false" })
+        expect(yield* read(() => true)).toBe("good")
+      }).pipe(provided))
+  })
+
   describe("a touch", () => {
     it.effect.each<readonly [string, () => unknown]>([
       ["throws", throwing],

@@ -104,8 +104,20 @@ describe("Cached.warm", () => {
       const { square } = squares()
       yield* Stream.runDrain(Cached.warm(square, [{ n: -7 }]))
       expect(lines.length).toBe(1)
-      expect(lines[0]).toContain("Debug 1 of 1 results could not be loaded, from ")
-      expect(lines[0]).toContain(CacheKey.id(new Square({ n: -7 })))
+      expect(lines[0]).toContain(`Debug 1 of 1 results could not be loaded: "${CacheKey.id(new Square({ n: -7 }))}"`)
+    }).pipe(Effect.provide([CacheLayer.memory(), layer]))
+  })
+
+  it.effect("of a chunk those are named that have failed, and not more than ten", () => {
+    const { layer, lines } = logged()
+    const id = (n: number) => `"${CacheKey.id(new Square({ n }))}"`
+    return Effect.gen(function*() {
+      const { many } = squares()
+      yield* Stream.runDrain(Cached.warm(many, [1, -2, 3, -4].map((n) => ({ n }))))
+      expect(lines.at(-1)).toContain(`2 of 4 results could not be loaded: ${id(-2)}, ${id(-4)}`)
+      const down = Cached.many(Square, { lookup: () => Effect.fail("down"), strategy: hour })
+      yield* Stream.runDrain(Cached.warm(down, ns(20)))
+      expect(lines.at(-1)).toContain(`, ${id(ns(20)[9]!.n)} and 10 more`)
     }).pipe(Effect.provide([CacheLayer.memory(), layer]))
   })
 

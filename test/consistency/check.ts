@@ -117,6 +117,16 @@ const during = (lines: ReadonlyArray<Line>): During => {
     )
 }
 
+/** Who was killed before it could tell again what others do has not said how long that was. */
+const neverTracked = (of: Of): ReadonlyArray<Line> => {
+  const killedAt = new Map(of("killed").map(({ at, process }) => [process, at]))
+  const last = new Map(of("untracked").map((line) => [line.process, line]))
+  return Array.from(last.values()).flatMap((line) => {
+    const until = killedAt.get(line.process)
+    return until === undefined ? [] : [{ ...line, until }]
+  })
+}
+
 /** how long a process may take to notice that the folder was replaced: it looks every 50 ms */
 const noticedMillis = 60
 
@@ -143,7 +153,7 @@ const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
 
 const checkReads = (of: Of) => {
   const bornAt = birthsOf(of)
-  const missed = during(of("lag"))
+  const missed = during([...of("lag"), ...neverTracked(of)])
   const stops = groupBy(of("stopped"), (line) => line.process)
   const isAfterStop = (read: Line, change: Line) =>
     (stops.get(read.process) ?? []).some((stop) =>

@@ -101,6 +101,37 @@ describe("the checker", () => {
       changed(1, 4, { value: "p1 1" }),
       read(200)
     ]],
+    ["an older copy, read before the other can have noticed", undefined, [
+      value(1),
+      changed(20, 21, { process: "p2" }),
+      line("replaced", 10, 200),
+      read(300)
+    ]],
+    ["an older copy, read when the other must have noticed", /of another process/, [
+      value(1),
+      changed(20, 21, { process: "p2" }),
+      line("replaced", 10, 200),
+      read(380)
+    ]],
+    ["a copy that is newer than the invalidation", /of another process/, [
+      value(1),
+      changed(2, 3, { process: "p2" }),
+      line("replaced", 10, 200),
+      read(300)
+    ]],
+    ["an older copy, where nobody is left who knows of the invalidation", undefined, [
+      value(1),
+      changed(20, 21, { process: "p2" }),
+      line("killed", 100, 100, { process: "p2" }),
+      line("replaced", 10, 200),
+      read(500)
+    ]],
+    ["an older copy, read by the one who has invalidated", /in one process/, [
+      value(1),
+      changed(20, 21),
+      line("replaced", 10, 200),
+      read(300)
+    ]],
     ["two granted at once", /two lead/, [granted(1), granted(100, { owner: "b" })]],
     ["two granted, one after the end of the other's lease", undefined, [granted(1), granted(401, { owner: "b" })]],
     ["two granted, the first kept its lease", /two lead/, [

@@ -1,28 +1,29 @@
 /** Looks for a deliberate fault with the consistency check. */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
-import { environment, type Fault, withFault } from "../deliberateFaults/fault.ts"
+import { environment, withFault } from "../deliberateFaults/fault.ts"
+import type { ProcessFault } from "../deliberateFaults/processes.ts"
 
 /** Schedules differ from run to run even with one seed, so it is tried for some time. */
 const tries = 3
 const seconds = 20
 
 /** The first violation that a fault leads to. */
-export const findFault = (fault: Fault): Promise<string | undefined> =>
-  withFault(fault, ["test/consistency", "test/processes", "test/deliberateFaults"], async (copy) => {
+export const findFault = (fault: ProcessFault): Promise<string | undefined> =>
+  withFault(fault, ["test/consistency", "test/processes", "test/support", "test/deliberateFaults"], async (copy) => {
     for (let seed = 1; seed <= tries; seed++) {
-      const violation = await firstViolation(copy, seed)
+      const violation = await firstViolation(copy, seed, fault.removes === true ? ["--removes"] : [])
       if (violation !== undefined) return violation
     }
     return undefined
   })
 
-const firstViolation = (copy: string, seed: number): Promise<string | undefined> =>
+const firstViolation = (copy: string, seed: number, more: ReadonlyArray<string>): Promise<string | undefined> =>
   new Promise((resolve, reject) => {
     const args = ["--conditions=effect-cached-source", join(copy, "test/consistency/main.ts")]
     execFile(
       process.execPath,
-      [...args, "--seconds", String(seconds), "--seed", String(seed), "--stop", "--json"],
+      [...args, "--seconds", String(seconds), "--seed", String(seed), "--stop", "--json", ...more],
       { env: environment, maxBuffer: 1 << 28 },
       // it ends with 1 where it finds something
       (error, out) =>

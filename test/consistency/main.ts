@@ -5,7 +5,7 @@
  *     npm run consistency                        20 seconds
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
- *     npm run consistency -- --removes           the folder, logs and databases are removed too: only P2 is judged
+ *     npm run consistency -- --removes           files are removed and replaced, and the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
  */
@@ -41,6 +41,7 @@ const isEnough = (file: string): boolean => args.stop && check(linesOf(file), ar
 
 const round = async (seed: number, seconds: number) => {
   const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
+  let keep = args.keep
   try {
     const { file, ...ran } = await run({
       seed,
@@ -50,9 +51,11 @@ const round = async (seed: number, seconds: number) => {
       folder,
       isEnough
     })
-    return { seed, ...ran, ...check(linesOf(file), args.removes) }
+    const verdict = check(linesOf(file), args.removes)
+    keep ||= verdict.violations.length > 0 && !args.stop
+    return { seed, ...ran, ...verdict }
   } finally {
-    if (args.keep) console.error(`kept: ${folder}`)
+    if (keep) console.error(`kept: ${folder}`)
     else rmSync(folder, { recursive: true, force: true })
   }
 }
@@ -65,7 +68,7 @@ const all = async (seconds: number): Promise<void> => {
       console.log(
         `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.granted} leases, ` +
           `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals; seen within ${
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk; seen within ${
             numbers.latestMillis.toFixed(0)
           } ms; ` +
           `${violations.length} violations`

@@ -1,9 +1,13 @@
 /** Runs processes on one folder for a while, and kills, stops and robs them. */
 import { type ChildProcess, fork } from "node:child_process"
-import { mkdirSync, readdirSync, rmSync, truncateSync } from "node:fs"
+import { mkdirSync, rmSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
+import { clock, type Recorder, recorder } from "../processes/recording.ts"
+import { fillDisk } from "../support/fullDisk.ts"
+import { copyOf, databaseIn } from "../support/olderCopy.ts"
+import { smallDisk } from "../support/smallDisk.ts"
 import type { Plan } from "./plan.ts"
 import { type Dice, dice } from "./random.ts"
 
@@ -13,7 +17,10 @@ export interface RunOptions {
   readonly processes: number
   /** a folder of its own, for the cache and the log */
   readonly folder: string
-  /** the database and its files are removed too. Leases are lost with them, so P1 cannot be judged */
+  /**
+   * The database and its files are removed and replaced too, and the disk is filled. Leases are lost with them, so P1
+   * cannot be judged
+   */
   readonly removes?: boolean | undefined
   /** asked every two seconds with the log so far: no more is needed */
   readonly isEnough?: ((file: string) => boolean) | undefined
@@ -26,6 +33,10 @@ export interface Ran {
   readonly stops: number
   readonly thefts: number
   readonly removals: number
+  /** older copies that took the place of the folder */
+  readonly copies: number
+  /** how often the disk was full */
+  readonly fills: number
 }
 
 const program = fileURLToPath(new URL("worker.ts", import.meta.url))
@@ -42,17 +53,16 @@ const thefts: ReadonlyArray<string> = [
 ]
 
 const rob = (directory: string, { pick }: Dice): number => {
-  const name = readdirSync(directory).filter((name) => name.endsWith(".db")).toSorted().at(-1)
-  if (name === undefined) return 0
-  const database = new DatabaseSync(join(directory, name), { timeout: 50 })
+  let database: DatabaseSync | undefined
   try {
+    database = new DatabaseSync(databaseIn(directory), { timeout: 50 })
     database.exec(pick(thefts))
     return 1
   } catch {
-    // another was writing for too long, or the tables are not there yet
+    // another was writing for too long, or the folder or the tables are not there yet
     return 0
   } finally {
-    database.close()
+    database?.close()
   }
 }
 
@@ -66,9 +76,7 @@ const removals: ReadonlyArray<(directory: string, database: string) => void> = [
 
 const removeFiles = (directory: string, { pick }: Dice): number => {
   try {
-    const name = readdirSync(directory).filter((name) => name.endsWith(".db")).toSorted().at(-1)
-    if (name === undefined) return 0
-    pick(removals)(directory, join(directory, name))
+    pick(removals)(directory, databaseIn(directory))
     return 1
   } catch {
     // somebody has just made a file again, or the folder is not there yet
@@ -76,17 +84,48 @@ const removeFiles = (directory: string, { pick }: Dice): number => {
   }
 }
 
+/** An older copy takes the place of the folder, as when a backup is played back. */
+const replace = async (directory: string, { below }: Dice, note: Recorder["write"]): Promise<number> => {
+  const at = clock()
+  try {
+    const playBack = copyOf(directory)
+    await sleep(below(3000))
+    playBack()
+    note("replaced", { at })
+    return 1
+  } catch {
+    // another was writing for too long, the disk is full, or the folder is not there
+    return 0
+  }
+}
+
+/** Another program fills the disk for a while. */
+const fill = async (root: string, { below }: Dice): Promise<number> => {
+  const empty = fillDisk(join(root, "others"))
+  await sleep(200 + below(1500))
+  empty()
+  return 1
+}
+
+/** The cache is on a disk of its own where it is to be full, if this machine lets it be mounted. */
+const diskMegabytes = 16
+
 export const run = async (
   { folder, isEnough = () => false, processes, removes = false, seconds, seed }: RunOptions
 ): Promise<Ran> => {
-  const { below, next, pick, ...rest } = dice(seed)
-  const directory = join(folder, "cache")
-  mkdirSync(directory, { recursive: true })
+  const thrown = dice(seed)
+  const { below, next } = thrown
+  const disk = removes ? smallDisk(diskMegabytes) : undefined
+  const root = disk?.directory ?? folder
+  const directory = join(root, "cache")
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const file = join(folder, "log.jsonl")
+  const { write: note } = recorder(file, "check")
   const children = new Map<number, ChildProcess>()
+  const names = new Map<number, string>()
   const stopped = new Set<number>()
   let started = 0
-  let [kills, stops, robbed, removed] = [0, 0, 0, 0]
+  let [kills, stops, robbed, removed, copies, fills] = [0, 0, 0, 0, 0, 0]
 
   const start = (place: number): Promise<void> =>
     new Promise((resolve) => {
@@ -102,6 +141,7 @@ export const run = async (
         stdio: ["ignore", "ignore", "inherit", "ipc"]
       })
       children.set(place, child)
+      names.set(place, plan.name)
       child.once("message", () => resolve())
       child.once("exit", () => resolve())
     })
@@ -110,6 +150,7 @@ export const run = async (
     kills++
     stopped.delete(place)
     children.get(place)!.kill("SIGKILL")
+    note("killed", { process: names.get(place) })
     await start(place)
   }
 
@@ -127,6 +168,7 @@ export const run = async (
   const end = performance.now() + seconds * 1000
   let lookAt = performance.now() + 2000
   const under: Array<Promise<void>> = []
+  let [replacing, filling] = [Promise.resolve(), Promise.resolve()]
   while (performance.now() < end) {
     await sleep(50 + below(300))
     if (performance.now() > lookAt) {
@@ -135,13 +177,21 @@ export const run = async (
     }
     const place = below(processes)
     const roll = next()
-    if (removes && roll < 0.2) removed += removeFiles(directory, { below, next, pick, ...rest })
-    else if (roll < 0.5) robbed += rob(directory, { below, next, pick, ...rest })
+    if (removes && roll < 0.15) removed += removeFiles(directory, thrown)
+    else if (removes && roll < 0.25) {
+      replacing = replacing.then(async () => {
+        copies += await replace(directory, thrown, note)
+      })
+    } else if (disk !== undefined && roll < 0.3) {
+      filling = filling.then(async () => {
+        fills += await fill(root, thrown)
+      })
+    } else if (roll < 0.5) robbed += rob(directory, thrown)
     else if (stopped.has(place)) continue
     else if (roll < 0.65) await kill(place)
     else under.push(stop(place, 50 + below(next() < 0.3 ? 2000 : 400)))
   }
-  await Promise.all(under)
+  await Promise.all([...under, replacing, filling])
   await Promise.all(Array.from(children.values(), (child) =>
     new Promise<void>((resolve) => {
       if (child.exitCode !== null || !child.connected) return resolve()
@@ -153,5 +203,6 @@ export const run = async (
       })
       child.send("end")
     })))
-  return { file, kills, stops, thefts: robbed, removals: removed }
+  disk?.end()
+  return { file, kills, stops, thefts: robbed, removals: removed, copies, fills }
 }

@@ -88,7 +88,12 @@ if (mode === "soft") return`
     find: `validity = "soft"`,
     replace: `validity = "valid"`
   },
-  { name: "a soft timeout does not pin", in: "serveStale", find: "caller.flight.pinned = true", replace: "" },
+  {
+    name: "a soft timeout does not pin",
+    in: "serveStale",
+    find: "flight.pinned = !self.isPrivate || flight.pinned || keepAlive(self, flight.starter, [flight])",
+    replace: ""
+  },
   {
     name: "a softened load is joined",
     in: "movedSince",
@@ -233,7 +238,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "reads are not counted",
-    in: "kinds",
+    in: "maxHitsKind",
     find: "if (reads >= options.hits!) return Load",
     replace: "if (reads > options.hits!) return Load"
   },
@@ -281,19 +286,19 @@ unregister(self, flight)`
   },
   {
     name: "sliding never expires",
-    in: "kinds",
+    in: "slidingKind",
     find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
     replace: "now + toMillis(options.idle!) * 1000 + 0 * entry.softExpiresAt"
   },
   {
     name: "sliding passes its ttl",
-    in: "kinds",
+    in: "slidingKind",
     find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
     replace: "Math.max(entry.expiresAt, now + toMillis(options.idle!))"
   },
   {
     name: "stale is served past its ttl",
-    in: "kinds",
+    in: "softTtlKind",
     find:
       "decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,",
     replace:

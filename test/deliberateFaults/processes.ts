@@ -1,7 +1,12 @@
 /** Deliberate faults that the consistency check between real processes finds. */
 import type { Fault } from "./fault.ts"
 
-export const faults: ReadonlyArray<Fault> = [
+export interface ProcessFault extends Fault {
+  /** it is found where files are removed and replaced, and the disk is full */
+  readonly removes?: boolean
+}
+
+export const faults: ReadonlyArray<ProcessFault> = [
   {
     name: "a lease is not exclusive",
     sought: "by hand",
@@ -64,5 +69,21 @@ export const faults: ReadonlyArray<Fault> = [
     find: "const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)",
     replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(self, request)))
 const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
+  },
+  {
+    name: "what was invalidated comes back with an older copy of the folder",
+    sought: "by hand",
+    removes: true,
+    in: "make",
+    find: "if (opened.generation <= lastGeneration) invalidateAgain(made)",
+    replace: ""
+  },
+  {
+    name: "a log that was removed separates processes",
+    sought: "by hand",
+    removes: true,
+    in: "stateOf",
+    find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,
+    replace: ""
   }
 ]

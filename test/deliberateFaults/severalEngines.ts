@@ -13,8 +13,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "leases are not asked for",
     sought: "always",
     in: "acquireLease",
-    find: "const isExclusive = optionOf(self, request, \"lease\") ?? store.capabilities.shared",
-    replace: "const isExclusive = optionOf(self, request, \"lease\") ?? false"
+    find: "optionOf(self, request, \"lease\") ?? store.capabilities.shared",
+    replace: "optionOf(self, request, \"lease\") ?? false"
   },
   {
     name: "leases are not exclusive",

@@ -15,6 +15,41 @@ const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a private load is stored although its key was invalidated meanwhile",
+    in: "publish",
+    find: "isOvertaken(self, flight)",
+    replace: "false",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private flight is kept in a list, where one that is stopped stays",
+    in: "launch",
+    find: "!self.isPrivate",
+    replace: "true",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "every reader of a due key has it refreshed",
+    in: "handOver",
+    find: "holdOff(self, id, now, self.refreshing.timeoutMillis)",
+    replace: "void [id, now]",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private load past its softTimeout runs on without a platform",
+    in: "serveStale",
+    find: "!self.isPrivate || ",
+    replace: "true || ",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "what a private reader does waits for the turn of another",
+    in: "work",
+    find: "self.isPrivate ? Infinity : jobsOfTurn",
+    replace: "jobsOfTurn",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
     name: "a long list holds the event loop",
     in: "inTurns",
     find: "monotonicMillis(clock) - beganAt < turnMillis",
@@ -214,9 +249,9 @@ this.end++`,
   },
   {
     name: "a strict read does not ask what the store was asked in vain to invalidate",
-    in: "read",
-    find: "if (unsent.length > 0) return readAfter(self, policy, request, unsent)",
-    replace: "",
+    in: "afterUnsent",
+    find: "return unsent.length === 0 ? undefined",
+    replace: "return unsent.length < Infinity ? undefined",
     by: "test/promises/P4.test.ts"
   },
   {
@@ -584,6 +619,118 @@ const winner = undefined as string | undefined`,
     find: "if (bytes <= bound || empty(database)) return emptied()",
     replace: "return emptied()",
     by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "all who write at once write in one turn",
+    in: "make",
+    find: "return waiting.size > 0 || isOver() ? Effect.andThen(later, once) : once",
+    replace: "return once",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "values are stored before there is room again for removing",
+    in: "make",
+    find: "if (!hasReserve && !takeReserve()) throw noRoom()",
+    replace: "",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "a full disk acknowledges what it has not taken",
+    in: "make",
+    find: "if (!isFull(thrown) || opened === undefined || triesLeft === 0) throw thrown",
+    replace: "if (!isFull(thrown) || opened === undefined) throw thrown; return undefined as A",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "where others have filled the disk nothing can be removed",
+    in: "make",
+    find: "if (!succeeds(free)) abandon(of)",
+    replace: "free()",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "who reads for ever keeps the log growing",
+    in: "make",
+    find: `if (state === "current") return log?.isHopeless() === true && abandon(opened)`,
+    replace: `if (state === "current") return false`,
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "markers fill a small database for good",
+    in: "make",
+    find: "if (spared.length === 0 && freePages() === before) dropOthers(Math.ceil((size + slack) / pageSize))",
+    replace: "",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "nobody is told of a marker that has given way",
+    in: "dropping",
+    find: `if (table === "marker") changes.markersDropped(dropped.map(({ name }) => fromColumn(name)))`,
+    replace: "",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "a relative directory goes where the program goes",
+    in: "absolute",
+    find: "path.resolve(directory)",
+    replace: "directory",
+    by: "test/stores/directories.test.ts"
+  },
+  {
+    name: "many ids are one step",
+    in: "inSteps",
+    find: "if (items.length <= many.firstSteps)",
+    replace: "if (items.length > 0)",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "all threads of a process write one draft",
+    in: "open",
+    find: "`${owner}-${process.pid}-${drafts++}.tmp`",
+    replace: "`${process.pid}.tmp`",
+    by: "test/processes/threads.test.ts"
+  },
+  {
+    name: "what is no plain file is opened",
+    in: "requirePlainFile",
+    find: "if (!stat.isFile()) throw refused(`${file} is refused because it is no plain file`)",
+    replace: "",
+    by: "test/stores/sharedFolders.test.ts"
+  },
+  {
+    name: "new folders are for everybody who may read",
+    in: "makeFolder",
+    find: "mode: 0o700",
+    replace: "mode: 0o755",
+    by: "test/stores/sharedFolders.test.ts"
+  },
+  {
+    name: "a value of any size is stored",
+    in: "make",
+    find: "if (size > maxValue) {",
+    replace: "if (size < 0) {",
+    by: "test/stores/SqliteBounds.test.ts"
+  },
+  {
+    name: "under a folder locks are those of the process",
+    in: "folderLock",
+    find: "Context.getOrUndefined(context, Lock) === undefined",
+    replace: "Context.getOrUndefined(context, Lock) !== undefined",
+    by: "test/layers/diskLock.test.ts"
+  },
+  {
+    name: "a folder of files is measured at once",
+    in: "make",
+    find: "if (scan !== undefined) step(scan, filesMeasured.ofStep)",
+    replace: "if (scan !== undefined) step(scan, Infinity)",
+    by: "test/stores/internal/filesRoom.test.ts"
+  },
+  {
+    name: "what is known of a database that is gone counts until the next one can be opened",
+    in: "make",
+    find: "if (isClosed || known === left) throw thrown",
+    replace: "throw thrown",
+    by: "test/stores/SqliteDamage.test.ts"
   },
   {
     name: "the counter of invalidations may be missing",

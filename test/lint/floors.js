@@ -3,7 +3,7 @@
  *
  * One table says all of it; `ARCHITECTURE.md` explains it, `lint.test.ts` plants a violation of each kind.
  */
-import { dirname, join } from "node:path/posix"
+import { dirname, join, relative } from "node:path/posix"
 
 const effect = /^effect\//
 const node = /^node:/
@@ -21,7 +21,7 @@ const floors = [
   {
     name: "2 (adapters)",
     files: /^(stores|serializers|locks)\//,
-    packages: [...vocabulary, node, /^redis$/],
+    packages: [...vocabulary, node, /^(idb|redis)$/],
     // an adapter imports no other: only what those of its folder share, and what all share that use SQLite, Redis, or a
     // folder
     shared: (from, to) =>
@@ -66,6 +66,9 @@ const problemOfPlace = (file) => {
 /** What is wrong with an import of a file of `src` that has a place, `undefined` where nothing is. */
 const problemOf = (file, specifier) => {
   const floor = floors[floorOf(file)]
+  // a module that some platforms do not have: see "imports" of package.json
+  const ofNode = /^#node\/(.*)$/.exec(specifier)?.[1]
+  if (ofNode !== undefined) return problemOf(file, `./${relative(dirname(file), `${ofNode}.ts`)}`)
   if (!specifier.startsWith(".")) {
     if (isBarrel(specifier)) {
       return "Import the module itself (`import * as Effect from \"effect/Effect\"`), never a barrel."

@@ -2,11 +2,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import { closeSync, existsSync, openSync, readdirSync, rmSync, statfsSync, statSync, writeSync } from "node:fs"
+import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { fillDisk } from "../support/fullDisk.ts"
 import { smallDisk } from "../support/smallDisk.ts"
-import { entry, read, type SqliteStoreType } from "../support/sqlite.ts"
+import { changesOf, entry, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { sleep, start, type Worker } from "./processes.ts"
 
@@ -22,18 +23,7 @@ const disk = (megabytes: number) =>
     ({ directory }) => directory
   )
 
-/** Fills what is left of a disk, as another program does. */
-const fill = (directory: string, name = "others") => {
-  const file = openSync(join(directory, name), "a")
-  for (let size = 1 << 20; size >= 1;) {
-    try {
-      writeSync(file, Buffer.alloc(size, 1))
-    } catch {
-      size >>= 1
-    }
-  }
-  closeSync(file)
-}
+const fill = (directory: string) => void fillDisk(join(directory, "others"))
 
 const freeBytes = (directory: string) => statfsSync(directory).bavail * statfsSync(directory).bsize
 
@@ -99,6 +89,53 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       )
     }
   }
+
+  it.live("where also the reserve is gone: the full database is left for the next one", () =>
+    Effect.gen(function*() {
+      const root = yield* disk(8)
+      const directory = join(root, "cache")
+      const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      yield* fillCache(a, 20_000, 100)
+      expect(read(b, "id 1")).toEqual(entry(1, 20_000))
+      // the log has no room of its own either
+      const database = new DatabaseSync(join(directory, "cache.v2.1.db"))
+      database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+      database.close()
+      rmSync(join(directory, "cache.v2.reserve"))
+      fill(root)
+      // refused while the other still has the file, whose room comes back when it looks for changes, every 50 ms
+      yield* Effect.exit(a.remove("id 1"))
+      yield* Effect.exit(Effect.try(() => changesOf(b)))
+      yield* a.remove("id 1")
+      yield* a.invalidateTags(["tag"])
+      expect(read(b, "id 1")).toBeUndefined()
+      rmSync(join(root, "others"))
+      yield* Effect.sleep(200)
+      expect(yield* a.set("again", entry(2, 20_000))).toBe(true)
+      expect(read(b, "again")).toEqual(entry(2, 20_000))
+    }), 60_000)
+
+  it.live("stores nothing before there is room for the reserve, and removes", () =>
+    Effect.gen(function*() {
+      const root = yield* disk(8)
+      const directory = join(root, "cache")
+      const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      yield* a.set("id", entry(1, 20_000))
+      rmSync(join(directory, "cache.v2.reserve"))
+      fill(root)
+      yield* a.remove("id")
+      // room for a value, but not for the reserve
+      truncateSync(join(root, "others"), statSync(join(root, "others")).size - 1024 ** 2)
+      yield* Effect.sleep(200)
+      const { reason } = yield* Effect.flip(a.set("id", entry(2, 2000)))
+      expect(reason).toBe("Full")
+      expect(read(a, "id")).toBeUndefined()
+      yield* a.invalidateTags(["tag"])
+      rmSync(join(root, "others"))
+      yield* Effect.sleep(200)
+      expect(yield* a.set("id", entry(3, 2000))).toBe(true)
+    }), 60_000)
 
   it.live("also takes them while a stopped process has the database open", () =>
     Effect.gen(function*() {

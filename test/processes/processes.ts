@@ -82,11 +82,16 @@ const program = fileURLToPath(new URL("worker.ts", import.meta.url))
 let started = 0
 
 /** Starts a process; it listens when this is done. */
-export const start = (): Promise<Worker> =>
+export const start = (): Promise<Worker> => startThrough([])
+
+/** As `start`, by another program with its arguments, which are followed by what it has to run. */
+export const startThrough = (through: ReadonlyArray<string>): Promise<Worker> =>
   new Promise((resolve, reject) => {
     const name = `p${++started}`
+    const [execPath, ...args] = [...through, process.execPath]
     const child = fork(program, [name], {
-      execArgv: ["--conditions=effect-cached-source"],
+      execPath: execPath!,
+      execArgv: [...args, "--conditions=effect-cached-source"],
       stdio: ["ignore", "ignore", "inherit", "ipc"]
     })
     const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()

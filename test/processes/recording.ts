@@ -87,7 +87,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
   }
 }
 
-/** A store that records when it cannot tell what others did: then `maxStaleness` counts, not the 100 ms. */
+/** A store that records since when, and until when, it could not tell what others did: then `maxStaleness` counts, not the 100 ms. */
 export const tracked = (store: Store.Store, { write }: Recorder): Store.Store => {
   const changesUnsafe = store.changesUnsafe!
   let untrackedSince: number | undefined
@@ -100,7 +100,10 @@ export const tracked = (store: Store.Store, { write }: Recorder): Store.Store =>
         untrackedSince = undefined
         return changes
       } catch (error) {
-        untrackedSince ??= clock()
+        if (untrackedSince === undefined) {
+          untrackedSince = clock()
+          write("untracked")
+        }
         throw error
       }
     }

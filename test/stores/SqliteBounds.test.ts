@@ -1,6 +1,6 @@
 /** What fills a SQLite database, what makes room, and what is refused. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -122,6 +122,24 @@ describe("markers, leases and counters", () => {
     }), 30_000)
 })
 
+describe("a marker that gives way to entries", () => {
+  it.effect("is told to others as a change of its tag", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const b = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const names = range(350).map((i) => `${"x".repeat(2000)} ${i}`)
+      for (const name of names) yield* a.markers([name])
+      changesOf(b)
+      yield* a.set("id", entry(1, 200_000))
+      const database = yield* connection(directory)
+      const left = Number(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"])
+      expect(left).toBeLessThan(names.length)
+      // names of that length are told as a gap
+      expect(changesOf(b).map(({ _tag }) => _tag)).toContain("Gap")
+    }), 30_000)
+})
+
 describe("a value", () => {
   it.effect("larger than maxValue is refused before it is written, and the reason names it", () =>
     Effect.gen(function*() {
@@ -176,6 +194,49 @@ describe("operations on very many ids", () => {
         return { id, entry: entry(2), generation: acquired._tag === "Granted" ? acquired.generation : "" }
       })
       expect((yield* turnsOf(store.commitMany(commits))).every((accepted) => accepted)).toBe(true)
+    }))
+})
+
+describe("hundreds who write at once", () => {
+  /** So many rounds of the event loop passed while an operation ran. */
+  const roundsOf = Effect.fnUntraced(function*<A, E, R>(operation: Effect.Effect<A, E, R>) {
+    let rounds = 0
+    let next = setImmediate(function count() {
+      rounds++
+      next = setImmediate(count)
+    })
+    yield* operation
+    clearImmediate(next)
+    return rounds
+  })
+
+  it.live("leave turns to everybody else, and are all stored, in the order in which they came", () =>
+    Effect.gen(function*() {
+      const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      const ended: Array<number> = []
+      const all = Effect.forEach(
+        range(400),
+        (i) => Effect.tap(store.set(`id ${i}`, entry(i & 255, 20_000)), () => Effect.sync(() => ended.push(i))),
+        { concurrency: "unbounded" }
+      )
+      expect(yield* roundsOf(all)).toBeGreaterThan(2)
+      expect(ended).toEqual(range(400))
+      expect(read(store, "id 399")).toEqual(entry(399 & 255, 20_000))
+    }))
+
+  it.live("let invalidations pass, and who leaves meanwhile holds up nobody", () =>
+    Effect.gen(function*() {
+      const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      let stored = 0
+      const one = (i: number) =>
+        Effect.tap(store.set(`id ${i}`, entry(i & 255, 20_000)), () => Effect.sync(() => stored++))
+      const first = yield* Effect.forkChild(Effect.forEach(range(400), one, { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      yield* store.remove("id 0")
+      expect(stored).toBeLessThan(400)
+      yield* Fiber.interrupt(first)
+      expect(yield* store.set("last", entry(1))).toBe(true)
+      expect(stored).toBeLessThan(400)
     }))
 })
 

@@ -1,6 +1,6 @@
 /** `RecordingCache` tells a test what a program asked of its cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { ChaosStore, RecordingCache, withTimePassing } from "effect-cached/testing"
@@ -286,12 +286,22 @@ describe("everything else", () => {
       yield* Cached.set(berlin, "rain", { ttl: "1 minute" })
       yield* Cached.invalidate(berlin)
       yield* Cached.invalidateTag("tag")
-      yield* Cached.clear
       expect(yield* recording.log).toEqual([
         { _tag: "Read", id, outcome: "load" },
         { _tag: "Set", id },
         { _tag: "Invalidate", ids: [id] },
-        { _tag: "InvalidateTags", tags: ["tag"], mode: "hard" },
+        { _tag: "InvalidateTags", tags: ["tag"], mode: "hard" }
+      ])
+      yield* Cached.setMany([["a:1", 1], ["a:2", 2], ["b", 3]])
+      yield* recording.forget
+      expect(yield* Cached.removeMatching("a:*")).toBe(2)
+      yield* Cached.invalidate({ matching: "b" })
+      yield* Stream.runDrain(Cached.invalidateMatching("a:*"))
+      yield* Cached.clear
+      expect(yield* recording.log).toEqual([
+        { _tag: "InvalidateMatching", pattern: "a:*", invalidated: 2 },
+        { _tag: "InvalidateMatching", pattern: "b", invalidated: 1 },
+        { _tag: "InvalidateMatching", pattern: "a:*", invalidated: 0 },
         { _tag: "Clear" }
       ])
       yield* recording.forget

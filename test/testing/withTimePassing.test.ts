@@ -15,6 +15,14 @@ describe("withTimePassing", () => {
       expect(yield* Clock.currentTimeMillis).toBe(600_100)
     }))
 
+  it.live("needs a TestClock, and says so", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(withTimePassing(Effect.sleep(1)))
+      expect(String(Exit.isFailure(exit) && exit.cause)).toContain(
+        "withTimePassing got no TestClock: use it.effect, or"
+      )
+    }))
+
   it.effect("moves no clock for an effect that ends at once", () =>
     Effect.gen(function*() {
       expect(yield* withTimePassing(Effect.succeed(1))).toBe(1)

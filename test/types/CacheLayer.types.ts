@@ -131,7 +131,7 @@ same<typeof nearest, Effect.Effect<number, Down, Client | Pages | Users>>(true)
 const both = Effect.zip(piped, cached)
 same<typeof both, Effect.Effect<[number, number], Down, Client | Pages | Cache>>(true)
 const strict = cached.pipe(CachePolicy.strict, Cached.withCache(Pages))
-type Faults = CacheError.StoreError | CacheError.SerializerError | CacheError.LockError
+type Faults = CacheError.StoreError | CacheError.SerializerError
 same<typeof strict, Effect.Effect<number, Down | Faults, Client | Pages>>(true)
 const got = Cached.getOption("k").pipe(Cached.withCache(Pages))
 same<typeof got, Effect.Effect<Option.Option<unknown>, never, Pages>>(true)

@@ -31,7 +31,7 @@ const policies = [
 same<(typeof policies)[number], Load>(true)
 
 const strict = load.pipe(CachePolicy.strict)
-type Faults = CacheError.StoreError | CacheError.SerializerError | CacheError.LockError
+type Faults = CacheError.StoreError | CacheError.SerializerError
 same<typeof strict, Effect.Effect<number, "down" | Faults, Cache>>(true)
 
 // @ts-expect-error no such operation

@@ -1,4 +1,4 @@
-/** Bytes as hexadecimal digits, and texts as UTF-16 bytes. */
+/** Bytes as hexadecimal digits and base64url, and texts as UTF-16 bytes. */
 
 const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
@@ -12,6 +12,13 @@ export const toHex = (bytes: Uint8Array, start: number, end: number): string => 
 /** Writes hexadecimal digits as bytes. */
 export const writeHex = (text: string, target: Uint8Array, at: number): void => {
   for (let i = 0; i < text.length; i += 2) target[at + i / 2] = parseInt(text.slice(i, i + 2), 16)
+}
+
+/** Bytes as base64url without padding (RFC 4648). */
+export const toBase64Url = (bytes: Uint8Array): string => {
+  let text = ""
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
 }
 
 const loneSurrogate = /\p{Surrogate}/u

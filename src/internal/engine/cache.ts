@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import type { AnyReadOptions } from "../../cached/options.ts"
 import { type Strategy, untilInvalidated } from "../../Strategy.ts"
 import * as Engine from "./engine.ts"
 import type { Request } from "./flight/request.ts"
@@ -27,6 +28,8 @@ export interface Operation<Args extends ReadonlyArray<any>, A> {
 export interface Cache extends Opaque {
   /** the strategy of `Cached.withStrategy` where it names none */
   readonly strategy: Strategy | undefined
+  /** how values are copied that are read and written by hand */
+  readonly copy: AnyReadOptions["copy"]
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
 }
@@ -52,6 +55,7 @@ export const start = (
 export const over = (engine: Engine.Engine): Cache => ({
   [TypeId]: TypeId,
   strategy: engine.strategy,
+  copy: engine.readDefaults.copy,
   read: engine.readDefaults.copy === undefined
     ? (fiber, request) =>
       request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request)
@@ -68,6 +72,7 @@ export const disabled: Cache = {
   [TypeId]: TypeId,
   // nobody asks it anything
   strategy: untilInvalidated,
+  copy: undefined,
   read: (fiber, request) => Read.bypass(fiber, request.load),
   perform: (operation, ...args) => operation.without(...args)
 }

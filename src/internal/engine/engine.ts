@@ -17,6 +17,7 @@ import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
 import { FlightsById } from "./flight/flightsById.ts"
 import * as LeaseWaits from "./flight/leaseWaits.ts"
+import type { StoreReads } from "./flight/reader.ts"
 import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
 import { Running } from "./flight/running.ts"
@@ -51,12 +52,15 @@ export interface EngineOptions extends StoreTierLimits {
   readonly readDefaults: ReadDefaults
   /** the strategy of `Cached.withStrategy` where it names none */
   readonly strategy: Strategy | undefined
+  /** `"private"`: each reader loads for itself */
+  readonly flights: "shared" | "private"
   /** how long closing waits for loads with callers */
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
-    readonly retry: Schedule.Schedule<unknown, unknown>
+    /** `undefined`: twice, with exponential backoff */
+    readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   }
 }
 
@@ -64,6 +68,7 @@ export interface EngineOptions extends StoreTierLimits {
 export interface StoreParts {
   readonly makeTier: (engine: Engine, options: EngineOptions) => StoreTier
   readonly throughStore: NonNullable<Flights["throughStore"]>
+  readonly storeReads: StoreReads
 }
 
 /** Makes an engine. It does not track changes until `track`. */
@@ -75,6 +80,7 @@ export const make = (
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
     tagEpochs: TagEpochs.make(),
+    isPrivate: options.flights === "private",
     flights: new FlightsById(),
     running: new Running(),
     ending: new Map(),
@@ -89,10 +95,11 @@ export const make = (
     retryAt: new Map(),
     answered: new Map(),
     failing: new Set(),
-    watches: Watches.make(),
+    watches: Watches.make(options.flights === "private"),
     transactions: new WeakSet(),
     storeTier: undefined,
     throughStore: storeParts?.throughStore,
+    storeReads: storeParts?.storeReads,
     stats: { ...noCounters },
     classes: new Map(),
     keyClasses: KeyClasses.make(),

@@ -5,28 +5,26 @@ import { type Cache, over, start } from "./cache.ts"
 import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { throughStore } from "./flight/throughStore.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
-import { closeStore, replay } from "./invalidation/replay.ts"
+import { closeStore } from "./invalidation/replay.ts"
 import { track } from "./invalidation/tracking.ts"
+import { storeReads } from "./read/throughStore.ts"
 import { codecsOf } from "./storeTier/codec.ts"
-import { fetch, readNow } from "./storeTier/fetch.ts"
 import { makeStoreTier } from "./storeTier/makeStoreTier.ts"
 import type { StoreSteps } from "./storeTier/storeTier.ts"
 import { touch } from "./storeTier/touch.ts"
 
 const steps: StoreSteps = {
-  readNow,
-  fetch,
   codecsOf,
   touch,
   remove: removeInStore,
   send: sendToStore,
-  replay,
   close: closeStore
 }
 
 const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
   makeTier: (engine, options) => makeStoreTier(engine, { ...options, ...store }, steps),
-  throughStore
+  throughStore,
+  storeReads
 })
 
 /** An engine that tracks changes of its store, and closes with its scope. */

@@ -1,13 +1,9 @@
 /**
  * Canonical texts of declared types: types of Effect and the platform, classes, and types with a codec of their own.
  */
-import * as BigDecimal from "effect/BigDecimal"
-import * as Chunk from "effect/Chunk"
-import * as DateTime from "effect/DateTime"
+import type * as BigDecimal from "effect/BigDecimal"
+import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
-import * as Base64Url from "effect/encoding/Base64Url"
-import * as HashMap from "effect/HashMap"
-import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -15,16 +11,18 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import type * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type * as SchemaTransformation from "effect/SchemaTransformation"
+import { toBase64Url } from "../codec/bytes.ts"
+import * as EffectTypes from "../effectTypes.ts"
 import { type Canonical, type Compile, Mismatch, Refused, string, word } from "./text.ts"
 
-type Make = (parameters: ReadonlyArray<Canonical>) => Canonical
+type Make = (parameters: ReadonlyArray<Canonical>, ast: SchemaAST.Declaration) => Canonical
 
 export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const id = representation(ast)?.id ?? ""
   const refusal = ownOf(refused, id)
   if (refusal !== undefined) throw new Refused(refusal)
   const make = ownOf(known, id)
-  if (make !== undefined) return make(ast.typeParameters.map(compile))
+  if (make !== undefined) return make(ast.typeParameters.map(compile), ast)
   return isClass(ast) ? instances(ast, compile) : encoded(ast, compile)
 }
 
@@ -52,7 +50,11 @@ const refused: Record<string, string> = {
 
 // The types that have a text of their own here: because equal values may differ inside, or for speed.
 
-const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Make => () => ({
+const leaf = <A>(
+  is: (value: unknown) => value is A,
+  expected: string,
+  text: (value: A) => string
+): Canonical => ({
   is,
   encode: (value) => {
     if (!is(value)) throw new Mismatch(expected, value)
@@ -70,9 +72,12 @@ const zone = (timeZone: DateTime.TimeZone): string =>
 const duration = (value: Duration.Duration): string =>
   Duration.isFinite(value) ? word(Duration.toNanosUnsafe(value)) : word(Duration.toMillis(value))
 
-const decimal = (value: BigDecimal.BigDecimal): string => {
-  const normal = BigDecimal.normalize(value)
-  return `(${word(normal.value)}${word(normal.scale)})`
+/** Without the zeros at its end, which may differ in equal values. */
+const decimal = ({ scale, value }: BigDecimal.BigDecimal): string => {
+  if (value === 0n) return `(${word(0n)}${word(0)})`
+  const digits = String(value)
+  const short = digits.replace(/0+$/, "")
+  return `(${word(BigInt(short))}${word(scale - (digits.length - short.length))})`
 }
 
 /** A collection whose order does not count. */
@@ -99,9 +104,9 @@ const map = (is: (value: unknown) => value is Iterable<unknown>, expected: strin
   })
 
 const chunk: Make = ([item]) => ({
-  is: (value) => Chunk.isChunk(value) && Chunk.every(value, item!.is),
+  is: (value) => EffectTypes.isChunk(value) && Array.from(value).every(item!.is),
   encode: (value) => {
-    if (!Chunk.isChunk(value)) throw new Mismatch("a Chunk", value)
+    if (!EffectTypes.isChunk(value)) throw new Mismatch("a Chunk", value)
     return `[${Array.from(value, item!.encode).join("")}]`
   },
   primitive: false
@@ -126,10 +131,6 @@ const result: Make = ([success, failure]) => ({
   primitive: false
 })
 
-const isUtc = (value: unknown): value is DateTime.Utc => DateTime.isDateTime(value) && DateTime.isUtc(value)
-
-const isZoned = (value: unknown): value is DateTime.Zoned => DateTime.isDateTime(value) && DateTime.isZoned(value)
-
 const json = (value: Schema.Json): string => {
   if (value === null || typeof value !== "object") return word(value)
   if (Array.isArray(value)) return `[${value.map(json).join("")}]`
@@ -138,33 +139,37 @@ const json = (value: Schema.Json): string => {
 }
 
 const known: Record<string, Make> = {
-  "effect/schema/Date": leaf(isInstance(Date), "a Date", (value) => word(value.getTime())),
-  "effect/schema/URL": leaf(isInstance(URL), "a URL", (value) => string(value.href)),
-  "effect/schema/RegExp": leaf(
-    isInstance(RegExp),
-    "a RegExp",
-    (value) => `(${string(value.source)}${string(value.flags)})`
-  ),
-  "effect/schema/Uint8Array": leaf(isInstance(Uint8Array), "a Uint8Array", (value) => string(Base64Url.encode(value))),
-  "effect/schema/Duration": leaf(Duration.isDuration, "a Duration", duration),
-  "effect/schema/BigDecimal": leaf(BigDecimal.isBigDecimal, "a BigDecimal", decimal),
-  "effect/schema/DateTimeUtc": leaf(isUtc, "a DateTime.Utc", (value) => word(value.epochMilliseconds)),
-  "effect/schema/DateTimeZoned": leaf(
-    isZoned,
-    "a DateTime.Zoned",
-    (value) => `(${word(value.epochMilliseconds)}${zone(value.zone)})`
-  ),
-  "effect/schema/TimeZone": leaf(DateTime.isTimeZone, "a TimeZone", zone),
-  "effect/schema/TimeZoneNamed": leaf(DateTime.isTimeZoneNamed, "a TimeZone.Named", zone),
-  "effect/schema/TimeZoneOffset": leaf(DateTime.isTimeZoneOffset, "a TimeZone.Offset", zone),
-  "effect/schema/Json": leaf(SchemaParser.is(Schema.Json), "JSON", json),
+  "effect/schema/Date": () => leaf(isInstance(Date), "a Date", (value) => word(value.getTime())),
+  "effect/schema/URL": () => leaf(isInstance(URL), "a URL", (value) => string(value.href)),
+  "effect/schema/RegExp": () =>
+    leaf(
+      isInstance(RegExp),
+      "a RegExp",
+      (value) => `(${string(value.source)}${string(value.flags)})`
+    ),
+  "effect/schema/Uint8Array": () => leaf(isInstance(Uint8Array), "a Uint8Array", (value) => string(toBase64Url(value))),
+  "effect/schema/Duration": () => leaf(Duration.isDuration, "a Duration", duration),
+  "effect/schema/BigDecimal": () => leaf(EffectTypes.isBigDecimal, "a BigDecimal", decimal),
+  "effect/schema/DateTimeUtc": () =>
+    leaf(EffectTypes.isUtc, "a DateTime.Utc", (value) => word(value.epochMilliseconds)),
+  "effect/schema/DateTimeZoned": () =>
+    leaf(
+      EffectTypes.isZoned,
+      "a DateTime.Zoned",
+      (value) => `(${word(value.epochMilliseconds)}${zone(value.zone)})`
+    ),
+  "effect/schema/TimeZone": () => leaf(EffectTypes.isTimeZone, "a TimeZone", zone),
+  "effect/schema/TimeZoneNamed": () => leaf(EffectTypes.isTimeZoneNamed, "a TimeZone.Named", zone),
+  "effect/schema/TimeZoneOffset": () => leaf(EffectTypes.isTimeZoneOffset, "a TimeZone.Offset", zone),
+  // by its own schema: to name `Schema.Json` would load it everywhere
+  "effect/schema/Json": (_, ast) => leaf(SchemaParser.is(Schema.make<typeof Schema.Json>(ast)), "JSON", json),
   "effect/schema/Option": option,
   "effect/schema/Result": result,
   "effect/schema/Chunk": chunk,
   "effect/schema/ReadonlySet": set(isInstance(Set), "a Set"),
-  "effect/schema/HashSet": set(HashSet.isHashSet, "a HashSet"),
+  "effect/schema/HashSet": set(EffectTypes.isHashSet, "a HashSet"),
   "effect/schema/ReadonlyMap": map(isInstance(Map), "a Map"),
-  "effect/schema/HashMap": map(HashMap.isHashMap, "a HashMap")
+  "effect/schema/HashMap": map(EffectTypes.isHashMap, "a HashMap")
 }
 
 interface ClassDescriptor {

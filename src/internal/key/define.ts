@@ -18,6 +18,7 @@ import { byteLength, limit } from "./id.ts"
 import type { AnyCodec, KeyInfo } from "./info.ts"
 import { isKey, keyTypeId } from "./isKey.ts"
 import { remembering } from "./knownIds.ts"
+import { optionsOfClass } from "./optionsOfClass.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
@@ -134,8 +135,6 @@ const variance = { _A: (_: never) => _, _E: (_: never) => _, _R: (_: never) => _
 const requestTypeId = "~effect/Request"
 const requestVariance = (Request.RequestPrototype as unknown as Record<string, unknown>)[requestTypeId]
 
-const knownOptions = ["payload", "success", "error", "ignore", "indexes", "version", "tags"]
-
 const namePattern = /^[\p{L}\p{N}_$./-]+$/u
 const maxNameBytes = 100
 
@@ -147,14 +146,17 @@ const checkOptions = (name: string, options: Options): void => {
     throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")
   }
   requireObject(`CacheKey.Class("${name}")`, options, "{ payload: { id: Schema.Int }, success: Schema.String }")
-  const unknown = unknownOf(options, knownOptions)
-  if (unknown !== undefined) throw configError(name, `there is ${noOption(unknown, knownOptions)}`)
+  const unknown = unknownOf(options, optionsOfClass)
+  if (unknown !== undefined) throw configError(name, `there is ${noOption(unknown, optionsOfClass)}`)
   if (Schema.isSchema(options.payload)) {
     throw configError(name, "`payload` takes the fields of a struct, not a schema (a struct has them as `.fields`)")
   }
   const fields = options.payload ?? {}
   if (typeof fields !== "object") {
     throw configError(name, "`payload` is no object: pass fields, like { id: Schema.Int }")
+  }
+  if (options.version !== undefined && typeof options.version !== "string") {
+    throw configError(name, "`version` is no text: pass one, like \"2\"")
   }
   if (!Array.isArray(options.ignore ?? [])) throw configError(name, "`ignore` is not a list of fields")
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])

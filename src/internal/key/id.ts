@@ -1,6 +1,6 @@
 /** Ids from texts: ids of the library begin with `~`, and a text that is long or has no UTF-8 form is hashed. */
 import { sha256 } from "@noble/hashes/sha2.js"
-import * as Base64Url from "effect/encoding/Base64Url"
+import { toBase64Url } from "../codec/bytes.ts"
 import { longTexts } from "../defaults.ts"
 
 const maxBytes = 200
@@ -40,7 +40,7 @@ const hash = (text: string): string => {
     bytes[2 * i] = unit & 0xff
     bytes[2 * i + 1] = unit >>> 8
   }
-  return Base64Url.encode(sha256(bytes))
+  return toBase64Url(sha256(bytes))
 }
 
 /** 48 bits of the digest: enough to tell the versions of one name apart. */

@@ -51,11 +51,19 @@ export const make = (backend: Backend): Lock => {
         )
       )
     },
-    isLocked: (name) => backend.isHeld?.(name) ?? Effect.fail(new LockError({ name, reason: "Unsupported" }))
+    isLocked: (name) => {
+      requireName("Lock.isLocked", name)
+      return backend.isHeld?.(name) ?? Effect.fail(new LockError({ name, reason: "Unsupported" }))
+    }
   }
 }
 
+const requireName = (what: string, name: string): void => {
+  if (typeof name !== "string") throw new CacheConfigError({ message: `${what} got no name: pass a string` })
+}
+
 const check = (name: string, options: AcquireOptions): Asked => {
+  requireName("Lock.acquire", name)
   refuseUnknown("Lock.acquire", options, ["lease", "wait"])
   const leaseMillis = toMillis(options.lease, "lease")
   const waitMillis = toMillis(options.wait, "wait")

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../../CacheError.ts"
 import type { CoreOperation, Store, StoreCore } from "../../ports/store.ts"
-import * as Turns from "../turns.ts"
+import * as InTurns from "../streamsInTurns.ts"
 import * as Counters from "./counters.ts"
 import { each } from "./many.ts"
 import * as Parts from "./parts.ts"
@@ -107,7 +107,7 @@ const countersOf = (
       counter: (name) => at((now) => Counters.live(counters, name, now)),
       touchCounter: (name, expiresAt) => at((now) => Counters.touch(counters, name, { expiresAt, now })),
       removeCounter: (name) => at((now) => Counters.remove(counters, name, now)),
-      scanCounters: (options) => Stream.suspend(() => Turns.each(counters.scan(options?.prefix ?? "")))
+      scanCounters: (options) => Stream.suspend(() => InTurns.each(counters.scan(options?.prefix ?? "")))
     },
     clear: counters.clear
   }

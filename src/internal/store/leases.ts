@@ -17,7 +17,8 @@ export interface Held {
   readonly joinedAt: number | undefined
 }
 
-interface Lease extends Held {
+/** One lease: a plain record, which a store may keep. */
+export interface Lease extends Held {
   readonly generation: string
   owner: string
   leaseMillis: number
@@ -76,8 +77,7 @@ export const noOwner = ""
 
 const sweepFloor = 1024
 
-export const make = (): Leases => {
-  const leases = new Map<string, Lease>()
+export const make = (leases = new Map<string, Lease>()): Leases => {
   let sweepAt = sweepFloor
 
   // Leases whose load never ended would stay for ever: they are removed when the table has doubled, O(1) an `acquire`.

@@ -122,10 +122,17 @@ export const make = (config: Config): Connection => {
   let current: Tables | undefined
   let lastGeneration = 0
   let hasWritten = false
+  /** how often a database was left */
+  let left = 0
   let isClosed = false
 
   const leave = () => {
     if (opened !== undefined) Generations.close(opened)
+    forget()
+  }
+
+  const forget = () => {
+    if (opened !== undefined) left++
     opened = undefined
     current = undefined
   }
@@ -186,8 +193,7 @@ export const make = (config: Config): Connection => {
   /** Leaves a sound database for the next one. */
   const abandon = (abandoned: Generations.Opened): true => {
     Generations.abandon(abandoned)
-    opened = undefined
-    current = undefined
+    forget()
     return true
   }
 
@@ -267,14 +273,24 @@ export const make = (config: Config): Connection => {
   const listen = () => {
     const start = (to: Tables) => ({ to, read: to.changes.listen() })
     let listening = start(tables())
+    let known = left
+    const read = () => {
+      const now = tables()
+      if (listening.to === now) return listening.read()
+      listening = start(now)
+      known = left
+      return gap
+    }
     return () => {
       leaveFormer()
-      return run(() => {
-        const now = tables()
-        if (listening.to === now) return listening.read()
-        listening = start(now)
+      try {
+        return run(read)
+      } catch (thrown) {
+        if (isClosed || known === left) throw thrown
+        // Whatever the next database will tell, when it can be opened: what is known of the former one counts no more.
+        known = left
         return gap
-      })
+      }
     }
   }
 

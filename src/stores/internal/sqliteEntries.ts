@@ -24,6 +24,8 @@ interface Parts {
 
 export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Parts) => {
   const select = database.prepare("SELECT frame FROM entry WHERE id = ?")
+  // an object for each row costs a hit a tenth of its time
+  select.setReturnArrays(true)
   const write = database.prepare("INSERT OR REPLACE INTO entry (id, frame, expires_at) VALUES (?, ?, ?)")
   const remove = database.prepare("DELETE FROM entry WHERE id = ?")
   const count = database.prepare("SELECT count(*) AS size FROM entry")
@@ -34,7 +36,7 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
   let writes = 0
 
   const find = (id: string): Stored | typeof Damaged | undefined => {
-    const frame = select.get(toColumn(id))?.["frame"]
+    const frame = (select.get(toColumn(id)) as ReadonlyArray<unknown> | undefined)?.[0]
     return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) ?? Damaged : undefined
   }
 

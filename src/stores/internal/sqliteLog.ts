@@ -26,7 +26,8 @@ export const empty = (database: DatabaseSync): boolean =>
 /** `size` looks how large it is now. `now` is of a monotonic clock. */
 export const make = (database: DatabaseSync, bound: number, size: () => number, now: () => number): Log => {
   database.exec(`PRAGMA journal_size_limit = ${bound}`)
-  database.exec(`PRAGMA wal_autocheckpoint = ${Math.max(1, Math.floor(bound / pragma(database, "page_size")))}`)
+  const pages = Math.floor(bound * limits.copiedAt / pragma(database, "page_size"))
+  database.exec(`PRAGMA wal_autocheckpoint = ${Math.max(1, pages)}`)
   let bytes = 0
   let pinnedAt: number | undefined
   let given: { readonly bytes: number; transactions: number } | undefined

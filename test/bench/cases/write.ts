@@ -19,7 +19,7 @@ const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
 const openRaw = () => {
   const database = new DatabaseSync(join(directory, "raw.db"))
   database.exec("PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
-  database.exec("PRAGMA journal_size_limit = 4194304")
+  database.exec("PRAGMA journal_size_limit = 2097152; PRAGMA wal_autocheckpoint = 448")
   database.exec("CREATE TABLE record (id TEXT PRIMARY KEY, value BLOB NOT NULL)")
   return database
 }

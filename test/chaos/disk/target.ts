@@ -2,25 +2,16 @@
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
-import {
-  closeSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync
-} from "node:fs"
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { Dice } from "../../consistency/random.ts"
 import { clock } from "../../processes/recording.ts"
+import { anHourAhead } from "../../support/anHourAhead.ts"
+import { fillDisk } from "../../support/fullDisk.ts"
 import { isMissing } from "../../support/needs.ts"
+import { copyOf, databaseIn } from "../../support/olderCopy.ts"
 import { smallDisk } from "../../support/smallDisk.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 
@@ -57,13 +48,6 @@ const onSmallDisk = (megabytes: number) => (): Folder | undefined => {
   return disk && folderIn(disk.directory, "1 GiB", disk.end)
 }
 
-/** The database in use. Processes may be about to leave it. */
-const databaseOf = ({ where }: Folder): string => {
-  const number = (name: string) => Number(/^cache\.v2\.(\d+)\.db$/.exec(name)?.[1] ?? 0)
-  const names = readdirSync(where.directory).toSorted((a, b) => number(a) - number(b))
-  return join(where.directory, names.at(-1)!)
-}
-
 /** Between two of its steps processes may have removed what it needs. */
 const attempt = (step: () => void): void => {
   try {
@@ -80,21 +64,14 @@ const nowAndThen =
     attempt(() => step(folder, dice))
   }
 
-/** Fills what is left of the disk, as another program does, and removes that again. */
+/** Another program fills the disk for a while. */
 const fill = async ({ root }: Folder, millis: number): Promise<void> => {
-  const name = join(root, "others")
-  const file = openSync(name, "a")
-  for (let size = 1 << 20; size >= 1;) {
-    try {
-      writeSync(file, Buffer.alloc(size, 1))
-    } catch {
-      size >>= 1
-    }
-  }
-  closeSync(file)
+  const empty = fillDisk(join(root, "others"))
   await sleep(millis)
-  rmSync(name)
+  empty()
 }
+
+const databaseOf = ({ where }: Folder): string => databaseIn(where.directory)
 
 const damage = (folder: Folder, { below, next, pick }: Dice): void => {
   const name = databaseOf(folder) + pick(["", "", "-wal"])
@@ -116,34 +93,16 @@ const damage = (folder: Folder, { below, next, pick }: Dice): void => {
 const removeAll = ({ where }: Folder) => rmSync(where.directory, { recursive: true, force: true })
 
 /** An older copy takes the place of the folder, as when a backup is played back. */
-const replace: Attack<Folder>["strike"] = async (folder, { dice, note }) => {
-  const copy = join(folder.root, "copy")
-  rmSync(copy, { recursive: true, force: true })
-  mkdirSync(copy, { mode: 0o700 })
+const replace: Attack<Folder>["strike"] = async ({ where }, { dice, note }) => {
   await sleep(200)
   const at = clock()
-  try {
-    const name = databaseOf(folder)
-    const database = new DatabaseSync(name, { timeout: 200 })
-    database.exec(`PRAGMA busy_timeout = 200; VACUUM INTO '${join(copy, name.slice(name.lastIndexOf("/") + 1))}'`)
-    database.close()
-    attempt(() => copyFileSync(join(folder.where.directory, "cache.v2.current"), join(copy, "cache.v2.current")))
-    await sleep(200 + dice.below(1500))
-    // others make the folder anew as soon as it is not there
-    for (let tries = 0; tries < 100; tries++) {
-      try {
-        rmSync(join(folder.root, "former"), { recursive: true, force: true })
-        attempt(() => renameSync(folder.where.directory, join(folder.root, "former")))
-        renameSync(copy, folder.where.directory)
-        note("replaced", { at })
-        break
-      } catch {
-        // once more
-      }
-    }
-  } catch {
-    // it was busy for too long
-  }
+  let playBack = () => {}
+  attempt(() => playBack = copyOf(where.directory))
+  await sleep(200 + dice.below(1500))
+  attempt(() => {
+    playBack()
+    note("replaced", { at })
+  })
 }
 
 /** Another program has the lock for writing, or reads one state of the database, for a while. */
@@ -251,7 +210,7 @@ const attacks: ReadonlyArray<Attack> = [
     arena: () => isMissing("faketime") ? undefined : folder()(),
     work: { loadMillis: 200 },
     mostBytes,
-    through: (place) => place % 2 === 0 ? undefined : ["faketime", "--exclude-monotonic", "-f", "+1h"],
+    through: (place) => place % 2 === 0 ? undefined : anHourAhead,
     strike: some
   })
 ]

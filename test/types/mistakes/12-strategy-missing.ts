@@ -4,3 +4,6 @@ import { ada, load, User } from "./given.ts"
 
 Cached.fn(User, { lookup: () => load })
 load.pipe(Cached.withStrategy({ key: ada, strategy: Strategy.ttl }))
+load.pipe(Cached.withStrategy({ key: "ada", strategy: Strategy.ttl }))
+load.pipe(Cached.withStrategy({ key: ada, ttl: "1 hour" }))
+load.pipe(Cached.withStrategy({ key: "ada", ttl: "1 hour" }))

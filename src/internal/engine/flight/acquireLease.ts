@@ -63,7 +63,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     else if (declared.length > 0) return failWith(answer)
   }
   const owner = self.tokens.next(8)
-  const isExclusive = optionOf(self, request, "lease") ?? store.capabilities.shared
+  const isExclusive = !self.isPrivate && (optionOf(self, request, "lease") ?? store.capabilities.shared)
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {

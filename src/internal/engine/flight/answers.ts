@@ -8,6 +8,7 @@ import type * as Exit from "effect/Exit"
 import { LoadTimeout } from "../../../CacheError.ts"
 import { hasTag } from "../../../Strategy.ts"
 import { answeredIds } from "../../defaults.ts"
+import { answerOf } from "../../options.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { failedTyped, isCacheable } from "./failures.ts"
@@ -35,10 +36,11 @@ export const verdictOf = (
   const fallbackOn = optionOf(self, request, "fallbackOn")
   const fallbackWhen = optionOf(self, request, "fallbackWhen")
   const { cause } = exit
-  if (fallbackOn === undefined) return (fallbackWhen ?? failedTyped)(cause) ? "Outage" : "Refused"
   const isTyped = failedTyped(cause)
-  if ((isTyped && failedWith(cause, fallbackOn)) || fallbackWhen?.(cause)) return "Outage"
-  return isTyped ? "Answer" : "Refused"
+  const isNamed = fallbackOn !== undefined && isTyped && failedWith(cause, fallbackOn)
+  if (isNamed || (fallbackWhen !== undefined && answerOf("fallbackWhen", fallbackWhen(cause)))) return "Outage"
+  if (fallbackOn !== undefined) return isTyped ? "Answer" : "Refused"
+  return fallbackWhen === undefined && isTyped ? "Outage" : "Refused"
 }
 
 /** Whether every reason of a cause is a timeout, or a failure with one of the tags. */

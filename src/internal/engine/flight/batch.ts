@@ -240,8 +240,13 @@ export const inOrder = (
       : Effect.succeed(answers as Answers))
 
 /** For requests whose batch loads nothing more. */
-const closed = make({ loadAll: () => Effect.succeed([]) })
-closed.close()
+const makeClosed = (): Batch => {
+  const batch = make({ loadAll: () => Effect.succeed([]) })
+  batch.close()
+  return batch
+}
+
+const closed = makeClosed()
 
 /** Dies unless the lookup answers a list with one `Exit` for each key. */
 export const checked = <E, R>(

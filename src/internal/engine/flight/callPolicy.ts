@@ -1,6 +1,8 @@
 /** How the calls inside an effect use the cache. */
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type { Detector } from "../telemetry/detect.ts"
+import type { Flights } from "./flights.ts"
 
 /** The operations that `CachePolicy.disable` can switch off. */
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
@@ -18,8 +20,8 @@ export interface Policy {
   readonly strict: boolean
   readonly storeTimeoutMillis: number | undefined
   readonly disabled: ReadonlySet<Operation>
-  /** each read first invalidates its id */
-  readonly invalidates: boolean
+  /** what each read invalidates its id with before anything else */
+  readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
   /** collects how reads are answered */
   readonly detector: Detector | undefined
 }
@@ -35,7 +37,7 @@ export const standard: Policy = {
   strict: false,
   storeTimeoutMillis: undefined,
   disabled: nothing,
-  invalidates: false,
+  invalidate: undefined,
   detector: undefined
 }
 
@@ -57,4 +59,4 @@ export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
 
 export const readsNormally = (self: Policy): boolean =>
-  self.readsMemory && self.readsStore && self.joins === "any" && !self.bypass && !self.invalidates
+  self.readsMemory && self.readsStore && self.joins === "any" && !self.bypass && self.invalidate === undefined

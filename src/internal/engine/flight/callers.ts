@@ -29,6 +29,7 @@ import { recordLoaded } from "./recorder.ts"
 import type { Request } from "./request.ts"
 import { optionOf, rulesOf } from "./rules.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
+import { keepAlive } from "./waitUntil.ts"
 
 interface Waiting {
   readonly flight: Flight
@@ -176,8 +177,9 @@ const serveStale = (
   { now, stale }: { readonly now: number; readonly stale: Entry }
 ): void => {
   removeCaller(caller)
-  caller.flight.pinned = true
-  endIfUnneeded(self, caller.flight)
+  const { flight } = caller
+  flight.pinned = !self.isPrivate || flight.pinned || keepAlive(self, flight.starter, [flight])
+  endIfUnneeded(self, flight)
   noteFallback(self, caller, { stale, now })
   caller.resume(stale.exit)
 }
@@ -214,7 +216,9 @@ export const failStrict = (self: Flights, flight: Flight, fault: Fault): void =>
 /** Whether a caller of a flight that writes gets the value at once: only so many flights may write behind their callers. */
 export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
-  return flight.loaded !== undefined && !policy.strict && optionOf(self, request, "waitForWrite") === false &&
+  // what a private flight writes behind its caller would end with the request
+  return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
+    optionOf(self, request, "waitForWrite") === false &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 

@@ -17,6 +17,7 @@ import type { Request } from "./request.ts"
 import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "./result.ts"
 import { rulesOf } from "./rules.ts"
 import { holdOff } from "./throttle.ts"
+import { isOvertaken, noteChange } from "./watches.ts"
 import { answerAll } from "./work.ts"
 
 /** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
@@ -24,7 +25,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   const now = flight.starter.clock.currentTimeMillisUnsafe()
   const exit = exitOf(flight, ended)
   endFlight(flight, exit, now)
-  self.running.delete(flight)
+  if (!self.isPrivate) self.running.delete(flight)
   if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
   const { mutations } = self
@@ -55,6 +56,10 @@ const publish = (self: Flights, flight: Flight): void => {
   if (entry === undefined || !flight.policy.writes || self.closed) return
   // the store has changed since: this copy may be the older one
   if (flight.changedWhileAsked) return
+  // of private loads side by side the first is stored
+  if (isOvertaken(self, flight)) {
+    return Memory.peek(self.memory, self.tagEpochs, flight.id) === undefined ? refuse(self, flight) : undefined
+  }
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
     return refuse(self, flight)
   }
@@ -63,6 +68,7 @@ const publish = (self: Flights, flight: Flight): void => {
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   // only a load shows that loading works again
   if (flight.found === undefined && self.retryAt.size > 0) self.retryAt.delete(flight.id)
+  if (self.isPrivate && flight.found === undefined) noteChange(self, flight.id)
   putInMemory(self, flight.request, entry, flight.endedAt)
 }
 

@@ -69,9 +69,15 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   // before it is asked whether this is the first read of the turn: whoever listens to what the look removes may read
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
+  // the turn of a private reader may not come to its end
+  if (self.isPrivate) return contextOf(self, fiber)
   if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
+  return self.lastReadContext = contextOf(self, fiber)
+}
+
+const contextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const within = fiber.getRef(Within)
-  return self.lastReadContext = {
+  return {
     context: fiber.context,
     policy: policyOf(self, fiber, within),
     clock: fiber.getRef(Clock.Clock),

@@ -82,6 +82,8 @@ export interface Flight {
   readonly refresh: boolean
   /** the tag epoch when it began */
   readonly bornAt: number
+  /** the last step of `watches` before it began */
+  readonly since: number
   /** it asks the store before it loads */
   readonly readsStore: boolean
   readonly depth: number
@@ -169,6 +171,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     policy,
     refresh,
     bornAt: options.bornAt ?? self.tagEpochs.epoch,
+    since: self.watches.step,
     readsStore,
     depth: parent === undefined ? 1 : parent.depth + 1,
     callers: new Callers(),

@@ -8,6 +8,7 @@ import type { ReadContext } from "./context.ts"
 import type { Flight } from "./flight.ts"
 import type { FlightsById } from "./flightsById.ts"
 import type { LeaseWaits } from "./leaseWaits.ts"
+import type { StoreReads } from "./reader.ts"
 import type { Refreshing } from "./refreshing.ts"
 import type { Running } from "./running.ts"
 import type { Watches } from "./watches.ts"
@@ -21,6 +22,11 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
+  /**
+   * each reader loads for itself: no flight is joined or held up, none is in a list, and nothing of one reader is done in
+   * the turn of another. What a platform stops without a word (a request of a Worker) then leaves nothing behind
+   */
+  readonly isPrivate: boolean
   /** the steps of a load where there is a store; a cache without one does not load them */
   readonly throughStore:
     | ((
@@ -29,6 +35,7 @@ export interface Flights extends MemoryTier {
       load: Effect.Effect<unknown, unknown, any>
     ) => Effect.Effect<unknown, unknown, any>)
     | undefined
+  readonly storeReads: StoreReads | undefined
   /** flights that can be joined, by id */
   readonly flights: FlightsById
   /** flights that have a fiber, joinable or not */

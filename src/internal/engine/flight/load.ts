@@ -16,7 +16,7 @@ import { isRenewed } from "./result.ts"
 /** Starts a flight's fiber, and ends the flight with it. */
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
   begin(flight)
-  self.running.add(flight)
+  if (!self.isPrivate) self.running.add(flight)
   // what the load needs is in the starter's context; its types end at the combinator
   const inside = loadContext(flight) as Context.Context<any>
   const body = self.throughStore === undefined || !usesStore(flight)

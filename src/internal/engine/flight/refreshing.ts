@@ -4,6 +4,7 @@
  * A unit is one flight, or all flights of a batch. At most `concurrency` units run at once; the others are queued, and
  * of those the one that was asked for last starts first: what is read now is worth more than what was read long ago.
  */
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import type { SchedulerDispatcher } from "effect/Scheduler"
@@ -15,7 +16,8 @@ import type { ReadContext } from "./context.ts"
 import { type Flight, makeFlight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
-import { isThrottled } from "./throttle.ts"
+import { holdOff, isThrottled } from "./throttle.ts"
+import { isKeptAlive, keepAlive } from "./waitUntil.ts"
 import { startLater } from "./work.ts"
 
 /** What takes one slot: a flight, or all flights of a batch. Those that have ended, or were detached, leave it. */
@@ -28,7 +30,8 @@ export const makeUnit = (): Unit => ({ flights: new Set() })
 export interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
-  readonly retry: Schedule.Schedule<unknown, unknown>
+  /** `undefined`: as the default says */
+  readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   /** the units that have a slot */
   readonly running: Set<Unit>
   /** the units that wait for one; the last was asked for last */
@@ -61,7 +64,7 @@ export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): voi
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)
   if (running !== undefined) return askedAgain(self, running)
-  if (self.closed || mutations !== self.mutations || self.ending.has(id)) return
+  if (self.closed || mutations !== self.mutations || self.ending.has(id) || !isKeptAlive(self, starter)) return
   if (isThrottled(self, request, id, now)) return
   const flight = makeFlight(self, {
     id,
@@ -76,7 +79,7 @@ export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): voi
   })
   flight.unit = unit
   unit.flights.add(flight)
-  self.flights.set(flight)
+  if (!self.isPrivate) self.flights.set(flight)
   flight.counters.refreshes++
   emitOf(self, request.key, id, { _tag: "Refresh" })
 }
@@ -88,12 +91,29 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
 /** Queues a unit. When the queue is full, the unit that was asked for first is dropped: its entries can be asked for again. */
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
+  if (self.isPrivate) return handOver(self, unit)
   const { queue } = self.refreshing
   queue.add(unit)
   takeSlots(self, dispatcher)
   if (queue.size <= queuedRefreshes) return
   const [oldest] = queue
   drop(self, oldest!)
+}
+
+/**
+ * A unit of a private reader takes no slot, which would never come back from a request that was stopped: the platform
+ * keeps it alive, and the other readers leave these ids alone for so long.
+ */
+const handOver = (self: Flights, unit: Unit): void => {
+  const flights = Array.from(unit.flights)
+  const { starter } = flights[0]!
+  const now = starter.clock.currentTimeMillisUnsafe()
+  for (const { id } of flights) holdOff(self, id, now, self.refreshing.timeoutMillis)
+  // never inside the read that found it due
+  const begin = Effect.andThen(Effect.yieldNow, Effect.sync(() => startAll(self, flights)))
+  if (keepAlive(self, starter, flights, begin)) return
+  for (const { id } of flights) self.retryAt.delete(id)
+  drop(self, unit)
 }
 
 const takeSlots = (self: Flights, dispatcher?: SchedulerDispatcher): void => {

@@ -4,6 +4,8 @@ import type { AnyReadOptions } from "../../../cached/options.ts"
 import type { CacheKey } from "../../../CacheKey.ts"
 import type { Lifetime, Strategy } from "../../../Strategy.ts"
 import type { Batch } from "./batch.ts"
+import type { Flight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
 import type { Rules } from "./rules.ts"
 
 /** One read: the effect that a combinator makes, as the engine sees it. */
@@ -27,6 +29,8 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly isConstant: (constant: unknown) => boolean
   /** the lifetime that `constant` stands for */
   readonly constantLifetime: () => Lifetime
+  /** how a refresh loads; of a strategy that never refreshes `undefined` */
+  readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
   /** the batch that loads this key */
   readonly batch?: Batch | undefined
   /** throws a `CacheConfigError` for a wrong option, before the first load; `false`: it has no options of reads */

@@ -1,12 +1,10 @@
 /** A resource must not be cached: its load's scope releases it before a caller has it. Warns where that can be seen. */
-import * as Chunk from "effect/Chunk"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
-import * as HashMap from "effect/HashMap"
-import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { lookedAtParts } from "../../defaults.ts"
+import * as EffectTypes from "../../effectTypes.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Flight } from "./flight.ts"
@@ -54,13 +52,17 @@ const holdsResource = (root: unknown): boolean => {
   return false
 }
 
+const valuesOf = function*(map: Iterable<readonly [unknown, unknown]>): Generator<unknown> {
+  for (const [, value] of map) yield value
+}
+
 /** What a container of Effect's holds, which is compared by content too; `undefined` for every other value. */
 const contentOf = (value: object): Iterable<unknown> | undefined => {
   if (Option.isOption(value)) return Option.toArray(value)
   if (Result.isResult(value)) return [Result.isSuccess(value) ? value.success : value.failure]
   if (Exit.isExit(value)) return Exit.isSuccess(value) ? [value.value] : []
-  if (Chunk.isChunk(value) || HashSet.isHashSet(value)) return value
-  return HashMap.isHashMap(value) ? HashMap.values(value) : undefined
+  if (EffectTypes.isChunk(value) || EffectTypes.isHashSet(value)) return value
+  return EffectTypes.isHashMap(value) ? valuesOf(value) : undefined
 }
 
 /** Data with methods: values of Effect that are compared by content, and what JavaScript brings. */

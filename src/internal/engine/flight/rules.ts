@@ -27,6 +27,7 @@ import {
 import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults.ts"
+import { idOf } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import * as Log from "../telemetry/log.ts"
@@ -160,7 +161,7 @@ export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
 const askTimeout = (name: Timeout, { key }: Request, given: AnyReadOptions[Timeout]): number | undefined =>
-  typeof given === "function" ? toMillis(given(key), name) : millisOf(name, given)
+  typeof given === "function" ? toMillis(given(key), `${name} of "${idOf(key)}"`) : millisOf(name, given)
 
 /** An answer to one caller; what its functions throw is its own defect. */
 export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {

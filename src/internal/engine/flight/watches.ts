@@ -5,6 +5,7 @@
  */
 import { watchedIds } from "../../defaults.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 
 export interface Watches {
@@ -25,7 +26,8 @@ export interface Watch {
   readonly since: number
 }
 
-export const make = (): Watches => ({ count: 0, step: 0, changedAt: new Map(), floor: 0 })
+/** `lasting`: what changes is noted all the time, because private flights ask for it. */
+export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
 /** Begins to watch, until `end`. */
 export const begin = ({ tagEpochs, watches }: Flights): Watch => {
@@ -62,6 +64,13 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
+/** Whether the id of a private flight may have changed since it began: no change finds it in a list of flights. */
+export const isOvertaken = (self: Flights, flight: Flight): boolean =>
+  self.isPrivate && hasChanged(self, flight, flight.id)
+
 /** Whether an id may have changed since a watch began. */
-export const hasChanged = ({ watches: { changedAt, floor } }: Flights, { since }: Watch, id: string): boolean =>
-  (changedAt.get(id) ?? floor) > since
+export const hasChanged = (
+  { watches: { changedAt, floor } }: Flights,
+  { since }: Pick<Watch, "since">,
+  id: string
+): boolean => (changedAt.get(id) ?? floor) > since

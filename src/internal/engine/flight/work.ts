@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
 import { jobsOfTurn } from "../../defaults.ts"
+import { lastingDispatcher } from "../../lastingDispatcher.ts"
 import type { Caller, Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 
@@ -75,19 +76,14 @@ export interface Work extends Actions {
   isScheduled: boolean
 }
 
-export const makeWork = (actions: Actions, context: Context.Context<never>): Work => {
-  const scheduler = Context.get(context, Scheduler.Scheduler)
-  // a layer that was built by `runSync` outlives its scheduler
-  const lasting = scheduler.executionMode === "sync" ? new Scheduler.MixedScheduler() : scheduler
-  return {
-    ...actions,
-    ended: new Fifo(),
-    starting: new Fifo(),
-    dispatcher: lasting.makeDispatcher(),
-    isWorking: false,
-    isScheduled: false
-  }
-}
+export const makeWork = (actions: Actions, context: Context.Context<never>): Work => ({
+  ...actions,
+  ended: new Fifo(),
+  starting: new Fifo(),
+  dispatcher: lastingDispatcher(Context.get(context, Scheduler.Scheduler)),
+  isWorking: false,
+  isScheduled: false
+})
 
 /** Answers the callers of an ended flight. One that ends inside another's answer waits for its turn. */
 export const answerAll = (self: Flights, flight: Flight): void => {
@@ -146,7 +142,8 @@ const work = (self: Flights, job: (self: Flights) => boolean): void => {
   const { work } = self
   if (work.isWorking) return
   work.isWorking = true
-  let left = jobsOfTurn
+  // a later turn may be one of another reader, or never come
+  let left = self.isPrivate ? Infinity : jobsOfTurn
   try {
     while (left > 0 && job(self)) left--
   } finally {

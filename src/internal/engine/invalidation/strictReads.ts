@@ -5,6 +5,7 @@ import type { Policy } from "../flight/callPolicy.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import { replay } from "./replay.ts"
 
 /** What is read: its tags as far as they are known, asked for only where something is unsent. */
 export interface Wanted {
@@ -22,7 +23,8 @@ export const inTheWay = (
   { id, tags }: Wanted
 ): ReadonlyArray<Pending.Item> =>
   // a read that invalidates first sends its own
-  tier === undefined || !policy.strict || policy.bypass || policy.invalidates || tier.pending.unsent.size === 0
+  tier === undefined || !policy.strict || policy.bypass || policy.invalidate !== undefined ||
+    tier.pending.unsent.size === 0
     ? none
     : Pending.unsentOf(tier.pending, id, tags())
 
@@ -36,7 +38,7 @@ export const sendAgain = (
 ): Effect.Effect<Policy> => {
   const budget = budgetOf(tier, policy)
   return Effect.map(
-    tier.steps.replay(tier, budget, items),
+    replay(tier, budget, items),
     () => ({ ...policy, storeTimeoutMillis: budget.leftMillis })
   )
 }

@@ -1,6 +1,6 @@
 /** The eviction policy of one memory tier: the library's as it is, a user's behind a guard. */
 import { CacheConfigError } from "../../../CacheError.ts"
-import { type Eviction, type Node, own, type Policy } from "../../../Eviction.ts"
+import { type Eviction, type Node, Own, type Policy } from "../../../Eviction.ts"
 
 /** What the guard of a policy needs of the memory tier. */
 interface Guard {
@@ -17,7 +17,7 @@ interface EvictionOptions {
 /** Throws a `CacheConfigError` where `make` throws, or gives no policy. */
 export const makePolicy = (options: EvictionOptions, guard: Guard): Policy =>
   // every hit calls `read`
-  own.has(options.eviction) ? options.eviction.make(options) : guarded(made(options), guard)
+  options.eviction instanceof Own ? options.eviction.make(options) : guarded(made(options), guard)
 
 const made = ({ capacity, eviction }: EvictionOptions): Policy => {
   const refuse = (why: string): never => {

@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Progress } from "../../../CacheEvent.ts"
 import type { Glob } from "../../glob.ts"
-import * as Turns from "../../turns.ts"
+import * as InTurns from "../../streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
@@ -26,9 +26,9 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
           return { ...progress }
         })
       })
-    const each = (ids: Stream.Stream<string, StoreError>) => ids.pipe(Turns.inChunks, Stream.mapEffect(batch))
+    const each = (ids: Stream.Stream<string, StoreError>) => ids.pipe(InTurns.inChunks, Stream.mapEffect(batch))
     if (glob.isLiteral) return each(Stream.succeed(glob.prefix))
-    const here = each(Stream.suspend(() => Stream.filter(Turns.each(allHere(self)), glob.matches)))
+    const here = each(Stream.suspend(() => Stream.filter(InTurns.each(allHere(self)), glob.matches)))
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))

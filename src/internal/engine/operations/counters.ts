@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Counter, NamedCounter } from "../../../ports/store.ts"
 import * as Counters from "../../store/counters.ts"
-import * as Turns from "../../turns.ts"
+import * as InTurns from "../../streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import { asked, askedPages } from "./inspect.ts"
 
@@ -73,7 +73,7 @@ export const counters = (
     Effect.succeed(
       Stream.filter(
         storeTier === undefined
-          ? Stream.suspend(() => Turns.each(counters.scan(prefix)))
+          ? Stream.suspend(() => InTurns.each(counters.scan(prefix)))
           : askedPages(storeTier, "scanCounters", storeTier.store.scanCounters({ prefix })),
         ({ expiresAt }) => now < expiresAt
       )

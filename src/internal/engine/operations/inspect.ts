@@ -5,7 +5,7 @@ import type { Known } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
 import { pageByPage } from "../../store/pages.ts"
-import * as Turns from "../../turns.ts"
+import * as InTurns from "../../streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -70,7 +70,7 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
     const { pending } = tier
     const stored = scan(tier, prefix).pipe(
       Stream.filter(({ id }) => !Pending.isPending(pending, id)),
-      Turns.inChunks,
+      InTurns.inChunks,
       Stream.mapEffect((scanned) => {
         for (const { id } of scanned) unseen.delete(id)
         return valid(tier, scanned)
@@ -87,7 +87,7 @@ const idsHere = (self: Engine, prefix: string): ReadonlyArray<string> =>
 const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =>
   Stream.unwrap(Effect.clockWith((clock) =>
     Effect.succeed(
-      Turns.each(ids).pipe(
+      InTurns.each(ids).pipe(
         Stream.map((id) => liveEntry(self, id, clock.currentTimeMillisUnsafe())),
         Stream.filter((entry) => entry !== undefined),
         Stream.map(knownOf)

@@ -45,7 +45,7 @@ const storedMany = (
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
-    if (policy.invalidates && !policy.bypass) {
+    if (policy.invalidate !== undefined && !policy.bypass) {
       return Effect.as(
         invalidateIds(self, keys.map(idOf)),
         keys.map(() => undefined)

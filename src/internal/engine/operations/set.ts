@@ -55,7 +55,7 @@ export const set = Effect.fnUntraced(function*(
     return true
   }
   // `keepTtl` reads as a part of the write: the policy's rules for reads do not apply
-  const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidates: false }
+  const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidate: undefined }
   const existing = options.keepTtl
     ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
     : undefined

@@ -2,20 +2,16 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
-import type { Engine } from "../engine.ts"
 import { aside, Within } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
-import { putInMemory } from "../flight/complete.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
 import { copyOf } from "../flight/copy.ts"
 import {
-  decide,
   decideInMemory,
   isBeforeDeadlines,
   isDueAgain,
@@ -36,33 +32,28 @@ import {
   makeFlight,
   type Resume
 } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
 import { limit } from "../flight/limit.ts"
 import { launch } from "../flight/load.ts"
-import { isLimited, shortened } from "../flight/outcome.ts"
+import { isLimited } from "../flight/outcome.ts"
+import type { Joining, Reader } from "../flight/reader.ts"
 import { recordServed } from "../flight/recorder.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
-import { askTimeouts, optionOf, rulesOf } from "../flight/rules.ts"
+import { askTimeouts, optionOf } from "../flight/rules.ts"
 import { slide } from "../flight/sliding.ts"
 import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
+import { noteChange } from "../flight/watches.ts"
 import { answerIfBehind, startLater } from "../flight/work.ts"
-import { invalidateIds } from "../invalidation/invalidate.ts"
-import { inTheWay, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
-import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { budgetOf } from "../storeTier/ask.ts"
-import { isFault } from "../storeTier/faults.ts"
-import type { Item } from "../storeTier/pendingInvalidations.ts"
-import { type Fault, type Found, NeedsEffect, type StoreTier } from "../storeTier/storeTier.ts"
-import { strictly } from "../storeTier/strict.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import type { Reader } from "./reader.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
 
@@ -70,12 +61,16 @@ import { invalidity, refusal } from "./validate.ts"
  * One read. A fresh entry in memory answers with its `Exit` itself: no fiber, promise, closure or array, and no clock
  * where it has no deadline.
  */
-export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: Request<A, E>): Effect.Effect<A, E> => {
+export const read = <A, E>(
+  self: Flights,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>
+): Effect.Effect<A, E> => {
   const context = readContextOf(self, fiber)
   const { policy } = context
   if (policy !== Policy.standard) {
-    const unsent = policy.strict ? inTheWay(self.storeTier, policy, wantedBy(self, request)) : none
-    if (unsent.length > 0) return readAfter(self, policy, request, unsent)
+    const later = policy.strict ? self.storeReads?.afterUnsent(self, policy, request) : undefined
+    if (later !== undefined) return later
     if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
     if (!trustsMemory(self, policy)) return absent(readerOf(self, fiber, request, policy))
   }
@@ -110,40 +105,8 @@ export const read = <A, E>(self: Engine, fiber: Fiber.Fiber<any, any>, request: 
   return entry.exit as Exit.Exit<A, E>
 }
 
-const none: ReadonlyArray<Item> = []
-
-const wantedBy = (self: Engine, request: Request): Wanted => ({
-  id: idOf(request.key),
-  tags: () => declaredTags(self, request)
-})
-
-/** A strict read after the invalidations in its way. */
-const readAfter = <A, E>(
-  self: Engine,
-  policy: Policy.Policy,
-  given: Request<A, E>,
-  unsent: ReadonlyArray<Item>
-): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) => {
-    const request = askTimeouts(self, given)
-    if (Exit.isExit(request)) return request
-    const tier = self.storeTier!
-    const since = nowOf(fiber)
-    // the `timeout` of the read includes this step
-    return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
-      if (inTheWay(tier, policy, wantedBy(self, request)).length === 0) {
-        const rest = Effect.withFiber<A, E>((fiber) =>
-          read(self, fiber, shortened(self, request, nowOf(fiber) - since) as Request<A, E>)
-        )
-        return Effect.provideService(rest, Policy.Current, left)
-      }
-      noteMiss(self, request.key, idOf(request.key))
-      return strictly(unacknowledged(tier))
-    })
-  })
-
 const readerOf = <A, E>(
-  engine: Engine,
+  engine: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>,
   policy: Policy.Policy
@@ -154,7 +117,7 @@ const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Re
 
 /** As `read`, with a copy of the value for the caller. */
 export const readCopy = <A, E>(
-  self: Engine,
+  self: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>
 ): Effect.Effect<A, E> =>
@@ -170,7 +133,10 @@ interface Due {
 }
 
 /** Carries out a decision other than `Serve`. */
-const serveDue = <A, E>(reader: Reader<A, E>, { decision, entry, mutations, source }: Due): Effect.Effect<A, E> => {
+export const serveDue = <A, E>(
+  reader: Reader<A, E>,
+  { decision, entry, mutations, source }: Due
+): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
   if (decision === Load) return absent(reader, entry)
   if (decision === LoadOrStale && !standsIn(engine, request, entry, nowOf(fiber))) {
@@ -183,50 +149,28 @@ const serveDue = <A, E>(reader: Reader<A, E>, { decision, entry, mutations, sour
   return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
 }
 
-/** Memory has no usable entry: asks a synchronous store at once, then joins or starts a flight. */
+/** Memory has no usable entry: asks the store, if there is one, and joins or starts a flight. */
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
-  const { engine, fiber, id, policy, request } = reader
-  const rejected = rejectedOf(engine, fiber, request, former)
-  let rejectedWriteId = rejected
-  let protectedUntil = -Infinity
-  const { storeTier: tier } = engine
-  let readsStore = tier !== undefined
-  if (tier?.store.getUnsafe !== undefined && !engine.closed) {
-    const invalid = invalidity(engine, request)
-    if (invalid !== undefined) return Effect.die(invalid)
-    const found = tier.steps.readNow(tier, request.key, id, nowOf(fiber))
-    if (found instanceof Entry) {
-      const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
-      if (decision !== Load) {
-        // before it enters memory: who is told of what leaves may invalidate it
-        const { mutations } = engine
-        if (policy.writes) putInMemory(engine, request, found, nowOf(fiber))
-        return decision === Serve
-          ? serve(reader, found, "store")
-          : serveDue(reader, { entry: found, decision, source: "store", mutations })
-      }
-      rejectedWriteId = found.writeId
-      protectedUntil = protectedUntilOf(found)
-    } else if (found !== NeedsEffect) rejectedWriteId = found
-    readsStore = found === NeedsEffect
-  }
-  return join(reader, { readsStore, stale: undefined, rejectedWriteId, protectedUntil, mutations: engine.mutations })
+  const { engine, fiber, request } = reader
+  const rejectedWriteId = rejectedOf(engine, fiber, request, former)
+  if (engine.storeReads !== undefined) return engine.storeReads.absent(reader, rejectedWriteId)
+  return join(reader, { readsStore: false, stale: undefined, rejectedWriteId, mutations: engine.mutations })
 }
 
 /** A read under a policy that does not use stored entries, invalidates first, or bypasses the cache. */
 const readUnder = <A, E>(
-  self: Engine,
+  self: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>,
   policy: Policy.Policy
 ): Effect.Effect<A, E> => {
   if (policy.bypass) return bypass(fiber, request.load)
   const id = idOf(request.key)
-  if (policy.invalidates) {
+  if (policy.invalidate !== undefined) {
     const rest = Effect.withFiber<A, E>((fiber) => read(self, fiber, request))
     return Effect.flatMap(
-      invalidateIds(self, [id]),
-      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
+      policy.invalidate(self, [id]),
+      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidate: undefined })
     )
   }
   return join(readerOf(self, fiber, request, policy), {
@@ -247,19 +191,8 @@ export const bypass = <A, E>(
   return fiber.getRef(Within) === undefined ? own : aside(own)
 }
 
-/** What a read knows when it joins or starts a flight. */
-export interface Joining {
-  readonly readsStore: boolean
-  readonly stale: Entry | undefined
-  readonly rejectedWriteId: string | undefined
-  /** the hard deadline of a good value in the store that this read rejected; a failure must not replace it */
-  readonly protectedUntil?: number | undefined
-  /** the engine's `mutations` when the read decided to join */
-  readonly mutations: number
-}
-
 /** Joins or starts a flight. */
-const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
+export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
 /**
@@ -279,8 +212,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
     if (asked !== request) return withTimeouts(reader, asked, joining, resume)
     // the flight may be a refresh: meanwhile the store has an entry that may be served
-    if (joining.readsStore && !running.readsStore && engine.storeTier !== undefined) {
-      return resume(askStoreThenJoin(reader, engine.storeTier, joining))
+    if (joining.readsStore && !running.readsStore && engine.storeReads !== undefined) {
+      return resume(engine.storeReads.askThenJoin(reader, joining))
     }
     // only timeouts matter to a caller that joins; its other options are checked when it starts a flight
     const invalid = hasTimeouts ? invalidity(engine, request) : undefined
@@ -306,11 +239,13 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const before = flightBefore(reader)
   const refused = engine.closed
     ? new CacheClosed({ key: id })
-    : refusal(engine, request) ?? cycleOf(around, before)
+    : refusal(engine, request) ?? cycleOf(around, engine.isPrivate ? ancestorOf(around, id) : before)
   if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
   const asked = isLimited(engine, request) ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId } = joining
+  // what loads already is older than this read asks for
+  if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteChange(engine, id)
   const flight = makeFlight(engine, {
     id,
     request,
@@ -343,6 +278,7 @@ const withTimeouts = (
 
 /** From here on others can join the flight, or ask for the same refresh. */
 const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
+  if (engine.isPrivate) return
   const isBehind = before !== undefined && before === engine.flights.get(id)
   if (policy.writes && !isBehind) {
     // a flight that this read may not join is detached: there is one storable flight per id
@@ -354,20 +290,27 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
 
 const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
   // its load begins in a later turn than the calls that share it: they see what was written before them
-  if (policy.writes && isRefresh(flight)) startLater(engine, flight, fiber.currentDispatcher)
+  if (policy.writes && isRefresh(flight) && !engine.isPrivate) startLater(engine, flight, fiber.currentDispatcher)
   else if (flight.phase === "Queued") launch(engine, flight, request.load)
 }
 
 /** The flight of the id that has to end first: a refresh that loads, or an abandoned load that runs on. */
 const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
-  // a private load is not held up, and holds up none
-  if (!policy.writes) return undefined
+  // such a load is not held up, and holds up none
+  if (!policy.writes || engine.isPrivate) return undefined
   const running = engine.flights.get(id)
   return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
     ? running
     : engine.ending.size > 0
     ? engine.ending.get(id)
     : undefined
+}
+
+/** The flight of the id inside whose load this read is: where flights are private no other one may be waited for. */
+const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
+  let flight = around
+  while (flight !== undefined && flight.id !== id) flight = flight.parent
+  return flight
 }
 
 const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): CacheCycle | undefined =>
@@ -386,46 +329,6 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
   noteMiss(engine, request.key, id)
   resume(defect)
 }
-
-const limited = <A>(self: Engine, request: Request, effect: Effect.Effect<A>): Effect.Effect<A | undefined> => {
-  const { timeoutMillis } = rulesOf(self, request)
-  return timeoutMillis === undefined
-    ? effect
-    : Effect.map(Effect.timeoutOption(effect, timeoutMillis), Option.getOrUndefined)
-}
-
-/** Asks the store before joining a load that has not done so. */
-const askStoreThenJoin = <A, E>(reader: Reader<A, E>, tier: StoreTier, joining: Joining): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) => {
-    const { engine, id, policy, request } = reader
-    const { mutations } = engine
-    const fetched = tier.steps.fetch(tier, budgetOf(tier, policy), {
-      key: request.key,
-      id,
-      tags: declaredTags(engine, request)
-    })
-    const since = nowOf(fiber)
-    // the `timeout` of the read includes this step: past it, joining fails at once
-    return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Found | Fault>), (found) => {
-      if (isFault(found) && policy.strict) return strictly(found)
-      // an entry from before an invalidation meanwhile is neither served nor fallen back on
-      const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
-      const rest: Reader<A, E> = {
-        ...reader,
-        fiber,
-        request: shortened(engine, request, nowOf(fiber) - since) as Request<A, E>
-      }
-      const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
-      if (decision === Load) {
-        const rejectedWriteId = typeof found === "string" ? found : entry?.writeId
-        return join(rest, { ...joining, readsStore: false, rejectedWriteId })
-      }
-      // not put in memory: the load that runs will do that
-      return decision === Serve
-        ? serve(rest, entry!, "store")
-        : serveDue(rest, { entry: entry!, decision, source: "store", mutations })
-    })
-  })
 
 /** The flight of the id that this read may join. */
 const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undefined => {

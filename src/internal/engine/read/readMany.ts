@@ -8,7 +8,6 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.t
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
-import type { Engine } from "../engine.ts"
 import { aside } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
@@ -27,8 +26,11 @@ import {
   trustsMemory
 } from "../flight/decide.ts"
 import type { Resume } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
 import { limit } from "../flight/limit.ts"
+import type { Joining, Reader } from "../flight/reader.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
+import { retryOf } from "../flight/refreshLoad.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { answerOrDefect, defectOf, optionOf } from "../flight/rules.ts"
@@ -45,8 +47,7 @@ import type { Item } from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
-import { type Joining, joinOrStart } from "./read.ts"
-import type { Reader } from "./reader.ts"
+import { joinOrStart } from "./read.ts"
 import { answerWith, noteServed, serve } from "./serve.ts"
 import { refusal } from "./validate.ts"
 
@@ -84,18 +85,18 @@ interface Missing {
  * call.
  */
 export const readMany = (
-  self: Engine,
+  self: Flights,
   fiber: Fiber.Fiber<any, any>,
   many: ManyRequest
 ): Effect.Effect<Exits, unknown, any> => {
   const { policy } = readContextOf(self, fiber)
   const copy = optionOf(self, many.template, "copy")
   if (policy.bypass) return loadWithoutCache(many)
-  if (policy.invalidates) {
+  if (policy.invalidate !== undefined) {
     const rest = Effect.withFiber((fiber) => readMany(self, fiber, many))
     return Effect.flatMap(
       invalidateIds(self, Array.from(new Set(many.keys.map(idOf)))),
-      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidates: false })
+      () => Effect.provideService(rest, Policy.Current, { ...policy, invalidate: undefined })
     )
   }
   const exits = policy.strict ? readStrictly(self, fiber, many, policy) : readTogether(self, fiber, many, policy)
@@ -109,7 +110,7 @@ export const readMany = (
 
 /** Sends the invalidations in its way again, before it reads. */
 const readStrictly = (
-  self: Engine,
+  self: Flights,
   fiber: Fiber.Fiber<any, any>,
   many: ManyRequest,
   policy: Policy.Policy
@@ -127,7 +128,7 @@ const readStrictly = (
 }
 
 const readTogether = (
-  self: Engine,
+  self: Flights,
   fiber: Fiber.Fiber<any, any>,
   many: ManyRequest,
   policy: Policy.Policy
@@ -206,7 +207,7 @@ const readTogether = (
 
 /** What keeps a strict read from the answer of one key; what is thrown about it is its answer. */
 const inTheWayOf = (
-  self: Engine,
+  self: Flights,
   many: ManyRequest,
   policy: Policy.Policy,
   key: Key
@@ -216,7 +217,7 @@ const inTheWayOf = (
   )
 
 /** The answer of a key that a strict read cannot have. */
-const refusedStrictly = (self: Engine, { many, policy }: Reading, key: Key): Exit.Exit<never> | undefined => {
+const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Exit.Exit<never> | undefined => {
   const unsent = inTheWayOf(self, many, policy, key)
   if (Exit.isExit(unsent)) return unsent
   return unsent.length === 0 ? undefined : Exit.die(new StrictFault(unacknowledged(self.storeTier!)))
@@ -248,7 +249,7 @@ interface Found {
 }
 
 /** A reader of one key, for `serve` and `noteServed`. */
-const readerOf = (engine: Engine, { fiber, many, policy }: Reading, key: Key): Reader => ({
+const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key: Key): Reader => ({
   engine,
   fiber,
   policy,
@@ -258,7 +259,7 @@ const readerOf = (engine: Engine, { fiber, many, policy }: Reading, key: Key): R
 const noBatch = Batch.make({ loadAll: () => Effect.succeed([]) })
 
 /** Serves an entry that is due for a refresh, or stale within `retryAfter`. Answers whether it did. */
-const isServed = (self: Engine, reading: Reading, { decision, entry, key, place, source }: Found): boolean => {
+const isServed = (self: Flights, reading: Reading, { decision, entry, key, place, source }: Found): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
   if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
@@ -270,13 +271,13 @@ const isServed = (self: Engine, reading: Reading, { decision, entry, key, place,
 }
 
 /** After the last of them: a listener may invalidate a key that is in the list twice, and both get one answer. */
-const tellServed = (self: Engine, reading: Reading): void => {
+const tellServed = (self: Flights, reading: Reading): void => {
   for (const { entry, key, source } of reading.served.splice(0)) {
     noteServed(readerOf(self, reading, key), entry, source)
   }
 }
 
-const miss = (self: Engine, reading: Reading, { decision, entry, key, place }: Found): void => {
+const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Found): void => {
   const id = idOf(key)
   const known = reading.missing.get(id)
   if (known !== undefined) return void known.places.push(place)
@@ -293,13 +294,13 @@ const miss = (self: Engine, reading: Reading, { decision, entry, key, place }: F
 }
 
 /** Refreshes all entries that are due, as one batch. */
-const refreshDue = (self: Engine, { due, fiber, many, mutations, policy }: Reading): void => {
+const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Reading): void => {
   if (due.size === 0) return
   const entries = Array.from(due.values())
   due.clear()
   if (!policy.writes) return
   const starter = readContextOf(self, fiber)
-  const batch = Batch.make({ ...loadOf(many), retry: self.refreshing.retry })
+  const batch = Batch.make({ ...loadOf(many), retry: retryOf(self) })
   const unit = makeUnit()
   for (const { entry, key } of entries) {
     const request = many.requestOf(key, batch)
@@ -312,7 +313,7 @@ const refreshDue = (self: Engine, { due, fiber, many, mutations, policy }: Readi
 
 /** Asks the store for all missing keys at once. */
 const askStore = (
-  self: Engine,
+  self: Flights,
   tier: StoreTier,
   reading: Reading,
   missing: ReadonlyArray<Missing>
@@ -376,7 +377,7 @@ const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>)
 
 /** Joins the flights that run, and loads the other keys in one call. */
 const joinAll = (
-  self: Engine,
+  self: Flights,
   reading: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<Exits, unknown, any> =>
@@ -438,7 +439,7 @@ const conclude = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exi
 }
 
 /** Under a policy that does not read: the `writeId` of the entry in memory, which the load replaces. */
-const toReplace = (self: Engine, policy: Policy.Policy, id: string): string | undefined =>
+const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>
   Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tagEpochs, id)?.writeId
 
 /** Whether an exit is an error of the read itself, not an outcome of a load. */

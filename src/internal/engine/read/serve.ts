@@ -2,13 +2,13 @@
 import type * as Exit from "effect/Exit"
 import { nowOf, readContextOf } from "../flight/context.ts"
 import type { Served } from "../flight/decide.ts"
+import type { Reader } from "../flight/reader.ts"
 import { recordServed } from "../flight/recorder.ts"
 import { slide } from "../flight/sliding.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { detect } from "../telemetry/detect.ts"
 import { emitHit, emitValue } from "../telemetry/events.ts"
-import type { Reader } from "./reader.ts"
 
 const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
 

@@ -2,24 +2,24 @@
 import { CacheConfigError } from "../../../CacheError.ts"
 import { fallsBack } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
-import type { Engine } from "../engine.ts"
+import type { Flights } from "../flight/flights.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { rulesOf, thrownBy } from "../flight/rules.ts"
 import * as Log from "../telemetry/log.ts"
 
 /** What a read dies with whose options, strategy or schema cannot work with this cache. */
-export const invalidity = (self: Engine, request: Request): {} | undefined => thrownBy(check, self, request)
+export const invalidity = (self: Flights, request: Request): {} | undefined => thrownBy(check, self, request)
 
 /** As `invalidity`, where a load starts: its tags must be known too. */
-export const refusal = (self: Engine, request: Request): {} | undefined => thrownBy(checkForLoad, self, request)
+export const refusal = (self: Flights, request: Request): {} | undefined => thrownBy(checkForLoad, self, request)
 
-const checkForLoad = (self: Engine, request: Request): void => {
+const checkForLoad = (self: Flights, request: Request): void => {
   check(self, request)
   declaredTags(self, request)
 }
 
-const check = (self: Engine, request: Request): void => {
+const check = (self: Flights, request: Request): void => {
   rulesOf(self, request)
   if (request.slides) self.hitsHaveEffects = true
   if (request.strategy.countsReads === true) checkCounting(self, request)
@@ -28,7 +28,7 @@ const check = (self: Engine, request: Request): void => {
 }
 
 /** A `softTimeout` does nothing where no stale value may be served. Of a strategy of one's own nobody knows. */
-const warnOfSoftTimeout = (self: Engine, { key, strategy }: Request): void => {
+const warnOfSoftTimeout = (self: Flights, { key, strategy }: Request): void => {
   if ((strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false) return
   const about: Log.About = { id: idOf(key), key }
   Log.warnOnce(
@@ -40,7 +40,7 @@ const warnOfSoftTimeout = (self: Engine, { key, strategy }: Request): void => {
   )
 }
 
-const checkCounting = (self: Engine, request: Request): void => {
+const checkCounting = (self: Flights, request: Request): void => {
   const { memoryTtlMillis } = rulesOf(self, request)
   const isNeverKept = self.storeTier !== undefined && memoryTtlMillis !== undefined && memoryTtlMillis <= 0
   if (self.memory.capacity > 0 && !isNeverKept) return

@@ -44,10 +44,6 @@ export interface Codecs {
  * without a store does not load them (`overStore.ts`).
  */
 export interface StoreSteps {
-  /** reads the store at once, if it answers synchronously */
-  readonly readNow: (tier: StoreTier, key: Key, id: string, now: number) => Found | typeof NeedsEffect
-  /** reads the store within the budget */
-  readonly fetch: (tier: StoreTier, budget: Budget, asked: Asked) => Effect.Effect<Found | Fault, never, any>
   /** the codecs of a key; throws where the serializer has none for its schema */
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
   /** moves the deadlines of an entry, behind the read that moves them */
@@ -65,8 +61,6 @@ export interface StoreSteps {
     item: Pending.Item,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<unknown>
-  /** sends pending items again; answers whether all were acknowledged */
-  readonly replay: (tier: StoreTier, all: Budget, items: ReadonlyArray<Pending.Item>) => Effect.Effect<boolean>
   /** ends what runs in the background, and sends once more what is pending */
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }

@@ -1,5 +1,4 @@
 /** The span of a load, linked to the spans of its callers. */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import { spanLinks } from "../../defaults.ts"
@@ -40,14 +39,9 @@ export const traced = (
   load: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, unknown, any> => {
   if (trace === undefined) return load
-  const observed = Effect.withFiber((fiber) => {
-    const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
-    if (span?._tag === "Span") trace.span = span
-    return load
-  })
-  return Effect.withSpan(observed, "effect-cached.load", {
-    root: true,
-    links: trace.links,
-    attributes: { "cache.key": id, "cache.refresh": refresh }
+  const options = { root: true, links: trace.links, attributes: { "cache.key": id, "cache.refresh": refresh } }
+  return Effect.useSpan("effect-cached.load", options, (span) => {
+    trace.span = span
+    return Effect.provideService(load, Tracer.ParentSpan, span)
   })
 }

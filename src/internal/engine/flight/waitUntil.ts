@@ -1,0 +1,67 @@
+/**
+ * What goes on when the reader that began it has gone. A private flight lives no longer than the request of its reader,
+ * unless the platform is asked to keep that alive.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { warnOnce } from "../telemetry/log.ts"
+import type { Flight } from "./flight.ts"
+import type { Flights } from "./flights.ts"
+import { abandon } from "./work.ts"
+
+/** Keeps a request alive while an effect runs. */
+type KeepAlive = (rest: Effect.Effect<void>) => void
+
+/** `CachePolicy.WaitUntil`. */
+export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Reference<KeepAlive | undefined>(
+  "effect-cached/CachePolicy/WaitUntil",
+  { defaultValue: () => undefined }
+)
+
+/** Whether a flight that this reader begins may go on without callers. */
+export const isKeptAlive = (self: Flights, { context }: Flight["starter"]): boolean =>
+  !self.isPrivate || Context.get(context, WaitUntil) !== undefined
+
+/** Hands flights to the platform; `begin` starts those that have not begun. Answers whether it took them. */
+export const keepAlive = (
+  self: Flights,
+  starter: Flight["starter"],
+  flights: ReadonlyArray<Flight>,
+  begin: Effect.Effect<void> = Effect.void
+): boolean => {
+  const waitUntil = Context.get(starter.context, WaitUntil)
+  if (waitUntil === undefined) return false
+  const ended = Effect.forEach(flights, untilEnded, { concurrency: "unbounded", discard: true })
+  const rest = Effect.onInterrupt(
+    Effect.andThen(begin, ended),
+    () => Effect.sync(() => flights.forEach((flight) => stop(self, flight)))
+  )
+  try {
+    waitUntil(rest)
+    return true
+  } catch (thrown) {
+    warnOnce(
+      self,
+      "waitUntil",
+      `CachePolicy.WaitUntil threw: nothing is refreshed in the background (${String(thrown)})`
+    )
+    return false
+  }
+}
+
+/** The fiber of a flight may be followed by another one, which writes its result. */
+const untilEnded = (flight: Flight): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { exit, fiber } = flight
+    if (exit !== undefined || fiber === undefined) return Exit.void
+    return Effect.flatMap(Fiber.await(fiber), () => flight.fiber === fiber ? Exit.void : untilEnded(flight))
+  })
+
+const stop = (self: Flights, flight: Flight): void => {
+  if (flight.exit !== undefined) return
+  flight.storable = false
+  if (flight.refresh) self.retryAt.delete(flight.id)
+  abandon(self, flight)
+}

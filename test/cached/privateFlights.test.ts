@@ -1,0 +1,361 @@
+/** `flights: "private"`: each reader loads for itself, and what is stored is shared. */
+import { describe, expect, it } from "@effect/vitest"
+import { type Duration, Effect, Exit, Fiber, Layer, Logger, References, Scheduler, Schema, Scope, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { over, start as startEngine } from "../../src/internal/engine/cache.ts"
+import { caches, counting, ended, fakeStore, settle, start } from "../promises/caches.ts"
+import { sizesOf } from "../soak/sizes.ts"
+
+/** Keeps what it is handed, and runs it as a platform does. */
+const platform = () => {
+  const handed: Array<Fiber.Fiber<void>> = []
+  return {
+    handed,
+    provide: Effect.provideService(CachePolicy.WaitUntil, (rest) => void handed.push(Effect.runFork(rest)))
+  }
+}
+
+class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+/** A lookup that notes what it is asked for, and answers with the number of its call. */
+const numbered = (strategy: Strategy.Strategy, delay: Duration.Input = 0) => {
+  const calls: Array<ReadonlyArray<number>> = []
+  const lookup = (keys: ReadonlyArray<Item>) =>
+    Effect.suspend(() => {
+      const n = calls.push(keys.map(({ id }) => id))
+      return Effect.delay(Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}#${n}`))), delay)
+    })
+  return { calls, items: Cached.many(Item, { lookup, strategy }) }
+}
+
+const ttl = { key: "k", ttl: "1 hour" } as const
+const ahead = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
+
+describe.each(caches)("private flights over $name", ({ layer }) => {
+  const provided = Effect.provide(layer({ flights: "private" }))
+
+  it.effect("four readers at once load for themselves; later ones are served what was stored first", () =>
+    Effect.gen(function*() {
+      const { counts, load } = counting(1000)
+      const get = Cached.ttl(load, ttl)
+      const readers = yield* Effect.forEach([1, 2, 3, 4], () => start(get))
+      yield* TestClock.adjust("2 seconds")
+      expect(readers.map(ended)).toEqual([1, 2, 3, 4].map((n) => Exit.succeed(n)))
+      expect(yield* get).toBe(1)
+      expect(counts.started).toBe(4)
+    }).pipe(provided))
+
+  it.effect("a reader is not held up by a load that never ends, nor by one that ignores its interruption", () =>
+    Effect.gen(function*() {
+      const stuck = yield* start(Cached.ttl(Effect.never, ttl))
+      const stubborn = yield* start(Cached.ttl(Effect.uninterruptible(Effect.sleep("1 day")), ttl))
+      yield* settle
+      const leaving = yield* start(Fiber.interrupt(stubborn))
+      const reader = yield* start(Cached.ttl(Effect.succeed("mine"), ttl))
+      yield* settle
+      expect(ended(reader)).toEqual(Exit.succeed("mine"))
+      yield* Fiber.interrupt(stuck)
+      yield* TestClock.adjust("1 day")
+      yield* Fiber.join(leaving)
+    }).pipe(provided))
+
+  it.effect("the interruption of a reader ends its load, and no other", () =>
+    Effect.gen(function*() {
+      const { counts, load } = counting(1000)
+      const get = Cached.ttl(load, ttl)
+      const [first, second] = [yield* start(get), yield* start(get)]
+      yield* settle
+      yield* Fiber.interrupt(first)
+      expect(counts.interrupted).toBe(1)
+      yield* TestClock.adjust("1 second")
+      expect(ended(second)).toEqual(Exit.succeed(2))
+    }).pipe(provided))
+
+  const changes: ReadonlyArray<readonly [what: string, change: Effect.Effect<unknown, unknown, Caching.Caching>]> = [
+    ["invalidated by key", Cached.invalidate("k")],
+    ["invalidated by tag", Cached.invalidateTag("t")],
+    ["invalidated by pattern", Stream.runDrain(Cached.invalidateMatching("k*"))],
+    ["cleared", Cached.clear],
+    ["set", Cached.set("k", "set", { ttl: "1 hour" })],
+    ["loaded anew", CachePolicy.refresh(Cached.ttl(Effect.succeed("anew"), ttl))]
+  ]
+  it.effect.each(changes)("what is %s while it loads is not stored", ([, change]) =>
+    Effect.gen(function*() {
+      yield* settle
+      const reader = yield* start(Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), { ...ttl, tags: ["t"] }))
+      yield* settle
+      yield* change
+      yield* TestClock.adjust("1 second")
+      expect(ended(reader)).toEqual(Exit.succeed("old"))
+      expect(yield* Cached.ttl(Effect.succeed("new"), ttl)).not.toBe("old")
+    }).pipe(provided))
+
+  it.effect("an explicit refresh loads for itself", () =>
+    Effect.gen(function*() {
+      const { load } = counting(1000)
+      const get = CachePolicy.refresh(Cached.ttl(load, ttl))
+      const [first, second] = [yield* start(get), yield* start(get)]
+      yield* TestClock.adjust("2 seconds")
+      expect([ended(first), ended(second)]).toEqual([Exit.succeed(1), Exit.succeed(2)])
+      expect(yield* Cached.ttl(load, ttl)).toBe(2)
+    }).pipe(provided))
+
+  describe("a refresh in the background", () => {
+    it.effect("without a platform there is none", () =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = Cached.refreshAhead(load, ahead)
+        yield* get
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* get).toBe(1)
+        yield* settle
+        expect(counts.started).toBe(1)
+        yield* TestClock.adjust("1 hour")
+        expect(yield* get).toBe(2)
+      }).pipe(provided))
+
+    it.effect("is handed to the platform, once for all readers, and renews the entry", () =>
+      Effect.gen(function*() {
+        const { handed, provide } = platform()
+        const { counts, load } = counting(1000)
+        const get = provide(Cached.refreshAhead(load, ahead))
+        yield* start(get)
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* Effect.all([get, get, get])).toEqual([1, 1, 1])
+        yield* settle
+        expect(yield* get).toBe(1)
+        expect([handed.length, counts.started]).toEqual([1, 2])
+        expect(ended(handed[0]!)).toBe("still waiting")
+        yield* TestClock.adjust("1 second")
+        expect(ended(handed[0]!)).toEqual(Exit.void)
+        expect(yield* get).toBe(2)
+        expect(handed.length).toBe(1)
+      }).pipe(provided))
+
+    it.effect("is never handed on before the reader has its value, and does not begin inside its read", () =>
+      Effect.gen(function*() {
+        const order: Array<string> = []
+        const load = Effect.sync(() => order.push("load"))
+        const get = platform().provide(Cached.refreshAhead(load, ahead))
+        yield* get
+        yield* TestClock.adjust("2 minutes")
+        yield* Effect.map(get, () => order.push("served"))
+        yield* settle
+        expect(order).toEqual(["load", "served", "load"])
+      }).pipe(provided))
+
+    it.effect("which the platform stops, or forgets, leaves the entry due", () =>
+      Effect.gen(function*() {
+        const { handed, provide } = platform()
+        const { counts, load } = counting(1000)
+        const get = Cached.refreshAhead(load, ahead)
+        yield* start(get)
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        yield* TestClock.adjust("2 minutes")
+        yield* provide(get)
+        yield* settle
+        yield* Fiber.interrupt(handed[0]!)
+        expect(counts.interrupted).toBe(1)
+        // again at once
+        yield* Effect.provideService(get, CachePolicy.WaitUntil, () => {})
+        expect(counts.started).toBe(2)
+        // not while it may run: `refresh.timeout`
+        yield* provide(get)
+        expect(handed.length).toBe(1)
+        yield* TestClock.adjust("1 minute")
+        yield* provide(get)
+        yield* TestClock.adjust("1 second")
+        expect(yield* get).toBe(3)
+      }).pipe(provided))
+
+    it.effect("where the platform throws, is none, and one warning says so", () =>
+      Effect.gen(function*() {
+        const said: Array<unknown> = []
+        const logger = Logger.layer([Logger.make(({ message }) => void said.push(message))])
+        yield* Effect.gen(function*() {
+          const { counts, load } = counting()
+          const get = Cached.refreshAhead(load, ahead)
+          const broken = Effect.provideService(get, CachePolicy.WaitUntil, () => {
+            throw new Error("no request")
+          })
+          yield* get
+          yield* TestClock.adjust("2 minutes")
+          expect(yield* Effect.all([broken, broken])).toEqual([1, 1])
+          yield* settle
+          expect(counts.started).toBe(1)
+          expect(said.map(String).filter((text) => text.includes("WaitUntil"))).toHaveLength(1)
+          const { provide } = platform()
+          yield* provide(get)
+          yield* settle
+          expect(yield* get).toBe(2)
+        }).pipe(provided, Effect.provide(logger), Effect.provideService(References.MinimumLogLevel, "Debug"))
+      }))
+
+    it.effect("of many keys is one call", () =>
+      Effect.gen(function*() {
+        const { handed, provide } = platform()
+        const { calls, items } = numbered(Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }))
+        const read = provide(items([{ id: 1 }, { id: 2 }]))
+        expect(yield* read).toEqual([Exit.succeed("1#1"), Exit.succeed("2#1")])
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* read).toEqual([Exit.succeed("1#1"), Exit.succeed("2#1")])
+        yield* TestClock.adjust("1 second")
+        expect(yield* read).toEqual([Exit.succeed("1#2"), Exit.succeed("2#2")])
+        expect(calls).toEqual([[1, 2], [1, 2]])
+        expect(handed).toHaveLength(1)
+      }).pipe(provided))
+  })
+
+  describe("past its softTimeout a load", () => {
+    const soft = { key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" } as const
+    const readLate = (provide: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) =>
+      Effect.gen(function*() {
+        const slow = counting(5000)
+        yield* Cached.softTtl(Effect.succeed(0), soft)
+        yield* TestClock.adjust("2 minutes")
+        const reader = yield* start(provide(Cached.softTtl(slow.load, soft)))
+        yield* TestClock.adjust("1 second")
+        expect(ended(reader)).toEqual(Exit.succeed(0))
+        yield* TestClock.adjust("5 seconds")
+        return slow.counts
+      })
+
+    it.effect("ends with its reader", () =>
+      Effect.gen(function*() {
+        expect(yield* readLate((effect) => effect)).toEqual({ started: 1, ended: 0, interrupted: 1 })
+      }).pipe(provided))
+
+    it.effect("goes on where the platform keeps it alive", () =>
+      Effect.gen(function*() {
+        const { handed, provide } = platform()
+        expect(yield* readLate(provide)).toEqual({ started: 1, ended: 1, interrupted: 0 })
+        expect(handed.map(ended)).toEqual([Exit.void])
+        expect(yield* Cached.softTtl(Effect.succeed(2), soft)).toBe(1)
+      }).pipe(provided))
+  })
+
+  it.effect("many keys are loaded by each reader in one call", () =>
+    Effect.gen(function*() {
+      const { calls, items } = numbered(Strategy.ttl({ ttl: "1 hour" }), "1 second")
+      const read = items([{ id: 1 }, { id: 2 }])
+      const readers = [yield* start(read), yield* start(read)]
+      yield* TestClock.adjust("2 seconds")
+      const first = [Exit.succeed("1#1"), Exit.succeed("2#1")]
+      expect(readers.map(ended)).toEqual([first, [Exit.succeed("1#2"), Exit.succeed("2#2")]].map(Exit.succeed))
+      expect(yield* read).toEqual(first)
+      expect(calls).toEqual([[1, 2], [1, 2]])
+    }).pipe(provided))
+
+  it.effect("a load that needs itself is a CacheCycle; one that needs thousands of others is not", () =>
+    Effect.gen(function*() {
+      const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => Cached.ttl(self, ttl))
+      const around = Cached.ttl(self, { key: "around", ttl: "1 hour" })
+      const exit = yield* Effect.exit(around)
+      expect(Exit.isFailure(exit) && exit.cause.reasons.map((reason) => Reflect.get(reason, "defect"))).toEqual([
+        expect.objectContaining({ _tag: "CacheCycle", path: ["k", "k"] })
+      ])
+      let loads = 0
+      const sum = (n: number): Effect.Effect<number, never, Caching.Caching> =>
+        Effect.suspend(() => (loads++, n === 0 ? Effect.succeed(0) : Effect.map(sum(n - 1), (rest) => rest + 1))).pipe(
+          Cached.ttl({ key: `sum ${n}`, ttl: "1 hour" })
+        )
+      expect(yield* sum(3000)).toBe(3000)
+      expect(yield* sum(3000)).toBe(3000)
+      expect(loads).toBe(3001)
+    }).pipe(Effect.provide(layer({ flights: "private", capacity: 20_000 }))))
+})
+
+describe("private flights", () => {
+  it.effect("hold no lease that another reader would wait for", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const asked: Array<unknown> = []
+      const acquire: Store.Store["acquire"] = (
+        id,
+        options
+      ) => (asked.push(options.join), fake.store.acquire(id, options))
+      const shared = { ...fake.store, acquire, capabilities: { ...fake.store.capabilities, shared: true } }
+      const layer = Layer.provide(CacheLayer.layerWith({ flights: "private" }), Layer.succeed(Store.Store, shared))
+      const { load } = counting(1000)
+      const get = Cached.ttl(load, { ...ttl, lease: true })
+      yield* Effect.gen(function*() {
+        const readers = [yield* start(get), yield* start(get)]
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(2)])
+      }).pipe(Effect.provide(layer))
+      expect(asked).toEqual([true, true])
+    }))
+
+  it.effect("of readers that are stopped without a word leave nothing behind", () =>
+    Effect.gen(function*() {
+      const engine = yield* startEngine({ ...Caching.defaults, flights: "private" })
+      const cache = over(engine)
+      const get = Cached.refreshAhead(Effect.never, ahead).pipe(
+        Effect.provideService(Caching.Caching, cache),
+        Effect.provideService(CachePolicy.WaitUntil, () => {})
+      )
+      const leave = Effect.sync(() => {
+        Effect.runFork(get)
+        Effect.runFork(CachePolicy.refresh(get))
+        Effect.runFork(
+          Cached.softTtl(Effect.never, { ...ttl, key: "soft", softTtl: "1 milli", softTimeout: "1 day" }).pipe(
+            Effect.provideService(Caching.Caching, cache)
+          )
+        )
+      })
+      yield* leave
+      const before = sizesOf(engine)
+      for (let i = 0; i < 1000; i++) yield* leave
+      expect(Object.fromEntries(sizesOf(engine))).toEqual(Object.fromEntries(before))
+      // and whoever comes later is served
+      const other = Effect.provideService(Cached.ttl(Effect.succeed(1), ttl), Caching.Caching, cache)
+      expect(yield* other).toBe(1)
+    }))
+
+  it.effect("wait for no turn but their readers', as the one that built the layer may be over", () =>
+    Effect.gen(function*() {
+      const stopped: Scheduler.Scheduler = {
+        ...{ executionMode: "async", shouldYield: () => false },
+        makeDispatcher: () => ({ scheduleTask: () => {}, flush: () => {} })
+      }
+      const starting = startEngine({ ...Caching.defaults, flights: "private" })
+      const cache = over(yield* Effect.provideService(starting, Scheduler.Scheduler, stopped))
+      const sum = (n: number): Effect.Effect<number, never, Caching.Caching> =>
+        Effect.suspend(() => n === 0 ? Effect.succeed(0) : Effect.map(sum(n - 1), (rest) => rest + 1)).pipe(
+          Cached.ttl({ key: `sum ${n}`, ttl: "1 hour" }),
+          CachePolicy.refresh
+        )
+      const reader = yield* start(Effect.provideService(sum(1000), Caching.Caching, cache))
+      yield* settle
+      expect(ended(reader)).toEqual(Exit.succeed(1000))
+    }))
+
+  it.effect("end with CacheClosed where they begin after the close", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { "0": context } = [yield* Layer.buildWithScope(CacheLayer.memory({ flights: "private" }), scope)]
+      const { load } = counting(1000)
+      const reader = yield* start(Effect.provide(Cached.ttl(load, ttl), context))
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("1 second")
+      // its own load, which the close does not concern
+      expect(ended(reader)).toEqual(Exit.succeed(1))
+      const late = yield* Effect.exit(Effect.provide(Cached.ttl(load, ttl), context))
+      expect(String(late)).toContain("CacheClosed")
+    }))
+
+  it("are an option that is checked", () => {
+    expect(() => CacheLayer.memory({ flights: "own" as "private" })).toThrow(CacheError.CacheConfigError)
+    expect(() => CacheLayer.memory({ flights: "own" as "private" })).toThrow(
+      "flights of CacheLayer.memory is \"shared\" or \"private\""
+    )
+  })
+})

@@ -1,0 +1,9 @@
+/** A `storeFailures` that names no failure of the effect, or one that the key does not declare. */
+import { Cached } from "effect-cached"
+import { ada, load } from "./given.ts"
+
+load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", storeFailures: ["NotFond"] }))
+load.pipe(Cached.ttl({ key: "ada", ttl: "1 hour", storeFailures: ["NotFond"] }))
+load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", storeFailures: ["Down"] }))
+Cached.ttl(load, { key: ada, ttl: "1 hour", storeFailures: ["Down"] })
+Cached.ttl(load, { key: "ada", ttl: "1 hour", storeFailures: ["NotFond"] })
