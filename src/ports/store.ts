@@ -332,6 +332,11 @@ export interface Store {
   readonly name: string
   /** what the store can do beyond the core */
   readonly capabilities: Capabilities
+  /**
+   * whether all servers of the store answer, where it has several: while one does not, an incident goes on although
+   * operations on the others succeed. Without it the first success ends an incident
+   */
+  readonly isWhole?: (() => boolean) | undefined
   /** the entry of an id, and the versions of tags */
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
   /** `get` as a plain function that may throw a `StoreError`; only of a store that answers without waiting */

@@ -331,6 +331,7 @@ const over = (self: Self): Store => {
   return {
     name: store.name,
     capabilities: store.capabilities,
+    isWhole: store.isWhole,
     get: (id, tags) => answered("get", store.get(id, tags)),
     getUnsafe: undefined,
     getMany: (ids) => answered("getMany", store.getMany(ids)),

@@ -578,6 +578,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
         let loads = 0
         const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
         const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
+        const warnings: Array<string> = []
+        const logger = Logger.layer([
+          Logger.make(({ logLevel, message }) => void (/warn/i.test(logLevel) && warnings.push(String(message))))
+        ])
         const all = Effect.forEach(keys, answer, { concurrency: "unbounded" })
         yield* Effect.gen(function*() {
           yield* all
@@ -594,7 +598,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
             yield* Effect.sleep("100 millis")
           }
           expect(before).toBe(loads)
-        }).pipe(Effect.provide(CacheLayer.redisCluster({ nodes, memory: false, prefix: freshPrefix() })))
+          // the masters that live go on answering: that does not end the incident
+          expect(warnings.length, warnings.join("\n")).toBeLessThanOrEqual(2)
+        }).pipe(
+          Effect.provide(CacheLayer.redisCluster({ nodes, memory: false, prefix: freshPrefix() })),
+          Effect.provide(logger)
+        )
       }), 90_000)
   })
 })

@@ -27,6 +27,7 @@ const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
 
 const parts: Parts.Parts<StoreCore> = {
   ...partsOfCore,
+  isWhole: "a function",
   getUnsafe: "a function",
   getMany: "a function",
   setMany: "a function",

@@ -208,6 +208,7 @@ export const part = (store: Store, prefix: string): Store => {
     name: store.name,
     capabilities: store.capabilities,
     get: (id, tags, ...rest) => Effect.map(store.get(add(id), asked(tags), ...rest), answered),
+    isWhole: store.isWhole,
     getUnsafe: getUnsafe && ((id, tags, ...rest) => answered(getUnsafe(add(id), asked(tags), ...rest))),
     getMany: (ids, ...rest) =>
       withVersion((version) =>

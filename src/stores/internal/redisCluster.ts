@@ -187,6 +187,7 @@ export const open = Effect.fnUntraced(function*(
       if (connection?.isUp() === false) lookAgain()
       sendTo(connection, { slot, args, done, startedAt: monotonicMillis(clock), redirections: 0 })
     },
+    isWhole: () => !isMissing(),
     masters: () =>
       Array.from(new Set(owners), (owner) => owner === undefined ? undefined : nodes.get(owner)?.connection)
         .filter((connection) => connection !== undefined),

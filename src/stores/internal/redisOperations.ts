@@ -547,6 +547,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
   return {
     name: storeName,
     capabilities: { shared: true, changes: false },
+    isWhole: wire.isWhole,
     get,
     getMany,
     set: (id, entry, condition) =>

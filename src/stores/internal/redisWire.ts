@@ -12,6 +12,8 @@ export interface Wire {
   readonly isCluster: boolean
   /** sends a command to the master that has the slot of what is between the braces of its keys */
   readonly send: (tag: string, args: Connection.Args, done: Connection.Done) => void
+  /** whether there is a connection to every master */
+  readonly isWhole: () => boolean
   /** the connections to all masters */
   readonly masters: () => ReadonlyArray<Connection.Connection>
   /** makes a client for one of the servers, of which all hear what is published */
@@ -63,6 +65,7 @@ const single = (
   return Effect.map(Connection.open({ ...options, name, locate }), ([connection, fault]) => [{
     isCluster: false,
     send: (_, args, done) => connection.send(args, done),
+    isWhole: connection.isUp,
     masters: () => [connection],
     makeClient: Effect.map(locate, (address) => options.makeClient(address, options.settings)),
     offset: connection.offset

@@ -57,6 +57,8 @@ const messageOf = (thrown: unknown): string | undefined => {
 /** An operation has succeeded: the last failed one to do so ends the incident. */
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { failing, store } = tier
+  // operations on the servers that answer say nothing of the one that does not
+  if (failing.size === 0 || store.isWhole?.() === false) return
   if (failing.delete(operation) && failing.size === 0) Log.info(tier.front, `The store "${store.name}" answers again`)
 }
 

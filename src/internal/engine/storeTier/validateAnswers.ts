@@ -47,6 +47,13 @@ export const validateAnswers = (store: Store): Store => {
     name: store.name,
     capabilities: store.capabilities,
     get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
+    isWhole: store.isWhole && (() => {
+      try {
+        return store.isWhole!() !== false
+      } catch {
+        return true
+      }
+    }),
     getUnsafe: store.getUnsafe && ((id, tags) => {
       const answer = store.getUnsafe!(id, tags)
       if (isAnswer(answer, tags.length)) return answer

@@ -195,6 +195,39 @@ it.effect("a store that reads but does not write is one line in the log, not one
     expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
   }))
 
+it.effect("a store of several servers of which one is down is one incident, until all answer", () =>
+  Effect.gen(function*() {
+    let isDown = true
+    const down = new CacheError.StoreError({ store: "parts", operation: "get", reason: "Unavailable" })
+    const inner = MemoryStore.make()
+    const store = (isWhole?: () => boolean) =>
+      Store.complete({
+        ...inner,
+        name: "parts",
+        isWhole,
+        getUnsafe: undefined,
+        get: (id, tags) => isDown && id === "b" ? Effect.fail(down) : inner.get(id, tags)
+      })
+    const read = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }), Effect.orDie)
+    const reads = Effect.forEach(["a", "b", "a", "b", "a", "b"], read)
+    const incidents = (isWhole?: () => boolean) => {
+      isDown = true
+      const whole = reads.pipe(Effect.andThen(Effect.sync(() => isDown = false)), Effect.andThen(reads))
+      return Effect.map(
+        logged(Effect.provide(whole, cacheOver(store(isWhole), { memory: false }))),
+        (messages) => messages.map((message) => message.includes("answers again"))
+      )
+    }
+    expect(yield* incidents(() => !isDown)).toEqual([false, true])
+    // a store that does not say so begins and ends one each time
+    expect(yield* incidents()).toEqual([false, true, false, true, false, true])
+    expect(
+      yield* incidents(() => {
+        throw new Error("a bug of the store")
+      })
+    ).toHaveLength(6)
+  }))
+
 it.effect("closing tells the store what was lost within one store timeout, however much that is", () =>
   Effect.gen(function*() {
     const fake = fakeStore()
