@@ -89,7 +89,7 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
   const store = Layer.unwrap(
     Effect.map(
       Effect.tryPromise({
-        try: () => import("#folders/stores/SqliteStore"),
+        try: () => import("#node/stores/SqliteStore"),
         catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
       }),
       (SqliteStore) =>

@@ -105,8 +105,8 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
   return Layer.unwrap(Effect.gen(function*() {
     const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
       try: async () => ({
-        FilesStore: await import("#folders/stores/FilesStore"),
-        ...await import("../serializers/IndentedJson.ts")
+        FilesStore: await import("#node/stores/FilesStore"),
+        ...await import("#node/serializers/IndentedJson")
       }),
       catch: (cause) => new StoreError({ store: "files", operation: "open", reason: "Unsupported", cause })
     })

@@ -47,11 +47,21 @@ export const cold = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const disk = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("disk.ts", [])))
 
+export const redis = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("redis.ts", [])))
+
 export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("coherence.ts", [])))
 
 export const write = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("write.ts", [])))
+
+/** each takes half a minute, and has rounds of its own */
+export const turns = ({ processes }: Runs): ReadonlyArray<Values> => [
+  toValues(start("turns.ts", [processes === 1 ? "1" : "3"]))
+]
+
+export const millionEntries = (): ReadonlyArray<Values> => [toValues(start("start.ts", []))]
 
 export const strategies = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("strategies.ts", [])))

@@ -6,7 +6,7 @@
  *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
  *     npm run chaos -- --store disk --seed 7         other dice
  */
-import { availableParallelism } from "node:os"
+import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
 import { target as disk } from "./disk/target.ts"
 import { table, writeInto } from "./report.ts"
@@ -29,6 +29,7 @@ if (target === undefined) throw new Error(`there is no store "${args.store}": th
 
 const seconds = Number(args.seconds)
 const outcomes: Array<Outcome> = []
+const wanting: Array<number> = []
 for (const attack of target.attacks.filter(({ name }) => name.includes(args.only ?? ""))) {
   const outcome = await run({ target, attack, seconds, seed: Number(args.seed) })
   if (outcome === undefined) {
@@ -36,6 +37,7 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
     continue
   }
   outcomes.push(outcome)
+  wanting.push(loadavg()[0]!)
   console.log(JSON.stringify({ ...outcome, faults: outcome.faults.length }))
   for (const fault of outcome.faults.slice(0, 10)) console.log(`  ${fault}`)
   if (outcome.faults.length > 0) process.exitCode = 1
@@ -47,6 +49,7 @@ if (args.only === undefined && process.exitCode !== 1) {
   writeInto(new URL("../../docs/failure.md", import.meta.url), target.name, {
     outcomes,
     seconds,
-    cores: availableParallelism()
+    cores: availableParallelism(),
+    wanting: wanting.reduce((sum, load) => sum + load, 0) / wanting.length
   })
 }

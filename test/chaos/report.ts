@@ -28,15 +28,20 @@ interface Measured {
   readonly outcomes: ReadonlyArray<Outcome>
   readonly seconds: number
   readonly cores: number
+  /** how many processes of the whole machine wanted one of them, on average */
+  readonly wanting: number
 }
 
-const text = ({ cores, outcomes, seconds }: Measured): string => {
+const text = ({ cores, outcomes, seconds, wanting }: Measured): string => {
   const stops = outcomes.reduce((sum, outcome) => sum + outcome.stops, 0)
   const stale = outcomes.reduce((sum, outcome) => sum + outcome.staleAfterStop, 0)
   const kills = outcomes.reduce((sum, outcome) => sum + outcome.kills, 0)
   return [
-    `Each attack went on for ${seconds} seconds, on ${cores} cores. ${kills} processes were killed. Of ${stops} stops, ` +
-    `${stale} reads in all gave what was invalidated meanwhile, in the very turn that was stopped.`,
+    `Each attack went on for ${seconds} seconds, on ${cores} cores which ${
+      wanting.toFixed(0)
+    } processes of the whole machine ` +
+    `wanted on average. ${kills} processes were killed. After ${stops} stops ${stale} reads gave what was invalidated while ` +
+    `their process was stopped.`,
     "",
     table(outcomes)
   ].join("\n")

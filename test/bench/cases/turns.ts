@@ -8,8 +8,8 @@ import { median, print } from "../measure.ts"
 
 const program = fileURLToPath(new URL("../turns/worker.ts", import.meta.url))
 const processes = 8
-const seconds = 4
-const rounds = 3
+const seconds = 2
+const rounds = Number(process.argv[2] ?? 3)
 
 interface Turns {
   readonly longest: number
