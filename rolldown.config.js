@@ -8,7 +8,10 @@ const entries = globSync([
   "src/*.ts",
   "src/{stores,serializers,locks}/*.ts",
   "src/testing/index.ts",
-  "src/internal/noFolders.ts"
+  // imported by the names of `imports` in package.json
+  "src/internal/noNode.ts",
+  "src/internal/sqlClient.ts",
+  "src/stores/internal/redisParts.ts"
 ]).filter((file) => file !== "src/index.ts")
 
 /**

@@ -11,6 +11,7 @@ import { CacheConfigError } from "../CacheError.ts"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { chunk } from "../internal/defaults.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import { requireList } from "../internal/options.ts"
 import type { Strategy } from "../Strategy.ts"
@@ -67,7 +68,7 @@ export const getMany = <K extends AnyKey>(
  *
  * **Details**
  *
- * The options apply to every entry. The entries are written side by side, not in one atomic step.
+ * The options apply to every entry. The entries are written side by side, not in one atomic step; of very many, 256 at once.
  *
  * **Example** (Storing several values)
  *
@@ -98,11 +99,16 @@ export const setMany = <K extends AnyKey>(
     if (given.condition !== undefined) {
       throw new CacheConfigError({ message: "Cached.setMany takes no condition: call Cached.set for each key" })
     }
-    return Effect.forEach(
-      Array.from(entries, checkedPair),
-      (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>,
-      { concurrency: "unbounded", discard: true }
-    )
+    const all = Array.from(entries, checkedPair)
+    const setAll = (part: typeof all): Effect.Effect<void> =>
+      Effect.forEach(part, (entry) => setOne(caching, entry, given) as Effect.Effect<boolean>, {
+        concurrency: "unbounded",
+        discard: true
+      })
+    if (all.length <= chunk) return setAll(all)
+    // of many some in one turn
+    const parts = Array.from({ length: Math.ceil(all.length / chunk) }, (_, i) => all.slice(i * chunk, (i + 1) * chunk))
+    return Effect.forEach(parts, (part) => Effect.andThen(Effect.yieldNow, setAll(part)), { discard: true })
   })
 }
 

@@ -60,30 +60,11 @@ const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
 }
 
 /**
- * A client that asks no database, for its `afterCommit` alone: it knows every transaction of its service. The program's
- * own is often not in the context, where a service of the program has kept it.
+ * A client of the same transactions. Without Node there is none: what is bundled for browsers is not to have a database
+ * client in it.
  */
-const makeClient = (transactionService: Service): Effect.Effect<SqlClient> =>
-  Effect.flatMap(
-    Effect.promise(() =>
-      Promise.all([
-        import("effect/sql/SqlClient"),
-        import("effect/sql/Statement"),
-        import("effect/reactivity/Reactivity")
-      ])
-    ),
-    ([SqlClient, Statement, Reactivity]) =>
-      Effect.provide(
-        SqlClient.make({
-          transactionService,
-          acquirer: Effect.die("A client without a database"),
-          compiler: Statement.makeCompilerSqlite(),
-          driver: "effect-cached",
-          spanAttributes: []
-        }),
-        Reactivity.layer
-      )
-  )
+const makeClient = (service: Service): Effect.Effect<SqlClient> =>
+  Effect.flatMap(Effect.promise(() => import("#node/internal/sqlClient")), ({ makeClient }) => makeClient(service))
 
 /** How many effects are repeated at the end of a fiber: bounded, because it may live as long as the program. */
 const repeats = new WeakMap<Fiber.Fiber<any, any>, number>()

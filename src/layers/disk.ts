@@ -52,8 +52,9 @@ export interface DiskOptions extends LayerOptions {
  *
  * **Details**
  *
- * - Needs Node. Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a
- *   `StoreError` of the layer.
+ * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
+ * - Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a `StoreError` of the
+ *   layer.
  * - `Lock` holds among all processes that use the folder, unless the program provides one of its own: to this layer, with
  *   `Layer.provide`, or around it.
  *
@@ -88,7 +89,7 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
   const store = Layer.unwrap(
     Effect.map(
       Effect.tryPromise({
-        try: () => import("#folders/stores/SqliteStore"),
+        try: () => import("#node/stores/SqliteStore"),
         catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
       }),
       (SqliteStore) =>

@@ -62,8 +62,9 @@ export interface FilesOptions extends LayerOptions {
  *
  * - A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a `Serializer` or
  *   the option `serializer` gives one.
- * - Needs Node. Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a
- *   `StoreError` of the layer.
+ * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
+ * - Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a `StoreError` of the
+ *   layer.
  *
  * **Gotchas**
  *
@@ -104,8 +105,8 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
   return Layer.unwrap(Effect.gen(function*() {
     const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
       try: async () => ({
-        FilesStore: await import("#folders/stores/FilesStore"),
-        ...await import("../serializers/IndentedJson.ts")
+        FilesStore: await import("#node/stores/FilesStore"),
+        ...await import("#node/serializers/IndentedJson")
       }),
       catch: (cause) => new StoreError({ store: "files", operation: "open", reason: "Unsupported", cause })
     })

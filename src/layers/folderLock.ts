@@ -30,7 +30,7 @@ const lazily = Effect.fnUntraced(function*({ directory, trustFolder }: Folder) {
   const scope = yield* Effect.scope
   // now, where the working directory is that of the cache
   const { make } = yield* Effect.tryPromise({
-    try: () => import("#folders/locks/SqliteLock"),
+    try: () => import("#node/locks/SqliteLock"),
     catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
   })
   const open = Scope.provide(make({ directory, ...trustFolder === undefined ? {} : { trustFolder } }), scope)

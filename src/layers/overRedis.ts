@@ -15,12 +15,7 @@ export const unchecked = <O>(names: ReadonlyArray<string>): Checks<O> =>
   Object.fromEntries(names.map((name) => [name, () => {}])) as unknown as Checks<O>
 
 const load = Effect.tryPromise({
-  try: async () => ({
-    ...await import("../stores/internal/redisOpen.ts"),
-    ...await import("../stores/internal/redisFault.ts"),
-    ...await import("../stores/internal/redisOperations.ts"),
-    ...await import("../stores/internal/redisLocks.ts")
-  }),
+  try: () => import("#node/stores/internal/redisParts"),
   catch: (cause) => new StoreError({ store: "redis", operation: "open", reason: "Unsupported", cause })
 })
 

@@ -173,13 +173,18 @@ const reasons = new Map<unknown, StoreErrorReason>([
   ["EACCES", "Denied"],
   ["EPERM", "Denied"],
   ["EROFS", "Denied"],
+  // Deno, without a permission
+  ["NotCapable", "Denied"],
   ["ENOSPC", "Full"],
   ["EDQUOT", "Full"],
   ["EFBIG", "TooLarge"]
 ])
 
 const reasonOf = (thrown: unknown): StoreErrorReason =>
-  reasons.get((thrown as { readonly code?: unknown } | null)?.code) ?? "Unavailable"
+  ["code", "name"].map((field) => reasons.get(Reflect.get(Object(thrown), field))).find((reason) =>
+    reason !== undefined
+  ) ??
+    "Unavailable"
 
 interface FolderConfig extends Config {
   readonly extension: string

@@ -20,6 +20,7 @@ const sections: { readonly [name: string]: () => Report.Results } = {
   cold: () => ({ cold: Run.cold(runs) }),
   coherence: () => ({ coherence: Run.coherence(runs) }),
   disk: () => ({ disk: Run.disk(runs) }),
+  redis: () => ({ redis: Run.redis(runs) }),
   write: () => ({ write: Run.write(runs) }),
   turns: () => ({ turns: Run.turns(runs) }),
   start: () => ({ start: Run.millionEntries() }),

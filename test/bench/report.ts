@@ -12,6 +12,7 @@ export type Case =
   | "cold"
   | "coherence"
   | "disk"
+  | "redis"
   | "write"
   | "turns"
   | "start"
@@ -35,7 +36,9 @@ interface Check {
 const strings = { case: "hit", peer: "Effect Cache.get, string", atMost: 0.85, goal: 0.7 } as const
 const objects = { case: "hit", peer: "Effect Cache.get, fresh object", atMost: 0.12, goal: 0.08 } as const
 const onDisk = { case: "disk", peer: "node:sqlite and JSON.parse", atMost: 2 } as const
+const onRedis = { case: "redis", peer: "GET and JSON.parse" } as const
 const records = { case: "sizes", peer: "raw JSON" } as const
+const overRedis = { subject: "CacheLayer.redis" } as const
 const alone = { subject: "CacheLayer.disk", peer: "no cache" } as const
 
 const checks: ReadonlyArray<Check & { readonly title: string }> = [
@@ -102,6 +105,30 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   },
   { ...onDisk, title: "Hit on disk, string key", subject: "string key (MessagePack)", goal: 1.4 },
   { ...onDisk, title: "Hit on disk, key class", subject: "key class (JSON, checked by its schema)", goal: 1.6 },
+  { ...onRedis, title: "Hit on Redis, string key", subject: "string key (MessagePack)", atMost: 7, goal: 1.3 },
+  {
+    ...onRedis,
+    title: "Hit on Redis, key class",
+    subject: "key class (JSON, checked by its schema)",
+    atMost: 8,
+    goal: 1.3
+  },
+  {
+    ...onRedis,
+    title: "The same beside `Persistence`",
+    subject: "key class (JSON, checked by its schema)",
+    peer: "Effect Persistence",
+    atMost: 0.4,
+    goal: 0.1
+  },
+  {
+    ...onRedis,
+    title: "10,000 hits on Redis at once",
+    subject: "Cached.many",
+    peer: "MGET and JSON.parse",
+    atMost: 9,
+    goal: 1.5
+  },
   {
     case: "write",
     title: "Write on disk: `acquire` and `commit`",
@@ -131,6 +158,14 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
   { ...records, title: "Size in files", subject: "CacheLayer.files", atMost: 4 },
   { ...alone, case: "loads", title: "Eight processes, one cold key: loads", atMost: 0.125 },
   { ...alone, case: "served", title: "Eight processes, one cold key: time", atMost: 1.5 },
+  {
+    ...overRedis,
+    case: "loads",
+    title: "Eight processes on Redis, one cold key: loads",
+    peer: "no cache",
+    atMost: 0.125
+  },
+  { ...overRedis, case: "served", title: "The same: time", peer: "bentocache", atMost: 2.5, goal: 1.3 },
   { case: "memory", title: "Bytes an entry", subject: "effect-cached", peer: "Effect Cache", atMost: 0.8 },
   { case: "imports", title: "Importing the root", subject: "effect-cached", peer: "its effect modules", atMost: 1.3 }
 ]
@@ -181,7 +216,7 @@ export const herd = ({ loads = [], served = [] }: Results): string => {
   ])
 }
 
-const peersOfHerd = ["bentocache", "cacheable", "async-cache-dedupe"]
+const peersOfHerd = ["CacheLayer.redis", "bentocache", "cacheable", "async-cache-dedupe"]
 
 const leftOut = ({ loads = [] }: Results): string =>
   peersOfHerd.every((name) => loads.every((values) => name in values))
@@ -240,6 +275,10 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   a key class what its schema says. Both databases fit into the page cache.
 - **In front of a shared folder.** The same hit in memory under \`CacheLayer.disk\`, which follows what other processes
   do to the folder, beside \`CacheLayer.memory\`.
+- **Hit on Redis.** \`CacheLayer.redis\` with \`memory: false\`, fifty reads at once, beside \`GET\` of the client and
+  \`JSON.parse\`: the time of this process' processor, not the time that it waits. \`Persistence\` of Effect reads the
+  same key class, with a new key object a read. Ten thousand at once are one \`Cached.many\`, beside pipelined \`MGET\` of
+  200 keys each.
 - **Write on disk.** \`acquire\` and \`commit\` of \`SqliteStore\`, each a transaction, beside one \`INSERT OR REPLACE\` of
   \`node:sqlite\` in a transaction of its own, with the same pragmas; the record is replaced in both.
 - **Eight writers at full speed**, each a process that writes 20 kB after the other for some seconds: the longest turn of
@@ -256,7 +295,7 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
 
 ## Eight processes, one cold key
 
-\`CacheLayer.disk\` shares a folder. The others share a Redis on the same machine, and each has a memory of its own
+\`CacheLayer.disk\` shares a folder. The others, and \`CacheLayer.redis\`, share a Redis on the same machine, and each has a memory of its own
 (async-cache-dedupe has none).
 ${leftOut(results)}
 ${herd(results)}

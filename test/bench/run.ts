@@ -47,6 +47,9 @@ export const cold = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const disk = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("disk.ts", [])))
 
+export const redis = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("redis.ts", [])))
+
 export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("coherence.ts", [])))
 

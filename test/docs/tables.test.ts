@@ -100,7 +100,9 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "Options.yieldChance": [testing.yieldChance],
   "Options.maxTasks": [testing.maxTasks],
   "TimeOptions.step": [testing.stepMillis],
-  "TimeOptions.atMost": [testing.atMostMillis]
+  "TimeOptions.atMost": [testing.atMostMillis],
+  "CommonOptions.maxValue": [Defaults.redisMaxValue],
+  "CommonOptions.replicas": [Defaults.redisReplicas]
 }
 
 describe("the numbers of docs/options.md", () => {

@@ -31,6 +31,8 @@ export const needlessExports = (root: string): ReadonlyArray<string> => {
     }
     // what is imported where it is needed is not named
     for (const [, specifier] of text.matchAll(/import\("(\.[^"]+)"\)/g)) note(specifier!, "*")
+    // as `imports` of package.json maps it
+    for (const [, module] of text.matchAll(/import\("#node\/([^"]+)"\)/g)) read.add(`src/${module}.ts: *`)
   }
   return exported.filter(([file, name]) =>
     file.startsWith("src/") && !read.has(`${file}: *`) && !read.has(`${file}: ${name}`)

@@ -67,8 +67,8 @@ const problemOfPlace = (file) => {
 const problemOf = (file, specifier) => {
   const floor = floors[floorOf(file)]
   // a module that some platforms do not have: see "imports" of package.json
-  const folders = /^#folders\/(.*)$/.exec(specifier)?.[1]
-  if (folders !== undefined) return problemOf(file, relative(dirname(join("src", file)), join("src", `${folders}.ts`)))
+  const ofNode = /^#node\/(.*)$/.exec(specifier)?.[1]
+  if (ofNode !== undefined) return problemOf(file, `./${relative(dirname(file), `${ofNode}.ts`)}`)
   if (!specifier.startsWith(".")) {
     if (isBarrel(specifier)) {
       return "Import the module itself (`import * as Effect from \"effect/Effect\"`), never a barrel."

@@ -3,6 +3,7 @@
  * run, type-checked and bundled there.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { build as esbuild } from "esbuild"
 import { execFile, execFileSync, spawnSync } from "node:child_process"
 import {
   existsSync,
@@ -19,6 +20,8 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 import { rolldown, type RolldownOutput } from "rolldown"
+import { bundlers, measure } from "../size/measure.ts"
+import { compared } from "../size/programs.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-pack-")))
@@ -101,6 +104,16 @@ const loaded = async (specifier: string): Promise<ReadonlyArray<string>> => {
   expect(stderr).toBe("")
   expect(status).toBe(0)
   return stdout.split("\n").filter((url) => !url.endsWith(name))
+}
+
+/** Compares a row of a table with the one in a page that begins with the same cell, or writes it there. */
+const documentedRow = (page: URL, cells: ReadonlyArray<string>): void => {
+  const text = readFileSync(page, "utf8")
+  const former = text.split("\n").find((line) => line.startsWith(`| ${cells[0]} |`))
+  const row = `| ${cells.join(" | ")} |`
+  expect(former).toBeDefined()
+  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(page, text.replace(former!, row))
+  else expect(former).toBe(row)
 }
 
 const packageOf = (url: string): string => /^file:.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? url
@@ -268,6 +281,54 @@ const externals = (output: RolldownOutput): ReadonlyArray<string> => {
   const files = new Set(output.output.map((file) => file.fileName))
   return loadedAtOnce(output).flatMap((chunk) => chunk.imports.filter((name) => !files.has(name)))
 }
+
+describe("a bundle for browsers", { timeout: 120_000 }, () => {
+  it("without folders and servers says where those run", async () => {
+    const program = `
+      import { Effect } from "effect"
+      import { Cached, CacheLayer } from "effect-cached"
+      const layers = [
+        CacheLayer.disk({ directory: "cache" }),
+        CacheLayer.files({ directory: "cache" }),
+        CacheLayer.redis({ url: "redis://localhost", prefix: "app" })
+      ]
+      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      for (const layer of layers) {
+        const { message, reason } = await Effect.runPromise(Effect.flip(Effect.provide(read, layer)))
+        console.log(reason, message)
+      }
+    `
+    writeFileSync(join(project, "nowhere.mjs"), program)
+    await esbuild({
+      absWorkingDir: project,
+      entryPoints: ["nowhere.mjs"],
+      bundle: true,
+      format: "esm",
+      platform: "browser",
+      outfile: "nowhere.bundle.mjs",
+      logLevel: "silent"
+    })
+    const { stdout } = await run("run-nowhere.mjs", `import "./nowhere.bundle.mjs"`)
+    const lines = stdout.trim().split("\n")
+    expect(lines).toHaveLength(3)
+    for (const line of lines) expect(line).toMatch(/^Unsupported .*needs Node\.js, Bun or Deno/)
+  })
+})
+
+describe("what a program loads", { timeout: 120_000 }, () => {
+  it.each(compared)("of $what is at most $limit kB", async ({ limit, program, what, without }) => {
+    const row: Array<string> = [what]
+    for (const bundler of Object.keys(bundlers) as Array<keyof typeof bundlers>) {
+      const whole = await measure(bundler, program, project)
+      const base = await measure(bundler, without, project)
+      const kilobytes = (whole.bytes - base.bytes) / 1000
+      expect(kilobytes).toBeGreaterThan(10)
+      expect(kilobytes).toBeLessThan(limit)
+      row.push(`${kilobytes.toFixed(0)} kB`)
+    }
+    documentedRow(new URL("../../docs/size.md", import.meta.url), [...row, `${limit} kB`])
+  })
+})
 
 describe("a browser bundle of the root", { timeout: 120_000 }, () => {
   it("builds, needs nothing of node, and caches", async () => {

@@ -9,6 +9,8 @@ import { freshPrefix, program, type RedisCluster, type Server, startCluster, sta
 
 const timeout = 120_000
 const connect = "required"
+/** a machine under load answers late */
+const storeTimeout = 5000
 
 describe.skipIf(isMissing(program))("Redis", () => {
   describe.concurrent("CA-07 · AI-01 · a server", () => {
@@ -17,10 +19,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
       server = await startServer()
     })
     afterAll(() => server.end())
-    const make = Effect.suspend(() => RedisStore.make({ url: server.url, prefix: freshPrefix(), connect }))
+    const make = Effect.suspend(() =>
+      RedisStore.make({ url: server.url, prefix: freshPrefix(), connect, storeTimeout })
+    )
     for (const law of storeLaws(make)) it.live(law.name, () => law.run, timeout)
     const two = Effect.suspend(() => {
-      const options = { url: server.url, prefix: freshPrefix(), connect } as const
+      const options = { url: server.url, prefix: freshPrefix(), connect, storeTimeout } as const
       return Effect.all([RedisStore.make(options), RedisStore.make(options)])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
@@ -37,10 +41,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
       cluster = await startCluster()
     }, 60_000)
     afterAll(() => cluster.end())
-    const make = Effect.suspend(() => RedisStore.makeCluster({ nodes: cluster.nodes, prefix: freshPrefix(), connect }))
+    const make = Effect.suspend(() =>
+      RedisStore.makeCluster({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout })
+    )
     for (const law of storeLaws(make)) it.live(law.name, () => law.run, timeout)
     const two = Effect.suspend(() => {
-      const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect } as const
+      const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout } as const
       return Effect.all([RedisStore.makeCluster(options), RedisStore.makeCluster(options)])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)

@@ -1,6 +1,8 @@
 /** Bun and Deno run the documentation, and the laws of all stores and locks hold there. */
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import type { Block } from "../docs/blocks.ts"
@@ -20,6 +22,22 @@ const blocks = documented.filter(({ mode }) => mode === "run")
 
 /** Bun has `node:test` only where it runs tests itself. */
 const isOfNodeTest = (block: Block): boolean => block.code.includes(`from "node:test"`)
+
+describe.skipIf(isMissing("deno"))("under deno without permissions", () => {
+  it.each([[[], "Denied"], [["--allow-read", "--allow-write", "--allow-sys"], undefined]] as const)(
+    "%s: a folder is refused with reason %s",
+    async (permissions, reason) => {
+      const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
+      const args = ["run", "--no-prompt", ...permissions, "--conditions=effect-cached-source"]
+      const { stdout } = await promisify(execFile)(pathTo("deno")!, [...args, "test/servers/probeProcess.ts", folder], {
+        cwd: root
+      })
+      const said = reason === undefined ? "yes" : `no: \`StoreError\`, ${reason}`
+      expect(JSON.parse(stdout)).toMatchObject({ "`CacheLayer.disk`": said, "`CacheLayer.files`": said })
+      rmSync(folder, { recursive: true, force: true })
+    }
+  )
+})
 
 describe.each(runtimes)("under $name", ({ flags, name }) => {
   const skipped = isMissing(name)

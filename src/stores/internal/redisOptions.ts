@@ -61,13 +61,13 @@ export interface ServerOptions extends CommonOptions {
   /**
    * where the server is: `redis://user:password@host:6379/0`, or `rediss:` for TLS
    *
-   * @default `"redis://127.0.0.1:6379"`
+   * @default the port of Redis on this machine
    */
   readonly url?: string | Redacted.Redacted<string> | undefined
   /**
    * the number of the database
    *
-   * @default the URL's, or 0
+   * @default that of the URL
    */
   readonly database?: number | undefined
   /**
@@ -91,8 +91,23 @@ interface SentinelOptions {
   readonly name: string
   /** `"host:26379"` of some of them */
   readonly nodes: ReadonlyArray<string>
+  /**
+   * the user of the Sentinels
+   *
+   * @default none
+   */
   readonly username?: string | undefined
+  /**
+   * the password of the Sentinels
+   *
+   * @default none
+   */
   readonly password?: Redacted.Redacted<string> | undefined
+  /**
+   * `true`, or options of `node:tls`, for the connections to the Sentinels
+   *
+   * @default `false`
+   */
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
 }
 

@@ -5,6 +5,8 @@ const reasons = new Map<unknown, StoreErrorReason>([
   ["EACCES", "Denied"],
   ["EPERM", "Denied"],
   ["EROFS", "Denied"],
+  // Deno, without a permission
+  ["NotCapable", "Denied"],
   ["ENOSPC", "Full"],
   [3, "Denied"],
   [5, "Timeout"],
@@ -20,7 +22,7 @@ const reasons = new Map<unknown, StoreErrorReason>([
 
 /** Why the file system (a text) or SQLite (a number) refused. */
 export const reasonOf = (thrown: unknown): StoreErrorReason =>
-  reasons.get(primaryCode(thrown) ?? field(thrown, "code")) ?? "Unavailable"
+  reasons.get(primaryCode(thrown) ?? field(thrown, "code")) ?? reasons.get(field(thrown, "name")) ?? "Unavailable"
 
 export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeout"
 
@@ -56,5 +58,5 @@ const primaryCode = (thrown: unknown): number | undefined => {
   return extended === undefined ? undefined : extended & 0xff
 }
 
-const field = (thrown: unknown, name: "code" | "errcode" | "message"): unknown =>
+const field = (thrown: unknown, name: "code" | "errcode" | "message" | "name"): unknown =>
   (thrown as { readonly [name: string]: unknown } | null | undefined)?.[name]

@@ -29,6 +29,16 @@ const disk = async ({ directory }: Shared): Promise<Cache> => {
   }
 }
 
+const redis = async ({ port }: Shared): Promise<Cache> => {
+  const { Effect, ManagedRuntime } = await import("effect")
+  const { Cached, CacheLayer } = await import("effect-cached")
+  const runtime = ManagedRuntime.make(CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, connect: "required" }))
+  return {
+    get: (key, load) => runtime.runPromise(Cached.ttl(Effect.promise(load), { key, ttl: "1 hour" })),
+    close: () => runtime.dispose()
+  }
+}
+
 const bentocache = async ({ port }: Shared): Promise<Cache> => {
   const { BentoCache, bentostore } = await import("bentocache")
   const { memoryDriver } = await import("bentocache/drivers/memory")
@@ -73,6 +83,7 @@ const none = (): Promise<Cache> => Promise.resolve({ get: (_, load) => load(), c
 export const caches: { readonly [name: string]: (shared: Shared) => Promise<Cache> } = {
   "no cache": none,
   "CacheLayer.disk": disk,
+  "CacheLayer.redis": redis,
   bentocache,
   cacheable,
   "async-cache-dedupe": asyncCacheDedupe

@@ -1,5 +1,6 @@
 /** A real browser: caches in memory, and a database that tabs share, in headless Chromium. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { start as startExample } from "../../../examples/browser/server.ts"
 import { bundle } from "../../support/bundle.ts"
 import { isMissing } from "../../support/needs.ts"
 import { type Page, pageOf, start } from "./browser.ts"
@@ -233,5 +234,52 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     )
     expect(await run("refusal", "none")).toBe("open: Denied")
     await close()
+  })
+})
+
+describe.skipIf(isMissing("chromium"))("examples/browser", { timeout: 60_000 }, () => {
+  it("shows what it has fetched, keeps it for the next page, and shows it while it is offline", async () => {
+    const example = await startExample()
+    const browser = await start({})
+    try {
+      const page = await browser.context.newPage()
+      const errors: Array<Error> = []
+      page.on("pageerror", (error) => errors.push(error))
+      const cards = (part: string) =>
+        page.evaluate<ReadonlyArray<string>>(
+          `Array.from(document.querySelectorAll(".${part}"), (node) => node.textContent)`
+        )
+      const click = (id: string) => page.evaluate(`document.querySelector("#${id}").click()`)
+      await page.goto(example.url)
+      await expect.poll(() => cards("from"), { timeout: 20_000 }).toEqual(
+        Array.from({ length: 3 }, () => "from the server")
+      )
+      expect(await cards("value")).toEqual(["18 °C", "9 °C", "22 °C"])
+
+      const next = await browser.context.newPage()
+      await next.goto(example.url)
+      await expect.poll(() => next.evaluate(`document.querySelector(".from").textContent`), { timeout: 20_000 })
+        .toMatch(/this browser's database|the server/)
+      await next.close()
+
+      await browser.context.setOffline(true)
+      const readsStale = async () => {
+        await click("read")
+        return (await cards("from")).every((from) => from.startsWith("from an old copy"))
+      }
+      await expect.poll(readsStale, { timeout: 30_000, interval: 500 }).toBe(true)
+      expect(await cards("value")).toEqual(["18 °C", "9 °C", "22 °C"])
+
+      await click("forget")
+      await expect.poll(async () => (await click("read"), await cards("value")), { timeout: 20_000, interval: 500 })
+        .toEqual(["–", "–", "–"])
+      await browser.context.setOffline(false)
+      await expect.poll(async () => (await click("read"), await cards("value")), { timeout: 20_000, interval: 500 })
+        .toEqual(["18 °C", "9 °C", "22 °C"])
+      expect(errors).toEqual([])
+    } finally {
+      await browser.stop()
+      example.stop()
+    }
   })
 })

@@ -3,6 +3,7 @@ import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect
 import { Cached, CacheLayer, type Caching, Strategy } from "effect-cached"
 import * as IndexedDbStore from "effect-cached/stores/IndexedDbStore"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { probe } from "../probe.ts"
 
 let databases = 0
 const fresh = (): string => `laws ${Date.now()} ${databases++}`
@@ -145,6 +146,7 @@ const interrupted = (name: string) =>
 
 const commands = {
   check,
+  probe,
   strategies,
   openCache,
   read,

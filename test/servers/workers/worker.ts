@@ -1,6 +1,7 @@
 /** A Worker whose requests share a cache. Its answers are what they have read, and how often was loaded until then. */
 import { Effect, Exit, ManagedRuntime, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { probe } from "../probe.ts"
 
 /** What a platform gives each request. */
 interface Context {
@@ -40,6 +41,7 @@ const routes: { readonly [path: string]: (key: string) => Effect.Effect<unknown,
   "/change": (key) => Effect.succeed("changed").pipe(Cached.invalidateAfter(key)),
   "/timeout": (key) => Effect.flip(Cached.ttl(Effect.never, { key, ttl: "1 hour", timeout: "50 millis" })),
   "/hang": (key) => Cached.ttl(Effect.andThen(load(key), Effect.sleep("1 minute")), { key, ttl: "1 hour" }),
+  "/probe": () => Effect.promise(() => probe("cache")),
   "/loads": (key) => Effect.sync(() => loads.get(key) ?? 0),
   "/size": () => Cached.size
 }

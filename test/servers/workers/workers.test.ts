@@ -1,26 +1,9 @@
 /** Requests of a Worker share a cache whose flights are private, in workerd. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { createRequire } from "node:module"
-import { resolve } from "node:path"
-import { bundle } from "../../support/bundle.ts"
 import { isMissing } from "../../support/needs.ts"
+import { type Miniflare, start } from "./workerd.ts"
 
-/** What is used of miniflare, which only `.ci/package.json` has. */
-interface Miniflare {
-  readonly ready: Promise<URL>
-  readonly dispose: () => Promise<void>
-}
-
-const root = resolve(import.meta.dirname, "../../..")
 const skipped = isMissing("workerd")
-
-const start = async (): Promise<Miniflare> => {
-  const { Miniflare } = createRequire(resolve(root, ".ci/package.json"))("miniflare") as {
-    readonly Miniflare: new(options: object) => Miniflare
-  }
-  const script = await bundle("test/servers/workers/worker.ts")
-  return new Miniflare({ modules: true, script, compatibilityDate: "2026-06-01", handleRuntimeStdio: () => {} })
-}
 
 describe.skipIf(skipped)("in workerd, with private flights", () => {
   let worker: Miniflare

@@ -1,0 +1,24 @@
+/** A client of `effect/sql` that asks no database. Loaded where a transaction is open, and the program's client unknown. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import * as SqlClient from "effect/sql/SqlClient"
+import * as Statement from "effect/sql/Statement"
+
+type Service = Context.Service<SqlClient.TransactionConnection, SqlClient.TransactionConnection.Service>
+
+/**
+ * A client for its `afterCommit` alone: it knows every transaction of its service. The program's own is often not in the
+ * context, where a service of the program has kept it.
+ */
+export const makeClient = (transactionService: Service): Effect.Effect<SqlClient.SqlClient> =>
+  Effect.provide(
+    SqlClient.make({
+      transactionService,
+      acquirer: Effect.die("A client without a database"),
+      compiler: Statement.makeCompilerSqlite(),
+      driver: "effect-cached",
+      spanAttributes: []
+    }),
+    Reactivity.layer
+  )

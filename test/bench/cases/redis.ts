@@ -1,0 +1,94 @@
+/**
+ * Reads from Redis, without a memory tier: processor time of the client a read, fifty at a time, and of ten thousand at
+ * once; beside the plain client with `JSON.parse`, and `Persistence` of Effect.
+ */
+import * as NodeRedis from "@effect/platform-node/NodeRedis"
+import { Effect, Exit, Layer, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Persistence } from "effect/persistence"
+import { createClient } from "redis"
+import { inTurn, print } from "../measure.ts"
+import { User, user } from "../record.ts"
+import * as Redis from "../redis.ts"
+
+const keys = 10_000
+const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
+
+class UserKey extends CacheKey.Class<UserKey>()("User", { payload: { id: Schema.String }, success: User }) {}
+
+const concurrency = 50
+const reads = 2000
+const chunk = 200
+
+const isSlow = (name: string) => name.startsWith("Effect")
+
+/** Microseconds of the processor that this process takes for an effect. */
+const processor = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>) {
+  const before = process.cpuUsage()
+  yield* effect
+  const { system, user } = process.cpuUsage(before)
+  return user + system
+})
+
+const server = await Redis.start()
+if (server === undefined) {
+  console.error("NO REDIS")
+  print([])
+} else {
+  const url = `redis://127.0.0.1:${server.port}`
+  const client = createClient({ url })
+  await client.connect()
+  for (const id of ids) await client.set(id, JSON.stringify(user(id)))
+
+  const load: Effect.Effect<typeof User.Type> = Effect.die("it is stored")
+  const strategy = Strategy.ttl({ ttl: "1 hour" })
+  const users = Cached.many(UserKey, { lookup: () => Effect.die("they are stored"), strategy })
+  const userKeys = ids.map((id) => new UserKey({ id }))
+
+  const program = Effect.gen(function*() {
+    const persistence = yield* (yield* Persistence.Persistence).make({ storeId: "users" })
+    for (const id of ids) {
+      yield* Cached.ttl(Effect.succeed(user(id)), { key: id, ttl: "1 hour" })
+      yield* Cached.ttl(Effect.succeed(user(id)), { key: new UserKey({ id }), ttl: "1 hour" })
+    }
+    for (const id of ids.slice(0, reads)) yield* persistence.set(new UserKey({ id }), Exit.succeed(user(id)))
+    const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, never> } = {
+      "GET and JSON.parse": (id) => Effect.promise(async () => JSON.parse((await client.get(id))!)),
+      "string key (MessagePack)": (id) => Cached.ttl(load, { key: id, ttl: "1 hour" }) as never,
+      "key class (JSON, checked by its schema)": (id) =>
+        Cached.ttl(load, { key: new UserKey({ id }), ttl: "1 hour" }) as never,
+      "Effect Persistence": (id) => persistence.get(new UserKey({ id }))
+    }
+    const pipelined = Effect.promise(async () => {
+      const chunks = []
+      for (let from = 0; from < keys; from += chunk) chunks.push(client.mGet(ids.slice(from, from + chunk)))
+      return (await Promise.all(chunks)).flat().map((text) => JSON.parse(text!))
+    })
+    const many: { readonly [name: string]: Effect.Effect<unknown, unknown, never> } = {
+      "MGET and JSON.parse": pipelined,
+      "Cached.many": users(userKeys) as never
+    }
+    const context = yield* Effect.context<never>()
+    const rows = yield* inTurn({ subjects: Object.keys(one), warmup: 3, rounds: 12 }, (name) => {
+      const count = isSlow(name) ? reads / 4 : reads
+      const all = Effect.forEach(ids.slice(0, count), one[name]!, { concurrency, discard: true })
+      return Effect.map(processor(Effect.provide(all, context)), (micros) => micros * 1000 / count)
+    })
+    const bulk = yield* inTurn(
+      { subjects: Object.keys(many), warmup: 3, rounds: 12 },
+      (name) => Effect.map(processor(Effect.provide(many[name]!, context)), (micros) => micros * 1000 / keys)
+    )
+    const stats = yield* Cached.stats
+    if (stats.storeHits < 15 * (2 * reads + keys)) throw new Error(`only ${stats.storeHits} hits`)
+    return [...rows, ...bulk]
+  })
+
+  const persistence = Persistence.layerRedis.pipe(Layer.provide(NodeRedis.layer({ url })))
+  const cache = CacheLayer.redis({ url, memory: false, storeTimeout: "10 seconds", connect: "required" })
+  try {
+    print(await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide([cache, persistence]))))
+  } finally {
+    client.destroy()
+    await server.stop()
+  }
+}
