@@ -111,7 +111,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const tokens = Tokens.make(yield* Tokens.Seed)
     const now = () => monotonicMillis(clock)
     const newVersion = () => Markers.newVersion(tokens)
-    const gates: Connection.Gates = { lock: Gate.make(now), values: Gate.make(now) }
+    const turns = Turns.make(now, lastingDispatcher(yield* Scheduler.Scheduler))
+    const gates: Waiting = { lock: Gate.make(now), values: Gate.make(now), turns }
     const wallNow = () => clock.currentTimeMillisUnsafe()
     const connection = yield* Effect.acquireRelease(
       attempt("open", config, gates, () => Connection.make({ ...config, now, newVersion, gates, wallNow })),
@@ -123,13 +124,11 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
         `${config.directory} is on a network file system (${network}): SQLite cannot lock files there as it needs to`
       )
     }
-    const turns = Turns.make(now, lastingDispatcher(yield* Scheduler.Scheduler))
     const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
     const run: Run = (operation, steps) => {
-      const kind = kindOf(operation)
-      const once = attempt(operation, config, gates, () => connection.run(steps, kind))
-      return Effect.tap(kind.passes ? once : turns.share(once), () => startShrinking)
+      const once = attempt(operation, config, gates, () => connection.run(steps, kindOf(operation)))
+      return Effect.tap(once, () => startShrinking)
     }
     return yield* attempt("open", config, gates, () => fromConnection(connection, run))
   })
@@ -195,14 +194,19 @@ const validate = (options: Options): Config => {
 
 const name = "sqlite"
 
+/** What may have to be waited for before something is written. */
+interface Waiting extends Connection.Gates {
+  readonly turns: Turns.Turns
+}
+
 /** Tries, and tries again while another process writes. Every operation can be run twice. */
 const attempt = <A>(
   operation: string,
   { millis }: Config,
-  { lock, values }: Connection.Gates,
+  { lock, values, turns }: Waiting,
   run: () => A
 ): Effect.Effect<A, StoreError> => {
-  const once = Effect.suspend(() => {
+  const now = Effect.suspend(() => {
     try {
       return Exit.succeed(run())
     } catch (thrown) {
@@ -217,12 +221,13 @@ const attempt = <A>(
     if (isRefusal(error)) return { gate: values, thrown: error }
     return error.reason === "Timeout" ? { gate: lock, thrown: error.cause } : undefined
   }
-  return Busy.trying(once, { millis, refusedBy })
+  // also when it is tried again: all who have waited for the lock come at once
+  return Busy.trying(kindOf(operation).passes ? now : turns.share(now), { millis, refusedBy })
 }
 
 interface Services {
   readonly clock: Clock.Clock
-  readonly gates: Connection.Gates
+  readonly gates: Waiting
   readonly scope: Scope.Scope
 }
 

@@ -733,6 +733,20 @@ const winner = undefined as string | undefined`,
     by: "test/stores/SqliteDamage.test.ts"
   },
   {
+    name: "on a full disk a program cannot start",
+    in: "make",
+    find: "if (!isWithoutRoom || Reserve.freeBytes(directory) >= bound || !reserve.giveUp()) throw thrown",
+    replace: "throw thrown",
+    by: "test/processes/fullDisk.test.ts"
+  },
+  {
+    name: "a folder that is deleted while it is opened is an error",
+    in: "isDetached",
+    find: `field(thrown, "code") === "ENOENT" ||`,
+    replace: "",
+    by: "test/stores/SqliteDamage.test.ts"
+  },
+  {
     name: "the counter of invalidations may be missing",
     in: "tags",
     find: `if (typeof value !== "number") throw damage("The counter of invalidations is missing")`,

@@ -90,6 +90,24 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
     }
   }
 
+  it.live("also at a start: what is stored is served, and invalidations are taken", () =>
+    Effect.gen(function*() {
+      const root = yield* disk(4)
+      const directory = join(root, "cache")
+      const open = SqliteStore.make({ directory, maxSize: "1 MiB", storeTimeout: 50 })
+      yield* Effect.scoped(Effect.flatMap(open, (store) => fillCache(store, 20_000, 20)))
+      fill(root)
+      const a = yield* open
+      const b = yield* open
+      expect(read(b, "id 1")).toEqual(entry(1, 20_000))
+      yield* a.remove("id 1")
+      expect(read(b, "id 1")).toBeUndefined()
+      expect(read(b, "id 2")).toEqual(entry(2, 20_000))
+      rmSync(join(root, "others"))
+      yield* Effect.sleep(200)
+      expect(yield* b.set("again", entry(3, 20_000))).toBe(true)
+    }), 60_000)
+
   it.live("where also the reserve is gone: the full database is left for the next one", () =>
     Effect.gen(function*() {
       const root = yield* disk(8)

@@ -210,18 +210,13 @@ describe("hundreds who write at once", () => {
     return rounds
   })
 
-  it.live("leave turns to everybody else, and are all stored, in the order in which they came", () =>
+  it.live("leave turns to everybody else, and are all stored", () =>
     Effect.gen(function*() {
       const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
-      const ended: Array<number> = []
-      const all = Effect.forEach(
-        range(400),
-        (i) => Effect.tap(store.set(`id ${i}`, entry(i & 255, 20_000)), () => Effect.sync(() => ended.push(i))),
-        { concurrency: "unbounded" }
-      )
+      const one = (i: number) => store.set(`id ${i}`, entry(i & 255, 20_000))
+      const all = Effect.forEach(range(1000), one, { concurrency: "unbounded" })
       expect(yield* roundsOf(all)).toBeGreaterThan(2)
-      expect(ended).toEqual(range(400))
-      expect(read(store, "id 399")).toEqual(entry(399 & 255, 20_000))
+      for (const i of range(1000)) expect(read(store, `id ${i}`)).toEqual(entry(i & 255, 20_000))
     }))
 
   it.live("let invalidations pass, and who leaves meanwhile holds up nobody", () =>

@@ -5,6 +5,7 @@ import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
 import * as Connection from "../../src/stores/internal/sqliteConnection.ts"
 import * as Gate from "../../src/stores/internal/sqliteGate.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
@@ -249,6 +250,27 @@ describe("a directory that is deleted while the program runs", () => {
       expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ _tag: "StoreError", operation: "set" })
       fs.rmSync(directory)
       expect(changesOf(store)).toEqual(gap)
+      yield* isUsable(store)
+    }))
+})
+
+describe("a directory that is deleted while it is opened", () => {
+  it.effect("is made again", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const prepare: (this: DatabaseSync, sql: string) => StatementSync = DatabaseSync.prototype.prepare
+      let times = 0
+      const spied = vi.spyOn(DatabaseSync.prototype, "prepare").mockImplementation(function(this: DatabaseSync, sql) {
+        // at another step each time
+        if (sql === ["PRAGMA user_version", "SELECT max(seq) FROM entry"][times]) {
+          times++
+          fs.rmSync(directory, { recursive: true })
+        }
+        return prepare.call(this, sql)
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => spied.mockRestore()))
+      const store = yield* SqliteStore.make({ directory })
+      expect(times).toBe(2)
       yield* isUsable(store)
     }))
 })

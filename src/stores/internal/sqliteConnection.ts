@@ -137,10 +137,22 @@ export const make = (config: Config): Connection => {
     current = undefined
   }
 
+  const open = (): Generations.Opened => {
+    const openNow = () => Generations.open(directory, sizeOf(config), trustFolder)
+    try {
+      return openNow()
+    } catch (thrown) {
+      // The log and its index are files too: where the disk is full there is no room for them but that of the reserve.
+      const isWithoutRoom = isFull(thrown) || isDetached(thrown)
+      if (!isWithoutRoom || Reserve.freeBytes(directory) >= bound || !reserve.giveUp()) throw thrown
+      return openNow()
+    }
+  }
+
   const tables = (): Tables => {
     if (current !== undefined) return current
     if (isClosed) throw new Error("The store is closed")
-    const here = opened = Generations.open(directory, sizeOf(config), trustFolder)
+    const here = opened = open()
     try {
       log = Log.make(opened.database, bound, () => Generations.logSize(here), now)
       hasReserve = reserve.take()

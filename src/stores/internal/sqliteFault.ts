@@ -39,8 +39,13 @@ export const damage = (message: string): Error => Object.assign(new Error(messag
 
 const shortRead = 10 | 2 << 8
 
-/** The file may be sound, but this connection cannot reach it: the disk failed, or was removed. */
-export const isDetached = (thrown: unknown): boolean => [10, 14].includes(primaryCode(thrown) ?? 0) && !isDamage(thrown)
+/** It cannot be written any more because it is not where it was opened. */
+const moved = 8 | 4 << 8
+
+/** The file may be sound, but this connection cannot reach it: the disk failed, or it was removed, perhaps with its folder. */
+export const isDetached = (thrown: unknown): boolean =>
+  field(thrown, "code") === "ENOENT" || code(thrown) === moved ||
+  ([10, 14].includes(primaryCode(thrown) ?? 0) && !isDamage(thrown))
 
 /** SQLite's extended result code, if SQLite threw. */
 const code = (thrown: unknown): number | undefined => {

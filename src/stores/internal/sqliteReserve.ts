@@ -10,14 +10,19 @@ import { plainOnly } from "./trust.ts"
 export interface Reserve {
   /** Takes it where it is missing, and answers whether it is there. */
   readonly take: () => boolean
-  readonly giveUp: () => void
+  /** Answers whether there was one. */
+  readonly giveUp: () => boolean
 }
 
 /** `bytes` of room, in a file that all processes of the directory share. */
 export const make = (file: string, bytes: number): Reserve => {
   const sizeNow = () => fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
 
-  const giveUp = () => fs.rmSync(file, { force: true })
+  const giveUp = () => {
+    const was = fs.existsSync(file)
+    fs.rmSync(file, { force: true })
+    return was
+  }
 
   /** To the end: two processes that do it at once write more, not less. */
   const extend = () => {

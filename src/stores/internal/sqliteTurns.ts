@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import { sqliteTurns as limits } from "../../internal/defaults.ts"
 
-interface Turns {
+export interface Turns {
   /** Runs something in this turn, or in a later one, in the order in which they came. */
   readonly share: <A, E>(once: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
