@@ -170,7 +170,10 @@ const convert = (input: Input, what: string): number => {
   try {
     return Duration.toMillis(typeof input === "string" ? fromText(input) : Duration.fromInputUnsafe(input))
   } catch {
-    throw noDuration(what, typeof input === "string" ? `"${input}"` : `a value of type ${typeof input}`)
+    throw noDuration(
+      what,
+      typeof input === "string" ? `"${input}"` : input === null ? "null" : `a value of type ${typeof input}`
+    )
   }
 }
 

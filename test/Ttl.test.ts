@@ -69,7 +69,7 @@ describe("toMillis", () => {
       [{ minutes: Number.NaN }, "NaN"],
       [[Number.NaN, 1], "NaN"],
       [[], "a value of type object"],
-      [null, "a value of type object"],
+      [null, "null"],
       [true, "a value of type boolean"]
     ] as const
   )("refuses %o, which Effect takes for nothing", (input, given) => {

@@ -232,7 +232,7 @@ export const redisConnection = {
 }
 
 /** Redis clusters: how often one command follows a redirection, the pause before it is tried again, and between looks. */
-export const redisCluster = { redirections: 8, againMillis: 20, lookMillis: 500 }
+export const redisCluster = { redirections: 64, againMillis: 20, lookMillis: 500 }
 
 /** How often a wait for a lock on Redis tries again, beside the messages that wake it. */
 export const redisLockPollMillis = 250

@@ -300,7 +300,7 @@ describe("CA-10 · Cached.many", () => {
         ).toEqual(new Error("thrown"))
         expect(yield* dies(() => Effect.succeed([Exit.succeed("a"), Exit.succeed("b")]))).toEqual(
           new Error(
-            `The lookup of many "User" was asked for 3 keys and answered 2: return one Exit for each key, in their order`
+            `The lookup of many "User" was asked for 3 keys and answered 2: return one Exit for each key, in their order or by key`
           )
         )
         expect(yield* dies(() => Effect.succeed(undefined))).toEqual(
@@ -310,7 +310,7 @@ describe("CA-10 · Cached.many", () => {
         )
         expect(yield* dies(() => Effect.succeed(["a", "b", "c"]))).toEqual(
           new Error(
-            `The lookup of many "User" answered an element that is not an Exit: return one Exit for each key, in their order`
+            `The lookup of many "User" answered an element that is not an Exit: return one Exit for each key, in their order or by key`
           )
         )
         expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)

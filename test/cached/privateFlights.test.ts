@@ -1,6 +1,19 @@
 /** `flights: "private"`: each reader loads for itself, and what is stored is shared. */
 import { describe, expect, it } from "@effect/vitest"
-import { type Duration, Effect, Exit, Fiber, Layer, Logger, References, Scheduler, Schema, Scope, Stream } from "effect"
+import {
+  type Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Option,
+  References,
+  Scheduler,
+  Schema,
+  Scope,
+  Stream
+} from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { over, start as startEngine } from "../../src/internal/engine/cache.ts"
@@ -89,6 +102,28 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       yield* TestClock.adjust("1 second")
       expect(ended(reader)).toEqual(Exit.succeed("old"))
       expect(yield* Cached.ttl(Effect.succeed("new"), ttl)).not.toBe("old")
+    }).pipe(provided))
+
+  it.effect("what was invalidated while it loads is no previous value", () =>
+    Effect.gen(function*() {
+      const key = new Item({ id: 1 })
+      const get = Effect.gen(function*() {
+        yield* Effect.sleep("1 second")
+        return Option.isSome(yield* Cached.previous(Item)) ? "compared" : "loaded"
+      }).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      yield* Cached.set(key, "old", { ttl: "1 hour" })
+      const readers = [yield* start(CachePolicy.refresh(get))]
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(readers.map(ended)).toEqual([Exit.succeed("compared")])
+      readers.push(yield* start(CachePolicy.refresh(get)))
+      yield* settle
+      yield* Cached.invalidate(key)
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(ended(readers[1]!)).toEqual(Exit.succeed("loaded"))
     }).pipe(provided))
 
   it.effect("an explicit refresh loads for itself", () =>

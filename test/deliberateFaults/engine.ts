@@ -221,7 +221,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "notModified renews what was invalidated",
     in: "previousOf",
-    find: `flight.storable && entry !== undefined && entry.outcome === "success" &&`,
+    find: `isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&`,
     replace: `entry !== undefined && entry.outcome === "success" &&`
   },
   {

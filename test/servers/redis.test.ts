@@ -1,11 +1,12 @@
 /** What the store on Redis promises beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, Redacted, Schedule, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Stream } from "effect"
 import { Cached, type CacheEntry, CacheLayer, Lock, type Store } from "effect-cached"
 import * as RedisLock from "effect-cached/locks/RedisLock"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
+import { hashOf, slotOf } from "../../src/stores/internal/redisKeys.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   certificates,
@@ -507,7 +508,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const [from, to] = cluster.servers as [Server, Server]
         const prefix = freshPrefix()
         const store = yield* RedisStore.makeCluster({ nodes: cluster.nodes, prefix, connect })
-        const ids = Array.from({ length: 500 }, (_, i) => `id ${i}`)
+        const isMoved = (id: string) => slotOf(hashOf(id)) < movedSlots
+        const ids = Array.from({ length: 100_000 }, (_, i) => `id ${i}`).filter(isMoved)
+        expect(ids.length).toBeGreaterThan(20)
         yield* store.setMany(ids.map((id) => ({ id, entry: entryOf(id) })))
         const moving = { now: true }
         const failures: Array<unknown> = []
@@ -526,7 +529,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             }))
           }
         }))
-        yield* Effect.promise(() => moveSlots(from, to, cluster, 12))
+        yield* Effect.promise(() => moveSlots(from, to, cluster, movedSlots))
         moving.now = false
         yield* Effect.yieldNow
         yield* Effect.sleep("200 millis")
@@ -534,6 +537,40 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect((yield* store.getMany(ids)).map(textOf)).toEqual(ids)
         expect(reading.pollUnsafe()).toBeDefined()
       }).pipe(Effect.scoped), 90_000)
+
+    it.live("a slot that is moving: what is new is asked for where it goes (ASK)", () =>
+      Effect.gen(function*() {
+        const [from, to] = cluster.servers as [Server, Server]
+        const slot = movedSlots + 1
+        const id = Array.from({ length: 200_000 }, (_, i) => `id ${i}`).find((id) => slotOf(hashOf(id)) === slot)!
+        const store = yield* RedisStore.makeCluster({
+          nodes: cluster.nodes,
+          prefix: freshPrefix(),
+          connect,
+          storeTimeout: 2000
+        })
+        const ask = (server: Server, ...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+        const fromId = String(yield* ask(from, "CLUSTER", "MYID"))
+        const toId = String(yield* ask(to, "CLUSTER", "MYID"))
+        yield* ask(to, "CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId)
+        yield* ask(from, "CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId)
+        expect((yield* store.get(id, [])).entry).toBe(undefined)
+        expect(yield* store.increment(id, 2)).toBe(2)
+        expect(yield* store.increment(id, 2)).toBe(4)
+        expect(Number(yield* ask(to, "CLUSTER", "COUNTKEYSINSLOT", String(slot)))).toBeGreaterThan(0)
+        // a step of several keys waits until they are in one place, for as long as a command may take
+        const failed = yield* Effect.flip(store.set(id, entryOf("new")))
+        expect(failed.reason).toBe("Unavailable")
+        const waiting = yield* Effect.forkChild(store.set(id, entryOf("new")), { startImmediately: true })
+        yield* Effect.sleep("100 millis")
+        expect(Number(yield* ask(from, "CLUSTER", "COUNTKEYSINSLOT", String(slot)))).toBe(0)
+        for (const server of cluster.servers.slice(0, 3)) {
+          yield* ask(server, "CLUSTER", "SETSLOT", String(slot), "NODE", toId)
+        }
+        expect(yield* Fiber.join(waiting)).toBe(true)
+        expect(textOf((yield* store.get(id, [])).entry)).toBe("new")
+        expect(yield* store.increment(id, 0)).toBe(4)
+      }).pipe(Effect.scoped), 60_000)
 
     it.live("a master that dies is replaced by its replica", () =>
       Effect.gen(function*() {
@@ -564,6 +601,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
 /** The only one of a list. */
 const only = (all: ReadonlyArray<string>): string => all[0]!
+
+/** Slots that move: the first of the first master. */
+const movedSlots = 12
 
 /** Moves the first slots of one master to another, with what is in them, as `redis-cli --cluster reshard` does. */
 const moveSlots = async (from: Server, to: Server, { servers }: RedisCluster, count: number): Promise<void> => {

@@ -45,7 +45,8 @@ export const make = (
     )
     const listeners = new Set<(message: Message) => void>()
     channel.addEventListener("message", ({ data }: MessageEvent<Message>) => {
-      for (const listener of listeners) listener(data)
+      // whoever else uses this name
+      if (typeof data === "object" && data !== null) { for (const listener of listeners) listener(data) }
     })
     const post = (message: Message): void => {
       try {

@@ -257,10 +257,10 @@ export const checked = <E, R>(
     const problem = !Array.isArray(exits)
       ? "did not answer a list or a Map: return one Exit for each key, in their order or by key"
       : exits.length !== keys.length
-      ? `was asked for ${keys.length} keys and answered ${exits.length}: return one Exit for each key, in their order`
+      ? `was asked for ${keys.length} keys and answered ${exits.length}: return one Exit for each key, in their order or by key`
       : exits.every(Exit.isExit)
       ? undefined
-      : "answered an element that is not an Exit: return one Exit for each key, in their order"
+      : "answered an element that is not an Exit: return one Exit for each key, in their order or by key"
     return problem === undefined
       ? Effect.succeed(exits)
       : Effect.die(new Error(`The lookup of ${nameOf(keys)} ${problem}`))

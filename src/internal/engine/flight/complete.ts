@@ -17,7 +17,7 @@ import type { Request } from "./request.ts"
 import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "./result.ts"
 import { rulesOf } from "./rules.ts"
 import { holdOff } from "./throttle.ts"
-import { isOvertaken, noteChange } from "./watches.ts"
+import { isStorable, noteChange } from "./watches.ts"
 import { answerAll } from "./work.ts"
 
 /** Ends a flight when its fiber has ended: its entry enters memory if it may, and every caller is answered. */
@@ -29,6 +29,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) flight.entry = toEntry(self, flight, exit, now)
   const { mutations } = self
+  flight.storable = isStorable(self, flight)
   // between these two lines nothing may run that applies a change: it would find neither the flight nor its entry
   unregister(self, flight)
   publish(self, flight)
@@ -56,11 +57,9 @@ const publish = (self: Flights, flight: Flight): void => {
   if (entry === undefined || !flight.policy.writes || self.closed) return
   // the store has changed since: this copy may be the older one
   if (flight.changedWhileAsked) return
-  // of private loads side by side the first is stored
-  if (isOvertaken(self, flight)) {
-    return Memory.peek(self.memory, self.tagEpochs, flight.id) === undefined ? refuse(self, flight) : undefined
-  }
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
+    // of private loads side by side the first is stored, and the others need not be
+    if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
     return refuse(self, flight)
   }
   // it began before memory was last cleared, so it may be older than `maxStaleness` allows

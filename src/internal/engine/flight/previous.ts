@@ -8,6 +8,7 @@ import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import type { Attempt } from "./attempt.ts"
 import { declaredTags } from "./requestTags.ts"
+import { isStorable } from "./watches.ts"
 
 /**
  * The value that a load replaces, where it may still be served. A load gets the same one each time it asks: it has
@@ -21,7 +22,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
       // not storable: its id was invalidated or set since the load began, so there is no value to replace
-      flight.storable && entry !== undefined && entry.outcome === "success" &&
+      isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&
         clock.currentTimeMillisUnsafe() < entry.expiresAt &&
         !TagEpochs.changedSince(engine.tagEpochs, entry.tags, entry.checkedAt)
         ? entry

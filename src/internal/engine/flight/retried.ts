@@ -8,6 +8,7 @@ import { nowOf } from "./context.ts"
 import { failedTyped } from "./failures.ts"
 import { type Flight, nextAttempt } from "./flight.ts"
 import { inScope } from "./loadScope.ts"
+import { isStorable } from "./watches.ts"
 
 /**
  * Retries typed failures, each time as a new try of the flight. As `Effect.retry`, which does not keep a cause with more
@@ -38,8 +39,8 @@ export const retried = <A>(
   })
 
 /** Whether a result would be stored, or somebody waits for it. */
-const isWanted = ({ callers, request, storable }: Flight): boolean =>
-  storable || callers.size > 0 || request.batch !== undefined
+const isWanted = (flight: Flight): boolean =>
+  isStorable(flight.engine, flight) || flight.callers.size > 0 || flight.request.batch !== undefined
 
 const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.Effect<A, unknown, any> =>
   Effect.withFiber((fiber) => {

@@ -26,7 +26,7 @@ import { declaredTags } from "./requestTags.ts"
 import { exitOf, toEntry } from "./result.ts"
 import { decisionOfFlight } from "./rules.ts"
 import { holdOff, standsIn } from "./throttle.ts"
-import { isOvertaken } from "./watches.ts"
+import { isStorable } from "./watches.ts"
 import { answerBehind } from "./work.ts"
 
 /** Fetch, acquire, load, commit: the steps of a flight where there is a store. */
@@ -162,7 +162,7 @@ const write = Effect.fnUntraced(function*(
   const { budget, generation, markers, tier } = asking
   const { pending, store } = tier
   const { id, request } = flight
-  if (!flight.storable || isOvertaken(self, flight)) return
+  if (!isStorable(self, flight)) return
   if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
   const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)
   if (isFault(tags)) return failStrict(self, flight, tags)

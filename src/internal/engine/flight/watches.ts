@@ -64,9 +64,9 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
-/** Whether the id of a private flight may have changed since it began: no change finds it in a list of flights. */
-export const isOvertaken = (self: Flights, flight: Flight): boolean =>
-  self.isPrivate && hasChanged(self, flight, flight.id)
+/** Whether the result of a flight may be stored. No change finds a private one in a list of flights: it looks here. */
+export const isStorable = (self: Flights, flight: Flight): boolean =>
+  flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 
 /** Whether an id may have changed since a watch began. */
 export const hasChanged = (

@@ -341,7 +341,7 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
     detach(self, id)
     return undefined
   }
-  // it waits for a load that was abandoned, and a private load is not held up
+  // it waits for a load that was abandoned, and one that is not stored is not held up
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
   if (
     flight.bornAt !== self.tagEpochs.epoch && (
