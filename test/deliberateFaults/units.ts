@@ -625,7 +625,7 @@ const winner = undefined as string | undefined`,
     in: "make",
     find: "return waiting.size > 0 || isOver() ? Effect.andThen(later, once) : once",
     replace: "return once",
-    by: "test/stores/SqliteBounds.test.ts"
+    by: "test/stores/internal/sqliteTurns.test.ts"
   },
   {
     name: "values are stored before there is room again for removing",
