@@ -6,6 +6,7 @@
 import type * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -24,6 +25,7 @@ import * as Tokens from "../internal/token.ts"
 import * as Store from "../Store.ts"
 import * as Channel from "./internal/indexedDbChannel.ts"
 import * as Database from "./internal/indexedDbDatabase.ts"
+import * as Locks from "./internal/indexedDbLocks.ts"
 import * as Tables from "./internal/indexedDbTables.ts"
 
 /**
@@ -80,7 +82,7 @@ const validate = (options: Options): Config => {
  * - Needs the package `idb`, and a platform with `IndexedDB`: pages, service workers and other workers of a browser. Where
  *   there is none it fails with a `StoreError` of reason `Unsupported`; where the browser refuses it, `Denied`.
  * - Each operation is one transaction, so tabs see none half done. A tab that is closed while it loads for others is
- *   replaced by one of them when its lease ends.
+ *   replaced by one of them: at once where the page has Web Locks, otherwise when its lease ends.
  * - The tabs tell each other what they change over a `BroadcastChannel`. A page that comes back from a freeze takes everything
  *   for changed.
  * - Without room in the browser, half of the entries leave, and the write is tried once more; then it fails with `Full`.
@@ -122,7 +124,8 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
       orElse: () => Effect.fail(new StoreError({ store: storeName, operation: "open", reason: "Timeout" }))
     })
     const channel = yield* Channel.make(config.name, () => tokens.next(8))
-    return over({ config, database, channel, tokens })
+    const locks = yield* Locks.make(config.name)
+    return over({ config, database, channel, locks, tokens })
   })
 }
 
@@ -162,8 +165,16 @@ const asking = <A>(operation: string, ask: (signal: AbortSignal) => Promise<A>):
         : new StoreError({ store: storeName, operation, reason: Database.reasonOf(cause), cause })
   })
 
+interface Answer {
+  readonly acquired: Store.Acquired
+  readonly holder?: string | undefined
+}
+
+const toAcquired = ({ acquired }: Answer): Store.Acquired => acquired
+
 interface Parts {
   readonly config: Config
+  readonly locks: Locks.Locks | undefined
   readonly database: Database.Database
   readonly channel: Channel.Channel | undefined
   readonly tokens: Tokens.Tokens
@@ -172,7 +183,7 @@ interface Parts {
 /** how many ids a listing reads at once */
 const page = 256
 
-const over = ({ channel, config, database, tokens }: Parts): Store.Store => {
+const over = ({ channel, config, database, locks, tokens }: Parts): Store.Store => {
   const { maxSize, maxValue } = config
   const version = () => newVersion(tokens)
 
@@ -230,6 +241,42 @@ const over = ({ channel, config, database, tokens }: Parts): Store.Store => {
   const put = (transaction: Database.Transaction, id: string, entry: Stored, now: number) =>
     Tables.put(transaction, id, entry, { maxSize, now })
 
+  /** who has the lease of an id in this tab */
+  const owners = new Map<string, string>()
+
+  const letGo = (id: string, owner: string | undefined): void => {
+    if (owner === undefined) return
+    locks?.letGo(owner)
+    if (owners.get(id) === owner) owners.delete(id)
+  }
+
+  /** `gone`: an owner whose tab is closed; `holder`: who else has the lease, where its tab can be asked for. */
+  const acquire = (
+    id: string,
+    { gone, isLocked = false, ...options }: Store.AcquireOptions & {
+      readonly gone?: string | undefined
+      readonly isLocked?: boolean
+    }
+  ) =>
+    writing("acquire", ["entries", "payloads", "leases", "numbers"], async (transaction, now): Promise<Answer> => {
+      const stored = await Tables.readable(transaction, id)
+      if (isOtherWrite(stored, options.rejectedWriteId)) return { acquired: { _tag: "Hit", entry: stored } }
+      const answer = await Tables.withLease(transaction, id, (leases, recordOf): Answer => {
+        const before = recordOf()
+        // its lease ends with its tab
+        if (before !== undefined && before.owner === gone) before.until = now
+        const acquired = leases.acquire(id, options, now, () => newGeneration(tokens))
+        const record = recordOf()!
+        if (acquired._tag === "Wait") return { acquired, holder: record.isLocked === true ? record.owner : undefined }
+        if (record.owner === options.owner) record.isLocked = isLocked
+        return { acquired }
+      })
+      const { acquired } = answer
+      return acquired._tag === "Granted"
+        ? { acquired: { ...acquired, seq: await Tables.seqOf(transaction) } }
+        : answer
+    })
+
   return Store.complete({
     name: storeName,
     capabilities: { shared: true, changes: channel !== undefined },
@@ -285,34 +332,41 @@ const over = ({ channel, config, database, tokens }: Parts): Store.Store => {
         })
       ),
 
-    acquire: (id, options) =>
-      writing(
-        "acquire",
-        ["entries", "payloads", "leases", "numbers"],
-        async (transaction, now): Promise<Store.Acquired> => {
-          const stored = await Tables.readable(transaction, id)
-          if (isOtherWrite(stored, options.rejectedWriteId)) return { _tag: "Hit", entry: stored }
-          const acquired = await Tables.withLease(
-            transaction,
-            id,
-            (leases) => leases.acquire(id, options, now, () => newGeneration(tokens))
-          )
-          return acquired._tag === "Granted" ? { ...acquired, seq: await Tables.seqOf(transaction) } : acquired
-        }
-      ),
+    acquire: (id, options) => {
+      if (locks === undefined || options.join === true) return Effect.map(acquire(id, options), toAcquired)
+      return Effect.flatMap(locks.hold(options.owner), (isLocked) =>
+        Effect.onExit(
+          Effect.flatMap(acquire(id, { ...options, isLocked }), (answer) =>
+            answer.holder === undefined
+              ? Effect.succeed(answer.acquired)
+              : Effect.flatMap(locks.isGone(answer.holder), (isGone) =>
+                isGone
+                  ? Effect.map(acquire(id, { ...options, isLocked, gone: answer.holder }), toAcquired)
+                  : Effect.succeed(answer.acquired))),
+          (exit) =>
+            Effect.sync(() => {
+              if (Exit.isSuccess(exit) && exit.value._tag === "Granted") owners.set(id, options.owner)
+              else locks.letGo(options.owner)
+            })
+        ))
+    },
 
     commit: (id, generation, entry) =>
-      refusal("commit", id, entry) ?? telling(
-        ofId(id),
-        writing("commit", allOfEntry, async (transaction, now) => {
-          const isCurrent = await Tables.withLease(transaction, id, (leases) => {
-            const isCurrent = leases.isCurrent(id, generation, now)
-            if (isCurrent) leases.end(id)
+      refusal("commit", id, entry) ?? Effect.tap(
+        telling(
+          ofId(id),
+          writing("commit", allOfEntry, async (transaction, now) => {
+            const isCurrent = await Tables.withLease(transaction, id, (leases) => {
+              const isCurrent = leases.isCurrent(id, generation, now)
+              if (isCurrent) leases.end(id)
+              return isCurrent
+            })
+            if (isCurrent) await put(transaction, id, entry, now)
             return isCurrent
           })
-          if (isCurrent) await put(transaction, id, entry, now)
-          return isCurrent
-        })
+        ),
+        // otherwise its owner releases it
+        (isCurrent) => isCurrent ? Effect.sync(() => letGo(id, owners.get(id))) : Effect.void
       ),
 
     renew: (id, owner, leaseMillis) =>
@@ -323,10 +377,13 @@ const over = ({ channel, config, database, tokens }: Parts): Store.Store => {
       ),
 
     release: (id, owner, note) =>
-      writing(
-        "release",
-        ["leases"],
-        (transaction, now) => Tables.withLease(transaction, id, (leases) => leases.release(id, owner, now, note))
+      Effect.ensuring(
+        writing(
+          "release",
+          ["leases"],
+          (transaction, now) => Tables.withLease(transaction, id, (leases) => leases.release(id, owner, now, note))
+        ),
+        Effect.sync(() => letGo(id, owner))
       ),
 
     markers: (tags) =>

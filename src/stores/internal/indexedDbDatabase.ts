@@ -6,6 +6,11 @@ import type { StoreErrorReason } from "../../CacheError.ts"
 import type { Lease } from "../../internal/store/leases.ts"
 import type { Counter, Marker } from "../../ports/store.ts"
 
+/** A lease, and whether its owner holds a Web Lock while it has it. */
+export interface LeaseRecord extends Lease {
+  isLocked?: boolean
+}
+
 /** An entry without its payload: listings and the removal of the oldest read no payload. */
 interface Row {
   readonly meta: Meta
@@ -19,7 +24,7 @@ interface Row {
 export interface Schema extends DBSchema {
   entries: { key: string; value: Row; indexes: { expiresAt: number; order: number } }
   payloads: { key: string; value: Uint8Array }
-  leases: { key: string; value: Lease; indexes: { dies: number } }
+  leases: { key: string; value: LeaseRecord; indexes: { dies: number } }
   markers: { key: string; value: Marker; indexes: { seq: number } }
   counters: { key: string; value: Counter; indexes: { expiresAt: number } }
   /** `seq` counts invalidations, `order` writes, `size` is that of all entries */

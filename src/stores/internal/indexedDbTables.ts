@@ -5,7 +5,7 @@ import * as Leases from "../../internal/store/leases.ts"
 import { nextVersion } from "../../internal/store/markers.ts"
 import type { SyncCounters, SyncLeases } from "../../ports/storage.ts"
 import type { Counter, InvalidationMode, Marker, Markers } from "../../ports/store.ts"
-import type { Schema, Transaction } from "./indexedDbDatabase.ts"
+import type { LeaseRecord, Schema, Transaction } from "./indexedDbDatabase.ts"
 
 /** What an entry takes beside its payload, its id and its tags: about. */
 const rowSize = 500
@@ -143,12 +143,12 @@ const tidy = async (transaction: Transaction, now: number): Promise<void> => {
 export const withLease = async <A>(
   transaction: Transaction,
   id: string,
-  step: (leases: SyncLeases) => A
+  step: (leases: SyncLeases, recordOf: () => LeaseRecord | undefined) => A
 ): Promise<A> => {
   const records = transaction.objectStore("leases")
   const before = await records.get(id)
-  const table = new Map(before === undefined ? [] : [[id, before]])
-  const answer = step(Leases.make(table))
+  const table = new Map<string, LeaseRecord>(before === undefined ? [] : [[id, before]])
+  const answer = step(Leases.make(table), () => table.get(id))
   const after = table.get(id)
   if (after !== undefined) await records.put(after, id)
   else if (before !== undefined) await records.delete(id)

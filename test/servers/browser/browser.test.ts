@@ -41,10 +41,10 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
   }
 
   /** Tabs with a cache each, on a database of their own. */
-  const tabs = async (count: number) => {
+  const tabs = async (count: number, lease = "1 second") => {
     const name = `tabs ${names++}`
     const all = await Promise.all(Array.from({ length: count }, () => tab()))
-    for (const { run } of all) await run("openCache", name)
+    for (const { run } of all) await run("openCache", name, null, lease)
     return all
   }
 
@@ -101,8 +101,8 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
       await closeAll(all)
     })
 
-    it("take over from one that is closed while it loads", async () => {
-      const all = await tabs(2)
+    it("take over from one that is closed while it loads, long before its lease ends", async () => {
+      const all = await tabs(2, "1 hour")
       const [one, two] = all as [typeof all[0], typeof all[0]]
       const lost = one.run("read", "k", "never", 3_600_000).catch(() => "closed")
       await expect.poll(() => one.run("loads"), { timeout: 10_000 }).toBe(1)

@@ -1,6 +1,6 @@
 /** What a page of the tests can do, in the browser: `globalThis.run(name, ...arguments)`. */
 import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
-import { Cached, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheLayer, type Caching, Strategy, type Ttl } from "effect-cached"
 import * as IndexedDbStore from "effect-cached/stores/IndexedDbStore"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { probe } from "../probe.ts"
@@ -80,9 +80,9 @@ const strategies = () =>
 let runtime: ManagedRuntime.ManagedRuntime<Caching.Caching, unknown> | undefined
 
 /** Opens the cache of this tab. */
-const openCache = async (name: string, maxSize?: number) => {
-  const store = IndexedDbStore.layer({ name, ...maxSize === undefined ? {} : { maxSize } })
-  runtime = ManagedRuntime.make(CacheLayer.layerWith({ lease: "1 second" }).pipe(Layer.provide(store)))
+const openCache = async (name: string, maxSize?: number | null, lease: Ttl.Input = "1 second") => {
+  const store = IndexedDbStore.layer({ name, ...typeof maxSize === "number" ? { maxSize } : {} })
+  runtime = ManagedRuntime.make(CacheLayer.layerWith({ lease }).pipe(Layer.provide(store)))
   await runtime.runPromise(Cached.size)
 }
 
