@@ -15,7 +15,7 @@ export const findFaultOfSeveral = (fault: Fault, seeds: number): Promise<Failure
 const find = (fault: Fault, seeds: number, more: ReadonlyArray<string>): Promise<Failure | undefined> =>
   withFault(
     fault,
-    ["test/simulation", "test/deliberateFaults"],
+    ["test/simulation", "test/deliberateFaults", "test/support"],
     async (copy) => (await simulateIn(copy, seeds, more)).failures[0]
   )
 
