@@ -1,7 +1,7 @@
 /** What the processes of the fleet tell each other, and how they are shown. */
 
 export const size = 8
-export const lease = "1 second"
+export const lease = "2 seconds"
 export const loadTime = "800 millis"
 
 /** Read this from now on, after changing it where there is a content. */
