@@ -9,6 +9,10 @@ const entries = globSync([
   "src/{stores,serializers,locks}/*.ts",
   "src/testing/index.ts",
   // imported by the names of `imports` in package.json
+  // and a part that only what is loaded later has
+  "src/internal/eviction/{adaptive,adaptiveElsewhere,nodes}.ts",
+  "src/internal/engine/{flight/dependencies,flight/resource,memory/{dependents,entries}}{,Elsewhere}.ts",
+  "src/internal/{key/site,store/dependsOn}{,Elsewhere}.ts",
   "src/internal/noNode.ts",
   "src/internal/sqlClient.ts",
   "src/stores/internal/redisParts.ts"

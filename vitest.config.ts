@@ -44,6 +44,8 @@ export default defineConfig({
   test: {
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     sequence: { sequencer: LongestFirst },
+    // what hangs is found as well, and what is slow on a busy machine passes
+    testTimeout: 120_000,
     projects: [
       project("virtual", 0, {
         include: ["test/**/*.test.ts"],

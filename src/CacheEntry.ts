@@ -89,8 +89,21 @@ export interface Stored {
 export interface Known extends Omit<Timing, "reads"> {
   readonly id: string
   readonly tags: ReadonlyArray<string>
+  /** the ids that it derives from, where it was made with `inherit: "changes"`; `"user:*"`: all of that group */
+  readonly dependsOn?: ReadonlyArray<string> | undefined
   readonly etag: string | undefined
   readonly writeId: string | undefined
   /** how many reads of this process it has served from memory */
   readonly reads: number
+}
+
+/**
+ * The metadata of an entry of memory, as `Cached.hottest` and `Cached.coldest` answer it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface InMemory extends Known {
+  /** what it counts against the bound of memory: 1, unless there is a weigher */
+  readonly weight: number
 }

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 
 /**
  * Why a store could not do what it was asked: the `reason` of a `StoreError`.
@@ -122,9 +123,173 @@ export class LockError extends Data.TaggedError("LockError")<{
   readonly name: string
   readonly reason: "Timeout" | "Lost" | "Unavailable" | "Unsupported"
   readonly cause?: unknown
+  /** with `Timeout`: how long the holder has its lease, unless it renews or releases it */
+  readonly retryAfterMillis?: number
 }> {
   override get message(): string {
     return `The lock "${this.name}" could not be held: ${this.reason}`
+  }
+  /** after which time another attempt may succeed */
+  get retryAfter(): Duration.Duration {
+    return Duration.millis(this.retryAfterMillis ?? 0)
+  }
+  /** the same for the header `Retry-After` of an HTTP response: whole seconds */
+  get retryAfterHeader(): string {
+    return headerOf(this.retryAfterMillis ?? 0)
+  }
+}
+
+/**
+ * A limit of calls is reached: `Guard.rateLimit`, `Guard.slidingRateLimit`.
+ *
+ * **Example** (Telling a client when to come back)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheLayer, Guard } from "effect-cached"
+ *
+ * const call = Effect.succeed("called").pipe(
+ *   Guard.rateLimit({ key: "api", limit: 1, window: "90 seconds" }),
+ *   Effect.catchTag("RateLimitExceeded", (error) => Effect.succeed(`Retry-After: ${error.retryAfterHeader}`))
+ * )
+ * const program = Effect.all([call, call])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["called", "Retry-After: 90"]
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RateLimitExceeded extends Data.TaggedError("RateLimitExceeded")<{
+  readonly key: string
+  readonly limit: number
+  readonly retryAfterMillis: number
+}> {
+  override get message(): string {
+    return `The limit of ${this.limit} calls of "${this.key}" is reached: the next one may run in ` +
+      `${this.retryAfterMillis} ms`
+  }
+  /** after which time a call may run */
+  get retryAfter(): Duration.Duration {
+    return Duration.millis(this.retryAfterMillis)
+  }
+  /** the same for the header `Retry-After` of an HTTP response: whole seconds */
+  get retryAfterHeader(): string {
+    return headerOf(this.retryAfterMillis)
+  }
+}
+
+/**
+ * A circuit breaker lets no call through: `Guard.circuitBreaker`. `state` is `Open`, or `HalfOpen` while another call
+ * finds out whether the circuit can close.
+ *
+ * **Example** (Answering for a service that is down)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheLayer, Guard } from "effect-cached"
+ *
+ * const call = Effect.fail("down").pipe(
+ *   Guard.circuitBreaker({ key: "api", failures: 1, open: "30 seconds" }),
+ *   Effect.catchTag("CircuitOpen", (error) => Effect.succeed(`Retry-After: ${error.retryAfterHeader}`)),
+ *   Effect.catch(Effect.succeed)
+ * )
+ * const program = Effect.all([call, call])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["down", "Retry-After: 30"]
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
+  readonly key: string
+  readonly state: "Open" | "HalfOpen"
+  readonly retryAfterMillis: number
+}> {
+  override get message(): string {
+    return `The circuit "${this.key}" is ${this.state === "Open" ? "open" : "half open"}: the next call may run in ` +
+      `${this.retryAfterMillis} ms`
+  }
+  /** after which time a call may run */
+  get retryAfter(): Duration.Duration {
+    return Duration.millis(this.retryAfterMillis)
+  }
+  /** the same for the header `Retry-After` of an HTTP response: whole seconds */
+  get retryAfterHeader(): string {
+    return headerOf(this.retryAfterMillis)
+  }
+}
+
+// never earlier: who comes a moment too soon is refused once more
+const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
+
+/**
+ * A transaction was not committed, because something that it had read, or a condition that it had been told, was changed
+ * by others meanwhile: `ids` of entries and `names` of counters. Nothing was written.
+ *
+ * **Details**
+ *
+ * `Transaction.run` tries again before it fails so. Both lists are empty where entries were listed and others came or went.
+ *
+ * **Example** (Losing against another write)
+ *
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   // what is forked here uses the cache from outside of the transaction
+ *   const outside = yield* Effect.context<Caching.Caching>()
+ *   const sell = Effect.gen(function*() {
+ *     yield* Cached.getOption("stock")
+ *     yield* Effect.provideContext(Cached.set("stock", 41), outside)
+ *     yield* Cached.set("stock", 40)
+ *   })
+ *   return yield* Transaction.run(sell, { retry: Schedule.recurs(0) }).pipe(
+ *     Effect.catchTag("TransactionConflict", ({ ids }) => Effect.succeed(ids))
+ *   )
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["stock"]
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TransactionConflict extends Data.TaggedError("TransactionConflict")<{
+  readonly ids: ReadonlyArray<string>
+  readonly names: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    const all = [...this.ids, ...this.names]
+    return all.length === 0
+      ? "The transaction was not committed: what it has listed was changed by others"
+      : `The transaction was not committed: others have changed ${all.slice(0, 10).map((id) => `"${id}"`).join(", ")}` +
+        (all.length > 10 ? ` and ${all.length - 10} more` : "")
+  }
+}
+
+/**
+ * A transaction took longer than its `timeout`, tries and waits for locks included. Nothing was written.
+ *
+ * **Example** (Giving up)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheLayer, Transaction } from "effect-cached"
+ *
+ * const program = Transaction.run(Effect.never, { timeout: "10 millis" }).pipe(
+ *   Effect.catchTag("TransactionTimeout", ({ timeoutMillis }) => Effect.succeed(timeoutMillis))
+ * )
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 10
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
+  readonly timeoutMillis: number
+}> {
+  override get message(): string {
+    return `The transaction took longer than ${this.timeoutMillis} ms`
   }
 }
 
@@ -156,6 +321,60 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
 }> {
   override get message(): string {
     return `The load of "${this.key}" took longer than ${this.timeoutMillis} ms`
+  }
+}
+
+/**
+ * A consumer of a cached stream was too slow: what it would have read next is gone.
+ *
+ * **Details**
+ *
+ * While a stream can be stored nobody is too slow. Past `maxBytes` a run keeps a few pages, and waits 5 seconds for who is
+ * behind them. `whenSlow: "wait"` lets it wait for as long as it takes.
+ *
+ * **Example** (Describing the failure)
+ *
+ * ```ts
+ * import { CacheError } from "effect-cached"
+ *
+ * new CacheError.StreamLagged({ key: "rows" }).message.includes("whenSlow") // => true
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StreamLagged extends Data.TaggedError("StreamLagged")<{
+  readonly key: string
+}> {
+  override get message(): string {
+    return `A consumer of the stream "${this.key}" was too slow: raise maxBytes, or let the run wait with whenSlow: "wait"`
+  }
+}
+
+/**
+ * The rest of a stored stream is lost, and the origin does not begin any more with what the consumer has got.
+ *
+ * **Details**
+ *
+ * Consume the stream again: it is another one now.
+ *
+ * **Example** (Describing the failure)
+ *
+ * ```ts
+ * import { CacheError } from "effect-cached"
+ *
+ * new CacheError.StreamCut({ key: "rows" }).message.includes("Consume it again") // => true
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StreamCut extends Data.TaggedError("StreamCut")<{
+  readonly key: string
+}> {
+  override get message(): string {
+    return `The rest of the stored stream "${this.key}" is lost, and its origin begins with something else now. Consume it ` +
+      "again"
   }
 }
 

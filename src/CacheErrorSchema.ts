@@ -111,7 +111,38 @@ export const LockError = schemaOf(CacheError.LockError, {
   _tag: Schema.tag("LockError"),
   name: Schema.String,
   reason: Schema.Literals(["Timeout", "Lost", "Unavailable", "Unsupported"]),
-  cause
+  cause,
+  retryAfterMillis: Schema.optionalKey(Schema.Number)
+})
+
+/**
+ * The schema of `CacheError.RateLimitExceeded`.
+ *
+ * @see {@link StoreError} for an example
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RateLimitExceeded = schemaOf(CacheError.RateLimitExceeded, {
+  _tag: Schema.tag("RateLimitExceeded"),
+  key: Schema.String,
+  limit: Schema.Number,
+  retryAfterMillis: Schema.Number
+})
+
+/**
+ * The schema of `CacheError.CircuitOpen`.
+ *
+ * @see {@link StoreError} for an example
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CircuitOpen = schemaOf(CacheError.CircuitOpen, {
+  _tag: Schema.tag("CircuitOpen"),
+  key: Schema.String,
+  state: Schema.Literals(["Open", "HalfOpen"]),
+  retryAfterMillis: Schema.Number
 })
 
 /**
@@ -125,6 +156,59 @@ export const LockError = schemaOf(CacheError.LockError, {
 export const LoadTimeout = schemaOf(CacheError.LoadTimeout, {
   _tag: Schema.tag("LoadTimeout"),
   key: Schema.String,
+  timeoutMillis: Schema.Number
+})
+
+/**
+ * The schema of `CacheError.StreamLagged`.
+ *
+ * @see {@link StoreError} for an example
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const StreamLagged = schemaOf(CacheError.StreamLagged, {
+  _tag: Schema.tag("StreamLagged"),
+  key: Schema.String
+})
+
+/**
+ * The schema of `CacheError.StreamCut`.
+ *
+ * @see {@link StoreError} for an example
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const StreamCut = schemaOf(CacheError.StreamCut, {
+  _tag: Schema.tag("StreamCut"),
+  key: Schema.String
+})
+
+/**
+ * The schema of `CacheError.TransactionConflict`.
+ *
+ * @see {@link StoreError} for an example
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TransactionConflict = schemaOf(CacheError.TransactionConflict, {
+  _tag: Schema.tag("TransactionConflict"),
+  ids: Schema.Array(Schema.String),
+  names: Schema.Array(Schema.String)
+})
+
+/**
+ * The schema of `CacheError.TransactionTimeout`.
+ *
+ * @see {@link StoreError} for an example
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TransactionTimeout = schemaOf(CacheError.TransactionTimeout, {
+  _tag: Schema.tag("TransactionTimeout"),
   timeoutMillis: Schema.Number
 })
 

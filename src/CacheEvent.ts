@@ -71,6 +71,8 @@ export interface Detected {
   readonly ttlMillis: number
   /** the name of the strategy that decided */
   readonly strategy: string
+  /** the ids that it derives from, where it was made with `inherit: "changes"`; `"user:*"`: all of that group */
+  readonly dependsOn?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -117,10 +119,11 @@ export interface Events {
   /** a value was stored by hand */
   readonly Set: OfId
   /**
-   * a result is not cached: it came too late, was derived from a stale value, or from what `inherit` keeps out. Emitted
-   * before its `Load`
+   * a result is not cached. `because`: its id or a tag was invalidated meanwhile (`changed`), it was derived from a stale
+   * value (`stale`), from what is too old for it or kept out (`inherit`), or something that it derives from has changed
+   * (`dependency`). Emitted before its `Load`
    */
-  readonly Refused: OfId
+  readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
   /** an entry left the memory tier because there was no room */
   readonly Evict: OfId
   /** this process invalidated ids or tags, or cleared the cache. Of many ids there are several events */

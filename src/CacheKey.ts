@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Persistable from "effect/persistence/Persistable"
 import type * as PrimaryKey from "effect/PrimaryKey"
 import type * as Request from "effect/Request"
@@ -14,9 +15,11 @@ import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import { CacheConfigError } from "./CacheError.ts"
 import { define } from "./internal/key/define.ts"
+import type { Checked, FormattersOf, Holes, References } from "./internal/key/holes.ts"
 import { idOfString, shortDigest } from "./internal/key/id.ts"
 import type { KeyInfo } from "./internal/key/info.ts"
 import { isKey } from "./internal/key/isKey.ts"
+import { make as makeTemplate } from "./internal/key/template.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // models
@@ -202,6 +205,12 @@ export interface Options<
     | undefined
   /** the fields, and combinations of fields, by whose values keys of this class can be invalidated together */
   readonly indexes?: I | undefined
+  /**
+   * writes the payload in the ids of the class, so that people can read them: a `CacheKey.template` that names all its fields
+   *
+   * @default the canonical text of the payload
+   */
+  readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -259,6 +268,133 @@ export const Class = <Self = never>() =>
   name: Name,
   options: Options<Fields, S, E, I>
 ): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E, I> => define(name, options) as never
+
+/**
+ * A key template of a payload.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Template<in Payload> {
+  (payload: Payload): string
+}
+
+/**
+ * A key template of a payload that reads the context.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ContextTemplate<in Payload> {
+  (payload: Payload): Effect.Effect<string>
+}
+
+/**
+ * A key template of payload and result, for the option `tags` of a read: one tag for each element of a list, none for a
+ * failure or where a value is `null` or `undefined`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResultTemplate<in Payload, in Result> {
+  (exit: Exit.Exit<Result, unknown>, payload: Payload): ReadonlyArray<string>
+}
+
+/**
+ * As {@link ResultTemplate}, of one that reads the context too.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ContextResultTemplate<in Payload, in Result> {
+  (exit: Exit.Exit<Result, unknown>, payload: Payload): Effect.Effect<ReadonlyArray<string>>
+}
+
+type TemplateOf<Text extends string, Payload, Result> = [Extract<Holes<Text>, `@${string}`>] extends [never]
+  ? [Result] extends [never] ? Template<Payload> : ResultTemplate<Payload, Result>
+  : [Result] extends [never] ? ContextTemplate<Payload>
+  : ContextResultTemplate<Payload, Result>
+
+/**
+ * Options for {@link template}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface TemplateOptions<
+  S extends Schema.Constraint = never,
+  Refs extends References = {},
+  Formatters = {}
+> {
+  /**
+   * `true`: payloads that a formatter makes alike are one key, on purpose
+   *
+   * @default `false`: a digest of what a formatter loses is added
+   */
+  readonly lossy?: boolean | undefined
+  /**
+   * `true`: the tokens that `jwt` reads have been verified. `lossy` needs it, because anybody can write a token
+   *
+   * @default `false`
+   */
+  readonly verified?: boolean | undefined
+  /** formatters of your own: functions to text, or `{ format, injective: true }` where different values never become one text */
+  readonly formatters?: FormattersOf<Formatters> | undefined
+  /** references of the context, for holes like `{@tenant}` */
+  readonly context?: Refs | undefined
+  /** the schema of the result, for holes like `{result.owner}` in tags */
+  readonly result?: S | undefined
+}
+
+/**
+ * Creates a function that writes a payload into a text with holes: a string key, the ids of a key class (`id`), or a tag.
+ *
+ * **When to use**
+ *
+ * Use where people or other programs read ids, as with patterns and in a store that is shared with another cache. Else a
+ * key class needs no template.
+ *
+ * **Details**
+ *
+ * - `{id}` and `{user.team.id}` show a value that is a text, number, boolean, bigint, `null` (`%-`) or `undefined` (`%_`).
+ *   Everything but letters, digits and `. _ -` is percent-encoded, so different values have different texts.
+ * - `{name:lower}`, `upper`, `length`, `hash` (`hash(8)`: its first 8 characters), `jwt(sub)` (a claim of a token), and
+ *   formatters of your own. What they lose is added at the end, as a digest, unless the template is `lossy`.
+ * - `{@tenant}` shows a reference of the context; the answer is an `Effect` then.
+ * - `{result.owner}` shows a part of the result: such a template is the option `tags` of a read.
+ *
+ * **Gotchas**
+ *
+ * - `{email:lower}` alone does not make keys case-insensitive: both spellings look alike and end with different digests. With
+ *   `lossy: true` they are one key.
+ * - Holes that touch, or between which stands what a value may have, throw a `CacheConfigError`, as an unknown field or
+ *   formatter does (which does not compile either).
+ *
+ * **Example** (Readable keys)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheKey } from "effect-cached"
+ *
+ * const key = CacheKey.template("user:{id}:{city}", { id: Schema.Int, city: Schema.String })
+ *
+ * key({ id: 1, city: "New York" }) // => "user:1:New%20York"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const template = <
+  const Text extends string,
+  const Fields extends Schema.Struct.Fields,
+  S extends Schema.Constraint = never,
+  const Refs extends References = {},
+  Formatters = {}
+>(
+  text: Checked<Text, Schema.Struct.Type<Fields>, S["Type"], Refs, FormattersOf<Formatters>>,
+  fields: Fields,
+  options?: TemplateOptions<S, Refs, Formatters>
+): TemplateOf<Text, Schema.Struct.Type<Fields>, S["Type"]> => makeTemplate(text, fields, options as never) as never
 
 type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey.Class<Self>()(...)\``
 

@@ -41,8 +41,10 @@ export type {
   TagOf,
   TtlOptions
 } from "./cached/options.ts"
+export { coldest, hottest } from "./cached/ranking.ts"
 export * from "./cached/resolver.ts"
 export * from "./cached/storeTimings.ts"
+export { stream, type StreamEnd, type StreamLifetime, type StreamOptions } from "./cached/stream.ts"
 export * from "./cached/tapStore.ts"
 export type { Target, Where } from "./cached/targets.ts"
 export * from "./cached/warm.ts"

@@ -6,12 +6,13 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { RemovalCause } from "./CacheEvent.ts"
 import * as Eviction from "./Eviction.ts"
 import * as Defaults from "./internal/defaults.ts"
 import * as Cache from "./internal/engine/cache.ts"
 import type { EngineOptions } from "./internal/engine/engine.ts"
 import * as OverStore from "./internal/engine/overStore.ts"
-import type { Counters } from "./internal/engine/telemetry/counters.ts"
+import type { Counters, Ratios } from "./internal/engine/telemetry/counters.ts"
 
 export type { Known } from "./CacheEntry.ts"
 export type { Progress } from "./CacheEvent.ts"
@@ -22,13 +23,36 @@ export type { Progress } from "./CacheEvent.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Stats extends Readonly<Counters> {
+export interface Stats extends Readonly<Counters>, Ratios {
   /** entries that left the memory tier because it was full */
   readonly evictions: number
+  /** what those entries weighed */
+  readonly evictedWeight: number
+  /** entries that left the memory tier, by cause: the causes of `Cached.onRemoval` */
+  readonly removals: { readonly [cause in RemovalCause]: number }
   /** entries in the memory tier now */
   readonly size: number
+  /** what those entries weigh; without a `weigher` each weighs 1 */
+  readonly weight: number
   /** the share of each key class, by its name; string keys, and counts without a key, are in the totals alone */
-  readonly classes: { readonly [keyClass: string]: Readonly<Counters> }
+  readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
+}
+
+/**
+ * What the hit ratio of the memory tier would have been at other capacities: `Cached.curve`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Curve {
+  /** the bound of memory now: entries, or what they may weigh */
+  readonly capacity: number
+  /** the reads of memory that have been counted */
+  readonly reads: number
+  /** the share of the ids that are followed: the smaller, the coarser is the curve */
+  readonly share: number
+  /** capacities, from the smallest, and their hit ratios. Beyond the last one nothing is gained */
+  readonly points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>
 }
 
 /**
@@ -87,7 +111,7 @@ export interface MakeOptions extends EngineOptions {}
  */
 export const defaults: MakeOptions = {
   ...Defaults.layer,
-  eviction: Eviction.lru,
+  eviction: Eviction.adaptive,
   store: undefined,
   readDefaults: Defaults.noReadDefaults,
   strategy: undefined,

@@ -4,53 +4,13 @@
  *
  * @since 0.1.0
  */
+import { makeAdaptive } from "#platform/eviction/adaptive"
+import { makeFifo, makeLeastRecentlyUpdated, makeLru } from "./internal/eviction/byAge.ts"
+import { makeS3Fifo } from "./internal/eviction/s3Fifo.ts"
+import { makeWTinyLfu } from "./internal/eviction/wTinyLfu.ts"
+import type { Eviction } from "./ports/eviction.ts"
 
-/**
- * An entry as an eviction policy sees it. The links belong to the policy, so that it needs no index of its own.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Node {
-  /** the id of the entry */
-  readonly id: string
-  previous: Node | undefined
-  next: Node | undefined
-}
-
-/**
- * The state of an eviction policy for one memory tier. Every call is synchronous and takes constant time.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Policy {
-  /** an entry was added, or took the place of one with the same id that was `removed` before */
-  readonly added: (node: Node) => void
-  /**
-   * an entry took the place of another with the same id; without this method `old` is `removed` and `node` is `added`
-   */
-  readonly replaced?: ((old: Node, node: Node) => void) | undefined
-  /** an entry was served */
-  readonly read: (node: Node) => void
-  /** an entry left, for whatever cause */
-  readonly removed: (node: Node) => void
-  /** gives the entry to evict next; `undefined`: the newest one leaves */
-  readonly victim: () => Node | undefined
-}
-
-/**
- * An eviction policy: it makes its state for a memory tier.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Eviction {
-  /** the name of the policy */
-  readonly name: string
-  /** makes the state of one memory tier */
-  readonly make: (options: { readonly capacity: number }) => Policy
-}
+export type * from "./ports/eviction.ts"
 
 /**
  * The policies of this module: the engine calls them directly, and a user's own through a guard.
@@ -68,7 +28,111 @@ export class Own implements Eviction {
 }
 
 /**
- * Evicts the entry that was not read or written for the longest time (least recently used). It is the default.
+ * Learns what to keep: a duel of three rules (LRU, LIRS, S3), of which the one leads that would have hit most. It is the
+ * default.
+ *
+ * **When to use**
+ *
+ * Use where nothing is known of what is read, or where that changes: under loops, scans and mixed loads it keeps more of
+ * what is read again than any fixed rule, and hardly less than `lru` where `lru` is the best there is.
+ *
+ * **Details**
+ *
+ * - A shadow of some ids without values is read as the cache is, under each of the three rules; the cache follows the best.
+ *   Up to 128 entries all ids are followed, beyond a sample. Up to 32 entries it is `lru`.
+ * - Ids are hashed with a seed that nobody outside knows.
+ *
+ * **Gotchas**
+ *
+ * Which entry leaves next is nothing to rely on. Where that matters, use `lru` or `fifo`.
+ *
+ * **Example** (Keeping a part of a loop)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ *
+ * const hitsOf = (eviction: Eviction.Eviction) =>
+ *   Effect.gen(function*() {
+ *     for (let i = 0; i < 20_000; i++) yield* Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
+ *     return (yield* Cached.stats).hits
+ *   }).pipe(Effect.provide(CacheLayer.memory({ capacity: 500, eviction })))
+ *
+ * await Effect.runPromise(hitsOf(Eviction.lru)) // => 0
+ * await Effect.runPromise(hitsOf(Eviction.adaptive)) > 5000 // => true
+ * ```
+ *
+ * @see {@link lru} for a rule that can be foreseen
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
+
+/**
+ * S3-FIFO as published (SOSP 2023): new entries have to be read twice in a small queue before they may stay.
+ *
+ * **When to use**
+ *
+ * Use where many ids are read once and never again, as on the web. `adaptive` finds that out by itself.
+ *
+ * **Example** (Evicting what is read once)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ *
+ * const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+ * const program = Effect.gen(function*() {
+ *   for (let i = 0; i < 3; i++) yield* read("often")
+ *   for (let i = 0; i < 1000; i++) yield* read(`once:${i}`)
+ *   return yield* Cached.has("often")
+ * })
+ * const cache = CacheLayer.memory({ capacity: 100, eviction: Eviction.s3Fifo })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
+ * ```
+ *
+ * @see {@link adaptive} for a policy that has the idea as one of three
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
+
+/**
+ * W-TinyLFU as in Caffeine, with its hill climber: what was asked for more often stays, and new entries have a window.
+ *
+ * **When to use**
+ *
+ * Use where the same ids stay popular for long. Each hit counts in a sketch, so it costs more than with the others.
+ *
+ * **Example** (Keeping what is asked for often)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ *
+ * const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+ * const program = Effect.gen(function*() {
+ *   for (let i = 0; i < 9; i++) yield* read("often")
+ *   for (let i = 0; i < 1000; i++) yield* read(`once:${i}`)
+ *   return yield* Cached.has("often")
+ * })
+ * const cache = CacheLayer.memory({ capacity: 100, eviction: Eviction.wTinyLfu })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
+ * ```
+ *
+ * @see {@link adaptive} for a policy that is better where popularity changes
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
+
+/**
+ * Evicts the entry that was not read or written for the longest time (least recently used).
  *
  * **Example** (Keeping what is read)
  *
@@ -91,10 +155,7 @@ export class Own implements Eviction {
  * @category constructors
  * @since 0.1.0
  */
-export const lru: Eviction = new Own("lru", () => {
-  const ring = makeRing()
-  return { ...byAge(ring), read: ring.toEnd }
-})
+export const lru: Eviction = new Own("lru", makeLru)
 
 /**
  * Evicts the entry that came in first. Reads do not count, nor does a new value under the same id.
@@ -130,10 +191,7 @@ export const lru: Eviction = new Own("lru", () => {
  * @category constructors
  * @since 0.1.0
  */
-export const fifo: Eviction = new Own("fifo", () => {
-  const ring = makeRing()
-  return { ...byAge(ring), replaced: ring.replace }
-})
+export const fifo: Eviction = new Own("fifo", makeFifo)
 
 /**
  * Evicts the entry with the oldest value. A new value under an id counts, reads do not.
@@ -166,63 +224,4 @@ export const fifo: Eviction = new Own("fifo", () => {
  * @category constructors
  * @since 0.1.0
  */
-export const leastRecentlyUpdated: Eviction = new Own("leastRecentlyUpdated", () => byAge(makeRing()))
-
-// ---------------------------------------------------------------------------------------------------------------------
-// internals
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** Nodes in an order, in a ring around a sentinel, so that the first and the last are no special cases. */
-interface Ring {
-  readonly append: (node: Node) => void
-  readonly remove: (node: Node) => void
-  readonly toEnd: (node: Node) => void
-  /** the new node takes the place of the old one */
-  readonly replace: (old: Node, node: Node) => void
-  readonly first: () => Node | undefined
-}
-
-const makeRing = (): Ring => {
-  const sentinel: Node = { id: "", previous: undefined, next: undefined }
-  sentinel.previous = sentinel
-  sentinel.next = sentinel
-  const insertAfter = (previous: Node, node: Node): void => {
-    const next = previous.next!
-    node.previous = previous
-    node.next = next
-    previous.next = node
-    next.previous = node
-  }
-  const unlink = (node: Node): void => {
-    node.previous!.next = node.next
-    node.next!.previous = node.previous
-  }
-  const remove = (node: Node): void => {
-    unlink(node)
-    node.previous = undefined
-    node.next = undefined
-  }
-  return {
-    append: (node) => insertAfter(sentinel.previous!, node),
-    remove,
-    toEnd: (node) => {
-      if (sentinel.previous === node) return
-      unlink(node)
-      insertAfter(sentinel.previous!, node)
-    },
-    replace: (old, node) => {
-      const previous = old.previous!
-      remove(old)
-      insertAfter(previous, node)
-    },
-    first: () => sentinel.next === sentinel ? undefined : sentinel.next
-  }
-}
-
-/** Evicts the first node of the ring. */
-const byAge = (ring: Ring): Policy => ({
-  added: ring.append,
-  read: () => {},
-  removed: ring.remove,
-  victim: ring.first
-})
+export const leastRecentlyUpdated: Eviction = new Own("leastRecentlyUpdated", makeLeastRecentlyUpdated)

@@ -27,8 +27,8 @@ export type Serializer = Port.Serializer
  *
  * **Details**
  *
- * By default, values with a schema become JSON through the schema's own codec, and values without one become structured
- * MessagePack (see `effect-cached/serializers/Structured`).
+ * By default, values with a schema become JSON through the schema's own codec, and values without one become JSON where
+ * that is exact, or else MessagePack (see `effect-cached/serializers/Structured`).
  *
  * **Example** (Writing JSON for keys without a schema too)
  *

@@ -309,6 +309,8 @@ export interface Kind<O> {
   /** `beside`: what the option of that name gives, where it is no function any more */
   readonly lifetime: (options: O, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: O) => unknown
+  /** throws for its own options that make no sense */
+  readonly check: ((options: O) => void) | undefined
   /** the option that gives its lifetime beside `ttl` */
   readonly beside: keyof O | undefined
   readonly touch: ((options: O, entry: Timing, now: number) => number) | undefined
@@ -376,6 +378,7 @@ const kind = (
   servesFresh: true,
   lifetime: (_, ttl) => ({ softTtl: ttl, ttl }),
   ttl: (options) => options.ttl,
+  check: undefined,
   beside: undefined,
   touch: undefined,
   countsReads: false,
@@ -408,6 +411,7 @@ export const refreshAheadKind = kind("refreshAhead", {
 
 /** @internal */
 export const probabilisticKind = kind("probabilistic", {
+  check: (options) => checkBeta(options),
   deadlinesOnly: false,
   servesFresh: false,
   decide: (options, entry, now, random) => {
@@ -439,6 +443,7 @@ export const slidingKind = kind("sliding", {
 
 /** @internal */
 export const maxHitsKind = kind("maxHits", {
+  check: (options) => checkHits(options),
   countsReads: true,
   servesFresh: false,
   decide: (options, entry, now) => {
@@ -541,11 +546,8 @@ export const constantOf = (kind: Kind<AnyOptions>, options: AnyOptions): Lifetim
  */
 export const validate = (kind: Kind<AnyOptions>, options: AnyOptions): void => {
   checkJitter(options.jitter)
-  if (options.beta !== undefined && !(options.beta > 0 && options.beta < Infinity)) {
-    throw new CacheConfigError({ message: `beta cannot be ${options.beta}: pass a number above 0` })
-  }
+  kind.check?.(options)
   validateConditions(options)
-  if (kind.countsReads) validateHits(options as never)
   const ttl = kind.ttl(options)
   const beside = besideOf(kind, options)
   kind.lifetime(
@@ -584,7 +586,13 @@ export const checkJitter = (jitter: number | undefined): number => {
   throw new CacheConfigError({ message: `jitter cannot be ${String(jitter)}: pass a share from 0 to 1` })
 }
 
-const validateHits = ({ hits, refreshAfter }: MaxHitsOptions<unknown, unknown, unknown>): void => {
+const checkBeta = ({ beta }: AnyOptions): void => {
+  if (beta === undefined || (beta > 0 && beta < Infinity)) return
+  throw new CacheConfigError({ message: `beta cannot be ${beta}: pass a number above 0` })
+}
+
+const checkHits = (options: AnyOptions): void => {
+  const { hits, refreshAfter } = options as MaxHitsOptions<unknown, unknown, unknown>
   if (!(Number.isInteger(hits) && hits >= 1)) {
     throw new CacheConfigError({ message: `hits cannot be ${hits}: pass a whole number of at least 1` })
   }

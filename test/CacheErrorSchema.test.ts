@@ -7,8 +7,14 @@ import { describe, expect, it } from "vitest"
 const errors = {
   StoreError: new CacheError.StoreError({ store: "s", operation: "get", reason: "Full", cause: new Error("mine") }),
   SerializerError: new CacheError.SerializerError({ serializer: "json", operation: "decode", reason: "no JSON" }),
-  LockError: new CacheError.LockError({ name: "door", reason: "Lost" }),
+  StreamLagged: new CacheError.StreamLagged({ key: "k" }),
+  StreamCut: new CacheError.StreamCut({ key: "k" }),
+  LockError: new CacheError.LockError({ name: "door", reason: "Timeout", retryAfterMillis: 1200 }),
+  RateLimitExceeded: new CacheError.RateLimitExceeded({ key: "api", limit: 10, retryAfterMillis: 1200 }),
+  CircuitOpen: new CacheError.CircuitOpen({ key: "api", state: "HalfOpen", retryAfterMillis: 1200 }),
   LoadTimeout: new CacheError.LoadTimeout({ key: "k", timeoutMillis: 10 }),
+  TransactionConflict: new CacheError.TransactionConflict({ ids: ["a"], names: ["n"] }),
+  TransactionTimeout: new CacheError.TransactionTimeout({ timeoutMillis: 10 }),
   CacheCycle: new CacheError.CacheCycle({ path: ["a", "b", "a"] }),
   CacheClosed: new CacheError.CacheClosed({ key: "k" }),
   CacheConfigError: new CacheError.CacheConfigError({ message: "wrong" })

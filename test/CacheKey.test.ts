@@ -566,7 +566,7 @@ describe("options", () => {
     expect(messageOf(() => define(options))).toMatch(message)
   })
 
-  it.each(["", "a@b", "a:b", "~a", "a#b", "a*", "a b", "\ud800", "x".repeat(101), "日".repeat(34)])(
+  it.each(["", "a@b", "a:b", "~a", "a#b", "a*", "=a", "*a", ":a", "a b", "\ud800", "x".repeat(101), "日".repeat(34)])(
     "refuse the name %j",
     (name) => {
       expect(messageOf(() => define({}, name))).toMatch(/a name has 1 to 100/)

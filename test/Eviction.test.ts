@@ -7,7 +7,7 @@ const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: un
 
 /** what a tier does with its policy: writes and reads by id, at most `capacity` at a time */
 const drive = (eviction: Eviction.Eviction, capacity: number) => {
-  const policy = eviction.make({ capacity })
+  const policy = eviction.make({ capacity, weighed: false, seed: () => 1 })
   const held = new Map<string, Eviction.Node>()
   const evicted: Array<string> = []
   const remove = (id: string) => {

@@ -45,7 +45,7 @@ describe("the default", () => {
       yield* lock.acquire("default", options)
       const again = yield* Lock.Lock
       const error = yield* Effect.flip(again.acquire("default", { ...options, wait: 0 }))
-      expect(error).toEqual(new CacheError.LockError({ name: "default", reason: "Timeout" }))
+      expect(error).toEqual(new CacheError.LockError({ name: "default", reason: "Timeout", retryAfterMillis: 3000 }))
     }))
 
   it.effect("is not what a layer provides", () =>

@@ -10,7 +10,14 @@ export interface Order {
   readonly content?: string
 }
 
+/** Where a process finds what all share: the origin in the folder, the cache there too or on a Redis server. */
+export interface Places {
+  readonly directory: string
+  readonly url?: string
+}
+
 export type News =
+  | { readonly _tag: "Reads"; readonly reads: number; readonly failed: number }
   | { readonly _tag: "Waits" }
   | { readonly _tag: "Loads" }
   | { readonly _tag: "Has"; readonly content: string; readonly loadedBy: string }
@@ -18,14 +25,19 @@ export type News =
 /** What is known of one process. */
 export interface Member {
   readonly loads: number
-  readonly state: News | { readonly _tag: "Starts" } | { readonly _tag: "Killed" }
+  readonly reads: number
+  readonly failed: number
+  readonly state: Exclude<News, { readonly _tag: "Reads" }> | { readonly _tag: "Starts" } | { readonly _tag: "Killed" }
 }
 
-export const unborn: Member = { loads: 0, state: { _tag: "Starts" } }
+export const unborn: Member = { loads: 0, reads: 0, failed: 0, state: { _tag: "Starts" } }
 
 /** News of a process that was killed may arrive late. */
-export const receive = (self: Member, news: News): Member =>
-  self.state._tag === "Killed" ? self : { loads: self.loads + (news._tag === "Loads" ? 1 : 0), state: news }
+export const receive = (self: Member, news: News): Member => {
+  if (self.state._tag === "Killed") return self
+  if (news._tag === "Reads") return { ...self, reads: self.reads + news.reads, failed: self.failed + news.failed }
+  return { ...self, loads: self.loads + (news._tag === "Loads" ? 1 : 0), state: news }
+}
 
 const describe = ({ state }: Member): string => {
   switch (state._tag) {
@@ -42,8 +54,14 @@ const describe = ({ state }: Member): string => {
   }
 }
 
-export const table = (members: ReadonlyArray<Member>): ReadonlyArray<string> => [
-  "process  loads",
-  ...members.map((member, i) => `${i + 1}`.padStart(7) + `${member.loads}`.padStart(7) + `  ${describe(member)}`),
-  "    all" + `${members.reduce((sum, { loads }) => sum + loads, 0)}`.padStart(7)
-]
+export type Column = "loads" | "reads" | "failed"
+
+export const table = (members: ReadonlyArray<Member>, columns: ReadonlyArray<Column>): ReadonlyArray<string> => {
+  const row = (name: string, cell: (column: Column) => string | number) =>
+    name.padStart(7) + columns.map((column) => `${cell(column)}`.padStart(8)).join("")
+  return [
+    row("process", (column) => column),
+    ...members.map((member, i) => `${row(`${i + 1}`, (column) => member[column])}  ${describe(member)}`),
+    row("all", (column) => members.reduce((sum, member) => sum + member[column], 0))
+  ]
+}

@@ -1,11 +1,12 @@
 /** One process of the fleet: reads what it is told to, over and over, and tells what it gets. */
-import { Effect, Option, Queue } from "effect"
+import { Effect, Exit, Logger, Option, Queue } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { readFileSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
-import { lease, loadTime, type News, type Order } from "./fleet.ts"
+import { lease, loadTime, type News, type Order, type Places } from "./fleet.ts"
 
-const [directory, number] = process.argv.slice(2) as [string, string]
+const [places, number] = process.argv.slice(2) as [string, string]
+const { directory, url } = JSON.parse(places) as Places
 
 type Has = Extract<News, { _tag: "Has" }>
 
@@ -14,8 +15,11 @@ const tell = (news: News) => Effect.sync(() => void process.send?.(news))
 /** The slow thing that all want: what it holds is in a file. */
 const origin = (subject: string) => path.join(directory, `${subject}.txt`)
 
+let isTold = false
+
 const load = (subject: string) =>
   Effect.gen(function*() {
+    isTold = false
     yield* tell({ _tag: "Loads" })
     const content = readFileSync(origin(subject), "utf8")
     yield* Effect.sleep(loadTime)
@@ -34,19 +38,37 @@ const orders = Queue.unbounded<Order>().pipe(
 const program = Effect.gen(function*() {
   const queue = yield* orders
   let last: Has | undefined
+  let [reads, failed] = [0, 0]
   yield* tell({ _tag: "Waits" })
   for (let subject: string | undefined;; yield* Effect.sleep("50 millis")) {
     const order = Option.getOrUndefined(yield* Queue.poll(queue))
     if (order?.content !== undefined) yield* change(order.subject, order.content)
     subject = order?.subject ?? subject
     if (subject === undefined) continue
-    const has: Has = { _tag: "Has", ...yield* read(subject) }
-    if (has.content !== last?.content || has.loadedBy !== last.loadedBy) yield* tell(has)
+    const exit = yield* Effect.exit(read(subject))
+    reads++
+    if (Exit.isFailure(exit)) failed++
+    if (reads === 10 || failed > 0) {
+      yield* tell({ _tag: "Reads", reads, failed })
+      reads = failed = 0
+    }
+    if (Exit.isFailure(exit)) continue
+    const has: Has = { _tag: "Has", ...exit.value }
+    if (!isTold || has.content !== last?.content || has.loadedBy !== last.loadedBy) yield* tell(has)
+    isTold = true
     last = has
   }
 })
 
 process.on("disconnect", () => process.exit())
 await Effect.runPromise(
-  program.pipe(Effect.provide(CacheLayer.disk({ directory: path.join(directory, "cache"), lease })))
+  program.pipe(
+    Effect.provide(
+      url === undefined
+        ? CacheLayer.disk({ directory: path.join(directory, "cache"), lease })
+        : CacheLayer.redis({ url, lease })
+    ),
+    // that the server is gone is one warning of each process, and the table shows it
+    Effect.provide(Logger.layer([]))
+  )
 )

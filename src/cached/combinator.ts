@@ -68,7 +68,7 @@ type Outcome<Kind, A, E, K> =
  */
 export interface Fixed extends Omit<ReadOptions<unknown, unknown, string>, "tags" | "copy"> {
   readonly tags?: ReadonlyArray<string> | undefined
-  readonly copy?: "structured" | undefined
+  readonly copy?: Exclude<ReadOptions<unknown, unknown, string>["copy"], Function>
 }
 
 interface FixedConditions<Tag> extends Fixed {

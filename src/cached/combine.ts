@@ -12,10 +12,10 @@ import * as Policy from "../internal/engine/flight/callPolicy.ts"
 import { refreshLoad } from "../internal/engine/flight/refreshLoad.ts"
 import type { Request } from "../internal/engine/flight/request.ts"
 import * as Operations from "../internal/engine/operations.ts"
-import { withPrototype } from "../internal/withPrototype.ts"
 import {
   constant,
   constantOf,
+  type Decision,
   fallsBack,
   isConstant,
   type Kind,
@@ -39,228 +39,168 @@ import {
   type StringFnOptions
 } from "./checkCall.ts"
 import type { AnyReadOptions } from "./options.ts"
-import { cacheIn } from "./withCaching.ts"
+import { cacheOfFiber } from "./withCaching.ts"
 
-interface CachedEffect extends Request {
-  /** the combinator that made it, if the effect is its own strategy */
-  readonly combinator: Combinator | undefined
-  readonly load: Effect.Effect<unknown, unknown, any>
-  readonly options: CombinatorOptions
-}
-
-/** An effect that asks the cache of its context to read it. */
-const EffectPrototype = Effectable.Prototype<CachedEffect>({
-  label: "Cached",
-  evaluate(fiber) {
-    return cacheIn(fiber.context).read(fiber, this)
-  }
-})
-
-/** A prototype of effects with these members. Nothing is spread: bundlers keep what is. */
-const prototypeOf = (...parts: ReadonlyArray<PropertyDescriptorMap>): object => {
-  const prototype = Object.create(EffectPrototype)
-  for (const part of parts) Object.defineProperties(prototype, part)
-  return prototype
-}
-
-/** What all effects of one combinator share. */
-interface Combinator {
-  readonly kind: Kind<any>
-  readonly called: Called
-  // of the kind, for hits: kinds have many shapes, and combinators have one
+/**
+ * What effects share that were made by one combinator, by one cached function, or with one strategy. All have one shape,
+ * as all effects have one class: a hit then asks each for its fields, and V8 does not look for them.
+ */
+interface Traits {
+  /** of a combinator, whose effects are their own strategies */
+  readonly kind: Kind<any> | undefined
+  /** of all others */
+  readonly strategy: Strategy<any, any, any> | undefined
+  /** of that strategy */
+  readonly constant: Lifetime | undefined
+  /** the option that gives a lifetime beside `ttl` */
+  readonly beside: keyof CombinatorOptions | undefined
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   readonly slides: boolean
-  readonly beside: keyof CombinatorOptions | undefined
   readonly refreshLoad: Request["refreshLoad"]
-  /** the times that were checked last, and found right. Every miss is checked, and most have the times of the last one */
-  right: { readonly ttl: unknown; readonly beside: unknown } | undefined
+  /** of effects that name no strategy: they have that of their layer, and are another request to each cache */
+  readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
+  readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
+  readonly validate: (self: CachedEffect) => boolean
 }
 
-type EffectClass = new(
-  combinator: Combinator | undefined,
-  load: unknown,
-  options: CombinatorOptions,
-  key: unknown
-) => CachedEffect
-
-/**
- * A class of effects. An instance is effect, strategy and request in one object, because every read makes one. Its
- * options are parsed when something is stored, never for a hit.
- */
-const effectClass = (
-  parts: ReadonlyArray<PropertyDescriptorMap>,
-  prototype: object = EffectPrototype
-): EffectClass => {
-  class CachedEffect {
-    declare readonly combinator: unknown
-    declare readonly load: unknown
-    declare readonly options: unknown
-    declare readonly key: unknown
-    declare readonly rules: unknown
-
-    constructor(combinator: unknown, load: unknown, options: unknown, key: unknown) {
-      this.combinator = combinator
-      this.load = load
-      this.options = options
-      // of the options, read where each combinator has a few shapes of them
-      this.key = key
-      // here, so that a request with rules has no other shape than one without
-      this.rules = undefined
-    }
-  }
-  Object.setPrototypeOf(CachedEffect.prototype, prototype)
-  for (const part of parts) Object.defineProperties(CachedEffect.prototype, part)
-  return CachedEffect as never
-}
-
-/**
- * Options are checked before a load. Those of the first calls are checked where the combinator is called too, so that
- * the stack of a mistake leads there: a program that makes its options for each read would pay for it with every hit.
- */
-const dual = (make: EffectClass, called: Called, combinator?: Combinator): never => {
-  let unchecked = checkedCalls
-  const makeChecked = (first: unknown, second: unknown): unknown => {
-    unchecked--
-    const options = (second ?? first) as CombinatorOptions | undefined
-    const mistake = mistakeIn(called, options)
-    const of = (load: unknown) => {
-      const effect = new make(combinator, load, options!, options?.key)
-      // its load dies with a mistake that is known already
-      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
-        value: () => {
-          throw mistake
-        }
-      })
-    }
-    return second === undefined ? of : of(first)
-  }
-  // `arguments` of a closure per call would cost more than the whole hit
-  return ((first: unknown, second?: unknown): unknown =>
-    unchecked > 0
-      ? makeChecked(first, second)
-      : second === undefined
-      ? (self: unknown) => new make(combinator, self, first as CombinatorOptions, (first as CombinatorOptions).key)
-      : new make(combinator, first, second as CombinatorOptions, (second as CombinatorOptions).key)) as never
-}
-
-/** One class for all kinds: the engine then sees one shape, and V8 inlines these members. */
-const Timed = effectClass([{
-  name: {
-    get(this: TimedEffect) {
-      return this.combinator.kind.name
-    }
-  },
-  deadlinesOnly: {
-    get(this: TimedEffect) {
-      return this.combinator.deadlinesOnly
-    }
-  },
-  servesFresh: {
-    get(this: TimedEffect) {
-      return this.combinator.servesFresh
-    }
-  },
-  slides: {
-    get(this: TimedEffect) {
-      return this.combinator.slides
-    }
-  },
-  [fallsBack]: {
-    get(this: TimedEffect) {
-      return this.combinator.kind.fallsBack
-    }
-  },
-  refreshLoad: {
-    get(this: TimedEffect) {
-      return this.combinator.refreshLoad
-    }
-  },
-  countsReads: {
-    get(this: TimedEffect) {
-      return this.combinator.kind.countsReads
-    }
-  },
-  touch: {
-    value(this: TimedEffect, entry: never, now: number) {
-      return this.combinator.kind.touch!(this.options, entry, now)
-    }
-  },
-  retryAfter: {
-    get(this: TimedEffect) {
-      return this.combinator.kind.retryAfter
-    }
-  },
-  strategy: {
-    get(this: TimedEffect) {
-      return this
-    }
-  },
-  jitter: {
-    get(this: TimedEffect) {
-      return (this.options as { readonly jitter?: number }).jitter
-    }
-  },
-  decide: {
-    value(this: TimedEffect, entry: never, now: number, random: () => number) {
-      return this.combinator.kind.decide(this.options, entry, now, random)
-    }
-  },
-  lifetime: {
-    value(this: TimedEffect, exit: never, key: unknown) {
-      return lifetimeOf(this.combinator.kind, this.options as never, exit, key)
-    }
-  },
-  constant: {
-    get(this: TimedEffect) {
-      const { combinator: { kind }, options } = this
-      if (!isConstant(kind, options as never)) return undefined
-      const { ttl = Infinity } = options as TimeOptions
-      return kind.beside === undefined ? ttl : new Times(kind, ttl, options[kind.beside as keyof CombinatorOptions])
-    }
-  },
-  isConstant: {
-    value(this: TimedEffect, constant: unknown) {
-      const { combinator: { beside, kind }, options } = this
-      const { ttl = Infinity } = options as TimeOptions
-      return beside === undefined
-        ? constant === ttl
-        : constant instanceof Times && constant.kind === kind && constant.ttl === ttl &&
-          constant.beside === options[beside]
-    }
-  },
-  constantLifetime: {
-    value(this: TimedEffect) {
-      return constantOf(this.combinator.kind, this.options as never)
-    }
-  },
-  validate: {
-    value(this: TimedEffect) {
-      const { combinator, load, options } = this
-      const { called, right } = combinator
-      const isPlain = hasTimesAlone(options, combinator.beside)
-      const { ttl } = options as TimeOptions
-      const beside = combinator.beside && options[combinator.beside]
-      if (isPlain && right !== undefined && right.ttl === ttl && right.beside === beside) checkKey(called, options)
-      else {
-        checkOptions(called, options)
-        if (isPlain) combinator.right = { ttl, beside }
-      }
-      checkLoad(called, load, options)
-      return !isPlain
-    }
-  }
-}])
-
-interface TimeOptions {
+/** The options that a hit asks for: read once, where V8 may know their shape. Those of a program have many. */
+interface Given {
+  readonly key: unknown
+  readonly copy?: unknown
   readonly ttl?: unknown
 }
 
-/** Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed. */
-const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
-  if (Object.getPrototypeOf(options) !== Object.prototype) return false
-  for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
-  return true
+/**
+ * Effect, strategy and request in one object, because every read makes one. Its options are parsed when something is
+ * stored, never for a hit.
+ */
+class CachedEffect {
+  declare readonly traits: Traits
+  /** what is loaded: an effect, or the arguments of a function */
+  declare readonly source: unknown
+  declare readonly options: AnyOptions
+  declare readonly key: CacheKey.Any | string
+  declare readonly copy: AnyOptions["copy"]
+  declare readonly ttl: unknown
+  /** of many: what is there for them alone, others need not load */
+  declare batch?: Batch
+  declare rules: Request["rules"]
+
+  constructor(traits: Traits, source: unknown, options: unknown, { copy, key, ttl }: Given) {
+    this.traits = traits
+    this.source = source
+    this.options = options as AnyOptions
+    this.key = key as string
+    this.copy = copy as undefined
+    this.ttl = ttl
+    // here, so that a request with rules has no other shape than one without
+    this.rules = undefined
+  }
+
+  get load(): Effect.Effect<unknown, unknown, any> {
+    return this.traits.load(this)
+  }
+
+  get strategy(): Strategy<any, any, any> {
+    return this.traits.kind === undefined ? this.traits.strategy! : this as unknown as Strategy<any, any, any>
+  }
+
+  get deadlinesOnly(): boolean {
+    return this.traits.deadlinesOnly
+  }
+
+  get servesFresh(): boolean {
+    return this.traits.servesFresh
+  }
+
+  get slides(): boolean {
+    return this.traits.slides
+  }
+
+  get refreshLoad(): Request["refreshLoad"] {
+    return this.traits.refreshLoad
+  }
+
+  get constant(): unknown {
+    const { options, traits: { constant, kind } } = this
+    if (kind === undefined) return constant
+    if (!isConstant(kind, options as never)) return undefined
+    const { ttl = Infinity } = options
+    if (kind.beside === undefined) return ttl
+    if (!this.isConstant(lastTimes)) lastTimes = new Times(kind, ttl, options[kind.beside as keyof AnyOptions])
+    return lastTimes
+  }
+
+  isConstant(constant: unknown): boolean {
+    const { options, traits, ttl = Infinity } = this
+    if (traits.kind === undefined) return constant === traits.constant
+    return traits.beside === undefined
+      ? constant === ttl
+      : constant instanceof Times && constant.kind === traits.kind && constant.ttl === ttl &&
+        constant.beside === options[traits.beside]
+  }
+
+  constantLifetime(): Lifetime {
+    const { options, traits: { constant, kind } } = this
+    return kind === undefined ? constant! : constantOf(kind, options as never)
+  }
+
+  validate(): boolean {
+    return this.traits.validate(this)
+  }
+
+  // of an effect that is its own strategy
+
+  get name(): string {
+    return this.traits.kind!.name
+  }
+
+  get [fallsBack](): boolean {
+    return this.traits.kind!.fallsBack
+  }
+
+  get countsReads(): boolean {
+    return this.traits.kind!.countsReads
+  }
+
+  get retryAfter(): Strategy["retryAfter"] {
+    return this.traits.kind!.retryAfter
+  }
+
+  get jitter(): number | undefined {
+    return this.options.jitter
+  }
+
+  touch(entry: never, now: number): number {
+    return this.traits.kind!.touch!(this.options, entry, now)
+  }
+
+  decide(entry: never, now: number, random: () => number): Decision {
+    return this.traits.kind!.decide(this.options, entry, now, random)
+  }
+
+  lifetime(exit: never, key: unknown): Lifetime | "skip" {
+    return lifetimeOf(this.traits.kind!, this.options as never, exit, key)
+  }
+}
+
+// it asks the cache of its context to read it
+Object.setPrototypeOf(
+  CachedEffect.prototype,
+  Effectable.Prototype<CachedEffect & Effect.Effect<unknown, unknown, any>>({
+    label: "Cached",
+    evaluate(fiber) {
+      const cache = cacheOfFiber(fiber)
+      const { ofLayer } = this.traits
+      return cache.read(fiber, (ofLayer === undefined ? this : ofLayer(cache, this)) as unknown as Request)
+    }
+  })
+)
+
+interface AnyOptions extends CombinatorOptions {
+  readonly ttl?: unknown
+  readonly jitter?: number
 }
 
 /** The constant of a strategy with two times, as they were given. Of one with `ttl` alone it is that. */
@@ -276,146 +216,181 @@ class Times {
   }
 }
 
-type TimedEffect = CachedEffect & { readonly combinator: Combinator }
+/** Of the last stored entry: those that are stored alike, one after the other, need not hold one each. */
+let lastTimes: Times | undefined
+
+// ---------------------------------------------------------------------------------------------------------------------
+// combinators
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Options are checked before a load. Those of the first calls are checked where the combinator is called too, so that
+ * the stack of a mistake leads there: a program that makes its options for each read would pay for it with every hit.
+ */
+const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
+  let unchecked = checkedCalls
+  const makeChecked = (first: unknown, second: unknown): unknown => {
+    unchecked--
+    const options = (second ?? first) as AnyOptions
+    const mistake = mistakeIn(called, options)
+    const of = (load: unknown) => {
+      const effect = new CachedEffect(traitsIn(options), load, options, options)
+      // its load dies with a mistake that is known already
+      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
+        value: () => {
+          throw mistake
+        }
+      })
+    }
+    return second === undefined ? of : of(first)
+  }
+  // `arguments` of a closure per call would cost more than the whole hit
+  return ((first: AnyOptions, second?: AnyOptions): unknown => {
+    if (unchecked > 0) return makeChecked(first, second)
+    if (second !== undefined) {
+      const { copy, key, ttl } = second
+      return new CachedEffect(traitsIn(second), first, second, { copy, key, ttl })
+    }
+    const { copy, key, ttl } = first
+    return (self: unknown) => new CachedEffect(traitsIn(first), self, first, { copy, key, ttl })
+  }) as never
+}
 
 export const combinator = (kind: Kind<any>, refreshLoad?: Request["refreshLoad"]): never => {
-  const { beside, deadlinesOnly, servesFresh, touch } = kind
+  const { deadlinesOnly, servesFresh, touch } = kind
   const called = calledOf(kind)
-  return dual(Timed, called, {
+  const traits: Traits = {
     kind,
-    called,
+    strategy: undefined,
+    constant: undefined,
+    beside: kind.beside as keyof CombinatorOptions | undefined,
     deadlinesOnly,
     servesFresh,
     slides: touch !== undefined,
-    beside: beside as keyof CombinatorOptions | undefined,
     refreshLoad,
-    right: undefined
-  })
+    ofLayer: undefined,
+    load: sourceOf,
+    validate: checkerOf(called)
+  }
+  return dual(called, () => traits)
 }
 
-const delegating: PropertyDescriptorMap = {
-  refreshLoad: { value: refreshLoad },
-  deadlinesOnly: { value: false },
-  servesFresh: {
-    get(this: CachedEffect) {
-      return (this.strategy as { readonly [servesFresh]?: boolean })[servesFresh] === true
+const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any> => source as Effect.Effect<unknown>
+
+/** Checks the effects of a combinator. */
+const checkerOf = (called: Called): Traits["validate"] => {
+  // the times that were checked last, and found right: every miss is checked, and most have the times of the last one
+  let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
+  return ({ options, source, traits }) => {
+    const isPlain = hasTimesAlone(options, traits.beside)
+    const { ttl } = options
+    const beside = traits.beside && options[traits.beside]
+    if (isPlain && right !== undefined && right.ttl === ttl && right.beside === beside) checkKey(called, options)
+    else {
+      checkOptions(called, options)
+      if (isPlain) right = { ttl, beside }
     }
-  },
-  slides: {
-    get(this: CachedEffect) {
-      return this.strategy.touch !== undefined
-    }
-  },
-  constant: {
-    get(this: CachedEffect) {
-      return (this.strategy as { readonly [constant]?: Lifetime })[constant]
-    }
-  },
-  isConstant: {
-    value(this: CachedEffect, other: unknown) {
-      return (this.strategy as { readonly [constant]?: Lifetime })[constant] === other
-    }
-  },
-  constantLifetime: {
-    value(this: CachedEffect) {
-      return this.constant
-    }
-  },
-  strategy: {
-    get(this: CachedEffect) {
-      return this.options.strategy
-    }
+    checkLoad(called, source, options)
+    return !isPlain
   }
 }
 
-interface StrategyEffect extends CachedEffect {
-  /** the request to the cache that it asked last, where the strategy is that of the layer */
-  ofLayer?: CachedEffect
+/** Whether there are no options beside the key and the times. Those of a class may have getters, which are not listed. */
+const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
+  if (Object.getPrototypeOf(options) !== Object.prototype) return false
+  for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
+  return true
 }
 
-/** As `EffectPrototype`; without a strategy it has that of its layer, and is another request to each cache. */
-const StrategyPrototype = Effectable.Prototype<StrategyEffect>({
-  label: "Cached",
-  evaluate(fiber) {
-    const cache = cacheIn(fiber.context)
-    return cache.read(fiber, this.options.strategy === undefined ? withStrategyOf(cache, this) : this)
-  }
+// ---------------------------------------------------------------------------------------------------------------------
+// strategies as options
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** How effects with a strategy of their own are loaded and checked. */
+type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
+
+const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }: Ways): Traits => ({
+  kind: undefined,
+  strategy,
+  constant: strategy?.[constant],
+  beside: undefined,
+  deadlinesOnly: false,
+  servesFresh: strategy?.[servesFresh] === true,
+  slides: strategy?.touch !== undefined,
+  refreshLoad,
+  ofLayer,
+  load,
+  validate
 })
 
-const withStrategyOf = ({ strategy }: Cache, self: StrategyEffect): CachedEffect => {
-  const { combinator, key, load, ofLayer, options } = self
+interface AnyStrategy extends Strategy<any, any, any> {
+  readonly [constant]?: Lifetime
+  readonly [servesFresh]?: boolean
+}
+
+const validateGiven: Traits["validate"] = ({ options, source }) => {
+  checkOptions(calledWithStrategy, options)
+  checkLoad(calledWithStrategy, source, options)
+  return true
+}
+
+interface OfLayer extends CachedEffect {
+  /** the request to the cache that it asked last */
+  last?: CachedEffect
+}
+
+const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
+  const { key, last, options, source } = self
   if (strategy === undefined) {
     // an option that belongs to a strategy may be why there is none
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }
-  return ofLayer?.strategy === strategy
-    ? ofLayer
-    : self.ofLayer = new WithStrategy(combinator, load, { ...options, strategy }, key)
+  return last?.strategy === strategy
+    ? last
+    : self.last = new CachedEffect(traitsIn({ key, strategy }), source, { ...options, strategy }, self)
 }
 
-const WithStrategy = effectClass([delegating, {
-  validate: {
-    value(this: CachedEffect) {
-      checkOptions(calledWithStrategy, this.options)
-      checkLoad(calledWithStrategy, this.load, this.options)
-      return true
-    }
-  }
-}], StrategyPrototype)
+const traitsOfNone = traitsOf(undefined, { load: sourceOf, validate: validateGiven, ofLayer })
 
-export const withStrategy: never = dual(WithStrategy, calledWithStrategy)
+const traitsOfStrategies = new WeakMap<object, Traits>()
 
-interface Call extends Request {
-  readonly key: CacheKey.Any
-  readonly options: FnOptions
+const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
+  if (strategy === undefined) return traitsOfNone
+  const known = traitsOfStrategies.get(strategy)
+  if (known !== undefined) return known
+  const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
+  // what is no object is refused before the load
+  if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
+  return traits
 }
 
-/** A call of a cached function. A hit does not call its lookup. */
-const Call = withPrototype<new(key: CacheKey.Any, options: FnOptions) => Call>(
-  function(this: { key: unknown; options: unknown; rules: unknown }, key: unknown, options: unknown) {
-    this.key = key
-    this.options = options
-    this.rules = undefined
-  },
-  prototypeOf(delegating, {
-    load: {
-      get(this: Call) {
-        return Effect.suspend(() => effectOf(this.key, this.options.lookup(this.key as never)))
-      }
-    },
-    validate: { value: () => true }
-  })
-)
+export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
-interface StringCalled {
-  readonly key: string
-  readonly args: ReadonlyArray<unknown>
-  readonly options: StringFnOptions
+// ---------------------------------------------------------------------------------------------------------------------
+// functions
+// ---------------------------------------------------------------------------------------------------------------------
+
+const unchecked = (): boolean => true
+
+/** The calls of a cached function. A hit does not call its lookup. */
+export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
+  const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(key as never)))
+  const traits = traitsOf(options.strategy, { load, validate: unchecked })
+  const { copy } = options
+  return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
 }
 
-/** As `Call`, under a string key: what the lookup is given is not in it. */
-const StringCall = withPrototype<new(key: string, options: StringFnOptions, args: ReadonlyArray<unknown>) => Request>(
-  function(
-    this: { key: unknown; options: unknown; args: unknown; rules: unknown },
-    key: unknown,
-    options: unknown,
-    args: unknown
-  ) {
-    this.key = key
-    this.options = options
-    this.args = args
-    this.rules = undefined
-  },
-  prototypeOf(delegating, {
-    load: {
-      get(this: StringCalled) {
-        return Effect.suspend(() => effectOf(this.key, this.options.lookup(...this.args)))
-      }
-    },
-    validate: { value: () => {} }
-  })
-)
+/** As `callsOf`, under a string key: what the lookup is given is not in it. */
+export const callsByString = (
+  options: StringFnOptions
+): (key: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any> => {
+  const load = ({ key, source }: CachedEffect) =>
+    Effect.suspend(() => effectOf(key, options.lookup(...source as ReadonlyArray<unknown>)))
+  const traits = traitsOf(options.strategy, { load, validate: unchecked })
+  const { copy } = options
+  return (key, args) => new CachedEffect(traits, args, options, { copy, key }) as never
+}
 
 /** What `Cached.many` takes, without its types. */
 export interface ManyOptions extends AnyReadOptions {
@@ -432,39 +407,23 @@ export const markMany = (call: object): void => void manies.add(call)
 /** Whether a cached function takes many payloads at once. */
 export const isMany = (call: object): boolean => manies.has(call)
 
-/** One key of many: its load is a part of the load of a batch. */
-const BatchCall = withPrototype<new(key: unknown, options: ManyOptions, batch: Batch | undefined) => Request>(
-  function(
-    this: { key: unknown; options: unknown; batch: unknown; rules: unknown },
-    key: unknown,
-    options: unknown,
-    batch: unknown
-  ) {
-    this.key = key
-    this.options = options
-    this.batch = batch
-    this.rules = undefined
-  },
-  prototypeOf(delegating, {
-    load: {
-      get(this: Request) {
-        return this.batch!.load(this.key)
-      }
-    },
-    validate: { value: () => true }
-  })
-)
-
-/** A read of many keys, each once. */
+/** A read of many keys, each once. The load of each is a part of the load of a batch. */
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
-  const template = new BatchCall(undefined, options, undefined)
-  const requestOf = (key: unknown, batch: Batch) => new BatchCall(key, options, batch)
-  const { isPerKey = false } = options
+  const load = ({ batch, key }: CachedEffect) => batch!.load(key)
+  const traits = traitsOf(options.strategy, { load, validate: unchecked })
+  const { copy, isPerKey = false } = options
+  const make = (key: unknown) => new CachedEffect(traits, undefined, options, { copy, key })
+  const template = make(undefined) as unknown as Request
+  const requestOf = (key: unknown, batch: Batch) => {
+    const request = make(key)
+    request.batch = batch
+    return request as unknown as Request
+  }
   const loadAll: LoadAll = (keys) =>
     effectOf(keys[0] as CacheKey.Any, options.lookup(keys as ReadonlyArray<never>)) as ReturnType<LoadAll>
   return (keys) =>
     Effect.withFiber((fiber) =>
-      cacheIn(fiber.context).perform(Operations.readMany, fiber, {
+      cacheOfFiber(fiber).perform(Operations.readMany, fiber, {
         keys,
         template,
         requestOf,
@@ -473,15 +432,6 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
       }) as Effect.Effect<never>
     )
 }
-
-export const call = (key: CacheKey.Any, options: FnOptions): Effect.Effect<unknown, unknown, any> =>
-  new Call(key, options)
-
-export const callString = (
-  key: string,
-  args: ReadonlyArray<unknown>,
-  options: StringFnOptions
-): Effect.Effect<unknown, unknown, any> => new StringCall(key, options, args)
 
 export const refreshing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateService(self, Policy.Current, Policy.refreshing)

@@ -261,10 +261,11 @@ export const fn: {
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
-    const { error, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
+    const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
     // here: where the class is defined is told by the stack
     const keyClass = define(first, {
       error,
+      id,
       ignore,
       indexes,
       payload,
@@ -376,7 +377,8 @@ export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>>
 const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never => {
   checkFn(name, keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
-  const call = (payload: unknown) => Combine.call(keyOf(payload), options)
+  const callOf = Combine.callsOf(options)
+  const call = (payload: unknown) => callOf(keyOf(payload))
   return Object.assign(call, {
     key: keyOf,
     invalidate: (payload: unknown) => invalidate(keyOf(payload)),
@@ -392,7 +394,8 @@ const makeStringFn = (
   checkStringFn(lookup, others)
   const options: StringFnOptions = { ...others, lookup }
   const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args as ReadonlyArray<never>))
-  const call = (...args: ReadonlyArray<unknown>) => Combine.callString(keyOf(...args), args, options)
+  const callOf = Combine.callsByString(options)
+  const call = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)
   return Object.assign(call, {
     key: keyOf,
     invalidate: (...args: ReadonlyArray<unknown>) => invalidate(keyOf(...args)),

@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { StoreError } from "../CacheError.ts"
-import type { Caching, Known, Stats } from "../Caching.ts"
+import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { Caching, Curve, Known, Stats } from "../Caching.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
@@ -164,3 +164,85 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * @since 0.1.0
  */
 export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) => caching.perform(Operations.stats))
+
+/**
+ * Gets what the hit ratio of the memory tier would have been at other capacities: how large should this cache be?
+ *
+ * **When to use**
+ *
+ * Use with the layer's `curve: true`, for a while or for good. Without it the effect fails with a `CacheConfigError`.
+ *
+ * **Details**
+ *
+ * - Each point is the hit ratio of an LRU memory of that capacity (weight, where entries are weighed) for the reads since
+ *   the layer was built. The adaptive policy hits hardly less than that, and mostly more.
+ * - Ids are sampled (SHARDS: Waldspurger et al., FAST 2015), 4096 at most, so its memory has a bound. Where fewer are
+ *   followed than there are, points are mostly within two hundredths of the truth.
+ * - A read of what has expired or was invalidated while in memory hits at no capacity. A value that is set counts as read
+ *   where it was not in memory, a load that fails does not count.
+ *
+ * **Example** (Finding the smallest capacity that hits almost as often as any)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   for (let i = 0; i < 10_000; i++) {
+ *     yield* Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
+ *   }
+ *   const { points } = yield* Cached.curve
+ *   const best = points.at(-1)!.hitRatio
+ *   const enough = points.find(({ hitRatio }) => hitRatio > best - 0.01)!
+ *   return [best, enough.capacity]
+ * })
+ * const cache = CacheLayer.memory({ capacity: 500, curve: true })
+ *
+ * const [best, capacity] = await Effect.runPromise(program.pipe(Effect.provide(cache)))
+ * best! > 0.85 // => true
+ * capacity! > 700 && capacity! < 1400 // => true
+ * ```
+ *
+ * @see `simulate` of `effect-cached/testing` for other policies, with recorded reads
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCaching((caching) =>
+  caching.perform(Operations.curve)
+)
+
+/**
+ * Gives the memory tier another bound while it is in use: so many entries, or so much weight where it has a `maxWeight`.
+ *
+ * **Details**
+ *
+ * What is too much is evicted, a few entries a turn of the event loop; the effect ends when all the rest has room. Without
+ * a memory tier it does nothing.
+ *
+ * **Example** (Shrinking)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const program = Effect.gen(function*() {
+ *   for (const key of ["a", "b", "c"]) yield* Cached.set(key, key)
+ *   yield* Cached.resize(2)
+ *   return (yield* Cached.stats).size
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 10 })))) // => 2
+ * ```
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const resize = (capacity: number): Effect.Effect<void, never, Caching> =>
+  withCaching((caching) => {
+    if (!((Number.isInteger(capacity) && capacity >= 1) || capacity === Infinity)) {
+      throw new CacheConfigError({
+        message: `The capacity of Cached.resize is a whole number of at least 1, or Infinity, not ${String(capacity)}`
+      })
+    }
+    return caching.perform(Operations.resize, capacity)
+  })

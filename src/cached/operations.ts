@@ -96,12 +96,13 @@ export interface SetOptions<out A = unknown> {
   /** the origin's name for this version of the value, for `Cached.previous` */
   readonly etag?: string | undefined
   /**
-   * how the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function
+   * how the value is copied, so that it may be changed afterwards: `"structured"` for plain data, or a function.
+   * `"freeze"` freezes its plain objects and arrays in place
    *
    * @default the value itself
    */
   // a method: the value of a string key is `unknown`, and a function may say what it takes
-  readonly copy?: "structured" | { copy(value: A): A }["copy"] | undefined
+  readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
 }
 
 /**

@@ -21,13 +21,16 @@ import { toMillis } from "../Ttl.ts"
  * **Details**
  *
  * - `"age"`: its life counts from the birth of the oldest of them, so that nothing in it is older than its `ttl`
+ * - `"life"`: it ends with the first of them that ends, and with the results of loads that it waited for
+ * - `"changes"`: as `"life"`, and it ends with each invalidation, removal and write by hand of any of them: it carries their
+ *   tags and their ids, those of what they were made of with `"changes"` included
  * - `"refuse"`: it is not stored if there are any
  * - `false`: nothing; its life counts from the end of its load, whatever it is made of
  *
  * @category options
  * @since 0.1.0
  */
-export type Inherit = "age" | "refuse" | false
+export type Inherit = "age" | "life" | "changes" | "refuse" | false
 
 /**
  * Options for every combinator and cached function.
@@ -41,7 +44,7 @@ export interface ReadOptions<in out A, in E, in K> {
    *
    * @default those of the key
    */
-  readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, K, ReadonlyArray<string>> | undefined
+  readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
   /**
    * how long a stale value is served without another load, after a load has failed
    *
@@ -70,11 +73,12 @@ export interface ReadOptions<in out A, in E, in K> {
   /**
    * how the value is copied when it is stored, and for each caller, so that neither the load nor a caller can change the
    * cached one: `"structured"` for plain data (`structuredClone`, which turns instances of classes into plain objects and
-   * refuses functions), or a function
+   * refuses functions), or a function. `"freeze"` copies nothing: plain objects and arrays are frozen once, when they are
+   * stored or decoded, so that a change throws where it happens
    *
    * @default the value itself
    */
-  readonly copy?: "structured" | ((value: A) => A) | undefined
+  readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
   /**
    * how long memory answers before a read asks the store again, 0 for not at all; without a store it does nothing
    *
@@ -89,7 +93,7 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly minLoad?: Ttl.Input | undefined
   /**
    * what the entry takes over from values that caches served inside its load: `"age"` (its life counts from the birth of the
-   * oldest of them), `"refuse"` (it is not stored then), or `false` (nothing)
+   * oldest of them), `"life"` (it ends with the first of them), `"refuse"` (it is not stored then), or `false` (nothing)
    *
    * @default that of the layer
    */
@@ -152,14 +156,16 @@ const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(
 const durationOfKey = (name: string) =>
   optional((given: Ttl.Input | OfKey<any>) => void (typeof given === "function" || toMillis(given, name)))
 
+const waysToInherit: ReadonlySet<Inherit> = new Set(["age", "life", "changes", "refuse"])
+
 /**
  * Throws for what is no way to inherit; `what` begins its message.
  *
  * @internal
  */
 export const checkInherit = (inherit: Inherit, what: string): void => {
-  if (inherit === "age" || inherit === "refuse" || inherit === false) return
-  throw new CacheConfigError({ message: `${what} cannot be used: pass "age", "refuse" or false` })
+  if (inherit === false || waysToInherit.has(inherit)) return
+  throw new CacheConfigError({ message: `${what} cannot be used: pass "age", "life", "changes", "refuse" or false` })
 }
 
 /**
@@ -191,9 +197,9 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   }),
   softTimeout: durationOfKey("softTimeout"),
   copy: optional((copy) => {
-    if (copy === "structured" || typeof copy === "function") return
+    if (copy === "structured" || copy === "freeze" || typeof copy === "function") return
     throw new CacheConfigError({
-      message: "copy cannot be used: pass \"structured\", or a function that copies a value"
+      message: "copy cannot be used: pass \"structured\", \"freeze\", or a function that copies a value"
     })
   }),
   memoryTtl: duration("memoryTtl"),

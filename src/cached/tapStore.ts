@@ -21,7 +21,10 @@ import { Store } from "../ports/store.ts"
  */
 export interface StoreCall {
   /** the method of `Store` */
-  readonly operation: Exclude<keyof Store, "name" | "capabilities" | "getUnsafe" | "changes" | "changesUnsafe">
+  readonly operation: Exclude<
+    keyof Store,
+    "name" | "capabilities" | "getUnsafe" | "getCallback" | "changes" | "changesUnsafe"
+  >
   /**
    * the ids, the tags or the name of the counter that it concerns, without any prefix; none for `scan`, `size`, `clear`
    */

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
 import { Caching, type Shape } from "../Caching.ts"
+import { cacheOf } from "../internal/engine/cache.ts"
 
 /**
  * The type of an effect, a stream or a function after {@link withCache}: it needs that cache in place of `Caching`.
@@ -112,7 +113,9 @@ const changes = new WeakMap<Shape, Change>()
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to
-  const to = Context.add(from, Caching, cache) as Context.Context<never>
+  const present = Context.getOrUndefined(from as Context.Context<Caching>, Caching)
+  const used = present === undefined ? cache : cacheOf(present).beside?.(cache) ?? cache
+  const to = Context.add(from, Caching, used) as Context.Context<never>
   changes.set(cache, { from, to })
   return to
 }

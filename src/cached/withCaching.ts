@@ -1,6 +1,7 @@
 /** Helpers of the language: they ask the cache of the context, and check keys and tags. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import type { Any, Services, Success } from "../CacheKey.ts"
@@ -18,15 +19,39 @@ export type ValueOf<K> = K extends string ? unknown : Success<K>
 
 export type CodecsOf<K> = K extends string ? never : Services<K>
 
-/** The cache of a context. Throws where there is none. */
-export const cacheIn = (context: Context.Context<never>): Cache => {
+/** The context that was asked last, and the cache in it. */
+let lastContext: Context.Context<never> | undefined
+let lastCache: Cache | undefined
+
+const forget = (): void => {
+  lastContext = undefined
+  lastCache = undefined
+}
+
+/**
+ * The cache of a fiber's context. Throws where there is none. Kept for the next read, because many have the same context
+ * and a look-up costs a tenth of a hit; not beyond what runs now, or a program that waits would keep its last reader's
+ * context.
+ */
+export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
+  fiber.context === lastContext ? lastCache! : look(fiber.context)
+
+// apart, so that a hit has the few instructions before it inlined
+const look = (context: Context.Context<never>): Cache => {
+  const cache = cacheIn(context)
+  if (lastContext === undefined) queueMicrotask(forget)
+  lastContext = context
+  lastCache = cache
+  return cache
+}
+
+const cacheIn = (context: Context.Context<never>): Cache => {
   const cache = Context.getOrUndefined(context as Context.Context<any>, Caching)
   if (cache !== undefined) return cacheOf(cache)
   throw new CacheConfigError({
     message:
-      "There is no cache: provide a layer to the whole program, like Effect.provide(CacheLayer.memory()). There " +
-      "are CacheLayer.memory, disk, files, layer and layerWith (over a store of your own), named (for Cached.withCache) " +
-      "and disabled (no cache)"
+      "There is no cache: provide a layer to the whole program, like Effect.provide(CacheLayer.memory()). Others " +
+      "are disk, files, redis, layer (a store of your own), named (Cached.withCache) and disabled"
   })
 }
 
@@ -34,7 +59,7 @@ export const cacheIn = (context: Context.Context<never>): Cache => {
 export const withCaching = <A, E = never, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | Caching> =>
-  Effect.withFiber<A, E, R | Caching>((fiber) => f(cacheIn(fiber.context), fiber.getRef(Current)))
+  Effect.withFiber<A, E, R | Caching>((fiber) => f(cacheOfFiber(fiber), fiber.getRef(Current)))
 
 /** As `withCaching`, for an operation that is a stream. */
 export const streamWithCaching = <A, E, R = never>(

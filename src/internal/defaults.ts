@@ -20,6 +20,10 @@ export const noReadDefaults = {}
 export const layer = {
   /** entries in memory */
   capacity: 10_000,
+  /** no curve of hit ratios is drawn */
+  curve: false,
+  /** each entry counts as one */
+  weigher: undefined,
   /** the budget: all store steps of one read together */
   storeTimeoutMillis: 500,
   leaseMillis,
@@ -37,6 +41,32 @@ export const layer = {
   flights: "shared" as const
 }
 
+/** Streams. */
+export const streams = {
+  /** how large a stored stream may be, in bytes: 16 MiB */
+  maxBytes: 16_777_216,
+  /** in a folder: the share of its `maxSize` */
+  shareOfMaxSize: 0.125,
+  /** how long a run may take whose stream is stored */
+  maxRunMillis: 3_600_000,
+  /** the longest `ttl` that a function may give */
+  maxTtlMillis: 86_400_000,
+  /** where a page is cut, in bytes */
+  pageBytes: 64 * 1024,
+  /** the pages that a run keeps for who is behind, where it is not stored */
+  windowPages: 16,
+  /** the pages of a store that are read before a consumer asks for them */
+  pagesAhead: 2,
+  /** how long a consumer that is behind them may hold others up */
+  lagMillis: 5000,
+  /** up to so many bytes the pages of a stream are in memory beside its manifest */
+  decodedBytes: 1_048_576,
+  /** how long the pages of a run are kept that another one has replaced, for its readers */
+  replacedMillis: 60_000,
+  /** so many such runs are remembered; the pages of others expire */
+  replacedRuns: 1000
+}
+
 /** Refreshes in the background. */
 export const refresh = {
   concurrency: 16,
@@ -44,26 +74,35 @@ export const refresh = {
   timeoutMillis: 60_000
 }
 
+/** `simulate` of `effect-cached/testing`: the seed, and the capacities as shares of the ids. */
+export const simulation = { seed: 1, shares: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5] }
+
+/** `CacheLayer.withHeapLimit`: the share of the heap above which memory shrinks. */
+export const heap = { above: 0.8 }
+
+/** `Cached.hottest` and `Cached.coldest`: how many entries, and how many at most. */
+export const ranked = { count: 10, most: 1000 }
+
 /** Retries of a failed refresh, with exponential backoff and jitter. */
 export const refreshRetries = { times: 2, firstMillis: 100 }
 
 /** The size of the folders of `CacheLayer.disk` and `files`, in bytes: 1 GiB. */
-export const maxSize = 1024 ** 3
+export const maxSize = 1_073_741_824
 
 /** The largest value in those folders, in bytes: 8 MiB. */
-export const maxValue = 8 * 1024 ** 2
+export const maxValue = 8_388_608
 
 /**
  * The limits of those options: the smallest `maxSize` in bytes, and the share of it that one value may take. In a
  * database the log, and what is kept for a full disk, are parts of it.
  */
 export const folders = {
-  disk: { leastMaxSize: 1024 ** 2, valueShare: 1 / 4 },
+  disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }
 }
 
 /** A database of a browser: `maxSize` in bytes, the limits of its options, and how long the browser may take to open it. */
-export const browser = { maxSize: 100 * 1024 ** 2, leastMaxSize: 64 * 1024, valueShare: 1 / 4, openMillis: 10_000 }
+export const browser = { maxSize: 104_857_600, leastMaxSize: 64 * 1024, valueShare: 0.25, openMillis: 10_000 }
 
 /**
  * What tabs tell each other: how many changes wait for a tab that does not read them, and how long after the first half of
@@ -77,7 +116,7 @@ export const broadcasts = { kept: 10_000, unfinishedMillis: 1000 }
  * it need not be emptied where one process writes. Who reads for longer than `pinnedMillis` keeps it from being emptied; when it has grown by `hopelessAfter` more
  * bounds since, another database is started.
  */
-export const log = { bytes: 2 * 1024 ** 2, ofMaxSize: 1 / 8, copiedAt: 7 / 8, pinnedMillis: 1000, hopelessAfter: 4 }
+export const log = { bytes: 2_097_152, ofMaxSize: 0.125, copiedAt: 0.875, pinnedMillis: 1000, hopelessAfter: 4 }
 
 /** How long a stale value is served without another load, after a load failed. */
 export const retryAfterMillis = 5000
@@ -96,6 +135,20 @@ export const incrementBy = 1
 
 /** `Cached.warm`; of a chunk so many failed keys are named in the log */
 export const warm = { concurrency: 16, chunk: 100, named: 10 }
+
+/** Options of guards. */
+export const guard = {
+  /** `locked`: without end */
+  waitMillis: Infinity,
+  /** `circuitBreaker`, where it is told no condition: failures in a row */
+  failures: 5,
+  minimumCalls: 10,
+  windowMillis: 60_000,
+  openMillis: 30_000,
+  probeMillis: 30_000,
+  /** `bloom`: the share of items that are taken for added, and were not */
+  errorRate: 0.01
+}
 
 /** `ChaosStore` and `SeededScheduler` */
 export const testing = {
@@ -172,7 +225,7 @@ export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
 /**
- * How long, and how many, invalidations and sets are remembered, to do them again in an older copy of the database. Above
+ * How long, and how many, invalidations and sets are remembered, to do them again in an older copy of what is stored. Above
  * the number everything is cleared instead.
  */
 export const recentInvalidations = { millis: 10_000, count: 1000 }
@@ -184,10 +237,10 @@ export const sweepMillis = 100
 export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
 
 /**
- * After `turnMillis` of one turn of the event loop the next writes into a database wait for a later one, for `waitMillis`
- * at most: a read writes three times, and the three together must stay below the store budget.
+ * After `aloneMillis` of one turn of the event loop the next writes into a database wait for a later one. There so many run
+ * `together`, one such group after the other, until it has taken `turnMillis`.
  */
-export const sqliteTurns = { turnMillis: 10, waitMillis: 100 }
+export const sqliteTurns = { aloneMillis: 2, together: 64, turnMillis: 10 }
 
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
@@ -199,6 +252,37 @@ export const restart = { firstMillis: 100, longestMillis: 30_000 }
 export const pendingInvalidations = 10_000
 
 // ---------------------------------------------------------------------------------------------------------------------
+// guards
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * State of guards. In memory so many `states` of a kind are kept, and each new one looks at `looksOfNew` others to remove
+ * those that have expired. A log has `longestLog` times at most. A circuit that nobody asks for is forgotten after
+ * `idleMillis`. A place that has failed is asked again after `restMillis`. Windows, bans and open times are a century at most.
+ */
+export const guards = {
+  states: 100_000,
+  looksOfNew: 2,
+  longestLog: 10_000,
+  idleMillis: 3_600_000,
+  restMillis: 1000,
+  longestMillis: 3_155_760_000_000
+}
+
+/**
+ * Filters: bytes of a block, layers of a filter, blocks in one step, filters that a process remembers, and what is
+ * refused because a memory or a number has no room for it.
+ */
+export const filters = {
+  blockBytes: 4096,
+  layers: 24,
+  chunk: 64,
+  known: 1000,
+  mostItems: 1_000_000_000,
+  leastErrorRate: 0.000_000_000_001
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Redis
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -206,7 +290,7 @@ export const pendingInvalidations = 10_000
 export const redisPrefix = "effect-cached"
 
 /** The largest value that is sent to Redis, in bytes: 1 MiB. Behind a larger one all others of a connection wait. */
-export const redisMaxValue = 1024 ** 2
+export const redisMaxValue = 1_048_576
 
 /** Replicas that have to have a write before it is answered. */
 export const redisReplicas = 0
@@ -234,6 +318,25 @@ export const redisConnection = {
 /** Redis clusters: how often one command follows a redirection, the pause before it is tried again, and between looks. */
 export const redisCluster = { redirections: 64, againMillis: 20, lookMillis: 500 }
 
+/**
+ * How changes on Redis are heard: how often the connection is asked whether it still hears, how long an answer may take,
+ * after how many such questions the server is asked too whether it is a master, how many changes wait for their reader, of
+ * how many own writes it is known how they begin, and of how many tags which version they have. Whether a change is of
+ * one's own making has to be known within `ownMillis`, in so many looks, or it counts as one of another. A server that is
+ * not there is looked for every `lookMillis`.
+ */
+export const redisTracking = {
+  lookMillis: 50,
+  heartbeatMillis: 500,
+  answerMillis: 500,
+  thoroughly: 10,
+  kept: 100_000,
+  own: 10_000,
+  tags: 100_000,
+  ownMillis: 50,
+  ownLooks: 2
+}
+
 /** How often a wait for a lock on Redis tries again, beside the messages that wake it. */
 export const redisLockPollMillis = 250
 
@@ -243,8 +346,15 @@ export const redisClockMillis = 50
 /** How long Redis keeps the marker of a tag that nothing uses, and at least twice the lifetime of what has the tag. */
 export const redisMarkerMillis = 30 * 24 * 3_600_000
 
-/** Keys in one command to Redis, and in one step of a listing. */
+/** Keys in one command to Redis, and in one step of a listing; and how many of very many are asked for at once. */
 export const redisChunk = 200
+export const redisAtOnce = 5000
+
+/** How large a transaction on Redis may be, in steps and in bytes of values: others wait while it is carried out. */
+export const redisTransaction = { steps: 5000, bytes: 8_388_608 }
+
+/** How long a transaction on a cluster waits for the results of loads that are stored in other slots. */
+export const redisElsewhereMillis = 100
 
 /** How often an operation begins again because another process has cleared the store meanwhile. */
 export const redisClears = 5
@@ -271,6 +381,14 @@ export const filesMeasured = { ofStep: 256, oldest: 2048 }
 /** Ids whose leases, and names whose counters, `clear` of a part of a store finds; it does not reach others. */
 export const leasesRemembered = 10_000
 
+/** What one entry derives from (`inherit: "changes"`). */
+export const dependencies = {
+  /** ids of one group (what is before their first `:`) known one by one: beyond, a change of any id of the group counts */
+  idsOfGroup: 64,
+  /** tags that an entry may have in a store: one with more stays in memory */
+  tags: 256
+}
+
 /** Tags whose last invalidation memory keeps, for hard and soft each: a removed one costs misses. */
 export const tagEpochs = 10_000
 
@@ -278,7 +396,7 @@ export const tagEpochs = 10_000
 export const unansweredCommits = 10_000
 
 /** Long keys whose hashes are remembered, and the characters of all of them together. */
-export const longTexts = { count: 16, units: 4 * 1024 ** 2 }
+export const longTexts = { count: 16, units: 4_194_304 }
 
 /** Ids of a key class that are remembered by the values of its fields. */
 export const knownIds = 1024
@@ -301,8 +419,26 @@ export const knownTagVersions = 1000
 /** Key classes that are remembered to find two with the same ids: of one that is not, nobody is told. */
 export const keyClasses = 1000
 
+/**
+ * Transactions: what one may write, in steps and in bytes of values; its time, in all tries; and how often it is tried again
+ * after a conflict, with pauses that grow from the first.
+ */
+export const transaction = {
+  steps: 20_000,
+  bytes: 33_554_432,
+  isolation: "locked" as const,
+  timeoutMillis: 10_000,
+  retries: { times: 5, firstMillis: 10 }
+}
+
+/** The outbox of SQL transactions: from which age on a row is one of a process that died, and how often it is looked for. */
+export const outbox = { olderMillis: 5000, everyMillis: 10_000 }
+
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
+
+/** Parts of a value that are looked at to estimate its size. */
+export const lookedAtOfValue = 1000
 
 /** Parts of a value that are looked at, to see whether it may be a resource. */
 export const lookedAtParts = 100
@@ -328,8 +464,11 @@ export const writesBehind = 1000
 /** Answers to callers, interruptions and starts of refreshes before other fibers and timers get a turn. */
 export const jobsOfTurn = 256
 
-/** Entries that enter the heap of deadlines in one step: a memory with a million of them would hold the event loop. */
-export const enteringDeadlines = 4096
+/** How often what has expired leaves memory, while the cache is used. */
+export const sweepEveryMillis = 1000
+
+/** Entries whose deadlines are looked at in one step: a memory with a million of them would hold the event loop. */
+export const enteringDeadlines = 1024
 
 /** Ids in one step: of an invalidation of many ids or by pattern, and of `entries`. */
 export const chunk = 256

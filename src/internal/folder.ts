@@ -3,6 +3,7 @@ import * as ByteSize from "effect/ByteSize"
 import * as Option from "effect/Option"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Defaults from "./defaults.ts"
+import { inCall } from "./options.ts"
 
 export const checkDirectory = (what: string, directory: unknown): void => {
   if (typeof directory !== "string" || directory === "") {
@@ -54,7 +55,16 @@ export const sizesOf = (
 
 const bytes = (what: string, name: string, given: ByteSize.Input | undefined): number | undefined => {
   if (given === undefined) return undefined
+  try {
+    return sizeAboveZero(name, given)
+  } catch (thrown) {
+    throw inCall(what, thrown)
+  }
+}
+
+/** A size in bytes. */
+export const sizeAboveZero = (name: string, given: ByteSize.Input): number => {
   const size = ByteSize.fromInput(given)
   if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
-  throw new CacheConfigError({ message: `${what}: "${name}" is not a size above zero` })
+  throw new CacheConfigError({ message: `"${name}" is not a size above zero` })
 }

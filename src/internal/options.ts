@@ -117,9 +117,18 @@ export const checkGiven = <O extends object>(
   for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of)
 }
 
+// guards are made for each call
+const namesOfChecks = new WeakMap<object, ReadonlySet<string>>()
+
+const namesOf = (checks: object): ReadonlySet<string> => {
+  const names = namesOfChecks.get(checks) ?? new Set(Object.keys(checks))
+  namesOfChecks.set(checks, names)
+  return names
+}
+
 /** As `checkAll`, where the list is all that may be given. */
 export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
-  refuseUnknown(of, options, Object.keys(checks))
+  refuseUnknown(of, options, namesOf(checks))
   checkAll(of, options, checks)
 }
 

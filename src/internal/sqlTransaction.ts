@@ -17,7 +17,8 @@ const CurrentService = Context.Reference<Service | undefined>("effect/sql/Curren
   defaultValue: () => undefined
 })
 
-const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
+/** The client of a program. */
+export const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
 
 /**
  * The open transaction, or savepoint, of a context. What runs after its commit still has the name of the service,

@@ -1,6 +1,7 @@
 /** Long lists in turns: other fibers and timers have theirs in between. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { many, turnMillis } from "./defaults.ts"
+import { chunk, many, turnMillis } from "./defaults.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
 /** As `for`, without holding the event loop. */
@@ -21,3 +22,36 @@ export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.
     }
     return Effect.suspend(turn)
   })
+
+/** The same for steps that each take some time, one after the other. One that is done at once answers nothing. */
+export const forEachEffect = <A, E, R>(
+  items: Iterable<A>,
+  step: (item: A) => Effect.Effect<unknown, E, R> | undefined
+): Effect.Effect<void, E, R> =>
+  Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    let beganAt = monotonicMillis(clock)
+    for (const item of items) {
+      const rest = step(item)
+      if (rest !== undefined) yield* rest
+      if (monotonicMillis(clock) - beganAt < turnMillis) continue
+      yield* Effect.yieldNow
+      beganAt = monotonicMillis(clock)
+    }
+  })
+
+/** One question for many items, in parts where they are more than belong into one turn. Answers in the order of the items. */
+export const inParts = <A, B, E, R>(
+  items: ReadonlyArray<A>,
+  ask: (part: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E, R>,
+  size = chunk
+): Effect.Effect<ReadonlyArray<B>, E, R> => {
+  if (items.length <= size) return ask(items)
+  const answers: Array<B> = []
+  const parts = Array.from({ length: Math.ceil(items.length / size) }, (_, i) => i * size)
+  const each = forEachEffect(
+    parts,
+    (from) => Effect.map(ask(items.slice(from, from + size)), (some) => void answers.push(...some))
+  )
+  return Effect.as(each, answers)
+}

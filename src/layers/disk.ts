@@ -10,7 +10,7 @@ import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { folders } from "../internal/defaults.ts"
 import { folderOptions, storeOptions } from "./folder.ts"
-import { folderLock } from "./folderLock.ts"
+import { folderParts } from "./folderParts.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
@@ -55,7 +55,7 @@ export interface DiskOptions extends LayerOptions {
  * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`.
  * - Throws a `CacheConfigError` for an option that it cannot use. A folder that cannot be written is a `StoreError` of the
  *   layer.
- * - `Lock` holds among all processes that use the folder, unless the program provides one of its own: to this layer, with
+ * - `Lock` and the guards (`Guard`) hold among all processes that use the folder, unless the program provides others: to this layer, with
  *   `Layer.provide`, or around it.
  *
  * **Example** (Keeping a result across two runs)
@@ -99,5 +99,5 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
         })
     )
   )
-  return Layer.merge(Layer.provide(cache, store), folderLock(given))
+  return Layer.merge(Layer.provide(cache, store), folderParts(given))
 }

@@ -9,8 +9,9 @@ import { checkStrategy } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import { CacheConfigError } from "../CacheError.ts"
 import * as Caching from "../Caching.ts"
-import type { Eviction } from "../Eviction.ts"
 import { checkAll, type Checks, inCall, positiveMillis as positive, refuseUnknown } from "../internal/options.ts"
+import type { Eviction } from "../ports/eviction.ts"
+import type { Weigher } from "../ports/weigher.ts"
 import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 
@@ -55,11 +56,30 @@ export interface MemoryOptions {
    */
   readonly capacity?: number | undefined
   /**
+   * what all entries of memory may weigh together, instead of `capacity`; with a `weigher`
+   *
+   * @default none: entries are counted
+   */
+  readonly maxWeight?: number | undefined
+  /**
+   * what an entry counts against `maxWeight`, like `Weigher.bytes`
+   *
+   * @default none: entries are counted
+   */
+  readonly weigher?: Weigher | undefined
+  /**
    * which entry leaves a full memory tier
    *
-   * @default `Eviction.lru`
+   * @default `Eviction.adaptive`
    */
   readonly eviction?: Eviction | undefined
+  /**
+   * `true`: `Cached.curve` tells what the hit ratio would be at other capacities. A share of the ids is followed for it, in
+   * 1 MB at most
+   *
+   * @default `false`
+   */
+  readonly curve?: boolean | undefined
   /**
    * options of refreshes in the background: `concurrency`, `timeout`, `retry`
    *
@@ -68,7 +88,8 @@ export interface MemoryOptions {
   readonly refresh?: RefreshOptions | undefined
   /**
    * what entries take over from values that caches served inside their loads: `"age"` (their life counts from the birth of
-   * the oldest of them), `"refuse"` (they are not stored then), or `false` (nothing); a read may say otherwise
+   * the oldest of them), `"life"` (they end with the first of them), `"refuse"` (they are not stored then), or `false`
+   * (nothing); a read may say otherwise
    *
    * @default `"age"`
    */
@@ -171,9 +192,18 @@ const refreshParts: Parts<RefreshOptions, Refresh> = {
 
 const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   capacity: (given, name) => ({ capacity: wholeNumber(name, given) }),
+  maxWeight: (given, name) => ({ capacity: wholeNumber(name, given) }),
+  weigher: (given, name) => {
+    refuseUnless(`${name} is a function, like Weigher.bytes`, typeof given === "function")
+    return { weigher: given }
+  },
   eviction: (given, name) => {
     refuseUnless(`${name} is an Eviction, like Eviction.fifo`, typeof given.make === "function")
     return { eviction: given }
+  },
+  curve: (given, name) => {
+    refuseUnless(`${name} is true or false`, typeof given === "boolean")
+    return { curve: given }
   },
   refresh: (given, name, layer) => {
     const options = objectOf(name, given)
@@ -249,6 +279,7 @@ export const checkMemory = (given: MemoryOptions | undefined): Caching.MakeOptio
   const layer = "CacheLayer.memory"
   const options = objectOf(layer, given)
   refuseUnknown(layer, options, Object.keys(memoryParts))
+  checkBounds(layer, options)
   return made(options, memoryParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
@@ -260,9 +291,18 @@ export const checkLayer = <O extends LayerOptions>(
 ): Caching.MakeOptions => {
   const options = objectOf(layer, given)
   refuseUnknown(layer, options, [...Object.keys(own), ...Object.keys(layerParts)])
+  checkBounds(layer, options)
+  refuseUnless(`${layer} has a memory, as its curve needs`, !(options.curve && options.memory === false))
   checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
+
+/** A bound is a number of entries, or a weight and what weighs them. */
+const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
+  refuseUnless(
+    `${layer} is bounded by capacity, or by maxWeight with a weigher`,
+    !maxWeight === !weigher && (!weigher || !capacity)
+  )
 
 const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {
   refuseUnless(`The options of ${what} are an object`, typeof (options ?? {}) === "object")

@@ -1,9 +1,13 @@
-/** A cache over Redis, and the lock there: both use one connection. The client is loaded when the layer is built. */
+/**
+ * A cache over Redis, and the lock and the state of guards there: all use one connection. The client is loaded when the layer
+ * is built.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
+import { GuardStore } from "../GuardStore.ts"
 import type { Checks } from "../internal/options.ts"
 import { Lock } from "../Lock.ts"
 import { Store } from "../ports/store.ts"
@@ -26,14 +30,18 @@ export const overRedis = (
   const cache = overStore(checked)
   const opened = Layer.effectContext(
     Effect.gen(function*() {
-      const { lockOver, open, storeError, storeOver } = yield* load
+      const { guardsOver, lockOver, open, storeError, storeOver } = yield* load
       const opened = yield* Effect.mapError(open(config), (fault) => storeError("open", fault))
-      const context = Context.make(Store, yield* storeOver(opened))
+      let context = Context.make(Store, yield* storeOver(opened))
       const surrounding = yield* Effect.context<never>()
-      // a lock of the program's own goes before
-      return Context.getOrUndefined(surrounding, Lock) === undefined
-        ? Context.add(context, Lock, yield* lockOver(opened)) as typeof context
-        : context
+      // a part of the program's own goes before
+      if (Context.getOrUndefined(surrounding, Lock) === undefined) {
+        context = Context.add(context, Lock, yield* lockOver(opened)) as typeof context
+      }
+      if (Context.getOrUndefined(surrounding, GuardStore) === undefined) {
+        context = Context.add(context, GuardStore, guardsOver(opened)) as typeof context
+      }
+      return context
     })
   )
   return Layer.flatMap(opened, (context) =>

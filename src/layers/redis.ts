@@ -31,9 +31,9 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * - While the server cannot be reached the cache works from memory, and loads what is not there. What waiting does not mend
  *   (a wrong password, a server that is too old) is a `StoreError` of the layer; with `connect: "required"` a server that
  *   cannot be reached is one too.
- * - What other processes change is seen within `maxStaleness` (10 seconds) where memory has a copy, and at once with
- *   `memory: false`.
- * - `Lock` holds among all processes that use the server and prefix, unless the program provides one of its own: to this
+ * - What other processes change is seen at once where memory has a copy: the server tells (client tracking). While it cannot
+ *   be heard, copies are believed for `maxStaleness` (10 seconds).
+ * - `Lock` and the guards (`Guard`) hold among all processes that use the server and prefix, unless the program provides others: to this
  *   layer, with `Layer.provide`, or around it.
  * - Throws a `CacheConfigError` for an option that it cannot use.
  *

@@ -66,7 +66,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
-  refuseUnknown("RedisLock.make", options, Config.serverOptions.filter(isOfLocks))
+  refuseUnknown("RedisLock.make", options, Config.serverOptions.filter(Config.isOfConnection))
   return open(Config.configOf("RedisLock.make", options))
 }
 
@@ -92,7 +92,7 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
  * @since 0.1.0
  */
 export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
-  refuseUnknown("RedisLock.makeCluster", options, Config.clusterOptions.filter(isOfLocks))
+  refuseUnknown("RedisLock.makeCluster", options, Config.clusterOptions.filter(Config.isOfConnection))
   return open(Config.clusterConfigOf("RedisLock.makeCluster", options))
 }
 
@@ -143,8 +143,6 @@ export const layer = (options: Options = {}): Layer.Layer<never, LockError> => L
  */
 export const layerCluster = (options: ClusterOptions): Layer.Layer<never, LockError> =>
   Layer.effect(Lock.Lock, makeCluster(options))
-
-const isOfLocks = (option: string): boolean => option !== "maxValue" && option !== "replicas"
 
 const open = (config: Config.Config): Effect.Effect<Lock.Lock, LockError, Scope.Scope> =>
   Effect.flatMap(Effect.mapError(Open.open(config), (fault) => lockError(config.name, fault)), lockOver)

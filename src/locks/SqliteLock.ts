@@ -8,9 +8,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as fs from "node:fs"
-import * as path from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import { LockError } from "../CacheError.ts"
 import { busy, lockLifeMillis, lockPollMillis } from "../internal/defaults.ts"
 import { trustOf } from "../internal/folder.ts"
@@ -20,11 +18,11 @@ import { refuseUnknown } from "../internal/options.ts"
 import * as Lock from "../Lock.ts"
 import * as Busy from "../stores/internal/sqliteBusy.ts"
 import { toColumn } from "../stores/internal/sqliteColumn.ts"
-import { isBusy, isDamage, isDetached } from "../stores/internal/sqliteFault.ts"
-import { atomically, pragma } from "../stores/internal/sqliteFile.ts"
+import { isBusy } from "../stores/internal/sqliteFault.ts"
+import { atomically } from "../stores/internal/sqliteFile.ts"
 import * as Gate from "../stores/internal/sqliteGate.ts"
 import { directoryOf } from "../stores/internal/sqlitePath.ts"
-import { makeFolder, requirePlainFile } from "../stores/internal/trust.ts"
+import * as SideFile from "../stores/internal/sqliteSideFile.ts"
 
 /**
  * The directory of the locks.
@@ -84,13 +82,13 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
   const config = validate(options)
   const { directory } = config
   return Effect.clockWith((clock) => {
-    const connection = connect(config)
+    const file = fileOf(config)
     const gate = Gate.make(() => monotonicMillis(clock))
     const opened = Effect.acquireRelease(
-      attempt(directory, gate, connection.tables),
-      () => Effect.sync(connection.close)
+      attempt(directory, gate, () => file.run(() => {})),
+      () => Effect.sync(file.close)
     )
-    return Effect.as(opened, Lock.make(over(connection, gate)))
+    return Effect.as(opened, Lock.make(over(file, gate)))
   })
 }
 
@@ -145,29 +143,25 @@ const validate = (options: Options): Config => {
 // operations
 // ---------------------------------------------------------------------------------------------------------------------
 
-const over = ({ leave, tables }: Connection, gate: Gate.Gate): Lock.Backend => {
+const over = (file: SideFile.SideFile<Tables>, gate: Gate.Gate): Lock.Backend => {
+  const pruning: Pruning = { dueAt: -Infinity }
   const run = <A>(name: string, operation: (tables: Tables, clock: Clock.Clock) => A): Effect.Effect<A, LockError> =>
-    Effect.clockWith((clock) =>
-      attempt(name, gate, () => {
-        try {
-          return operation(tables(), clock)
-        } catch (thrown) {
-          if (isDamage(thrown) || isDetached(thrown)) leave()
-          throw thrown
-        }
-      })
-    )
+    Effect.clockWith((clock) => attempt(name, gate, () => file.run((tables) => operation(tables, clock))))
   return {
     name: "sqlite",
     pollMillis: lockPollMillis,
     tryAcquire: (name, leaseMillis) =>
-      run(name, (tables, clock) => acquire(tables, { gate, name: toColumn(name), leaseMillis, clock })),
+      run(name, (tables, clock) => acquire(tables, { gate, pruning, name: toColumn(name), leaseMillis, clock })),
     renew: (name, token, leaseMillis) =>
       run(name, (tables, clock) => {
         const until = clock.currentTimeMillisUnsafe() + leaseMillis
         return Number(tables.renew.run(leaseMillis, until, toColumn(name), token).changes) > 0
       }),
-    release: (name, token) => run(name, (tables) => void tables.release.run(toColumn(name), token)),
+    release: (name, token) => run(name, (tables) => release(tables, { name, token })),
+    releaseMany: (held) =>
+      run(held[0]?.name ?? "", (tables) => {
+        gate.pass(() => atomically(tables.database, () => held.forEach((one) => release(tables, one))))
+      }),
     isHeld: (name) =>
       run(name, (tables, clock) => {
         const row = look(tables, toColumn(name))
@@ -176,14 +170,24 @@ const over = ({ leave, tables }: Connection, gate: Gate.Gate): Lock.Backend => {
   }
 }
 
+const release = (tables: Tables, { name, token }: { readonly name: string; readonly token: bigint }): void =>
+  void tables.release.run(toColumn(name), token)
+
+/** What holders have left that have died is looked for now and then: each look goes through all locks that are held. */
+interface Pruning {
+  /** on the monotonic clock */
+  dueAt: number
+}
+
 interface Acquiring {
   readonly gate: Gate.Gate
+  readonly pruning: Pruning
   readonly name: string | Uint8Array
   readonly leaseMillis: number
   readonly clock: Clock.Clock
 }
 
-const acquire = (tables: Tables, { clock, gate, leaseMillis, name }: Acquiring): Lock.Acquired => {
+const acquire = (tables: Tables, { clock, gate, leaseMillis, name, pruning }: Acquiring): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
   // A look first: a waiting caller does not keep others from writing.
   const seen = look(tables, name)
@@ -196,7 +200,10 @@ const acquire = (tables: Tables, { clock, gate, leaseMillis, name }: Acquiring):
       return waitOf(row, now)
     }
     const token = nextToken((tables.last.get() as { readonly token: bigint }).token, clock)
-    tables.prune.run(now - lockLifeMillis)
+    if (monotonicMillis(clock) >= pruning.dueAt) {
+      tables.prune.run(now - lockLifeMillis)
+      pruning.dueAt = monotonicMillis(clock) + lockLifeMillis
+    }
     tables.count.run(token)
     tables.insert.run(name, token, leaseMillis, now + leaseMillis)
     return { _tag: "Held", token }
@@ -234,87 +241,30 @@ const attempt = <A>(name: string, gate: Gate.Gate, run: () => A): Effect.Effect<
 // the file
 // ---------------------------------------------------------------------------------------------------------------------
 
-const format = 1
-
-/** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
-const busyMillis = 5
-
 // Tokens are counted for all names together: a name that nobody holds leaves nothing behind.
 const schema = `
   CREATE TABLE lock (name PRIMARY KEY, token INTEGER NOT NULL, millis REAL NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
   CREATE TABLE last (token INTEGER NOT NULL);
   INSERT INTO last VALUES (0);
-  PRAGMA user_version = ${format};
 `
 
-interface Connection {
-  /** the statements of the file in the directory; opens the file if it is not open, or was replaced */
-  readonly tables: () => Tables
-  /** closes the file: the next operation opens it again, and it may have been repaired */
-  readonly leave: () => void
-  readonly close: () => void
-}
-
-type Tables = ReturnType<typeof open>
-
-const connect = ({ directory, trustFolder }: Config): Connection => {
-  const file = path.join(directory, `locks.v${format}.db`)
-  let opened: Tables | undefined
-  let isClosed = false
-  const leave = () => {
-    opened?.database.close()
-    opened = undefined
-  }
+const prepare = (database: DatabaseSync) => {
+  const last = database.prepare("SELECT token FROM last")
+  last.setReadBigInts(true)
   return {
-    leave,
-    close: () => {
-      isClosed = true
-      leave()
-    },
-    tables: () => {
-      if (isClosed) throw new Error("The lock is closed")
-      if (opened !== undefined && opened.inode === inodeOf(file)) return opened
-      leave()
-      makeFolder(directory, trustFolder)
-      requirePlainFile(file, trustFolder)
-      return opened = open(file)
-    }
+    database,
+    last,
+    count: database.prepare("UPDATE last SET token = ?"),
+    look: database.prepare("SELECT millis, until FROM lock WHERE name = ?"),
+    prune: database.prepare("DELETE FROM lock WHERE until <= ?"),
+    insert: database.prepare("INSERT OR REPLACE INTO lock VALUES (?, ?, ?, ?)"),
+    renew: database.prepare("UPDATE lock SET millis = ?, until = ? WHERE name = ? AND token = ?"),
+    restart: database.prepare("UPDATE lock SET until = ? WHERE name = ?"),
+    release: database.prepare("DELETE FROM lock WHERE name = ? AND token = ?")
   }
 }
 
-const inodeOf = (file: string): number | undefined => fs.statSync(file, { throwIfNoEntry: false })?.ino
+type Tables = ReturnType<typeof prepare>
 
-const open = (file: string) => {
-  const database = new DatabaseSync(file, { timeout: busyMillis })
-  try {
-    adopt(database, file)
-    const last = database.prepare("SELECT token FROM last")
-    last.setReadBigInts(true)
-    return {
-      database,
-      inode: inodeOf(file),
-      last,
-      count: database.prepare("UPDATE last SET token = ?"),
-      look: database.prepare("SELECT millis, until FROM lock WHERE name = ?"),
-      prune: database.prepare("DELETE FROM lock WHERE until <= ?"),
-      insert: database.prepare("INSERT OR REPLACE INTO lock VALUES (?, ?, ?, ?)"),
-      renew: database.prepare("UPDATE lock SET millis = ?, until = ? WHERE name = ? AND token = ?"),
-      restart: database.prepare("UPDATE lock SET until = ? WHERE name = ?"),
-      release: database.prepare("DELETE FROM lock WHERE name = ? AND token = ?")
-    }
-  } catch (thrown) {
-    database.close()
-    throw thrown
-  }
-}
-
-const adopt = (database: DatabaseSync, file: string): void => {
-  if (pragma(database, "user_version") === 0) {
-    database.exec("PRAGMA journal_mode = WAL")
-    atomically(database, () => {
-      if (pragma(database, "user_version") === 0) database.exec(schema)
-    })
-  }
-  if (pragma(database, "user_version") !== format) throw new Error(`${file} belongs to another release`)
-  database.exec("PRAGMA synchronous = NORMAL")
-}
+const fileOf = (config: Config): SideFile.SideFile<Tables> =>
+  SideFile.make({ ...config, name: "locks", format: 1, schema, prepare })

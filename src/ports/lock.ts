@@ -127,6 +127,10 @@ export interface Backend {
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
   /** releases the lock if this holder still has it */
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
+  /** as `release`, of several locks in one step, 256 at most. Without it each is released by itself */
+  readonly releaseMany?:
+    | ((held: ReadonlyArray<{ readonly name: string; readonly token: bigint }>) => Effect.Effect<void, LockError>)
+    | undefined
   /**
    * calls `wake` when the lock of a name may have become free, and once when it has begun to listen, until what it answers
    * is called. A caller that waits tries again then. Without it callers try as `pollMillis` says

@@ -145,6 +145,8 @@ export interface SyncStorage {
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
   /** removes an entry; answers whether there was one */
   readonly remove: (id: string) => boolean
+  /** how many bytes it may hold (default: nobody knows) */
+  readonly maxSize?: number | undefined
   /** the stored ids that begin with a prefix, read lazily, 256 in one step */
   readonly scan?: ((prefix: string) => Iterable<Scanned>) | undefined
   /** the number of entries (default: counts what `scan` finds) */
@@ -163,10 +165,15 @@ export interface SyncStorage {
    */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
-   * runs several steps as one, against other processes too: every write of entries, leases and counters, but not those of
-   * `tags` (default: runs the steps as they are)
+   * runs several steps as one, against other processes too, and undoes them where one throws: every write of entries, leases
+   * and counters, but not those of `tags` (default: runs the steps as they are; a `shared` storage then has no `transact`)
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
+  /**
+   * a text that is another one after every write, removal and invalidation, by other processes too; asked inside `atomic`
+   * (default: counted where no other process uses the storage)
+   */
+  readonly position?: (() => string) | undefined
   /** the reason for what an operation threw (default: `Unavailable`) */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
   /** runs an operation, for instance again while the storage is busy (default: once) */
@@ -175,7 +182,8 @@ export interface SyncStorage {
 
 /**
  * Tag markers as plain functions, for a storage that has a place of its own for them: `Store.markers` and
- * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself; neither runs inside `atomic`.
+ * `Store.invalidateTags` of a `SyncStorage`. Each is an atomic step by itself, and does not run inside `atomic`, but for
+ * `invalidate` as a part of `Store.transact`.
  *
  * @category models
  * @since 0.1.0
@@ -190,6 +198,12 @@ export interface SyncTags {
    * new one (default `hard`)
    */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
+  /**
+   * deletes the markers of tags that stand for ids, as the last step of a removal or a write by hand, inside `atomic`; those
+   * that there were are reported as `TagChanged`, and so is one that gives way for room. Most of the time there are none
+   * (default: none; then there is no `inherit: "changes"` over the storage)
+   */
+  readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
 
 /**

@@ -5,8 +5,9 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Stream from "effect/Stream"
-import type { Meta, Stored } from "../CacheEntry.ts"
+import type { Meta, Stored, TagVersion } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
 
 /**
@@ -259,6 +260,74 @@ export interface TouchOptions {
 }
 
 /**
+ * What has to hold for a `transact` to be carried out.
+ *
+ * **Details**
+ *
+ * - `Entry`: the condition holds for the entry of an id
+ * - `Counter`: the counter has this value; `undefined`: there is none
+ * - `Position`: nothing was written or removed since a `transact` answered this position
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TransactCheck =
+  | { readonly _tag: "Entry"; readonly id: string; readonly condition: SetCondition }
+  | { readonly _tag: "Counter"; readonly name: string; readonly value: number | undefined }
+  | { readonly _tag: "Position"; readonly position: string }
+
+/**
+ * A step of a `transact`: what the operation of that name does, generations that end and reported changes included.
+ *
+ * **Details**
+ *
+ * - `Commit` stores nothing where the generation has ended; the others are carried out all the same
+ * - `InvalidateTags` comes with the new versions, so that an entry that is set after it can have them. A soft one takes
+ *   the soft half: if the hard half of the marker is another one by then, that stays
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TransactStep =
+  | { readonly _tag: "Set"; readonly id: string; readonly entry: Stored }
+  | { readonly _tag: "Commit"; readonly id: string; readonly generation: string; readonly entry: Stored }
+  | { readonly _tag: "Remove"; readonly id: string }
+  | { readonly _tag: "Touch"; readonly id: string; readonly options: TouchOptions }
+  | { readonly _tag: "InvalidateTags"; readonly tags: ReadonlyArray<TagVersion>; readonly mode: InvalidationMode }
+  | { readonly _tag: "Increment"; readonly name: string; readonly by: number; readonly expiresAt?: number | undefined }
+  | { readonly _tag: "TouchCounter"; readonly name: string; readonly expiresAt: number }
+  | { readonly _tag: "RemoveCounter"; readonly name: string }
+  | { readonly _tag: "Clear" }
+
+/**
+ * The arguments of `transact`. Steps are carried out in their order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TransactRequest {
+  readonly checks: ReadonlyArray<TransactCheck>
+  readonly steps: ReadonlyArray<TransactStep>
+}
+
+/**
+ * The answer to `transact`.
+ *
+ * **Details**
+ *
+ * - `Committed`: every check held, and every step was carried out. `refused`: the ids of `Commit`s whose generation had
+ *   ended. `position`: what a later `Position` check compares with, from a store that can tell
+ * - `Conflict`: nothing was carried out. `ids` and `names` are those whose check did not hold; both are empty where a
+ *   `Position` did not
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Transacted =
+  | { readonly _tag: "Committed"; readonly refused: ReadonlyArray<string>; readonly position?: string | undefined }
+  | { readonly _tag: "Conflict"; readonly ids: ReadonlyArray<string>; readonly names: ReadonlyArray<string> }
+
+/**
  * What a store can do beyond the core.
  *
  * @category models
@@ -269,6 +338,13 @@ export interface Capabilities {
   readonly shared: boolean
   /** `changes` reports what other processes did */
   readonly changes: boolean
+  /**
+   * `remove`, `set`, `transact` and their forms for many delete, in the same step, the markers of the id and of its group
+   * (the tags `~=` and the id, and `~*` and its part before the first `:`), reported as `TagChanged` if there were any.
+   * So does a marker of such a tag that gives way for room. `"ids"`: only the markers of ids, because those of a group
+   * cannot be ended in the same step. Without it there is no `inherit: "changes"`
+   */
+  readonly dependencies?: boolean | "ids" | undefined
 }
 
 /**
@@ -337,10 +413,19 @@ export interface Store {
    * operations on the others succeed. Without it the first success ends an incident
    */
   readonly isWhole?: (() => boolean) | undefined
+  /** how many bytes it may hold, where that is known: a stream takes a share of it at most */
+  readonly maxSize?: number | undefined
   /** the entry of an id, and the versions of tags */
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
   /** `get` as a plain function that may throw a `StoreError`; only of a store that answers without waiting */
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
+  /**
+   * `get` with a callback, which is called once, perhaps at once; it never throws. Only of a store that waits for each
+   * answer: it saves a fiber and a timer a read
+   */
+  readonly getCallback:
+    | ((id: string, tags: ReadonlyArray<string>, done: (exit: Exit.Exit<Answer, StoreError>) => void) => void)
+    | undefined
   /** the entries of many ids, in their order */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
   /**
@@ -403,6 +488,12 @@ export interface Store {
   readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
   /** the counters, in any order; one that has expired may be among them */
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
+  /**
+   * checks and steps on many ids, tags and counters in one atomic step: all of it happens or nothing. Where it fails with a
+   * `StoreError` other than `Timeout` and `Unavailable`, nothing has happened. A store that cannot do it does not have it:
+   * then there are no transactions
+   */
+  readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
    * what other processes do from now on: without end if `capabilities.changes`, empty otherwise. It begins with `Coherent`
    * as soon as it listens. If it cannot listen any more it fails or ends; changes until it runs again are lost.

@@ -1,5 +1,6 @@
 /**
- * Any structured value as MessagePack: a decoded value equals the encoded one, or there is an error.
+ * Any structured value, as JSON where that is exact and as MessagePack where it is not: a decoded value equals the
+ * encoded one, or there is an error.
  *
  * @since 0.1.0
  */
@@ -39,8 +40,9 @@ import type { Serializer } from "../Serializer.ts"
  */
 export const Structured: Serializer = {
   name: structured.name,
-  contentType: "application/vnd.msgpack",
-  extension: ".msgpack",
+  // one byte says which of the two follows
+  contentType: "application/octet-stream",
+  extension: ".bin",
   make: (schema) =>
     schema === undefined ? throughSchema.withoutSchema(structured) : throughSchema.make(structured, schema)
 }

@@ -11,11 +11,14 @@
 import type * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import type { Stored } from "../CacheEntry.ts"
 import { StoreError, type StoreErrorReason } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { sizesOf, trustOf } from "../internal/folder.ts"
 import { refuseUnknown } from "../internal/options.ts"
+import { isPage } from "../internal/store/pageIds.ts"
 import { tooLarge } from "../internal/store/tooLarge.ts"
 import * as Tokens from "../internal/token.ts"
 import { Serializer } from "../Serializer.ts"
@@ -102,6 +105,9 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
       try: () => Folder.open(config.directory, { subfolders, owner, trustFolder: config.trustFolder }),
       catch: (cause) => new StoreError({ store: name, operation: "open", reason: reasonOf(cause), cause })
     })
+    // a store that is made outside a scope has no end
+    const scope = yield* Effect.serviceOption(Scope.Scope)
+    if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(folder.close))
     const network = networkOfFolder(config.directory)
     if (network !== undefined) {
       yield* Effect.logWarning(
@@ -199,11 +205,13 @@ const fromFolder = (folder: Folder.Folder, config: FolderConfig): SyncStore => {
   const store = Store.makeSync({
     ...entries(folder, room, config),
     name,
+    maxSize: config.maxSize,
     capabilities: { shared: true },
     tags: {
       version: tags.version,
       markers: (names, newVersion) => withRoom(room, 0, () => tags.markers(names, newVersion)),
-      invalidate: (...arguments_) => withRoom(room, 0, () => tags.invalidate(...arguments_))
+      invalidate: (...arguments_) => withRoom(room, 0, () => tags.invalidate(...arguments_)),
+      remove: tags.remove
     },
     counters: { ...counters, set: (...arguments_) => withRoom(room, 0, () => counters.set(...arguments_)) },
     reasonOf
@@ -299,7 +307,7 @@ const entries = (folder: Folder.Folder, room: Room.Room, { extension, maxValue }
     set,
     remove,
     scan,
-    size: () => metadataStems(folder.list()).length,
+    size: () => metadataStems(folder.list()).filter((stem) => !isPage(Name.textOf(stem) ?? "")).length,
     clear: () => void Array.from({ [Symbol.iterator]: room.clear })
   }
 }

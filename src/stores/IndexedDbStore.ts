@@ -20,6 +20,7 @@ import { holds, isOtherWrite, touched } from "../internal/store/conditions.ts"
 import * as Counters from "../internal/store/counters.ts"
 import { newGeneration } from "../internal/store/leases.ts"
 import { newVersion } from "../internal/store/markers.ts"
+import { pagePrefix } from "../internal/store/pageIds.ts"
 import { tooLarge } from "../internal/store/tooLarge.ts"
 import * as Tokens from "../internal/token.ts"
 import * as Store from "../Store.ts"
@@ -414,7 +415,11 @@ const over = ({ channel, config, database, locks, tokens }: Parts): Store.Store 
         return ids.map((id, i) => ({ key: id, item: { id, meta: rows[i]!.meta } }))
       }),
 
-    size: reading("size", ["entries"], (transaction) => transaction.objectStore("entries").count()),
+    size: reading("size", ["entries"], async (transaction) => {
+      const entries = transaction.objectStore("entries")
+      const pages = entries.count(IDBKeyRange.bound(pagePrefix, `${pagePrefix}\uffff`))
+      return await entries.count() - await pages
+    }),
 
     clear: telling([{ _tag: "AllChanged" }], writing("clear", allOfEntry, Tables.clear)),
 

@@ -6,6 +6,7 @@
  */
 import * as Layer from "effect/Layer"
 import type { Meta, Stored } from "../CacheEntry.ts"
+import { isPage } from "../internal/store/pageIds.ts"
 import * as Store from "../Store.ts"
 
 const copyMeta = (meta: Meta): Meta => ({ ...meta, tags: meta.tags.map((tag) => ({ ...tag })) })
@@ -45,7 +46,11 @@ export const make = () => {
       Array.from(entries)
         .filter(([id]) => id.startsWith(prefix))
         .map(([id, { meta }]) => ({ id, meta: copyMeta(meta) })),
-    size: () => entries.size,
+    size: () => {
+      let size = 0
+      for (const id of entries.keys()) if (!isPage(id)) size++
+      return size
+    },
     clear: () => entries.clear()
   })
 }

@@ -12,6 +12,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import { StoreError } from "../CacheError.ts"
@@ -111,8 +112,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     const tokens = Tokens.make(yield* Tokens.Seed)
     const now = () => monotonicMillis(clock)
     const newVersion = () => Markers.newVersion(tokens)
-    const turns = Turns.make(now, lastingDispatcher(yield* Scheduler.Scheduler))
-    const gates: Waiting = { lock: Gate.make(now), values: Gate.make(now), turns }
+    const dispatcher = lastingDispatcher(yield* Scheduler.Scheduler)
+    const gates: Connection.Gates = { lock: Gate.make(now), values: Gate.make(now) }
     const wallNow = () => clock.currentTimeMillisUnsafe()
     const connection = yield* Effect.acquireRelease(
       attempt("open", config, gates, () => Connection.make({ ...config, now, newVersion, gates, wallNow })),
@@ -126,11 +127,19 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     }
     const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
-    const run: Run = (operation, steps) => {
-      const once = attempt(operation, config, gates, () => connection.run(steps, kindOf(operation)))
-      return Effect.tap(once, () => startShrinking)
+    const turns = Turns.make({
+      now,
+      dispatcher,
+      run: (operations: ReadonlyArray<Operation>) => runAll(connection, operations)
+    })
+    const run: Run = <A>(name: string, steps: () => A) => {
+      const operation = { name, steps }
+      const once = kindOf(name).passes
+        ? Effect.suspend(() => runAlone(connection, operation))
+        : turns.share(operation)
+      return Effect.tap(trying(once as Effect.Effect<A, StoreError>, config, gates), () => startShrinking)
     }
-    return yield* attempt("open", config, gates, () => fromConnection(connection, run))
+    return yield* attempt("open", config, gates, () => fromConnection(connection, config.maxSize, run))
   })
 }
 
@@ -194,49 +203,76 @@ const validate = (options: Options): Config => {
 
 const name = "sqlite"
 
-/** What may have to be waited for before something is written. */
-interface Waiting extends Connection.Gates {
-  readonly turns: Turns.Turns
+const exitOf = <A>(operation: string, run: () => A): Exit.Exit<A, StoreError> => {
+  try {
+    return Exit.succeed(run())
+  } catch (thrown) {
+    return Exit.fail(toStoreError(operation, thrown))
+  }
 }
 
-/** Tries, and tries again while another process writes. Every operation can be run twice. */
-const attempt = <A>(
-  operation: string,
+const toStoreError = (operation: string, thrown: unknown): StoreError =>
+  thrown instanceof StoreError
+    ? thrown
+    : new StoreError({ store: name, operation, reason: reasonOf(thrown), cause: thrown })
+
+/** Tries again while another process writes. Every operation can be run twice. */
+const trying = <A>(
+  once: Effect.Effect<A, StoreError>,
   { millis }: Config,
-  { lock, values, turns }: Waiting,
-  run: () => A
+  { lock, values }: Connection.Gates
 ): Effect.Effect<A, StoreError> => {
-  const now = Effect.suspend(() => {
-    try {
-      return Exit.succeed(run())
-    } catch (thrown) {
-      return Exit.fail(
-        thrown instanceof StoreError
-          ? thrown
-          : new StoreError({ store: name, operation, reason: reasonOf(thrown), cause: thrown })
-      )
-    }
-  })
   const refusedBy = (error: StoreError): Busy.Refused | undefined => {
     if (isRefusal(error)) return { gate: values, thrown: error }
     return error.reason === "Timeout" ? { gate: lock, thrown: error.cause } : undefined
   }
-  // also when it is tried again: all who have waited for the lock come at once
-  return Busy.trying(kindOf(operation).passes ? now : turns.share(now), { millis, refusedBy })
+  return Busy.trying(once, { millis, refusedBy })
+}
+
+const attempt = <A>(operation: string, config: Config, gates: Connection.Gates, run: () => A) =>
+  trying(Effect.suspend(() => exitOf(operation, run)), config, gates)
+
+interface Operation {
+  readonly name: string
+  readonly steps: () => unknown
+}
+
+const runAlone = (connection: Connection.Connection, { name, steps }: Operation): Exit.Exit<unknown, StoreError> =>
+  exitOf(name, () => connection.run(steps, kindOf(name)))
+
+/** None of them passes where nothing may be stored. */
+const runAll = (
+  connection: Connection.Connection,
+  operations: ReadonlyArray<Operation>
+): ReadonlyArray<Exit.Exit<unknown, StoreError>> => {
+  const alone = () => operations.map((operation) => runAlone(connection, operation))
+  if (operations.length === 1) return alone()
+  const steps = operations.map(({ steps }) => steps)
+  const isKept = operations.some(({ name }) => kindOf(name).isKept)
+  try {
+    const ended = connection.run(() => connection.tables().together(steps), { isKept, passes: false })
+    return ended.map((one, i) =>
+      Result.isSuccess(one) ? Exit.succeed(one.success) : Exit.fail(toStoreError(operations[i]!.name, one.failure))
+    )
+  } catch {
+    // Nothing is done: what one of them ran into, the others may not.
+    return alone()
+  }
 }
 
 interface Services {
   readonly clock: Clock.Clock
-  readonly gates: Waiting
+  readonly gates: Connection.Gates
   readonly scope: Scope.Scope
 }
 
 type Run = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
 
-const fromConnection = (connection: Connection.Connection, attempt: Run): SyncStore => {
+const fromConnection = (connection: Connection.Connection, maxSize: number, attempt: Run): SyncStore => {
   const { tables } = connection
   return Store.makeSync({
     name,
+    maxSize,
     capabilities: { shared: true },
     get: (id) => tables().entries.get(id),
     set: (id, entry, now) => tables().entries.set(id, entry, now),
@@ -254,7 +290,8 @@ const fromConnection = (connection: Connection.Connection, attempt: Run): SyncSt
     tags: {
       version: (tag) => tables().tags.version(tag),
       markers: (...arguments_) => tables().tags.markers(...arguments_),
-      invalidate: (...arguments_) => tables().tags.invalidate(...arguments_)
+      invalidate: (...arguments_) => tables().tags.invalidate(...arguments_),
+      remove: (names) => tables().tags.remove!(names)
     },
     leases: {
       leftMillis: (...arguments_) => tables().leases.leftMillis(...arguments_),
@@ -267,6 +304,7 @@ const fromConnection = (connection: Connection.Connection, attempt: Run): SyncSt
     },
     changes: connection.listen,
     atomic: (steps) => tables().atomic(steps),
+    position: () => tables().changes.position(),
     reasonOf,
     attempt
   })
@@ -274,6 +312,7 @@ const fromConnection = (connection: Connection.Connection, attempt: Run): SyncSt
 
 const kinds = new Map<string, Connection.Kind>([
   ["set", { isKept: true, passes: false }],
+  ["transact", { isKept: true, passes: false }],
   ["remove", { isKept: true, passes: true }],
   ["clear", { isKept: true, passes: true }],
   ["invalidateTags", { isKept: true, passes: true }],

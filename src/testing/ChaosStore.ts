@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import { CacheConfigError, StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults.ts"
 import { refuseUnknown, requireObject } from "../internal/options.ts"
-import type { Store } from "../ports/store.ts"
+import type { Store, TransactRequest } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 import { dice } from "./SeededScheduler.ts"
@@ -110,7 +110,7 @@ export interface ChaosStore {
  * **Details**
  *
  * - An operation is on its way as soon as it is asked: it reaches the store even if its caller has given up.
- * - Explicit writes of one id (`set`, `remove`, `touch`, and `clear` of all) reach the store in the order in which they
+ * - Explicit writes of one id (`set`, `remove`, `touch`, `transact`, and `clear` of all) reach the store in the order in which they
  *   were asked. Everything else may overtake, a `commit` too.
  * - No operation is answered synchronously: the store has no `getUnsafe`.
  * - Throws a `CacheConfigError` for a rate outside 0 to 1, or an option that it does not know.
@@ -321,19 +321,23 @@ const makeOrder = (): Order => {
 // the store
 // ---------------------------------------------------------------------------------------------------------------------
 
+const idsOf = ({ steps }: TransactRequest): ReadonlyArray<string> =>
+  steps.flatMap((step) => "id" in step && step._tag !== "Commit" ? [step.id] : [])
+
 const done = { answer: true }
 const doneSilently = { answer: undefined }
 
 const over = (self: Self): Store => {
   const { order, store } = self
   const answered = <A>(operation: string, apply: Effect.Effect<A, StoreError>) => ask(self, { operation, apply })
-  const { changesUnsafe } = store
+  const { changesUnsafe, transact } = store
   return {
     name: store.name,
     capabilities: store.capabilities,
     isWhole: store.isWhole,
     get: (id, tags) => answered("get", store.get(id, tags)),
     getUnsafe: undefined,
+    getCallback: undefined,
     getMany: (ids) => answered("getMany", store.getMany(ids)),
     set: (id, entry, condition) =>
       ask(self, {
@@ -382,6 +386,13 @@ const over = (self: Self): Store => {
     touchCounter: (name, expiresAt) => answered("touchCounter", store.touchCounter(name, expiresAt)),
     removeCounter: (name) => answered("removeCounter", store.removeCounter(name)),
     scanCounters: (options) => Stream.unwrap(answered("scanCounters", Effect.succeed(store.scanCounters(options)))),
+    transact: transact && ((request) =>
+      ask(self, {
+        operation: "transact",
+        apply: transact(request),
+        lost: { answer: { _tag: "Committed", refused: [] } },
+        turn: () => request.steps.some(({ _tag }) => _tag === "Clear") ? order.all() : order.many(idsOf(request))
+      })),
     changes: Stream.tap(store.changes, () => self.speaking.await),
     changesUnsafe: changesUnsafe && (() => {
       if (!self.faults.silent) return changesUnsafe()

@@ -13,7 +13,9 @@ import type { Detected, Source } from "../CacheEvent.ts"
 import * as CacheKey from "../CacheKey.ts"
 import * as Caching from "../Caching.ts"
 import { type Cache, cacheOf, type Operation } from "../internal/engine/cache.ts"
+import { loadingOf } from "../internal/engine/flight/attempt.ts"
 import { Current } from "../internal/engine/flight/callPolicy.ts"
+import { inheritOf } from "../internal/engine/flight/inherit.ts"
 import * as Operations from "../internal/engine/operations.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { Glob } from "../internal/glob.ts"
@@ -58,6 +60,19 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
+ * A read inside the load of another key, whose result stays when what was read is invalidated.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Uninherited {
+  /** the id of what was read */
+  readonly id: string
+  /** the id of the load that read it */
+  readonly by: string
+}
+
+/**
  * The records of a cache.
  *
  * @category models
@@ -68,6 +83,11 @@ export interface Shape {
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
   /** how the reads of one key were answered, in order */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
+  /**
+   * the reads inside loads that do not take over what changes (`inherit: "changes"`): where one of them is invalidated, what
+   * was made of it stays
+   */
+  readonly uninherited: Effect.Effect<ReadonlyArray<Uninherited>>
   /** forgets all records so far */
   readonly forget: Effect.Effect<void>
 }
@@ -127,7 +147,7 @@ export const layer = <E, R>(
   Layer.provide(
     Layer.effectContext(Effect.gen(function*() {
       const inner = cacheOf(yield* Caching.Caching)
-      const self: Self = { inner, log: [] }
+      const self: Self = { inner, log: [], uninherited: [] }
       yield* Effect.acquireRelease(
         Effect.sync(() =>
           inner.perform(Operations.listen, (event) => {
@@ -144,6 +164,7 @@ export const layer = <E, R>(
 interface Self {
   readonly inner: Cache
   log: Array<Recorded>
+  uninherited: Array<Uninherited>
 }
 
 const handle = (self: Self): Shape => ({
@@ -153,8 +174,10 @@ const handle = (self: Self): Shape => ({
       const id = CacheKey.id(key)
       return self.log.flatMap((recorded) => recorded._tag === "Read" && recorded.id === id ? [recorded.outcome] : [])
     }),
+  uninherited: Effect.sync(() => self.uninherited.slice()),
   forget: Effect.sync(() => {
     self.log = []
+    self.uninherited = []
   })
 })
 
@@ -162,9 +185,23 @@ const recording = (self: Self): Cache => {
   const { inner } = self
   return {
     ...inner,
-    read: (_, request) => read(self, [request.key], (fiber) => inner.read(fiber, request)),
+    read: (fiber, request) => {
+      noteUninherited(self, fiber, [request.key])
+      return read(self, [request.key], (fiber) => inner.read(fiber, request))
+    },
     perform: (operation, ...args) => (recorders.get(operation) ?? unrecorded)(self, operation, args)
   }
+}
+
+/** Reads past the cache are no part of what is stored, and no load around them is asked. */
+const noteUninherited = (
+  self: Self,
+  { context }: Fiber.Fiber<any, any>,
+  keys: ReadonlyArray<CacheKey.Any | string>
+): void => {
+  const flight = loadingOf(context)?.flight
+  if (flight === undefined || inheritOf(flight) === "changes" || Context.get(context, Current).bypass) return
+  for (const key of keys) self.uninherited.push({ id: CacheKey.id(key), by: flight.id })
 }
 
 /** Performs an operation and records it. */
@@ -185,6 +222,20 @@ const after = <Args extends ReadonlyArray<any>, A, E, R>(
     )
 ]
 
+/** As `after`, for an operation that reads keys. */
+const afterRead = <Args extends ReadonlyArray<any>, A, E, R>(
+  operation: Operation<Args, Effect.Effect<A, E, R>>,
+  keysOf: (...args: Args) => ReadonlyArray<CacheKey.Any | string>,
+  recorded: (answer: A, ...args: Args) => ReadonlyArray<Recorded>
+): [Operation<any, any>, Recorder] => {
+  const [of, recorder] = after(operation, recorded)
+  return [of, (self, operation, args) =>
+    Effect.withFiber((fiber) => {
+      noteUninherited(self, fiber, keysOf(...args as unknown as Args))
+      return recorder(self, operation, args)
+    })]
+}
+
 const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
   _tag: "Read",
   id: CacheKey.id(key),
@@ -195,11 +246,18 @@ const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
 const recorders = new Map<Operation<any, any>, Recorder>([
   [
     Operations.readMany,
-    (self, operation, [_, many]) => read(self, many.keys, (fiber) => self.inner.perform(operation, fiber, many))
+    (self, operation, [fiber, many]) => {
+      noteUninherited(self, fiber, many.keys)
+      return read(self, many.keys, (fiber) => self.inner.perform(operation, fiber, many))
+    }
   ],
-  after(Operations.lookup, (entry, key) => [looked(key, entry)]),
-  after(Operations.find, (entry, key) => [looked(key, entry)]),
-  after(Operations.lookupMany, (entries, keys) => keys.map((key, i) => looked(key, entries[i]))),
+  afterRead(Operations.lookup, (key) => [key], (entry, key) => [looked(key, entry)]),
+  afterRead(Operations.find, (key) => [key], (entry, key) => [looked(key, entry)]),
+  afterRead(
+    Operations.lookupMany,
+    (keys) => keys,
+    (entries, keys) => keys.map((key, i) => looked(key, entries[i]))
+  ),
   after(Operations.set, (isSet, key) => isSet ? [{ _tag: "Set", id: CacheKey.id(key) }] : []),
   after(Operations.touch, (isTouched, key) => isTouched ? [{ _tag: "Touch", id: CacheKey.id(key) }] : []),
   after(Operations.increment, (_, name, by) => [{ _tag: "Increment", name, by }]),

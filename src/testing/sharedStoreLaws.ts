@@ -322,6 +322,15 @@ const reportLaws: Record<string, Check> = {
   ),
   "a clear is reported to the other process": reports({ _tag: "AllChanged" }, (other) => other.clear),
 
+  "the end of an id's marker is reported to the other process": Effect.fnUntraced(function*(a, b) {
+    if (!a.capabilities.changes || !a.capabilities.dependencies) return
+    yield* a.markers(["~=a:1"])
+    const told = yield* reported(a, b.remove("a:1"))
+    yield* same(told.some((change) => change._tag === "TagChanged" && change.tag === "~=a:1"), true, "told")
+    const again = yield* reported(a, b.remove("a:1"))
+    yield* same(again.some((change) => change._tag === "TagChanged"), false, "there is none any more")
+  }),
+
   "a refused write is not reported": Effect.fnUntraced(function*(a, b) {
     if (!a.capabilities.changes) return
     yield* b.set("id", entry(1))

@@ -8,8 +8,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
-import type { Store } from "../ports/store.ts"
+import type { StoreError } from "../CacheError.ts"
+import type { Answer, Store } from "../ports/store.ts"
 import { counterLaws } from "./internal/storeCounterLaws.ts"
+import { dependencyLaws } from "./internal/storeDependencyLaws.ts"
 import { failureLaws } from "./internal/storeFailureLaws.ts"
 import {
   acquireLease,
@@ -29,6 +31,7 @@ import { generationLaws, leaseLaws, raceLaws } from "./internal/storeLeaseLaws.t
 import { manyLaws } from "./internal/storeManyLaws.ts"
 import { tagLaws } from "./internal/storeTagLaws.ts"
 import { touchLaws } from "./internal/storeTouchLaws.ts"
+import { transactLaws } from "./internal/storeTransactLaws.ts"
 import { type Law, same } from "./law.ts"
 
 /**
@@ -66,7 +69,9 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...listingLaws,
     ...manyLaws,
     ...tagLaws,
+    ...dependencyLaws,
     ...counterLaws,
+    ...transactLaws,
     ...changeLaws
   })
     .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
@@ -171,6 +176,17 @@ const entryLaws: Record<string, Check> = {
     if (store.getUnsafe === undefined) return
     yield* same(store.getUnsafe("id", ["tag", "none"]), yield* store.get("id", ["tag", "none"]), "the same answer")
     yield* same(store.getUnsafe("none", []).entry, undefined, "a miss")
+  }),
+
+  "getCallback, if there is one, answers like get": Effect.fnUntraced(function*(store) {
+    yield* store.set("id", entry(1))
+    yield* store.markers(["tag"])
+    const { getCallback } = store
+    if (getCallback === undefined) return
+    const ask = (id: string, tags: ReadonlyArray<string>) =>
+      Effect.callback<Answer, StoreError>((resume) => getCallback(id, tags, resume))
+    yield* same(yield* ask("id", ["tag", "none"]), yield* store.get("id", ["tag", "none"]), "the same answer")
+    yield* same((yield* ask("none", [])).entry, undefined, "a miss")
   })
 }
 

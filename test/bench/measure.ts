@@ -70,8 +70,37 @@ export const repeat = (body: Body, calls: number): Effect.Effect<void, unknown, 
     for (let i = 0; i < calls; i++) yield* body(i)
   })
 
-/** Bytes that stay reachable. */
-export const heapUsed = (): number => {
+/** Bytes that stay reachable, those of buffers among them. */
+export const bytesUsed = (): number => {
   for (let i = 0; i < 4; i++) globalThis.gc!()
-  return process.memoryUsage().heapUsed
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+/** Processor time of this thread, collections included: what other processes take says nothing. */
+export const processorMillis = (): number => {
+  const { system, user } = process.threadCpuUsage()
+  return (system + user) / 1000
+}
+
+/** Watches the turns of the event loop, in processor time; `longest` of those since it was asked last. */
+export const watchTurns = () => {
+  let [last, longest, watching] = [processorMillis(), 0, true]
+  const turn = (): void => {
+    const now = processorMillis()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (watching) setImmediate(turn)
+  }
+  setImmediate(turn)
+  return {
+    longest: (): number => {
+      const millis = longest
+      longest = 0
+      return millis
+    },
+    end: (): void => {
+      watching = false
+    }
+  }
 }

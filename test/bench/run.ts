@@ -39,7 +39,7 @@ export const listeners = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("listeners.ts", [])))
 
 export const miss = ({ processes }: Runs): ReadonlyArray<Values> =>
-  times(processes, () => toValues(start("miss.ts", [])))
+  times(processes, () => toValues(["adaptive", "lru"].flatMap((policy) => start("miss.ts", [policy]))))
 
 export const cold = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("cold.ts", [])))
@@ -56,9 +56,45 @@ export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const write = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("write.ts", [])))
 
+export const transact = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("transact.ts", [])))
+
+export const derived = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("derived.ts", [])))
+
+export const markers = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("markers.ts", [])))
+
 /** each takes half a minute, and has rounds of its own */
 export const turns = ({ processes }: Runs): ReadonlyArray<Values> => [
   toValues(start("turns.ts", [processes === 1 ? "1" : "3"]))
+]
+
+/** it has seeds of its own */
+export const traces = (): ReadonlyArray<Values> => [toValues(start("ratios.ts", []))]
+
+export const policies = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("policies.ts", [])))
+
+/** half a minute each */
+export const expiry = (): ReadonlyArray<Values> => [
+  toValues(start("expiry.ts", [], ["--max-old-space-size=4096"]))
+]
+
+/** the caches whose reads are compared, and of which loads */
+export const peersOfFull = [
+  "effect-cached",
+  "lru-cache",
+  "Effect Cache",
+  "bentocache",
+  "cacheable",
+  "async-cache-dedupe"
+]
+export const loadsOfFull = ["zipf", "scan", "mixed"]
+
+/** each of its reads is measured: one run is enough */
+export const full = (): ReadonlyArray<Values> => [
+  toValues(peersOfFull.flatMap((subject) => loadsOfFull.flatMap((load) => start("full.ts", [subject, load]))))
 ]
 
 export const millionEntries = (): ReadonlyArray<Values> => [toValues(start("start.ts", []))]
@@ -66,17 +102,42 @@ export const millionEntries = (): ReadonlyArray<Values> => [toValues(start("star
 export const strategies = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("strategies.ts", [])))
 
+export const stream = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("stream.ts", [])))
+
+export const guards = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("guards.ts", [])))
+
 export const many = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("many.ts", [])))
 
+interface Herd {
+  readonly loads: ReadonlyArray<Values>
+  readonly served: ReadonlyArray<Values>
+}
+
 /** each run starts the processes of every cache anew */
-export const herd = ({ processes }: Runs): { readonly [name in "loads" | "served"]: ReadonlyArray<Values> } => {
+const herdOf = (count: number, args: ReadonlyArray<string>): Herd => {
   const runs = times(
-    processes,
-    () => start<{ readonly [name in "loads" | "served"]: ReadonlyArray<Row> }>("herd.ts", [])
+    count,
+    () => start<{ readonly [name in keyof Herd]: ReadonlyArray<Row> }>("herd.ts", args)
   )
   return { loads: runs.map(({ loads }) => toValues(loads)), served: runs.map(({ served }) => toValues(served)) }
 }
+
+export const herd = ({ processes }: Runs): Herd => herdOf(processes, [])
+
+export const fastestPeer = "the fastest of the others"
+
+/** of many callers; the others are those that share a Redis, too */
+export const callers = ({ processes }: Runs): ReadonlyArray<Values> =>
+  herdOf(processes, ["callers"]).served.map((served) => {
+    const { "CacheLayer.redis": _, ...others } = served
+    return Object.keys(others).length === 0 ? served : { ...served, [fastestPeer]: Math.min(...Object.values(others)) }
+  })
+
+export const changes = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(Math.min(3, processes), () => toValues(start("changes.ts", [])))
 
 export const sizes = (): ReadonlyArray<Values> => [toValues(start("sizes.ts", []))]
 
@@ -103,6 +164,9 @@ export const imports = (runs: Runs): ReadonlyArray<Values> => {
     cwd: root,
     stdio: "inherit"
   })
+  // the names that the modules have for each other lead to what was built, too
+  const imports = { "#platform/*": "./internal/*.js", "#node/*": "./*.js" }
+  writeFileSync(join(built, "package.json"), JSON.stringify({ type: "module", imports }))
   const ours = join(built, "index.js")
   const effect = join(built, "effectOnly.js")
   writeFileSync(effect, start("modules.ts", [ours]).map(({ name }) => `import ${JSON.stringify(name)}\n`).join(""))

@@ -1,7 +1,8 @@
 /** The option `copy`: a caller that changes its value changes nobody else's. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../promises/caches.ts"
 
@@ -240,6 +241,112 @@ describe.each(caches)("copy, over $name", (cache) => {
       yield* CachePolicy.readOnly(loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: count })))
       expect(copies).toBe(2)
     }).pipe(provided))
+})
+
+/** What a change of the value throws. */
+const changed = (value: Value): unknown => {
+  try {
+    value.inner.list.push(666)
+    return "changed"
+  } catch (error) {
+    return error
+  }
+}
+
+describe.each(caches)("copy: \"freeze\", over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("ME-17 · a change throws where it happens: loaded, cached, joined, of a class and of many", () =>
+    Effect.gen(function*() {
+      const get = loading(1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      const readers = yield* Effect.forEach([1, 2], () => start(get))
+      yield* TestClock.adjust(1000)
+      const many = Cached.many(Item, {
+        lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(fresh(n)))),
+        strategy: Strategy.untilInvalidated,
+        copy: "freeze"
+      })
+      const item = Effect.succeed(fresh(1)).pipe(Cached.untilInvalidated({ key: new Item({ n: 1 }), copy: "freeze" }))
+      const values = [
+        ...yield* Effect.forEach(readers, Fiber.join),
+        yield* get,
+        yield* item,
+        yield* item,
+        ...yield* Effect.flatMap(many([{ n: 1 }, { n: 2 }]), Effect.forEach((exit) => exit))
+      ]
+      expect(values.map(changed)).toEqual(values.map(() => expect.any(TypeError)))
+      expect(values.map(({ n }) => n)).toEqual([1, 1, 1, 1, 1, 1, 2])
+      expect(yield* get).toEqual(fresh(1))
+    }).pipe(provided))
+
+  it.effect("ME-17 · what the load keeps is frozen when it is stored", () =>
+    Effect.gen(function*() {
+      const kept = fresh(1)
+      yield* Effect.succeed(kept).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      expect(changed(kept)).toBeInstanceOf(TypeError)
+      const mine = fresh(2)
+      yield* Cached.set("mine", mine, { copy: "freeze" })
+      expect(changed(mine)).toBeInstanceOf(TypeError)
+    }).pipe(provided))
+})
+
+describe("copy: \"freeze\"", () => {
+  it.effect("ME-17 · a value that the store has had is frozen when it is decoded", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const get = (n: number) =>
+        Effect.succeed(fresh(n)).pipe(Cached.ttl({ key: new Item({ n: 0 }), ttl: "1 hour", copy: "freeze" }))
+      const over = Effect.provide(
+        CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store))),
+        { local: true }
+      )
+      yield* get(1).pipe(over)
+      const decoded = yield* get(2).pipe(over)
+      expect(decoded).toEqual(fresh(1))
+      expect(changed(decoded)).toBeInstanceOf(TypeError)
+    }))
+
+  it.effect("ME-17 · a hit gives the frozen object itself", () =>
+    Effect.gen(function*() {
+      const get = loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      const first = yield* get
+      expect(yield* get).toBe(first)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("ME-17 · an option of the layer, which a read may overrule", () =>
+    Effect.gen(function*() {
+      const frozen = loading().pipe(Cached.ttl({ key: "frozen", ttl: "1 hour" }))
+      const copied = loading().pipe(Cached.ttl({ key: "copied", ttl: "1 hour", copy: "structured" }))
+      expect([changed(yield* frozen), changed(yield* frozen)]).toEqual([expect.any(TypeError), expect.any(TypeError)])
+      expect(changed(yield* copied)).toBe("changed")
+      expect(yield* copied).toEqual(fresh(1))
+    }).pipe(Effect.provide(CacheLayer.memory({ defaults: { copy: "freeze" } }))))
+
+  it.effect("ME-17 · goes through circles and what is frozen on the outside, and leaves all other objects alone", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      class Box {
+        inside = { n: 1 }
+      }
+      const inside = Object.freeze({ list: [undefined, [1]] })
+      const value = {
+        inside,
+        self: undefined as unknown,
+        map: new Map([["a", { n: 1 }]]),
+        date: new Date(0),
+        bytes: new Uint8Array([1]),
+        box: new Box(),
+        get lazy() {
+          return ++asked
+        }
+      }
+      value.self = value
+      const got = yield* Effect.succeed(value).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      expect(got).toBe(value)
+      expect(Object.isFrozen(inside.list[1])).toBe(true)
+      expect([value.map, value.date, value.bytes, value.box, value.box.inside].filter(Object.isFrozen)).toEqual([])
+      expect(asked).toBe(0)
+    }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
 describe("copy", () => {

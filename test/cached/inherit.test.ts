@@ -280,6 +280,64 @@ describe.each(caches)("inherit, over $name", (cache) => {
       }).pipe(provided))
   })
 
+  describe("life", () => {
+    const life = { ...hour, inherit: "life" } as const
+    const short = (key: string, ttl: `${number} minutes`) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl }))
+
+    it.effect("ends with the first of what a cache served, and of what was loaded inside", () =>
+      Effect.gen(function*() {
+        yield* short("a", "30 minutes")
+        yield* short("b", "50 minutes")
+        yield* minutes(4)
+        yield* Effect.all([short("b", "50 minutes"), short("a", "30 minutes")]).pipe(
+          Cached.ttl({ key: "outer", ...life })
+        )
+        yield* short("new", "10 minutes").pipe(Cached.ttl({ key: "of a load", ...life }))
+        yield* Effect.as(Cached.getOption("b"), 1).pipe(Cached.ttl({ key: "of a look-up", ...life }))
+        expect([yield* left("outer"), yield* left("of a load"), yield* left("of a look-up")]).toEqual([26, 10, 46])
+      }).pipe(provided))
+
+    it.effect("through levels; one in between that takes nothing over counts with its own end", () =>
+      Effect.gen(function*() {
+        yield* short("a", "30 minutes")
+        const middle = (key: string, inherit: "life" | false) =>
+          short("a", "30 minutes").pipe(Cached.ttl({ key, ttl: "40 minutes", inherit }))
+        yield* middle("taking", "life").pipe(Cached.ttl({ key: "outer", ...life }))
+        yield* middle("not taking", false).pipe(Cached.ttl({ key: "other", ...life }))
+        expect([yield* left("outer"), yield* left("other")]).toEqual([30, 40])
+        yield* minutes(10)
+        yield* middle("taking", "life").pipe(Cached.ttl({ key: "served", ...life }))
+        expect(yield* left("served")).toBe(20)
+      }).pipe(provided))
+
+    it.effect("has its own end where that is first, and takes over no age", () =>
+      Effect.gen(function*() {
+        yield* inner("inner")
+        yield* minutes(10)
+        yield* inner("inner").pipe(Cached.ttl({ key: "outer", ttl: "20 minutes", inherit: "life" }))
+        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "alone", ...life }))
+        expect([yield* left("outer"), yield* left("alone")]).toEqual([20, 60])
+      }).pipe(provided))
+
+    it.effect("is not stored where something that it has read has ended meanwhile", () =>
+      Effect.gen(function*() {
+        yield* short("a", "30 minutes")
+        const slow = short("a", "30 minutes").pipe(Effect.tap(() => Effect.sleep("31 minutes")))
+        const reading = yield* start(slow.pipe(Cached.ttl({ key: "outer", ...life })))
+        yield* settle
+        yield* minutes(31)
+        expect(yield* Fiber.join(reading)).toBe("a")
+        expect(yield* Cached.has("outer")).toBe(false)
+      }).pipe(provided))
+
+    it.effect("tells an outer one that refuses what caches served of no loads", () =>
+      Effect.gen(function*() {
+        const middle = short("new", "10 minutes").pipe(Cached.ttl({ key: "middle", ...life }))
+        yield* middle.pipe(Cached.ttl({ key: "outer", ...hour, inherit: "refuse" }))
+        expect(yield* Cached.has("outer")).toBe(true)
+      }).pipe(provided))
+  })
+
   describe("refuse", () => {
     const refuse = { ...hour, inherit: "refuse" } as const
 

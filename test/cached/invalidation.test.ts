@@ -319,7 +319,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has(berlin)).toBe(false)
     }).pipe(provided))
 
-  it.effect("CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in anew without it stays", () =>
+  it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in anew without it stays", () =>
     Effect.gen(function*() {
       yield* Cached.set("long", 1, { tags: ["t"] })
       yield* Cached.set("short", 1, { tags: ["t"], ttl: "1 second" })

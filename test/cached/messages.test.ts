@@ -252,13 +252,13 @@ describe("a cached function", () => {
       "by a name, with a misspelt option of the class",
       () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
       `Cached.fn("User"): there is no option "succes": did you mean "success"? It knows payload, success, error, ignore, ` +
-      `indexes, version, tags, ${namesOfFn.slice("tags, ".length)}`
+      `indexes, version, tags, id, ${namesOfFn.slice("tags, ".length)}`
     ],
     [
       "by a name, with options of the strategy",
       () => any(Cached.fn)("User", { success: Schema.String, lookup: () => one, ttl: 5 }),
       `Cached.fn("User"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … }). ` +
-      `It knows payload, success, error, ignore, indexes, version, tags, ${namesOfFn.slice("tags, ".length)}`
+      `It knows payload, success, error, ignore, indexes, version, tags, id, ${namesOfFn.slice("tags, ".length)}`
     ],
     [
       "by a name, without a lookup",
@@ -366,8 +366,8 @@ describe("a layer", () => {
     Effect.gen(function*() {
       const none = Layer.empty as Layer.Layer<any>
       const message = "There is no cache: provide a layer to the whole program, like " +
-        "Effect.provide(CacheLayer.memory()). There are CacheLayer.memory, disk, files, layer and layerWith (over a store " +
-        "of your own), named (for Cached.withCache) and disabled (no cache)"
+        "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, layer (a store of your own), named " +
+        "(Cached.withCache) and disabled"
       const user = Cached.many(User, { lookup: () => Effect.succeed([]), strategy: hour })
       for (const effect of [one.pipe(Cached.ttl({ key: "a", ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
         expect(yield* defect(effect, none)).toBe(message)
@@ -514,7 +514,7 @@ describe("an operation names itself", () => {
     [
       "set with a copy that is none",
       () => Cached.set("a", 1, any({ copy: "deep" })),
-      `Cached.set: copy cannot be used: pass "structured", or a function that copies a value`
+      `Cached.set: copy cannot be used: pass "structured", "freeze", or a function that copies a value`
     ],
     [
       "a timeout by function that is none",
@@ -577,7 +577,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "a misspelt option of a key class",
       () => any(CacheKey.Class)()("A", { succes: Schema.String }),
       `The key class "A": there is no option "succes": did you mean "success"? It knows payload, success, error, ignore, ` +
-      "indexes, version, tags"
+      "indexes, version, tags, id"
     ],
     [
       "a chaos store without options",

@@ -247,6 +247,7 @@ describe.each(caches)("over $name", (cache) => {
         stale: 1,
         loads: 5,
         loadFailures: 2,
+        loadMillis: 2000,
         refreshes: 0,
         invalidations: 2,
         storeFailures: 0,
@@ -254,8 +255,13 @@ describe.each(caches)("over $name", (cache) => {
         notStored: 1,
         callbackFailures: 0,
         lostInvalidations: 0,
+        hitRatio: 1 / (1 + (yield* Cached.stats).misses),
+        meanLoadMillis: 400,
         evictions: 0,
+        evictedWeight: 0,
+        removals: { evicted: 0, expired: 0, replaced: 0, invalidated: 0, unverified: 0 },
         size: cache.memory ? 1 : 0,
+        weight: cache.memory ? 1 : 0,
         classes: {}
       })
     }).pipe(provided))

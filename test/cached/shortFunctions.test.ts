@@ -1,8 +1,9 @@
 /** `Cached.fn` in one statement: by a name with its schemas, and over string keys; and recursive functions that fail. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
-import { caches } from "../promises/caches.ts"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, ended, settle, start } from "../promises/caches.ts"
 
 class Plain {
   readonly id = 1
@@ -53,6 +54,16 @@ describe.each(caches)("over $name", (cache) => {
       expect([yield* sum(1), yield* sum.refresh(1), yield* sum(1)]).toEqual([302, 402, 402])
       yield* Cached.invalidateTag("sums")
       expect(yield* sum(2, 2)).toBe(504)
+    }).pipe(provided))
+
+  it.effect("over string keys: with options of reads", () =>
+    Effect.gen(function*() {
+      const options = { strategy, timeout: "1 second" } as const
+      const hang = Cached.fn((id: string) => `hang:${id}`, () => Effect.never, options)
+      const fiber = yield* start(hang("a"))
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(ended(fiber)).toEqual(Exit.fail(new CacheError.LoadTimeout({ key: "hang:a", timeoutMillis: 1000 })))
     }).pipe(provided))
 
   it.effect("a recursive function fails with what its load fails with, however deep", () =>

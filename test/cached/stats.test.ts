@@ -19,8 +19,8 @@ const make = (keyClass: typeof User, version: string) =>
 const ttl = <R>(key: CacheKey.CacheKey<number, never, never> | string, load: Effect.Effect<number, string, R>) =>
   Cached.ttl(load, { key: key as User, ttl: "1 hour" })
 
-const counters = (stats: Readonly<Record<string, unknown>>, names: ReadonlyArray<string>) =>
-  names.map((name) => Number(stats[name]))
+const counters = (stats: object, names: ReadonlyArray<string>) =>
+  names.map((name) => Number((stats as Readonly<Record<string, unknown>>)[name]))
 
 describe.each(caches)("stats over $name", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 100 }))
@@ -65,7 +65,8 @@ describe.each(caches)("stats over $name", (cache) => {
 
   it.effect("are those of the classes, and of what has none, together", () =>
     Effect.gen(function*() {
-      const { classes, evictions, size, ...total } = yield* use
+      const { classes, evictedWeight, evictions, hitRatio, meanLoadMillis, removals, size, weight, ...total } =
+        yield* use
       const names = Object.keys(total)
       expect(Object.keys(classes).toSorted()).toEqual(["Order", "User"])
       const ofClasses = Object.values(classes).map((part) => counters(part, names))
@@ -89,13 +90,16 @@ describe.each(caches)("stats over $name", (cache) => {
         stale: 0,
         loads: 5,
         loadFailures: 0,
+        loadMillis: 100,
         refreshes: 1,
         invalidations: 0,
         storeFailures: 0,
         refused: 1,
         notStored: 0,
         callbackFailures: 0,
-        lostInvalidations: 0
+        lostInvalidations: 0,
+        hitRatio: 3 / 9,
+        meanLoadMillis: 20
       })
       expect(classes["Order"]).toMatchObject({
         [hits]: 2,
@@ -130,6 +134,54 @@ describe.each(caches)("stats over $name", (cache) => {
       expect(classes).toMatchObject({ User: { loads: 2 } })
       expect(loads).toBe(2)
     }).pipe(provided))
+})
+
+describe("ratios and removals", () => {
+  it.effect("the hit ratio is a share of the reads, and 1 before the first", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.stats).toMatchObject({ hitRatio: 1, meanLoadMillis: 0 })
+      const slow = Effect.delay(Effect.succeed(1), "40 millis")
+      for (const key of ["a", "b", "a", "a"]) {
+        const reader = yield* start(Cached.ttl(key === "b" ? Effect.succeed(2) : slow, { key, ttl: "1 hour" }))
+        yield* TestClock.adjust("40 millis")
+        yield* Fiber.join(reader)
+      }
+      expect(yield* Cached.stats).toMatchObject({ hitRatio: 0.5, loads: 2, loadMillis: 40, meanLoadMillis: 20 })
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("the time of a load that fails counts, and what a store has had is a hit", () =>
+    Effect.gen(function*() {
+      const reader = yield* start(Effect.exit(ttl("k", Effect.delay(Effect.fail("down"), "30 millis"))))
+      yield* TestClock.adjust("30 millis")
+      yield* Fiber.join(reader)
+      expect(yield* Cached.stats).toMatchObject({ loads: 1, loadFailures: 1, loadMillis: 30, hitRatio: 0 })
+      yield* ttl("k", Effect.succeed(1))
+      yield* ttl("k", Effect.succeed(1))
+      expect(yield* Cached.stats).toMatchObject({ storeHits: 1, hitRatio: 1 / 3 })
+    }).pipe(Effect.provide(caches.find(({ memory }) => !memory)!.layer({}))))
+
+  it.effect("what leaves is counted by its cause, and evictions by weight", () =>
+    Effect.gen(function*() {
+      const put = (key: string, value: number) => Cached.set(key, value, { ttl: "1 minute" })
+      yield* put("a", 3)
+      yield* put("a", 4)
+      yield* put("b", 5)
+      yield* put("c", 6)
+      yield* Cached.invalidate("b")
+      yield* TestClock.adjust("2 minutes")
+      yield* put("d", 1)
+      yield* put("e", 1)
+      yield* Cached.clear
+      const { evictedWeight, evictions, removals, size, weight } = yield* Cached.stats
+      expect({ evictedWeight, evictions, size, weight }).toEqual({ evictedWeight: 4, evictions: 1, size: 0, weight: 0 })
+      expect(removals).toEqual({ evicted: 1, expired: 1, replaced: 1, invalidated: 3, unverified: 0 })
+    }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 11, weigher: Number }))))
+
+  it.effect("a cache that caches nothing has none", () =>
+    Effect.gen(function*() {
+      const { hitRatio, removals } = yield* Cached.stats
+      expect({ hitRatio, removals }).toMatchObject({ hitRatio: 1, removals: { evicted: 0 } })
+    }).pipe(Effect.provide(CacheLayer.disabled)))
 })
 
 describe("a read that ends before the store has answered", () => {

@@ -436,6 +436,18 @@ describe.each(caches)("over $name", (cache) => {
         ["victim answers null", evictionWith(() => ({ victim: () => null as never })), 1],
         ["victim answers a stranger", evictionWith(() => ({ victim: () => stranger })), 1],
         [
+          "victim answers what throws when it is looked at",
+          evictionWith(() => ({
+            victim: () => ({
+              ...stranger,
+              get id() {
+                return throwing()
+              }
+            })
+          })),
+          1
+        ],
+        [
           "victim answers the same one for ever",
           evictionWith((policy) => {
             let first: Eviction.Node | undefined
@@ -478,6 +490,45 @@ describe.each(caches)("over $name", (cache) => {
             }))
       )
 
+      it.effect("that fails where a value takes the place of another: LRU has each entry once", () =>
+        Effect.gen(function*() {
+          for (const key of ["a", "b", "a", "b", "c", "d", "e", "f"]) {
+            yield* Cached.set(key, key)
+            expect((yield* Cached.stats).size).toBeLessThanOrEqual(3)
+          }
+          expect((yield* Cached.stats).callbackFailures).toBe(1)
+          expect(yield* Effect.filter(["a", "b", "c", "d", "e", "f"], Cached.has)).toEqual(
+            cache.store ? ["a", "b", "c", "d", "e", "f"] : ["d", "e", "f"]
+          )
+        }).pipe(
+          Effect.provide(cache.layer({ capacity: 3, eviction: evictionWith(() => ({ removed: throwing })) }))
+        ))
+
+      it.effect("that empties the cache while it is asked for a victim", () => {
+        let empty = () => {}
+        return Effect.gen(function*() {
+          const run = Effect.runSyncWith(yield* Effect.context<Caching.Caching>())
+          empty = () => void run(Effect.forkDetach(Cached.clear, { startImmediately: true }))
+          for (const key of ["a", "b", "c", "d", "e"]) yield* Cached.set(key, key)
+          yield* settle
+          const { size, weight } = yield* Cached.stats
+          expect(size).toBe(weight)
+          expect(size).toBeLessThanOrEqual(2)
+        }).pipe(
+          Effect.provide(
+            cache.layer({
+              capacity: 2,
+              eviction: evictionWith((policy) => ({
+                victim: () => {
+                  empty()
+                  return policy.victim()
+                }
+              }))
+            })
+          )
+        )
+      })
+
       it.effect("whose victim answers nothing lets the newest entry leave", () =>
         Effect.gen(function*() {
           for (const key of ["a", "b", "c"]) yield* Cached.set(key, key)
@@ -499,7 +550,10 @@ describe.each(caches)("over $name", (cache) => {
         ["gives nothing", () => undefined],
         ["gives a promise", () => Promise.resolve()],
         ["gives a policy without a method", () => ({ added: () => {}, read: () => {}, removed: () => {} })],
-        ["gives a wrong replaced", () => ({ ...Eviction.lru.make({ capacity: 1 }), replaced: 5 })]
+        [
+          "gives a wrong replaced",
+          () => ({ ...Eviction.lru.make({ capacity: 1, weighed: false, seed: () => 1 }), replaced: 5 })
+        ]
       ])("whose make %s is a CacheConfigError when the layer is built", ([, make]) =>
         Effect.gen(function*() {
           const eviction: Eviction.Eviction = { name: "mine", make: make as never }

@@ -2,6 +2,7 @@
  * Attacks a store with real processes, and says what its users see of it.
  *
  *     npm run chaos -- --store disk                  all attacks, some seconds each; writes its table into docs/failure.md
+ *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
  *     npm run chaos -- --store disk --seconds 60     longer
  *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
  *     npm run chaos -- --store disk --seed 7         other dice
@@ -9,11 +10,12 @@
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
 import { target as disk } from "./disk/target.ts"
+import { target as redis } from "./redis/target.ts"
 import { table, writeInto } from "./report.ts"
 import { type Outcome, run } from "./run.ts"
 import type { Target } from "./target.ts"
 
-const targets: { readonly [store: string]: Target } = { disk }
+const targets: { readonly [store: string]: Target } = { disk, redis }
 
 const { values: args } = parseArgs({
   options: {
@@ -43,10 +45,11 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
   if (outcome.faults.length > 0) process.exitCode = 1
 }
 
-console.log(table(outcomes))
+console.log(table(target.columns, outcomes))
 // what a machine cannot do, or a store does wrong, is not documented
 if (args.only === undefined && process.exitCode !== 1) {
   writeInto(new URL("../../docs/failure.md", import.meta.url), target.name, {
+    columns: target.columns,
     outcomes,
     seconds,
     cores: availableParallelism(),

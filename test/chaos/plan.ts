@@ -8,6 +8,8 @@ export interface Plan {
   /** of the recording */
   readonly file: string
   readonly seed: number
+  /** how late the machine is is written down: nothing that the attack does makes it late */
+  readonly isWitnessed: boolean
   readonly work: Work
 }
 
@@ -17,11 +19,18 @@ export interface Work {
   readonly valueBytes: number
   /** so many misses at once, every half second */
   readonly herd: number
-  /** loads take so long, in milliseconds */
+  /** so many who ask for one key at once, in every process at the same time */
+  readonly waiters: number
+  /** loads take so long at most, in milliseconds */
   readonly loadMillis: number
+  /** some loads do nothing else for so long, and let nothing else run */
+  readonly blockMillis: number
+  /** options of the layer, in milliseconds; its own defaults where there is none */
+  readonly leaseMillis?: number
+  readonly storeTimeoutMillis?: number
 }
 
-export const calmWork: Work = { writers: 0, valueBytes: 20_000, herd: 0, loadMillis: 20 }
+export const calmWork: Work = { writers: 0, valueBytes: 20_000, herd: 0, waiters: 0, loadMillis: 20, blockMillis: 0 }
 
 /** A turn of the event loop that is longer than this is recorded, in milliseconds. */
 export const longTurnMillis = 8

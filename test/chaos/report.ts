@@ -4,27 +4,34 @@ import type { Outcome } from "./run.ts"
 
 type Cells = ReadonlyArray<string>
 
-const columns: ReadonlyArray<readonly [head: string, of: (outcome: Outcome) => string]> = [
-  ["attack", ({ attack }) => attack],
-  ["reads", ({ reads }) => String(reads)],
-  ["loads", ({ loads }) => String(loads)],
-  ["beside another", ({ doubled }) => String(doubled)],
-  ["stale by", ({ staleMillis }) => `${Math.ceil(staleMillis)} ms`],
-  ["longest turn", ({ turnMillis }) => `${Math.ceil(turnMillis)} ms`],
-  ["of its own work", ({ turnCpuMillis }) => `${Math.ceil(turnCpuMillis)} ms`],
-  ["callers that failed", ({ failed }) => String(failed)],
-  ["strict invalidations refused", ({ refused }) => String(refused)],
-  ["on disk", ({ bytes }) => `${(bytes / 1e6).toFixed(1)} MB`]
-]
+const millis = (of: (outcome: Outcome) => number) => (outcome: Outcome): string => `${Math.ceil(of(outcome))} ms`
 
-export const table = (outcomes: ReadonlyArray<Outcome>): string =>
+const cellOf = {
+  "attack": ({ attack }: Outcome) => attack,
+  "reads": ({ reads }: Outcome) => String(reads),
+  "loads": ({ loads }: Outcome) => String(loads),
+  "beside another": ({ doubled }: Outcome) => String(doubled),
+  "stale by": millis(({ staleMillis }) => staleMillis),
+  "slowest read": millis(({ slowestMillis }) => slowestMillis),
+  "followed nothing": millis(({ untrackedMillis }) => untrackedMillis),
+  "longest turn": millis(({ turnMillis }) => turnMillis),
+  "of its own work": millis(({ turnCpuMillis }) => turnCpuMillis),
+  "callers that failed": ({ failed }: Outcome) => String(failed),
+  "strict invalidations refused": ({ refused }: Outcome) => String(refused),
+  "on disk": ({ bytes }: Outcome) => `${(bytes / 1e6).toFixed(1)} MB`
+}
+
+export type Column = keyof typeof cellOf
+
+export const table = (columns: ReadonlyArray<Column>, outcomes: ReadonlyArray<Outcome>): string =>
   [
-    columns.map(([head]) => head),
+    columns,
     columns.map(() => "---"),
-    ...outcomes.map((outcome): Cells => columns.map(([, of]) => of(outcome)))
+    ...outcomes.map((outcome): Cells => columns.map((column) => cellOf[column](outcome)))
   ].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
 interface Measured {
+  readonly columns: ReadonlyArray<Column>
   readonly outcomes: ReadonlyArray<Outcome>
   readonly seconds: number
   readonly cores: number
@@ -32,7 +39,7 @@ interface Measured {
   readonly wanting: number
 }
 
-const text = ({ cores, outcomes, seconds, wanting }: Measured): string => {
+const text = ({ columns, cores, outcomes, seconds, wanting }: Measured): string => {
   const stops = outcomes.reduce((sum, outcome) => sum + outcome.stops, 0)
   const stale = outcomes.reduce((sum, outcome) => sum + outcome.staleAfterStop, 0)
   const kills = outcomes.reduce((sum, outcome) => sum + outcome.kills, 0)
@@ -43,7 +50,7 @@ const text = ({ cores, outcomes, seconds, wanting }: Measured): string => {
     `wanted on average. ${kills} processes were killed. After ${stops} stops ${stale} reads gave what was invalidated while ` +
     `their process was stopped.`,
     "",
-    table(outcomes)
+    table(columns, outcomes)
   ].join("\n")
 }
 

@@ -8,7 +8,7 @@ import { check, concerns } from "../consistency/check.ts"
 import { dice } from "../consistency/random.ts"
 import { clock, type Line, linesOf, recorder } from "../processes/recording.ts"
 import { calmWork, type Plan } from "./plan.ts"
-import { type Attack, type Crowd, sleep, type Target } from "./target.ts"
+import { type Arena, type Attack, type Crowd, sleep, type Target } from "./target.ts"
 
 /** What all who used the store have seen. */
 export interface Outcome {
@@ -23,6 +23,10 @@ export interface Outcome {
   readonly staleAfterStop: number
   readonly stops: number
   readonly kills: number
+  /** the longest that a caller has waited, less the time in which its process could not run */
+  readonly slowestMillis: number
+  /** the longest that a process has not followed what others change */
+  readonly untrackedMillis: number
   /** the longest turn of an event loop, and the most that one has worked itself */
   readonly turnMillis: number
   readonly turnCpuMillis: number
@@ -46,23 +50,23 @@ const program = fileURLToPath(new URL("worker.ts", import.meta.url))
 
 /** The outcome of an attack; `undefined` where this machine does not let it happen. */
 export const run = async ({ attack, seconds, seed, target }: Run): Promise<Outcome | undefined> => {
-  const arena = attack.arena()
+  const arena = await attack.arena()
   if (arena === undefined) return undefined
   const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
   const file = join(folder, "recording.jsonl")
   const { write: note } = recorder(file, "chaos")
-  const crowd = makeCrowd({ attack, file, note, seed, target, where: arena.where })
+  const crowd = makeCrowd({ arena, attack, file, note, seed, target })
   let bytes = 0
   const look = setInterval(() => bytes = Math.max(bytes, arena.bytes()), 20)
   try {
     await crowd.start()
     const end = performance.now() + seconds * 1000
     while (performance.now() < end) await attack.strike(arena, crowd)
-    attack.relent?.(arena)
+    await attack.relent?.(arena)
     const late = await crowd.end()
     clearInterval(look)
     const works = await target.works(arena.where)
-    const judged = judge(linesOf(file))
+    const judged = judge(linesOf(file), attack)
     return {
       attack: attack.name,
       ...judged,
@@ -77,7 +81,7 @@ export const run = async ({ attack, seconds, seed, target }: Run): Promise<Outco
   } finally {
     clearInterval(look)
     crowd.killAll()
-    arena.end()
+    await arena.end()
     rmSync(folder, { recursive: true, force: true })
   }
 }
@@ -85,16 +89,16 @@ export const run = async ({ attack, seconds, seed, target }: Run): Promise<Outco
 interface Parts {
   readonly target: Target
   readonly attack: Attack
-  readonly where: Plan["where"]
+  readonly arena: Arena
   readonly file: string
   readonly note: Crowd["note"]
   readonly seed: number
 }
 
-/** how long a process may take to end by itself */
-const endMillis = 15_000
+/** how long a process may take to end by itself, on a busy machine too */
+const endMillis = 30_000
 
-const makeCrowd = ({ attack, file, note, seed, target, where }: Parts) => {
+const makeCrowd = ({ arena, attack, file, note, seed, target }: Parts) => {
   const { processes = 4, through, work } = attack
   const random = dice(seed)
   const children = new Map<number, { readonly name: string; readonly child: ChildProcess }>()
@@ -107,9 +111,10 @@ const makeCrowd = ({ attack, file, note, seed, target, where }: Parts) => {
       const plan: Plan = {
         name,
         store: target.store,
-        where,
+        where: attack.whereOf?.(arena, place) ?? arena.where,
         file,
         seed: seed * 1000 + started,
+        isWitnessed: attack.unheardMillis === undefined,
         work: { ...calmWork, ...work }
       }
       const [execPath, ...args] = [...through?.(place) ?? [], process.execPath]
@@ -144,6 +149,23 @@ const makeCrowd = ({ attack, file, note, seed, target, where }: Parts) => {
       const { child, name } = children.get(place)!
       child.kill("SIGKILL")
       note("killed", { process: name })
+      await startAt(place)
+    },
+    async closeOne() {
+      const place = runningPlace()
+      if (place === undefined) return
+      await new Promise<void>((resolve) => {
+        const { child, name } = children.get(place)!
+        const timer = setTimeout(() => {
+          note("died", { process: name, cause: "it does not close" })
+          child.kill("SIGKILL")
+        }, endMillis)
+        child.once("exit", () => {
+          clearTimeout(timer)
+          resolve()
+        })
+        child.send("close")
+      })
       await startAt(place)
     },
     async stopOne(millis: number) {
@@ -182,28 +204,47 @@ const makeCrowd = ({ attack, file, note, seed, target, where }: Parts) => {
   }
 }
 
-const judge = (lines: ReadonlyArray<Line>): Omit<Outcome, "attack" | "bytes"> => {
+const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attack" | "bytes"> => {
   const of = (what: string) => lines.filter((line) => line.what === what)
-  const { latestMillis, reads, staleAfterStop, violations } = check(lines, true)
+  const { latestMillis, reads, staleAfterStop, violations } = check(lines, true, attack.unheardMillis)
   const stops = of("stopped")
   const turns = of("turn").filter((turn) =>
     !stops.some((stop) => stop.process === turn.process && stop.at < turn.until && stop.until > turn.at)
   )
   const failed = of("failed")
+  const lags = [...of("lag"), ...stops]
+  const lagged = ({ at, process, until }: Line) =>
+    lags.reduce(
+      (sum, lag) =>
+        lag.process === process ? sum + Math.max(0, Math.min(until, lag.until) - Math.max(at, lag.at)) : sum,
+      0
+    )
+  const answered = [...of("read"), ...of("miss"), ...of("herd"), ...failed]
+  const isShared = of("read").some((read) => !String(read["value"]).startsWith(`${read.process} `))
   const most = (numbers: ReadonlyArray<number>) => numbers.reduce((most, number) => Math.max(most, number), 0)
   return {
-    reads: reads + of("miss").length,
+    reads: reads + of("miss").length + of("herd").reduce((sum, line) => sum + Number(line["count"]), 0),
     loads: of("value").length,
     doubled: doubled(lines),
     staleMillis: latestMillis,
     staleAfterStop,
     stops: stops.length,
     kills: of("killed").length,
+    slowestMillis: answered.reduce(
+      (slowest, line) =>
+        line.until - line.at <= slowest ? slowest : Math.max(slowest, line.until - line.at - lagged(line)),
+      0
+    ),
+    untrackedMillis: most(of("tracked").map(({ at, until }) => until - at)),
     turnMillis: most(turns.map(({ at, until }) => until - at)),
     turnCpuMillis: most(turns.map((turn) => Number(turn["cpuMillis"]))),
     failed: failed.length,
     refused: of("changed").filter((line) => line["reached"] === false).length,
-    faults: [...violations, ...failed.slice(0, 3).map((line) => `${line.process} ${line.id}: ${String(line["cause"])}`)]
+    faults: [
+      ...violations,
+      ...failed.slice(0, 3).map((line) => `${line.process} ${line.id}: ${String(line["cause"])}`),
+      ...isShared || attack.isShared !== true ? [] : ["nobody was given what another process loaded"]
+    ]
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Dice } from "../consistency/random.ts"
 import type { Plan, Work } from "./plan.ts"
+import type { Column } from "./report.ts"
 
 /** The processes that use the store while it is attacked. */
 export interface Crowd {
@@ -12,6 +13,8 @@ export interface Crowd {
   readonly killOne: () => Promise<void>
   /** Stops one of them for a while, and goes on when it runs again. */
   readonly stopOne: (millis: number) => Promise<void>
+  /** One of them closes its cache, whatever it is doing, and another is started in its place. */
+  readonly closeOne: () => Promise<void>
   /** Writes into the recording what those who judge it must know. */
   readonly note: (what: string, fields: Readonly<Record<string, unknown>>) => void
 }
@@ -22,23 +25,32 @@ export interface Arena {
   readonly where: Plan["where"]
   /** how many bytes it takes now */
   readonly bytes: () => number
-  readonly end: () => void
+  readonly end: () => unknown
 }
 
 export interface Attack<A extends Arena = Arena> {
   readonly name: string
   /** `undefined` where this machine does not let it happen, which is said */
-  readonly arena: () => A | undefined
+  readonly arena: () => A | undefined | Promise<A | undefined>
+  /** where the process at a place finds the store, if not all find it at `arena.where` */
+  readonly whereOf?: (arena: A, place: number) => Plan["where"]
   readonly processes?: number
   readonly work?: Partial<Work>
   /** how the process at a place is started, where that is part of the attack: a program with its arguments */
   readonly through?: (place: number) => ReadonlyArray<string> | undefined
   /** what may be stored at most; none where the attack itself adds bytes */
   readonly mostBytes?: number
+  /**
+   * how long it may take until a process finds out that it hears of no changes, where nothing tells it. Without it what
+   * others change is heard in the time of P2, and as much later as the machine itself is
+   */
+  readonly unheardMillis?: number
+  /** some must have been given what others loaded */
+  readonly isShared?: boolean
   /** Happens again and again until the time is over. It pauses by itself. */
   readonly strike: (arena: A, crowd: Crowd) => Promise<void>
   /** Ends what is left of it: from here on all must be as ever. */
-  readonly relent?: (arena: A) => void
+  readonly relent?: (arena: A) => unknown
 }
 
 export interface Target {
@@ -47,6 +59,8 @@ export interface Target {
   /** the module of `storeOf`, below this folder */
   readonly store: string
   readonly attacks: ReadonlyArray<Attack>
+  /** what its table says of each */
+  readonly columns: ReadonlyArray<Column>
   /** Whether two who come when all is over share what they store. */
   readonly works: (where: Plan["where"]) => Promise<boolean>
 }

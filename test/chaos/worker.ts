@@ -2,35 +2,47 @@
  * A process that reads, writes and invalidates at random until it is told to end, or killed. Its loads never fail, so every
  * read must give a value.
  */
-import { Cause, Effect, Layer } from "effect"
+import { Cause, Deferred, Effect, Exit, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { ids, tags } from "../consistency/plan.ts"
 import { dice } from "../consistency/random.ts"
-import { clock, recorder, tracked } from "../processes/recording.ts"
+import { clock, type Recorder, recorder, tracked } from "../processes/recording.ts"
 import { longTurnMillis, type Plan } from "./plan.ts"
 
-const { file, name, seed, store: module, where, work } = JSON.parse(process.argv[2]!) as Plan
-const { write } = recorder(file, name)
+const { file, isWitnessed, name, seed, store: module, where, work } = JSON.parse(process.argv[2]!) as Plan
+const recording = recorder(file, name)
+const { write } = recording
 const { below, next, pick } = dice(seed)
 
 const state = { isEnding: false }
 let made = 0
 
-const { storeOf } = await import(new URL(module, import.meta.url).href) as {
+const { storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
   readonly storeOf: (where: unknown) => Effect.Effect<Store.Store, never, never>
+  /** where it has to do with more than this process */
+  readonly watchLateness?: (where: unknown, name: string, recorder: Recorder) => void
 }
 
 const layer = Layer.provide(
-  CacheLayer.layer,
+  CacheLayer.layerWith({
+    ...work.leaseMillis === undefined ? {} : { lease: work.leaseMillis },
+    ...work.storeTimeoutMillis === undefined ? {} : { storeTimeout: work.storeTimeoutMillis }
+  }),
   Layer.effect(Store.Store, Effect.map(storeOf(where), (store) => tracked(store, { write })))
 )
+
+const block = (millis: number): void => {
+  const end = clock() + millis
+  while (clock() < end);
+}
 
 /** Its value tells when it began. */
 const load = (id: string) =>
   Effect.gen(function*() {
     const value = `${name} ${++made}`
     write("value", { id, value })
-    yield* Effect.sleep(below(work.loadMillis))
+    if (work.blockMillis > 0 && next() < 0.2) block(work.blockMillis)
+    else yield* Effect.sleep(below(work.loadMillis))
     write("loaded", { id, value })
     return value
   })
@@ -105,6 +117,26 @@ const herds = Effect.gen(function*() {
   }
 })
 
+/** Every second all processes want one key, of which nobody has heard before. */
+const crowds = Effect.gen(function*() {
+  while (!state.isEnding && work.waiters > 0) {
+    const second = Math.floor(clock() / 1000) + 1
+    yield* Effect.sleep(second * 1000 - clock())
+    const [at, id] = [clock(), `herd ${second}`]
+    const one = Cached.ttl(load(id), { key: id, ttl: "1 hour" })
+    const count = work.waiters
+    yield* Effect.all(Array.from({ length: count }, () => one), { concurrency: "unbounded" }).pipe(
+      Effect.matchCause({
+        onSuccess: (values) =>
+          new Set(values).size === 1
+            ? write("herd", { id, at, count })
+            : write("failed", { id, at, cause: "they got different values" }),
+        onFailure: (cause) => write("failed", { id, at, cause: Cause.pretty(cause) })
+      })
+    )
+  }
+})
+
 /** How long the process could do nothing else, and how much of that it worked itself. */
 const watchTurns = (): NodeJS.Timeout => {
   let last = clock()
@@ -114,13 +146,17 @@ const watchTurns = (): NodeJS.Timeout => {
     const { system, user } = process.threadCpuUsage(used)
     if (now - last > longTurnMillis) write("turn", { at: last, cpuMillis: (system + user) / 1000 })
     // no read can be told from one that was delayed by so much
-    if (now - last > 25) write("lag", { at: last })
+    if (now - last > longTurnMillis) write("lag", { at: last })
     last = clock()
     used = process.threadCpuUsage()
   }, 2)
 }
 
-process.on("message", () => state.isEnding = true)
+const closing = Deferred.makeUnsafe<void>()
+process.on("message", (message) => {
+  state.isEnding = true
+  if (message === "close") Deferred.doneUnsafe(closing, Exit.void)
+})
 process.on("disconnect", () => process.exit())
 const many = <A>(count: number, one: A): ReadonlyArray<A> => Array.from({ length: count }, () => one)
 await Effect.runPromise(
@@ -128,8 +164,13 @@ await Effect.runPromise(
     // what the first calls compile is no turn of theirs
     yield* Effect.all([...Object.keys(ids).map(read), miss])
     const turns = watchTurns()
+    if (isWitnessed) watchLateness?.(where, name, recording)
     process.send!("ready")
-    yield* Effect.all([...many(8, reader), ...many(work.writers, writer), herds], { concurrency: "unbounded" })
+    // who is told to close is interrupted in the middle of what it does
+    yield* Effect.raceFirst(
+      Effect.all([...many(8, reader), ...many(work.writers, writer), herds, crowds], { concurrency: "unbounded" }),
+      Deferred.await(closing)
+    )
     clearInterval(turns)
     write("stats", { ...yield* Cached.stats })
   }).pipe(

@@ -1,5 +1,6 @@
-/** Proves P1 and P2 from what the processes have written. Pure: the same lines give the same verdict. */
+/** Proves P1 and P2, the rules of generations, limits and locks, from what the processes have written. Pure: the same lines give the same verdict. */
 import type { Line } from "../processes/recording.ts"
+import { checkGuards } from "./checkGuards.ts"
 import { ids, seenWithinMillis } from "./plan.ts"
 
 export interface Verdict {
@@ -10,6 +11,10 @@ export interface Verdict {
   readonly granted: number
   readonly stored: number
   readonly refused: number
+  /** calls that limits let through, calls that they refused, and holders of the lock */
+  readonly admitted: number
+  readonly limited: number
+  readonly entered: number
   readonly faults: number
   /** the oldest value that was served after an invalidation elsewhere, less the time in which its reader could not run */
   readonly latestMillis: number
@@ -20,14 +25,24 @@ export interface Verdict {
 /** clocks are read before and after what they time, and the store's counts in whole milliseconds */
 const tolerance = 5
 
-/** `removes`: leases were removed too, so only reads are judged. */
-export const check = (lines: ReadonlyArray<Line>, removes = false): Verdict => {
+/**
+ * `removes`: leases were removed too, so only reads are judged. What others change must be seen within `withinMillis`, if
+ * nothing says that they could not be heard, or that the machine itself was late (`test/support/witness.ts`).
+ */
+export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis = seenWithinMillis): Verdict => {
+  const lines = [...said, ...unsaidLags(said)]
   const of = (what: string) => lines.filter((line) => line.what === what)
-  const reads = checkReads(of)
+  const reads = checkReads(of, withinMillis)
   const violations = [
     ...of("died").map((line) => `${line.process} died: ${String(line["cause"])}`),
     ...reads.violations,
-    ...removes ? [] : Object.keys(ids).flatMap((id) => [...checkLeads(id, lines), ...checkPuts(id, lines)])
+    // limits are lost with their file
+    ...removes ? [] : checkGuards(of),
+    ...removes
+      ? []
+      : Object.keys(ids).flatMap((
+        id
+      ) => [...checkLeads(id, lines), ...checkPuts(id, lines), ...checkRefusals(id, lines)])
   ]
   const puts = of("commit").map((line) => line["answer"])
   return {
@@ -38,10 +53,23 @@ export const check = (lines: ReadonlyArray<Line>, removes = false): Verdict => {
     granted: of("acquire").filter((line) => line["answer"] === "Granted").length,
     stored: puts.filter((answer) => answer === true).length,
     refused: puts.filter((answer) => answer === false).length,
+    admitted: of("admitted").length,
+    limited: of("limited").length,
+    entered: of("entered").length,
     faults: lines.filter((line) => line["fault"] === true).length,
     latestMillis: reads.latestMillis,
     staleAfterStop: reads.staleAfterStop
   }
+}
+
+/** Who is killed while it cannot run, because a disk is slow, has not said so: it has said nothing since then. */
+const unsaidLags = (lines: ReadonlyArray<Line>): ReadonlyArray<Line> => {
+  const byProcess = groupBy(lines.filter(({ what }) => what !== "killed" && what !== "stopped"), (line) => line.process)
+  return lines.filter(({ what }) => what === "killed").flatMap(({ process, until }) => {
+    const said = byProcess.get(process) ?? []
+    const at = said.reduce((latest, line) => Math.max(latest, line.until), -Infinity)
+    return at > -Infinity && at < until ? [{ what: "lag", process, at, until }] : []
+  })
 }
 
 const groupBy = (lines: ReadonlyArray<Line>, by: (line: Line) => string): ReadonlyMap<string, ReadonlyArray<Line>> => {
@@ -66,7 +94,7 @@ const show = (line: Line): string =>
 // ---------------------------------------------------------------------------------------------------------------------
 
 export const concerns = (change: Line, id: string): boolean =>
-  change["all"] === true || change.id === id || ids[id]!.includes(String(change["tag"]))
+  change["all"] === true || change.id === id || ids[id]?.includes(String(change["tag"])) === true
 
 /** Changes in the order in which they were completed, and the latest beginning among the first n of them. */
 interface Completed {
@@ -127,7 +155,24 @@ const neverTracked = (of: Of): ReadonlyArray<Line> => {
   })
 }
 
-/** how long a process may take to notice that the folder was replaced: it looks every 50 ms */
+/**
+ * How late the machine was for a process between two times, at most, beside the time in which that could not run. What one
+ * change took to be heard of, the library takes several times: it hears of it, asks the server whether it is of its own
+ * making, and passes it on.
+ */
+const latenessOf = (of: Of, missed: During): During => {
+  const groups = groupBy(of("witnessed"), (line) => line.process)
+  return (process, from, to) =>
+    (groups.get(process) ?? []).reduce(
+      (most, { at, until }) =>
+        at < to && until > from ? Math.max(most, (until - at - missed(process, at, until)) * timesAsLate) : most,
+      0
+    )
+}
+
+const timesAsLate = 5
+
+/** how long a process may take to notice that the folder was replaced, if nothing else is said: it looks every 50 ms */
 const noticedMillis = 60
 
 /**
@@ -141,9 +186,10 @@ const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
   const killedAt = new Map(of("killed").map(({ at, process }) => [process, at]))
   return changes.flatMap((change) => {
     let { until } = change
-    for (const { at: copiedAt, until: replacedAt } of replaced) {
+    for (const { at: copiedAt, until: replacedAt, ...more } of replaced) {
       if (until < copiedAt || change.until > replacedAt) continue
-      const noticedAt = replacedAt + noticedMillis + missed(change.process, replacedAt, replacedAt + 2500)
+      const noticedAt = replacedAt + Number(more["noticedMillis"] ?? noticedMillis) +
+        missed(change.process, replacedAt, replacedAt + 2500)
       if ((killedAt.get(change.process) ?? Infinity) < noticedAt) return []
       until = Math.max(until, noticedAt)
     }
@@ -151,9 +197,10 @@ const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
   })
 }
 
-const checkReads = (of: Of) => {
+const checkReads = (of: Of, withinMillis: number) => {
   const bornAt = birthsOf(of)
   const missed = during([...of("lag"), ...neverTracked(of)])
+  const lateness = latenessOf(of, missed)
   const stops = groupBy(of("stopped"), (line) => line.process)
   const isAfterStop = (read: Line, change: Line) =>
     (stops.get(read.process) ?? []).some((stop) =>
@@ -189,7 +236,7 @@ const checkReads = (of: Of) => {
         if (isAfterStop(read, change)) staleAfterStop++
         const late = read.at - change.until - missed(read.process, change.until, read.at)
         latestMillis = Math.max(latestMillis, late)
-        if (late <= seenWithinMillis) continue
+        if (late <= withinMillis + lateness(read.process, change.until, read.at)) continue
         violations.push(
           `P2, of another process: ${show(read)} ${late.toFixed(0)} ms after ${show(change)}, made at ${
             born.toFixed(1)
@@ -260,13 +307,19 @@ const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<strin
 // no value of a generation that has ended is stored
 // ---------------------------------------------------------------------------------------------------------------------
 
-const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
+/** When each generation was given first: `at` at the earliest, `until` at the latest. */
+const givenTimes = (id: string, lines: ReadonlyArray<Line>, time: "at" | "until"): ReadonlyMap<string, number> => {
   const given = new Map<string, number>()
   for (const line of lines) {
     if (line.what !== "acquire" || line.id !== id || line["answer"] !== "Granted") continue
     const generation = String(line["generation"])
-    given.set(generation, Math.min(given.get(generation) ?? Infinity, line.until))
+    given.set(generation, Math.min(given.get(generation) ?? Infinity, line[time]))
   }
+  return given
+}
+
+const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
+  const given = givenTimes(id, lines, "until")
   const ends = settled(endings(id, lines)).filter((line) =>
     line.what !== "release" && line["fault"] !== true && line["answer"] !== false || line.what === "remove"
   ).filter((line) => line["fault"] !== true && Number.isFinite(line.until))
@@ -278,5 +331,27 @@ const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string
     return end === undefined
       ? []
       : [`an ended generation is stored: ${show(put)}, given at ${givenAt.toFixed(1)}, after ${show(end)}`]
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// a value is refused only where its generation has ended: not because another process leads by now
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** so long after a command has failed a server may still get to it: it was stopped, or the machine is late */
+const carriedOutMillis = 2000
+
+const checkRefusals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
+  const given = givenTimes(id, lines, "at")
+  // the removal of what is not there ends a generation, too; what failed may be carried out later
+  const ends = settled(endings(id, lines))
+    .filter((end) => end.what !== "release" && (end.what === "remove" || end["answer"] !== false))
+    .map((end) => end["fault"] === true ? { ...end, until: end.until + carriedOutMillis } : end)
+  return lines.flatMap((put) => {
+    if (put.what !== "commit" || put.id !== id || put["answer"] !== false) return []
+    const givenAt = given.get(String(put["generation"])) ?? -Infinity
+    return ends.some((end) => end.until > givenAt && end.at < put.until)
+      ? []
+      : [`refused, and nothing has ended its generation: ${show(put)}, given at ${givenAt.toFixed(1)}`]
   })
 }

@@ -9,16 +9,23 @@ import { check } from "./check.ts"
 import { run } from "./run.ts"
 
 describe("processes that are killed, stopped and robbed", () => {
-  it("keep P1 and P2, and store nothing of an ended generation", { timeout: 120_000 }, async () => {
+  it("CA-42 · CA-45 · CA-46 · keep P1 and P2, store nothing of an ended generation, and pass no limit and no lock", {
+    timeout: 300_000
+  }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
     try {
       const { file, kills, stops } = await run({ seed: 1, seconds: 12, processes: 4, folder })
-      const verdict = check(linesOf(file))
-      expect(verdict.violations).toEqual([])
+      const lines = linesOf(file)
+      const verdict = check(lines)
+      expect(verdict.violations.join("\n")).toBe("")
       expect(kills).toBeGreaterThan(0)
       expect(stops).toBeGreaterThan(0)
+      expect(lines.filter(({ what }) => what === "stopped")).toHaveLength(stops)
       expect(verdict.reads).toBeGreaterThan(500)
       expect(verdict.stored).toBeGreaterThan(50)
+      expect(verdict.admitted).toBeGreaterThan(500)
+      expect(verdict.limited).toBeGreaterThan(50)
+      expect(verdict.entered).toBeGreaterThan(20)
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -26,12 +33,12 @@ describe("processes that are killed, stopped and robbed", () => {
 })
 
 describe("processes whose folder, logs and databases are removed", () => {
-  it("keep P2", { timeout: 120_000 }, async () => {
+  it("keep P2", { timeout: 300_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
     try {
       const { file, removals } = await run({ seed: 1, seconds: 8, processes: 4, removes: true, folder })
       const verdict = check(linesOf(file), true)
-      expect(verdict.violations).toEqual([])
+      expect(verdict.violations.join("\n")).toBe("")
       expect(removals).toBeGreaterThan(0)
       expect(verdict.reads).toBeGreaterThan(200)
       expect(verdict.stored).toBeGreaterThan(20)
@@ -63,6 +70,11 @@ describe("the checker", () => {
       ...fields
     })
   const commit = (at: number, fields = {}) => line("commit", at, at + 1, { answer: true, generation: "g", ...fields })
+
+  const calls = (id: string, times: ReadonlyArray<number>) => times.map((at) => line("admitted", at, at + 1, { id }))
+  const even = (count: number, everyMillis: number) => Array.from({ length: count }, (_, i) => 10 + i * everyMillis)
+  const entered = (token: string, at: number, fields = {}) => line("entered", at, at, { token, ...fields })
+  const left = (token: string, at: number) => line("left", at, at, { token })
 
   const cases: ReadonlyArray<readonly [name: string, violation: RegExp | undefined, lines: ReadonlyArray<Line>]> = [
     ["a hit", undefined, [value(1), read(5)]],
@@ -162,6 +174,87 @@ describe("the checker", () => {
     ["a commit after a removal", /ended generation/, [granted(1), line("remove", 5, 6), commit(10)]],
     ["a commit while a removal runs", undefined, [granted(1), line("remove", 5, 12), commit(10)]],
     ["a second commit", /ended generation/, [granted(1), commit(10), commit(20)]],
+    ["a full log", undefined, calls("log", even(20, 1))],
+    ["a log that lets one more through", /"log" let 21/, calls("log", [...even(20, 1), 250])],
+    ["a log whose first call has left", undefined, calls("log", [...even(20, 1), 320])],
+    ["two fixed windows, one right after the other", undefined, calls("fixed", even(40, 1))],
+    ["three fixed windows at once", /"fixed" let 41/, calls("fixed", even(41, 1))],
+    ["three fixed windows", undefined, calls("fixed", [...even(40, 1), ...even(20, 1).map((at) => at + 340)])],
+    [
+      "a bucket that is filled again",
+      undefined,
+      calls("bucket", [...even(20, 0), ...even(20, 15).map((at) => at + 15)])
+    ],
+    [
+      "a bucket that fills too fast",
+      /"bucket" let/,
+      calls("bucket", [...even(20, 0), ...even(20, 10).map((at) => at + 10)])
+    ],
+    ["two numbers, twice the limit", undefined, calls("counter", even(40, 1))],
+    ["two numbers, more than twice", /"counter" let 41/, calls("counter", even(41, 1))],
+    ["one after the other behind a door", undefined, [entered("1", 1), left("1", 5), entered("2", 6)]],
+    ["two behind a door", /two at once/, [entered("1", 1), left("1", 50), entered("2", 6)]],
+    ["two behind a door, the first was stopped", undefined, [
+      entered("1", 1),
+      left("1", 900),
+      line("stopped", 2, 800),
+      entered("2", 500, { process: "p2" })
+    ]],
+    ["two behind a door, the first could not run for as long", undefined, [
+      entered("1", 1),
+      left("1", 520),
+      line("lag", 452, 519),
+      entered("2", 450, { process: "p2" })
+    ]],
+    ["two behind a door, the first could not run for less", /two at once/, [
+      entered("1", 1),
+      left("1", 620),
+      line("lag", 452, 519),
+      entered("2", 450, { process: "p2" })
+    ]],
+    ["two behind a door, the first was killed", undefined, [
+      entered("1", 1),
+      line("killed", 2, 2),
+      entered("2", 500, { process: "p2" })
+    ]],
+    ["two behind a door, the first had not run for as long when it was killed", undefined, [
+      entered("1", 1),
+      entered("2", 450, { process: "p2" }),
+      line("killed", 500, 500)
+    ]],
+    ["two behind a door, the first was killed, and had run before", /two at once/, [
+      entered("1", 1),
+      read(420),
+      value(1),
+      entered("2", 410, { process: "p2" }),
+      line("killed", 500, 500)
+    ]],
+    ["a token that does not grow", /two at once/, [entered("2", 1), left("2", 2), entered("1", 3)]],
+    ["a commit that was refused after a removal", undefined, [
+      granted(1),
+      line("remove", 5, 6, { answer: false }),
+      commit(10, { answer: false })
+    ]],
+    ["a commit that was refused while a removal may run", undefined, [
+      granted(1),
+      line("remove begins", 5, 5),
+      commit(10, { answer: false })
+    ]],
+    ["a commit that was refused because another leads", /nothing has ended its generation/, [
+      granted(1),
+      granted(500, { owner: "b", generation: "h" }),
+      commit(510, { answer: false })
+    ]],
+    ["a commit that was refused after a removal that was before its lease", /nothing has ended its generation/, [
+      line("remove", 1, 2),
+      granted(3),
+      commit(10, { answer: false })
+    ]],
+    ["a commit that was refused after a write that had failed before its lease", undefined, [
+      line("set", 1, 2, { fault: true }),
+      granted(3),
+      commit(10, { answer: false })
+    ]],
     ["a second commit that was refused", undefined, [granted(1), commit(10), commit(20, { answer: false })]]
   ]
 

@@ -5,14 +5,17 @@ import { environment, withFault } from "../deliberateFaults/fault.ts"
 import type { ProcessFault } from "../deliberateFaults/processes.ts"
 
 /** Schedules differ from run to run even with one seed, so it is tried for some time. */
-const tries = 3
+const triesOf = ({ sought }: ProcessFault): number => sought === "by hand" ? 9 : 3
 const seconds = 20
 
 /** The first violation that a fault leads to. */
 export const findFault = (fault: ProcessFault): Promise<string | undefined> =>
   withFault(fault, ["test/consistency", "test/processes", "test/support", "test/deliberateFaults"], async (copy) => {
-    for (let seed = 1; seed <= tries; seed++) {
-      const violation = await firstViolation(copy, seed, fault.removes === true ? ["--removes"] : [])
+    for (let seed = 1; seed <= triesOf(fault); seed++) {
+      const violation = await firstViolation(copy, seed, [
+        ...fault.removes === true ? ["--removes"] : [],
+        ...fault.store === undefined ? [] : ["--store", fault.store]
+      ])
       if (violation !== undefined) return violation
     }
     return undefined

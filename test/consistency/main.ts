@@ -5,6 +5,7 @@
  *     npm run consistency                        20 seconds
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
+ *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
  *     npm run consistency -- --removes           files are removed and replaced, and the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
@@ -26,6 +27,7 @@ const { values: args } = parseArgs({
     seed: { type: "string", default: "1" },
     processes: { type: "string", default: "4" },
     stop: { type: "boolean", default: false },
+    store: { type: "string", default: "disk" },
     removes: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
@@ -47,6 +49,7 @@ const round = async (seed: number, seconds: number) => {
       seed,
       seconds,
       processes: Number(args.processes),
+      store: args.store === "redis" ? "redis" : "disk",
       removes: args.removes,
       folder,
       isEnough
@@ -67,8 +70,10 @@ const all = async (seconds: number): Promise<void> => {
     else {
       console.log(
         `seed ${seed}: ${numbers.reads} reads, ${numbers.values} values, ${numbers.changes} changes, ${numbers.granted} leases, ` +
-          `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk; seen within ${
+          `${numbers.stored} stored, ${numbers.refused} refused, ${numbers.faults} faults; ` +
+          `${numbers.admitted} calls let through and ${numbers.limited} refused by limits, ${numbers.entered} holders of a lock; ` +
+          `${numbers.kills} killed, ` +
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking; seen within ${
             numbers.latestMillis.toFixed(0)
           } ms; ` +
           `${violations.length} violations`

@@ -19,9 +19,18 @@ export const leaseMillis = 400
 /** what others do must be known within so much, P2 */
 export const seenWithinMillis = 100
 
+/** Limits that all processes of the folder have together, one of each algorithm. */
+export const limits = { fixed: 20, log: 20, bucket: 20, counter: 20 } as const
+export const windowMillis = 300
+
+/** of the keys on a Redis server */
+export const prefix = "consistency"
+
 export interface Plan {
   readonly name: string
   readonly directory: string
+  /** of a Redis server that is shared in place of the folder */
+  readonly url: string | undefined
   readonly file: string
   readonly seed: number
   /** the store answers late: otherwise it answers at once */

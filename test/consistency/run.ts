@@ -7,14 +7,17 @@ import { fileURLToPath } from "node:url"
 import { clock, type Recorder, recorder } from "../processes/recording.ts"
 import { fillDisk } from "../support/fullDisk.ts"
 import { copyOf, databaseIn } from "../support/olderCopy.ts"
+import { type Server, startServer } from "../support/redis.ts"
 import { smallDisk } from "../support/smallDisk.ts"
-import type { Plan } from "./plan.ts"
+import { type Plan, prefix } from "./plan.ts"
 import { type Dice, dice } from "./random.ts"
 
 export interface RunOptions {
   readonly seed: number
   readonly seconds: number
   readonly processes: number
+  /** what the processes share: a folder, or a Redis server */
+  readonly store?: "disk" | "redis" | undefined
   /** a folder of its own, for the cache and the log */
   readonly folder: string
   /**
@@ -37,6 +40,8 @@ export interface Ran {
   readonly copies: number
   /** how often the disk was full */
   readonly fills: number
+  /** how often a server told nobody of changes for a while */
+  readonly silences: number
 }
 
 const program = fileURLToPath(new URL("worker.ts", import.meta.url))
@@ -65,6 +70,44 @@ const rob = (directory: string, { pick }: Dice): number => {
     database?.close()
   }
 }
+
+/** The same of a Redis server, which also loses its scripts and its connections. */
+const theftsOfRedis: ReadonlyArray<(server: Server) => Promise<unknown>> = [
+  (server) => unlink(server, `${prefix}:t:*`),
+  (server) => unlink(server, `${prefix}:v:*`),
+  (server) => unlink(server, `${prefix}:v:*}plain`),
+  (server) => server.ask("SCRIPT", "FLUSH"),
+  (server) => hangUp(server)
+]
+
+const hangUp = (server: Server) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+const robServer = (server: Server, { pick }: Dice): Promise<number> =>
+  // another theft may have cut the connection of this one
+  pick(theftsOfRedis)(server).then(() => 1, () => 0)
+
+const unlink = async (server: Server, pattern: string): Promise<void> => {
+  const keys = await server.ask("KEYS", pattern) as ReadonlyArray<unknown>
+  if (keys.length > 0) await server.ask("UNLINK", ...keys.map(String))
+}
+
+/** For a while the server tells nobody of changes. */
+const deafen = async (server: Server, { below }: Dice): Promise<number> => {
+  try {
+    await server.ask("ACL", "SETUSER", "default", "-client|tracking")
+    await hangUp(server)
+    await sleep(200 + below(1000))
+    return 1
+  } catch {
+    // a theft has cut this connection, too
+    return 0
+  } finally {
+    await giveBack(server)
+  }
+}
+
+const giveBack = (server: Server): Promise<unknown> =>
+  server.ask("ACL", "SETUSER", "default", "+client|tracking").catch(() => giveBack(server))
 
 /** What clean-up jobs do, and people. */
 const removals: ReadonlyArray<(directory: string, database: string) => void> = [
@@ -111,7 +154,7 @@ const fill = async (root: string, { below }: Dice): Promise<number> => {
 const diskMegabytes = 16
 
 export const run = async (
-  { folder, isEnough = () => false, processes, removes = false, seconds, seed }: RunOptions
+  { folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }: RunOptions
 ): Promise<Ran> => {
   const thrown = dice(seed)
   const { below, next } = thrown
@@ -119,19 +162,21 @@ export const run = async (
   const root = disk?.directory ?? folder
   const directory = join(root, "cache")
   mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const server = store === "redis" ? await startServer() : undefined
   const file = join(folder, "log.jsonl")
   const { write: note } = recorder(file, "check")
   const children = new Map<number, ChildProcess>()
   const names = new Map<number, string>()
   const stopped = new Set<number>()
   let started = 0
-  let [kills, stops, robbed, removed, copies, fills] = [0, 0, 0, 0, 0, 0]
+  let [kills, stops, robbed, removed, copies, fills, silences] = [0, 0, 0, 0, 0, 0, 0]
 
   const start = (place: number): Promise<void> =>
     new Promise((resolve) => {
       const plan: Plan = {
         name: `p${++started}`,
         directory,
+        url: server?.url,
         file,
         seed: seed * 1000 + started,
         delays: place % 2 === 1
@@ -157,18 +202,22 @@ export const run = async (
   const stop = async (place: number, millis: number): Promise<void> => {
     stops++
     const child = children.get(place)!
+    const process = names.get(place)
     stopped.add(place)
+    const at = clock()
     child.kill("SIGSTOP")
     await sleep(millis)
     child.kill("SIGCONT")
     stopped.delete(place)
+    // who is killed meanwhile cannot say that it did nothing
+    note("stopped", { process, at })
   }
 
   await Promise.all(Array.from({ length: processes }, (_, place) => start(place)))
   const end = performance.now() + seconds * 1000
   let lookAt = performance.now() + 2000
   const under: Array<Promise<void>> = []
-  let [replacing, filling] = [Promise.resolve(), Promise.resolve()]
+  let [replacing, filling, deafening] = [Promise.resolve(), Promise.resolve(), Promise.resolve()]
   while (performance.now() < end) {
     await sleep(50 + below(300))
     if (performance.now() > lookAt) {
@@ -186,12 +235,17 @@ export const run = async (
       filling = filling.then(async () => {
         fills += await fill(root, thrown)
       })
-    } else if (roll < 0.5) robbed += rob(directory, thrown)
+    } else if (roll < 0.08 && server !== undefined) {
+      deafening = deafening.then(async () => {
+        silences += await deafen(server, thrown)
+      })
+    } else if (roll < 0.5 && server !== undefined) robbed += await robServer(server, thrown)
+    else if (roll < 0.5) robbed += rob(directory, thrown)
     else if (stopped.has(place)) continue
     else if (roll < 0.65) await kill(place)
     else under.push(stop(place, 50 + below(next() < 0.3 ? 2000 : 400)))
   }
-  await Promise.all([...under, replacing, filling])
+  await Promise.all([...under, replacing, filling, deafening])
   await Promise.all(Array.from(children.values(), (child) =>
     new Promise<void>((resolve) => {
       if (child.exitCode !== null || !child.connected) return resolve()
@@ -204,5 +258,6 @@ export const run = async (
       child.send("end")
     })))
   disk?.end()
-  return { file, kills, stops, thefts: robbed, removals: removed, copies, fills }
+  await server?.end()
+  return { file, kills, stops, thefts: robbed, removals: removed, copies, fills, silences }
 }

@@ -1,14 +1,20 @@
 /** A process that reads, writes and invalidates at random until it is told to end, or killed. */
 import { Cause, Effect, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import * as RedisStore from "effect-cached/stores/RedisStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { clock, recorded, recorder, tracked } from "../processes/recording.ts"
-import { ids, leaseMillis, type Plan, tags } from "./plan.ts"
+import { witness } from "../support/witness.ts"
+import { makeGuards } from "./guards.ts"
+import { ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
 import { dice } from "./random.ts"
 
-const { delays, directory, file, name, seed } = JSON.parse(process.argv[2]!) as Plan
-const { write } = recorder(file, name)
-const { below, next, pick } = dice(seed)
+const plan = JSON.parse(process.argv[2]!) as Plan
+const { delays, directory, file, name, seed, url } = plan
+const recording = recorder(file, name)
+const { write } = recording
+const thrown = dice(seed)
+const { below, next, pick } = thrown
 
 const state = { isEnding: false }
 let made = 0
@@ -30,6 +36,7 @@ const delayed = (store: Store.Store): Store.Store => ({
   ...store,
   capabilities: store.capabilities,
   getUnsafe: undefined,
+  getCallback: undefined,
   get: (...asked) => late(store.get(...asked)),
   set: (...asked) => late(store.set(...asked)),
   remove: (...asked) => late(Effect.delay(store.remove(...asked), below(20))),
@@ -43,7 +50,11 @@ const delayed = (store: Store.Store): Store.Store => ({
   clear: late(store.clear)
 })
 
-const store = Effect.map(SqliteStore.make({ directory, maxSize: "4 MiB" }), (store) => {
+const shared = url === undefined
+  ? SqliteStore.make({ directory, maxSize: "4 MiB" })
+  : RedisStore.make({ url, prefix })
+
+const store = Effect.map(shared, (store) => {
   const told = tracked(recorded(store, { write }), { write })
   return delays ? delayed(told) : told
 })
@@ -167,13 +178,23 @@ const watchLag = (): NodeJS.Timeout => {
 process.on("message", () => state.isEnding = true)
 process.on("disconnect", () => process.exit())
 const lagWatch = watchLag()
+if (url !== undefined) witness({ url, prefix, name }, recording)
 process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {
-    yield* Effect.all(Array.from({ length: 8 }, () => reader), { concurrency: "unbounded" })
+    const guarded = yield* makeGuards(plan, recording, thrown)
+    const guardedSteps = Effect.gen(function*() {
+      while (!state.isEnding) {
+        yield* guarded
+        yield* Effect.sleep(below(6))
+      }
+    })
+    const readers = Array.from({ length: 8 }, () => reader)
+    yield* Effect.all([...readers, guardedSteps, guardedSteps], { concurrency: "unbounded" })
     write("stats", { ...yield* Cached.stats })
   }).pipe(
     Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: Cause.pretty(cause) }))),
+    Effect.scoped,
     Effect.provide(layer)
   )
 )

@@ -3,6 +3,32 @@ import type { Fault } from "./fault.ts"
 
 export const faults: ReadonlyArray<Fault> = [
   {
+    name: "an answer is used that may be older than a change",
+    draws: ["callbacks"],
+    in: "conclude",
+    find: "const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id)",
+    replace: "const isUnknown = found === NeedsEffect"
+  },
+  {
+    name: "a reader waits for an answer that may be older than it",
+    draws: ["callbacks"],
+    in: "isCurrent",
+    find: "!Watches.hasChanged(engine, { since }, id) &&",
+    replace: "",
+    also: [{
+      in: "conclude",
+      find: "const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id)",
+      replace: "const isUnknown = found === NeedsEffect"
+    }]
+  },
+  {
+    name: "a question that is not answered is waited for",
+    draws: ["callbacks"],
+    in: "startTimer",
+    find: "conclude(self, question, failed(self, faultWith(tier!, \"Timeout\")))",
+    replace: "questions.open.delete(question)"
+  },
+  {
     name: "a batch answers for the wrong key",
     sought: "always",
     in: "make",
@@ -38,8 +64,8 @@ Memory.remove(self.memory, id, "invalidated")`
   },
   {
     name: "a hit inside a load is not recorded",
-    in: "read",
-    find: "if (context.within !== undefined) recordServed(context.within, entry)",
+    in: "find",
+    find: "if (context.within !== undefined) recordServed(self, context.within, entry)",
     replace: ""
   },
   {
@@ -71,9 +97,11 @@ Memory.remove(self.memory, id, "invalidated")`
   {
     name: "a refused value fills memory",
     in: "write",
-    find: `if (!accepted) flight.storable = false
-else if (flight.lease !== undefined) flight.lease.isStored = true`,
-    replace: "if (accepted && flight.lease !== undefined) flight.lease.isStored = true"
+    find: `if (!accepted) {
+  flight.storable = false
+  return
+}`,
+    replace: "if (!accepted) return"
   },
   {
     name: "a soft tag counts as nothing",
@@ -122,14 +150,14 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "born at the end of the load",
     in: "entryOf",
-    find: "bornAt: flight.bornAt,",
+    find: "bornAt: landing?.bornAt ?? flight.bornAt,",
     replace: "bornAt: self.tagEpochs.epoch,"
   },
   {
     name: "checked before it was",
-    in: "Entry",
-    find: "this.checkedAt = options.bornAt",
-    replace: "this.checkedAt = options.bornAt + 1"
+    in: "termsOf",
+    find: "checkedAt: bornAt",
+    replace: "checkedAt: bornAt + 1"
   },
   {
     name: "clear does not detach",
@@ -176,9 +204,9 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "eviction ignores the capacity",
-    in: "put",
-    find: "while (self.entries.size > self.capacity) {",
-    replace: "while (self.entries.size > self.capacity + 1) {"
+    in: "isOver",
+    find: "self.weight > self.capacity",
+    replace: "self.weight > self.capacity + 1"
   },
   {
     name: "failures replace good values",
@@ -388,7 +416,7 @@ unregister(self, flight)`
   {
     name: "an abandoned load is not waited for",
     in: "endIfUnneeded",
-    find: "if (wasJoinable && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)",
+    find: "if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)",
     replace: ""
   },
   {
@@ -412,5 +440,27 @@ return Exit.die(defect)
     in: "invalidateTargets",
     find: "if (ids.length > 0) parts.push",
     replace: "if (ids.length > 0 && tags.length === 0) parts.push"
+  },
+  {
+    name: "the stale stream does not take the place of a run that has failed",
+    in: "nextOfLog",
+    find: "answer.value.run !== log.run",
+    replace: `answer.value.run === ""`,
+    draws: ["streams"]
+  },
+  {
+    name: "a stream is stored without its last page",
+    in: "manifestFor",
+    find: "log.run, log.count, log.bytes",
+    replace: "log.run, Math.max(0, log.count - 1), log.bytes",
+    draws: ["streams"]
+  },
+  {
+    name: "what is made of cached values outlives changes of them",
+    in: "inheritOf",
+    find: "rulesOf(engine, request).inherit ?? engine.inherit",
+    replace:
+      `(rulesOf(engine, request).inherit === "changes" ? "life" : rulesOf(engine, request).inherit) ?? engine.inherit`,
+    draws: ["derives"]
   }
 ]

@@ -1,6 +1,7 @@
 /** Every deliberate fault fits the sources as they are, at one place. */
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
+import * as derivedEntries from "./derived.ts"
 import * as engine from "./engine.ts"
 import { type Edit, type Fault, placesOf } from "./fault.ts"
 import * as processes from "./processes.ts"
@@ -11,6 +12,7 @@ const editsOf = (fault: Fault): ReadonlyArray<Edit> => [fault, ...fault.also ?? 
 
 describe.each([
   { kind: "of one engine", faults: engine.faults, atLeast: 62 },
+  { kind: "of derived entries", faults: derivedEntries.faults, atLeast: 19 },
   { kind: "of several engines", faults: severalEngines.faults, atLeast: 8 },
   { kind: "of processes", faults: processes.faults, atLeast: 10 },
   { kind: "of units", faults: units.faults, atLeast: 20 }
@@ -29,4 +31,8 @@ describe.each([
 
 it.each(units.faults)("$name: the file that finds it is there", ({ by }) => {
   expect(existsSync(new URL(`../../${by}`, import.meta.url))).toBe(true)
+})
+
+it("derived entries have a fault for each thing that keeps P8, in schedules or in a file of the tests", () => {
+  expect(derivedEntries.faults.length + derivedEntries.unitFaults.length).toBeGreaterThanOrEqual(30)
 })

@@ -22,6 +22,8 @@ export interface Edit {
 export interface Fault extends Edit {
   readonly name: string
   readonly also?: ReadonlyArray<Edit>
+  /** what the programs of schedules do beside (`features.ts`), whatever the seed draws */
+  readonly draws?: ReadonlyArray<string>
   /**
    * When it is looked for: `"always"` by `npm test` (one of each kind, found within a few seeds), `"by hand"` only by
    * `npm run consistency -- --faults` (it may take minutes), else by `.ci/run` and with `ALL_FAULTS=1`.
@@ -39,12 +41,17 @@ interface Place {
   readonly to: number
 }
 
-/** from the line that declares it to the line that ends it: what is formatted by dprint has both in the first column */
+/**
+ * From the line that declares it to the line that ends it: what is formatted by dprint has both in the first column. Lines
+ * of a template (programs in another language) may begin there too.
+ */
 const bodyOf = (text: string, name: string): readonly [from: number, to: number] | undefined => {
   const start = new RegExp(`^(?:export )?(?:default )?(?:const|function|class) ${name}\\b`, "m").exec(text)
   if (start === null) return undefined
-  const next = /\n(?=\S)(?![)}\]])/.exec(text.slice(start.index + start[0].length))
-  return [start.index, next === null ? text.length : start.index + start[0].length + next.index]
+  const from = start.index + start[0].length
+  const end = Array.from(text.slice(from).matchAll(/\n(?=\S)(?![)}\]])/g), ({ index }) => from + index)
+    .find((end) => text.slice(from, end).split("`").length % 2 === 1)
+  return [start.index, end ?? text.length]
 }
 
 const patternOf = (find: string): RegExp =>

@@ -9,18 +9,25 @@ import type { UnitFault } from "./units.ts"
 const parts = ["test", "vitest.config.ts", "tsconfig.json"]
 
 /** a fault may leave nothing but a loop without an end */
-const timeoutMillis = 120_000
+const timeoutMillis = 180_000
+
+/** for all files, one after the other */
+export const allTimeoutMillis = 1_800_000
 
 /** The first test of the file that fails with the fault. */
 export const findFault = (fault: UnitFault): Promise<string | undefined> =>
-  withFault(fault, parts, async (copy) => (await failedOf(copy, [fault.by], ["--bail=1"]))[0])
+  withFault(
+    fault,
+    parts,
+    async (copy) => (await failedOf(copy, [fault.by], ["--bail=1", "--testTimeout=5000"], timeoutMillis))[0]
+  )
 
 /**
  * The tests of some files that fail without any fault, in such a copy. There must be none: else what fails with a fault
  * says nothing about it.
  */
 export const failedWithoutFault = (files: ReadonlyArray<string>): Promise<ReadonlyArray<string>> =>
-  inCopy(parts, (copy) => failedOf(copy, files, []))
+  inCopy(parts, (copy) => failedOf(copy, files, [], allTimeoutMillis))
 
 /** What the `json` reporter of vitest writes. */
 interface Report {
@@ -34,9 +41,10 @@ interface Report {
 const failedOf = async (
   copy: string,
   files: ReadonlyArray<string>,
-  more: ReadonlyArray<string>
+  more: ReadonlyArray<string>,
+  timeout: number
 ): Promise<ReadonlyArray<string>> => {
-  const { testResults } = await reportOf(copy, files, more)
+  const { testResults } = await reportOf(copy, files, more, timeout)
   // a file that cannot be loaded finds nothing
   const broken = testResults.find(({ assertionResults }) => assertionResults.length === 0)
   if (broken !== undefined) throw new Error(`${broken.name} has run no test: ${broken.message}`)
@@ -46,14 +54,19 @@ const failedOf = async (
   )
 }
 
-const reportOf = (copy: string, files: ReadonlyArray<string>, more: ReadonlyArray<string>): Promise<Report> =>
+const reportOf = (
+  copy: string,
+  files: ReadonlyArray<string>,
+  more: ReadonlyArray<string>,
+  timeout: number
+): Promise<Report> =>
   new Promise((resolve, reject) => {
     const report = join(copy, "report.json")
     const args = [
       join(copy, "node_modules/vitest/vitest.mjs"),
       "run",
       ...files,
-      ...["--root", copy, "--project", "virtual", "--project", "real", "--maxWorkers", "1"],
+      ...["--root", copy, "--project", "virtual", "--project", "real", "--project", "servers", "--maxWorkers", "1"],
       ...["--reporter", "json", "--outputFile", report],
       // what is compiled there is never loaded again
       ...["--no-cache", "--no-fsModuleCache"],
@@ -62,7 +75,7 @@ const reportOf = (copy: string, files: ReadonlyArray<string>, more: ReadonlyArra
     execFile(
       process.execPath,
       args,
-      { cwd: copy, env: environmentOf(), timeout: timeoutMillis, maxBuffer: 1 << 28 },
+      { cwd: copy, env: environmentOf(), timeout, maxBuffer: 1 << 28 },
       // it ends with 1 where a test fails
       (error, out, warnings) =>
         existsSync(report)

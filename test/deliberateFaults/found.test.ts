@@ -1,22 +1,25 @@
 /** The seeded schedules, the consistency check and the tests find the faults that are put into the sources. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { findFault as findInProcesses } from "../consistency/findFault.ts"
-import { findFault, findFaultOfSeveral } from "../simulation/findFault.ts"
+import { findFault, findFaultOfDerived, findFaultOfSeveral } from "../simulation/findFault.ts"
+import { isMissing } from "../support/needs.ts"
+import { program } from "../support/redis.ts"
+import * as derivedEntries from "./derived.ts"
 import * as engine from "./engine.ts"
 import { soughtOf } from "./fault.ts"
-import { failedWithoutFault, findFault as findInTests } from "./findInTests.ts"
+import { allTimeoutMillis, failedWithoutFault, findFault as findInTests } from "./findInTests.ts"
 import * as processes from "./processes.ts"
 import * as severalEngines from "./severalEngines.ts"
 import * as units from "./units.ts"
 
-const timeout = 240_000
+const timeout = 900_000
 
 // each is a process that is busy all the time
 vi.setConfig({ maxConcurrency: 2 })
 
 describe.concurrent("seeded schedules of one engine find that", () => {
   it.for([...soughtOf(engine.faults)])("$name", { timeout }, async (fault) => {
-    expect(await findFault(fault, 6000)).toBeDefined()
+    expect(await findFault(fault, 20_000)).toBeDefined()
   })
 })
 
@@ -26,10 +29,17 @@ describe.concurrent("seeded schedules of several engines find that", () => {
   })
 })
 
-describe.concurrent("the tests of a unit", () => {
-  const faults = soughtOf(units.faults)
+describe.concurrent("seeded schedules of derived entries find that", () => {
+  it.for([...soughtOf(derivedEntries.faults)])("$name", { timeout }, async (fault) => {
+    expect(await findFaultOfDerived(fault, 20_000)).toBeDefined()
+  })
+})
 
-  it("pass in a copy without any fault", { timeout }, async () => {
+describe.concurrent("the tests of a unit", () => {
+  const needsServer = ({ by }: { readonly by: string }) => by.startsWith("test/servers/")
+  const faults = soughtOf(units.faults).filter((fault) => !needsServer(fault) || !isMissing(program))
+
+  it("pass in a copy without any fault", { timeout: allTimeoutMillis + timeout }, async () => {
     expect(await failedWithoutFault(Array.from(new Set(faults.map(({ by }) => by))))).toEqual([])
   })
 
@@ -39,7 +49,15 @@ describe.concurrent("the tests of a unit", () => {
 })
 
 describe("the consistency check between processes finds that", () => {
-  it.for([...soughtOf(processes.faults)])("$name", { timeout }, async (fault) => {
+  const faults = soughtOf(processes.faults)
+
+  it.for(faults.filter(({ store }) => store === undefined))("$name", { timeout }, async (fault) => {
+    expect(await findInProcesses(fault)).toBeDefined()
+  })
+
+  const onRedis = faults.filter(({ store }) => store === "redis")
+
+  it.skipIf(onRedis.length > 0 && isMissing(program)).for(onRedis)("$name", { timeout }, async (fault) => {
     expect(await findInProcesses(fault)).toBeDefined()
   })
 })

@@ -4,7 +4,33 @@ import type { Fault } from "./fault.ts"
 export interface ProcessFault extends Fault {
   /** it is found where files are removed and replaced, and the disk is full */
   readonly removes?: boolean
+  /** it is found on a Redis server */
+  readonly store?: "redis"
 }
+
+const noSecondDrop: ProcessFault = {
+  name: "no second local drop",
+  sought: "by hand",
+  in: "invalidateTags",
+  find: "return Effect.map(tier.steps.send(tier, item, restore), forgetTags)",
+  replace: "return Effect.asVoid(tier.steps.send(tier, item, restore))"
+}
+
+const versionsAfterLoad: ProcessFault = {
+  name: "tag versions are read after the load",
+  sought: "by hand",
+  in: "write",
+  find: "const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
+  replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(self, request)))
+const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
+}
+
+const overRedis = (fault: ProcessFault): ProcessFault => ({
+  sought: "by hand",
+  ...fault,
+  name: `${fault.name}, over Redis`,
+  store: "redis"
+})
 
 export const faults: ReadonlyArray<ProcessFault> = [
   {
@@ -55,27 +81,58 @@ export const faults: ReadonlyArray<ProcessFault> = [
     find: "if (!leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
+  noSecondDrop,
+  versionsAfterLoad,
   {
-    name: "no second local drop",
-    sought: "by hand",
-    in: "invalidateTags",
-    find: "return Effect.map(tier.steps.send(tier, item, restore), forgetTags)",
-    replace: "return Effect.asVoid(tier.steps.send(tier, item, restore))"
+    name: "what a server tells of is ignored",
+    store: "redis",
+    in: "heard",
+    find: `if (kind !== "v" && kind !== "f") return`,
+    replace: `if (kind !== "f") return`
   },
-  {
-    name: "tag versions are read after the load",
-    sought: "by hand",
-    in: "write",
-    find: "const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)",
-    replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(self, request)))
-const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
-  },
+  overRedis(noSecondDrop),
+  overRedis(versionsAfterLoad),
+  overRedis({
+    name: "what was asked before a change was told of enters memory",
+    in: "applyChange",
+    find: "flight.changedWhileAsked = true",
+    replace: "flight.changedWhileAsked = false",
+    also: [{ in: "applyChange", find: "noteChange(self, change.id)", replace: "" }]
+  }),
+  overRedis({
+    name: "memory keeps what may have changed while nobody told of it",
+    in: "markTracked",
+    find: "if (wasTracked) return void forgetAll(self)",
+    replace: "if (wasTracked) return"
+  }),
+  overRedis({
+    name: "what the store did not acknowledge is not sent again",
+    in: "markUnsent",
+    find: "Pending.markUnsent(tier.pending, item)",
+    replace: "Pending.acknowledge(tier.pending, item)"
+  }),
+  overRedis({
+    name: "owner and generation are one",
+    in: "acquire",
+    find: `if held[2] ~= owner then redis.call("HDEL", l, "j") end`,
+    replace: `if held[2] ~= owner then
+    held[1] = fresh
+    redis.call("HSET", l, "g", fresh)
+    redis.call("HDEL", l, "j")
+  end`
+  }),
+  overRedis({
+    name: "no generation guard",
+    in: "all",
+    find: `if redis.call("HGET", l, "g") ~= generation then return 0 end`,
+    replace: ""
+  }),
   {
     name: "what was invalidated comes back with an older copy of the folder",
     sought: "by hand",
     removes: true,
     in: "make",
-    find: "if (opened.generation <= lastGeneration) invalidateAgain(made)",
+    find: "invalidateAgain(made)",
     replace: ""
   },
   {
@@ -85,5 +142,12 @@ const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), 
     in: "stateOf",
     find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,
     replace: ""
+  },
+  {
+    name: "a step of a guard that another process can step into",
+    sought: "by hand",
+    in: "over",
+    find: "gate.pass(() => atomically(database, () => change(tables, clock)))",
+    replace: "gate.pass(() => database.isOpen ? change(tables, clock) : change(tables, clock))"
   }
 ]

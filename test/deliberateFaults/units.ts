@@ -2,7 +2,9 @@
  * Deliberate faults that one file of the tests finds, each a file about the unit that has it: schedules see no order, no
  * bound and no question that is asked too often.
  */
+import * as derived from "./derived.ts"
 import type { Fault } from "./fault.ts"
+import * as guards from "./guards.ts"
 
 export interface UnitFault extends Fault {
   /** the file whose tests find it */
@@ -14,6 +16,655 @@ const storeTier = "test/internal/engine/storeTier"
 const withinOneStep = "test/internal/engine/withinOneStep.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "an entry outlives what was loaded for it",
+    in: "recordLoaded",
+    find: "isLimitedByInner(within.flight)",
+    replace: "false",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "an entry outlives what a cache served for it",
+    in: "record",
+    find: "if (endsAt < recorder.endsAt) recorder.endsAt = endsAt",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  ...derived.unitFaults,
+  ...guards.faults,
+  {
+    name: "an entry has the tags of the one that was read before it",
+    in: "hasBytes",
+    find: "if (frame[headSize + i] !== bytes[i]) return false",
+    replace: "",
+    by: "test/internal/codec/frame.test.ts"
+  },
+  {
+    name: "the tags that are known are bytes of a frame that is gone",
+    in: "tagsOf",
+    find: "bytes: new Uint8Array(read.bytes)",
+    replace: "bytes: read.bytes",
+    by: "test/internal/codec/frame.test.ts"
+  },
+  {
+    name: "numbers that JSON has not are stored as JSON",
+    in: "flatten",
+    find: "Number.isFinite(value) ? value : beyondJson(walk, value)",
+    replace: "value",
+    by: "test/serializers/Structured.test.ts"
+  },
+  {
+    name: "LIRS makes hot what was read again after longer than any hot entry has waited",
+    in: "HotAndQueue",
+    find: "this.ageOf(item) <= this.hotAge()",
+    replace: "this.ageOf(item) >= 0",
+    by: "test/internal/eviction/policies.test.ts"
+  },
+  {
+    name: "what comes after a clear is linked to what was there before",
+    in: "HotAndQueue",
+    find: "Ring.empty(this.queue)",
+    replace: "",
+    by: "test/internal/eviction/policies.test.ts"
+  },
+  {
+    name: "a load holds all that was in memory when it was emptied",
+    in: "takeAll",
+    find: "for (const { id } of holders) Memory.remove(memory, id, cause)",
+    replace: "",
+    by: "test/cached/clear.test.ts"
+  },
+  {
+    name: "the lead never changes",
+    in: "Shadow",
+    find: "this.lead = rule",
+    replace: "void rule",
+    by: "test/internal/eviction/policies.test.ts"
+  },
+  {
+    name: "LIRS leads first where all hits came so soon that every rule has them",
+    in: "HotAndQueue",
+    find: "!full && this.ageOf(item) >= aWhile",
+    replace: "!full",
+    by: "test/internal/eviction/worstCases.test.ts"
+  },
+  {
+    name: "nothing is remembered of what was evicted",
+    in: "Ghosts",
+    find: "words[place] = ((now",
+    replace: "words[place]! & ((now",
+    by: "test/internal/eviction/policies.test.ts"
+  },
+  {
+    name: "the time of loads is not counted",
+    in: "tellLoad",
+    find: "flight.counters.loadMillis += millis",
+    replace: "",
+    by: "test/cached/stats.test.ts"
+  },
+  {
+    name: "what leaves is counted by no cause",
+    in: "left",
+    find: "self.removals[cause]++",
+    replace: "",
+    by: "test/cached/stats.test.ts"
+  },
+  {
+    name: "a curve counts what was counted before its sample was halved as often as what came after",
+    in: "StackDistances",
+    find: "this.distances[bucket]! /= 2",
+    replace: "void bucket",
+    by: "test/internal/eviction/stackDistances.test.ts"
+  },
+  {
+    name: "a curve is not corrected for the ids that its sample has by chance",
+    in: "StackDistances",
+    find: "let hits = expected - counted",
+    replace: "let hits = 0 * (expected - counted)",
+    by: "test/internal/eviction/stackDistances.test.ts"
+  },
+  {
+    name: "an id that is followed keeps its old place beside the new one",
+    in: "StackDistances",
+    find: "this.add(place, -weight)",
+    replace: "void weight",
+    by: "test/internal/eviction/stackDistances.test.ts"
+  },
+  {
+    name: "a sample drops ids and tells nobody",
+    in: "StackDistances",
+    find: "this.onDrop(sample)",
+    replace: "void sample",
+    by: "test/internal/eviction/stackDistances.test.ts"
+  },
+  {
+    name: "a curve takes what has expired for what a larger memory would have",
+    in: "make",
+    find: "known.expiresAt > (node as Expiring).createdAt",
+    replace: "known.expiresAt > 0",
+    by: "test/cached/curve.test.ts"
+  },
+  {
+    name: "a curve forgets what was evicted",
+    in: "make",
+    find: "if (evicting === node) sample",
+    replace: "if (false) sample",
+    by: "test/cached/curve.test.ts"
+  },
+  {
+    name: "a curve takes a new value of an entry in memory for a read",
+    in: "make",
+    find: "(old as Expiring).expiresAt <= (node as Expiring).createdAt",
+    replace: "true",
+    by: "test/cached/curve.test.ts"
+  },
+  {
+    name: "a read that the store answers counts twice for the eviction policy",
+    in: "answerWith",
+    find: "!isFromStore(source)",
+    replace: "true",
+    by: "test/cached/curve.test.ts"
+  },
+  {
+    name: "a simulation tells policies of no hit",
+    in: "run",
+    find: "return state.read(known)",
+    replace: "return",
+    by: "test/testing/simulate.test.ts"
+  },
+  {
+    name: "a simulation keeps one entry more than there is room for",
+    in: "run",
+    find: "held.size <= capacity",
+    replace: "held.size <= capacity + 1",
+    by: "test/testing/simulate.test.ts"
+  },
+  {
+    name: "a simulation draws its own dice",
+    in: "run",
+    find: "const { word } = Tokens.make(() => Uint32Array.of(1, seed, 2, 3))",
+    replace: "const word = () => Math.random() * 2 ** 32",
+    by: "test/testing/simulate.test.ts"
+  },
+  {
+    name: "thousands of deadlines are looked at without a look at the clock",
+    in: "sweep",
+    find: "entry === undefined || steps",
+    replace: "steps",
+    by: "test/cached/expiry.test.ts"
+  },
+  {
+    name: "what was cleared stays in the wheel of deadlines",
+    in: "empty",
+    find: "Deadlines.removeAll(deadlines)",
+    replace: "",
+    by: "test/processes/clearedMemory.test.ts"
+  },
+  {
+    name: "memory never gets back the room that it gave up for the heap",
+    in: "pressureOn",
+    find: "share < most * relaxedAt",
+    replace: "false",
+    by: "test/layers/withHeapLimit.test.ts"
+  },
+  {
+    name: "all caches hash with one seed",
+    in: "make",
+    find: "seed: tokens.word",
+    replace: "seed: () => 7",
+    by: "test/internal/eviction/worstCases.test.ts"
+  },
+  {
+    name: "the coldest entries are told although they may not be served",
+    in: "ranked",
+    find: "liveEntry(self, entry.id, now) === entry",
+    replace: "entry",
+    by: "test/cached/ranking.test.ts"
+  },
+  {
+    name: "a class is over its quota by what comes",
+    in: "makeRoom",
+    find: "quota.weight + needed() > quota.most",
+    replace: "quota.weight > quota.most",
+    by: "test/layers/withQuotas.test.ts"
+  },
+  {
+    name: "what leaves a class keeps its part of the quota",
+    in: "leave",
+    find: "quota.weight -= entry.weight",
+    replace: "",
+    by: "test/layers/withQuotas.test.ts"
+  },
+  {
+    name: "the policy of a class hears of no reads",
+    in: "enforce",
+    find: "quota!.policy.read(place)",
+    replace: "void place",
+    by: "test/layers/withQuotas.test.ts"
+  },
+  {
+    name: "what leaves keeps its weight",
+    in: "drop",
+    find: "self.weight -= entry.weight",
+    replace: "self.weight -= 1",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "what is too heavy pushes everything out",
+    in: "put",
+    find: "weight === undefined || weight > Math.min(self.capacity, Number.MAX_SAFE_INTEGER)",
+    replace: "weight === undefined",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "a smaller memory evicts all at once",
+    in: "shrink",
+    find: "makeRoom(self, undefined, now, most)",
+    replace: "makeRoom(self, undefined, now, Infinity * most)",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "a manifest is committed before the last page",
+    in: "pulling",
+    find: "yield* closePage(run)",
+    replace: "yield* Effect.forkDetach(Effect.delay(closePage(run), 10))",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a page of another run is served",
+    in: "pageId",
+    find: "${run}",
+    replace: "run",
+    by: "test/simulation/streams.test.ts"
+  },
+  {
+    name: "a consumer sleeps through what comes before it waits",
+    in: "waiting",
+    find: "happened(self) !== seen",
+    replace: "seen < 0",
+    by: "test/simulation/streams.test.ts"
+  },
+  {
+    name: "a consumer waits for a run that begins behind its own",
+    in: "follow",
+    find: "return goOnAlone(self)",
+    replace: "return",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a run pulls more than is asked for",
+    in: "isWanted",
+    find: "if ((cursor.isWaiting || cursor.wantsAll) && !except.includes(cursor)) return true",
+    replace: "return !except.includes(cursor)",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of a run that is not stored stay",
+    in: "disposeIfIdle",
+    find: "dispose()",
+    replace: "void dispose",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a run waits for ever for a slow consumer",
+    in: "lag",
+    find: "cursor.isLagging = true",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of a large stream stay in memory without it",
+    in: "leaveTogether",
+    find: "Memory.remove(memory, pageId(manifest.run, page, entry.id), cause)",
+    replace: "void pageId",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a page that has given way leaves the others behind",
+    in: "leaveTogether",
+    find: "Memory.remove(memory, page.id, cause)",
+    replace: "void cause",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of an invalidated stream wait for the sweep",
+    in: "removeStored",
+    find: "Pages.removeReplaced(",
+    replace: "void (",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "pages are removed that the store still names",
+    in: "removeUnlessNamed",
+    find: "isNamed === false",
+    replace: "isNamed !== undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who holds a run up has another 5 seconds with each page",
+    in: "hasRoom",
+    find: "cursor.heldUpMillis += heldUpMillis",
+    replace: "cursor.heldUpMillis = heldUpMillis",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who consumes a stream alone is too slow",
+    in: "laggards",
+    find: "return isWanted(self, behind) ? behind : []",
+    replace: "return behind",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who has caught up is still behind",
+    in: "ask",
+    find: "cursor.heldUpMillis = 0",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a stream that was cut is cut for all who come",
+    in: "cut",
+    find: "isNamed === true",
+    replace: "isNamed === undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a stored failure whose elements are lost comes alone",
+    in: "nextOfReplay",
+    find: "isNamed === true",
+    replace: "isNamed === undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who is behind a run is not compared with what it has got",
+    in: "runAside",
+    find: "self.skips = self.pages > 0",
+    replace: "self.skips = false",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a run that is not stored is not compared either",
+    in: "isEncoded",
+    find: "|| log.comparing > 0",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "who has lost a page waits for another one who has",
+    in: "again",
+    find: "readAgain(self, loading)",
+    replace: "readAgain(self, (policy) => Policy.refreshing(loading(policy)))",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a page with fewer elements is the end",
+    in: "nextOfReplay",
+    find: "self.elements !== manifest.elements",
+    replace: "self.elements < 0",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the pages of a replay are read one after the other",
+    in: "readPage",
+    find: "page + streams.pagesAhead",
+    replace: "page",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "all pages of a replay are read at once",
+    in: "readPage",
+    find: "Math.min(end - 1, page + streams.pagesAhead)",
+    replace: "end - 1",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a load is told of a stream as of a value",
+    in: "previousOf",
+    find: "|| request.settled !== undefined",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "the softTimeout of a layer ends a run",
+    in: "optionsOf",
+    find: "readDefaults.softTimeout === undefined",
+    replace: "readDefaults !== undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a lost page is made up for from another stream",
+    in: "skip",
+    find: "if (digest !== self.digest) return cut(self)",
+    replace: "",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a transaction checks nothing at its commit",
+    in: "commit",
+    find: "const asked = [...checks.ids.values(), ...checks.conditions, ...checks.names.values()]",
+    replace: "const asked: Array<TransactCheck> = []",
+    by: "test/transaction/bank.test.ts",
+    sought: "always"
+  },
+  {
+    name: "serializable transactions check explicit reads alone",
+    in: "below",
+    find: `root.isolation === "serializable" ||`,
+    replace: "",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "after a conflict the next try reads the same old copy",
+    in: "inStore",
+    find: `for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")`,
+    replace: "",
+    by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "a commit without an answer counts as none",
+    in: "doubt",
+    find: "for (const [item] of sent) markUnsent(tier, item)",
+    replace: "giveBack(tier, sent)",
+    by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "a ttl counts from the write, not from the commit",
+    in: "committed",
+    find: "const expiresAt = endOf(life, now)",
+    replace: "const expiresAt = entry.expiresAt + 0 * endOf(life, now)",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a condition that was told is not checked",
+    in: "rememberCondition",
+    find: `checks.conditions.push({ _tag: "Entry", id, condition: told })`,
+    replace: "void told",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a private load of a transaction is stored although its key was invalidated meanwhile",
+    in: "isPublishable",
+    find: "Watches.hasChanged(base, { since }, flight.id)",
+    replace: "Watches.hasChanged(base, { since: Infinity }, flight.id) && since < 0",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a transaction locks nothing",
+    in: "lock",
+    find: `if (root.isolation !== "locked") return Effect.void`,
+    replace: `if (root.isolation !== undefined) return Effect.void`,
+    by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "the locks of a transaction are not renewed",
+    in: "renewing",
+    find: "return Effect.forever(Effect.andThen(Effect.sleep(third), renewAll))",
+    replace: "return Effect.never",
+    by: "test/transaction/locks.test.ts"
+  },
+  {
+    name: "the first of several locks alone is renewed",
+    in: "renewing",
+    find: "Array.from(all)",
+    replace: "Array.from(all).slice(0, 1)",
+    by: "test/transaction/locks.test.ts"
+  },
+  {
+    name: "a lock that is lost is asked for again and again",
+    in: "renewing",
+    find: "all.delete(held)",
+    replace: "all.add(held)",
+    by: "test/transaction/locks.test.ts"
+  },
+  {
+    name: "a place that does not answer ends the locks of others",
+    in: "renewing",
+    find: "Effect.timeoutOption(backend.renew(held.name, held.token, leaseMillis), third)",
+    replace: "Effect.timeoutOption(backend.renew(held.name, held.token, leaseMillis), leaseMillis * 10)",
+    by: "test/transaction/locks.test.ts"
+  },
+  {
+    name: "locks that are held together are released one by one",
+    in: "releaseAll",
+    find: "if (releaseMany === undefined) return",
+    replace: "if (releaseMany === undefined || all.length > 0) return",
+    by: "test/transaction/locks.test.ts"
+  },
+  {
+    name: "a savepoint reads past the level around it",
+    in: "below",
+    find: "if (parent !== undefined) {",
+    replace: "if (parent !== undefined && self.isCleared) {",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "write skew: two that read what the other one writes are both committed",
+    in: "below",
+    find: `root.isolation === "serializable" ||`,
+    replace: "",
+    by: "test/transaction/bank.test.ts"
+  },
+  {
+    name: "half a commit: the last write is left out",
+    in: "inMemory",
+    find: "for (const item of items) applyHere",
+    replace: "for (const item of items.slice(0, Math.max(1, items.length - 1))) applyHere",
+    by: "test/transaction/bank.test.ts"
+  },
+  {
+    name: "dirty reads: memory has what is written before the store has committed it",
+    in: "inStore",
+    find: "const sent = begin(tier, items)",
+    replace: `const sent = begin(tier, items)
+    for (const entry of entries.values()) put(base, copyOf(entry, { bornAt: base.tagEpochs.epoch }), now)`,
+    by: "test/transaction/bank.test.ts"
+  },
+  {
+    name: "of a tag that a transaction invalidates twice the first is taken for another's",
+    in: "begin",
+    find: "item !== undefined && (sent.get(item)?.displaced ?? true)",
+    replace: "item !== undefined",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a look-up inside a transaction invalidates at once",
+    in: "lookupMany",
+    find: "if (policy.invalidate !== undefined && !policy.bypass) { return Effect.as( remove(",
+    replace: "if (policy.invalidate !== undefined && policy.bypass) { return Effect.as( remove(",
+    also: [{ in: "below", find: "Policy.readingAll", replace: "(policy) => policy" }],
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a condition about what a transaction has loaded is checked outside",
+    in: "isWritten",
+    find: "level.isCleared || loadedHere(level, id) !== undefined",
+    replace: "level.isCleared",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "what was written around a savepoint ages in it",
+    in: "writeSeen",
+    find: "level = level.parent",
+    replace: "level = undefined",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "additions to a counter that come to nothing leave none",
+    in: "addCount",
+    find: "last.by + count.by !== 0",
+    replace: "last.by + count.by < Infinity",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a step of a transaction that fails leaves those before it",
+    in: "make",
+    find: "if (storage.atomic === undefined) undo(steps)",
+    replace: "",
+    by: "test/internal/store/transact.test.ts"
+  },
+  {
+    name: "an SQL transaction invalidates before its commit",
+    in: "withSql",
+    find: "if (isNothing(found)) yield* sql.afterCommit(tell(found))",
+    replace: "yield* tell(found)\n      if (isNothing(found)) yield* sql.afterCommit(tell(found))",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "a row of the outbox goes before the store has acknowledged it",
+    in: "withSql",
+    find: "isUnsent(base, found) ?",
+    replace: "isUnsent(undefined, found) ?",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "the replay removes a row before the store has acknowledged it",
+    in: "replay",
+    find: "if (isUnsent(cache.perform(enter), parsed)) continue",
+    replace: "",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "the outbox carries out what is being carried out",
+    in: "replay",
+    find: "now - numbers.olderMillis",
+    replace: "now",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "what a formatter loses is not in the key",
+    in: "join",
+    find: `lost === ""`,
+    replace: `lost !== "0:"`,
+    by: "test/internal/key/template.test.ts"
+  },
+  {
+    name: "a value of a template ends where its text has the separator",
+    in: "plain",
+    find: "escape(String(value))",
+    replace: "String(value)",
+    by: "test/internal/key/template.test.ts"
+  },
+  {
+    name: "a number and its text fill a hole alike",
+    in: "plain",
+    find: "kinds.size === 1",
+    replace: "kinds.size < 9",
+    by: "test/internal/key/template.test.ts"
+  },
+  {
+    name: "a readable id may leave out a field",
+    in: "refuseMissing",
+    find: "if (missing === undefined) return",
+    replace: "if (missing !== null) return",
+    by: "test/internal/key/template.test.ts"
+  },
+  {
+    name: "what is frozen holds what is not",
+    in: "freeze",
+    find: "waiting.push(Object.getOwnPropertyDescriptor(one, name)!.value)",
+    replace: "void name",
+    by: "test/cached/copy.test.ts"
+  },
   {
     name: "a private load is stored although its key was invalidated meanwhile",
     in: "complete",
@@ -50,11 +701,60 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/privateFlights.test.ts"
   },
   {
+    name: "what follows a question has the whole time again",
+    in: "conclude",
+    find: "Math.max(0, leftMillis(self, question))",
+    replace: "self.storeTier!.storeTimeoutMillis",
+    by: "test/internal/engine/read/askStore.test.ts"
+  },
+  {
+    name: "who begins to follow a damaged database fails",
+    in: "make",
+    find: "let listening = run(() => start(tables()))",
+    replace: "let listening = start(tables())",
+    by: "test/stores/SqliteDamage.test.ts"
+  },
+  {
+    name: "a clock that was set back keeps those who look for what is due for ever",
+    in: "nextDue",
+    find: "if (until < self.tick) return undefined",
+    replace: "",
+    by: "test/internal/engine/memory/deadlines.test.ts"
+  },
+  {
+    name: "a load is ended by what others changed before it had its lease",
+    in: "acquireLease",
+    find: "self.tagEpochs.look?.()",
+    replace: "",
+    by: "test/internal/engine/invalidation/crossings.test.ts"
+  },
+  {
     name: "a long list holds the event loop",
     in: "inTurns",
     find: "monotonicMillis(clock) - beganAt < turnMillis",
     replace: "true",
     by: "test/internal/turns.test.ts"
+  },
+  {
+    name: "the locks of many keys hold the event loop",
+    in: "forEachEffect",
+    find: "monotonicMillis(clock) - beganAt < turnMillis",
+    replace: "true",
+    by: "test/internal/turns.test.ts"
+  },
+  {
+    name: "many keys are looked up in one step",
+    in: "inParts",
+    find: "items.length <= size",
+    replace: "true",
+    by: "test/internal/turns.test.ts"
+  },
+  {
+    name: "each lock on disk goes through all that are held",
+    in: "acquire",
+    find: "pruning.dueAt = monotonicMillis(clock) + lockLifeMillis",
+    replace: "",
+    by: "test/locks/SqliteLock.test.ts"
   },
   {
     name: "a map of many answers holds the event loop",
@@ -150,8 +850,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the last value that was served counts, not the oldest",
     in: "record",
-    find: "else if (oldestAt < recorder.oldestAt) {",
-    replace: "else {",
+    find: "if (oldestAt < recorder.oldestAt) {",
+    replace: "{",
     by: "test/cached/inherit.test.ts"
   },
   {
@@ -432,7 +1132,7 @@ try {
   {
     name: "an eviction policy is not guarded",
     in: "makePolicy",
-    find: "guarded(made(options), guard)",
+    find: "guarded(made(options), options.eviction.name, guard)",
     replace: "made(options)",
     by: "test/cached/userCode.test.ts"
   },
@@ -451,10 +1151,101 @@ try {
     by: `${storeTier}/lyingStores.test.ts`
   },
   {
+    name: "a change of one entry changes all that were stored alike",
+    in: "ownTerms",
+    find: "terms.isShared ? { ...terms, isShared: false } : terms",
+    replace: "terms",
+    by: "test/internal/engine/memory/entry.test.ts"
+  },
+  {
+    name: "an entry has the tags of another one",
+    in: "termsOf",
+    find: "tags.length === 0 && writeId === undefined",
+    replace: "writeId === undefined",
+    by: "test/internal/engine/memory/entry.test.ts"
+  },
+  {
+    name: "an entry has the load time of another one",
+    in: "termsOf",
+    find: "known.loadMillis === loadMillis &&",
+    replace: "",
+    by: "test/internal/engine/memory/entry.test.ts"
+  },
+  {
+    name: "a large memory is copied in one step when most has left it",
+    in: "InSteps",
+    find: "move === undefined && (isSmall || map.size > most / 2)",
+    replace: "move === undefined",
+    by: "test/internal/engine/memory/entries.test.ts"
+  },
+  {
+    name: "what comes in while a large memory becomes a smaller one is lost",
+    in: "InSteps",
+    find: "move.to.set(id, entry)",
+    replace: "",
+    by: "test/internal/engine/memory/entries.test.ts"
+  },
+  {
+    name: "what leaves while a large memory becomes a smaller one comes back",
+    in: "InSteps",
+    find: "if (move.to.has(id)) move.to.set(id, undefined)",
+    replace: "",
+    by: "test/internal/engine/memory/entries.test.ts"
+  },
+  {
+    name: "an entry that comes back to a large memory is not counted",
+    in: "InSteps",
+    find: "this.left--",
+    replace: "",
+    by: "test/internal/engine/memory/entries.test.ts"
+  },
+  {
+    name: "a listing of a large memory has what has left it meanwhile",
+    in: "InSteps",
+    find: "(map === this.map || this.map.get(entry.id) === entry)",
+    replace: "true",
+    by: "test/internal/engine/memory/entries.test.ts"
+  },
+  {
+    name: "a clock that was set back keeps what has expired in memory until it has caught up",
+    in: "sweep",
+    find: "if (now < memory.deadlines.tick - sweepEveryMillis) Deadlines.rewind(memory.deadlines, now)",
+    replace: "",
+    by: "test/cached/expiry.test.ts"
+  },
+  {
+    name: "the wheel goes on from a later time than that to which the clock was set back",
+    in: "rewind",
+    find: "Math.floor(now)",
+    replace: "Math.floor(now) + 60_000",
+    by: "test/internal/engine/memory/deadlines.test.ts"
+  },
+  {
+    name: "a weight without end is counted",
+    in: "put",
+    find: "Math.min(self.capacity, Number.MAX_SAFE_INTEGER)",
+    replace: "self.capacity",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "LRU has an entry twice where a policy failed about the one before it",
+    in: "guarded",
+    find: "if (policy === before) attempt(",
+    replace: "attempt(",
+    by: "test/cached/userCode.test.ts"
+  },
+  {
+    name: "nothing survives a policy that empties memory while it is asked for a victim",
+    in: "makeRoom",
+    find: "if (victim === undefined) return",
+    replace: "",
+    by: "test/cached/userCode.test.ts"
+  },
+  {
     name: "an entry whose deadline was moved on counts as expired",
     in: "firstExpired",
-    find: "if (entry.expiresAt <= now) return entry",
-    replace: "if (entry.createdAt <= now) return entry",
+    find: "!(entry.expiresAt > now)",
+    replace: "!(entry.createdAt > now)",
     by: "test/internal/engine/memory/deadlines.test.ts"
   },
   {
@@ -465,18 +1256,46 @@ try {
     by: "test/cached/expiredFirst.test.ts"
   },
   {
-    name: "the heap of deadlines fills a gap with what does not belong there",
-    in: "settle",
-    find: "if (place > 0 && time < self.times[above(place)]!)",
-    replace: "if (place < 0)",
+    name: "an entry stays in its bucket when the time of that begins",
+    in: "nextDue",
+    find: "tick % span === 0",
+    replace: "level === 0",
     by: "test/internal/engine/memory/deadlines.test.ts"
   },
   {
+    name: "a timer runs on while nothing is read",
+    in: "makeSweeper",
+    find: "self.memory.rests ? Effect.void : run(self)",
+    replace: "run(self)",
+    by: "test/cached/expiry.test.ts"
+  },
+  {
+    name: "a cache that rests is not woken",
+    in: "peek",
+    find: "if (self.rests) self.sweeper!.wake()",
+    replace: "",
+    by: "test/cached/expiry.test.ts"
+  },
+  {
+    name: "what reads in another time is cleared by this one",
+    in: "makeSweeper",
+    find: "Math.abs(skew) > sweepEveryMillis",
+    replace: "Math.abs(skew) > Infinity",
+    by: "test/cached/expiry.test.ts"
+  },
+  {
     name: "a hit does not look at the class of its key",
-    in: "read",
+    in: "find",
     find: "if (sameIds.exist) meet(self, key)",
     replace: "",
     by: "test/cached/sameIds.test.ts"
+  },
+  {
+    name: "a cached function has no options of reads",
+    in: "unchecked",
+    find: "=> true",
+    replace: "=> false",
+    by: "test/cached/shortFunctions.test.ts"
   },
   {
     name: "a class that is used again after another has come is not noticed",
@@ -595,7 +1414,7 @@ const winner = undefined as string | undefined`,
   {
     name: "what was invalidated comes back with an older copy",
     in: "make",
-    find: "if (opened.generation <= lastGeneration) invalidateAgain(made)",
+    find: "invalidateAgain(made)",
     replace: "",
     by: "test/stores/SqliteReplaced.test.ts"
   },
@@ -623,9 +1442,37 @@ const winner = undefined as string | undefined`,
   {
     name: "all who write at once write in one turn",
     in: "make",
-    find: "return waiting.size > 0 || isOver() ? Effect.andThen(later, once) : once",
-    replace: "return once",
+    find: "return waiting.size > 0 || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!",
+    replace: "return run([operation])[0]!",
     by: "test/stores/internal/sqliteTurns.test.ts"
+  },
+  {
+    name: "groups of writes go on however long their turn has taken",
+    in: "make",
+    find: "while (waiting.size > 0 && !hasTaken(limits.turnMillis)) {",
+    replace: "while (waiting.size > 0) {",
+    by: "test/stores/internal/sqliteTurns.test.ts"
+  },
+  {
+    name: "what an operation has written before it failed stays, because others were in its transaction",
+    in: "partly",
+    find: `if (database.isTransaction) database.exec("ROLLBACK TO part; RELEASE part")`,
+    replace: "",
+    by: "test/stores/SqliteTogether.test.ts"
+  },
+  {
+    name: "who only reads waits for a writer, because others write in the same turn",
+    in: "make",
+    find: "begun = undefined",
+    replace: "begun = undefined\n      begin()",
+    by: "test/stores/SqliteTogether.test.ts"
+  },
+  {
+    name: "one operation that finds no room takes all others with it",
+    in: "runAll",
+    find: "return alone()\n  }\n}",
+    replace: `return operations.map(({ name }) => Exit.fail(toStoreError(name, "together")))\n  }\n}`,
+    by: "test/stores/SqliteTogether.test.ts"
   },
   {
     name: "values are stored before there is room again for removing",
@@ -713,9 +1560,9 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "under a folder locks are those of the process",
-    in: "folderLock",
-    find: "Context.getOrUndefined(context, Lock) === undefined",
-    replace: "Context.getOrUndefined(context, Lock) !== undefined",
+    in: "folderParts",
+    find: "Context.getOrUndefined(surrounding, Lock) === undefined",
+    replace: "Context.getOrUndefined(surrounding, Lock) !== undefined",
     by: "test/layers/diskLock.test.ts"
   },
   {
@@ -755,7 +1602,7 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "tags may have any length in a frame",
-    in: "decode",
+    in: "tagsOf",
     find: "if (tagsEnd > end) return undefined",
     replace: "",
     by: "test/stores/SqliteBounds.test.ts"
@@ -808,5 +1655,160 @@ const winner = undefined as string | undefined`,
     find: "!policy.strict && ",
     replace: "",
     by: "test/cached/waitForWrite.test.ts"
+  },
+  {
+    name: "a server that is slow to say whose a write was keeps what others have changed in memory",
+    in: "makeInTime",
+    find: "one.done(false)",
+    replace: "void one.done",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    // F22
+    name: "memory keeps what was changed on a server while the connection was lost",
+    in: "markTracked",
+    find: "if (wasTracked) return void forgetAll(self)",
+    replace: "if (wasTracked) return",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "a load that waits for no other keeps its lease when it has failed",
+    in: "acquireLease",
+    find: "if (isExclusive || store.capabilities.shared) flight.lease",
+    replace: "if (isExclusive) flight.lease",
+    by: "test/internal/engine/flight/leases.test.ts"
+  },
+  {
+    name: "loads of before changes were heard are not stored",
+    in: "markTracked",
+    find: "if (hasBegun(flight)) unshare(self, flight)",
+    replace: "if (hasBegun(flight)) detach(self, flight.id)",
+    by: "test/internal/engine/invalidation/following.test.ts"
+  },
+  {
+    name: "a load of before changes were heard is waited for as long as it hangs",
+    in: "endIfUnneeded",
+    find: " || self.ending.get(flight.id) === flight",
+    replace: "",
+    by: "test/internal/engine/invalidation/following.test.ts"
+  },
+  {
+    // F25
+    name: "a server is told only once to tell of changes, and not asked whether it does",
+    in: "listen",
+    find: `yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))`,
+    replace: `const told: Set<Keys> = (globalThis as any).told ??= new Set()
+  if (told.has(keys)) return ask
+  told.add(keys)
+  yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))`,
+    also: [{ in: "watch", find: `.includes("bcast")`, replace: `.includes("flags")` }],
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    // F26
+    name: "a server tells nobody of the removal of what it does not have",
+    in: "all",
+    find: `redis.call("SET", v, "") redis.call("UNLINK", v) return 0`,
+    replace: "return 0",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "the first marker of a tag counts as an invalidation of what is loaded with it",
+    in: "heard",
+    find: "isInherited(tag) || known.isKnown(tag)",
+    replace: "isInherited(tag)",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "a server tells nobody of the removal of what another program has put there",
+    in: "all",
+    find: `\${tell("v")}`,
+    replace: "",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "a server tells nobody that a transaction removes what another program has put there",
+    in: "transact",
+    find: `\${tell("k")}`,
+    replace: "",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "what begins with the same in braces is in several slots of a cluster",
+    in: "placeOf",
+    find: "end > 1 ?",
+    replace: "end > Infinity ?",
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster carries out what is in its first slot, and nothing of another",
+    in: "inOneSlot",
+    find: "if (places.size < 2) continue",
+    replace: "if (places.size < Infinity) continue",
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster does not look at the tags of what is checked, where they are in another slot",
+    in: "make",
+    find: "if (beyond === undefined || !checked.has(id) ||",
+    replace: "if (beyond !== undefined || !checked.has(id) ||",
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster loses what was loaded of other slots",
+    in: "make",
+    find: `answer._tag === "Committed" && elsewhere.length > 0`,
+    replace: `answer._tag === "Committed" && elsewhere.length < 0`,
+    by: "test/servers/redisTransactions.test.ts"
+  },
+  {
+    name: "a transaction on a cluster leaves the markers of what it writes",
+    in: "toAsked",
+    find: `step("S", add(...keysOfWrite(one.id, isCluster)), ...write(one.entry, one.id))`,
+    replace:
+      `step("S", add(...keysOfWrite(one.id, isCluster).filter(([kind]) => kind !== "d"), ["v", one.id]), ...write(one.entry, one.id))`,
+    by: "test/servers/redisDerived.test.ts"
+  },
+  {
+    name: "a transaction reads what derives from what it has written",
+    in: "isEnded",
+    find: "self.writes.size > 0 &&",
+    replace: "self.writes.size < 0 &&",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "a transaction conflicts with what it has ended itself",
+    in: "rememberCondition",
+    find: "ended === undefined ?",
+    replace: "ended !== null ?",
+    by: "test/transaction/transaction.test.ts"
+  },
+  {
+    name: "a look-up inside a transaction finds nothing where the store does not answer",
+    in: "below",
+    find: `purpose === "cached" || root.bypasses ? undefined`,
+    replace: `purpose !== undefined || root.bypasses ? undefined`,
+    by: "test/transaction/failures.test.ts"
+  },
+  {
+    name: "a read of many inside a load waits for markers for longer than its timeout",
+    in: "captureMany",
+    find: "return longest === Infinity",
+    replace: "return longest > 0",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "the locks of a transaction are renewed and released in one turn",
+    in: "inPieces",
+    find: "if (all.length <= size) return run(all)",
+    replace: "if (all.length > 0) return run(all)",
+    by: "test/transaction/locks.test.ts"
+  },
+  {
+    name: "each process clears a server that came back empty, one after the other",
+    in: "make",
+    find: "if (!isCleared || fresh.formerRun === undefined) return",
+    replace: "if (isCleared || fresh.formerRun === undefined) return",
+    by: "test/servers/redisFailures.test.ts"
   }
 ]

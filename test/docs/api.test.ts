@@ -6,7 +6,7 @@ import { folder, publicTypes } from "./api.ts"
 
 const advice = "the public types have changed: run `npm run api`, and review the diff of docs/api"
 
-describe("docs/api", { timeout: 60_000 }, () => {
+describe("docs/api", { timeout: 120_000 }, () => {
   const types = publicTypes()
 
   it("has a file for each entry point", () => {

@@ -1,7 +1,17 @@
 /** What `docs/coming-from.md` and the pages of `docs/coming-from/` say of features that are easily claimed: each is run here. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Lock, Serializer, Strategy } from "effect-cached"
+import {
+  Cached,
+  CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  Lock,
+  Serializer,
+  Strategy,
+  Transaction
+} from "effect-cached"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { counting, fakeStore, over, settle, start } from "../promises/caches.ts"
@@ -13,6 +23,55 @@ const hour = { ttl: "1 hour" } as const
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
 describe("cashews", () => {
+  it.effect("CA-70, CA-74 · a transaction sees its own writes; rollback and a failed inner one discard theirs", () =>
+    Effect.gen(function*() {
+      const all = ["a", "b", "c", "d"]
+      yield* Transaction.run(Effect.gen(function*() {
+        yield* Cached.set("a", 1)
+        yield* Transaction.rollback
+        yield* Cached.set("b", 1)
+        yield* Effect.ignore(Transaction.run(Effect.andThen(Cached.set("c", 1), Effect.fail("no"))))
+        yield* Transaction.run(Cached.set("d", 1))
+        expect(yield* Effect.filter(all, Cached.has)).toEqual(["b", "d"])
+      }))
+      expect(yield* Effect.filter(all, Cached.has)).toEqual(["b", "d"])
+    }).pipe(provided))
+
+  it.effect("CA-71, CA-72, CA-73 · fast loses updates, locked and serializable do not", () =>
+    Effect.gen(function*() {
+      const left = []
+      for (const isolation of ["fast", "locked", "serializable"] as const) {
+        const add = Transaction.run(
+          Effect.gen(function*() {
+            const n = Option.getOrElse(yield* Cached.getOption(isolation), () => 0) as number
+            yield* Effect.yieldNow
+            yield* Cached.set(isolation, n + 1)
+          }),
+          { isolation }
+        )
+        const both = yield* start(Effect.all([add, add, add], { concurrency: "unbounded" }))
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(both)
+        left.push(Option.getOrThrow(yield* Cached.getOption(isolation)))
+      }
+      expect(left).toEqual([1, 3, 3])
+    }).pipe(provided))
+
+  it.effect("CA-75 · half a second is half a second, 1,200 writes are 1,200, and a condition looks at the store", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("there", 0)
+      const answers = yield* Transaction.run(Effect.gen(function*() {
+        yield* Cached.set("short", 1, { ttl: "500 millis" })
+        yield* Cached.setMany(Array.from({ length: 1200 }, (_, i) => [`k${i}`, i] as const))
+        return [yield* Cached.set("there", 1, { ifPresent: true }), yield* Cached.set("there", 2, { ifAbsent: true })]
+      }))
+      expect(answers).toEqual([true, false])
+      expect(yield* Cached.size).toBe(1202)
+      expect(yield* Cached.getOption("there")).toEqual(Option.some(1))
+      yield* TestClock.adjust("500 millis")
+      expect([yield* Cached.has("short"), yield* Cached.has("k1199")]).toEqual([false, true])
+    }).pipe(provided))
+
   it.effect("CA-06 · the least recently read entry leaves a full memory; one that has expired is a miss at once", () =>
     Effect.gen(function*() {
       yield* Effect.forEach(["a", "b"], (key) => Cached.set(key, key, hour))

@@ -43,7 +43,7 @@ const verify = (all: ReadonlyArray<Block>, name: string): (block: Block) => Prom
   return async (block) => (await (complaints ??= run()))(block)
 }
 
-describe.concurrent("documentation", { timeout: 120_000 }, () => {
+describe.concurrent("documentation", { timeout: 300_000 }, () => {
   const complain = verify(documented, "blocks")
 
   it("there are blocks", () => expect(documented.length).toBeGreaterThan(0))
@@ -55,7 +55,7 @@ describe.concurrent("documentation", { timeout: 120_000 }, () => {
   }
 })
 
-describe.concurrent("the runner of documentation", { timeout: 120_000 }, () => {
+describe.concurrent("the runner of documentation", { timeout: 300_000 }, () => {
   const fence = (...lines: ReadonlyArray<string>): string => ["# Page", "", "```ts", ...lines, "```", ""].join("\n")
   const cases: ReadonlyArray<readonly [name: string, complaint: string, text: string]> = [
     ["a value", "", fence("1 + 1 // => 2")],

@@ -8,15 +8,20 @@ import { fill, listsOf, llms, membersOf, optionListsOf, pages } from "./tables.t
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
-const lists = listsOf(read("docs/options.md"))
+// guards are no part of a cache, and the options of tests and of memory are beside what else is told of them
+const lists = ["docs/options.md", "docs/guards.md", "docs/memory.md", "docs/testing.md"].flatMap((page) =>
+  listsOf(read(page))
+)
 
 describe("the tables of the documentation", () => {
   it.each(pages)("%s says what its lists say: otherwise `npm run docs`", (page) => {
     expect(fill(read(page))).toBe(read(page))
   })
 
-  it("docs/options.md has every list of options", () => {
-    const declared = globSync(["src/*.ts", "src/{cached,layers,testing}/*.ts"], { cwd: root }).flatMap(optionListsOf)
+  it("docs/options.md, docs/guards.md, docs/memory.md and docs/testing.md have every list of options", () => {
+    const declared = globSync(["src/*.ts", "src/{cached,guard,layers,testing}/*.ts"], { cwd: root }).flatMap(
+      optionListsOf
+    )
     const told = new Set(lists.map((list) => list.join(" ")))
     expect(declared.map((list) => list.join(" ")).filter((list) => !told.has(list))).toEqual([])
     expect(declared.length).toBeGreaterThan(20)
@@ -57,6 +62,7 @@ const units: { readonly [unit: string]: number } = {
   seconds: 1000,
   minute: 60_000,
   minutes: 60_000,
+  hour: 60 * 60_000,
   day: 24 * 60 * 60_000,
   MiB: 1024 ** 2,
   GiB: 1024 ** 3
@@ -65,11 +71,11 @@ const units: { readonly [unit: string]: number } = {
 /** the numbers of a default, durations in milliseconds and sizes in bytes */
 const numbersIn = (text: string): ReadonlyArray<number> =>
   Array.from(
-    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|day|MiB|GiB))?/g),
+    text.matchAll(/(\d[\d,.]*\d|\d)(?: (ms|seconds?|minutes?|hour|day|MiB|GiB))?/g),
     ([, number, unit]) => Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!)
   )
 
-const { layer, refresh, refreshRetries, testing, warm } = Defaults
+const { guard, layer, refresh, refreshRetries, testing, transaction, warm } = Defaults
 
 /** What each default with a number in it is in the sources; what stands in no table of `defaults.ts` is "nothing": 0. */
 const expected: { readonly [option: string]: ReadonlyArray<number> } = {
@@ -78,6 +84,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "RefreshOptions.concurrency": [refresh.concurrency],
   "RefreshOptions.timeout": [refresh.timeoutMillis],
   "RefreshOptions.retry": [refreshRetries.times, refreshRetries.firstMillis],
+  "HeapLimitOptions.above": [Defaults.heap.above],
   "LayerOptions.storeTimeout": [layer.storeTimeoutMillis],
   "LayerOptions.lease": [layer.leaseMillis],
   "LayerOptions.maxLoad": [layer.maxLoadMillis],
@@ -90,6 +97,11 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "Options.jitter": [0],
   "ProbabilisticOptions.beta": [Defaults.beta],
   "IncrementOptions.by": [Defaults.incrementBy],
+  "SimulateOptions.capacities": Defaults.simulation.shares.map((share) => 100 * share),
+  "SimulateOptions.seed": [Defaults.simulation.seed],
+  "StreamOptions.maxBytes": [Defaults.streams.maxBytes],
+  "StreamOptions.maxRun": [Defaults.streams.maxRunMillis],
+  "StreamOptions.maxTtl": [Defaults.streams.maxTtlMillis],
   "WarmOptions.concurrency": [warm.concurrency],
   "WarmOptions.chunk": [warm.chunk],
   "TapStoreOptions.minSize": [0],
@@ -97,15 +109,24 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "Faults.dropRate": [0],
   "Faults.lateRate": [0],
   "Faults.late": [testing.lateMillis],
+  "Options.timeout": [transaction.timeoutMillis],
+  "Options.retry": [transaction.retries.times, transaction.retries.firstMillis],
   "Options.yieldChance": [testing.yieldChance],
   "Options.maxTasks": [testing.maxTasks],
   "TimeOptions.step": [testing.stepMillis],
   "TimeOptions.atMost": [testing.atMostMillis],
   "CommonOptions.maxValue": [Defaults.redisMaxValue],
-  "CommonOptions.replicas": [Defaults.redisReplicas]
+  "CommonOptions.replicas": [Defaults.redisReplicas],
+  "LockedOptions.lease": [layer.leaseMillis],
+  "CircuitBreakerOptions.failures": [guard.failures],
+  "CircuitBreakerOptions.window": [guard.windowMillis],
+  "CircuitBreakerOptions.minimumCalls": [guard.minimumCalls],
+  "CircuitBreakerOptions.open": [guard.openMillis],
+  "CircuitBreakerOptions.probeTimeout": [guard.probeMillis],
+  "BloomOptions.errorRate": [guard.errorRate]
 }
 
-describe("the numbers of docs/options.md", () => {
+describe("the numbers of docs/options.md, docs/guards.md, docs/memory.md and docs/testing.md", () => {
   it("are those of src/internal/defaults.ts", () => {
     const told = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
       membersOf(file, name).flatMap((member) => {

@@ -11,7 +11,7 @@ import { parse, print } from "../../examples/emails/csv.ts"
 import { around } from "../../examples/emails/progress.ts"
 import { inExamples, runExample } from "./run.ts"
 
-const timeout = 30_000
+const timeout = 120_000
 
 /** The rows of the table that a run prints: name, rows, API calls, calls saved. */
 const tableOf = (stdout: string) =>

@@ -4,13 +4,15 @@ import { Effect } from "effect"
 import { compare } from "../../examples/stampede/stampede.ts"
 import { runExample } from "./run.ts"
 
-const timeout = 30_000
+const timeout = 120_000
 
 describe("npm run example", () => {
   it("lists the examples where none is named", { timeout }, async () => {
     const { code, stderr } = await runExample("run.ts")
     expect(code).toBe(1)
-    for (const name of ["emails", "fibonacci", "stampede", "weather"]) expect(stderr).toContain(`example ${name}\n`)
+    for (const name of ["emails", "fibonacci", "gateway", "stampede", "weather"]) {
+      expect(stderr).toContain(`example ${name}\n`)
+    }
   })
 
   it("fibonacci: computes each number once, in sequence and concurrently", { timeout }, async () => {

@@ -4,7 +4,7 @@ import { runExample } from "./run.ts"
 
 describe("npm run example fleet", () => {
   it("one load for all, an invalidation seen by all, and one more load for one that is killed", {
-    timeout: 60_000
+    timeout: 120_000
   }, async () => {
     const { code, stderr, stdout } = await runExample("run.ts", ["fleet"])
     expect(stderr).toBe("")

@@ -13,11 +13,15 @@ export interface Ended {
 }
 
 /** Runs a file of `examples/` as a user does, without a terminal. */
-export const runExample = (file: string, args: ReadonlyArray<string> = []): Promise<Ended> => {
+export const runExample = (
+  file: string,
+  args: ReadonlyArray<string> = [],
+  timeout = 100_000
+): Promise<Ended> => {
   const command = ["--conditions=effect-cached-source", inExamples(file), ...args]
   const { FORCE_COLOR: _, ...env } = process.env
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, command, { env, timeout: 25_000 }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, command, { env, timeout }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode ?? -1, stdout, stderr })
     })
   })

@@ -1,7 +1,7 @@
 /** Long lists do not hold the event loop: other fibers have turns in between. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
 import { many } from "../../src/internal/defaults.ts"
 import * as InTurns from "../../src/internal/streamsInTurns.ts"
 import * as Turns from "../../src/internal/turns.ts"
@@ -42,7 +42,19 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       yield* filled
       expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
-    }).pipe(Effect.provide(cache.layer({ capacity: size }))), 30_000)
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
+describe.each(caches)("a transaction over $name", (cache) => {
+  const keys = Array.from({ length: size }, (_, i) => `k:${i}`)
+  const reading = (isolation: "fast" | "locked") =>
+    turnsOf(Transaction.run(Cached.getMany(keys), { isolation, timeout: "1 day" }))
+  it.effect("many keys", () =>
+    Effect.gen(function*() {
+      expect(yield* reading("fast")).toBeGreaterThanOrEqual(chunks - 1)
+      // each lock takes some time
+      expect(yield* reading("locked")).toBeGreaterThanOrEqual(size)
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })
 
 it.effect("counters", () =>
@@ -70,5 +82,8 @@ it.effect("what is quick stays in one turn", () =>
     const seen: Array<number> = []
     yield* Turns.forEach([1, 2, 3], (n) => seen.push(n))
     const streamed = yield* Stream.runCollect(InTurns.inChunks(InTurns.each([1, 2, 3])))
+    const double = (some: ReadonlyArray<number>) => Effect.succeed(some.map((n) => 2 * n))
+    const doubled = yield* Effect.all([Turns.inParts([1, 2, 3], double), Turns.inParts([1, 2, 3], double, 2)])
     expect([seen, streamed]).toEqual([[1, 2, 3], [[1, 2, 3]]])
+    expect(doubled).toEqual([[2, 4, 6], [2, 4, 6]])
   }))

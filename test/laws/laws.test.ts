@@ -216,6 +216,68 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["takes a prefix for a pattern", "scan takes a prefix literally", ({ scan }) => ({
     scan: (options) => scan({ prefix: options?.prefix?.replace("*", "") })
   })],
+  ["checks nothing", "a check of transact that does not hold refuses every step, and is named", ({ transact }) => ({
+    transact: (request) => transact!({ ...request, checks: [] })
+  })],
+  [
+    "does what has no check although another fails",
+    "a check of transact that does not hold refuses every step, and is named",
+    ({ transact }) => ({
+      transact: (request) =>
+        Effect.tap(transact!(request), ({ _tag }) =>
+          _tag === "Conflict"
+            ? transact!({ checks: [], steps: request.steps.slice(0, 1) })
+            : Effect.void)
+    })
+  ],
+  [
+    "lets two look before either writes",
+    "of transactions that check one value, and come at once, one is carried out",
+    ({ transact }) => ({
+      transact: ({ checks, steps }) =>
+        Effect.flatMap(transact!({ checks, steps: [] }), (answer) =>
+          answer._tag === "Conflict"
+            ? Effect.succeed(answer)
+            : Effect.andThen(Effect.yieldNow, transact!({ checks: [], steps })))
+    })
+  ],
+  [
+    "sets without ending generations",
+    "a commit in transact stores under a current generation once, and is refused under any other",
+    ({ transact }) => ({
+      transact: ({ checks, steps }) =>
+        transact!({ checks, steps: steps.map((step) => step._tag === "Commit" ? { ...step, _tag: "Set" } : step) })
+    })
+  ],
+  ["chooses versions itself", "transact invalidates tags with the versions that it is given", ({ transact }) => ({
+    transact: ({ checks, steps }) =>
+      transact!({
+        checks,
+        steps: steps.map((step) => step._tag === "InvalidateTags" ? { ...step, mode: "hard" } : step)
+      })
+  })],
+  [
+    "counts before it may fail",
+    "counters in transact: a sum that is no safe integer fails, and nothing happens",
+    ({ transact }) => ({
+      transact: ({ checks, steps }) =>
+        Effect.map(
+          Effect.forEach(steps, (step) => transact!({ checks, steps: [step] })),
+          (answers) => answers.at(-1)!
+        )
+    })
+  ],
+  [
+    "tells a position that stays",
+    "a position, where transact answers one, moves with every change, and stays without",
+    ({ transact }) => ({
+      transact: ({ checks, steps }) =>
+        Effect.map(
+          transact!({ checks: checks.filter(({ _tag }) => _tag !== "Position"), steps }),
+          (answer) => answer._tag === "Committed" ? { ...answer, position: "1" } : answer
+        )
+    })
+  ],
   ["clears nothing", "clear removes every entry, and later sets are stored", () => ({ clear: Effect.void })]
 ]
 

@@ -14,7 +14,12 @@ export const needlessExports = (root: string): ReadonlyArray<string> => {
   for (const file of globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: root })) {
     const text = readFileSync(join(root, file), "utf8")
     const { staticExports, staticImports } = parseSync(file, text).module
-    const note = (specifier: string, name: string) => read.add(`${join(dirname(file), specifier)}: ${name}`)
+    const note = (specifier: string, name: string) => {
+      // as `imports` of package.json maps it: to one file, or to another beside it
+      const ofPlatform = /^#platform\/(.*)$/.exec(specifier)?.[1]
+      if (ofPlatform === undefined) read.add(`${join(dirname(file), specifier)}: ${name}`)
+      else for (const end of ["", "Elsewhere"]) read.add(`src/internal/${ofPlatform}${end}.ts: ${name}`)
+    }
     for (const { entries, moduleRequest } of staticImports) {
       for (const { importName, localName } of entries) {
         if (importName.kind === "Name") note(moduleRequest.value, importName.name!)

@@ -15,7 +15,7 @@ const floors = [
     name: "1 (vocabulary and ports)",
     // what a read may be told is written once: the engine reads it too
     files:
-      /^(Cache(Entry|Error|ErrorSchema|Event|Key)|Lock|Serializer|Store|Strategy|Ttl)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
+      /^(Cache(Entry|Error|ErrorSchema|Event|Key)|GuardStore|Lock|Serializer|Store|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
     packages: vocabulary
   },
   {
@@ -29,7 +29,7 @@ const floors = [
       to === "stores/internal/trust.ts"
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
-  { name: "4 (language)", files: /^(CachePolicy|Cached)\.ts$|^cached\//, packages: [effect] },
+  { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^(cached|guard)\//, packages: [effect] },
   { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
   { name: "6 (surfaces)", files: /^CacheReactivity\.ts$|^testing\//, packages: [effect] }
 ]
@@ -43,8 +43,10 @@ const rooms = [
   ["invalidation"],
   ["engine.ts"],
   ["read", "operations"],
+  ["streams"],
   ["cache.ts"],
-  ["operations.ts", "overStore.ts"]
+  ["operations.ts", "overStore.ts"],
+  ["transaction"]
 ]
 
 const roomOf = (file) => {
@@ -69,6 +71,9 @@ const problemOf = (file, specifier) => {
   // a module that some platforms do not have: see "imports" of package.json
   const ofNode = /^#node\/(.*)$/.exec(specifier)?.[1]
   if (ofNode !== undefined) return problemOf(file, `./${relative(dirname(file), `${ofNode}.ts`)}`)
+  // one file, or another beside it, by platform
+  const ofPlatform = /^#platform\/(.*)$/.exec(specifier)?.[1]
+  if (ofPlatform !== undefined) return problemOf(file, `./${relative(dirname(file), `internal/${ofPlatform}.ts`)}`)
   if (!specifier.startsWith(".")) {
     if (isBarrel(specifier)) {
       return "Import the module itself (`import * as Effect from \"effect/Effect\"`), never a barrel."

@@ -94,6 +94,22 @@ describe("a file", () => {
       database.close()
     }))
 
+  it.effect("is searched for what the dead have left once a day: each search goes through all that is held", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const lock = yield* SqliteLock.make({ directory })
+      yield* Effect.scoped(lock.acquire("first", options))
+      const database = new DatabaseSync(join(directory, "locks.v1.db"))
+      database.exec("INSERT INTO lock VALUES ('dead', 1, 3000, -100000000)")
+      const rows = () => database.prepare("SELECT count(*) AS rows FROM lock").get()
+      yield* Effect.scoped(lock.acquire("second", options))
+      expect(rows()).toEqual({ rows: 1 })
+      yield* TestClock.adjust("1 day")
+      yield* Effect.scoped(lock.acquire("third", options))
+      expect(rows()).toEqual({ rows: 0 })
+      database.close()
+    }))
+
   it.effect("that is damaged is unavailable until it is deleted", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory

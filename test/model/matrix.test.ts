@@ -1,12 +1,12 @@
 /**
  * Every strategy under every policy, with every outcome of the load, on everything that may be cached already; over every
- * kind of store, with every serializer. Each case is one read against a model of a few lines, and one read after it.
+ * kind of store, with every serializer, with every guard around the load, which is an effect or a stream. Each case is one read against a model of a few lines, and one read after it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Kind, stores } from "./matrix/caches.ts"
 import * as Model from "./matrix/model.ts"
-import { type Case, run } from "./matrix/run.ts"
+import { type Case, guardNames, run } from "./matrix/run.ts"
 
 /** with `every` n-th case, so that all together take a few seconds: no n divides a number of choices */
 const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
@@ -41,10 +41,16 @@ const casesOf = (kind: Kind): ReadonlyArray<Case> =>
     .flatMap((strategy) =>
       Model.policies.flatMap((policy) =>
         Model.outcomes.flatMap((outcome) =>
-          Model.states.map((state): Case => ({ kind, strategy, policy, outcome, state }))
+          formsOf(strategy, outcome).flatMap((form) =>
+            Model.states.map((state): Case => ({ kind, strategy, policy, outcome, state, guard: "none", form }))
+          )
         )
       )
     )
+
+/** streams have some of the strategies, and no `timeout` */
+const formsOf = (strategy: Model.StrategyName, outcome: Model.OutcomeName): ReadonlyArray<Case["form"]> =>
+  Model.ofStreams.includes(strategy) && outcome !== "timeout" ? ["effect", "stream"] : ["effect"]
 
 const nameOf = ({ memory, restarts, schema, serializer, store }: Kind): string =>
   [
@@ -62,17 +68,21 @@ describe("every strategy, policy, outcome and state is as the model says", () =>
         const storeOf = kind.store === "none" ? () => undefined : yield* stores[kind.store]
         const wrong: Array<string> = []
         let count = 0
-        for (const one of casesOf(kind)) {
+        for (const unguarded of casesOf(kind)) {
           if (++n % every !== 0) continue
           count++
+          // each seventh case has none
+          const one: Case = { ...unguarded, guard: guardNames[count % guardNames.length]! }
           // so that the test runner hears of us in between
           if (count % 200 === 0) yield* Effect.promise(() => new Promise(setImmediate))
-          const { outcome, policy, state, strategy } = one
+          const { form, guard, outcome, policy, state, strategy } = one
           const found = run(one, n, storeOf())
-          if (found.length > 0) wrong.push(`${strategy}, ${policy}, ${outcome}, ${state}: ${found.join("; ")}`)
+          if (found.length > 0) {
+            wrong.push(`${form}, ${strategy}, ${policy}, ${outcome}, ${state}, ${guard}: ${found.join("; ")}`)
+          }
         }
         assert.deepStrictEqual(wrong.slice(0, 10), [])
         assert.isAbove(count, 100)
-      }), 60_000)
+      }), 900_000)
   }
 })

@@ -175,7 +175,7 @@ describe.each(caches)("over $name", (cache) => {
     "operations in any order do what the model says",
     [Operations],
     ([operations]) => run(operations).pipe(Effect.provide(cache.layer())),
-    { timeout: 60_000, arbitrary: { runs: 300 } }
+    { timeout: 300_000, arbitrary: { runs: 300 } }
   )
 })
 
@@ -195,7 +195,7 @@ describe.each(folders.map(([name, layer]) => ({ name, layer })))("over a folder:
         const directory = yield* tempDirectory
         yield* run(operations).pipe(Effect.provide(layer(directory)))
       })),
-    { timeout: 60_000, arbitrary: { runs: 25 } }
+    { timeout: 300_000, arbitrary: { runs: 25 } }
   )
 })
 
@@ -216,5 +216,5 @@ it.effect.prop(
         yield* TestClock.adjust(60)
       }
     })),
-  { timeout: 60_000, arbitrary: { runs: 30 } }
+  { timeout: 300_000, arbitrary: { runs: 30 } }
 )

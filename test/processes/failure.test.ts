@@ -10,7 +10,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { pool, sleep, until, type Worker } from "./processes.ts"
 
-const timeout = 60_000
+const timeout = 180_000
 const { end, open } = pool()
 const root = mkdtempSync(join(tmpdir(), "effect-cached-"))
 afterAll(end)

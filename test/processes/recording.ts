@@ -2,7 +2,7 @@
  * What a process did, as lines in a file: written at once, so that nothing is lost with a process that is killed, and
  * timed by a clock that all processes of the machine share.
  */
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Stream } from "effect"
 import type { Store } from "effect-cached"
 import { openSync, readFileSync, writeSync } from "node:fs"
 
@@ -89,8 +89,30 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
 
 /** A store that records since when, and until when, it could not tell what others did: then `maxStaleness` counts, not the 100 ms. */
 export const tracked = (store: Store.Store, { write }: Recorder): Store.Store => {
-  const changesUnsafe = store.changesUnsafe!
+  const { changesUnsafe } = store
   let untrackedSince: number | undefined
+  if (changesUnsafe === undefined) {
+    untrackedSince = clock()
+    write("untracked")
+    const changes = store.changes.pipe(
+      Stream.tap((change) =>
+        Effect.sync(() => {
+          if (change._tag !== "Coherent" || untrackedSince === undefined) return
+          write("lag", { at: untrackedSince })
+          write("tracked", { at: untrackedSince })
+          untrackedSince = undefined
+        })
+      ),
+      Stream.onExit(() =>
+        Effect.sync(() => {
+          if (untrackedSince !== undefined) return
+          untrackedSince = clock()
+          write("untracked")
+        })
+      )
+    )
+    return { ...store, changes }
+  }
   return {
     ...store,
     changesUnsafe() {

@@ -1,5 +1,5 @@
 /** A process that uses a cache as its parent tells it to: see `processes.ts`. */
-import { Cause, Effect, Layer, ManagedRuntime } from "effect"
+import { Cause, Effect, Layer, ManagedRuntime, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
@@ -27,7 +27,9 @@ const open = async (
     Store.Store,
     Effect.map(store, (inner) => {
       const store = recorded(inner, log)
-      return missesChanges && store.changesUnsafe !== undefined ? { ...store, changesUnsafe: () => [] } : store
+      if (!missesChanges || !store.capabilities.changes) return store
+      const nothing = Stream.concat(Stream.succeed<Store.Change>({ _tag: "Coherent" }), Stream.never)
+      return { ...store, changesUnsafe: store.changesUnsafe && (() => []), changes: nothing }
     })
   )
   runtime = ManagedRuntime.make(Layer.provide(CacheLayer.layerWith(options), stores))

@@ -14,7 +14,7 @@ const many = Array.from({ length: 20 })
 
 describe("P1 · one load per id that can still be stored or joined", () => {
   describe.each(caches)("over $name", (cache) => {
-    it.effect("twenty readers of a cold key share one load, and the next is a hit", () =>
+    it.effect("CA-43 · twenty readers of a cold key share one load, and the next is a hit", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))

@@ -114,6 +114,26 @@ describe("Structured", () => {
     expect(isSame(successOf(codec.decode(Buffer.from(hex, "hex"), "id")), value)).toBe(true)
   })
 
+  it("writes as JSON what JSON gives back as it is, and nothing else", () => {
+    const isJson = (value: unknown): boolean => {
+      const [version, ...content] = successOf<Uint8Array>(codec.encode(value, "id"))
+      if (version !== 2) return false
+      expect(Buffer.from(content).toString()).toBe(JSON.stringify(value))
+      return true
+    }
+    for (
+      const value of [null, "é\u{1f600}", 0.1, true, [], {}, { id: "user:1", tags: ["a", { b: null }], "": -1e300 }]
+    ) {
+      expect(isJson(value)).toBe(true)
+    }
+    const others = [undefined, NaN, -Infinity, -0, 1n, 2n ** 64n, "\ud800", new Date(0), Uint8Array.of(1), /a/]
+    for (const value of others) {
+      expect(isJson(value)).toBe(false)
+      expect(isJson({ plain: [1, { value }] })).toBe(false)
+    }
+    expect(isJson(Object.defineProperty({}, "__proto__", { value: 1, enumerable: true }))).toBe(false)
+  })
+
   it("says that a value is circular", () => {
     const value: Record<string, unknown> = {}
     value["self"] = [value]

@@ -1,14 +1,16 @@
 /** The attacks of `npm run chaos`, some seconds each: nothing stale, no caller that fails, no file without a bound. */
 import { describe, expect, it } from "@effect/vitest"
 import { target as disk } from "../chaos/disk/target.ts"
+import { target as redis } from "../chaos/redis/target.ts"
 import { run } from "../chaos/run.ts"
 
 const seconds = 2
 
-describe.each([disk])("attacks on $name", (target) => {
+describe.each([disk, redis])("attacks on $name", (target) => {
   it.each(target.attacks.map((attack) => [attack.name, attack] as const))(
     "%s",
-    { timeout: 120_000 },
+    // half a minute, on a machine that has nothing else to do
+    { timeout: 400_000 },
     async (_, attack) => {
       const outcome = await run({ target, attack, seconds, seed: 1 })
       expect(outcome, "this machine does not let it happen").toBeDefined()

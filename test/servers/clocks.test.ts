@@ -8,7 +8,7 @@ import { linesOf } from "../processes/recording.ts"
 import { anHourAhead } from "../support/anHourAhead.ts"
 import { isMissing } from "../support/needs.ts"
 
-const timeout = 60_000
+const timeout = 180_000
 
 describe.skipIf(isMissing("faketime"))("two processes, one of them an hour ahead", () => {
   const root = mkdtempSync(join(tmpdir(), "effect-cached-"))

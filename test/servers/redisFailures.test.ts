@@ -10,7 +10,7 @@ import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 
-const timeout = 60_000
+const timeout = 180_000
 
 /** a machine under load is this much later */
 const late = 3000
@@ -138,6 +138,58 @@ describe.skipIf(isMissing(program))("Redis", () => {
   const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
   const sleep = (millis: number) => Effect.sleep(millis)
   const signal = (name: "SIGSTOP" | "SIGCONT" | "SIGKILL") => Effect.sync(() => server.signal(name))
+
+  it.live(
+    "a server that comes back empty is cleared by the first process that finds it, not by those that come later",
+    () =>
+      Effect.gen(function*() {
+        const own = yield* Effect.acquireRelease(
+          Effect.promise(() => startServer()),
+          (own) => Effect.promise(() => own.end())
+        )
+        const proxy = yield* Effect.acquireRelease(
+          Effect.promise(() => startProxy(own.port)),
+          (proxy) => Effect.promise(() => proxy.end())
+        )
+        const [nobody] = yield* Effect.promise(() => freePorts(1))
+        const prefix = freshPrefix()
+        const cacheAt = (url: string) => {
+          const cache = CacheLayer.redis({ url, prefix, memory: false, storeTimeout: "2 seconds" })
+          return Effect.map(Layer.build(cache), (context) => {
+            let loads = 0
+            const read = Effect.sync(() => ({ by: url, load: ++loads })).pipe(Cached.ttl({ key: "id", ttl: "1 hour" }))
+            return read.pipe(Effect.provide(context))
+          })
+        }
+        const [first, second] = [yield* cacheAt(own.url), yield* cacheAt(proxy.url)]
+        const stored = yield* first
+        expect(yield* second).toEqual(stored)
+        yield* Effect.promise(async () => {
+          own.signal("SIGKILL")
+          await own.ended()
+          proxy.redirect(nobody!)
+          await own.restart()
+        })
+        let [before, now] = [stored, yield* first]
+        for (let i = 0; i < 400 && (now.load === stored.load || now.load !== before.load); i++) {
+          yield* Effect.sleep("50 millis")
+          before = now
+          now = yield* first
+        }
+        expect(now.load).toBeGreaterThan(stored.load)
+        proxy.redirect(own.port)
+        // without the server each read of the second is another load
+        let [one, other] = [yield* second, yield* second]
+        for (let i = 0; i < 400 && one.load !== other.load; i++) {
+          yield* Effect.sleep("50 millis")
+          one = other
+          other = yield* second
+        }
+        expect(other).toEqual(now)
+        expect(yield* first).toEqual(now)
+      }).pipe(Effect.scoped),
+    timeout
+  )
 
   it.live(
     "F24 · a server that is stopped: no caller hangs, and it is used again when it goes on",
@@ -308,6 +360,54 @@ describe.skipIf(isMissing(program))("Redis", () => {
       }).pipe(Effect.scoped),
     timeout
   )
+
+  /** Changes something, and lets the server go back to what it had before. */
+  const goneBack = (between: Effect.Effect<void>) =>
+    Effect.gen(function*() {
+      const own = yield* Effect.acquireRelease(
+        Effect.promise(() => startServer()),
+        (own) => Effect.promise(() => own.end())
+      )
+      const options = { url: own.url, prefix: freshPrefix(), memory: false, storeTimeout: "2 seconds" } as const
+      let loads = 0
+      const of = (key: string, tag: string) =>
+        Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour", tags: [tag] }))
+      const [one, two, three] = [of("one", "t"), of("two", "of two"), of("three", "of three")]
+      return yield* Effect.gen(function*() {
+        expect(yield* Effect.all([one, two, three])).toEqual([1, 2, 3])
+        yield* Effect.promise(() => own.ask("SAVE"))
+        yield* Cached.invalidate("two")
+        yield* Cached.invalidateTag("t")
+        yield* between
+        yield* Effect.promise(async () => {
+          own.signal("SIGKILL")
+          await own.ended()
+          await own.restart()
+        })
+        // until something is stored again, nothing else has been read than what is loaded here
+        for (let isUsed = false; !isUsed; yield* Effect.sleep("50 millis")) {
+          for (const value of yield* Effect.all([one, two])) expect(value).toBeGreaterThan(3)
+          const before = loads
+          yield* one
+          isUsed = loads === before
+        }
+        return yield* three
+      }).pipe(Effect.provide(CacheLayer.redis(options)))
+    }).pipe(Effect.scoped)
+
+  it.live(
+    "a server that has gone back by a moment: what this process has changed stays changed, the rest is there",
+    () =>
+      Effect.gen(function*() {
+        expect(yield* goneBack(Effect.void)).toBe(3)
+      }),
+    timeout
+  )
+
+  it.live("a server that has gone back by more than is known is cleared", () =>
+    Effect.gen(function*() {
+      expect(yield* goneBack(Effect.sleep("17 seconds"))).toBeGreaterThan(3)
+    }), timeout)
 
   it.live(
     "nothing at the start: the layer is built and works from memory, and attaches later",

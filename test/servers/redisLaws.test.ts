@@ -1,11 +1,40 @@
 /** The laws of stores hold for Redis: a server, and a cluster. Time is real, since the server's counts. */
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { Store } from "effect-cached"
 import * as RedisLock from "effect-cached/locks/RedisLock"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+
+/** As another store whose ids and counters are all in one slot: there a cluster has whole transactions. */
+const inOneSlot = (store: Store.Store): Store.Store => {
+  const brace = "{laws}"
+  const at = (text: string) => brace + text
+  const back = (text: string) => text.slice(brace.length)
+  const moved = <A extends Store.TransactCheck | Store.TransactStep>(one: A): A =>
+    "id" in one ? { ...one, id: at(one.id) } : "name" in one ? { ...one, name: at(one.name) } : one
+  return {
+    ...store,
+    getCallback: undefined,
+    get: (id, tags) => store.get(at(id), tags),
+    set: (id, entry, condition) => store.set(at(id), entry, condition),
+    remove: (id) => store.remove(at(id)),
+    acquire: (id, options) => store.acquire(at(id), options),
+    commit: (id, generation, entry) => store.commit(at(id), generation, entry),
+    increment: (name, by, options) => store.increment(at(name), by, options),
+    counter: (name) => store.counter(at(name)),
+    transact: ({ checks, steps }) =>
+      Effect.map(
+        store.transact!({ checks: checks.map(moved), steps: steps.map(moved) }),
+        (answer) =>
+          answer._tag === "Committed"
+            ? { ...answer, refused: answer.refused.map(back) }
+            : { ...answer, ids: answer.ids.map(back), names: answer.names.map(back) }
+      )
+  }
+}
 
 const timeout = 120_000
 const connect = "required"
@@ -39,12 +68,15 @@ describe.skipIf(isMissing(program))("Redis", () => {
     let cluster: RedisCluster
     beforeAll(async () => {
       cluster = await startCluster()
-    }, 60_000)
+    }, 240_000)
     afterAll(() => cluster.end())
     const make = Effect.suspend(() =>
       RedisStore.makeCluster({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout })
     )
     for (const law of storeLaws(make)) it.live(law.name, () => law.run, timeout)
+    for (const law of storeLaws(Effect.map(make, inOneSlot))) {
+      if (/\btransact\b/.test(law.name)) it.live(`in one slot: ${law.name}`, () => law.run, timeout)
+    }
     const two = Effect.suspend(() => {
       const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout } as const
       return Effect.all([RedisStore.makeCluster(options), RedisStore.makeCluster(options)])

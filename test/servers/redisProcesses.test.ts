@@ -6,7 +6,7 @@ import { clock } from "../processes/recording.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
 
-const timeout = 60_000
+const timeout = 180_000
 
 type Two = [Worker, Worker]
 

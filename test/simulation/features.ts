@@ -59,6 +59,8 @@ export const drawn = {
   markersAmongEntries: true,
   /** a read takes over nothing from what caches serve inside its load, or is not stored then */
   inherits: true,
+  /** a read takes over what its load reads through the cache: a change of that ends its entry (P8) */
+  derives: true,
   /** `timeout` and `softTimeout` are functions of the key, `softTtl` and `refreshAfter` of the outcome */
   byFunction: true,
   /** which outcomes are stored is said by `storeIf` and `storeFailures`, not by `when` */
@@ -69,6 +71,20 @@ export const drawn = {
   defaults: true,
   /** a call for several answers with a map, and more than it was asked for */
   unasked: true,
+  /** the store answers reads with a callback: readers wait for it without a flight */
+  callbacks: true,
+  /** a load is inside a guard that lets it run */
+  guards: true,
+  /** memory has another eviction policy than `lru` */
+  policies: true,
+  /** memory is bounded by what entries weigh */
+  weights: true,
+  /** an id more, which has the elements of a stream */
+  streams: true,
+  /** of several processes: the store tells of changes by itself, late and in any order, until the connection is lost */
+  pushes: true,
+  /** of several processes: some of what is set is set by transactions, which may fail */
+  transactions: true,
   /** of several processes: a lease that is renewed is waited for, without `wait`, and renewed for `maxLoad` */
   patient: true
 }
@@ -81,12 +97,20 @@ const later = {
   targets: 0x9908_b0df,
   markersAmongEntries: 0x1b87_3593,
   inherits: 0x85eb_ca6b,
+  derives: 0x3f84_d5b5,
   byFunction: 0xc2b2_ae35,
   conditions: 0x27d4_eb2f,
   behind: 0xfd70_46c5,
   defaults: 0xd3a2_646c,
   writingListener: 0x3c6e_f35f,
-  unasked: 0x1656_67b1
+  unasked: 0x1656_67b1,
+  callbacks: 0x7f4a_7c15,
+  guards: 0x94d0_49bb,
+  policies: 0x2545_9f4d,
+  weights: 0x5be0_cd19,
+  streams: 0x2c1b_3c6d,
+  pushes: 0x6a09_e667,
+  transactions: 0xbb67_ae85
 } as const
 
 type Later = keyof typeof later

@@ -12,12 +12,18 @@ export const findFault = (fault: Fault, seeds: number): Promise<Failure | undefi
 export const findFaultOfSeveral = (fault: Fault, seeds: number): Promise<Failure | undefined> =>
   find(fault, seeds, ["--fleet", "--stop"])
 
+/** The first seed of derived entries that finds a fault. */
+export const findFaultOfDerived = (fault: Fault, seeds: number): Promise<Failure | undefined> =>
+  find(fault, seeds, ["--derived", "--stop"])
+
 const find = (fault: Fault, seeds: number, more: ReadonlyArray<string>): Promise<Failure | undefined> =>
   withFault(
     fault,
     ["test/simulation", "test/deliberateFaults", "test/support"],
-    async (copy) => (await simulateIn(copy, seeds, more)).failures[0]
+    async (copy) => (await simulateIn(copy, seeds, [...more, ...drawing(fault)])).failures[0]
   )
+
+const drawing = ({ draws = [] }: Fault): ReadonlyArray<string> => draws.length === 0 ? [] : ["--with", draws.join(",")]
 
 const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): Promise<Pick<Swept, "failures">> =>
   new Promise((resolve, reject) => {

@@ -1,9 +1,10 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
-import { Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
+import { Cached, CacheLayer, CachePolicy, Lock, Store, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/flight/attempt.ts"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
+import * as ProcessLocks from "../../src/internal/lock/process.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { drawExtras, type Extras, type Feature } from "./features.ts"
 import {
@@ -25,6 +26,8 @@ export interface FleetOptions {
   readonly seed: number
   /** what processes do beside, whatever the seed draws */
   readonly with?: ReadonlyArray<Feature> | undefined
+  /** how many of them there are, whatever the seed draws */
+  readonly processes?: number | undefined
   readonly log?: Array<string> | undefined
 }
 
@@ -214,7 +217,63 @@ const set = (self: Worker, id: string) =>
     })
   })
 
+/** Sets several ids in one step, after it has looked at them; or fails. */
+const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
+  Effect.suspend(() => {
+    const { extras, process, world } = self
+    const dice = extras.diceOf("transactions")
+    const isolation = dice.pick(["fast", "locked", "serializable"] as const)
+    const fails = dice.chance(0.3)
+    const ids = world.config.ids.filter(() => dice.chance(0.7))
+    let origins: Array<FleetOrigin> = []
+    const body = Effect.gen(function*() {
+      origins = []
+      for (const id of ids) {
+        if (dice.chance(0.5)) yield* Cached.getOption(id)
+        const n = ++world.seq
+        const made = { n, id, process: process.index, latest: Infinity, endedAt: Infinity, isLost: fails, ...notLoaded }
+        const origin: FleetOrigin = { _tag: "Set", ...made }
+        origins.push(origin)
+        world.origins.set(n, origin)
+        const value = `${id}#${n}#`
+        yield* Cached.set(id, value, { ttl: 2000, tags: tagsOf[id]! })
+        if (dice.chance(0.5)) yield* Effect.sleep(dice.below(30))
+        if (Option.getOrUndefined(yield* Cached.getOption(id)) !== value) {
+          Rules.violate(world, `a transaction of ${process.index} does not read what it has set of ${id}`)
+        }
+      }
+      if (fails) return yield* Effect.fail("on purpose" as const)
+    })
+    const run = Transaction.run(body, { isolation, timeout: 300, retry: Schedule.recurs(1) })
+    const { index } = process
+    const writes = fails ? [] : ids.map((target): FleetWrite => {
+      const asked = ++world.seq
+      return { kind: "id", target, process: index, asked, done: Infinity, doneAt: Infinity, acknowledged: false }
+    })
+    world.writes.push(...writes)
+    world.say(() => `[${index}] transaction of ${ids}, ${isolation}`)
+    const before = world.faults[index]
+    return Effect.map(Effect.exit(run), (exit) => {
+      world.say(() => `[${index}] transaction of ${ids}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
+      if (Exit.isFailure(exit)) {
+        // nothing has happened, or nobody knows: then there may be the old, the new or nothing
+        for (const write of writes) world.writes.splice(world.writes.indexOf(write), 1)
+        return
+      }
+      world.counts.transactions++
+      const done = ++world.seq
+      for (const origin of origins) origin.latest = done
+      for (const write of writes) {
+        write.done = done
+        write.doneAt = world.now()
+        const applied = world.applied.get(`${index} id ${write.target}`) ?? 0
+        write.acknowledged = world.faults[index] === before && applied > write.asked
+      }
+    })
+  })
+
 const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
+  if (self.extras.happens("transactions", 0.25)) return transaction(self)
   const { dice, world } = self
   const id = dice.pick(world.config.ids)
   const tag = dice.pick(["T", "U"])
@@ -279,6 +338,9 @@ const epilogue = (self: Worker) =>
     for (const id of self.world.config.ids) yield* read(self, id)
   })
 
+/** one that follows the changes that the storage tells of, one for its stream */
+const fibersOfFollowing = 2
+
 interface Playing {
   readonly schedule: SeededScheduler.SeededScheduler
   readonly dice: Dice
@@ -290,12 +352,15 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   const { config, now, processes } = world
   const viewOf = makeStorage(world, dice, extras)
   const { lease, maxLoad, maxStaleness, memory, storeTimeout, wait } = config
+  const locks = ProcessLocks.make()
   const waiting = wait === Infinity ? { maxLoad } : { wait, maxLoad }
   const programs = config.clocks.map((clock, index) => {
     const process = makeProcess(schedule, { index, seed: seed * 31 + index, clock })
     processes.push(process)
     const self: Worker = { world, process, dice, extras }
-    const fork = Effect.runForkWith(Context.merge(process.context, quiet))
+    // a process that is killed leaves the lines of the others
+    const lock = Lock.make({ ...locks, pollMillis: 20 })
+    const fork = Effect.runForkWith(Context.merge(process.context, Context.add(quiet, Lock.Lock, lock)))
     const scope = Scope.makeUnsafe()
     const layer = Layer.provide(
       CacheLayer.layerWith({ maxStaleness, lease, memory, storeTimeout, ...waiting, shutdownTimeout: 100 }),
@@ -318,7 +383,8 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
       const exit = fiber.pollUnsafe()
       if (exit === undefined) Rules.violate(world, `hang: ${name} of ${process.index} has not ended`)
       else if (Exit.isFailure(exit)) Rules.violate(world, `${name} of ${process.index} failed: ${String(exit.cause)}`)
-      if (process.fibers() !== 0) Rules.violate(world, `P7: ${process.fibers()} fibers left after ${name}`)
+      const following = name === "close" || !extras.features.has("pushes") ? 0 : fibersOfFollowing
+      if (process.fibers() > following) Rules.violate(world, `P7: ${process.fibers()} fibers left after ${name}`)
     }
   }
   killLater(world, schedule)
@@ -342,14 +408,19 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   if (schedule.timers() !== 0) Rules.violate(world, `P7: ${schedule.timers()} timers left`)
 }
 
-export const simulateFleet = ({ log, seed, with: also }: FleetOptions): FleetResult => {
+export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions): FleetResult => {
   const dice = diceOf(SeededScheduler.dice(seed * 2 + 1).nextDoubleUnsafe)
   const extras = drawExtras(seed, also)
-  const config = withExtras(drawFleet(dice), extras)
-  const schedule = SeededScheduler.make({ seed: seed * 2, yieldChance: config.yieldChance })
+  const config = withExtras(drawFleet(dice, processes), extras)
+  const schedule = SeededScheduler.make({
+    seed: seed * 2,
+    yieldChance: config.yieldChance,
+    ...processes === undefined ? {} : { maxTasks: processes * 100_000 }
+  })
   const world: Rules.Fleet = {
     config,
     now: schedule.now,
+    after: schedule.after,
     say: log === undefined ? () => {} : (text) => void log.push(`${String(schedule.now()).padStart(6)} ${text()}`),
     violations: [],
     processes: [],
@@ -362,6 +433,7 @@ export const simulateFleet = ({ log, seed, with: also }: FleetOptions): FleetRes
     givenUp: new Set(),
     heard: config.clocks.map(() => 0),
     liedAt: config.clocks.map(() => -Infinity),
+    deaf: config.clocks.map(() => [{ from: 0, until: Infinity }]),
     changes: [],
     replaced: new Map(),
     faults: config.clocks.map(() => 0),

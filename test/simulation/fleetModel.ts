@@ -58,6 +58,8 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
   ...drawn,
   ...features.has("patient") ? { wait: Infinity } : {},
   maxLoad: features.has("patient") ? dice.pick([150, 600_000]) : 600_000,
+  // who tells by itself answers by itself
+  ...features.has("pushes") ? { asynchronous: true } : {},
   // a store that lies goes wrong, like one that fails
   ...features.has("lies") ? { faults: Math.max(drawn.faults, 0.05) } : {},
   features: [...features]
@@ -75,8 +77,9 @@ export const longestWait = (config: FleetConfig): number =>
 /** For how long an id is kept for a load that nobody waits for any more. */
 export const endingMillis = ({ lease, wait }: FleetConfig): number => wait === Infinity ? 2 * lease : wait
 
-export const drawFleet = (dice: Dice): Drawn => {
-  const processes = 2 + dice.below(2)
+export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
+  const few = 2 + dice.below(2)
+  const processes = howMany ?? few
   const lease = dice.pick([100, 150, 400])
   const apart = dice.chance(0.4)
   const some = (share: number, millis: ReadonlyArray<number>) =>
@@ -85,8 +88,9 @@ export const drawFleet = (dice: Dice): Drawn => {
       : undefined
   return {
     processes,
-    workers: 1 + dice.below(3),
-    steps: 4 + dice.below(14),
+    // of a hundred each is to do little: they wait for each other
+    workers: howMany === undefined ? 1 + dice.below(3) : 1,
+    steps: howMany === undefined ? 4 + dice.below(14) : 4,
     ids: ["a", "b", "c"].slice(0, 1 + dice.below(3)),
     asynchronous: dice.chance(0.35),
     faults: dice.chance(0.35) ? dice.pick([0.05, 0.2]) : 0,
@@ -109,6 +113,8 @@ export const drawFleet = (dice: Dice): Drawn => {
 /** a value came into being by a load or by a `set` */
 export interface FleetOrigin {
   readonly _tag: "Load" | "Set"
+  /** a transaction has set it that fails: nobody may read it */
+  readonly isLost?: boolean | undefined
   readonly n: number
   readonly id: string
   readonly process: number

@@ -22,9 +22,21 @@ export interface Holder {
   until: number
 }
 
+/** What was changed from shortly before is not heard of, until all is looked at anew. */
+export interface Deaf {
+  readonly from: number
+  until: number
+}
+
+/** how late the storage tells of a change, and how late a lost connection is noticed, at most */
+export const latestPushMillis = 60
+export const latestNoticeMillis = 100
+
 export interface Fleet {
   readonly config: FleetConfig
   readonly now: () => number
+  /** calls something after so many milliseconds, and gives a function that calls it off */
+  readonly after: (millis: number, run: () => void) => () => void
   readonly say: (text: () => string) => void
   readonly violations: Array<string>
   readonly processes: Array<Process>
@@ -43,6 +55,8 @@ export interface Fleet {
   readonly heard: Array<number>
   /** by process: when it was last told what are no changes */
   readonly liedAt: Array<number>
+  /** by process: when the storage told it of nothing, or of no more, if it tells by itself */
+  readonly deaf: Array<Array<Deaf>>
   /** what the storage had to tell of each process, and when */
   readonly changes: Array<
     { readonly from: number; readonly at: number; readonly kind: "id" | "tag"; readonly target: string }
@@ -69,6 +83,11 @@ export interface Counts {
   afterOthers: number
   refused: number
   touched: number
+  /** what the storage was asked */
+  commands: number
+  transactions: number
+  pushes: number
+  lostConnections: number
 }
 
 export const noCounts = (): Counts => ({
@@ -81,7 +100,11 @@ export const noCounts = (): Counts => ({
   takenOver: 0,
   afterOthers: 0,
   refused: 0,
-  touched: 0
+  touched: 0,
+  commands: 0,
+  transactions: 0,
+  pushes: 0,
+  lostConnections: 0
 })
 
 export const violate = (self: Fleet, rule: string): void => {
@@ -159,8 +182,20 @@ const hears = ({ config: { untracked }, liedAt }: Fleet, { begunAt, process }: F
   (untracked?.process !== process || begunAt < untracked.at || begunAt > untracked.at + untracked.millis + 100)
 
 /** From when on a process must not serve what another has invalidated: who reads nothing asks nothing. */
-const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number =>
-  read.heard >= write.done ? 0 : write.doneAt + 100 + (hears(self, read) ? 0 : self.config.maxStaleness)
+const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number => {
+  if (self.config.features.includes("pushes")) return 100 + toldBy(self, write, read.process)
+  return read.heard >= write.done ? 0 : write.doneAt + 100 + (hears(self, read) ? 0 : self.config.maxStaleness)
+}
+
+/** One that hears of nothing finds that out, and from then on it believes its memory for so long, or until it hears again. */
+const toldBy = ({ config, deaf }: Fleet, { doneAt }: FleetWrite, process: number): number =>
+  deaf[process]!.reduce(
+    (by, { from, until }) =>
+      by + latestPushMillis >= from && doneAt <= until
+        ? Math.max(by, Math.min(until, Math.max(doneAt, from) + latestNoticeMillis + config.maxStaleness))
+        : by,
+    doneAt
+  )
 
 /** how often a process asks what others did */
 const pollMillis = 50
@@ -199,6 +234,7 @@ export const endRead = (
     if (origin === undefined || origin.id !== read.id) {
       return violate(self, `P2: read of ${read.id} got ${exit.value}, which is not its own`)
     }
+    if (origin.isLost === true) violate(self, `read of ${read.id} got what a transaction has set that failed`)
     return checkFresh(self, read, origin)
   }
   if (left && Cause.hasInterrupts(exit.cause)) return

@@ -1,13 +1,23 @@
 /** One storage with a clock of its own, and each process's view of it. */
-import { Effect } from "effect"
+import { Deferred, Effect, Exit, Queue, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
+import { leaseLife, sharedFailureMillis } from "../../src/internal/defaults.ts"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers.ts"
 import type { Extras } from "./features.ts"
 import { joinsAfter, longestWait } from "./fleetModel.ts"
-import { type Fleet, type Holder, holdersOf, originOf, violate } from "./fleetRules.ts"
+import {
+  type Fleet,
+  type Holder,
+  holdersOf,
+  latestNoticeMillis,
+  latestPushMillis,
+  originOf,
+  violate
+} from "./fleetRules.ts"
 import { lieOfChanges, lying } from "./lies.ts"
 import type { Dice } from "./plan.ts"
+import { answering } from "./stores.ts"
 
 export type ViewOf = (process: number) => Store.Store
 
@@ -22,6 +32,11 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   const hits = new Map<string, number>()
   /** by id: when somebody was last granted the right to load it */
   const ledAt = new Map<string, number>()
+  const followers = new Set<Follower>()
+  /** by id: the generations that were given, and that nobody has ended */
+  const generations = new Map<string, Set<string>>()
+  /** by id: when the row of a lease that its leader has given back is no longer kept */
+  const forgottenAt = new Map<string, number>()
   const happens = (chance: number) => chance > 0 && !self.healthy && dice.chance(chance)
 
   const forget = () => {
@@ -35,6 +50,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
   const endLease = (id: string) => {
     leases.end(id)
+    generations.delete(id)
     holdersOf(self, id).clear()
   }
   const apply = (from: number, kind: "id" | "tag", target: string) => {
@@ -44,6 +60,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
   const tell = (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>): void => {
     log.push({ from, change })
+    for (const follower of followers) follower.tell(from, change)
     const [kind, target] = change._tag === "Changed" ? ["id", change.id] as const : ["tag", change.tag] as const
     self.changes.push({ from, at: self.seq, kind, target })
   }
@@ -113,6 +130,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       if (!self.processes[holder.process]!.isAlive()) self.counts.takenOver++
     }
     ledAt.set(id, self.now())
+    forgottenAt.delete(id)
     self.say(() => `[${process}] leads ${id}${other === undefined ? "" : " beside another"}`)
     holders.set(owner, { process, joined: other !== undefined, until: self.now() + leaseMillis })
   }
@@ -126,12 +144,20 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     acquire: (id, options, _, newGeneration) => {
       const acquired = leases.acquire(id, options, self.now(), newGeneration)
       if (acquired._tag === "Wait") waits(process, id, options)
-      else granted(process, id, options)
+      else {
+        granted(process, id, options)
+        generations.set(id, (generations.get(id) ?? new Set()).add(acquired.generation))
+      }
       return acquired
     },
     isCurrent: (id, generation) => {
       const isCurrent = leases.isCurrent(id, generation, self.now())
       if (!isCurrent) self.counts.refused++
+      // or loads that outlast their leases would refuse each other for ever
+      const isRemembered = self.now() < (forgottenAt.get(id) ?? Infinity)
+      if (!isCurrent && isRemembered && generations.get(id)?.has(generation) === true) {
+        violate(self, `P1: a result of ${id} is refused, though nobody has ended its generation`)
+      }
       return isCurrent
     },
     end: endLease,
@@ -143,7 +169,11 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     },
     release: (id, owner, _, note) => {
       holdersOf(self, id).delete(owner)
-      return leases.release(id, owner, self.now(), note)
+      const isReleased = leases.release(id, owner, self.now(), note)
+      if (isReleased) {
+        forgottenAt.set(id, self.now() + Math.max(leaseLife.times * config.lease, sharedFailureMillis))
+      }
+      return isReleased
     }
   })
 
@@ -188,6 +218,69 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
   }
 
+  /** As a server that tells of what is changed, on a connection for that alone. */
+  const follow = (process: number): Stream.Stream<Store.Change, CacheError.StoreError> => {
+    const thrown = extras.diceOf("pushes")
+    const fails = (chance: number) => !self.healthy && (isUntracked(process) || thrown.chance(chance))
+    return Stream.callback<Store.Change, CacheError.StoreError>((queue) =>
+      Effect.gen(function*() {
+        yield* Effect.sleep(thrown.below(10))
+        if (fails(config.gaps)) return yield* Effect.fail(unavailable("listen"))
+        const onTheWay = new Set<() => void>()
+        const lost = Deferred.makeUnsafe<never, CacheError.StoreError>()
+        let isLost = false
+        const lose = () => {
+          isLost = true
+          self.counts.lostConnections++
+          self.say(() => `[${process}] hears of nothing from now on`)
+          self.deaf[process]!.push({ from: self.now(), until: Infinity })
+          for (const callOff of onTheWay) callOff()
+          // it may take a while until that is known
+          self.after(thrown.chance(0.5) ? 0 : thrown.below(latestNoticeMillis), () => {
+            Deferred.doneUnsafe(lost, Exit.fail(unavailable("listen")))
+          })
+        }
+        const follower: Follower = {
+          tell: (from, change) => {
+            // what a process has written itself is known for that; that it has removed something is not
+            const isOwn = from === process && (change._tag === "TagChanged" || entries.has(change.id))
+            if (isLost || isOwn || !self.processes[process]!.isAlive()) return
+            if (fails(config.gaps / 10)) return lose()
+            const callOff = self.after(thrown.pick([0, 1, thrown.below(10), thrown.below(latestPushMillis)]), () => {
+              onTheWay.delete(callOff)
+              self.counts.pushes++
+              self.say(() => `[${process}] is told of ${change._tag === "Changed" ? change.id : change.tag}`)
+              Queue.offerUnsafe(queue, change)
+            })
+            onTheWay.add(callOff)
+          }
+        }
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            followers.delete(follower)
+            for (const callOff of onTheWay) callOff()
+          })
+        )
+        followers.add(follower)
+        // the answer of the server takes its time
+        yield* Effect.sleep(thrown.below(10))
+        if (!isLost) {
+          for (const deaf of self.deaf[process]!) deaf.until = Math.min(deaf.until, self.now())
+          self.say(() => `[${process}] hears from now on`)
+          Queue.offerUnsafe(queue, { _tag: "Coherent" })
+        }
+        yield* Deferred.await(lost)
+      })
+    )
+  }
+
+  const isPushing = extras.features.has("pushes")
+  /** what was told meanwhile has overtaken it */
+  const lateAnswer = Effect.suspend(() => {
+    const thrown = extras.diceOf("pushes")
+    return self.healthy ? Effect.void : Effect.sleep(thrown.below(thrown.chance(0.3) ? 35 : 8))
+  })
+
   return (process) => {
     const goesWrong = (): boolean => {
       if (!happens(config.faults)) return false
@@ -197,6 +290,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, CacheError.StoreError> =>
       Effect.suspend(() => {
         forget()
+        self.counts.commands++
         const wrong = goesWrong()
         const [applied, hangs] = [wrong && dice.chance(0.5), wrong && dice.chance(0.4)]
         if (wrong) {
@@ -209,7 +303,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
           (value): Effect.Effect<A, CacheError.StoreError> => wrong ? failed : Effect.succeed(value)
         )
         if (wrong && !applied) return Effect.andThen(delay, failed)
-        return config.asynchronous ? Effect.tap(Effect.andThen(delay, answer), delay) : answer
+        return config.asynchronous ? Effect.tap(Effect.andThen(delay, answer), isPushing ? lateAnswer : delay) : answer
       })
     const store = Store.makeSync({
       name: "shared",
@@ -220,6 +314,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       leases: leasesOf(process),
       tags: tagsOf(process),
       changes: listen(process),
+      // all of a transaction, or nothing; without one each operation is what it was
+      ...extras.features.has("transactions") ? { atomic: <A>(steps: () => A) => steps() } : {},
       attempt
     })
     // an owner that was answered with three entries it cannot use loads without a lease
@@ -250,7 +346,17 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         }, truth)
         : truth
     if (config.asynchronous) {
-      return told({ ...store, acquire, acquireMany, capabilities: store.capabilities, getUnsafe: undefined })
+      const truth = told({
+        ...store,
+        acquire,
+        acquireMany,
+        capabilities: store.capabilities,
+        getUnsafe: undefined,
+        ...isPushing ? { changesUnsafe: undefined, changes: follow(process) } : {}
+      })
+      if (!extras.features.has("callbacks")) return truth
+      const { context } = self.processes[process]!
+      return { ...truth, getCallback: answering(truth, { context, timeoutMillis: 2 * config.storeTimeout }) }
     }
     const getUnsafe = (id: string, tags: ReadonlyArray<string>) => {
       if (goesWrong()) throw unavailable("get")
@@ -258,6 +364,11 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
     return told({ ...store, acquire, acquireMany, getUnsafe })
   }
+}
+
+/** Who is told of changes. */
+interface Follower {
+  readonly tell: (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>) => void
 }
 
 const unavailable = (operation: string) =>

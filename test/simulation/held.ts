@@ -1,13 +1,13 @@
 /** What must be in memory: it was stored, and nothing can have taken it out. */
 import { Exit } from "effect"
-import type { Load, Read } from "./model.ts"
+import { hasRoom, type Load, type Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
-  const { capacity, features, ids, memory } = self.config
+  const { features, memory } = self.config
   // a policy that goes wrong may cost any entry
   if (features.includes("eviction")) return undefined
-  if (!memory || capacity < ids.length || self.closeAskedAt !== undefined) return undefined
+  if (!memory || !hasRoom(self.config) || self.closeAskedAt !== undefined) return undefined
   return self.loads.findLast((load) => load.id === id && hasEnded(load) && isStored(self, load))
 }
 
@@ -19,6 +19,8 @@ const isStored = (self: World, load: Load): boolean => {
     return false
   }
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
+  // what it is made of may have changed
+  if (load.spec.inherit === "changes") return false
   const born = self.born.get(load)!
   for (const write of self.writes) {
     if (write.mode === "soft" && self.config.store === "none") continue

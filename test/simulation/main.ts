@@ -7,21 +7,27 @@
  *     npm run simulate -- --store async           over this store only: none, sync, async, derived
  *     npm run simulate -- --with abandoned,lies   programs that do this beside (see features.ts), whatever the seed draws
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
- *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several engines
+ *     npm run simulate -- --streams               streams alone, on one engine or two, under more disturbance
+ *     npm run simulate -- --derived               derived entries alone, on up to three engines
+ *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several
+ *                                                 engines, with --derived those of derived entries
  *     npm run simulate -- --faults --only slot    those with this in their names
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import * as derivedEntries from "../deliberateFaults/derived.ts"
 import * as engine from "../deliberateFaults/engine.ts"
 import * as severalEngines from "../deliberateFaults/severalEngines.ts"
+import { simulateDerived } from "./derived.ts"
 import { drawn, isFeature } from "./features.ts"
-import { findFault, findFaultOfSeveral } from "./findFault.ts"
+import { findFault, findFaultOfDerived, findFaultOfSeveral } from "./findFault.ts"
 import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"
 import type { Config } from "./model.ts"
 import { simulate } from "./simulate.ts"
+import { simulateStreams } from "./streams.ts"
 import { add, type Failure, nothing, type Range, sweep, type Swept } from "./sweep.ts"
 
 const { values: args } = parseArgs({
@@ -36,6 +42,8 @@ const { values: args } = parseArgs({
     faults: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     fleet: { type: "boolean", default: false },
+    streams: { type: "boolean", default: false },
+    derived: { type: "boolean", default: false },
     json: { type: "boolean", default: false }
   }
 })
@@ -114,6 +122,22 @@ const fleet = (): void => {
   for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
 }
 
+/** schedules of one thing alone */
+const alone = (what: string, simulate: (seed: number) => ReadonlyArray<string>): void => {
+  const from = Number(args.seed ?? args.from)
+  const count = args.seed === undefined ? Number(args.seeds) : 1
+  const failures: Array<Failure> = []
+  for (let seed = from; seed < from + count; seed++) {
+    const wrong = simulate(seed)
+    if (!args.json) { for (const line of wrong) console.log(line) }
+    if (wrong.length === 0) continue
+    failures.push({ seed, rule: wrong[0]! })
+    if (args.stop) break
+  }
+  process.exitCode = failures.length === 0 ? 0 : 1
+  console.log(args.json ? JSON.stringify({ failures }) : `${count} schedules of ${what}, ${failures.length} failed`)
+}
+
 /** the rules violated, each with its first seeds */
 const report = (swept: Swept): void => {
   const byRule = new Map<string, Array<Failure>>()
@@ -133,8 +157,8 @@ const report = (swept: Swept): void => {
 }
 
 const all = async (): Promise<void> => {
-  const { faults } = args.fleet ? severalEngines : engine
-  const find = args.fleet ? findFaultOfSeveral : findFault
+  const { faults } = args.fleet ? severalEngines : args.derived ? derivedEntries : engine
+  const find = args.fleet ? findFaultOfSeveral : args.derived ? findFaultOfDerived : findFault
   const left = faults.filter(({ name }) => name.includes(args.only))
   const next = async (): Promise<void> => {
     for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
@@ -149,6 +173,8 @@ const all = async (): Promise<void> => {
 
 if (process.send !== undefined) process.on("message", (range: Range) => void process.send!(sweep(range)))
 else if (args.faults) await all()
+else if (args.streams) alone("streams", simulateStreams)
+else if (args.derived) alone("derived entries", simulateDerived)
 else if (args.seed !== undefined) one(Number(args.seed))
 else if (args.fleet) fleet()
 else await many()

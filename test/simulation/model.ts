@@ -19,6 +19,9 @@ export type Kind = (typeof kinds)[number]
 export const policies = ["normal", "refresh", "readOnly", "writeOnly", "bypass", "strict"] as const
 export type PolicyName = (typeof policies)[number]
 
+/** what has the elements of a stream, where that is drawn: none of the ids of values */
+export const streamId = "s"
+
 /** Drawn once for each seed. */
 export interface Config {
   readonly store: "none" | "sync" | "async" | "derived"
@@ -50,6 +53,10 @@ export interface Config {
   /** options of the layer beside */
   readonly limits: { readonly lease?: number; readonly wait?: number }
 }
+
+/** Whether memory has room for all ids, so that nothing gives way to another. What is weighed weighs two at most. */
+export const hasRoom = ({ capacity, features, ids }: Config): boolean =>
+  capacity >= (ids.length + (features.includes("streams") ? 1 : 0)) * (features.includes("weights") ? 2 : 1)
 
 /** One call of a combinator. */
 export interface Spec {
@@ -149,6 +156,8 @@ export interface Load {
   renews: number | undefined
   /** its failure is this one's: one call has failed for all of its keys */
   failsAs: number | undefined
+  /** what its result is made of, where a change of that ends it */
+  readonly dependencies: Set<Origin>
   /** when the oldest value was made that a cache served inside it */
   oldestAt: number
   endedAt: number | undefined

@@ -2,7 +2,7 @@
 import { Cause, Exit } from "effect"
 import { checkAnswered } from "./answerRules.ts"
 import { keepsOut } from "./misuse.ts"
-import type { Load, Origin, Read, Spec, Write } from "./model.ts"
+import { hasRoom, type Load, type Origin, type Read, type Spec, streamId, type Write } from "./model.ts"
 import { checkNewest, mayShare } from "./refreshRules.ts"
 import {
   covers,
@@ -44,20 +44,24 @@ const writesBetween = (self: World, read: Read, origin: Origin, mode: Write["mod
     write.mode === mode && write.done < read.begun && covers(write, origin) && !isAfter(origin, write)
   )
 
-/** when a value was to be there still: what many keys answer together is decided when that begins */
-const at = (self: World, read: Read): number => read.many ? read.begunAt : self.now()
+/** when a value was to be there still: what many keys answer together, or a stream, is decided when that begins */
+const at = (self: World, read: Read): number => read.many || read.id === streamId ? read.begunAt : self.now()
 
 const isShared = (read: Read, origin: Origin): boolean =>
   origin.n > read.begun || (origin._tag === "Load" && read.live.includes(origin))
 
 const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : origin.renews ?? origin.n
 
+/** from when on its lifetime counts: a stream has ended when its last page is written */
+const beganAt = ({ endedAt, flight, id }: Load): number =>
+  Math.max(endedAt!, id === streamId ? flight?.entry?.createdAt ?? 0 : 0)
+
 /** until when it may be served at most: by its own word, by the reads that moved its end, and by `touch` */
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
-    : Math.min(origin.endedAt!, origin.oldestAt) + ttlOf(origin)
-  let last = origin._tag === "Set" ? end : Math.min(end, origin.endedAt! + idleOf(origin))
+    : Math.min(beganAt(origin), origin.oldestAt) + ttlOf(origin)
+  let last = origin._tag === "Set" ? end : Math.min(end, beganAt(origin) + idleOf(origin))
   // who is still being answered may have moved it already
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
   const slid = Math.max(self.slidUntil.get(valueOf(origin)) ?? 0, ...open.map(({ spec }) => self.now() + spec!.soft))
@@ -103,11 +107,11 @@ const checkSoftened = (self: World, read: Read, origin: Origin, what: string): v
 
 /** no more reads of it than that */
 const checkHits = (self: World, read: Read, origin: Origin, what: string): void => {
-  const { capacity, ids, store } = self.config
+  const { store } = self.config
   const { spec } = read
   const served = self.servedTo.get(origin.n) ?? []
   const before = served.filter((ended) => ended < read.begun).length
-  const isCounted = !isShared(read, origin) && store === "none" && capacity >= ids.length &&
+  const isCounted = !isShared(read, origin) && store === "none" && hasRoom(self.config) &&
     !self.renewals.has(origin.n)
   if (spec?.kind === "maxHits" && isCounted && before >= spec.hits) {
     violate(self, `hits: ${what}, read ${before} times, with ${spec.hits} hits`)
@@ -138,6 +142,11 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   const { spec } = read
   for (const write of writesBetween(self, read, origin, "hard")) {
     violate(self, `P2: ${what}, begun before ${write.set === undefined ? "invalidation" : "set"} @${write.asked}`)
+  }
+  for (const part of dependenciesOf(self, origin)) {
+    for (const write of writesBetween(self, read, part, "hard")) {
+      violate(self, `P8: ${what}, made of ${part.id} #${part.n}, which changed @${write.asked}`)
+    }
   }
   const own = origin.n > read.begun
   if (origin._tag === "Set") {
@@ -171,6 +180,17 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   }
 }
 
+/** all that a value is made of, through derived values too; what was found to be still right may be of another time */
+const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): ReadonlySet<Origin> => {
+  if (origin._tag === "Set" || origin.renews !== undefined) return seen
+  for (const part of origin.dependencies) {
+    if (seen.has(part) || self.renewals.has(part.n)) continue
+    seen.add(part)
+    dependenciesOf(self, part, seen)
+  }
+  return seen
+}
+
 /** where both lifetimes are constants of strategies the shorter one holds */
 const checkShorter = (self: World, read: Read, origin: Load, what: string): void => {
   const { spec } = read
@@ -179,7 +199,7 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
   const entry = origin.flight?.entry
   if (entry === undefined || entry.createdAt < origin.endedAt!) return
   if (self.touches.some(({ done, id }) => id === origin.id && done > origin.n)) return
-  if (at(self, read) < origin.endedAt! + spec.ttl) return
+  if (at(self, read) < beganAt(origin) + spec.ttl) return
   violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)
 }
 
@@ -209,7 +229,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   const { spec } = read
   if (spec === undefined || isShared(read, origin)) return
   if (spec.kind !== "softTtl" && spec.kind !== "failover") return
-  const softAt = origin._tag === "Set" ? Infinity : origin.endedAt! + softOf(origin)
+  const softAt = origin._tag === "Set" ? Infinity : beganAt(origin) + softOf(origin)
   if (spec.kind === "softTtl" && writesBetween(self, read, origin, "soft").length === 0) {
     // whoever touched it has moved that too
     const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)

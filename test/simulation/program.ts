@@ -1,6 +1,6 @@
 /** A random program against one cache: workers that read, write, invalidate, and interrupt each other's reads. */
 import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/flight/attempt.ts"
 import type { Flight } from "../../src/internal/engine/flight/flight.ts"
@@ -8,7 +8,7 @@ import { previousOf } from "../../src/internal/engine/flight/previous.ts"
 import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
-import { Bug, type Config, Down, type Load, type Read, type Spec, type Value } from "./model.ts"
+import { Bug, type Config, Down, type Load, type Read, type Spec, streamId, type Value } from "./model.ts"
 import { defaults, type Dice, drawAbandoned, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
 import * as Time from "./timeRules.ts"
@@ -65,15 +65,20 @@ export const storedId = (config: Config, id: string): string => CacheKey.id(keyO
 // calls
 // ---------------------------------------------------------------------------------------------------------------------
 
+/** a storage of three functions, or one that keeps the markers of tags among its entries, has none of ids */
+const keepsDependencies = ({ features, store }: Config): boolean =>
+  store !== "derived" && !features.includes("markersAmongEntries")
+
 const specOf = (self: Simulation, id: string): Spec => {
   const drawn = withDefaults(self, drawSpec(self.dice, id, self.config))
   const inherit = self.extras.happens("inherits", 0.5)
     ? self.extras.diceOf("inherits").pick<Cached.Inherit>([false, "refuse", "age"])
     : undefined
+  const derives = self.extras.happens("derives", 0.85) && keepsDependencies(self.config)
   const spec = {
     ...drawn,
     behind: self.extras.happens("behind", 0.6),
-    inherit,
+    inherit: derives ? "changes" as const : inherit,
     byFunction: self.extras.happens("byFunction", 0.5),
     conditions: self.extras.happens("conditions", 0.5)
   }
@@ -141,13 +146,15 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
       const exit = yield* Effect.exit(read(self, { ...spec, policy }, { requested: true }))
       if (Exit.isSuccess(exit) || Cause.squash(exit.cause) instanceof Down) {
         World.noteNeeded(self.world, record, originOf(exit), begun)
+        if (policy !== "bypass") World.noteDependency(self.world, record, originOf(exit))
       }
       if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) {
         if (Cause.hasInterrupts(exit.cause)) State.interruptedItself.add(record)
         return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
       }
     }
-    if (plan.renews && within !== undefined && record.flight !== undefined) yield* renew(self, record, within)
+    const mayRenew = record.id !== streamId && within !== undefined && record.flight !== undefined
+    if (plan.renews && mayRenew) yield* renew(self, record, within)
     yield* annotate(record)
     if (record.spec.late === "yes") record.tags = self.dice.chance(0.5) ? record.spec.tags : ["U"]
     switch (plan.end) {
@@ -259,8 +266,22 @@ const givenTimes = (self: Simulation, { byFunction, soft, softTimeout, timeout }
   }
 }
 
+type AnyLoad = Effect.Effect<any, any, Caching>
+
+// not `locked`: a load that needs its own key past the cache would wait for itself
+const guards: ReadonlyArray<(load: AnyLoad) => AnyLoad> = [
+  Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
+  Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "token-bucket" }),
+  Guard.slidingRateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "counter" }),
+  Guard.slidingRateLimit({ key: "all", limit: 10_000, window: 10 }),
+  Guard.circuitBreaker({ key: "all", failures: 1e9 })
+]
+
+const guarded = (self: Simulation, load: AnyLoad): AnyLoad =>
+  self.extras.happens("guards", 0.5) ? self.extras.diceOf("guards").pick(guards)(load) : load
+
 const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Caching> => {
-  const effect = load(self, spec) as Effect.Effect<any, any, Caching>
+  const effect = guarded(self, load(self, spec)) as Effect.Effect<any, any, Caching>
   const retryAfter = spec.kind === "failover"
     ? spec.retryAfter
     : unlessDefault(self, spec.retryAfter, defaults.retryAfter)
@@ -320,6 +341,62 @@ const request = (self: Simulation, spec: Spec): Effect.Effect<Value, unknown, Ca
   }
 }
 
+/** what is not of a stream is left out; its functions do not see its elements */
+const streamSpecOf = (self: Simulation): Spec => {
+  const dice = self.extras.diceOf("streams")
+  const drawn = drawSpec(dice, streamId, self.config)
+  return {
+    ...drawn,
+    kind: drawn.kind === "ttl" || drawn.kind === "softTtl" || drawn.kind === "untilInvalidated"
+      ? drawn.kind
+      : "softTtl",
+    ttl: drawn.kind === "untilInvalidated" ? Infinity : Math.max(1, drawn.ttl),
+    ttlFunction: "none",
+    late: "no",
+    annotates: undefined,
+    timeout: undefined,
+    softTimeout: undefined,
+    jitter: drawn.jitter ?? 0,
+    retryAfter: drawn.retryAfter ?? 40
+  }
+}
+
+/** reads all elements, which must be of one load */
+const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Value, unknown, Caching> => {
+  const dice = self.extras.diceOf("streams")
+  const value = Effect.withFiber<Value, Down, Caching>((fiber) => {
+    const flight = fiber.getRef(Within)?.flight
+    // the run is that of its leader
+    if (flight !== undefined && spec.policy !== "bypass") self.world.readers.set(flight.request, record)
+    return load(self, spec)
+  })
+  const size = 1 + dice.below(2)
+  const elementsOf = (value: Value) => Stream.fromIterable(Array.from({ length: 1 + value.n % 4 }, () => value))
+  const origin = Stream.unwrap(Effect.map(value, (value) => Stream.rechunk(elementsOf(value), size)))
+  const timed = { ttl: spec.ttl, jitter: spec.jitter, ...conditionsOf(self, spec) }
+  const strategy = {
+    ttl: () => Strategy.ttl(timed),
+    softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
+    untilInvalidated: () => Strategy.ttl({ ...timed, ttl: Infinity })
+  }[spec.kind as "ttl"]()
+  const { retryAfter, tags } = spec
+  const emit = dice.chance(0.2) ? "whenComplete" : "atOnce"
+  const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, {
+    key: keyOf(self, spec.id) as string,
+    strategy: strategy as Strategy.Strategy<any>,
+    tags,
+    retryAfter,
+    emit
+  })
+  return Effect.map(Stream.runCollect(stream), (elements) => {
+    const { id, n } = elements[0]!
+    const others = elements.filter((one) => one.n !== n)
+    if (others.length > 0) State.violate(self.world, `stream: #${others[0].n} is served behind #${n}`)
+    if (elements.length !== 1 + n % 4) State.violate(self.world, `stream: ${elements.length} elements of #${n}`)
+    return { id, n }
+  })
+}
+
 const underPolicy = <A>(spec: Spec, effect: Effect.Effect<A, unknown, Caching>): Effect.Effect<A, unknown, Caching> => {
   switch (spec.policy) {
     case "normal":
@@ -351,6 +428,7 @@ const read = (
     let record: Read | undefined
     const watched = Effect.suspend(() => {
       record = World.beginRead(self.world, spec.id, spec, interruption)
+      if (spec.id === streamId) return underPolicy(spec, streamed(self, spec, record))
       const asked = request(self, spec)
       self.world.readers.set(asked, record)
       return underPolicy(spec, asked)
@@ -761,12 +839,23 @@ const crowd = (self: Simulation) =>
     )
   })
 
+/** what is done with a stream, beside all that is done with its tags */
+const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
+  const die = self.extras.diceOf("streams").below(10)
+  if (die < 4) return read(self, streamSpecOf(self))
+  if (die < 6) return readOften(self, streamSpecOf(self))
+  if (die < 8) return readAndLeave(self, streamSpecOf(self))
+  if (die < 9) return orLeave(self, invalidateId(self, streamId))
+  return self.drop(streamId)
+}
+
 /** what is done in a step beside those that were always there */
 const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
   if (self.extras.happens("insists", 0.1)) return insist(self)
   if (self.extras.happens("targets", 0.2)) return orLeave(self, invalidateTargets(self))
   if (self.extras.happens("refreshes", 0.15)) return refreshTogether(self)
   if (self.extras.happens("crowds", 0.2)) return crowd(self)
+  if (self.extras.happens("streams", 0.4)) return stream(self)
   return undefined
 }
 
@@ -812,7 +901,7 @@ const deep = (depth: number): Effect.Effect<number, never, Caching> =>
 export const epilogue = (self: Simulation) =>
   Effect.gen(function*() {
     self.world.resting = true
-    for (const id of self.config.ids) {
+    for (const id of [...self.config.ids, ...self.extras.features.has("streams") ? [streamId] : []]) {
       const before = self.world.loads.length
       yield* invalidate(self, "id", id, Cached.invalidate(keyOf(self, id)))
       yield* Effect.exit(read(self, plainSpec(id)))

@@ -1,14 +1,15 @@
 /** Random programs on several engines that share a store, under seeded schedules. */
 import { assert, describe, it } from "@effect/vitest"
 import { areDrawn, firstOfToday, replays } from "./daySeeds.ts"
+import type { Feature } from "./features.ts"
 import { simulateFleet } from "./fleet.ts"
 import { type FleetSwept, sweepFleet } from "./fleetSweep.ts"
 
 /** blocks, so that the test runner hears of us in between */
-const sweepAll = async (first: number, seeds: number): Promise<FleetSwept> => {
+const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Feature> = []): Promise<FleetSwept> => {
   let swept = sweepFleet({ from: first, to: first })
   for (let from = first; from < first + seeds; from += 50) {
-    swept = sweepFleet({ from, to: from + 50 }, swept)
+    swept = sweepFleet({ from, to: from + 50, with: also }, swept)
     await new Promise((resume) => setImmediate(resume))
   }
   return swept
@@ -20,13 +21,27 @@ describe("several processes on one store, under seeded schedules", () => {
     assert.deepStrictEqual(replays(failures, " --fleet"), [])
     // what is never met is not checked
     for (const [what, count] of Object.entries(counts)) assert.isAbove(count, 20, what)
-  }, 60_000)
+  }, 600_000)
+
+  it(
+    "do so where the store tells of changes by itself, late and in any order, until a connection is lost",
+    async () => {
+      const { counts: { gaps, ...counts }, failures } = await sweepAll(1, 500, ["pushes"])
+      assert.deepStrictEqual(replays(failures, " --fleet --with pushes"), [])
+      // nobody asks for changes
+      assert.strictEqual(gaps, 0)
+      for (const [what, count] of Object.entries(counts)) assert.isAbove(count, 20, what)
+    },
+    600_000
+  )
 
   if (areDrawn) {
     it("do so with the seeds of the day", async () => {
       const { failures } = await sweepAll(firstOfToday, 500)
       assert.deepStrictEqual(replays(failures, " --fleet"), [])
-    }, 60_000)
+      const { failures: ofPushes } = await sweepAll(firstOfToday, 500, ["pushes"])
+      assert.deepStrictEqual(replays(ofPushes, " --fleet --with pushes"), [])
+    }, 600_000)
   }
 
   it("give the same log for the same seed, and another for another", () => {

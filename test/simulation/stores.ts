@@ -1,5 +1,5 @@
 /** Stores that go wrong: they fail, hang, answer late, lose what they were given, and apply in another order than asked. */
-import { Effect, Exit } from "effect"
+import { type Context, Effect, Exit } from "effect"
 import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
 import * as Markers from "../../src/internal/store/markers.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
@@ -59,6 +59,9 @@ const core = (self: Environment) => {
       for (const tag of tags) {
         write(tag, { version: Markers.nextVersion(markers.get(tag)?.version, mode, newVersion), seq })
       }
+    },
+    remove: (tags) => {
+      for (const tag of tags) markers.delete(tag)
     }
   }
   return Store.makeSync({
@@ -171,8 +174,31 @@ export const asynchronous = (self: Environment): Simulated => {
       })
       return stubborn && !unanswered ? Effect.uninterruptible(waiting) : waiting
     })
-  const capabilities = { shared: false, changes: false }
-  return { store: { ...over(self, store, asked), capabilities, getUnsafe: undefined }, drop: dropIn(self, store) }
+  const capabilities = { ...store.capabilities, shared: false, changes: false }
+  const simulated = { ...over(self, store, asked), capabilities, getUnsafe: undefined }
+  const callbacks = self.extras.features.has("callbacks")
+    ? { getCallback: answering(simulated, { context: schedule.context, timeoutMillis: 2 * self.config.storeTimeout }) }
+    : {}
+  return { store: { ...simulated, ...callbacks }, drop: dropIn(self, store) }
+}
+
+interface Answering {
+  readonly context: Context.Context<never>
+  /** what is asked in vain is given up after the engine has done so */
+  readonly timeoutMillis: number
+}
+
+/** `get` with a callback. */
+export const answering = (
+  store: Pick<StoreShape, "get">,
+  { context, timeoutMillis }: Answering
+): NonNullable<StoreShape["getCallback"]> =>
+(id, tags, done) => {
+  const get = Effect.timeoutOrElse(store.get(id, tags), {
+    duration: timeoutMillis,
+    orElse: () => Effect.fail(unavailable("get"))
+  })
+  Effect.runForkWith(context)(get).addObserver(done)
 }
 
 /** what `Store.make` derives from a storage that is slow and fails */

@@ -1,7 +1,7 @@
 /** Callers' limits, the store's budget, and timers that are left. */
 import { mayHaveAnswered } from "./answerRules.ts"
 import { isHeld } from "./held.ts"
-import type { Read } from "./model.ts"
+import { type Read, streamId } from "./model.ts"
 import { readsNothing, violate, type World } from "./state.ts"
 
 /** a caller's limits, and P4: the store delays a read by no more than its budget */
@@ -24,7 +24,9 @@ export const checkDelay = (self: World, read: Read): void => {
   // and who joins a load that has not looked into the store looks there first
   const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0)
   const { storeTimeout, store } = self.config
-  const budget = store === "none" || store === "sync" ? 0 : storeTimeout * (1 + reruns)
+  // each page that is written or read has a budget of its own
+  const steps = (1 + reruns) * (read.id === streamId ? 3 : 1)
+  const budget = store === "none" || store === "sync" ? 0 : storeTimeout * steps
   if (elapsed - loading > budget) violate(self, `P4: ${what}, ${loading} of them loading, with a budget of ${budget}`)
 }
 

@@ -31,6 +31,7 @@ export const beginLoad = (
     ttl: undefined,
     renews: undefined,
     failsAs: undefined,
+    dependencies: new Set(),
     oldestAt: Infinity,
     endedAt: undefined,
     ended: Infinity,
@@ -67,7 +68,7 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
 export const noteNeeded = (self: World, load: Load, needed: number, begun: number): void => {
   const origin = self.origins.get(needed)
   // with a store a load that has ended may be joined while it is written
-  if (load.flight === undefined || load.spec.inherit === false) return
+  if (load.flight === undefined || load.spec.inherit === false || load.spec.inherit === "changes") return
   if (origin === undefined || self.config.store !== "none") return
   // a value that was renewed is as young as that
   if (self.renewals.has(needed)) return
@@ -77,6 +78,14 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
   }
   const bornAt = origin.ended < begun ? origin.endedAt! : Infinity
   load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
+}
+
+/** what it was answered inside, where a change of that ends its result */
+export const noteDependency = (self: World, load: Load, needed: number): void => {
+  const origin = self.origins.get(needed)
+  if (load.flight !== undefined && load.spec.inherit === "changes" && origin !== undefined) {
+    load.dependencies.add(origin)
+  }
 }
 
 /** the value that it was to replace is still right */

@@ -66,5 +66,16 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
       "greeting"
     ),
     limit: 40
+  },
+  {
+    what: "`Guard.rateLimit`, without a cache",
+    program: program(
+      [...effect, "effect-cached/Guard"],
+      "",
+      `const greet = greeter.greet("Ada").pipe(Guard.rateLimit({ key: "Ada", limit: 10, window: "1 second" }))`,
+      "greeting"
+    ),
+    without: program(effect, "", `const greet = greeter.greet("Ada")`, "greeting"),
+    limit: 12
   }
 ]

@@ -1,6 +1,6 @@
 /**
- * Very many operations on one cache, for each strategy and each way in which a load can end, and over each state of a
- * store. Fails where the heap, or any collection of the engine, is not bounded.
+ * Very many operations on one cache, for each strategy and each way in which a load can end, over each state of a store, and
+ * with each way to bound memory. Fails where the heap, or any collection of the engine, is not bounded.
  *
  *     npm run soak                                two million operations for each row in memory: at most 20 minutes
  *     npm run soak -- --quick                     the same rows with less: a minute
@@ -12,7 +12,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { outcomes, strategies } from "./program.ts"
-import { largest, type Row, type Soaked } from "./run.ts"
+import { largest, type Row, type Soaked, tiers } from "./run.ts"
 import { states } from "./stores.ts"
 
 const { values: args } = parseArgs({
@@ -35,17 +35,31 @@ const slack = 5
 /** a row that takes longer hangs */
 const patienceMillis = args.quick ? 60_000 : 600_000
 
-const nameOf = ({ order, outcome, store, strategy }: Row): string =>
-  `${strategy}, ${outcome}${order === "scan" ? ", scan" : ""}${store === "memory" ? "" : `, store ${store}`}`
+const nameOf = ({ order, outcome, store, strategy, tier }: Row): string =>
+  [
+    strategy,
+    outcome,
+    ...order === "scan" ? ["scan"] : [],
+    ...store === "memory" ? [] : [`store ${store}`],
+    ...tier === "usual" ? [] : [tier]
+  ].join(", ")
 
-const inMemory = { store: "memory", order: "zipf", samples } as const
-const rows = Object.keys(strategies).flatMap((strategy): ReadonlyArray<Row> => [
+const inMemory = { store: "memory", order: "zipf", samples, tier: "usual" } as const
+const ofTiers = Object.keys(tiers).filter((tier) => tier !== "usual").map((tier): Row => ({
+  ...inMemory,
+  strategy: "ttl",
+  outcome: "fails",
+  tier,
+  operations: operations.memory
+}))
+const ofStrategies = Object.keys(strategies).flatMap((strategy): ReadonlyArray<Row> => [
   ...outcomes.map((outcome) => ({ strategy, outcome, ...inMemory, operations: operations.memory })),
   { strategy, outcome: "fails", ...inMemory, order: "scan", operations: operations.scan },
   ...Object.keys(states).filter((store) => store !== "memory").map((store) => (
-    { strategy, outcome: "any", order: "zipf", samples, store, operations: operations.store } as const
+    { strategy, outcome: "any", order: "zipf", samples, store, tier: "usual", operations: operations.store } as const
   ))
-]).filter((row) => nameOf(row).includes(args.only))
+])
+const rows = [...ofStrategies, ...ofTiers].filter((row) => nameOf(row).includes(args.only))
 
 type Line = Soaked | { readonly problem: string }
 

@@ -1,9 +1,10 @@
 /** Soaks one cache: very many operations by many readers at once, under a clock of its own. Run by `main.ts`. */
 import { Clock, Effect, Fiber, References } from "effect"
-import { Caching } from "effect-cached"
+import { Caching, Eviction } from "effect-cached"
 import { defaults } from "../../src/Caching.ts"
 import * as Defaults from "../../src/internal/defaults.ts"
 import { over } from "../../src/internal/engine/cache.ts"
+import * as Quotas from "../../src/internal/engine/memory/quotas.ts"
 import { startOver } from "../../src/internal/engine/overStore.ts"
 import { Serializer } from "../../src/Serializer.ts"
 import * as VirtualClock from "./clock.ts"
@@ -11,11 +12,31 @@ import { operations, type Order, type Outcome } from "./program.ts"
 import { sizesOf } from "./sizes.ts"
 import { states } from "./stores.ts"
 
+const capacity = 1000
+
+interface Tier {
+  readonly options: Partial<Caching.MakeOptions>
+  readonly quotas?: Quotas.Quotas
+}
+
+/** How memory is bounded, beside the default: parts that keep something of their own for each entry. */
+export const tiers: { readonly [tier: string]: Tier } = {
+  usual: { options: {} },
+  s3Fifo: { options: { eviction: Eviction.s3Fifo } },
+  wTinyLfu: { options: { eviction: Eviction.wTinyLfu } },
+  weights: {
+    options: { capacity: 10 * capacity, weigher: (_: unknown, { id }: { readonly id: string }) => id.length }
+  },
+  curve: { options: { curve: true } },
+  quotas: { options: {}, quotas: { Item: 300 } }
+}
+
 export interface Row {
   readonly strategy: string
   readonly outcome: Outcome
   readonly order: Order
   readonly store: string
+  readonly tier: string
   readonly operations: number
   /** the share of the operations after which heap and sizes are looked at: 0.25 is four times */
   readonly samples: number
@@ -39,7 +60,6 @@ interface Halves {
   readonly second: number
 }
 
-const capacity = 1000
 const readers = 200
 /** The largest table that the engine may have is one of these, and each reader has a load of its own at most. */
 export const largest = Math.max(
@@ -84,12 +104,15 @@ export const soak = (row: Row): Promise<Soaked> => {
   const program = Effect.gen(function*() {
     const store = states[row.store]!()
     const serializer = yield* Serializer
+    const tier = tiers[row.tier]!
     const engine = yield* startOver({
       ...defaults,
       capacity,
+      ...tier.options,
       refresh: { ...defaults.refresh, timeoutMillis: 1000 },
       store: store && { store, serializer }
     })
+    if (tier.quotas !== undefined) Quotas.enforce(engine, tier.quotas)
     const next = operations({ ...row, keys: keysOf(row), seed: 1 })
     const turns = watchTurns()
     const heap = { first: 0, second: 0 }

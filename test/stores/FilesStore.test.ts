@@ -1,5 +1,5 @@
 /** Files that people read: restarts, damage, full disks, removed folders, two processes. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as FilesStore from "effect-cached/stores/FilesStore"
 import { TestClock } from "effect/testing"
@@ -586,6 +586,20 @@ describe("two processes on one folder", () => {
 })
 
 describe("FilesStore.make", () => {
+  it.effect("closes the folder when its scope ends: a look at it goes on from write to write", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const read = vi.spyOn(fs.Dir.prototype, "readSync")
+      yield* Effect.scoped(Effect.gen(function*() {
+        const store = yield* open(directory)
+        for (const id of numbered(300)) yield* store.set(id, entry(1))
+      }))
+      const seen = read.mock.contexts as ReadonlyArray<fs.Dir>
+      read.mockRestore()
+      expect(seen.length).toBeGreaterThan(0)
+      for (const dir of seen) expect(() => dir.readSync()).toThrow(/closed/)
+    }))
+
   it.effect("fails with a StoreError where the folder cannot be made", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory

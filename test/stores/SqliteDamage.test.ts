@@ -1,6 +1,6 @@
 /** SQLite files that are cut off, damaged, deleted or full. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -136,7 +136,8 @@ describe("a file that is damaged while the program runs", () => {
           (store: SqliteStoreType) => store.remove("new"),
           (store: SqliteStoreType) => store.invalidateTags(["tag"]),
           (store: SqliteStoreType) => store.markers(["tag"]),
-          (store: SqliteStoreType) => Effect.sync(() => changesOf(store))
+          (store: SqliteStoreType) => Effect.sync(() => changesOf(store)),
+          (store: SqliteStoreType) => Stream.runHead(store.changes)
         ]
         for (const ask of asks) {
           yield* Effect.scoped(Effect.gen(function*() {

@@ -165,6 +165,22 @@ describe("an older copy of the folder that takes its place", () => {
       const many = yield* restored((a) => a.removeMany(["id", ...ids]))
       expect(read(many.b, "id")).toBeUndefined()
     }))
+
+  it.effect("nor what was removed from a database of a lower number", () =>
+    Effect.gen(function*() {
+      const parent = yield* tempDirectory
+      const directory = join(parent, "cache")
+      yield* Effect.scoped(SqliteStore.make({ directory }))
+      fs.writeFileSync(fileOf(directory), "damaged")
+      yield* Effect.scoped(Effect.flatMap(SqliteStore.make({ directory }), (second) => second.set("id", entry(1))))
+      fs.renameSync(directory, join(parent, "copy"))
+      const first = yield* SqliteStore.make({ directory })
+      yield* first.remove("id")
+      fs.rmSync(directory, { recursive: true })
+      fs.renameSync(join(parent, "copy"), directory)
+      expect(changesOf(first)).toEqual([{ _tag: "Gap" }])
+      expect(read(yield* SqliteStore.make({ directory }), "id")).toBeUndefined()
+    }))
 })
 
 describe("a log or an index beside the database that is removed", () => {

@@ -54,15 +54,21 @@ describe("keys", () => {
         // as a server gets it
         const received = Buffer.from(key).toString()
         all.add(received)
-        expect(keys.textOf(kind, "12", received)).toBe(text)
-        expect(keys.textOf(kind, "13", received)).toBe(undefined)
-        expect(keys.eraOf(received)).toBe("12")
+        expect(keys.partsOf(received)).toEqual({ kind, era: "12", text })
         slots.add(Keys.slotOf(/\{([^}]*)\}/.exec(received)![1]!))
         expect(/\{([^}]*)\}/.exec(received)![1]).toBe(Keys.hashOf(text))
       }
       expect(slots.size).toBe(1)
     }
     expect(all.size).toBe(5 * new Set(texts).size)
+  })
+
+  it("that begin with the same in braces are in one slot", () => {
+    const slotsOf = (...texts: ReadonlyArray<string>) => texts.map((text) => Keys.slotOfKey(["v", text]))
+    const together = slotsOf("{cart:7}:items", "{cart:7}", "{cart:7}}", "cart:7", "{cart:7}{x}")
+    expect(new Set(together).size).toBe(1)
+    const apart = slotsOf("cart:7:items", " {cart:7}", "{}cart:7", "{cart:7", "{cart:8}", "{}", "{", "")
+    expect(new Set([...apart, ...together]).size).toBe(9)
   })
 
   it("have the slots of Redis", () => {
@@ -72,7 +78,7 @@ describe("keys", () => {
 
   it("of other prefixes are others'", () => {
     expect(Keys.make("a").of("v", "1", "x")).not.toBe(Keys.make("a:v").of("v", "1", "x"))
-    expect(Keys.make("a").eraOf(Keys.make("a:v").of("v", "1", "x"))).toBe(undefined)
+    expect(Keys.make("a").partsOf(Keys.make("a:v").of("v", "1", "x"))).toBe(undefined)
     expect(Keys.make("a%3Av").prefix).not.toBe(Keys.make("a:v").prefix)
   })
 })

@@ -10,8 +10,12 @@ export interface Proxy {
   readonly cutAfter: (bytes: number) => void
   /** answers arrive so much later */
   readonly delay: (millis: number) => void
-  /** `true`: everything is swallowed, and no connection is closed */
-  readonly swallow: (everything: boolean) => void
+  /** `true`: everything is swallowed, and no connection is closed; but for clients that have sent a text, if one is given */
+  readonly swallow: (everything: boolean, butOf?: string) => void
+  /** sends to another server from now on, and cuts every connection */
+  readonly redirect: (port: number) => void
+  /** sends bytes to the server in the name of every client that has sent a text, as if they had come from it */
+  readonly inject: (bytes: string, clients: string) => void
   /** cuts every connection now */
   readonly cut: () => void
   readonly end: () => Promise<void>
@@ -20,9 +24,13 @@ export interface Proxy {
 export const startProxy = (to: number): Promise<Proxy> =>
   new Promise((resolve) => {
     const pairs = new Set<readonly [Socket, Socket]>()
+    /** what each client has sent first */
+    const begun = new Map<Socket, string>()
+    let goal = to
     let left = Infinity
     let late = 0
     let swallows = false
+    let spared: string | undefined
     const cut = () => {
       for (const [client, server] of pairs) {
         client.resetAndDestroy()
@@ -31,24 +39,29 @@ export const startProxy = (to: number): Promise<Proxy> =>
       pairs.clear()
     }
     const listener = createServer((client) => {
-      const server = connect(to, "127.0.0.1")
+      const server = connect(goal, "127.0.0.1")
       const pair = [client, server] as const
       pairs.add(pair)
       const end = () => {
         pairs.delete(pair)
+        begun.delete(client)
         client.destroy()
         server.destroy()
       }
+      const isSwallowed = () => swallows && (spared === undefined || begun.get(client)?.includes(spared) !== true)
       for (const socket of pair) {
         socket.setNoDelay(true)
         socket.on("error", end)
         socket.on("close", end)
       }
       client.on("data", (bytes) => {
-        if (!swallows) server.write(bytes)
+        if (isSwallowed()) return
+        server.write(bytes)
+        const before = begun.get(client) ?? ""
+        if (before.length < 4096) begun.set(client, before + bytes.toString("latin1"))
       })
       server.on("data", (bytes) => {
-        if (swallows) return
+        if (isSwallowed()) return
         if (bytes.length > left) {
           client.write(bytes.subarray(0, left), () => client.resetAndDestroy())
           left = Infinity
@@ -67,7 +80,19 @@ export const startProxy = (to: number): Promise<Proxy> =>
         connections: () => pairs.size,
         cutAfter: (bytes) => left = bytes,
         delay: (millis) => late = millis,
-        swallow: (everything) => swallows = everything,
+        swallow: (everything, butOf) => {
+          swallows = everything
+          spared = butOf
+        },
+        redirect: (port) => {
+          goal = port
+          cut()
+        },
+        inject: (bytes, clients) => {
+          for (const [client, server] of pairs) {
+            if (begun.get(client)?.includes(clients) === true) server.write(bytes)
+          }
+        },
         cut,
         end: () => {
           cut()

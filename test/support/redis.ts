@@ -174,6 +174,24 @@ export const startCluster = async (options: ServerOptions = {}): Promise<RedisCl
   }
 }
 
+/** Moves a slot with what is in it, as `redis-cli --cluster reshard` does. All masters are told. */
+export const moveSlot = async (
+  slot: number,
+  from: Server,
+  to: Server,
+  masters: ReadonlyArray<Server>
+): Promise<void> => {
+  const [fromId, toId] = [String(await from.ask("CLUSTER", "MYID")), String(await to.ask("CLUSTER", "MYID"))]
+  await to.ask("CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId)
+  await from.ask("CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId)
+  for (;;) {
+    const keys = (await from.ask("CLUSTER", "GETKEYSINSLOT", String(slot), "10")) as Array<string>
+    if (keys.length === 0) break
+    await from.ask("MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "KEYS", ...keys)
+  }
+  for (const server of masters) await server.ask("CLUSTER", "SETSLOT", String(slot), "NODE", toId)
+}
+
 /** A master with a replica, and three Sentinels that watch it under the name `main`. */
 export const startSentinel = async () => {
   const master = await startServer()

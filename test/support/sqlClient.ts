@@ -1,4 +1,4 @@
-/** A client of `effect/sql` over `node:sqlite`, for a database in a folder of the test's own. */
+/** A client of `effect/sql` over `node:sqlite`. */
 import { Context, Effect, type Scope, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError, Statement } from "effect/sql"
@@ -26,27 +26,32 @@ const connectionOf = (database: DatabaseSync): SqlConnection.Connection => {
   }
 }
 
-/** A client, whose every transaction has a connection of its own. */
+/** A client, whose every transaction has a connection of its own. Several processes may use the file. */
+export const sqlClientOf = (file: string): Effect.Effect<SqlClient.SqlClient, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const acquirer = Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => new DatabaseSync(file, { timeout: 5000 })),
+        (database) => Effect.sync(() => database.close())
+      ),
+      connectionOf
+    )
+    const client = yield* SqlClient.make({
+      acquirer,
+      compiler: Statement.makeCompilerSqlite(),
+      driver: "node-sqlite",
+      spanAttributes: []
+    })
+    yield* Effect.orDie(client`PRAGMA journal_mode = WAL`)
+    return client
+  }).pipe(Effect.provide(Reactivity.layer))
+
+/** A client for a database of the test's own, with a table of users. */
 export const sqlClient: Effect.Effect<SqlClient.SqlClient, never, Scope.Scope> = Effect.gen(function*() {
-  const file = join(yield* tempDirectory, "test.db")
-  const acquirer = Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => new DatabaseSync(file)),
-      (database) => Effect.sync(() => database.close())
-    ),
-    connectionOf
-  )
-  const client = yield* SqlClient.make({
-    acquirer,
-    compiler: Statement.makeCompilerSqlite(),
-    driver: "node-sqlite",
-    spanAttributes: []
-  })
-  yield* Effect.orDie(
-    Effect.all([client`PRAGMA journal_mode = WAL`, client`CREATE TABLE users (id INTEGER, name TEXT)`])
-  )
+  const client = yield* sqlClientOf(join(yield* tempDirectory, "test.db"))
+  yield* Effect.orDie(client`CREATE TABLE users (id INTEGER, name TEXT)`)
   return client
-}).pipe(Effect.provide(Reactivity.layer))
+})
 
 /** The client in the context, as a layer of a driver provides it. */
 export const provideSql = (client: SqlClient.SqlClient) =>

@@ -322,3 +322,26 @@ describe("everything else", () => {
     }))
   )
 })
+
+describe("a read inside a load that does not take over what changes", () => {
+  it.effect(
+    "is listed, with who has read it",
+    test(Effect.fnUntraced(function*({ forget, uninherited }) {
+      const inner = Effect.succeed("inner").pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
+      const reads = Effect.all([
+        inner,
+        Cached.getOption("other"),
+        Cached.getMany(["a", "b"]),
+        CachePolicy.bypass(inner)
+      ])
+      yield* reads
+      yield* reads.pipe(Cached.ttl({ inherit: "changes", key: "page", ttl: "1 hour" }))
+      expect(yield* uninherited).toEqual([])
+      yield* reads.pipe(Cached.ttl({ inherit: "life", key: "list", ttl: "1 hour" }))
+      const by = "list"
+      expect(yield* uninherited).toEqual(["inner", "other", "a", "b"].map((id) => ({ id, by })))
+      yield* forget
+      expect(yield* uninherited).toEqual([])
+    }))
+  )
+})

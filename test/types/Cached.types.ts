@@ -2,6 +2,7 @@
 import {
   type Cause,
   Context,
+  Data,
   Duration,
   Effect,
   Exit,
@@ -678,3 +679,47 @@ Cached.events.pipe(Stream.map((event) => {
   // @ts-expect-error no event has a value
   return event.value
 }))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// streams: what functions of the options see
+// ---------------------------------------------------------------------------------------------------------------------
+
+class Broken extends Data.TaggedError("Broken")<{ readonly row: number }> {}
+const numbers = Stream.make(1) as Stream.Stream<number, Broken>
+
+const streamed = numbers.pipe(Cached.stream({
+  key: "rows",
+  ttl: (exit) => {
+    same<typeof exit, Exit.Exit<Cached.StreamEnd, Broken>>(true)
+    return 1000
+  },
+  when: (exit) => Exit.isSuccess(exit) && exit.value.elements > 0,
+  storeFailures: ["Broken"],
+  fallbackOn: ["Broken"]
+}))
+same<typeof streamed, Stream.Stream<number, Broken | CacheError.StreamCut | CacheError.StreamLagged, Caching.Caching>>(
+  true
+)
+
+numbers.pipe(Cached.stream({
+  key: "rows",
+  ttl: 1000,
+  // @ts-expect-error a stream that has ended has no such field
+  when: (exit) => Exit.isSuccess(exit) && exit.value.rows > 0
+}))
+numbers.pipe(Cached.stream({
+  key: "rows",
+  ttl: 1000,
+  // @ts-expect-error there is no such failure
+  storeFailures: ["Brocken"]
+}))
+// made apart it knows nothing of failures, and loses none
+const cacheRows = Cached.stream({
+  key: "rows",
+  ttl: (exit) => {
+    same<typeof exit, Exit.Exit<Cached.StreamEnd, unknown>>(true)
+    return 1000
+  }
+})
+const cachedRows = cacheRows(numbers)
+same<typeof cachedRows, typeof streamed>(true)

@@ -83,6 +83,6 @@ const hovers = async () => {
   }
 }
 
-it("a hover names its types", { timeout: 60_000 }, async () => {
+it("a hover names its types", { timeout: 120_000 }, async () => {
   compare(await hovers(), join(import.meta.dirname, "hovers.txt"))
 })

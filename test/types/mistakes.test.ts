@@ -8,7 +8,7 @@ import { compare } from "./golden.ts"
 const folder = join(import.meta.dirname, "mistakes")
 const root = resolve(import.meta.dirname, "../..")
 
-it("each mistake is named, beside a key of a class and beside a string", { timeout: 120_000 }, () => {
+it("each mistake is named, beside a key of a class and beside a string", { timeout: 300_000 }, () => {
   const tsc = join(root, "node_modules/typescript/bin/tsc")
   // in one thread, so that it meets types, and so names them, always in the same order
   const args = [tsc, "-p", ".", "--pretty", "false", "--singleThreaded"]

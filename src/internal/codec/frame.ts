@@ -125,11 +125,10 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
   // checksum.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
-  const count = view.getUint16(tagCountAt)
-  const tags: Array<TagVersion> = []
-  const tagsEnd = count === 0 ? headSize : readTags(count, frame.subarray(0, end), view, tags)
-  if (tagsEnd > end) return undefined
-  const meta = readMeta(frame, view, count === 0 ? noTags : tags)
+  const tags = tagsOf(frame, view, end)
+  if (tags === undefined) return undefined
+  const tagsEnd = headSize + tags.bytes.length
+  const meta = readMeta(frame, view, tags.tags)
   return (frame[at.flags]! & tagged) === 0
     ? { meta, payload: frame.subarray(tagsEnd, end) }
     : withEtag(meta, tagsEnd, frame.subarray(0, end), view)
@@ -146,7 +145,42 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
-const noTags: ReadonlyArray<TagVersion> = []
+/** The tags of a frame, and the bytes that they take there. */
+interface Tags {
+  readonly count: number
+  readonly bytes: Uint8Array
+  readonly tags: ReadonlyArray<TagVersion>
+}
+
+const noTags: Tags = { count: 0, bytes: new Uint8Array(0), tags: [] }
+
+/** Those of the last frame that had some: many entries have the same tags, in the same versions. */
+let lastTags = noTags
+
+/** Longer ones are not compared with those of the next frame. */
+const keptBytes = 1024
+
+/** `undefined` if a length leads out of the frame, whose tags end before `end`. */
+const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefined => {
+  const count = view.getUint16(tagCountAt)
+  if (count === 0) return noTags
+  if (count === lastTags.count && headSize + lastTags.bytes.length <= end && hasBytes(frame, lastTags.bytes)) {
+    return lastTags
+  }
+  const tags: Array<TagVersion> = []
+  const tagsEnd = readTags(count, frame.subarray(0, end), view, tags)
+  if (tagsEnd > end) return undefined
+  const read = { count, bytes: frame.subarray(headSize, tagsEnd), tags }
+  // a copy, or it would keep the frame
+  if (read.bytes.length <= keptBytes) lastTags = { ...read, bytes: new Uint8Array(read.bytes) }
+  return read
+}
+
+/** A length that leads out of the frame is not among those bytes: they were whole. */
+const hasBytes = (frame: Uint8Array, bytes: Uint8Array): boolean => {
+  for (let i = 0; i < bytes.length; i++) if (frame[headSize + i] !== bytes[i]) return false
+  return true
+}
 
 const readMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVersion>): Meta => {
   const meta = plainMeta(frame, view, tags)

@@ -1,7 +1,7 @@
 /**
- * Structured values as MessagePack, without a schema. A value that MessagePack would change (a Map, -0, a lone
- * surrogate …) becomes a marked array, and the first byte says whether there is one. So plain data costs one look at
- * each value when it is written, and nothing when it is read.
+ * Structured values without a schema: as JSON where that is exact, because nothing reads it faster, or else as MessagePack.
+ * A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first byte says which
+ * of these it is. So plain data costs one look at each value when it is written, and nothing when it is read.
  */
 import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack"
 import * as Exit from "effect/Exit"
@@ -40,6 +40,10 @@ const encode = (flat: unknown): Uint8Array => {
 
 const plain = 0
 const marked = 1
+const json = 2
+
+const texts = new TextEncoder()
+const fromText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** Begins every marked array. A user's array that begins with it is marked itself. */
 const mark = "\u0001~"
@@ -53,6 +57,8 @@ interface Walk {
   path: Array<string>
   readonly ancestors: Set<object>
   marks: boolean
+  /** whether JSON gives it back as it is, too */
+  isJson: boolean
 }
 
 const refuse = (what: string): never => {
@@ -61,6 +67,7 @@ const refuse = (what: string): never => {
 
 const marking = (walk: Walk, kind: string, data: Flat): Flat => {
   walk.marks = true
+  walk.isJson = false
   return [mark, kind].concat(data as ReadonlyArray<string>)
 }
 
@@ -76,19 +83,28 @@ const int64 = 2n ** 63n
  */
 const watchedDepth = 64
 
+/** A value that MessagePack has, and JSON has not. */
+const beyondJson = <A>(walk: Walk, value: A): A => {
+  walk.isJson = false
+  return value
+}
+
 /** The value as MessagePack can hold it: the same object where nothing in it needs a mark. */
 const flatten = (value: unknown, walk: Walk): unknown => {
   switch (typeof value) {
     case "string":
       return isWellFormed(value) ? value : marking(walk, "utf16", [toUtf16(value)])
     case "number":
-      return Object.is(value, -0) ? marking(walk, "-0", []) : value
+      if (Object.is(value, -0)) return marking(walk, "-0", [])
+      return Number.isFinite(value) ? value : beyondJson(walk, value)
     case "bigint":
-      return value >= -int64 && value < int64 ? value : marking(walk, "bigint", [value.toString()])
+      return value >= -int64 && value < int64
+        ? beyondJson(walk, value)
+        : marking(walk, "bigint", [value.toString()])
     case "boolean":
       return value
     case "undefined":
-      return absent
+      return beyondJson(walk, absent)
     case "object":
       return value === null ? value : flattenObject(value, walk)
     default:
@@ -119,7 +135,7 @@ const flattenObject = (value: object, walk: Walk): unknown => {
     case null:
       return marking(walk, "null-object", flattenEntries(value as Fields, walk))
     case Uint8Array.prototype:
-      return bare(value, (value as Uint8Array).length)
+      return beyondJson(walk, bare(value, (value as Uint8Array).length))
     case Date.prototype:
       return marking(walk, "date", [(bare(value) as Date).getTime()])
     case Map.prototype:
@@ -281,14 +297,19 @@ const showPath = (path: ReadonlyArray<string>): string =>
       path.slice(0, 8).map((step) => /^(\[\]|\{\}|[A-Za-z_$]\w{0,31})$/.test(step) ? step : "?").join(".")
     }`
 
+const versioned = (version: number, content: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(content.length + 1)
+  bytes[0] = version
+  bytes.set(content, 1)
+  return bytes
+}
+
 const pack = (value: unknown): Exit.Exit<Uint8Array, SerializerError> => {
-  const walk: Walk = { path: [], ancestors: new Set(), marks: false }
+  const walk: Walk = { path: [], ancestors: new Set(), marks: false, isJson: true }
   try {
-    const packed = encode(flatten(value, walk))
-    const bytes = new Uint8Array(packed.length + 1)
-    bytes[0] = walk.marks ? marked : plain
-    bytes.set(packed, 1)
-    return Exit.succeed(bytes)
+    const flat = flatten(value, walk)
+    if (walk.isJson) return Exit.succeed(versioned(json, texts.encode(JSON.stringify(flat))))
+    return Exit.succeed(versioned(walk.marks ? marked : plain, encode(flat)))
   } catch (error) {
     if (error instanceof Refused && error.message === sentence(circular)) {
       walk.path = (pathToCircle(value) ?? []).map((step) => typeof step === "number" ? "[]" : String(step))
@@ -302,6 +323,7 @@ const pack = (value: unknown): Exit.Exit<Uint8Array, SerializerError> => {
 const unpack = (bytes: Uint8Array): Exit.Exit<unknown, SerializerError> => {
   try {
     const version = bytes[0]
+    if (version === json) return Exit.succeed(JSON.parse(fromText.decode(bytes.subarray(1))))
     if (version !== plain && version !== marked) return fault("decode", "these bytes are of another version")
     const flat = decoder.decode(bytes.subarray(1))
     return Exit.succeed(version === marked || mayHoldBytes(bytes) ? restore(flat) : flat)

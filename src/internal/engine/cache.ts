@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { AnyReadOptions } from "../../cached/options.ts"
-import { type Strategy, untilInvalidated } from "../../Strategy.ts"
+import { Load, type Strategy } from "../../Strategy.ts"
 import * as Engine from "./engine.ts"
 import type { Request } from "./flight/request.ts"
 import * as Read from "./read/read.ts"
@@ -30,8 +30,11 @@ export interface Cache extends Opaque {
   readonly strategy: Strategy | undefined
   /** how values are copied that are read and written by hand */
   readonly copy: AnyReadOptions["copy"]
+  /** a read for an effect that is evaluated in the fiber: see `evaluate` of `read/read.ts` */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
+  /** what `Cached.withCache` uses in place of another cache: inside a transaction, which is of one cache */
+  readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
 /**
@@ -46,7 +49,8 @@ export const start = (
   storeParts?: Engine.StoreParts
 ): Effect.Effect<Engine.Engine, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const engine = Engine.make(options, yield* Effect.context<never>(), storeParts)
+    const curve = options.curve ? yield* Effect.promise(() => import("./memory/curve.ts")) : undefined
+    const engine = Engine.make(options, yield* Effect.context<never>(), storeParts, curve?.make)
     yield* Effect.addFinalizer(() => Engine.close(engine, options.shutdownMillis))
     return engine
   })
@@ -58,7 +62,7 @@ export const over = (engine: Engine.Engine): Cache => ({
   copy: engine.readDefaults.copy,
   read: engine.readDefaults.copy === undefined
     ? (fiber, request) =>
-      request.options.copy === undefined ? Read.read(engine, fiber, request) : Read.readCopy(engine, fiber, request)
+      request.copy === undefined ? Read.evaluate(engine, fiber, request) : Read.readCopy(engine, fiber, request)
     : (fiber, request) => Read.readCopy(engine, fiber, request),
   perform: (operation, ...args) => operation.over(engine, ...args)
 })
@@ -67,11 +71,13 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
+/** Nobody asks it: nothing is stored. One of `Strategy` would have all programs load what makes it. */
+const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
+
 /** A cache that caches nothing: every effect runs as if it were not wrapped. */
 export const disabled: Cache = {
   [TypeId]: TypeId,
-  // nobody asks it anything
-  strategy: untilInvalidated,
+  strategy: nothing,
   copy: undefined,
   read: (fiber, request) => Read.bypass(fiber, request.load),
   perform: (operation, ...args) => operation.without(...args)

@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { Inherit, ReadDefaults } from "../../cached/options.ts"
 import { CacheClosed } from "../../CacheError.ts"
-import type { Eviction } from "../../Eviction.ts"
+import type { Eviction } from "../../ports/eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
 import type { Store } from "../../ports/store.ts"
+import type { Weigher } from "../../ports/weigher.ts"
 import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults.ts"
 import * as Counters from "../store/counters.ts"
@@ -17,6 +18,7 @@ import type { Flight } from "./flight/flight.ts"
 import type { Flights } from "./flight/flights.ts"
 import { FlightsById } from "./flight/flightsById.ts"
 import * as LeaseWaits from "./flight/leaseWaits.ts"
+import * as Questions from "./flight/questions.ts"
 import type { StoreReads } from "./flight/reader.ts"
 import { forgetRefresh } from "./flight/refreshing.ts"
 import { releaseLease } from "./flight/releaseLease.ts"
@@ -24,6 +26,8 @@ import { Running } from "./flight/running.ts"
 import { start } from "./flight/start.ts"
 import * as Watches from "./flight/watches.ts"
 import { abandon, makeWork } from "./flight/work.ts"
+import type { MakeCurve } from "./memory/curve.ts"
+import { makeSweeper } from "./memory/expiry.ts"
 import * as Memory from "./memory/memory.ts"
 import * as TagEpochs from "./memory/tagEpochs.ts"
 import * as Pending from "./storeTier/pendingInvalidations.ts"
@@ -42,9 +46,13 @@ export interface Engine extends Flights {
 
 /** The options of an engine. They are already checked. */
 export interface EngineOptions extends StoreTierLimits {
-  /** entries in memory; 0: no memory tier */
+  /** entries in memory, or what they may weigh; 0: no memory tier */
   readonly capacity: number
+  /** `undefined`: each entry weighs 1 */
+  readonly weigher: Weigher | undefined
   readonly eviction: Eviction
+  /** whether `Cached.curve` is to be drawn */
+  readonly curve: boolean
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
   /** what a result takes over from values that caches served inside its load, where the read does not say it */
   readonly inherit: Inherit
@@ -75,10 +83,19 @@ export interface StoreParts {
 export const make = (
   options: EngineOptions,
   context: Context.Context<never>,
-  storeParts: StoreParts | undefined
+  storeParts: StoreParts | undefined,
+  makeCurve: MakeCurve | undefined
 ): Engine => {
+  const tokens = Tokens.make(Context.get(context, Tokens.Seed))
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
-    memory: Memory.make(options, { telemetry: () => engine, onGone: (entry) => forgetRefresh(engine, entry) }),
+    memory: Memory.make(options, {
+      telemetry: () => engine,
+      seed: tokens.word,
+      makeCurve,
+      onGone: (entry) => forgetRefresh(engine, entry),
+      // a platform that ends what a request has begun ends its timers too
+      sweeper: options.flights === "private" || options.capacity === 0 ? undefined : makeSweeper(() => engine)
+    }),
     tagEpochs: TagEpochs.make(),
     isPrivate: options.flights === "private",
     flights: new FlightsById(),
@@ -91,6 +108,7 @@ export const make = (
     strategy: options.strategy,
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
+    questions: Questions.make(),
     behind: 0,
     retryAt: new Map(),
     answered: new Map(),
@@ -107,7 +125,7 @@ export const make = (
     warned: new Set(),
     hitsHaveEffects: false,
     counters: Counters.make(),
-    tokens: Tokens.make(Context.get(context, Tokens.Seed)),
+    tokens,
     lastReadContext: undefined,
     forgetReadContext: () => {
       engine.lastReadContext = undefined
@@ -128,6 +146,7 @@ export const make = (
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
+  self.memory.sweeper?.stop()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
     // what is queued behind it would start after the close
@@ -135,7 +154,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
     // a write whose callers did not wait for it is waited for here
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)
   }
-  if (self.running.size > 0) {
+  if (self.running.size > 0 && shutdownMillis > 0) {
     yield* Effect.timeoutOption(
       Effect.callback<void>((resume) => {
         if (self.running.size === 0) return resume(Effect.void)

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import type { Known } from "../../CacheEntry.ts"
-import type { StoreError } from "../../CacheError.ts"
+import type { InMemory, Known } from "../../CacheEntry.ts"
+import type { CacheConfigError, StoreError, StoreErrorReason } from "../../CacheError.ts"
 import type { Progress, Removal } from "../../CacheEvent.ts"
 import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Glob } from "../glob.ts"
@@ -12,15 +12,25 @@ import type { Key } from "../key/ofKey.ts"
 import type { Operation } from "./cache.ts"
 import type { Engine } from "./engine.ts"
 import * as Invalidate from "./invalidation/invalidate.ts"
+import { sweep } from "./memory/expiry.ts"
+import { noRemovals } from "./memory/memory.ts"
+import * as Quotas from "./memory/quotas.ts"
 import * as Removals from "./memory/removals.ts"
 import * as ByPattern from "./operations/byPattern.ts"
 import * as Counters from "./operations/counters.ts"
+import * as Curve from "./operations/curve.ts"
+import { guardFault } from "./operations/guardFault.ts"
 import * as Inspect from "./operations/inspect.ts"
 import * as Lookup from "./operations/lookup.ts"
+import * as Pressure from "./operations/pressure.ts"
+import * as Ranking from "./operations/ranking.ts"
+import * as Resize from "./operations/resize.ts"
 import * as Entries from "./operations/set.ts"
 import * as Touch from "./operations/touch.ts"
 import * as Many from "./read/readMany.ts"
-import { noCounters, total } from "./telemetry/counters.ts"
+import { consume } from "./streams/consume.ts"
+import type { Streaming } from "./streams/request.ts"
+import { noCounters, total, withRatios } from "./telemetry/counters.ts"
 import * as Log from "./telemetry/log.ts"
 import type { EventListener } from "./telemetry/telemetry.ts"
 
@@ -124,22 +134,69 @@ export const size: Operation<[], Effect.Effect<number, StoreError>> = {
   without: () => Effect.succeed(0)
 }
 
+export const ranked: Operation<
+  [ranking: Ranking.Ranking, count: number],
+  Effect.Effect<ReadonlyArray<InMemory>>
+> = {
+  over: Ranking.ranked,
+  without: () => Effect.succeed([])
+}
+
 export const ping: Operation<[], Effect.Effect<void, StoreError>> = {
   over: Inspect.ping,
   without: () => Effect.void
 }
 
+export const stream: Operation<[streaming: Streaming], Stream.Stream<unknown, unknown, any>> = {
+  over: consume,
+  without: ({ origin }) => origin
+}
+
+export const resize: Operation<[capacity: number], Effect.Effect<void>> = {
+  over: Resize.resize,
+  without: () => Effect.void
+}
+
+/** Bounds the entries of key classes. */
+export const enforceQuotas: Operation<[quotas: Quotas.Quotas], void> = {
+  over: Quotas.enforce,
+  without: () => {}
+}
+
+/** Is told how full the heap is, and lets memory shrink. */
+export const pressureOn: Operation<[most: number], (share: number) => void> = {
+  over: Pressure.pressureOn,
+  without: () => () => {}
+}
+
+export const curve: Operation<[], Effect.Effect<Curve.Curve, CacheConfigError>> = {
+  over: Curve.curve,
+  without: () => Effect.succeed({ capacity: 0, reads: 0, share: 0, points: [] })
+}
+
 /** All counters, in total and by key class. */
 const counted = (engine: Engine) => ({
-  ...total(engine),
-  evictions: engine.memory.evictions,
+  ...withRatios(total(engine)),
+  evictions: engine.memory.removals.evicted,
+  evictedWeight: engine.memory.evictedWeight,
+  removals: { ...engine.memory.removals },
   size: engine.memory.entries.size,
-  classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, { ...counters }]))
+  weight: engine.memory.weight,
+  classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, withRatios(counters)]))
 })
 
 export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
-  over: (engine) => Effect.sync(() => counted(engine)),
-  without: () => Effect.sync(() => ({ ...noCounters, evictions: 0, size: 0, classes: {} }))
+  over: (engine) => Effect.map(sweep(engine), () => counted(engine)),
+  without: () =>
+    Effect.sync(() => ({
+      ...withRatios(noCounters),
+      evictions: 0,
+      evictedWeight: 0,
+      removals: { ...noRemovals },
+      size: 0,
+      weight: 0,
+      classes: {}
+    }))
 }
 
 /** Logs a warning, once a topic. */
@@ -158,4 +215,10 @@ export const listen: Operation<[listener: EventListener], () => void> = {
 export const onRemoval: Operation<[listener: (removal: Removal) => void], () => void> = {
   over: Removals.onRemoval,
   without: () => () => {}
+}
+
+/** A place where guards keep their state has failed. */
+export const noteGuardFault: Operation<[operation: string, reason: StoreErrorReason], void> = {
+  over: guardFault,
+  without: () => {}
 }

@@ -23,6 +23,7 @@ import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { fingerprint, opaqueType, walk } from "./structure.ts"
 import { checkTags, keyTags, type TagOptions } from "./tags.ts"
+import { type Ids, idsOf } from "./templates.ts"
 
 const follow = { suspended: "follow" } as const
 
@@ -32,6 +33,7 @@ interface Options extends TagOptions {
   readonly error?: Schema.Constraint | undefined
   readonly ignore?: ReadonlyArray<PropertyKey> | undefined
   readonly version?: string | undefined
+  readonly id?: unknown
 }
 
 interface Key {
@@ -45,14 +47,15 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const error = options.error ?? Schema.Never
   const payload = Schema.Struct(fields)
   const relevant = Object.fromEntries(Object.entries(fields).filter(([field]) => !options.ignore?.includes(field)))
-  const properties = compileFields(name, relevant)
+  const template = options.id === undefined ? undefined : idsBy(name, options.id, relevant)
+  const properties = compileFields(name, template === undefined ? relevant : tagged(relevant, options))
   const parts = [...Object.entries(relevant), ["success", success], ["error", error]] as const
   if (options.version === undefined) refuseOpaque(name, parts, { suspended: "skip" })
 
   // Lazy: it walks three schemas, which may refer to classes that are not defined yet (`suspend`).
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, follow)
-    const version = fingerprint([Schema.Struct(relevant), success, error], options.version)
+    const version = fingerprint([Schema.Struct(relevant), success, error], options.version, template?.text)
     // a template literal would be a tree of texts, which every id would flatten anew
     const text = ["~", name, "@", version, ":"].join("")
     noteClass(text, info)
@@ -60,7 +63,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   }
   let known: string | undefined
   const prefix = (): string => known ??= prefixOf()
-  const encode = encoder(name, properties)
+  const encode = template?.encode ?? encoder(name, properties)
   const codecs = { success: success as AnyCodec, error: error as AnyCodec }
   const tags = keyTags(name, options, properties)
   let isUndescribed: boolean | undefined
@@ -79,7 +82,8 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const assign = assigner(name, fields)
   const decode = Schema.decodeUnknownEffect(payload)
 
-  const idOf = remembering(properties, (fields) => limit(prefix(), encode(fields)))
+  const makeId = (fields: Fields) => limit(prefix(), encode(fields))
+  const idOf = template === undefined ? remembering(properties, makeId) : makeId
 
   class KeyClass {
     /** kept, because an id is read several times in one read */
@@ -124,6 +128,19 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     [Persistable.symbol]: { success, error }
   })
   return KeyClass
+}
+
+/** Of a class whose ids a template writes, only what its indexes need has to have a canonical form. */
+const tagged = (fields: Schema.Struct.Fields, { indexes = [] }: Options): Schema.Struct.Fields => {
+  const used = new Set(indexes.flatMap((index) => Array.isArray(index) ? index.map(String) : [String(index)]))
+  return Object.fromEntries(Object.entries(fields).filter(([field]) => used.has(field)))
+}
+
+/** How a template writes the ids of a class. */
+const idsBy = (name: string, template: unknown, fields: Schema.Struct.Fields): Ids => {
+  const make = idsOf(template)
+  if (make === undefined) throw configError(name, "`id` is no template: pass one of CacheKey.template")
+  return make(name, Object.keys(fields))
 }
 
 const addMembers = (target: object, members: { readonly [name: string]: unknown }): void => {

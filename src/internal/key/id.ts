@@ -1,6 +1,6 @@
 /** Ids from texts: ids of the library begin with `~`, and a text that is long or has no UTF-8 form is hashed. */
-import { sha256 } from "@noble/hashes/sha2.js"
-import { toBase64Url } from "../codec/bytes.ts"
+import { _SHA256 as Sha256 } from "@noble/hashes/sha2.js"
+import { isWellFormed, toBase64Url } from "../codec/bytes.ts"
 import { longTexts } from "../defaults.ts"
 
 const maxBytes = 200
@@ -33,14 +33,14 @@ const remember = (text: string, digest: string): void => {
 }
 
 /** SHA-256 over UTF-16 units: every JavaScript string has exactly one form in them (lone surrogates have no UTF-8). */
-const hash = (text: string): string => {
+export const hash = (text: string): string => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     bytes[2 * i] = unit & 0xff
     bytes[2 * i + 1] = unit >>> 8
   }
-  return toBase64Url(sha256(bytes))
+  return toBase64Url(new Sha256().update(bytes).digest())
 }
 
 /** 48 bits of the digest: enough to tell the versions of one name apart. */
@@ -72,9 +72,6 @@ const fits = (text: string): boolean =>
   text.length <= 66
     ? isWellFormed(text)
     : text.length <= maxBytes && isWellFormed(text) && byteLength(text) <= maxBytes
-
-// ES2024, which the compiler's library does not know yet.
-const isWellFormed = (text: string): boolean => (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 
 /** The length in UTF-8. */
 export const byteLength = (text: string): number => {

@@ -6,6 +6,8 @@ export { idOfString } from "./id.ts"
 /** What the engine knows about a key class: one object a class, so it can be the key of a `WeakMap`. */
 export interface KeyInfo {
   readonly name: string
+  /** of what a stream's key has: its class */
+  readonly of?: KeyInfo | undefined
   /** what all its ids begin with. Another class of the same name and shape has the same */
   readonly prefix: () => string
   /** made where the class was defined: its stack tells where that is */

@@ -13,9 +13,21 @@ import { shortDigest } from "./id.ts"
 // Part of every hash. Raise it when canonical texts or labels change.
 const format = 1
 
-/** A hash of the structure of the schemas, of both their type side and their JSON side, and of `version`. */
-export const fingerprint = (schemas: ReadonlyArray<Schema.Constraint>, version: string | undefined): string =>
-  shortDigest(JSON.stringify([format, version ?? null, schemas.map((schema) => [typeSide(schema), jsonSide(schema)])]))
+/**
+ * A hash of the structure of the schemas, of both their type side and their JSON side, of `version`, and of the template
+ * that writes the ids.
+ */
+export const fingerprint = (
+  schemas: ReadonlyArray<Schema.Constraint>,
+  version: string | undefined,
+  template?: string | undefined
+): string =>
+  shortDigest(JSON.stringify([
+    format,
+    version ?? null,
+    schemas.map((schema) => [typeSide(schema), jsonSide(schema)]),
+    ...template === undefined ? [] : [template]
+  ]))
 
 const typeSide = (schema: Schema.Constraint): string => write(SchemaAST.toType(schema.ast))
 

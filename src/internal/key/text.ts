@@ -21,7 +21,7 @@ export class Mismatch extends Error {
   }
 }
 
-const describe = (value: unknown): string =>
+export const describe = (value: unknown): string =>
   value === null || value === undefined
     ? String(value)
     : Array.isArray(value)

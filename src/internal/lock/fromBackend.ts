@@ -2,11 +2,15 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import { CacheConfigError, LockError } from "../../CacheError.ts"
 import type { AcquireOptions, Backend, Lease, Lock } from "../../ports/lock.ts"
 import { toMillis } from "../../Ttl.ts"
+import { chunk, many } from "../defaults.ts"
 import { refuseUnknown, requireType } from "../options.ts"
 
 /** The fibers that wait for one name, in the order in which they came, each at a latch of its own. */
@@ -34,29 +38,168 @@ const graceMillis = 5
 
 const steps = ["tryAcquire", "renew", "release"]
 
+/** The locks that were made here; some are opened with their first use. */
+const made = new WeakMap<Lock, Effect.Effect<Self, LockError>>()
+
 export const make = (backend: Backend): Lock => {
   requireType("Lock.make", backend, ["name"], "string")
-  const optional = (["isHeld", "watch"] as const).filter((step) => backend[step] !== undefined)
+  const optional = (["isHeld", "releaseMany", "watch"] as const).filter((step) => backend[step] !== undefined)
   requireType("Lock.make", backend, [...steps, ...optional], "function")
   const self: Self = { backend, lines: new Map() }
-  return {
+  const lock: Lock = {
     name: backend.name,
     acquire: (name, options) => {
       const asked = check(name, options)
-      // Only the sleep can be interrupted: otherwise a granted lock could be lost, and nobody would release it.
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(
-          waiting(self, asked, restore),
-          (held) => held === undefined ? Effect.fail(new LockError({ name, reason: "Timeout" })) : holding(self, held)
-        )
-      )
+      return whenHeld(self, asked, (held) => holding(self, held))
     },
     isLocked: (name) => {
       requireName("Lock.isLocked", name)
       return backend.isHeld?.(name) ?? Effect.fail(new LockError({ name, reason: "Unsupported" }))
     }
   }
+  made.set(lock, Exit.succeed(self))
+  return lock
 }
+
+/** A lock that is opened with its first use: `open` answers the same one always. */
+export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock => {
+  const lock: Lock = {
+    name,
+    acquire: (name, options) => Effect.flatMap(open, (opened) => opened.acquire(name, options)),
+    isLocked: (name) => Effect.flatMap(open, (opened) => opened.isLocked(name))
+  }
+  made.set(lock, Effect.flatMap(open, (opened) => made.get(opened)!))
+  return lock
+}
+
+/**
+ * Runs an effect while it holds a lock, with less around it than in a scope; `undefined`: the lock is somebody else's, and
+ * has `acquire` alone. An effect that ends at once needs no fiber that renews.
+ */
+export const during = <A, E, R>(
+  lock: Lock,
+  asked: Asked,
+  use: (token: bigint) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | LockError, R> | undefined => {
+  const opened = made.get(lock)
+  if (opened === undefined) return undefined
+  return Effect.flatMapEager(opened, (self) =>
+    whenHeld(self, asked, (held, restore) =>
+      Effect.ensuring(
+        restore(Effect.raceFirst(use(held.token), failWhenLost(self, held))),
+        release(self, held)
+      )))
+}
+
+/** Acquires a lock until the scope closes in which it is held together with others. */
+export type Acquire = (asked: Asked) => Effect.Effect<void, LockError>
+
+/**
+ * Acquires locks that are held together: one fiber renews them all, and many are released in one step where the backend has
+ * one. Nobody is told that one is lost. Those of a lock that is somebody else's are held one by one.
+ */
+export const together = (lock: Lock, scope: Scope.Scope): Acquire => {
+  const opened = made.get(lock)
+  if (opened === undefined) {
+    return ({ leaseMillis, name, waitMillis }) =>
+      Scope.provide(Effect.asVoid(lock.acquire(name, { lease: leaseMillis, wait: waitMillis })), scope)
+  }
+  const all = new Set<Held>()
+  let hasBegun = false
+  const begin = (self: Self, { leaseMillis }: Asked): Effect.Effect<unknown> => {
+    if (hasBegun) return Effect.void
+    hasBegun = true
+    return Effect.andThen(
+      Scope.addFinalizer(scope, Effect.suspend(() => releaseAll(self, Array.from(all)))),
+      Effect.forkIn(renewing(self, all, leaseMillis), scope)
+    )
+  }
+  return (asked) =>
+    Effect.flatMapEager(opened, (self) =>
+      whenHeld(self, asked, (held) => {
+        all.add(held)
+        return Effect.asVoid(begin(self, asked))
+      }))
+}
+
+const releaseAll = (self: Self, all: ReadonlyArray<Held>): Effect.Effect<void> => {
+  const { releaseMany } = self.backend
+  if (releaseMany === undefined) return eachOf(all, many.concurrency, (held) => release(self, held))
+  return inPieces(all, { size: chunk, atOnce: many.concurrency }, (piece) =>
+    Effect.andThen(
+      Effect.exit(releaseMany(piece)),
+      Effect.sync(() => piece.forEach(({ name }) => wakeFirst(self, name)))
+    ))
+}
+
+interface Pieces {
+  readonly size: number
+  /** so many are waited for before the next one begins */
+  readonly atOnce: number
+}
+
+/** Runs something for the pieces of a long list, each of which begins in a turn of its own. */
+const inPieces = (
+  all: ReadonlyArray<Held>,
+  { atOnce, size }: Pieces,
+  run: (piece: ReadonlyArray<Held>) => Effect.Effect<void>
+): Effect.Effect<void> => {
+  if (all.length <= size) return run(all)
+  return Effect.gen(function*() {
+    const pieces: Array<Fiber.Fiber<void>> = []
+    for (let from = 0; from < all.length; from += size) {
+      pieces.push(yield* Effect.forkChild(run(all.slice(from, from + size))))
+      yield* Effect.yieldNow
+      if (pieces.length >= atOnce) yield* Fiber.await(pieces[pieces.length - atOnce]!)
+    }
+    yield* Fiber.awaitAll(pieces)
+  })
+}
+
+/** As `inPieces`, where each lock is a step of its own. */
+const eachOf = (
+  all: ReadonlyArray<Held>,
+  atOnce: number,
+  run: (held: Held) => Effect.Effect<void>
+): Effect.Effect<void> =>
+  inPieces(
+    all,
+    { size: many.steps, atOnce },
+    (piece) => Effect.forEach(piece, run, { concurrency: "unbounded", discard: true })
+  )
+
+/** Renews every third of the lease; one that does not answer keeps the others waiting for another third at most. */
+const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effect.Effect<never> => {
+  const third = leaseMillis / 3
+  const renew = (held: Held) =>
+    Effect.map(
+      Effect.exit(Effect.timeoutOption(backend.renew(held.name, held.token, leaseMillis), third)),
+      (exit) => {
+        if (Exit.isSuccess(exit) && Option.contains(exit.value, false)) all.delete(held)
+      }
+    )
+  // one that does not answer keeps no other from being renewed
+  const renewAll = Effect.suspend(() => eachOf(Array.from(all), Infinity, renew))
+  return Effect.forever(Effect.andThen(Effect.sleep(third), renewAll))
+}
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** Only the sleep can be interrupted: otherwise a granted lock could be lost, and nobody would release it. */
+const whenHeld = <A, E, R>(
+  self: Self,
+  asked: Asked,
+  use: (held: Held, restore: Restore) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | LockError, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      waiting(self, asked, restore),
+      (held): Effect.Effect<A, E | LockError, R> =>
+        typeof held === "number"
+          ? Effect.fail(new LockError({ name: asked.name, reason: "Timeout", retryAfterMillis: held }))
+          : use(held, restore)
+    )
+  )
 
 const requireName = (what: string, name: string): void => {
   if (typeof name !== "string") throw new CacheConfigError({ message: `${what} got no name: pass a string` })
@@ -76,12 +219,12 @@ const check = (name: string, options: AcquireOptions): Asked => {
 
 const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-/** Waits in line for the lock; `undefined`: `wait` is over. */
+/** Waits in line for the lock; a number: `wait` is over, and the holder has its lease for so many milliseconds. */
 const waiting = (
   self: Self,
   asked: Asked,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<Held | undefined, LockError> =>
+  restore: Restore
+): Effect.Effect<Held | number, LockError> =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
     const line = self.lines.get(asked.name) ?? new Set()
@@ -114,6 +257,7 @@ const turns = Effect.fnUntraced(function*(
   const { latch, line, sleep } = place
   const clock = yield* Clock.Clock
   const end = millisOf(clock) + asked.waitMillis
+  let leftMillis = asked.leaseMillis
   for (;;) {
     // Before the attempt: a wake-up during it must lead to another one.
     latch.closeUnsafe()
@@ -123,10 +267,11 @@ const turns = Effect.fnUntraced(function*(
       const answer = yield* backend.tryAcquire(asked.name, asked.leaseMillis)
       if (answer._tag === "Held") return { ...asked, token: answer.token, untilMillis: now + asked.leaseMillis }
       place.unwatch ??= backend.watch?.(asked.name, () => latch.openUnsafe())
+      leftMillis = answer.leftMillis
       retryMillis = Math.min(backend.pollMillis ?? Infinity, answer.leftMillis + graceMillis)
     }
     const left = end - millisOf(clock)
-    if (left <= 0) return undefined
+    if (left <= 0) return leftMillis
     yield* sleep(Math.min(retryMillis, left))
   }
 })
@@ -147,17 +292,18 @@ const leave = (self: Self, name: string, latch: Latch.Latch): void => {
 
 /** Releases the lock with the scope, and renews it until then. */
 const holding = Effect.fnUntraced(function*(self: Self, held: Held) {
-  const { name, token } = held
   const lost = Deferred.makeUnsafe<never, LockError>()
-  yield* Effect.addFinalizer(() =>
-    Effect.exit(self.backend.release(name, token)).pipe(Effect.andThen(Effect.sync(() => wakeFirst(self, name))))
-  )
-  yield* Effect.forkScoped(
-    Effect.flatMap(untilLost(self, held), () => Deferred.fail(lost, new LockError({ name, reason: "Lost" })))
-  )
-  const lease: Lease = { token, lost: Deferred.await(lost) }
+  yield* Effect.addFinalizer(() => release(self, held))
+  yield* Effect.forkScoped(Effect.catch(failWhenLost(self, held), (error) => Deferred.fail(lost, error)))
+  const lease: Lease = { token: held.token, lost: Deferred.await(lost) }
   return lease
 })
+
+const release = (self: Self, { name, token }: Held): Effect.Effect<void> =>
+  Effect.andThen(Effect.exit(self.backend.release(name, token)), Effect.sync(() => wakeFirst(self, name)))
+
+const failWhenLost = (self: Self, held: Held): Effect.Effect<never, LockError> =>
+  Effect.flatMap(untilLost(self, held), () => Effect.fail(new LockError({ name: held.name, reason: "Lost" })))
 
 /** Renews the lock every third of its lease, and ends when another may hold it. */
 const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, name, token, ...held }: Held) {

@@ -8,6 +8,7 @@ import type { CoreOperation, Store, StoreCore } from "../../ports/store.ts"
 import * as InTurns from "../streamsInTurns.ts"
 import * as Counters from "./counters.ts"
 import { each } from "./many.ts"
+import { isPage } from "./pageIds.ts"
 import * as Parts from "./parts.ts"
 
 const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
@@ -28,7 +29,9 @@ const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
 const parts: Parts.Parts<StoreCore> = {
   ...partsOfCore,
   isWhole: "a function",
+  maxSize: "a number",
   getUnsafe: "a function",
+  getCallback: "a function",
   getMany: "a function",
   setMany: "a function",
   removeMany: "a function",
@@ -42,6 +45,7 @@ const parts: Parts.Parts<StoreCore> = {
   touchCounter: "a function",
   removeCounter: "a function",
   scanCounters: "a function",
+  transact: "a function",
   changes: "a Stream",
   changesUnsafe: "a function"
 }
@@ -59,15 +63,16 @@ export const complete = (core: StoreCore): Store => {
       counters?.clear()
       return clear
     })
-  const derived: Omit<Store, CoreOperation | "increment" | "clear"> = {
+  const derived: Omit<Store, CoreOperation | "increment" | "clear" | "transact"> = {
     getUnsafe: undefined,
+    getCallback: undefined,
     getMany: (ids) => each(ids, (id) => Effect.map(core.get(id, []), ({ entry }) => entry)),
     setMany: (requests) => Effect.asVoid(each(requests, ({ entry, id }) => core.set(id, entry))),
     removeMany: (ids) => each(ids, (id) => core.remove(id)),
     acquireMany: (requests) => each(requests, (request) => core.acquire(request.id, request)),
     commitMany: (requests) => each(requests, ({ entry, generation, id }) => core.commit(id, generation, entry)),
     scan: () => Stream.fromEffect(unsupported("scan")),
-    size: all === undefined ? unsupported("size") : Stream.runCount(all),
+    size: all === undefined ? unsupported("size") : Stream.runCount(Stream.filter(all, ({ id }) => !isPage(id))),
     counter: () => unsupported("counter"),
     touchCounter: () => unsupported("touchCounter"),
     removeCounter: () => unsupported("removeCounter"),

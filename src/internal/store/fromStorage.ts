@@ -19,6 +19,7 @@ import * as Markers from "./markers.ts"
 import * as Parts from "./parts.ts"
 import * as Tags from "./storageTags.ts"
 import * as StoredMarkers from "./storedMarkers.ts"
+import { transacting } from "./transactInLines.ts"
 
 const parts: Parts.Parts<Storage> = {
   name: "a string",
@@ -147,7 +148,7 @@ export const make = (storage: Storage): Store => {
       return Effect.asVoid(Effect.all([clearing.run("", "write", stored), late], { concurrency: "unbounded" }))
     })
 
-  return complete({
+  const store = complete({
     name: storage.name,
     capabilities: {
       shared: storage.capabilities?.shared ?? false,
@@ -171,4 +172,45 @@ export const make = (storage: Storage): Store => {
     clear: clearStored && clear(clearStored),
     ...storage.counters
   })
+  if (store.capabilities.shared) return store
+  return {
+    ...store,
+    transact: transacting(store, {
+      lines,
+      clear: clearStored && ((held) =>
+        Effect.suspend(() => {
+          leases.endAll()
+          // what others write now is removed after that, and not waited for: it may wait for an id of this transaction
+          const late = Effect.forEach(lines.busy().filter((id) => !held.has(id)), remove, {
+            concurrency: "unbounded",
+            discard: true
+          })
+          const stored = Effect.ensuring(clearStored, Effect.sync(() => leases.endAll()))
+          return Effect.andThen(Effect.forkDetach(Effect.ignore(late)), clearing.run("", "write", stored))
+        })),
+      holds: (id, condition, now) =>
+        Effect.map(withTags(id), ([stored, table]) => holds(condition, stored, now, table)),
+      step(step) {
+        switch (step._tag) {
+          case "Set":
+            return write(step.id, step.entry)
+          case "Commit":
+            return commit(step.id, step.generation, step.entry)
+          case "Remove":
+            leases.end(step.id)
+            return storage.remove(step.id)
+          case "Touch":
+            return touch(step.id, step.options)
+          case "InvalidateTags":
+            return Effect.forEach(
+              step.tags,
+              ({ tag, version }) => tags.invalidate([tag], () => version, step.mode),
+              { discard: true }
+            )
+          default:
+            return Effect.void
+        }
+      }
+    })
+  }
 }

@@ -11,18 +11,32 @@ import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import { StoreError } from "../../CacheError.ts"
 import { Damaged, type SyncStorage } from "../../ports/storage.ts"
-import type { Acquired, AcquireOptions, Answer, Change, CommitRequest, ScanOptions, Store } from "../../ports/store.ts"
+import type {
+  Acquired,
+  AcquireOptions,
+  Answer,
+  Change,
+  CommitRequest,
+  ScanOptions,
+  Store,
+  TouchOptions,
+  Transacted,
+  TransactRequest
+} from "../../ports/store.ts"
 import * as Defaults from "../defaults.ts"
 import * as Tokens from "../token.ts"
 import { holds, isOtherWrite, touched } from "./conditions.ts"
 import * as Counters from "./counters.ts"
+import { tagsOfId } from "./idTags.ts"
 import * as Lasting from "./lasting.ts"
 import * as Leases from "./leases.ts"
 import { inSteps } from "./many.ts"
 import * as MarkerEntries from "./markerEntries.ts"
 import * as Markers from "./markers.ts"
+import { isPage } from "./pageIds.ts"
 import * as Parts from "./parts.ts"
 import * as StoredMarkers from "./storedMarkersSync.ts"
+import * as Transact from "./transact.ts"
 
 const parts: Parts.Parts<SyncStorage> = {
   name: "a string",
@@ -33,12 +47,14 @@ const parts: Parts.Parts<SyncStorage> = {
   remove: "a function",
   scan: "a function",
   size: "a function",
+  maxSize: "a number",
   clear: "a function",
   counters: "an object",
   tags: "an object",
   leases: "an object",
   changes: "a function",
   atomic: "a function",
+  position: "a function",
   reasonOf: "a function",
   attempt: "a function"
 }
@@ -97,6 +113,10 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const counters = storage.counters ?? Counters.make()
   const tokensOf = Tokens.lazily()
 
+  const isShared = storage.capabilities?.shared === true
+  let moves = 0
+  const position = storage.position ?? (isShared ? () => undefined : () => String(moves))
+
   const toStoreError = (operation: string, cause: unknown): StoreError =>
     cause instanceof StoreError
       ? cause
@@ -132,9 +152,18 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return entry === Damaged ? { entry: undefined, versions, isDamaged: true } : { entry, versions }
   }
 
+  const write = (id: string, entry: Stored, now: number): void => {
+    moves++
+    storage.set(id, entry, now)
+  }
+
+  // The last step: where they are several, who asks for the marker in between reads what is new.
+  const endMarkers = tags.remove === undefined ? () => {} : (id: string) => tags.remove!(tagsOfId(id))
+
   const setNow = (id: string, entry: Stored, now: number): void => {
     leases.end(id)
-    storage.set(id, entry, now)
+    write(id, entry, now)
+    endMarkers(id)
   }
 
   const set: Store["set"] = (id, entry, condition) =>
@@ -167,14 +196,14 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
         ))
     )
 
+  const touchNow = (id: string, options: TouchOptions, now: number): boolean => {
+    const entry = touched(stored(id), options, now, tags)
+    if (entry !== undefined) write(id, entry, now)
+    return entry !== undefined
+  }
+
   const touch: Store["touch"] = (id, options) =>
-    attemptWith("touch", ({ now }) =>
-      atomic(() => {
-        const entry = touched(stored(id), options, now(), tags)
-        if (entry === undefined) return false
-        storage.set(id, entry, now())
-        return true
-      }))
+    attemptWith("touch", ({ now }) => atomic(() => touchNow(id, options, now())))
 
   const lookFor = (id: string, rejectedWriteId: string | undefined): Acquired | undefined => {
     const entry = stored(id)
@@ -212,7 +241,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
 
   const commitNow = ({ entry, generation, id }: CommitRequest, now: number): boolean => {
     if (!leases.isCurrent(id, generation, now)) return false
-    storage.set(id, entry, now)
+    write(id, entry, now)
     leases.end(id)
     return true
   }
@@ -234,7 +263,15 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   // The generation ends first: it has ended even if the removal fails.
   const removeNow = (id: string): boolean => {
     leases.end(id)
-    return storage.remove(id)
+    moves++
+    const was = storage.remove(id)
+    endMarkers(id)
+    return was
+  }
+
+  const invalidate: typeof tags.invalidate = (names, newVersion, mode, now) => {
+    moves++
+    tags.invalidate(names, newVersion, mode, now)
   }
 
   const orThrow = <A>(operation: string, run: () => A): A => {
@@ -252,8 +289,8 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return () => orThrow("listen", told)
   })
 
-  const unsupported = (operation: string) =>
-    Effect.fail(new StoreError({ store: name, operation, reason: "Unsupported" }))
+  const unsupportedError = (operation: string) => new StoreError({ store: name, operation, reason: "Unsupported" })
+  const unsupported = (operation: string) => Effect.fail(unsupportedError(operation))
 
   const paged = <A>(
     operation: string,
@@ -268,18 +305,90 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       })
 
   const { clear, scan, size } = storage
-  const all = size ?? (scan && (() => Array.from(scan("")).length))
+  const all = size ?? (scan && (() => Array.from(scan("")).filter(({ id }) => !isPage(id)).length))
   const markers = scan && (() => Array.from(scan(MarkerEntries.prefix)).filter(MarkerEntries.isMarker).length)
   // without `scan` nobody knows how many of all are markers
   const count = !keepsMarkers ? all : all && markers && (() => all() - markers())
   const clearStored = clear ?? (scan === undefined ? undefined : () => {
     for (const { id } of Array.from(scan(""))) storage.remove(id)
   })
+  const clearEntries = clearStored && (() => {
+    leases.endAll()
+    moves++
+    clearStored()
+  })
+
+  const stepNow = (step: TransactRequest["steps"][number], now: number): string | undefined => {
+    switch (step._tag) {
+      case "Set":
+        setNow(step.id, step.entry, now)
+        break
+      case "Commit":
+        if (!commitNow(step, now)) return step.id
+        break
+      case "Remove":
+        removeNow(step.id)
+        break
+      case "Touch":
+        touchNow(step.id, step.options, now)
+        break
+      case "InvalidateTags":
+        for (const { tag, version } of step.tags) invalidate([tag], () => version, step.mode, now)
+        break
+      case "Clear":
+        clearEntries!()
+    }
+    return undefined
+  }
+
+  const transactNow = (request: TransactRequest, now: number): Transacted => {
+    const { checks, steps } = request
+    const live = (counter: string) => Counters.live(counters, counter, now)
+    const conflict = Transact.conflictOf(checks, {
+      holds: ({ condition, id }) => holds(condition, stored(id), now, tags),
+      counter: live,
+      position
+    })
+    if (conflict !== undefined) return conflict
+    // all that can be refused is refused before the first step
+    const counted = Transact.counterChanges(name, steps, live)
+    if (counted instanceof StoreError) throw counted
+    if (clearEntries === undefined && steps.some(({ _tag }) => _tag === "Clear")) throw unsupportedError("clear")
+    const refused: Array<string> = []
+    try {
+      for (const step of steps) {
+        const id = stepNow(step, now)
+        if (id !== undefined) refused.push(id)
+      }
+    } catch (thrown) {
+      if (storage.atomic === undefined) undo(steps)
+      throw thrown
+    }
+    if (counted.clear) counters.clear()
+    for (const [counter, value] of counted.counters) {
+      if (value === undefined) counters.remove(counter)
+      else counters.set(counter, value, now)
+    }
+    return { _tag: "Committed", refused, position: position() }
+  }
+
+  // What is not atomic is removed where a step has failed: nobody reads half of it.
+  const undo = (steps: TransactRequest["steps"]): void => {
+    for (const id of Transact.idsOf(steps)) {
+      try {
+        removeNow(id)
+      } catch {
+        // the storage fails: the caller is told
+      }
+    }
+  }
 
   return {
     name,
-    capabilities: { shared: storage.capabilities?.shared ?? false, changes: listen !== undefined },
+    capabilities: { shared: isShared, changes: listen !== undefined, dependencies: tags.remove !== undefined },
+    maxSize: storage.maxSize,
     get: (id, names) => attempt("get", () => read(id, names)),
+    getCallback: undefined,
     getUnsafe: (id, names) => orThrow("get", () => read(id, names)),
     getMany: (ids) => inSteps(ids, (ids) => attempt("getMany", () => ids.map(stored))),
     set,
@@ -300,16 +409,23 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     invalidateTags: (names, mode) =>
       attemptWith(
         "invalidateTags",
-        ({ now, tokens }) => tags.invalidate(names, () => Markers.newVersion(tokens()), mode, now())
+        ({ now, tokens }) => invalidate(names, () => Markers.newVersion(tokens()), mode, now())
       ),
     scan: (options) => Stream.filter(paged("scan", scan, options), (scanned) => !isMarker(scanned)),
     size: count === undefined ? unsupported("size") : attempt("size", count),
-    clear: clearStored === undefined ? unsupported("clear") : attempt("clear", () =>
+    clear: clearEntries === undefined ? unsupported("clear") : attempt("clear", () =>
       atomic(() => {
-        leases.endAll()
-        clearStored()
+        clearEntries()
         counters.clear()
       })),
+    // entries by themselves are no step of several processes
+    transact: isShared && storage.atomic === undefined ? undefined : (request) =>
+      Effect.suspend(() => {
+        const refusal = Transact.tooLarge(name, Transact.sizeOf(request.steps))
+        return refusal === undefined
+          ? attemptWith("transact", ({ now }) => atomic(() => transactNow(request, now())))
+          : Effect.fail(refusal)
+      }),
     increment: (counter, by, options) =>
       attemptWith(
         "increment",

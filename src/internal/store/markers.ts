@@ -9,7 +9,7 @@ import { markersKept } from "../defaults.ts"
 import type { Tokens } from "../token.ts"
 
 /** `SyncTags`, told the time: what writes markers as entries needs it. */
-export interface TagTable extends Pick<SyncTags, "version"> {
+export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string, now: number) => Markers
   readonly invalidate: (
     tags: ReadonlyArray<string>,
@@ -84,6 +84,9 @@ export const make = (capacity = markersKept): SyncTags => {
     invalidate(tags, newVersion, mode) {
       seq++
       for (const tag of tags) write(tag, { version: nextVersion(table.get(tag)?.version, mode, newVersion), seq })
+    },
+    remove(tags) {
+      for (const tag of tags) table.delete(tag)
     }
   }
 }

@@ -6,6 +6,7 @@ import { refuseUnknown, requireObject } from "../options.ts"
 
 const kinds = {
   "a string": (part: unknown) => typeof part === "string",
+  "a number": (part: unknown) => typeof part === "number",
   "a boolean": (part: unknown) => typeof part === "boolean",
   "a function": (part: unknown) => typeof part === "function",
   "an object": (part: unknown) => typeof part === "object" && part !== null,

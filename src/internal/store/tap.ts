@@ -1,5 +1,6 @@
 /** Stores around a store: a part under a prefix, a limit of sizes, and a tap on every operation. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
@@ -12,9 +13,15 @@ import type {
   CommitRequest,
   Scanned,
   ScanOptions,
-  Store
+  Store,
+  TransactCheck,
+  Transacted,
+  TransactRequest,
+  TransactStep
 } from "../../ports/store.ts"
 import { leasesRemembered, sweepMillis } from "../defaults.ts"
+import * as Tokens from "../token.ts"
+import * as Markers from "./markers.ts"
 import { pageByPage } from "./pages.ts"
 import { reader } from "./readers.ts"
 import { tooLarge } from "./tooLarge.ts"
@@ -201,15 +208,83 @@ export const part = (store: Store, prefix: string): Store => {
     Effect.ignore
   )
 
-  const { getUnsafe } = store
+  /** The steps as they are written. A `clear` is one of the tag, whose version the entries after it have. */
+  const closeSteps = (
+    steps: ReadonlyArray<TransactStep>,
+    before: string,
+    newVersion: () => string
+  ): ReadonlyArray<TransactStep> => {
+    let version = before
+    return steps.flatMap((step): ReadonlyArray<TransactStep> => {
+      switch (step._tag) {
+        case "Set":
+          return [{ ...step, id: add(step.id), entry: close(step.entry, version) }]
+        case "Commit":
+          return [{
+            _tag: "Commit",
+            ...isOf(version, step) ? closeCommit(step, version) : { ...step, id: add(step.id) }
+          }]
+        case "Remove":
+        case "Touch":
+          return [{ ...step, id: add(step.id) }]
+        case "InvalidateTags":
+          return [{ ...step, tags: step.tags.map(({ tag, version }) => ({ tag: add(tag), version })) }]
+        case "Clear":
+          version = newVersion()
+          return [{ _tag: "InvalidateTags", tags: [{ tag: everything, version }], mode: "hard" }]
+        default:
+          return [{ ...step, name: counterOf(version, step.name) }]
+      }
+    })
+  }
+
+  const closeCheck = (check: TransactCheck, version: string): TransactCheck => {
+    switch (check._tag) {
+      case "Entry":
+        return { ...check, id: add(check.id) }
+      case "Counter":
+        return { ...check, name: counterOf(version, check.name) }
+      default:
+        return check
+    }
+  }
+
+  const tokensOf = Tokens.lazily()
+  const closed = ({ checks, steps }: TransactRequest, version: string): Effect.Effect<TransactRequest> =>
+    Effect.withFiber((fiber) =>
+      Effect.succeed({
+        checks: checks.map((check) => closeCheck(check, version)),
+        steps: closeSteps(steps, version, () => Markers.newVersion(tokensOf(fiber)))
+      })
+    )
+
+  const transacting = (transact: NonNullable<Store["transact"]>) => (request: TransactRequest) =>
+    withVersion((version) =>
+      Effect.map(
+        Effect.flatMap(closed(request, version), transact),
+        (answer): Transacted => {
+          if (answer._tag === "Conflict") {
+            const all = counterOf(version, "")
+            return { ...answer, ids: answer.ids.map(strip), names: answer.names.map((name) => name.slice(all.length)) }
+          }
+          endedMany(request.steps.flatMap((step) => "id" in step && step._tag !== "Touch" ? [step.id] : []))
+          return { ...answer, refused: answer.refused.map(strip) }
+        }
+      )
+    )
+
+  const { getCallback, getUnsafe } = store
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
   // all of the port, so that the compiler asks for the prefix of a new operation
   const own: Store = {
     name: store.name,
-    capabilities: store.capabilities,
+    // a tag that stands for an id would not be that of the id with the prefix
+    capabilities: { ...store.capabilities, dependencies: false },
     get: (id, tags, ...rest) => Effect.map(store.get(add(id), asked(tags), ...rest), answered),
     isWhole: store.isWhole,
     getUnsafe: getUnsafe && ((id, tags, ...rest) => answered(getUnsafe(add(id), asked(tags), ...rest))),
+    getCallback: getCallback &&
+      ((id, tags, done) => getCallback(add(id), asked(tags), (exit) => done(Exit.map(exit, answered)))),
     getMany: (ids, ...rest) =>
       withVersion((version) =>
         Effect.map(
@@ -253,6 +328,7 @@ export const part = (store: Store, prefix: string): Store => {
           ({ name, ...counter }) => ({ ...counter, name: name.slice(all.length) })
         )
       })),
+    transact: store.transact && transacting(store.transact),
     changes: Stream.flatMap(store.changes, (change) => Stream.fromIterable(mine(change))),
     changesUnsafe: changesUnsafe && (() => {
       const changes = changesUnsafe()
@@ -281,6 +357,7 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       size,
       limit: size > maxBytes ? ["maxSize", maxBytes] : ["minSize", minBytes]
     }))
+  const { transact } = store
   return {
     ...store,
     set(id, entry, condition, ...rest) {
@@ -307,11 +384,27 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       return refused === undefined
         ? store.commitMany(requests)
         : Effect.andThen(store.commitMany(fitting), refuse("commit", refused.id, refused.entry))
-    }
+    },
+    transact: transact && ((request) => {
+      const others = request.steps.filter((step) => "entry" in step && !fits(step.entry))
+      const unfit = others.find((step) => step._tag === "Set")
+      if (unfit !== undefined) return refuse("set", unfit.id, unfit.entry)
+      const steps = others.length === 0 ? request.steps : request.steps.filter((step) => !others.includes(step))
+      return transact({ ...request, steps })
+    })
   }
 }
 
-const noOperations = new Set(["name", "capabilities", "getUnsafe", "scan", "scanCounters", "changes", "changesUnsafe"])
+const noOperations = new Set([
+  "name",
+  "capabilities",
+  "getUnsafe",
+  "getCallback",
+  "scan",
+  "scanCounters",
+  "changes",
+  "changesUnsafe"
+])
 
 export type Tap = <A>(
   operation: string,
@@ -343,6 +436,7 @@ export const tapped = (store: Store, watch: Tap): Store => {
     ...Object.fromEntries(mapped) as Store,
     capabilities: store.capabilities,
     getUnsafe: undefined,
+    getCallback: undefined,
     scan: (options) => paged("scan", store.scan(options), watch),
     scanCounters: (options) => paged("scanCounters", store.scanCounters(options), watch)
   }

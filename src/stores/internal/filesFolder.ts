@@ -17,7 +17,9 @@ export interface Folder {
   readonly remove: (name: string) => boolean
   readonly list: (below?: string) => ReadonlyArray<string>
   /** The names of the folder, read little by little. Some that come or go meanwhile are missing. */
-  readonly names: (below?: string) => Iterator<string>
+  readonly names: (below?: string) => Generator<string>
+  /** Ends the looks that are not at their end. */
+  readonly close: () => void
   readonly stat: (name: string) => fs.Stats | undefined
   /** Marks a file as used last. */
   readonly touch: (name: string) => void
@@ -67,6 +69,8 @@ export const open = (directory: string, { owner, subfolders, trustFolder }: Opti
   let drafts = 0
   // The time of the last use, on the clock of the file system: only the order counts.
   let usedAt = 0
+  // Looks that are not at their end yet: what is not closed is closed by a collection, with a warning.
+  const opened = new Set<fs.Dir>()
 
   const at = (name: string) => path.join(directory, name)
 
@@ -80,15 +84,22 @@ export const open = (directory: string, { owner, subfolders, trustFolder }: Opti
   }
 
   const names = function*(below = ""): Generator<string> {
-    let opened: fs.Dir | undefined
+    let dir: fs.Dir | undefined
     try {
-      opened = fs.opendirSync(at(below), { bufferSize: 256 })
-      for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) yield entry.name
+      dir = fs.opendirSync(at(below), { bufferSize: 256 })
+      opened.add(dir)
+      for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) yield entry.name
     } catch (thrown) {
-      if (!missing.has(codeOf(thrown))) throw thrown
+      // who was closed meanwhile is at its end
+      if (!missing.has(codeOf(thrown)) && (dir === undefined || opened.has(dir))) throw thrown
     } finally {
-      opened?.closeSync()
+      if (dir !== undefined && opened.delete(dir)) dir.closeSync()
     }
+  }
+
+  const close = () => {
+    for (const dir of opened) dir.closeSync()
+    opened.clear()
   }
 
   const makeFolders = () => {
@@ -230,6 +241,7 @@ export const open = (directory: string, { owner, subfolders, trustFolder }: Opti
     remove,
     list,
     names,
+    close,
     stat,
     touch(name) {
       try {

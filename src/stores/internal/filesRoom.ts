@@ -27,7 +27,7 @@ interface Measured {
 
 /** A look at all files, in steps. */
 interface Scan {
-  readonly names: Iterator<string>
+  readonly names: Generator<string>
   readonly oldest: Array<Measured>
   bytes: number
   /** what was written meanwhile: it may be counted twice, until the next look */
@@ -119,6 +119,7 @@ export const make = (folder: Folder, maxSize: number): Room => {
       }
       total = 0
       oldest = []
+      scan?.names.return(undefined)
       scan = undefined
     }
   }

@@ -59,6 +59,9 @@ export const tags = (folder: Folder): SyncTags => {
         for (const tag of tags) folder.remove(tagFile(tag))
         throw thrown
       }
+    },
+    remove(tags) {
+      for (const tag of tags) folder.remove(tagFile(tag))
     }
   }
 }

@@ -29,17 +29,28 @@ export interface Settings {
 }
 
 /** Makes a client for an address, or for none where it has one of its own. It does not connect yet. */
-export type MakeClient = (address: Address | undefined, settings: Settings) => Client
+export type MakeClient = (address: Address | undefined, settings: Settings, more?: ClientOptions) => Client
+
+/** Options of the client that a connection has for itself. */
+export interface ClientOptions {
+  readonly RESP?: 3
+  /** it emits `invalidate` */
+  readonly emitInvalidate?: boolean
+}
 
 /** Bulk strings are answered as bytes: what is stored is no text. */
 const blobString = 36
 
+/**
+ * No timeout: that of the client is an `AbortSignal` and a timer for each command, which live for five seconds. A connection
+ * looks at the time by itself.
+ */
 const ours = {
   RESP: 2,
   disableOfflineQueue: true,
   disableClientInfo: true,
   maintNotifications: "disabled",
-  commandOptions: { typeMapping: { [blobString]: Buffer } }
+  commandOptions: { typeMapping: { [blobString]: Buffer }, timeout: 0 }
 }
 
 interface Library {
@@ -60,26 +71,28 @@ export const load: Effect.Effect<Library, Fault> = Effect.suspend(() =>
   )
 )
 
-export const fromLibrary = ({ createClient }: Library, connectMillis: number): MakeClient => (address, settings) =>
-  createClient({
-    ...ours,
-    ...settings.username === undefined ? {} : { username: settings.username },
-    ...settings.password === undefined ? {} : { password: settings.password },
-    database: settings.database,
-    socket: {
-      host: address?.host ?? "127.0.0.1",
-      port: address?.port ?? 6379,
-      connectTimeout: connectMillis,
-      reconnectStrategy: false,
-      ...settings.tls === undefined ? {} : { ...settings.tls, tls: true }
-    }
-  })
+export const fromLibrary =
+  ({ createClient }: Library, connectMillis: number): MakeClient => (address, settings, more) =>
+    createClient({
+      ...ours,
+      ...more,
+      ...settings.username === undefined ? {} : { username: settings.username },
+      ...settings.password === undefined ? {} : { password: settings.password },
+      database: settings.database,
+      socket: {
+        host: address?.host ?? "127.0.0.1",
+        port: address?.port ?? 6379,
+        connectTimeout: connectMillis,
+        reconnectStrategy: false,
+        ...settings.tls === undefined ? {} : { ...settings.tls, tls: true }
+      }
+    })
 
 /** Copies of a client that the program has made: its settings count, but for how it connects again. */
-export const fromClient = (make: () => Client): MakeClient => () => {
+export const fromClient = (make: () => Client): MakeClient => (_address, _settings, more) => {
   const client = make()
   const { options } = client as { readonly options?: { readonly socket?: object } }
-  return client.duplicate({ ...ours, socket: { ...options?.socket, reconnectStrategy: false } })
+  return client.duplicate({ ...ours, ...more, socket: { ...options?.socket, reconnectStrategy: false } })
 }
 
 /** What a connected server has said of itself. */
@@ -87,6 +100,8 @@ interface Greeting {
   /** its clock, in epoch milliseconds, and how long the question took */
   readonly time: number
   readonly tookMillis: number
+  /** a name that it has until it ends; empty where the user may not ask */
+  readonly run: string
 }
 
 interface Wanted {
@@ -143,7 +158,8 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   const [seconds, micros] = Array.isArray(time) ? time.map(Number) : []
   return {
     time: seconds === undefined || micros === undefined ? NaN : seconds * 1000 + micros / 1000,
-    tookMillis
+    tookMillis,
+    run: /^run_id:(\w+)/m.exec(text)?.[1] ?? ""
   }
 }
 

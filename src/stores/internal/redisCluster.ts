@@ -43,6 +43,9 @@ export const open = Effect.fnUntraced(function*(
   const opening = new Map<string, Effect.Effect<readonly [Node, Fault | undefined]>>()
   const looks = Latch.makeUnsafe()
   let owners: ReadonlyArray<string | undefined> = []
+  /** the names of all masters, and who is told when they are others */
+  let known = ""
+  const listeners = new Set<() => void>()
   const controlSlot = slotOf(controlTag)
   let down = new Fault("Unavailable", `${name} is not connected`)
 
@@ -58,7 +61,13 @@ export const open = Effect.fnUntraced(function*(
     const made = Effect.gen(function*() {
       const own = yield* Scope.fork(scope)
       const [connection, fault] = yield* Scope.provide(
-        Connection.open({ ...options, name: at, locate: Effect.succeed(address), onLost: lookAgain }),
+        Connection.open({
+          ...options,
+          name: at,
+          locate: Effect.succeed(address),
+          onLost: lookAgain,
+          mayLack: owners.length > 0
+        }),
         own
       )
       const node: Node = { address, connection, close: Scope.close(own, Exit.void) }
@@ -104,6 +113,10 @@ export const open = Effect.fnUntraced(function*(
     const next = new Array<string | undefined>(16_384)
     for (const { address, from, to } of masters) next.fill(nameOf(address), from, to + 1)
     owners = next
+    if (known !== [...byName.keys()].toSorted().join()) {
+      known = [...byName.keys()].toSorted().join()
+      for (const listener of listeners) listener()
+    }
     for (const [at, node] of nodes) {
       if (byName.has(at)) continue
       // it has no slots any more, or is a replica by now
@@ -191,13 +204,26 @@ export const open = Effect.fnUntraced(function*(
     masters: () =>
       Array.from(new Set(owners), (owner) => owner === undefined ? undefined : nodes.get(owner)?.connection)
         .filter((connection) => connection !== undefined),
-    makeClient: Effect.suspend(() => {
-      const node = [...nodes.values()].find(({ connection }) => connection.isUp())
-      return node === undefined
-        ? Effect.fail(down)
-        : Effect.sync(() => options.makeClient(node.address, options.settings))
-    }),
-    offset: () => connectionOf(controlSlot)?.offset() ?? 0
+    makeClient: (more) =>
+      Effect.suspend(() => {
+        const node = [...nodes.values()].find(({ connection }) => connection.isUp())
+        return node === undefined
+          ? Effect.fail(down)
+          : Effect.sync(() => options.makeClient(node.address, options.settings, more))
+      }),
+    makeClients: (more) =>
+      Effect.suspend(() => {
+        const masters = Array.from(new Set(owners), (owner) => owner === undefined ? undefined : nodes.get(owner))
+        return masters.length === 0 || masters.includes(undefined)
+          ? Effect.fail(down)
+          : Effect.sync(() => masters.map((node) => options.makeClient(node!.address, options.settings, more)))
+      }),
+    onMasters: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    offset: () => connectionOf(controlSlot)?.offset() ?? 0,
+    run: () => connectionOf(controlSlot)?.run() ?? ""
   }
   return [wire, first]
 })

@@ -25,6 +25,7 @@ import {
   speaksTls
 } from "./redisClient.ts"
 import { Fault, faultOf, isFault, type Scrub } from "./redisFault.ts"
+import type { Recovery } from "./redisRecovery.ts"
 
 export type Args = ReadonlyArray<string | Uint8Array>
 
@@ -38,6 +39,8 @@ export interface Connection {
   readonly isUp: () => boolean
   /** the server's clock less ours, in milliseconds; 0 where they show the same */
   readonly offset: () => number
+  /** the run of the server; empty before the first connection, and where it is not told */
+  readonly run: () => string
   /** throws the connection away: another one is made, perhaps to another server */
   readonly drop: (why: Fault) => void
 }
@@ -55,16 +58,27 @@ export interface Options {
   readonly connectMillis: number
   /** how long a command may take */
   readonly commandMillis: number
+  /** is done before anything is sent to a server that may lack what the one before it had */
+  readonly recover: Recovery["recover"]
+  /** it has taken the place of another one, perhaps without all that that had */
+  readonly mayLack?: boolean
   /** is told when the connection is lost */
   readonly onLost?: (() => void) | undefined
 }
 
 interface Command {
-  readonly done: Done
+  /** none as soon as it is told: what it holds would outlive the young generation of the heap otherwise */
+  done: Done | undefined
   /** the look at the time at which it was sent */
   readonly tick: number
-  isSettled: boolean
   isAnswered: boolean
+}
+
+/** Tells once. */
+const tell = (command: Command, answer: unknown): void => {
+  const { done } = command
+  command.done = undefined
+  done?.(answer)
 }
 
 /** Opens a connection. Answers after the first attempt: with the fault of it, if it failed. */
@@ -79,6 +93,9 @@ export const open = Effect.fnUntraced(function*(
   let down = new Fault("Unavailable", `${options.name} is not connected`)
   let lose: ((why: Fault) => void) | undefined
   let offset = 0
+  /** the run of the server that has everything, and when the last connection to it was lost */
+  let run: string | undefined
+  let lostAt = 0
   let tick = 0
   let commands: Array<Command> = []
   /** how many of the commands, from the first, are answered */
@@ -91,27 +108,21 @@ export const open = Effect.fnUntraced(function*(
       commands = commands.slice(answered)
       answered = 0
     }
-    if (command.isSettled) return
-    command.isSettled = true
-    command.done(answer)
+    tell(command, answer)
   }
 
   const failAll = (why: Fault) => {
     const open = commands
     commands = []
     answered = 0
-    for (const command of open) {
-      if (command.isSettled) continue
-      command.isSettled = true
-      command.done(why)
-    }
+    for (const command of open) tell(command, why)
   }
 
   const send = (args: Args, done: Done): void => {
     const to = client
     if (to === undefined) return done(down)
     if (commands.length - answered >= limits.pending) return done(tooMany)
-    const command: Command = { done, tick, isSettled: false, isAnswered: false }
+    const command: Command = { done, tick, isAnswered: false }
     commands.push(command)
     if (commands.length - answered === 1) busy.openUnsafe()
     to.sendCommand(args).then(
@@ -131,9 +142,7 @@ export const open = Effect.fnUntraced(function*(
     for (let i = answered; i < commands.length; i++) {
       const command = commands[i]!
       if (tick - command.tick <= limits.ticks) break
-      if (command.isSettled) continue
-      command.isSettled = true
-      command.done(new Fault("Timeout", `${options.name} has not answered in ${options.commandMillis} ms`))
+      tell(command, new Fault("Timeout", `${options.name} has not answered in ${options.commandMillis} ms`))
     }
     const oldest = commands[answered]
     if (oldest === undefined) busy.closeUnsafe()
@@ -156,7 +165,10 @@ export const open = Effect.fnUntraced(function*(
     let wasReady = false
     const end = (why: Fault) => {
       // at once: nothing more is sent to it
-      if (client === fresh) client = undefined
+      if (client === fresh) {
+        client = undefined
+        lostAt = monotonicMillis(clock)
+      }
       Deferred.doneUnsafe(ended, Exit.succeed(why))
     }
     fresh.on("error", (thrown: unknown) => end(faultOf(thrown, options.scrub)))
@@ -168,6 +180,11 @@ export const open = Effect.fnUntraced(function*(
       },
       catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, options.scrub)
     }).pipe(
+      Effect.tap((greeting) =>
+        run === undefined && options.mayLack !== true || run !== "" && greeting.run === run
+          ? Effect.void
+          : options.recover({ client: fresh, formerRun: run, lostAt })
+      ),
       Effect.timeoutOrElse({
         duration: options.connectMillis,
         orElse: () => Effect.fail(new Fault("Timeout", `${options.name} could not be reached in time`))
@@ -177,8 +194,9 @@ export const open = Effect.fnUntraced(function*(
       )
     )
     const whole = Effect.gen(function*() {
-      const { time, tookMillis } = yield* ready
-      adjust(time, tookMillis)
+      const greeting = yield* ready
+      adjust(greeting.time, greeting.tookMillis)
+      run = greeting.run
       client = fresh
       lose = end
       wasReady = wasEver = true
@@ -256,6 +274,7 @@ export const open = Effect.fnUntraced(function*(
     send,
     isUp: () => client !== undefined,
     offset: () => offset,
+    run: () => run ?? "",
     drop: (why) => lose?.(why)
   }
   return [connection, fault]

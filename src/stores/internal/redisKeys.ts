@@ -1,8 +1,28 @@
 /** The names of the keys on a server: prefix, kind, era and a hash tag, which keeps the keys of one id in one slot. */
 import { crc32 } from "node:zlib"
+import { groupOf, groupTag, idOfTag } from "../../internal/store/idTags.ts"
 
-/** v an entry, l its lease, f the failure note of its last leader, t the marker of a tag, n a counter. */
-export type Kind = "v" | "l" | "f" | "t" | "n"
+/**
+ * v an entry, l its lease, f the failure note of its last leader, d the marker of its id, t the marker of a tag, n a
+ * counter.
+ */
+export type Kind = "v" | "l" | "f" | "d" | "t" | "n"
+
+/** A key by what it is and what it is of. */
+export type Named = readonly [kind: Kind, text: string]
+
+/** The marker of a tag. That of an id is in the slot of the id. */
+export const markerOf = (tag: string): Named => {
+  const id = idOfTag(tag)
+  return id === undefined ? ["t", tag] : ["d", id]
+}
+
+/** What a write of an entry changes: the entry itself, its lease and note, and the markers of its id. */
+export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
+  // on a cluster the marker of its group would be in another slot
+  isCluster
+    ? [["v", id], ["l", id], ["f", id], ["d", id]]
+    : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
 
 const special = /[%:{}*?[\]\\]/g
 
@@ -12,9 +32,15 @@ const encodePrefix = (prefix: string): string =>
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+/** What decides where a text is: what it begins with in braces, as in `{cart:7}:items`, or all of it. */
+const placeOf = (text: string): string => {
+  const end = text.startsWith("{") ? text.indexOf("}") : 0
+  return end > 1 ? text.slice(1, end) : text
+}
+
 /** The hash tag of an id: six letters. Ids themselves would not do, since `}` ends a hash tag, and an empty one is none. */
 export const hashOf = (text: string): string => {
-  const sum = crc32(text)
+  const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
     letters[sum >>> 24 & 63]! + letters[sum >>> 30]!
 }
@@ -45,22 +71,32 @@ export interface Keys {
   readonly era: string
   /** counts the invalidations of tags */
   readonly sequence: string
+  /** a time that was written in a run of the server */
+  readonly timeOf: (run: string) => string
   /** the text whose hash is the slot of those two */
   readonly controlTag: string
   readonly of: (kind: Kind, era: string, text: string) => string
   /** a pattern for the keys of a kind in an era whose texts begin with a prefix, and perhaps others */
   readonly pattern: (kind: Kind, era: string, prefix: string) => string
-  /** the text of a key; `undefined` for a key that is none of that kind and era */
-  readonly textOf: (kind: Kind, era: string, key: string) => string | undefined
+  /** what a key consists of; `undefined` for one that none of these names is */
+  readonly partsOf: (key: string) => KeyParts | undefined
   /** a lock, and the last token of its holders: of no era */
   readonly lock: (name: string) => string
   readonly lockToken: (name: string) => string
+  /** the state of a guard, of a kind: of no era */
+  readonly guard: (kind: string, name: string) => string
+  /** what is followed begins with one of these: entries, failure notes, markers, and the era */
+  readonly tracked: ReadonlyArray<string>
   /** a pattern for all locks */
   readonly allLocks: string
   /** a pattern for the keys of all eras */
   readonly allEras: string
-  /** the era of a key */
-  readonly eraOf: (key: string) => string | undefined
+}
+
+interface KeyParts {
+  readonly kind: Kind
+  readonly era: string
+  readonly text: string
 }
 
 const glob = /[*?[\]\\^-]/g
@@ -68,26 +104,29 @@ const glob = /[*?[\]\\^-]/g
 export const make = (given: string): Keys => {
   const prefix = encodePrefix(given)
   const headOf = (kind: Kind, era: string) => `${prefix}:${kind}:${era}:{`
-  const ofEra = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:[vlftn]:(\\d+):\\{`)
+  const parts = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:([vlfdtn]):(\\d+):\\{.{${hashSize}}\\}`)
   return {
     prefix,
     era: `${prefix}:e:{${prefix}}`,
     sequence: `${prefix}:s:{${prefix}}`,
+    timeOf: (run) => `${prefix}:r:{${prefix}}${run}`,
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>
       // a lone surrogate at its end may be half of a character in a longer text
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
-    textOf(kind, era, key) {
-      const head = headOf(kind, era)
-      const at = head.length + hashSize
-      return key.startsWith(head) && key[at] === "}" ? unescape(key.slice(at + 1)) : undefined
+    partsOf(key) {
+      const found = parts.exec(key)
+      if (found === null) return undefined
+      const [head, kind, era] = found as unknown as readonly [string, Kind, string]
+      return { kind, era, text: unescape(key.slice(head.length)) }
     },
     lock: (name) => `${prefix}:k:{${hashOf(name)}}${escape(name)}`,
     lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
+    guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
+    tracked: ["v", "f", "d", "t", "e"].map((kind) => `${prefix}:${kind}:`),
     allLocks: `${prefix}:k:*`,
-    allEras: `${prefix}:[vlftn]:*`,
-    eraOf: (key) => ofEra.exec(key)?.[1]
+    allEras: `${prefix}:[vlfdtn]:*`
   }
 }
 
@@ -112,3 +151,6 @@ const sumOf = (bytes: Uint8Array): number => {
 
 /** The slot of what is between the braces of a key. */
 export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slots
+
+/** The slot of a key. */
+export const slotOfKey = ([, text]: Named): number => slotOf(hashOf(text))

@@ -21,7 +21,7 @@ export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never
     let isStarted = false
 
     const once = Effect.acquireUseRelease(
-      wire.makeClient,
+      wire.makeClient(),
       (client) => {
         const ended = Deferred.makeUnsafe<void>()
         const end = () => void Deferred.doneUnsafe(ended, Exit.void)

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import { type Fault, isFault } from "./redisFault.ts"
 import * as Keys from "./redisKeys.ts"
 import type { Config } from "./redisOptions.ts"
+import * as Recovery from "./redisRecovery.ts"
 import * as Scripts from "./redisScripts.ts"
 import * as Session from "./redisSession.ts"
 import * as Wire from "./redisWire.ts"
@@ -14,6 +15,7 @@ export interface Opened {
   readonly wire: Wire.Wire
   readonly keys: Keys.Keys
   readonly config: Config
+  readonly recovery: Recovery.Recovery
 }
 
 /**
@@ -24,8 +26,10 @@ export const open = (config: Config): Effect.Effect<Opened, Fault, Scope.Scope> 
   Effect.gen(function*() {
     const keys = Keys.make(config.prefix)
     const scripts = Scripts.make(config.isCluster)
+    const recovery = yield* Recovery.make({ keys, scripts, scrub: config.scrub })
     const wire = yield* Wire.connect(config, {
       controlTag: keys.controlTag,
+      recover: recovery.recover,
       scripts: Object.values(scripts).map(({ source }) => source)
     })
     const session = Session.make({
@@ -39,5 +43,5 @@ export const open = (config: Config): Effect.Effect<Opened, Fault, Scope.Scope> 
       session.run("counter", { keys: [["n", ""]] }, (answer) => resume(Effect.succeed(answer)))
     })
     if (isFault(tried) && (config.isRequired || tried.reason === "Denied")) return yield* Effect.fail(tried)
-    return { session, wire, keys, config }
+    return { session, wire, keys, config, recovery }
   })

@@ -7,16 +7,17 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import { redisChunk, redisClears, redisMarkerMillis } from "../../internal/defaults.ts"
+import { redisAtOnce, redisChunk, redisClears, redisMarkerMillis } from "../../internal/defaults.ts"
 import { complete } from "../../internal/store/complete.ts"
 import * as Conditions from "../../internal/store/conditions.ts"
 import { lifeMillis } from "../../internal/store/leases.ts"
+import { isPage } from "../../internal/store/pageIds.ts"
 import { tooLarge } from "../../internal/store/tooLarge.ts"
 import * as Tokens from "../../internal/token.ts"
+import * as Turns from "../../internal/turns.ts"
 import type {
   Acquired,
   AcquireOptions,
-  Answer,
   Join,
   Marker,
   Markers,
@@ -27,13 +28,17 @@ import type {
   StoreCore,
   TouchOptions
 } from "../../ports/store.ts"
+import type { Changed } from "./recentChanges.ts"
 import type { Connection, Done } from "./redisConnection.ts"
-import { Fault, isFault, noAnswer, storeError, storeName } from "./redisFault.ts"
-import { hashOf, type Kind } from "./redisKeys.ts"
+import { Fault, isFault, noAnswer, type Scrub, storeError, storeName } from "./redisFault.ts"
+import { hashOf, keysOfWrite, type Kind, markerOf, type Named } from "./redisKeys.ts"
 import type { Opened } from "./redisOpen.ts"
+import type { Recovery } from "./redisRecovery.ts"
 import * as Replies from "./redisReplies.ts"
 import { foreign } from "./redisScripts.ts"
-import type { Named, Session } from "./redisSession.ts"
+import type { Session } from "./redisSession.ts"
+import * as Tracking from "./redisTracking.ts"
+import * as RedisTransact from "./redisTransact.ts"
 
 interface Parts {
   readonly session: Session
@@ -41,15 +46,23 @@ interface Parts {
   readonly clock: Clock.Clock
   readonly scope: Scope.Scope
   readonly maxValue: number
+  readonly scrub: Scrub
+  readonly changed: Recovery["changed"]
 }
 
 /** The store over what is open. */
-export const storeOver = ({ config, session }: Opened): Effect.Effect<Store, never, Scope.Scope> =>
+export const storeOver = ({ config, recovery, session }: Opened): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const scope = yield* Effect.scope
     const tokens = Tokens.make(yield* Tokens.Seed)
-    return complete(operations({ session, tokens, clock, scope, maxValue: config.maxValue }))
+    const { changed } = recovery
+    const parts: Parts = { session, tokens, clock, scope, changed, maxValue: config.maxValue, scrub: config.scrub }
+    yield* recovery.start({
+      session,
+      operationsOver: (session) => complete(operations({ ...parts, session, changed: () => {} }))
+    })
+    return complete(operations(parts))
   })
 
 /** Asks, and makes a value of the answer. */
@@ -107,9 +120,17 @@ const joinOf = (join: Join): string =>
 /** How much of a frame says which write it is, and with which deadlines. */
 const headSize = 51
 
-const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCore => {
+const operations = ({ changed, clock, maxValue, scope, scrub, session, tokens }: Parts): StoreCore => {
   const { keys, wire } = session
   const now = () => clock.currentTimeMillisUnsafe()
+  const own = Tracking.makeOwn()
+  const known = Tracking.makeKnown()
+
+  const confirmed = (changes: ReadonlyArray<Changed>, done: Done): Done => (answer) => {
+    if (!isFault(answer)) changed(changes)
+    done(answer)
+  }
+  const entryOf = (id: string): Changed => ({ _tag: "Entry", id })
 
   /** How long Redis keeps something, as an argument: empty for ever. A part of a millisecond is one. */
   const ttlOf = (expiresAt: number): string => {
@@ -143,24 +164,48 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
   // entries
   // -------------------------------------------------------------------------------------------------------------------
 
-  const get = (id: string, tags: ReadonlyArray<string>): Effect.Effect<Answer, StoreError> =>
-    asking(
-      "get",
-      (done) => session.read([["v", id], ...tags.map((tag): Named => ["t", tag])], done),
-      (answer) => {
-        const [frame, ...markers] = list(answer)
-        const { entry, isDamaged } = Replies.toEntry(id, frame, wire.offset())
-        const versions = markers.map(Replies.toVersion)
-        return isDamaged ? { entry, versions, isDamaged } : { entry, versions }
-      }
+  const getCallback: NonNullable<Store["getCallback"]> = (id, tags, done) => {
+    const named: Array<Named> = [["v", id]]
+    for (const tag of tags) named.push(markerOf(tag))
+    session.read(named, (answer) => {
+      if (isFault(answer)) return done(Exit.fail(storeError("get", answer)))
+      const [frame, ...markers] = list(answer)
+      const { entry, isDamaged } = Replies.toEntry(id, frame, wire.offset())
+      const versions = markers.map(Replies.toVersion)
+      for (let i = 0; i < tags.length; i++) known.isAt(tags[i]!, versions[i])
+      done(Exit.succeed(isDamaged ? { entry, versions, isDamaged } : { entry, versions }))
+    })
+  }
+
+  const get: Store["get"] = (id, tags) => Effect.callback((resume) => getCallback(id, tags, resume))
+
+  /** What many keys have, decoded as it comes: the next answers are on their way. Of very many some are asked for at once. */
+  const readMany = <A>(
+    operation: string,
+    named: ReadonlyArray<Named>,
+    decode: (answer: unknown, text: string) => A
+  ): Effect.Effect<ReadonlyArray<A>, StoreError> => {
+    const read = (some: ReadonlyArray<Named>, done: Done): void =>
+      session.read(some, (answer) => {
+        if (isFault(answer)) return done(answer)
+        done(list(answer).map((one, i) => decode(one, some[i]![1])))
+      })
+    return Turns.inParts(
+      named,
+      (part) =>
+        asking(
+          operation,
+          (done) => all(chunksOf(part), read, done),
+          (answer) => (answer as ReadonlyArray<ReadonlyArray<A>>).flat() as ReadonlyArray<A>
+        ),
+      redisAtOnce
     )
+  }
+
+  const valueOf = (id: string): Named => ["v", id]
 
   const getMany = (ids: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError> =>
-    asking(
-      "getMany",
-      (done) => all(chunksOf(ids), (some, done) => session.read(some.map((id): Named => ["v", id]), done), done),
-      (answer) => list(answer).flatMap(list).map((frame, i) => Replies.toEntry(ids[i]!, frame, wire.offset()).entry)
-    )
+    readMany("getMany", ids.map(valueOf), (frame, id) => Replies.toEntry(id, frame, wire.offset()).entry)
 
   /** Markers live longer than what has their tags. */
   const keepMarkers = ({ meta }: Stored): void => {
@@ -169,7 +214,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
     const era = session.era()
     if (era === undefined) return
     for (const { tag } of meta.tags) {
-      const [kind, text] = tagKey(tag)
+      const [kind, text] = markerOf(tag)
       const key = keys.of(kind, era, text)
       const args = ttl < longest ? ["PEXPIRE", key, String(Math.ceil(2 * ttl)), "GT"] : ["PERSIST", key]
       wire.send(hashOf(text), args, () => {})
@@ -178,11 +223,19 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
 
   const write = (entry: Stored, id: string): readonly [Buffer, string] => {
     keepMarkers(entry)
-    return [Replies.toFrame(id, entry, wire.offset()), ttlOf(entry.meta.expiresAt)]
+    const frame = Replies.toFrame(id, entry, wire.offset())
+    own.wrote(id, frame.subarray(0, headSize))
+    return [frame, ttlOf(entry.meta.expiresAt)]
+  }
+
+  /** The keys of a write by hand or a removal. Of its markers nothing is known any more. */
+  const changing = (id: string): ReadonlyArray<Named> => {
+    known.forget(id)
+    return keysOfWrite(id, wire.isCluster)
   }
 
   const setOne = (id: string, entry: Stored, done: Done): void =>
-    session.run("set", { keys: leaseKeys(id), args: write(entry, id), isWrite: true }, done)
+    session.run("set", { keys: changing(id), args: write(entry, id), isWrite: true }, confirmed([entryOf(id)], done))
 
   const commitOne = (id: string, generation: string, entry: Stored, done: Done): void =>
     session.run(
@@ -211,7 +264,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
         const tags = entry.meta.tags.map(({ tag }) => tag)
         return asking(
           operation,
-          (done) => session.read(tags.map(tagKey), done),
+          (done) => session.read(tags.map(markerOf), done),
           (answer) => ({
             entry,
             head,
@@ -241,11 +294,11 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
               operation,
               (done) =>
                 session.run(script, {
-                  keys: script === "touch" ? [["v", id]] : leaseKeys(id),
+                  keys: script === "touch" ? [["v", id]] : changing(id),
                   args: [...write(entry, id), looked.head],
                   ended: 0,
                   isWrite: true
-                }, done),
+                }, script === "touch" ? done : confirmed([entryOf(id)], done)),
               isDone
             ),
             (done) => done ? Effect.succeed(true) : attempt(left - 1)
@@ -267,8 +320,10 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
       return entry && { script: "touch", entry }
     })
 
-  const removeOne = (id: string, done: Done): void =>
-    session.run("remove", { keys: leaseKeys(id), isWrite: true }, done)
+  const removeOne = (id: string, done: Done): void => {
+    own.forget(id)
+    session.run("remove", { keys: changing(id), isWrite: true }, confirmed([entryOf(id)], done))
+  }
 
   // -------------------------------------------------------------------------------------------------------------------
   // leases
@@ -328,13 +383,19 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
 
   /** The markers of tags, with a `seq` that was read before any of them was made. */
   const markers = (tags: ReadonlyArray<string>): Effect.Effect<Markers, StoreError> =>
-    asking("markers", (done) => {
+    asking("markers", (answered) => {
+      const told = known.asking(tags)
+      const done: Done = (answer) => {
+        told()
+        answered(answer)
+      }
       const toMarkers = (answer: unknown): void => {
         if (isFault(answer)) return done(answer)
         const [seqs, found] = answer as readonly [ReadonlyArray<unknown>, ReadonlyArray<unknown>]
         const seq = Replies.toCount(seqs[0])
         const markers = found.map(Replies.toMarker)
         if (seq === undefined || markers.includes(undefined)) return done(noAnswer("markers"))
+        for (let i = 0; i < tags.length; i++) known.isAt(tags[i]!, markers[i]!.version)
         done({ seq, markers: markers as ReadonlyArray<Marker> } satisfies Markers)
       }
       if (wire.isCluster) {
@@ -342,7 +403,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
           if (isFault(told)) return done(told)
           const seq = String(told.seq)
           const ask = (tag: string, done: Done) =>
-            session.run("markers", { keys: [tagKey(tag)], args: [seq, newVersion()] }, done)
+            session.run("markers", { keys: [markerOf(tag)], args: [seq, newVersion()] }, done)
           all(tags, ask, (answer) =>
             toMarkers(
               isFault(answer) ? answer : [
@@ -353,7 +414,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
         })
       }
       const ask = (some: ReadonlyArray<string>, done: Done) =>
-        session.run("markers", { fixed: [keys.sequence], keys: some.map(tagKey), args: some.map(newVersion) }, done)
+        session.run("markers", { fixed: [keys.sequence], keys: some.map(markerOf), args: some.map(newVersion) }, done)
       all(chunksOf(tags), ask, (answer) =>
         toMarkers(
           isFault(answer)
@@ -363,8 +424,10 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
     }, (answer) => answer as Markers)
 
   const invalidateTags: StoreCore["invalidateTags"] = (tags, mode = "hard") =>
-    asking("invalidateTags", (done) => {
-      if (tags.length === 0) return done([])
+    asking("invalidateTags", (answered) => {
+      if (tags.length === 0) return answered([])
+      tags.forEach(known.forgetTag)
+      const done = confirmed(tags.map((tag) => ({ _tag: "Tag", tag })), answered)
       if (wire.isCluster) {
         return session.run("count", { fixed: [keys.sequence], isWrite: true }, (answer) => {
           if (isFault(answer)) return done(answer)
@@ -372,7 +435,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
           if (seq === undefined) return done(noAnswer("invalidateTags"))
           const ask = (tag: string, done: Done) =>
             session.run("invalidate", {
-              keys: [tagKey(tag)],
+              keys: [markerOf(tag)],
               args: [mode, String(seq), newVersion()],
               isWrite: true
             }, done)
@@ -382,7 +445,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
       const ask = (some: ReadonlyArray<string>, done: Done) =>
         session.run("invalidate", {
           fixed: [keys.sequence],
-          keys: some.map(tagKey),
+          keys: some.map(markerOf),
           args: [mode, ...some.map(newVersion)],
           isWrite: true
         }, done)
@@ -415,6 +478,66 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
   const readCounter = (name: string, done: Done) => session.run("counter", { keys: [["n", name]] }, done)
 
   // -------------------------------------------------------------------------------------------------------------------
+  // transactions
+  // -------------------------------------------------------------------------------------------------------------------
+
+  /** Many entries with the versions of their tags, at once. */
+  const lookMany = (ids: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<RedisTransact.Looked>, StoreError> =>
+    Effect.gen(function*() {
+      const found = yield* readMany("transact", ids.map(valueOf), (frame, id) => ({
+        entry: Replies.toEntry(id, frame, wire.offset()).entry,
+        head: Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
+      }))
+      const tags = Array.from(new Set(found.flatMap(({ entry }) => entry?.meta.tags.map(({ tag }) => tag) ?? [])))
+      const told = yield* readMany("transact", tags.map(markerOf), Replies.toVersion)
+      const versions = new Map(tags.map((tag, i) => [tag, told[i]]))
+      return found.map(({ entry, head }) => ({
+        entry,
+        head,
+        versions: new Map((entry?.meta.tags ?? []).map(({ tag }) => [tag, versions.get(tag)]))
+      }))
+    })
+
+  const transact = RedisTransact.make({
+    store: storeName,
+    now,
+    look: lookMany,
+    counters: (names) =>
+      asking("transact", (done) => all(names, readCounter, done), (answer) => list(answer).map(counterOf)),
+    write: (entry, id) => write(entry, id),
+    momentOf: (millis) => millis === Infinity ? "" : momentOf(millis),
+    refused: (id, entry) => refused("set", id, entry),
+    run: ({ args, changes, keys: named }) =>
+      asking<RedisTransact.Answered>(
+        "transact",
+        (done) => {
+          for (const change of changes) {
+            if (change._tag === "Entry") known.forget(change.id)
+            else if (change._tag === "Tag") known.forgetTag(change.tag)
+          }
+          session.run(
+            "transact",
+            { fixed: wire.isCluster ? [] : [keys.sequence], keys: named, args, isWrite: true },
+            confirmed(changes, done)
+          )
+        },
+        (answer) => {
+          if (answer === "RANGE") return outOfRange
+          if (answer === foreign) return notOurs
+          const [isDone, numbers] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
+          return Array.isArray(numbers)
+            ? { isDone: isDone === 1, numbers: numbers as ReadonlyArray<number> }
+            : noAnswer("transact")
+        }
+      ),
+    commitElsewhere: wire.isCluster
+      ? ({ entry, generation, id }) => asking("commit", (done) => commitOne(id, generation, entry, done), isDone)
+      : undefined,
+    contended: storeError("transact", contended),
+    attempts
+  })
+
+  // -------------------------------------------------------------------------------------------------------------------
   // listings
   // -------------------------------------------------------------------------------------------------------------------
 
@@ -443,8 +566,10 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
           (found) => {
             const texts: Array<string> = []
             for (const key of found.keys) {
-              const text = keys.textOf(kind, era, key.toString())
-              if (text === undefined || !text.startsWith(prefix) || seen.has(text)) continue
+              const parts = keys.partsOf(key.toString())
+              if (parts?.kind !== kind || parts.era !== era) continue
+              const { text } = parts
+              if (!text.startsWith(prefix) || seen.has(text)) continue
               seen.add(text)
               texts.push(text)
             }
@@ -488,7 +613,11 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
     )
 
   /** How many keys there are; no value is read. */
-  const size = Effect.suspend(() => Stream.runCount(listing<string>("size", "v", "", Effect.succeed)))
+  const size = Effect.suspend(() =>
+    Stream.runCount(
+      listing<string>("size", "v", "", (ids) => Effect.succeed(ids.filter((id) => !isPage(id))))
+    )
+  )
 
   // -------------------------------------------------------------------------------------------------------------------
   // clearing
@@ -506,7 +635,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
         (answer) => Replies.toPage(answer) ?? noAnswer("SCAN")
       )
       cursor = found.cursor
-      const old = found.keys.filter((key) => Number(keys.eraOf(key.toString()) ?? Infinity) < sweeping!)
+      const old = found.keys.filter((key) => Number(keys.partsOf(key.toString())?.era ?? Infinity) < sweeping!)
       yield* asking("clear", (done) => {
         if (old.length === 0) return done([])
         if (!wire.isCluster) return master.send(["UNLINK", ...old], done)
@@ -538,7 +667,7 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
   const clear = Effect.flatMap(
     asking(
       "clear",
-      session.beginEra,
+      (done) => session.beginEra(confirmed([{ _tag: "All" }], done)),
       (answer) => Number(answer)
     ),
     startSweeping
@@ -546,9 +675,11 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
 
   return {
     name: storeName,
-    capabilities: { shared: true, changes: false },
+    capabilities: { shared: true, changes: true, dependencies: wire.isCluster ? "ids" : true },
+    changes: Tracking.changesOf({ session, own, known, scrub }),
     isWhole: wire.isWhole,
     get,
+    getCallback,
     getMany,
     set: (id, entry, condition) =>
       checked("set", [{ id, entry }], () =>
@@ -632,11 +763,10 @@ const operations = ({ clock, maxValue, scope, session, tokens }: Parts): StoreCo
         (done) => session.run("removeCounter", { keys: [["n", name]], isWrite: true }, done),
         isDone
       ),
-    scanCounters
+    scanCounters,
+    transact
   }
 }
-
-const tagKey = (tag: string): Named => ["t", tag]
 
 const attempts = 2 * redisClears
 

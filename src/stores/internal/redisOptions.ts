@@ -321,3 +321,6 @@ export const nameOf = ({ host, port }: Address): string => `${host.includes(":")
 const refuse: (what: string, message: string) => never = (what, message) => {
   throw new CacheConfigError({ message: message.includes(what) ? message : `${what}: ${message}` })
 }
+
+/** Whether an option is of the connection, and not of values: locks and guards have none. */
+export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"

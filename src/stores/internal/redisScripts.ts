@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto"
 import * as Frame from "../../internal/codec/frame.ts"
 import { leaseLife, lockLifeMillis, redisMarkerMillis, sharedFailureMillis } from "../../internal/defaults.ts"
+import { guardScripts } from "./redisGuardScripts.ts"
 
 export interface Script {
   readonly source: string
@@ -57,9 +58,27 @@ if stored and (type(stored) ~= "string" or string.sub(stored, 1, 2) ~= "ec" or s
 end
 `
 
+/** Others who have a copy of what is not ours are told as if it had changed: the very deadline that it has is set again. */
+const tell = (v: string) =>
+  `  local deadline = redis.call("PEXPIRETIME", ${v})
+  if deadline > 0 then redis.call("PEXPIREAT", ${v}, deadline)
+  else
+    redis.call("PEXPIRE", ${v}, 60000)
+    redis.call("PERSIST", ${v})
+  end
+`
+
 const write = `if ttl == "" then redis.call("SET", v, frame) else redis.call("SET", v, frame, "PX", ttl) end
 redis.call("UNLINK", l, f)
 `
+
+/** The keys of what is written by hand, or removed: what derives from it ends with the markers of its id. */
+const withMarkers = (isCluster: boolean) => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]
+
+/** Where the others of those keys are beside the first one. */
+const keysBeside = (isCluster: boolean) => withMarkers(isCluster).slice(1).map((_, i) => i + 1)
+
+const endMarkers = (isCluster: boolean) => isCluster ? `redis.call("UNLINK", d)\n` : `redis.call("UNLINK", d, g)\n`
 
 /** Makes the counter of invalidations where it is missing: larger than it ever was, as clocks go forward. */
 const sequence = `local seq = redis.call("GET", s)
@@ -117,7 +136,116 @@ return granted(held[1])
 `
 })
 
+/**
+ * Checks, each of a letter, a key and what is expected; then steps, each of a letter, a key and three arguments. All that
+ * can be refused is refused before the first step. On a cluster all keys are in one slot, and the count of invalidations
+ * is in another.
+ */
+const transact = (isCluster: boolean): Parts => {
+  const first = isCluster ? 1 : 2
+  /** the keys before those of checks and steps */
+  const before = isCluster ? 0 : 2
+  const beside = keysBeside(isCluster).map((n) => `KEYS[i + ${n}]`).join(", ")
+  const invalidations = `local s, seq, mode = KEYS[2], nil, nil
+local function count()
+  ${bump.replace("local seq", "seq").replaceAll("\n", "\n  ")}
+end
+${invalidate}`
+  const stepOfTags = `  elseif step == "I" then
+    if not seq then count() end
+    mode = b
+    invalidate(k, a)
+`
+  return {
+    keys: [],
+    args: [],
+    body: `local at = ${first + 1}
+local failed = {}
+for c = 1, tonumber(ARGV[${first}]) do
+  local have, want = redis.pcall("GET", KEYS[${before} + tonumber(ARGV[at + 1])]), ARGV[at + 2]
+  local holds
+  if type(have) == "table" then holds = false
+  elseif ARGV[at] == "h" then
+    if want == "" then holds = not have else holds = have and string.sub(have, 1, #want) == want end
+  elseif ARGV[at] == "t" then holds = string.sub(have or "", 1, 6) == want
+  else holds = (have or "") == want end
+  if not holds then failed[#failed + 1] = c end
+  at = at + 3
+end
+if #failed > 0 then return { 0, failed } end
+local sums = {}
+for s = at, #ARGV, 5 do
+  local step, k = ARGV[s], KEYS[${before} + tonumber(ARGV[s + 1])]
+  if step == "S" or step == "K" or step == "T" then
+    local begin = redis.pcall("GETRANGE", k, 0, 2)
+    if type(begin) ~= "string" or (begin ~= "" and (string.sub(begin, 1, 2) ~= "ec" or string.byte(begin, 3) > ${Frame.format})) then
+      return redis.status_reply("${foreign}")
+    end
+  elseif step == "N" then
+    local value = sums[k]
+    if not value then
+      value = redis.pcall("GET", k)
+      if value and (type(value) ~= "string" or not tonumber(value)) then return redis.status_reply("${foreign}") end
+      value = tonumber(value or "0")
+    end
+    sums[k] = value + tonumber(ARGV[s + 2])
+    if sums[k] > ${Number.MAX_SAFE_INTEGER} or sums[k] < -${Number.MAX_SAFE_INTEGER} then return redis.status_reply("RANGE") end
+  elseif step == "D" then
+    sums[k] = 0
+  end
+end
+${isCluster ? "" : invalidations}local function put(k, frame, ttl)
+  if ttl == "" then redis.call("SET", k, frame) else redis.call("SET", k, frame, "PX", ttl) end
+end
+local refused, commits = {}, -1
+for p = at, #ARGV, 5 do
+  local step, i, a, b, c = ARGV[p], ${before} + tonumber(ARGV[p + 1]), ARGV[p + 2], ARGV[p + 3], ARGV[p + 4]
+  local k = KEYS[i]
+  if step == "S" then
+    put(k, a, b)
+    redis.call("UNLINK", ${beside})
+  elseif step == "K" then
+    commits = commits + 1
+    if redis.pcall("HGET", KEYS[i + 1], "g") == c then
+      put(k, a, b)
+      redis.call("UNLINK", KEYS[i + 1], KEYS[i + 2])
+    else
+      refused[#refused + 1] = commits
+    end
+  elseif step == "T" then
+    put(k, a, b)
+  elseif step == "R" then
+    redis.call("UNLINK", ${beside})
+    local begin = redis.pcall("GETRANGE", k, 0, 1)
+    if begin == "" then redis.call("SET", k, "") end
+    if begin == "" or begin == "ec" then redis.call("UNLINK", k)
+    else
+${tell("k")}    end
+${isCluster ? "" : stepOfTags}  elseif step == "N" then
+    local value = redis.call("GET", k)
+    local sum = string.format("%.0f", tonumber(value or "0") + tonumber(a))
+    if a ~= "0" then
+      if value then redis.call("SET", k, sum, "KEEPTTL")
+      else
+        redis.call("SET", k, sum)
+        if b ~= "" then redis.call("PEXPIREAT", k, b) end
+      end
+    end
+  elseif step == "P" then
+    if redis.call("EXISTS", k) == 1 then
+      if a == "" then redis.call("PERSIST", k) else redis.call("PEXPIREAT", k, a) end
+    end
+  elseif step == "D" then
+    redis.call("UNLINK", k)
+  end
+end
+return { 1, refused }
+`
+  }
+}
+
 const all = (isCluster: boolean) => ({
+  ...guardScripts,
   /** the era and the counter of invalidations, made where they are missing */
   control: {
     keys: ["e", "s"],
@@ -153,17 +281,17 @@ ${writable}${write}return 1
 `
   },
   set: {
-    keys: ["v", "l", "f"],
+    keys: withMarkers(isCluster),
     args: ["frame", "ttl"],
-    body: `${writable}${write}return 1
+    body: `${writable}${write}${endMarkers(isCluster)}return 1
 `
   },
   /** `set`, if what is stored is still what was looked at: its beginning, or nothing */
   setIf: {
-    keys: ["v", "l", "f"],
+    keys: withMarkers(isCluster),
     args: ["frame", "ttl", "head"],
     body: `${writable}if string.sub(stored or "", 1, #head) ~= head or (head == "" and stored) then return 0 end
-${write}return 1
+${write}${endMarkers(isCluster)}return 1
 `
   },
   /** other deadlines, if what is stored is still what was looked at; no generation ends */
@@ -176,14 +304,16 @@ if ttl == "" then redis.call("SET", v, frame) else redis.call("SET", v, frame, "
 return 1
 `
   },
-  /** what is missing is written and removed, so that others who have a copy of it are told */
+  /** what is missing is written and removed, so that others who have a copy of it are told; what is not ours stays */
   remove: {
-    keys: ["v", "l", "f"],
+    keys: withMarkers(isCluster),
     args: [],
     whenFull: true,
     body: `local stored = redis.pcall("GET", v)
 redis.call("UNLINK", l, f)
-if stored and (type(stored) ~= "string" or string.sub(stored, 1, 2) ~= "ec") then return 0 end
+${endMarkers(isCluster)}if stored and (type(stored) ~= "string" or string.sub(stored, 1, 2) ~= "ec") then
+${tell("v")}  return 0
+end
 if stored then
   redis.call("UNLINK", v)
   return 1
@@ -263,6 +393,7 @@ end
 return { sum }
 `
   },
+  transact: transact(isCluster),
   counter: { keys: ["n"], args: [], body: `return { redis.call("GET", n), redis.call("PEXPIRETIME", n) }\n` },
   touchCounter: {
     keys: ["n"],
@@ -333,8 +464,8 @@ redis.call("SET", s, seq)
 `
 
 const invalidate = `local function invalidate(t, version)
-  local found = mode == "soft" and redis.call("GET", t)
-  if found then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
+  local found = mode == "soft" and redis.pcall("GET", t)
+  if type(found) == "string" then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
   local left = redis.call("PTTL", t)
   if left == -1 then redis.call("SET", t, version .. seq)
   else redis.call("SET", t, version .. seq, "PX", math.max(left, ${redisMarkerMillis})) end

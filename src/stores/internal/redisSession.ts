@@ -8,13 +8,10 @@
 import { redisChunk, redisClears } from "../../internal/defaults.ts"
 import type { Args, Done } from "./redisConnection.ts"
 import { Fault, isFault, noAnswer } from "./redisFault.ts"
-import { hashOf, type Keys, type Kind } from "./redisKeys.ts"
+import { hashOf, type Keys, type Named } from "./redisKeys.ts"
 import * as Replies from "./redisReplies.ts"
 import { type Name, otherEra, type Script, type Scripts } from "./redisScripts.ts"
 import type { Wire } from "./redisWire.ts"
-
-/** A key by what it is and what it is of. */
-export type Named = readonly [kind: Kind, text: string]
 
 interface Control {
   readonly era: string
@@ -69,6 +66,9 @@ interface Reading {
   readonly keys: ReadonlyArray<Named>
   readonly done: Done
   attempts: number
+  /** where the answers are: from one place on, or each at its own */
+  from: number
+  places: Array<number> | undefined
 }
 
 const cleared = new Fault("Unavailable", "the store is cleared again and again")
@@ -241,17 +241,35 @@ export const make = (
       })
     }
     for (let from = 0; from < all.length;) {
-      const texts: Array<string> = [keys.era]
+      const texts: Array<string> = ["MGET", keys.era]
       const first = from
-      do {
-        for (const [kind, text] of all[from]!.keys) texts.push(keys.of(kind, now, text))
-      } while (++from < all.length && texts.length < redisChunk)
+      markerPlaces.clear()
+      do place(all[from]!, texts, now)
+      while (++from < all.length && texts.length < redisChunk)
       readAtOnce(texts, all.slice(first, from), now)
     }
   }
 
+  /** Where the markers of tags are in a command: many entries have the same ones. */
+  const markerPlaces = new Map<string, number>()
+
+  const place = (reading: Reading, texts: Array<string>, now: string) => {
+    const { keys: named } = reading
+    reading.from = texts.length - 1
+    reading.places = undefined
+    for (const [i, [kind, text]] of named.entries()) {
+      const known = kind === "t" ? markerPlaces.get(text) : undefined
+      const at = known ?? texts.push(keys.of(kind, now, text)) - 2
+      if (kind === "t") markerPlaces.set(text, at)
+      if (known !== undefined) reading.places ??= Array.from({ length: i }, (_, k) => reading.from + k)
+      reading.places?.push(at)
+    }
+  }
+
+  const answerOf = ({ from, keys: { length }, places }: Reading, answer: ReadonlyArray<unknown>) =>
+    places === undefined ? answer.slice(from, from + length) : places.map((at) => answer[at])
+
   const readAtOnce = (texts: Array<string>, some: ReadonlyArray<Reading>, now: string) => {
-    texts.unshift("MGET")
     wire.send(controlTag, texts, (answer) => {
       if (isFault(answer) || !Array.isArray(answer) || answer.length !== texts.length - 1) {
         const fault = isFault(answer) ? answer : noAnswer("MGET")
@@ -264,8 +282,7 @@ export const make = (
         for (const reading of some) enter(reading)
         return
       }
-      let from = 1
-      for (const { done, keys } of some) done(answer.slice(from, from += keys.length))
+      for (const reading of some) reading.done(answerOf(reading, answer))
     })
   }
 
@@ -298,7 +315,9 @@ export const make = (
     run,
     runOutside: (name, { args, keys, tag }, done) =>
       evaluate({ script: scripts[name], tag, rest: [String(keys.length), ...keys, ...args] }, done),
-    read: wire.isCluster ? readEach : (keys, done) => enter({ keys, done, attempts: redisClears }),
+    read: wire.isCluster
+      ? readEach
+      : (keys, done) => enter({ keys, done, attempts: redisClears, from: 0, places: undefined }),
     control,
     beginEra,
     era: () => era

@@ -2,7 +2,16 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Defaults from "../../internal/defaults.ts"
-import { type Address, type Client, destroy, fromClient, fromLibrary, load, type MakeClient } from "./redisClient.ts"
+import {
+  type Address,
+  type Client,
+  type ClientOptions,
+  destroy,
+  fromClient,
+  fromLibrary,
+  load,
+  type MakeClient
+} from "./redisClient.ts"
 import * as Cluster from "./redisCluster.ts"
 import * as Connection from "./redisConnection.ts"
 import { Fault, faultOf } from "./redisFault.ts"
@@ -17,9 +26,15 @@ export interface Wire {
   /** the connections to all masters */
   readonly masters: () => ReadonlyArray<Connection.Connection>
   /** makes a client for one of the servers, of which all hear what is published */
-  readonly makeClient: Effect.Effect<Client, Fault>
+  readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
+  /** makes a client for each of the masters */
+  readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
+  /** calls a listener when there are other masters, until it is ended */
+  readonly onMasters: (listener: () => void) => () => void
   /** the servers' clock less ours, in milliseconds */
   readonly offset: () => number
+  /** the run of the server that has the era */
+  readonly run: () => string
 }
 
 /**
@@ -28,7 +43,7 @@ export interface Wire {
  */
 export const connect = (
   config: Config,
-  { controlTag, scripts }: { readonly controlTag: string; readonly scripts: ReadonlyArray<string> }
+  { controlTag, recover, scripts }: Pick<Connection.Options, "recover" | "scripts"> & { readonly controlTag: string }
 ): Effect.Effect<Wire, Fault, Scope.Scope> =>
   Effect.gen(function*() {
     // who waits longer for an answer waits longer for a connection too
@@ -43,6 +58,7 @@ export const connect = (
       commandMillis: config.commandMillis,
       connectMillis,
       isCluster: config.isCluster,
+      recover,
       scripts
     }
     const [wire, fault] = config.isCluster
@@ -62,13 +78,19 @@ const single = (
   const locate = sentinel === undefined
     ? Effect.succeed(client === undefined ? config.addresses[0] : undefined)
     : locateMaster(options.makeClient, sentinel, config)
+  const makeClient: Wire["makeClient"] = (more) =>
+    Effect.map(locate, (address) => options.makeClient(address, options.settings, more))
   return Effect.map(Connection.open({ ...options, name, locate }), ([connection, fault]) => [{
     isCluster: false,
     send: (_, args, done) => connection.send(args, done),
     isWhole: connection.isUp,
     masters: () => [connection],
-    makeClient: Effect.map(locate, (address) => options.makeClient(address, options.settings)),
-    offset: connection.offset
+    makeClient,
+    makeClients: (more) => Effect.map(makeClient(more), (client) => [client]),
+    // another one begins with a lost connection
+    onMasters: () => () => {},
+    offset: connection.offset,
+    run: connection.run
   }, fault])
 }
 

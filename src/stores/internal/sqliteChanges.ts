@@ -5,8 +5,8 @@
 import type { DatabaseSync } from "node:sqlite"
 import { changesKept } from "../../internal/defaults.ts"
 import type { Change } from "../../ports/store.ts"
+import type { Changed } from "./recentChanges.ts"
 import { fromColumn, toColumn } from "./sqliteColumn.ts"
-import type { Changed } from "./sqliteRecent.ts"
 
 export interface Changes {
   readonly changed: (id: string) => void
@@ -14,9 +14,14 @@ export interface Changes {
   /** Room was made: nobody may use what is known of these tags. */
   readonly markersDropped: (tags: ReadonlyArray<string>) => void
   readonly allChanged: () => void
+  /** The present end of the log, which moves with every change, also of this process. */
+  readonly position: () => string
   /** Starts at the present end of the log. */
   readonly listen: () => () => ReadonlyArray<Change>
 }
+
+/** No connection has it. */
+const nobody = -1
 
 const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
 
@@ -41,15 +46,15 @@ export const make = (database: DatabaseSync, maxPages: number, note: (changed: C
   const kept = Math.min(changesKept, Math.max(64, maxPages))
   let written = 0
 
-  const record = (kind: number, subject: string | undefined) => {
-    if (subject !== undefined && subject.length > longest) insert.run(origin, kinds.gap, null)
-    else insert.run(origin, kind, subject === undefined ? null : toColumn(subject))
+  const record = (kind: number, subject: string | undefined, by = origin) => {
+    if (subject !== undefined && subject.length > longest) insert.run(by, kinds.gap, null)
+    else insert.run(by, kind, subject === undefined ? null : toColumn(subject))
     if (++written % pruneEvery === 0) prune.run(kept)
   }
 
-  const recordTags = (tags: ReadonlyArray<string>) => {
-    if (tags.length >= kept) record(kinds.gap, undefined)
-    else for (const tag of tags) record(kinds.tagChanged, tag)
+  const recordTags = (tags: ReadonlyArray<string>, by = origin) => {
+    if (tags.length >= kept) record(kinds.gap, undefined, by)
+    else for (const tag of tags) record(kinds.tagChanged, tag, by)
   }
 
   return {
@@ -61,11 +66,13 @@ export const make = (database: DatabaseSync, maxPages: number, note: (changed: C
       for (const tag of tags) note({ _tag: "Tag", tag })
       recordTags(tags)
     },
-    markersDropped: recordTags,
+    // of nobody: this process too must not rely on being told of what would have ended the marker of an id
+    markersDropped: (tags) => recordTags(tags, nobody),
     allChanged() {
       note({ _tag: "All" })
       record(kinds.allChanged, undefined)
     },
+    position: () => String(last.get()?.["seq"] ?? 0),
     listen() {
       let seen = Number(last.get()?.["seq"] ?? 0)
       return () => {

@@ -3,7 +3,9 @@
  * another process started one, or files were removed, this process moves to the one in use.
  */
 import type { DatabaseSync } from "node:sqlite"
+import { tagsOfId } from "../../internal/store/idTags.ts"
 import type { Change } from "../../ports/store.ts"
+import * as Recent from "./recentChanges.ts"
 import * as Changes from "./sqliteChanges.ts"
 import * as Counters from "./sqliteCounters.ts"
 import * as Entries from "./sqliteEntries.ts"
@@ -14,10 +16,10 @@ import type { Gate } from "./sqliteGate.ts"
 import * as Generations from "./sqliteGenerations.ts"
 import * as Leases from "./sqliteLeases.ts"
 import * as Log from "./sqliteLog.ts"
-import * as Recent from "./sqliteRecent.ts"
 import { noRoom } from "./sqliteRefusal.ts"
 import * as Reserve from "./sqliteReserve.ts"
 import * as Tags from "./sqliteTags.ts"
+import * as Together from "./sqliteTogether.ts"
 
 /** Where the database is, how large it may become, and what the connection needs of the program. */
 interface Config {
@@ -42,9 +44,6 @@ export interface Gates {
   readonly values: Gate
 }
 
-/** Runs several steps as one. */
-type Atomic = <A>(steps: () => A) => A
-
 /** How large the database may become beside the reserve. */
 const sizeOf = ({ maxSize }: Config): number => maxSize - Log.boundOf(maxSize)
 
@@ -61,15 +60,17 @@ const prepare = (database: DatabaseSync, config: Config, { begins, note, wrote }
   const { gates, maxValue } = config
   const maxSize = sizeOf(config)
   const changes = Changes.make(database, Math.floor(maxSize / File.pragma(database, "page_size")), note)
-  const atomic: Atomic = (steps) => {
+  const together = Together.make(database, (steps) => {
     begins()
-    const result = gates.lock.pass(() => File.atomically(database, steps))
+    const result = gates.lock.pass(steps)
     wrote()
     return result
-  }
+  })
+  const { atomic } = together
   return {
     database,
     atomic,
+    together: together.all,
     changes,
     entries: Entries.make(database, { maxSize, maxValue, changes }),
     leases: Leases.make(database),
@@ -120,7 +121,6 @@ export const make = (config: Config): Connection => {
   let kind = reading
   let opened: Generations.Opened | undefined
   let current: Tables | undefined
-  let lastGeneration = 0
   let hasWritten = false
   /** how often a database was left */
   let left = 0
@@ -157,9 +157,8 @@ export const make = (config: Config): Connection => {
       log = Log.make(opened.database, bound, () => Generations.logSize(here), now)
       hasReserve = reserve.take()
       const made = prepare(opened.database, config, { note: recent.note, begins, wrote: () => hasWritten = true })
-      // A higher number was begun after the last one, and empty.
-      if (opened.generation <= lastGeneration) invalidateAgain(made)
-      lastGeneration = opened.generation
+      // It may be an older copy, whatever its number: another folder, with numbers of its own, was in its place.
+      invalidateAgain(made)
       gates.values.open()
       return current = made
     } catch (thrown) {
@@ -190,6 +189,7 @@ export const make = (config: Config): Connection => {
         for (const id of ids) {
           leases.end(id)
           entries.remove(id)
+          tags.remove!(tagsOfId(id))
         }
         if (!all) return
         leases.endAll()
@@ -284,7 +284,7 @@ export const make = (config: Config): Connection => {
 
   const listen = () => {
     const start = (to: Tables) => ({ to, read: to.changes.listen() })
-    let listening = start(tables())
+    let listening = run(() => start(tables()))
     let known = left
     const read = () => {
       const now = tables()

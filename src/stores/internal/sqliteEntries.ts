@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../CacheEntry.ts"
 import * as Frame from "../../internal/codec/frame.ts"
+import { isPage, pagePrefix } from "../../internal/store/pageIds.ts"
 import { tooLarge } from "../../internal/store/tooLarge.ts"
 import { Damaged } from "../../ports/storage.ts"
 import type { Scanned } from "../../ports/store.ts"
@@ -28,7 +29,10 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
   select.setReturnArrays(true)
   const write = database.prepare("INSERT OR REPLACE INTO entry (id, frame, expires_at) VALUES (?, ?, ?)")
   const remove = database.prepare("DELETE FROM entry WHERE id = ?")
-  const count = database.prepare("SELECT count(*) AS size FROM entry")
+  const count = database.prepare(
+    // without the pages of streams. The character behind a colon is a semicolon
+    `SELECT (SELECT count(*) FROM entry) - (SELECT count(*) FROM entry WHERE id >= '${pagePrefix}' AND id < '~:p;') AS size`
+  )
   const page = database.prepare("SELECT seq, id FROM entry WHERE seq > ? ORDER BY seq LIMIT 256")
   const room = Room.make(database, maxSize, LastResorts.dropping(database, changes))
   const shrinking: Shrinking.Shrinking = Shrinking.make(database, maxSize, room)
@@ -56,7 +60,8 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
       last = { now, size: frame.length }
       write.run(toColumn(id), frame, entry.meta.expiresAt)
       room.written(id)
-      changes.changed(id)
+      // others learn of a page by its manifest
+      if (!isPage(id)) changes.changed(id)
       if (++writes % tidyEvery === 0) {
         room.dropExpired(now, 2 * tidyEvery)
         shrinking.look()
@@ -67,7 +72,7 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
     remove(id: string): boolean {
       const { changes: removed } = remove.run(toColumn(id))
       room.written(id)
-      changes.changed(id)
+      if (!isPage(id)) changes.changed(id)
       return Number(removed) > 0
     },
 

@@ -43,6 +43,19 @@ export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
   }
 }
 
+/** Runs several statements of a transaction: those of one that fails are undone, and the others are not. */
+export const partly = <A>(database: DatabaseSync, steps: () => A): A => {
+  database.exec("SAVEPOINT part")
+  try {
+    const result = steps()
+    database.exec("RELEASE part")
+    return result
+  } catch (thrown) {
+    if (database.isTransaction) database.exec("ROLLBACK TO part; RELEASE part")
+    throw thrown
+  }
+}
+
 /** Whether the database is ours, after making an empty one ours. */
 const adopt = (database: DatabaseSync): boolean => {
   if (pragma(database, "user_version") === format) return true

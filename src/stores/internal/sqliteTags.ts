@@ -1,6 +1,7 @@
 /** The tag markers of a database. */
 import type { DatabaseSync } from "node:sqlite"
 import { markerShare, markersKept } from "../../internal/defaults.ts"
+import { ofGroup } from "../../internal/store/idTags.ts"
 import { nextVersion } from "../../internal/store/markers.ts"
 import type { SyncTags } from "../../ports/storage.ts"
 import type { Marker, Markers } from "../../ports/store.ts"
@@ -26,6 +27,9 @@ export const tags = (database: DatabaseSync, { atomic, changes, maxSize }: Parts
   const forget = database.prepare(
     "DELETE FROM marker WHERE tag IN (SELECT tag FROM marker ORDER BY seq DESC LIMIT -1 OFFSET ?) RETURNING tag"
   )
+  // Tags of ids are behind nearly all others, so that one look says where nothing depends on any id.
+  const someOfIds = database.prepare(`SELECT 1 FROM marker WHERE tag >= '${ofGroup}' LIMIT 1`)
+  const end = database.prepare("DELETE FROM marker WHERE tag = ? OR tag = ?")
   const kept = Math.min(markersKept, Math.floor(maxSize / markerShare))
   const forgetEvery = Math.ceil(kept / 4)
   let written = 0
@@ -76,6 +80,11 @@ export const tags = (database: DatabaseSync, { atomic, changes, maxSize }: Parts
         }
         changes.tagsChanged(names)
         countWritten(names.length)
-      })
+      }),
+    remove(names) {
+      if (someOfIds.get() === undefined) return
+      const [id, group] = names as [string, string]
+      if (Number(end.run(toColumn(id), toColumn(group)).changes) > 0) changes.tagsChanged(names)
+    }
   }
 }

@@ -38,7 +38,7 @@ const program = Effect.gen(function*() {
   }
   const subjects: { readonly [name: string]: Body } = {
     "node:sqlite and JSON.parse": (i) => Effect.sync(() => JSON.parse(select.get(idOf(i))!["value"] as string)),
-    "string key (MessagePack)": (i) => Cached.ttl(load, { key: idOf(i), ttl: "1 hour" }),
+    "string key (JSON)": (i) => Cached.ttl(load, { key: idOf(i), ttl: "1 hour" }),
     "key class (JSON, checked by its schema)": (i) =>
       Cached.ttl(load, { key: new UserKey({ id: idOf(i) }), ttl: "1 hour" })
   }

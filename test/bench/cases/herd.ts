@@ -1,4 +1,7 @@
-/** Eight processes ask for the same key while nobody has it: how often it is loaded, and how long the last one waits. */
+/**
+ * Eight processes ask for the same key while nobody has it: how often it is loaded, and how long the last one waits. With
+ * `callers` as an argument many callers of each do, those that share a Redis.
+ */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -9,6 +12,9 @@ import { nanos } from "../measure.ts"
 import * as Redis from "../redis.ts"
 
 const processes = 8
+const { callers, loadMillis } = process.argv[2] === "callers"
+  ? { callers: 500, loadMillis: 50 }
+  : { callers: 1, loadMillis: 200 }
 const worker = join(import.meta.dirname, "../herd/worker.ts")
 
 /** what comes instead of the message: a process that ends has failed */
@@ -19,7 +25,10 @@ const message = async (child: ChildProcess): Promise<void> => {
 
 const measure = async (name: string, port: number) => {
   const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
-  const children = Array.from({ length: processes }, () => fork(worker, [name, directory, `${port}`]))
+  const children = Array.from(
+    { length: processes },
+    () => fork(worker, [name, directory, port, callers, loadMillis].map(String))
+  )
   const ended = children.map((child) => once(child, "exit"))
   try {
     await Promise.all(children.map(message))
@@ -42,6 +51,7 @@ if (redis === undefined) console.error("NO REDIS: bentocache, cacheable and asyn
 try {
   const measured = []
   for (const name of Object.keys(caches)) {
+    if (callers > 1 && !usesRedis(name)) continue
     if (redis !== undefined || !usesRedis(name)) measured.push(await measure(name, redis?.port ?? 0))
   }
   process.stdout.write(JSON.stringify({

@@ -2,7 +2,7 @@
 import { Cache, Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { LRUCache } from "lru-cache"
-import { type Body, heapUsed, print, repeat } from "../measure.ts"
+import { type Body, bytesUsed, print, repeat } from "../measure.ts"
 
 const entries = 1_000_000
 const keyOf = (i: number): string => `user:${i}`
@@ -44,11 +44,11 @@ const fill = Effect.fnUntraced(function*(subject: string) {
 
 const program = Effect.gen(function*() {
   const name = process.argv[2]!
-  const before = heapUsed()
+  const before = bytesUsed()
   const filled = yield* fill(name)
   // what only the run loop held is let go
   yield* Effect.sleep(10)
-  const value = (heapUsed() - before) / entries
+  const value = (bytesUsed() - before) / entries
   // looked at after the measurement, so it is still there then
   if (filled.size !== entries) throw new Error(`${filled.size} entries`)
   return [{ name, value }]

@@ -1,9 +1,11 @@
-/** A read that finds nothing: it loads, and what it stores takes the place of another entry. */
+/** A read that finds nothing: it loads, and what it stores takes the place of another entry: `miss.ts <policy>`. */
 import { Cache, Effect } from "effect"
-import { Cached, CacheLayer } from "effect-cached"
+import { Cached, CacheLayer, Eviction } from "effect-cached"
 import { type Body, print, timeCalls } from "../measure.ts"
 
-const capacity = 1000
+const policies = { adaptive: Eviction.adaptive, lru: Eviction.lru }
+const name = process.argv[2] as keyof typeof policies
+const capacity = 10_000
 const load = Effect.sync(() => 1)
 
 const program = Effect.gen(function*() {
@@ -11,14 +13,14 @@ const program = Effect.gen(function*() {
   // a key that was not asked for before, by whichever subject
   let reads = 0
   const subjects: { readonly [name: string]: Body } = {
-    "Effect Cache.get": () => Cache.get(cache, `user:${++reads}`),
-    "Cached.ttl": () => Cached.ttl(load, { key: `user:${++reads}`, ttl: "1 hour" })
+    [`Effect Cache.get, beside ${name}`]: () => Cache.get(cache, `user:${++reads}`),
+    [`Cached.ttl, ${name}`]: () => Cached.ttl(load, { key: `user:${++reads}`, ttl: "1 hour" })
   }
   const rows = yield* timeCalls({ subjects, calls: 2000, warmup: 40, rounds: 100 })
   const { evictions, loads } = yield* Cached.stats
-  // the first thousand found room
+  // the first ten thousand found room
   if (evictions !== loads - capacity) throw new Error(`${evictions} evictions after ${loads} loads`)
   return rows
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity })))))
+print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity, eviction: policies[name] })))))

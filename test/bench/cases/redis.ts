@@ -54,7 +54,7 @@ if (server === undefined) {
     for (const id of ids.slice(0, reads)) yield* persistence.set(new UserKey({ id }), Exit.succeed(user(id)))
     const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, never> } = {
       "GET and JSON.parse": (id) => Effect.promise(async () => JSON.parse((await client.get(id))!)),
-      "string key (MessagePack)": (id) => Cached.ttl(load, { key: id, ttl: "1 hour" }) as never,
+      "string key (JSON)": (id) => Cached.ttl(load, { key: id, ttl: "1 hour" }) as never,
       "key class (JSON, checked by its schema)": (id) =>
         Cached.ttl(load, { key: new UserKey({ id }), ttl: "1 hour" }) as never,
       "Effect Persistence": (id) => persistence.get(new UserKey({ id }))

@@ -1,4 +1,7 @@
-/** What ten thousand records take in a folder, beside the records: the length of the files, and the blocks they fill. */
+/**
+ * What ten thousand records take in a folder, beside the records: the length of the files, and the blocks they fill. The
+ * reserve for a full disk is as large in an empty folder.
+ */
 import { Effect, type Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
@@ -23,6 +26,7 @@ const fill = async (layer: () => Layer.Layer<Caching.Caching, unknown>) => {
 /** of the folder when it is closed */
 const sizesOf = (name: string, directory: string): ReadonlyArray<Row> => {
   const stats = readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((file) => !file.endsWith(".reserve"))
     .map((file) => statSync(join(directory, file)))
     .filter((stat) => stat.isFile())
   return [

@@ -8,6 +8,8 @@ export interface User {
 
 export interface Cache {
   readonly get: (key: string, load: () => Promise<User>) => Promise<User>
+  /** what so many callers at once get, where they are no promises: fibers of one program */
+  readonly getTogether?: (callers: number, key: string, load: () => Promise<User>) => Promise<ReadonlyArray<User>>
   readonly close: () => Promise<unknown>
 }
 
@@ -33,8 +35,13 @@ const redis = async ({ port }: Shared): Promise<Cache> => {
   const { Effect, ManagedRuntime } = await import("effect")
   const { Cached, CacheLayer } = await import("effect-cached")
   const runtime = ManagedRuntime.make(CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, connect: "required" }))
+  const read = (key: string, load: () => Promise<User>) => Cached.ttl(Effect.promise(load), { key, ttl: "1 hour" })
   return {
-    get: (key, load) => runtime.runPromise(Cached.ttl(Effect.promise(load), { key, ttl: "1 hour" })),
+    get: (key, load) => runtime.runPromise(read(key, load)),
+    getTogether: (callers, key, load) =>
+      runtime.runPromise(
+        Effect.all(Array.from({ length: callers }, () => read(key, load)), { concurrency: "unbounded" })
+      ),
     close: () => runtime.dispose()
   }
 }

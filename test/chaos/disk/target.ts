@@ -231,6 +231,18 @@ const probe: CacheEntry.Stored = {
 
 export const target: Target = {
   name: "disk",
+  columns: [
+    "attack",
+    "reads",
+    "loads",
+    "beside another",
+    "stale by",
+    "longest turn",
+    "of its own work",
+    "callers that failed",
+    "strict invalidations refused",
+    "on disk"
+  ],
   store: "./disk/store.ts",
   attacks,
   works: (where) =>

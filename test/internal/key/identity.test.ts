@@ -21,7 +21,7 @@ const throws = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetwee
   minLength: 60,
   maxLength: 250
 })
-const runs = (count: number) => ({ timeout: 60_000, arbitrary: { runs: count } })
+const runs = (count: number) => ({ timeout: 300_000, arbitrary: { runs: count } })
 
 type AnyKey = new(payload: unknown) => CacheKey.Any
 

@@ -14,6 +14,9 @@ export const strategies = [
 ] as const
 export type StrategyName = (typeof strategies)[number]
 
+/** those that streams have */
+export const ofStreams: ReadonlyArray<StrategyName> = ["ttl", "softTtl", "untilInvalidated"]
+
 export const policies = [
   "none",
   "refresh",
@@ -186,6 +189,8 @@ export interface Step {
   readonly strategy: StrategyName
   readonly policy: PolicyName
   readonly outcome: OutcomeName
+  /** the elements of a stream are read, which have no `softTimeout` */
+  readonly isStream: boolean
 }
 
 export interface Expected {
@@ -260,11 +265,11 @@ interface Loading {
 }
 
 const load = (self: Reference, step: Step, loading: Loading): Expected => {
-  const { now, outcome, strategy } = step
+  const { isStream, now, outcome, strategy } = step
   const { isRefresh, stale } = loading
   const n = ++self.n
   self.counts.loads++
-  const hasSoftTimeout = strategy === "softTtl" || strategy === "failover"
+  const hasSoftTimeout = !isStream && (strategy === "softTtl" || strategy === "failover")
   // with its only caller a load ends, but for one that nobody waits for
   const isGivenUp = !isRefresh && (outcome === "timeout" || outcome === "left")
   if (!isGivenUp) complete(self, step, loading, n)

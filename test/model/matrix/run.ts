@@ -1,6 +1,6 @@
 /** Runs one case under virtual time, and says what was not as it must be. */
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CachePolicy, type Serializer, type Store, Strategy } from "effect-cached"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
+import { Cached, CacheKey, CachePolicy, Guard, type Serializer, type Store, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../../src/internal/engine/flight/attempt.ts"
 import type { Flights } from "../../../src/internal/engine/flight/flights.ts"
@@ -14,7 +14,25 @@ export interface Case {
   readonly policy: Model.PolicyName
   readonly outcome: Model.OutcomeName
   readonly state: Model.StateName
+  readonly guard: string
+  /** what is loaded: a value, or the elements of a stream */
+  readonly form: "effect" | "stream"
 }
+
+type Load = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
+
+/** What is around the load, and lets it run: nobody notices. */
+const guards: { readonly [guard: string]: <A extends Load>(load: A, n: number) => any } = {
+  none: (load) => load,
+  "fixed window": Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
+  "token bucket": Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "token-bucket" }),
+  counter: Guard.slidingRateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "counter" }),
+  log: (load, n) => Guard.slidingRateLimit(load, { key: `case ${n}`, limit: 100, window: "1 second" }),
+  breaker: Guard.circuitBreaker({ key: "all", failures: 1e6 }),
+  locked: (load, n) => Guard.locked(load, { key: `case ${n}` })
+}
+
+export const guardNames = Object.keys(guards)
 
 const Value = Schema.Struct({ n: Schema.Int })
 class Down extends Schema.TaggedError<Down>()("Down", { n: Schema.Int }) {}
@@ -23,6 +41,7 @@ class Thing extends CacheKey.Class<Thing>()("Thing", { payload: { case: Schema.I
 
 interface Running {
   readonly case: Case
+  readonly n: number
   readonly key: CacheKey.Any | string
   readonly tag: string
   readonly reference: Model.Reference
@@ -56,9 +75,37 @@ const load = (self: Running, outcome: Model.OutcomeName) =>
     }
   })
 
+/** What is read must be of one load. */
+const elementsOf = (value: unknown): ReadonlyArray<unknown> => [value, value, value]
+
+/** Reads all elements, as one value where they are as they must be. */
+const collected = (stream: Stream.Stream<unknown, any, Caching>) =>
+  Effect.map(
+    Stream.runCollect(stream),
+    (elements) => show(elements) === show(elementsOf(elements[0])) ? elements[0] : { n: `of ${show(elements)}` }
+  )
+
+const streamRequest = (self: Running, strategy: Model.StrategyName, outcome: Model.OutcomeName) => {
+  const { millis } = Model
+  const origin = Stream.unwrap(Effect.map(load(self, outcome), (value) => Stream.fromIterable(elementsOf(value))))
+  const guarded = guards[self.case.guard]!(origin, self.n) as Stream.Stream<any, any>
+  const when = outcome === "failure" ? undefined : () => true
+  const given = { ttl: millis.ttl, when }
+  const strategies = {
+    softTtl: Strategy.softTtl({ ...given, softTtl: millis.soft }),
+    untilInvalidated: when === undefined ? Strategy.untilInvalidated : Strategy.ttl({ ttl: "Infinity", when })
+  }
+  const base = { key: self.key as string, tags: [self.tag] }
+  const stream = strategy === "ttl"
+    ? Cached.stream(guarded, { ...base, ...given })
+    : Cached.stream(guarded, { ...base, strategy: strategies[strategy as keyof typeof strategies] })
+  return collected(stream)
+}
+
 const request = (self: Running, strategy: Model.StrategyName, outcome: Model.OutcomeName) => {
   const { millis } = Model
-  const effect = load(self, outcome) as Effect.Effect<any, any, Scope.Scope>
+  if (self.case.form === "stream") return streamRequest(self, strategy, outcome)
+  const effect = guards[self.case.guard]!(load(self, outcome), self.n)
   // it is never asked about defects and interruptions
   const when = outcome === "failure" ? undefined : () => true
   const timeout = outcome === "timeout" ? millis.wait : undefined
@@ -118,7 +165,13 @@ const read = (self: Running, what: string, policy: Model.PolicyName, outcome: Mo
   Effect.gen(function*() {
     const { strategy } = self.case
     const now = self.now()
-    const expected = Model.read(self.reference, { now, strategy, policy, outcome })
+    const expected = Model.read(self.reference, {
+      now,
+      strategy,
+      policy,
+      outcome,
+      isStream: self.case.form === "stream"
+    })
     const asked = policies[policy](request(self, strategy, outcome)) as Effect.Effect<unknown, unknown, Caching>
     let answer: Model.Answer
     if (outcome === "left") {
@@ -142,8 +195,9 @@ const checkRead = (self: Running, done: Effect.Success<ReturnType<typeof read>>)
 const checkLoosely = (self: Running, { answer, tookMillis, what }: Effect.Success<ReturnType<typeof read>>): void => {
   const { outcome, policy } = self.case
   const isRead = what === "the read"
-  // a budget for the load, and one for the invalidation before it
-  const mayTake = (isRead ? Model.takes(outcome) : 0) + 2 * budgetMillis
+  // a budget for the load, and one for the invalidation before it; a page is read and written in one of its own
+  const budgets = self.case.form === "stream" ? 6 : 2
+  const mayTake = (isRead ? Model.takes(outcome) : 0) + budgets * budgetMillis
   if (tookMillis > mayTake) self.wrong.push(`${what} took ${tookMillis}`)
   if (answer._tag === "Value") {
     if (!self.seen.succeeded.has(answer.n)) self.wrong.push(`${what}: ${show(answer)}, which no load has brought`)
@@ -211,6 +265,7 @@ const checkStored = (self: Running, store: Store.Store | undefined) =>
     const now = self.now()
     const isLive = Model.isLive(self.reference, now)
     const isHeld = isLive
+    if (self.case.form === "stream") return yield* checkManifest(self, store, isHeld)
     const found = yield* Cached.getOption(self.key)
     const value = isHeld && held!.isValue ? { n: held!.n } : undefined
     expectSame(self, "cached", Option.getOrUndefined(found), value)
@@ -225,6 +280,25 @@ const checkStored = (self: Running, store: Store.Store | undefined) =>
     const codec = entry.meta.outcome === "success" ? success : failure
     const stored = yield* Effect.orDie(codec.decode(entry.payload, "id"))
     expectSame(self, "stored", [stored.n, entry.meta.outcome], [held!.n, held!.isValue ? "success" : "failure"])
+  })
+
+/** look-ups of values do not see streams; the store has its manifest */
+const checkManifest = (self: Running, store: Store.Store | undefined, isHeld: boolean) =>
+  Effect.gen(function*() {
+    const { held } = self.reference
+    expectSame(self, "cached", Option.getOrUndefined(yield* Cached.getOption(self.key)), undefined)
+    expectSame(self, "has", yield* Cached.has(self.key), false)
+    if (store === undefined || (isHeld && !held!.isValue && !self.case.kind.schema)) return
+    const { entry } = yield* Effect.orDie(store.get(CacheKey.id(self.key), []))
+    const isLive = entry !== undefined && self.now() < entry.meta.expiresAt
+    if (isHeld !== isLive && self.case.state !== "gone") self.wrong.push(`the store has ${isLive ? "one" : "none"}`)
+    if (!isHeld || !isLive) return
+    expectSame(
+      self,
+      "stored",
+      [entry.meta.expiresAt, entry.meta.outcome],
+      [held!.expiresAt, held!.isValue ? "success" : "failure"]
+    )
   })
 
 const checkEngine = ({ engine, wrong }: Running): void => {
@@ -283,6 +357,7 @@ export const run = (one: Case, n: number, store: Store.Store | undefined): Reado
   const schedule = SeededScheduler.make({ seed: n, yieldChance: 0 })
   const self: Running = {
     case: one,
+    n,
     key: one.kind.schema ? new Thing({ case: n }) : `case ${n}`,
     tag: `case ${n}`,
     reference: Model.make(one.kind.memory || one.kind.schema),

@@ -1,4 +1,5 @@
 /** The lease of a flight: acquired before the load, waited for while another process has it, renewed while it loads. */
+import { hold } from "#platform/engine/flight/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { TagVersion } from "../../../CacheEntry.ts"
@@ -67,8 +68,9 @@ export const acquireLease = Effect.fnUntraced(function*(
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it
-    if (isExclusive) flight.lease = leaseOf(tier, owner)
+    // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it. One
+    // that waits for nobody may have it too, where nobody had it before
+    if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     const asked = yield* ask(
       tier,
       budget,
@@ -99,6 +101,8 @@ export const acquireLease = Effect.fnUntraced(function*(
         }
       }
       if (isExclusive) flight.lease = renewing(tier, flight, owner)
+      // what others changed before the lease is older than this load: heard later, it would end it
+      self.tagEpochs.look?.()
       // its result will not be stored: other processes need not wait for it
       if (!flight.storable) releaseLease(flight)
       // without declared tags `seq` is enough: it shows whether a tag that only the load names was invalidated since
@@ -115,7 +119,13 @@ export const acquireLease = Effect.fnUntraced(function*(
     }
     // another entry than the rejected one: it may be usable
     flight.changedWhileAsked = false
-    const found = yield* fetch(tier, budget, { key: request.key, id, tags: declared })
+    flight.asOf = tier.captures
+    const found = yield* fetch(tier, budget, {
+      key: request.key,
+      id,
+      tags: declared,
+      hold: (tags) => hold(flight, tags)
+    })
     if (isFault(found)) return failWith(found)
     if (flight.changedWhileAsked) continue
     if (found instanceof Entry && serves(found)) return found
@@ -142,7 +152,7 @@ const isGood = (
 const renewing = (tier: StoreTier, flight: Flight, owner: string): Lease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const pauseMillis = leaseMillis / 3
-  let leftMillis = maxLoadMillis
+  let leftMillis = flight.request.maxLoadMillis ?? maxLoadMillis
   const renew: Effect.Effect<void> = Effect.flatMap(
     Effect.suspend(() => ask(tier, { leftMillis: leaseMillis }, "renew", store.renew(flight.id, owner, leaseMillis))),
     (renewed) => renewed === false ? Effect.void : later

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Ttl from "../../../Ttl.ts"
 import type { Entry } from "../memory/entry.ts"
+import type { Dependencies } from "./dependencies.ts"
 import type { Flight } from "./flight.ts"
 import type { Recorder } from "./recorder.ts"
 
@@ -27,6 +28,8 @@ export interface Attempt {
   derivedFromStale: boolean
   /** what caches served inside it; `undefined` until one does */
   recorder: Recorder | undefined
+  /** what it has read through the cache, where its result takes that over; `undefined` until it reads */
+  dependencies: Dependencies | undefined
   /** it declared the previous value still valid, which ends it */
   renewed: boolean
   /** the previous value, once it has asked for it */
@@ -44,6 +47,7 @@ export const makeAttempt = (id: string): Attempt => ({
   clears: 0,
   derivedFromStale: false,
   recorder: undefined,
+  dependencies: undefined,
   renewed: false,
   previous: undefined,
   annotations: undefined,

@@ -1,4 +1,6 @@
 /** One load for many keys, each of which has a flight of its own. */
+import { release } from "#platform/engine/flight/dependencies"
+import { warnOfResource } from "#platform/engine/flight/resource"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -15,7 +17,6 @@ import type { Flight, Resume } from "./flight.ts"
 import { inScope } from "./loadScope.ts"
 import { recordShared } from "./recorder.ts"
 import type { Request } from "./request.ts"
-import { warnOfResource } from "./resource.ts"
 import { retried } from "./retried.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
@@ -128,6 +129,17 @@ export const make = (options: Options): Batch => {
         if (Exit.isExit(exit)) warnOfResource(flight, exit)
       }
     }
+    const keepOthers = (exits: Exit.Exit<Answers, unknown>, watch: Watches.Watch): void => {
+      if (Exit.isSuccess(exits) && unasked.length > 0) {
+        keepUnasked(engine, unasked, {
+          flight: first.flight,
+          starter,
+          watch,
+          requestOf: (key) => requestOf!(key, closed)
+        })
+      }
+      Watches.end(engine)
+    }
     const tries = retry === undefined ? callAll : retried(first.flight, callAll, { schedule: retry, onRelease })
     const fiber = Effect.runForkWith(context as Context.Context<any>)(
       checked(keys, Effect.withFiber((fiber) => inScope(fiber, tries, (_, exit) => onRelease(exit), undefined)))
@@ -136,7 +148,8 @@ export const make = (options: Options): Batch => {
     fiber.addObserver((exits) => {
       if (Exit.isFailure(exits)) batch.failed = exits.cause
       leading.delete(first.flight)
-      if (first.flight.exit !== undefined) endAttempt(first.flight.attempt)
+      const isLate = first.flight.exit !== undefined
+      if (isLate) endAttempt(first.flight.attempt)
       for (const [i, item] of items.entries()) {
         if (item !== first) {
           removeEdge(item.flight.attempt, first.flight)
@@ -147,16 +160,8 @@ export const make = (options: Options): Batch => {
         loading.delete(item.flight)
         if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
       }
-      if (watch === undefined) return
-      if (Exit.isSuccess(exits) && unasked.length > 0) {
-        keepUnasked(engine, unasked, {
-          flight: first.flight,
-          starter,
-          watch,
-          requestOf: (key) => requestOf!(key, closed)
-        })
-      }
-      Watches.end(engine)
+      if (watch !== undefined) keepOthers(exits, watch)
+      if (isLate) release(first.flight.attempt)
     })
     if (call.waiting.size === 0) fiber.interruptUnsafe()
   }

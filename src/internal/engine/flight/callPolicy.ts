@@ -58,5 +58,11 @@ export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 /** The standard policy with the detector of another one. */
 export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
 
+/** What there is, whatever the call may use of it. */
+export const readingAll = (self: Policy): Policy =>
+  readsNormally(self)
+    ? self
+    : { ...self, readsMemory: true, readsStore: true, joins: "any", bypass: false, invalidate: undefined }
+
 export const readsNormally = (self: Policy): boolean =>
   self.readsMemory && self.readsStore && self.joins === "any" && !self.bypass && self.invalidate === undefined

@@ -1,4 +1,5 @@
 /** The callers of a flight: how each waits, times out, is interrupted, or is answered. */
+import { capture } from "#platform/engine/flight/dependencies"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
@@ -15,16 +16,7 @@ import { noContext, nowOf, type ReadContext, readContextOf } from "./context.ts"
 import { endIfUnneeded } from "./ending.ts"
 import { type Caller, type Flight, isAskingStore, isDerivedFromStale, type Resume } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import {
-  foundOrRetry,
-  isLimited,
-  isOlder,
-  noteFallback,
-  noteLoaded,
-  orStale,
-  retryRead,
-  staleOrDefect
-} from "./outcome.ts"
+import { foundOrRetry, isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
 import { recordLoaded } from "./recorder.ts"
 import type { Request } from "./request.ts"
 import { optionOf, rulesOf } from "./rules.ts"
@@ -34,6 +26,8 @@ import { keepAlive } from "./waitUntil.ts"
 interface Waiting {
   readonly flight: Flight
   readonly request: Request
+  /** asked once: the options of thousands of callers have many shapes */
+  readonly hasTimeouts: boolean
   readonly stale: Entry | undefined
   /** another caller, or a refresh, started the flight */
   readonly joined: boolean
@@ -52,7 +46,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly policy: Policy.Policy
   readonly within: Attempt | undefined
   readonly joinedAt: number
-  readonly since: number
+  readonly since: number | undefined
   readonly stale: Entry | undefined
   readonly joined: boolean
   readonly resume: Resume
@@ -64,6 +58,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
     flight: undefined as never,
     request: { options: {} } as Request,
+    hasTimeouts: false,
     stale: undefined,
     joined: false,
     resume: () => {}
@@ -77,7 +72,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.policy = context.policy
     this.within = context.within
     this.joinedAt = engine.tagEpochs.epoch
-    this.since = isLimited(engine, waiting.request) ? context.clock.currentTimeMillisUnsafe() : 0
+    this.since = waiting.hasTimeouts ? context.clock.currentTimeMillisUnsafe() : undefined
     this.stale = waiting.stale
     this.joined = waiting.joined
     this.resume = waiting.resume
@@ -96,6 +91,8 @@ export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiti
   const caller = new CallerEffect(self, readContextOf(self, fiber), waiting)
   caller.flight.callers.add(caller)
   addEdge(caller.within, caller.flight)
+  capture(self, caller.within, caller.flight.id)
+  waiting.request.followed?.(caller.flight.request)
   return caller
 }
 
@@ -106,7 +103,7 @@ export const interruptible = (
   caller: CallerEffect
 ): Effect.Effect<void> | void => {
   if (!caller.flight.callers.has(caller)) return
-  if (isLimited(self, caller.request)) startTimers(self, fiber, caller)
+  if (caller.since !== undefined) startTimers(self, fiber, caller)
   return caller
 }
 

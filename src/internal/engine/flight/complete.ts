@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import { infoOf } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
+import { markOfStream } from "../memory/streamed.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitValue, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
@@ -33,6 +34,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   // between these two lines nothing may run that applies a change: it would find neither the flight nor its entry
   unregister(self, flight)
   publish(self, flight)
+  flight.request.settled?.(flight)
   flight.request.batch?.dropOut(flight)
   if (self.ending.size > 0 && self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight, hasBegun(flight) && Exit.isFailure(exit) ? exit : undefined)
@@ -60,7 +62,7 @@ const publish = (self: Flights, flight: Flight): void => {
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
     // of private loads side by side the first is stored, and the others need not be
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
-    return refuse(self, flight)
+    return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
   }
   // it began before memory was last cleared, so it may be older than `maxStaleness` allows
   if (flight.found === undefined && isBeforeClear(self, flight)) return
@@ -74,6 +76,11 @@ const publish = (self: Flights, flight: Flight): void => {
 /** Puts an entry in memory, for `memoryTtl` at most; after that the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtlMillis } = rulesOf(self, request)
+  // read neither as a value, nor a value as a stream: see `isPastMemoryTtl`
+  if (request.followed !== undefined) {
+    entry.memoryExpiresAt = Infinity
+    markOfStream(entry)
+  }
   if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry, now)
   if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
   entry.memoryExpiresAt = now + memoryTtlMillis
@@ -81,14 +88,16 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
 }
 
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
+  // the load alone, without the write to the store
+  const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
+  flight.counters.loadMillis += millis
   // an event is an object, which nobody needs without a listener
   if (self.listeners.events === undefined) return
   emitValue(self, flight.request.key, flight, {
     _tag: "Load",
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
-    // the load alone, without the write to the store
-    millis: flight.entry?.loadMillis ?? loadMillisOf(flight, now)
+    millis
   })
 }
 

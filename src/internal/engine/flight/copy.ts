@@ -1,10 +1,20 @@
-/** Copies a value into the cache, and for each caller: the `copy` option. */
+/** Copies a value into the cache, and for each caller, or freezes it: the `copy` option. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { AnyReadOptions } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 
-export const copyOf = <A>(copy: NonNullable<AnyReadOptions["copy"]>, key: Key): (value: A) => A =>
-  copy === "structured" ? (value) => structured(value, key) : copy as (value: A) => A
+type Copy = NonNullable<AnyReadOptions["copy"]>
+
+export const copyOf = <A>(copy: Copy, key: Key): (value: A) => A =>
+  copy === "structured" ? (value) => structured(value, key) : copy === "freeze" ? freeze : copy as (value: A) => A
+
+/** The answer of a read with a copy of its value. One whose value is frozen is given as it is. */
+export const copied = <A, E>(answer: Effect.Effect<A, E>, copy: Copy, key: Key): Effect.Effect<A, E> =>
+  copy === "freeze" && Exit.isExit(answer) && Exit.isSuccess(answer) && isFrozen(answer.value)
+    ? answer
+    : Effect.map(answer, copyOf<A>(copy, key))
 
 const structured = <A>(value: A, key: Key): A => {
   try {
@@ -18,3 +28,27 @@ const structured = <A>(value: A, key: Key): A => {
     })
   }
 }
+
+/** What was frozen here, with all that it holds. A frozen object may hold others that are not. */
+const frozen = new WeakSet<object>()
+
+const isFrozen = (value: unknown): boolean => typeof value !== "object" || value === null || frozen.has(value)
+
+/** Freezes plain objects and arrays, in place and once. What else a value holds stays as it is. */
+const freeze = <A>(value: A): A => {
+  const waiting: Array<unknown> = [value]
+  while (waiting.length > 0) {
+    const one = waiting.pop()
+    if (!isPlain(one) || frozen.has(one)) continue
+    Object.freeze(one)
+    frozen.add(one)
+    // a getter is not called: nobody knows what it does
+    for (const name of Reflect.ownKeys(one)) waiting.push(Object.getOwnPropertyDescriptor(one, name)!.value)
+  }
+  return value
+}
+
+const plain: ReadonlySet<unknown> = new Set([Object.prototype, Array.prototype, null])
+
+const isPlain = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && plain.has(Object.getPrototypeOf(value))

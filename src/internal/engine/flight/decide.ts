@@ -6,6 +6,7 @@ import * as Random from "effect/Random"
 import type { Timing } from "../../../CacheEntry.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import type { Entry } from "../memory/entry.ts"
+import { isOfStream } from "../memory/streamed.ts"
 import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
 import type { Flights } from "./flights.ts"
@@ -81,6 +82,7 @@ export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request:
 /** Whether `memoryTtl` has passed, so that the store has to be asked again. */
 export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
+  if (isOfStream(entry) !== (request.followed !== undefined)) return true
   if (entry.memoryExpiresAt !== -Infinity) return now >= entry.memoryExpiresAt
   if (optionOf(self, request, "memoryTtl") !== undefined) return true
   entry.memoryExpiresAt = undefined

@@ -8,12 +8,18 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
 import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
-/** Nobody joins it any more. The flight of its id that is queued behind it takes its place. */
-export const unregister = (self: Flights, flight: Flight): void => {
-  if (self.flights.get(flight.id) !== flight) return
-  self.flights.delete(flight)
-  const next = flight.after?.find(isToCome)
-  if (next !== undefined) self.flights.set(next)
+/**
+ * Nobody joins it any more: the flight of its id that is queued behind it takes its place. Answers whether anybody could
+ * join it.
+ */
+export const unregister = (self: Flights, flight: Flight): boolean => {
+  const wasJoinable = self.flights.get(flight.id) === flight
+  if (wasJoinable) {
+    self.flights.delete(flight)
+    const next = flight.after?.find(isToCome)
+    if (next !== undefined) self.flights.set(next)
+  }
+  return wasJoinable
 }
 
 /** Starts the flights of its id that are queued behind it. */
@@ -52,17 +58,25 @@ export const detach = (self: Flights, id: string): void => {
   }
 }
 
+/**
+ * Nobody joins it any more, but it may still be stored: who comes later waits until it has ended, and asks the store. Only
+ * for a flight whose load has begun.
+ */
+export const unshare = (self: Flights, flight: Flight): void => {
+  unregister(self, flight)
+  self.ending.set(flight.id, flight)
+}
+
 /** Ends an unpinned flight without callers. */
 export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (flight.callers.size > 0 || flight.exit !== undefined) return
   if (flight.pinned) return limitUnattended(self, flight)
   if (flight.phase === "Queued") return cancel(self, flight)
-  const wasJoinable = self.flights.get(flight.id) === flight
   flight.storable = false
   // unregistered before it is interrupted, in one step: a new reader must not join a load that is ending
-  unregister(self, flight)
+  const isHeldUp = unregister(self, flight) || self.ending.get(flight.id) === flight
   // before it is interrupted, because it may end in that step
-  if (wasJoinable && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
+  if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
   abandon(self, flight)
   if (self.ending.get(flight.id) === flight) return
   // now, not at its end: what is not a load may take long to end

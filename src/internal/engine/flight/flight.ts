@@ -1,7 +1,9 @@
 /** A flight: one load of one id, shared by all who wait for it. Its phases, and the steps from one to the next. */
+import { derives, hold, release } from "#platform/engine/flight/dependencies"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { TagVersion } from "../../../CacheEntry.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Worker } from "../storeTier/background.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
@@ -26,8 +28,8 @@ export interface Caller {
   readonly within: Attempt | undefined
   /** the tag epoch when it joined */
   readonly joinedAt: number
-  /** when it joined, in epoch milliseconds; 0 for a caller without timeouts */
-  readonly since: number
+  /** when it joined, in epoch milliseconds; `undefined` for a caller without timeouts */
+  readonly since: number | undefined
   /** the stale value that it may fall back on */
   readonly stale: Entry | undefined
   /** another caller, or a refresh, started the flight */
@@ -86,6 +88,8 @@ export interface Flight {
   readonly since: number
   /** it asks the store before it loads */
   readonly readsStore: boolean
+  /** how long its steps of the store may take together; `undefined`: as its policy or the layer says */
+  readonly storeMillis: number | undefined
   readonly depth: number
   readonly callers: Callers
   readonly counters: Counters
@@ -124,6 +128,13 @@ export interface Flight {
   /** when it ended, or its load while it writes, in epoch milliseconds */
   endedAt: number
 
+  /** how many captures there had been when the store was asked, or its load began, or its result was stored */
+  asOf: number
+  /** the versions of the tags of its result, once it is stored */
+  versions: ReadonlyArray<TagVersion> | undefined
+  /** tags of ids on which what it has found depends: until it has ended they count among the dependents */
+  held: ReadonlyArray<string> | undefined
+
   /** its neighbours in the list of flights that have a fiber */
   olderRunning: Flight | undefined
   newerRunning: Flight | undefined
@@ -157,6 +168,7 @@ interface FlightOptions {
   readonly parent: Flight | undefined
   readonly stale: Entry | undefined
   readonly protectedUntil?: number | undefined
+  readonly storeMillis?: number | undefined
   readonly starter: ReadContext
   /** the tag epoch when it began, where that was before now */
   readonly bornAt?: number | undefined
@@ -173,6 +185,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     bornAt: options.bornAt ?? self.tagEpochs.epoch,
     since: self.watches.step,
     readsStore,
+    storeMillis: options.storeMillis,
     depth: parent === undefined ? 1 : parent.depth + 1,
     callers: new Callers(),
     counters: countersOf(self, request.key),
@@ -193,6 +206,9 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     loaded: undefined,
     isBehind: false,
     endedAt: 0,
+    asOf: 0,
+    versions: undefined,
+    held: undefined,
     olderRunning: undefined,
     newerRunning: undefined,
     starter,
@@ -237,6 +253,11 @@ export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): bool
 /** `Queued` → `AskingStore`, or `AwaitingLease` where the store was asked before. */
 export const begin = (flight: Flight): void => {
   flight.phase = flight.readsStore ? "AskingStore" : "AwaitingLease"
+  const { engine, id, stale } = flight
+  if (stale === undefined || !derives(stale)) return
+  // nobody has looked after it since it left memory
+  if (engine.memory.entries.get(id) === stale) hold(flight, stale.tags)
+  else flight.stale = undefined
 }
 
 /** → `Loading`: a try of the load begins. Changes before it do not concern its result. */
@@ -245,11 +266,13 @@ export const beginLoading = (flight: Flight, now: number): void => {
   flight.changedWhileAsked = false
   flight.attempt.startedAt = now
   flight.attempt.clears = flight.engine.storeTier?.clears ?? 0
+  flight.asOf = flight.engine.storeTier?.captures ?? 0
 }
 
 /** One more try of the load: it inherits nothing from the one before. */
 export const nextAttempt = (flight: Flight, now: number): Attempt => {
   endAttempt(flight.attempt)
+  release(flight.attempt)
   const attempt = makeAttempt(flight.id)
   attempt.flight = flight
   attempt.startedAt = now

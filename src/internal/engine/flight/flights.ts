@@ -8,6 +8,7 @@ import type { ReadContext } from "./context.ts"
 import type { Flight } from "./flight.ts"
 import type { FlightsById } from "./flightsById.ts"
 import type { LeaseWaits } from "./leaseWaits.ts"
+import type { Questions } from "./questions.ts"
 import type { StoreReads } from "./reader.ts"
 import type { Refreshing } from "./refreshing.ts"
 import type { Running } from "./running.ts"
@@ -40,7 +41,7 @@ export interface Flights extends MemoryTier {
   readonly flights: FlightsById
   /** flights that have a fiber, joinable or not */
   readonly running: Running
-  /** abandoned flights whose load runs on, by id: no other load of the id begins meanwhile */
+  /** flights that nobody joins any more and whose load runs on, by id: no other load of the id begins meanwhile */
   readonly ending: Map<string, Flight>
   /** how long a load that was abandoned may run on before another one begins, in milliseconds */
   readonly endingMillis: number
@@ -51,6 +52,7 @@ export interface Flights extends MemoryTier {
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
+  readonly questions: Questions
   /** how many flights write a value that callers have got already */
   behind: number
   /** ids whose last load failed, with the pause until the next try */

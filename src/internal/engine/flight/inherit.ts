@@ -9,14 +9,23 @@ import { rulesOf } from "./rules.ts"
 /** As the read says it, or else the layer. */
 export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(engine, request).inherit ?? engine.inherit
 
+/** Whether a result ends with what its load has read. */
+export const isLimitedByInner = (flight: Flight): boolean => {
+  const inherit = inheritOf(flight)
+  return inherit === "life" || inherit === "changes"
+}
+
 type Life = Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
 
 /**
  * The life of a result that is made of what caches served, or `"skip"` where it is not stored for that. `undefined`: it
  * takes nothing over, and has the life that it has without that.
  */
-export const inherited = (flight: Flight, { oldestAt, oldestId }: Recorder, life: Life): Life | "skip" | undefined => {
+export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
+  if (isLimitedByInner(flight)) return endingWith(recorder, life)
+  const { oldestAt, oldestId } = recorder
+  if (oldestAt === Infinity) return undefined
   if (inherit === "refuse") return "skip"
   const age = life.createdAt - oldestAt
   if (inherit === false || age <= 0) return undefined
@@ -30,6 +39,13 @@ export const inherited = (flight: Flight, { oldestAt, oldestId }: Recorder, life
   return flight.request.slides
     ? { createdAt: oldestAt, softExpiresAt: end, expiresAt: Math.min(expiresAt, end) }
     : { createdAt: oldestAt, softExpiresAt: Math.min(softExpiresAt, end), expiresAt: end }
+}
+
+/** A life that ends with the first end of what was read. */
+const endingWith = ({ endsAt }: Recorder, { createdAt, expiresAt, softExpiresAt }: Life): Life | "skip" | undefined => {
+  if (endsAt >= expiresAt && endsAt >= softExpiresAt) return undefined
+  if (endsAt <= createdAt) return "skip"
+  return { createdAt, softExpiresAt: Math.min(softExpiresAt, endsAt), expiresAt: Math.min(expiresAt, endsAt) }
 }
 
 /** Says once a key class or string key that results are not stored for their age: nobody would find that out. */

@@ -1,4 +1,5 @@
 /** Starts the load of a flight: by itself, or (`throughStore.ts`) between the steps of a store. */
+import { warnOfResource } from "#platform/engine/flight/resource"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -10,7 +11,6 @@ import { begin, beginLoading, type Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { loadContext } from "./loadContext.ts"
 import { inScope } from "./loadScope.ts"
-import { warnOfResource } from "./resource.ts"
 import { isRenewed } from "./result.ts"
 
 /** Starts a flight's fiber, and ends the flight with it. */

@@ -1,4 +1,5 @@
 /** How a caller is answered: with the outcome of the load, a stale value in its place, or another read. */
+import { isOlderThanJoining } from "#platform/engine/flight/dependencies"
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -40,12 +41,13 @@ const noteFound = (
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
-  else emitHit(self, request.key, entry, "store")
+  // before listeners are told: one may change what was read
   if (within !== undefined) {
-    recordServed(within, entry)
+    recordServed(self, within, entry, flight.asOf)
     if (isStale) within.derivedFromStale = true
   }
+  if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
+  else emitHit(self, request.key, entry, "store")
   if (policy.detector !== undefined) {
     const source = isStale ? "stale" : "store"
     detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit: entry.exit, now })
@@ -72,7 +74,7 @@ export const noteFallback = (
   stale.counters.stale++
   stale.reads++
   if (within !== undefined) {
-    recordServed(within, stale)
+    recordServed(self, within, stale)
     within.derivedFromStale = true
   }
   emitValue(self, request.key, stale, { _tag: "Stale" })
@@ -103,7 +105,9 @@ const wantsLoad = (self: Flights, { policy, request }: Caller, { found: { entry 
 
 /** The caller's read once more, with the rest of its timeouts. */
 export const retryRead = (caller: Caller, now: number): Request =>
-  shortened(caller.flight.engine, caller.request, now - caller.since)
+  caller.since === undefined
+    ? caller.request
+    : shortened(caller.flight.engine, caller.request, now - caller.since)
 
 /** The same request, after so many milliseconds of its timeouts have passed; none where the clock was set back. */
 export const shortened = (self: Flights, request: Request, millis: number): Request => {
@@ -121,7 +125,13 @@ export const shortened = (self: Flights, request: Request, millis: number): Requ
  * Whether a caller that joined late must read again: a tag that is known only since the load ended was invalidated
  * meanwhile, or may have been.
  */
-export const isOlder = (self: Flights, flight: Flight): boolean =>
+export const isOlder = (self: Flights, flight: Flight): boolean => {
+  const { attempt: { dependencies } } = flight
+  if (dependencies !== undefined && isOlderThanJoining(dependencies, flight)) return true
+  return dependencies === undefined || flight.entry === undefined ? hasLateTagsMoved(self, flight) : false
+}
+
+const hasLateTagsMoved = (self: Flights, flight: Flight): boolean =>
   flight.entry === undefined
     ? Exit.isSuccess(flight.exit!) &&
       (typeof flight.request.options.tags === "function" || flight.attempt.annotations?.tags !== undefined ||

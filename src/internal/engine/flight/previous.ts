@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
+import { isOfStream } from "../memory/streamed.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
@@ -18,11 +19,14 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
   const { flight } = attempt
   if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)
   const { engine, id, policy, request } = flight
-  if (request.batch !== undefined || policy.disabled.has("get")) return Effect.undefined
+  // the elements of a stream are no value
+  const hasNone = request.batch !== undefined || request.settled !== undefined
+  if (hasNone || policy.disabled.has("get")) return Effect.undefined
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
       // not storable: its id was invalidated or set since the load began, so there is no value to replace
       isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&
+        !isOfStream(entry) &&
         clock.currentTimeMillisUnsafe() < entry.expiresAt &&
         !TagEpochs.changedSince(engine.tagEpochs, entry.tags, entry.checkedAt)
         ? entry

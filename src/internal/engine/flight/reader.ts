@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Entry } from "../memory/entry.ts"
+import type { Attempt } from "./attempt.ts"
 import type { Policy } from "./callPolicy.ts"
 import type { Flights } from "./flights.ts"
 import type { Request } from "./request.ts"
@@ -22,6 +23,8 @@ export interface Joining {
   readonly rejectedWriteId: string | undefined
   /** the hard deadline of a good value in the store that this read rejected; a failure must not replace it */
   readonly protectedUntil?: number | undefined
+  /** what is left of the time for steps of the store; `undefined`: all of it */
+  readonly storeMillis?: number | undefined
   /** the engine's `mutations` when the read decided to join */
   readonly mutations: number
 }
@@ -34,6 +37,26 @@ export interface StoreReads {
     policy: Policy,
     request: Request<A, E>
   ) => Effect.Effect<A, E> | undefined
+  /** a read inside a load, after the store was asked what it has to tell before; `undefined` where there is nothing to ask */
+  readonly afterCapture: <A, E>(
+    self: Flights,
+    policy: Policy,
+    within: Attempt,
+    request: Request<A, E>
+  ) => Effect.Effect<A, E> | undefined
+  /** what a load asks the store for before it reads ids; `undefined`: nothing */
+  readonly captureFirst: (
+    self: Flights,
+    reading: { readonly policy: Policy; readonly within: Attempt },
+    ids: ReadonlyArray<string>
+  ) => Effect.Effect<Policy> | undefined
+  /** as `captureFirst`, before these requests are read, each of which has what is left of its timeouts; `undefined`: none has any */
+  readonly captureMany: (
+    self: Flights,
+    reading: { readonly policy: Policy; readonly within: Attempt },
+    requests: (() => ReadonlyArray<Request>) | undefined,
+    ids: ReadonlyArray<string>
+  ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   /** a read of what memory does not have: asks a synchronous store at once, then joins or starts a flight */
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   /** asks the store before joining a load that has not done so */

@@ -4,38 +4,58 @@
  *
  * Every answer of a cache passes here with its entry, whose deadlines and tags an entry may inherit later too.
  */
+import { addAll, addLoaded, addServed, dependenciesOf } from "#platform/engine/flight/dependencies"
 import type { Entry } from "../memory/entry.ts"
 import type { Attempt } from "./attempt.ts"
 import type { Flight } from "./flight.ts"
-import { inheritOf } from "./inherit.ts"
+import type { Flights } from "./flights.ts"
+import { inheritOf, isLimitedByInner } from "./inherit.ts"
 
 export interface Recorder {
-  /** when the oldest value that was served was made, in epoch milliseconds */
+  /** when the oldest value that was served was made, in epoch milliseconds; `Infinity`: none was served */
   oldestAt: number
   /** the id of that value */
   oldestId: string
+  /** the first end of all that was read, in epoch milliseconds */
+  endsAt: number
 }
 
 /** A cache has served an entry inside a load. */
-export const recordServed = (within: Attempt, { createdAt, id }: Entry): void => record(within, createdAt, id)
+export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf = Infinity): void => {
+  const { createdAt, expiresAt, id } = entry
+  record(within, { oldestAt: createdAt, oldestId: id, endsAt: expiresAt })
+  const dependencies = dependenciesOf(within)
+  if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
+}
 
 /** The result of another load: what caches served inside that one is in it too, unless it does not inherit. */
 export const recordLoaded = (within: Attempt, flight: Flight): void => {
-  const { recorder } = flight.attempt
-  if (recorder === undefined || inheritOf(flight) === false) return
-  record(within, recorder.oldestAt, recorder.oldestId)
+  const { attempt: { recorder }, entry } = flight
+  if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
+  // what was loaded just now is of no age, and has an end all the same
+  if (entry !== undefined && within.flight !== undefined && isLimitedByInner(within.flight)) {
+    record(within, { oldestAt: Infinity, oldestId: flight.id, endsAt: entry.expiresAt })
+  }
+  const dependencies = dependenciesOf(within)
+  if (dependencies !== undefined) addLoaded(dependencies, flight)
 }
 
 /** The results of one call are of one load. */
-export const recordShared = (of: Attempt, { recorder }: Attempt): void => {
-  if (recorder !== undefined) record(of, recorder.oldestAt, recorder.oldestId)
+export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
+  if (recorder !== undefined) record(of, recorder)
+  const own = dependencies && dependenciesOf(of)
+  if (own !== undefined) addAll(own, dependencies!)
 }
 
-const record = (within: Attempt, oldestAt: number, oldestId: string): void => {
+const record = (within: Attempt, { endsAt, oldestAt, oldestId }: Readonly<Recorder>): void => {
   const { recorder } = within
-  if (recorder === undefined) within.recorder = { oldestAt, oldestId }
-  else if (oldestAt < recorder.oldestAt) {
+  if (recorder === undefined) {
+    within.recorder = { oldestAt, oldestId, endsAt }
+    return
+  }
+  if (oldestAt < recorder.oldestAt) {
     recorder.oldestAt = oldestAt
     recorder.oldestId = oldestId
   }
+  if (endsAt < recorder.endsAt) recorder.endsAt = endsAt
 }

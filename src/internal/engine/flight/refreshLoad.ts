@@ -1,10 +1,10 @@
 /** The load of a refresh. Combinators whose strategy never refreshes do not load this. */
+import { warnOfResource } from "#platform/engine/flight/resource"
 import type * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { refreshRetries } from "../../defaults.ts"
 import type { Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { warnOfResource } from "./resource.ts"
 import { retried } from "./retried.ts"
 
 const standard: Schedule.Schedule<unknown, unknown> = Schedule.exponential(refreshRetries.firstMillis).pipe(

@@ -14,6 +14,8 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly load: Effect.Effect<A, E, any>
   readonly strategy: Strategy<any, any, any>
   readonly options: AnyReadOptions
+  /** of the options, for hits: the options of a program have many shapes, and requests have one */
+  readonly copy: AnyReadOptions["copy"]
   /** the strategy looks at deadlines only: without deadlines no clock is read, and a decision needs no random number */
   readonly deadlinesOnly: boolean
   /** the strategy serves every entry before both deadlines */
@@ -33,6 +35,12 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
   /** the batch that loads this key */
   readonly batch?: Batch | undefined
+  /** of a stream: told which request leads the flight that it waits for */
+  readonly followed?: ((leader: Request) => void) | undefined
+  /** of a stream: told how the flight that it leads has ended */
+  readonly settled?: ((flight: Flight) => void) | undefined
+  /** how long its load renews its lease, where that is not the layer's `maxLoad` */
+  readonly maxLoadMillis?: number | undefined
   /** throws a `CacheConfigError` for a wrong option, before the first load; `false`: it has no options of reads */
   readonly validate: () => boolean
   /** checked and parsed, once a miss needs them: a hit must not pay for them */

@@ -1,7 +1,9 @@
 /** The result of a load: its outcome, and the entry that it becomes. */
+import { land } from "#platform/engine/flight/dependencies"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
+import type { Events } from "../../../CacheEvent.ts"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { Entry } from "../memory/entry.ts"
@@ -46,22 +48,25 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const { counters, id, request } = flight
   const lifetime = annotated(flight, lifetimeOf(request, exit))
   if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(self, flight, now)) return undefined
-  const { annotations, derivedFromStale, previous, recorder, renewed } = flight.attempt
-  if (derivedFromStale) return refuse(self, flight)
+  const { annotations, dependencies, derivedFromStale, previous, recorder, renewed } = flight.attempt
+  if (derivedFromStale) return refuse(self, flight, "stale")
   const share = shareOf(self, flight)
   const softExpiresAt = now + lifetime.softTtl * share
   const expiresAt = now + lifetime.ttl * share
   const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
-  if (life === "skip") return refuse(self, flight)
+  if (life === "skip") return refuse(self, flight, "inherit")
+  const tags = tagsOf(self, flight, exit)
+  const landing = dependencies && land(dependencies, flight, tags)
+  if (dependencies !== undefined && landing === undefined) return refuse(self, flight, "dependency")
   return new Entry({
     id,
     exit: kept(self, flight, exit),
     createdAt: life?.createdAt ?? now,
-    softExpiresAt: life?.softExpiresAt ?? softExpiresAt,
+    softExpiresAt: landing?.isSoftened === true ? -Infinity : life?.softExpiresAt ?? softExpiresAt,
     expiresAt: life?.expiresAt ?? expiresAt,
     loadMillis: loadMillisOf(flight, now),
-    tags: tagsOf(self, flight, exit),
-    bornAt: flight.bornAt,
+    tags: landing?.tags ?? tags,
+    bornAt: landing?.bornAt ?? flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && life === undefined
@@ -118,9 +123,9 @@ const tagsOf = (
 }
 
 /** Counts and reports a result that is not stored. */
-export const refuse = (self: Flights, flight: Flight): undefined => {
+export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]["because"]): undefined => {
   flight.counters.refused++
-  emitOf(self, flight.request.key, flight.id, { _tag: "Refused" })
+  emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
 }
 
 /** Whether memory or the store has a value that may still be served: a failure must not replace it. */

@@ -1,4 +1,5 @@
 /** The steps of a flight where there is a store: fetch, acquire the lease, load, commit. */
+import { fitsStore, hold, withDependencies } from "#platform/engine/flight/dependencies"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -39,16 +40,18 @@ export const throughStore = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
   const budget: Budget = {
-    leftMillis: flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
+    leftMillis: flight.storeMillis ?? flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
       tier.storeTimeoutMillis
   }
   if (flight.readsStore) {
     const rejected = flight.rejectedWriteId
     flight.changedWhileAsked = false
+    flight.asOf = tier.captures
     const found = yield* fetch(tier, budget, {
       key: flight.request.key,
       id: flight.id,
-      tags: declaredTags(self, flight.request)
+      tags: declaredTags(self, flight.request),
+      hold: (tags) => hold(flight, tags)
     })
     if (isFault(found)) {
       missed(self, flight)
@@ -138,6 +141,7 @@ const serves = (
   }
   if (decision === LoadOrStale && !standsIn(self, request, found, now)) {
     flight.stale = found
+    hold(flight, found.tags)
     missed(self, flight)
     serveStaleToLate(self, flight, now)
     return false
@@ -164,10 +168,18 @@ const write = Effect.fnUntraced(function*(
   const { id, request } = flight
   if (!isStorable(self, flight)) return
   if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
-  const tags = yield* versionsOf(asking, entry.tags, declaredTags(self, request), markers)
-  if (isFault(tags)) return failStrict(self, flight, tags)
+  const { dependencies } = flight.attempt
   // the entry may still enter memory, which checks tags by their epochs
-  if (tags === undefined) return
+  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return
+  const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
+  if (isFault(own)) return failStrict(self, flight, own)
+  if (own === undefined) return
+  const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
+  if (tags === undefined) {
+    // what it read is of two times
+    flight.storable = false
+    return
+  }
   const stored = yield* encode(tier, request.key, entry, tags)
   if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return
@@ -176,6 +188,11 @@ const write = Effect.fnUntraced(function*(
   if (isFault(accepted)) return failStrict(self, flight, accepted)
   tier.unanswered.delete(id)
   // the generation has ended: this result must not hide a newer one, in memory neither
-  if (!accepted) flight.storable = false
-  else if (flight.lease !== undefined) flight.lease.isStored = true
+  if (!accepted) {
+    flight.storable = false
+    return
+  }
+  flight.versions = tags
+  flight.asOf = tier.captures
+  if (flight.lease !== undefined) flight.lease.isStored = true
 })

@@ -4,6 +4,7 @@
  * began. The store has no lease, no generation and no tag versions of such a key from before the call, and could not tell
  * whether something newer was written, so they stay out of it.
  */
+import { release } from "#platform/engine/flight/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as SchemaParser from "effect/SchemaParser"
@@ -108,12 +109,16 @@ const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): bool
   if (!isUntouched(self, id, call.watch, now)) return false
   if (Exit.isFailure(exit) || !fits(key, exit.value)) return false
   const own = flightOf(self, call, key, now)
-  const entry = toEntry(self, own, exit, now)
-  // asked again: functions of the strategy have run
-  if (entry === undefined || !isUntouched(self, id, call.watch, now)) return false
-  if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return false
-  putInMemory(self, own.request, entry, now)
-  return true
+  try {
+    const entry = toEntry(self, own, exit, now)
+    // asked again: functions of the strategy have run
+    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return false
+    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return false
+    putInMemory(self, own.request, entry, now)
+    return true
+  } finally {
+    release(own.attempt)
+  }
 }
 
 /** Whether nothing newer of an id is known: no entry, no load, and no change since the call began. */

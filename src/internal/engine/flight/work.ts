@@ -3,6 +3,7 @@
  * loop. Deep loads would otherwise nest run loops without bound, and a chain of loads that end at once would keep every
  * other fiber and timer waiting: after a budget of jobs the loop goes on from the scheduler.
  */
+import { releaseAll } from "#platform/engine/flight/dependencies"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
@@ -175,6 +176,8 @@ const endNext = (self: Flights): boolean => {
     }
     ended.shift()
     flight.callers.clear()
+    // after the last of them: until then only the load knows what its result is made of
+    releaseAll(flight)
   }
   return false
 }

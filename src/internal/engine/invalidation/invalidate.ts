@@ -1,11 +1,16 @@
 /** Invalidation by id, by tag and of everything: in memory at once, then in the store. */
+import * as Dependents from "#platform/engine/memory/dependents"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { CacheEvent } from "../../../CacheEvent.ts"
+import * as Fiber from "effect/Fiber"
+import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults.ts"
+import { forEach } from "../../turns.ts"
 import { detach } from "../flight/ending.ts"
+import type { Flight } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
 import { noteAll } from "../flight/watches.ts"
+import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -20,6 +25,7 @@ export const forget = (self: Flights, id: string): boolean => {
   self.mutations++
   detach(self, id)
   self.retryAt.delete(id)
+  Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   return Memory.remove(self.memory, id, "invalidated")
 }
 
@@ -35,7 +41,12 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
         return Effect.map(
           tier.steps.remove(tier, ids, items, restore),
-          (removed) => removed.filter((was, i) => was || present[i]).length
+          (removed) => {
+            // once more: what derives from them may have been read from the store before its answer
+            self.mutations++
+            for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+            return removed.filter((was, i) => was || present[i]).length
+          }
         )
       })
     })
@@ -110,25 +121,67 @@ const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { reado
 /** Empties the cache, here and in the store. */
 export const clear = (self: Flights): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
-    const begin = (): void => {
-      forgetAll(self)
+    const begin = (): Effect.Effect<void> => {
+      const told = forgetAll(self)
       self.counters.clear()
       emitInvalidate(self, { all: true })
+      return told
     }
     const { storeTier: tier } = self
-    if (tier === undefined) return Exit.succeed(begin())
+    if (tier === undefined) return begin()
     const item = Pending.add(tier.pending, { _tag: "All" })
-    begin()
-    return Effect.map(tier.steps.send(tier, item, restore), () => forgetAll(self))
+    const told = begin()
+    return tier.steps.send(tier, item, restore).pipe(
+      Effect.flatMap(() => forgetAll(self)),
+      Effect.andThen(told)
+    )
   })
 
-/** Removes everything in this process: no entry stays in memory, and no flight is storable any more. */
-export const forgetAll = (self: Flights): void => {
+/**
+ * Removes everything in this process: no entry stays in memory, and no flight is storable any more. Answers when the
+ * listeners are told: see `tellAll`.
+ */
+export const forgetAll = (self: Flights): Effect.Effect<void> => {
   self.mutations++
   noteAll(self)
-  Memory.together(self.memory, () => {
+  const left = Memory.together(self.memory, () => {
+    const holders = holdersOf(self)
     for (const { id } of self.flights.all()) detach(self, id)
     self.retryAt.clear()
-    Memory.clear(self.memory, "invalidated")
+    return takeAll(self, "invalidated", holders)
   })
+  return tellAll(self, left, "invalidated")
+}
+
+/** As `forgetAll`, of memory alone: flights go on. */
+export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
+  const left = Memory.together(self.memory, () => takeAll(self, cause, holdersOf(self)))
+  tellAll(self, left, cause)
+}
+
+/** The flights: each may hold an entry of its id for long. */
+const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
+
+type Left = ReadonlyMap<string, Entry | undefined>
+
+const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArray<Flight>): Left => {
+  for (const { id } of holders) Memory.remove(memory, id, cause)
+  return Memory.empty(memory, cause)
+}
+
+/**
+ * Tells the listeners who has left: as many as a turn has time for in this one, the others in later ones. Answers when all
+ * are told, unless it is a step of others.
+ */
+const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
+  const { memory } = self
+  if (memory.onRemoval === undefined) return Effect.void
+  if (memory.untold !== undefined) {
+    memory.untold.push(() => void tellAll(self, left, cause))
+    return Effect.void
+  }
+  const telling = Effect.runForkWith(self.context)(forEach(left.values(), (entry) => {
+    if (entry !== undefined) Memory.gone(memory, entry, cause)
+  }))
+  return telling.pollUnsafe() === undefined ? Effect.asVoid(Fiber.await(telling)) : Effect.void
 }

@@ -18,18 +18,29 @@ export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
   tier.replay = Background.supervise(tier.background, {
     name: "sends invalidations again",
     context: tier.front.context,
-    run: replayUntilDone(tier)
+    run: replayUntilDone(tier, Defaults.replay.firstMillis)
+  })
+}
+
+/** The store is there again: what waits for the next replay is sent now. */
+export const replayNow = (tier: StoreTier): void => {
+  if (tier.replay === undefined || tier.front.closed) return
+  tier.replay.interruptUnsafe()
+  tier.replay = Background.supervise(tier.background, {
+    name: "sends invalidations again",
+    context: tier.front.context,
+    run: replayUntilDone(tier, 1)
   })
 }
 
 /** Replays until nothing is unsent, with longer pauses while the store does not answer. */
-const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier) {
-  let pauseMillis = Defaults.replay.firstMillis
+const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis: number) {
+  let pauseMillis = firstMillis
   // the pause first: a replay that ended at once would end before `tier.replay` is set
   do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(tier)) pauseMillis = Defaults.replay.firstMillis
-    else pauseMillis = Math.min(Defaults.replay.longestMillis, pauseMillis * 2)
+    else pauseMillis = Math.min(Defaults.replay.longestMillis, Math.max(Defaults.replay.firstMillis, pauseMillis * 2))
   } while (tier.pending.unsent.size > 0)
   tier.replay = undefined
 })

@@ -43,6 +43,10 @@ export const sendAgain = (
   )
 }
 
+/** Whether one that was sent again stays. What others could not send meanwhile is sent in the next turn. */
+export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
+  inTheWay.some((item) => sent.includes(item))
+
 /** What a strict reader fails with where one stays. */
 export const unacknowledged = ({ store }: StoreTier): StoreError =>
   new StoreError({ store: store.name, operation: "invalidate", reason: "Unavailable" })

@@ -10,7 +10,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults.ts"
 import { monotonicMillis } from "../../monotonic.ts"
-import { detach } from "../flight/ending.ts"
+import { detach, unshare } from "../flight/ending.ts"
 import { hasBegun } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
 import { wake } from "../flight/leaseWaits.ts"
@@ -24,7 +24,8 @@ import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
 import * as Log from "../telemetry/log.ts"
-import { forgetAll } from "./invalidate.ts"
+import { emptyMemory, forgetAll } from "./invalidate.ts"
+import { replayNow } from "./replay.ts"
 
 /**
  * Keeps memory from serving what other processes have changed. A store with `changesUnsafe` is polled every 50 ms; one
@@ -75,6 +76,7 @@ const polled = (self: Flights, tier: StoreTier): Timer => {
     lookedAt = monotonicMillis(clock)
     safely(self, tier, poll)
   }
+  self.tagEpochs.look = look
   self.tagEpochs.lookIfLate = () => {
     // a tracker that rests looks before it is resumed
     if (tier.tracker === undefined || self.closed || monotonicMillis(clock) - lookedAt <= polling.pollMillis) return
@@ -96,6 +98,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     coherentAt = monotonicMillis(clock)
     markTracked(self, tier, state.wasTracked)
     state.wasTracked = true
+    replayNow(tier)
   }
   const applyAll = Effect.suspend(() =>
     Stream.runForEach(tier.store.changes, (change) => Effect.sync(() => apply(change)))
@@ -130,16 +133,19 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
 
 /**
  * From here on no change is missed. Entries from before may have changed, so memory is cleared, and nobody joins the
- * flights of before. The first time they stay joinable, so that the first reads of a program share their loads; an
- * answer of the store that is under way does not enter memory.
+ * flights of before. The first time their results are stored all the same, for those who come later, so that the first
+ * reads of a program share their loads; an answer of the store that is under way does not enter memory.
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   tier.untracked = false
-  if (wasTracked) return forgetAll(self)
+  if (wasTracked) return void forgetAll(self)
   self.mutations++
   noteAll(self)
-  for (const flight of self.flights.all()) flight.changedWhileAsked = true
-  Memory.clear(self.memory, "unverified")
+  for (const flight of self.flights.all()) {
+    flight.changedWhileAsked = true
+    if (hasBegun(flight)) unshare(self, flight)
+  }
+  emptyMemory(self, "unverified")
 }
 
 const warnUntracked = (
@@ -225,7 +231,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   self.mutations++
   noteAll(self)
   tier.clears++
-  Memory.clear(self.memory, "unverified")
+  emptyMemory(self, "unverified")
 }
 
 /** A look never throws: it is a step of a read. What it has not got to, if it fails, counts as changed. */

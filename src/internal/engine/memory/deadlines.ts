@@ -1,57 +1,89 @@
 /**
- * The entries of memory that expire: whether one has, and which, is known without a look at the others. Each entry knows
- * its place, so that one that leaves takes no search and leaves nothing behind.
+ * The entries of memory that expire: whether one has, and which, is known without a look at the others.
  *
- * An entry is a newcomer, in no order, until the first deadline among the newcomers has passed; then they enter a heap by
- * deadline. Most entries of a full memory are evicted before: they cost no order.
+ * A hierarchical timer wheel (Varghese and Lauck, SOSP 1987): eight levels of 16 buckets. A bucket of the first level is one
+ * millisecond, one of each further level all of the level below: 16 ms, 256 ms, 4 s, a minute, 17 minutes, 5 hours, 3
+ * days. An entry is filed in the bucket of its deadline on the lowest level that reaches that far; when the time of the
+ * bucket begins, it is filed again, further down. So an entry takes a few constant steps in its life, and one that leaves
+ * early takes one more: a bucket is a ring of entries that are linked through themselves.
  *
- * A read that moves the deadline of an entry on does not touch the heap: the entry stands at an earlier time than it has,
- * and moves when that time has come.
+ * A read that moves the deadline of an entry on does not touch its place: it is filed again when its former time has come.
  */
 import { enteringDeadlines } from "../../defaults.ts"
-import { type Entry, nowhere } from "./entry.ts"
+import type { Entry } from "./entry.ts"
 
-export interface Deadlines {
-  readonly newcomers: Array<Entry>
-  /** no newcomer expires before this */
-  earliest: number
-  /** the heap */
-  readonly entries: Array<Entry>
-  /** when the entry of the heap at the same place expires, at the earliest */
-  readonly times: Array<number>
+/** What has a place in the ring of a bucket: an entry, or the head of the ring. `undefined`: it is in none. */
+export interface Due {
+  previousDue: Due | undefined
+  nextDue: Due | undefined
 }
 
-/** The place above another one. */
-const above = (place: number): number => (place - 1) >> 1
+export interface Deadlines {
+  /** of all levels, one after the other */
+  readonly buckets: ReadonlyArray<Due>
+  /** of each level a bit for each bucket that may have entries: it is taken back when somebody finds none there */
+  readonly filled: Array<number>
+  /** how many entries there are */
+  size: number
+  /** the millisecond that has come */
+  tick: number
+}
 
-/** A newcomer's index and its place, which is below `nowhere`. */
-const mirrored = (indexOrPlace: number): number => nowhere - 1 - indexOrPlace
+const levels = 8
+const perLevel = 16
 
-export const make = (): Deadlines => ({ newcomers: [], earliest: Infinity, entries: [], times: [] })
+/** How many milliseconds a bucket of each level is, and behind the last how many all are. */
+const spans = Array.from({ length: levels + 1 }, (_, level) => perLevel ** level)
+
+const makeHead = (): Due => {
+  const head: Due = { previousDue: undefined, nextDue: undefined }
+  head.previousDue = head.nextDue = head
+  return head
+}
+
+export const make = (): Deadlines => ({
+  buckets: Array.from({ length: levels * perLevel }, makeHead),
+  filled: new Array<number>(levels).fill(0),
+  size: 0,
+  tick: 0
+})
+
+export const isEmpty = ({ size }: Deadlines): boolean => size === 0
 
 export const add = (self: Deadlines, entry: Entry): void => {
-  const { expiresAt } = entry
+  const { createdAt, expiresAt } = entry
   if (expiresAt === Infinity) return
-  entry.place = mirrored(self.newcomers.length)
-  self.newcomers.push(entry)
-  if (expiresAt < self.earliest) self.earliest = expiresAt
+  if (isEmpty(self)) self.tick = Math.max(self.tick, Math.floor(createdAt))
+  const { tick } = self
+  // what has expired already, or has no time at all, is found at the next look
+  const time = expiresAt > tick ? Math.ceil(expiresAt) : tick
+  let level = 0
+  while (level < levels - 1 && time - tick >= spans[level + 1]!) level++
+  // what is further away than the wheel is long waits in the last bucket
+  const number = Math.floor(Math.min(time, tick + spans[levels]! - spans[level]!) / spans[level]!) % perLevel
+  const head = self.buckets[level * perLevel + number]!
+  const last = head.previousDue!
+  entry.previousDue = last
+  entry.nextDue = head
+  last.nextDue = head.previousDue = entry
+  self.filled[level]! |= 1 << number
+  self.size++
 }
 
 export const remove = (self: Deadlines, entry: Entry): void => {
-  const { place } = entry
-  if (place === nowhere) return
-  entry.place = nowhere
-  if (place < nowhere) return removeNewcomer(self, entry, place)
-  const last = self.entries.pop()!
-  const time = self.times.pop()!
-  if (last !== entry) settle(self, place, last, time)
+  const { nextDue, previousDue } = entry
+  if (nextDue === undefined) return
+  previousDue!.nextDue = nextDue
+  nextDue.previousDue = previousDue
+  entry.previousDue = entry.nextDue = undefined
+  if (--self.size === 0) self.filled.fill(0)
 }
 
-const removeNewcomer = ({ newcomers }: Deadlines, entry: Entry, place: number): void => {
-  const last = newcomers.pop()!
-  if (last === entry) return
-  newcomers[mirrored(place)] = last
-  last.place = place
+/** All entries have left. They stay linked to each other: nothing may be asked of them here any more. */
+export const removeAll = (self: Deadlines): void => {
+  for (const head of self.buckets) head.previousDue = head.nextDue = head
+  self.filled.fill(0)
+  self.size = 0
 }
 
 /** After the deadline of an entry of memory was changed. */
@@ -60,66 +92,46 @@ export const changed = (self: Deadlines, entry: Entry): void => {
   add(self, entry)
 }
 
-/** An entry that has expired; `undefined`: none has, or it is among thousands of newcomers and found a little later. */
+/** An entry that has expired; `undefined`: none has, or it is behind thousands that live and found a little later. */
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
-  if (now >= self.earliest) enter(self)
-  while (self.times.length > 0 && self.times[0]! <= now) {
-    const entry = self.entries[0]!
-    if (entry.expiresAt <= now) return entry
-    // reads have moved its deadline on
-    remove(self, entry)
-    if (entry.expiresAt < Infinity) push(self, entry)
+  for (let left = enteringDeadlines; left > 0; left--) {
+    const entry = nextDue(self, now)
+    if (entry === undefined || !(entry.expiresAt > now)) return entry
+    // reads have moved its deadline on, or only the time of its bucket has begun
+    changed(self, entry)
   }
   return undefined
 }
 
-const enter = (self: Deadlines): void => {
-  const { newcomers } = self
-  for (let left = enteringDeadlines; left > 0 && newcomers.length > 0; left--) push(self, newcomers.pop()!)
-  if (newcomers.length === 0) self.earliest = Infinity
+/**
+ * After the clock was set back: else it would have to catch up before anything expires. Nothing is moved: the bucket of an
+ * entry comes round again at its deadline at the latest, and where it comes sooner the entry is filed again.
+ */
+export const rewind = (self: Deadlines, now: number): void => {
+  self.tick = Math.max(0, Math.floor(now))
 }
 
-const push = (self: Deadlines, entry: Entry): void => {
-  const { expiresAt } = entry
-  self.entries.push(entry)
-  self.times.push(expiresAt)
-  rise(self, self.entries.length - 1, entry, expiresAt)
-}
-
-/** Puts an entry where it belongs, from a place that is free. */
-const settle = (self: Deadlines, place: number, entry: Entry, time: number): void => {
-  if (place > 0 && time < self.times[above(place)]!) rise(self, place, entry, time)
-  else sink(self, place, entry, time)
-}
-
-const rise = (self: Deadlines, from: number, entry: Entry, time: number): void => {
-  const { entries, times } = self
-  let place = from
-  while (place > 0) {
-    const parent = above(place)
-    if (times[parent]! <= time) break
-    put(self, place, entries[parent]!, times[parent]!)
-    place = parent
+/** An entry of a bucket whose time has begun: of a clock that was set back there is none (see `rewind`). */
+export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
+  const { buckets, filled } = self
+  const until = Math.floor(now)
+  if (until < self.tick) return undefined
+  for (;;) {
+    const { tick } = self
+    let step = 1
+    for (let level = 0; level < levels; level++) {
+      const span = spans[level]!
+      if (filled[level] === 0) {
+        // where no level below has entries, only the beginnings of longer spans count
+        if (step === span) step = spans[level + 1]!
+      } else if (tick % span === 0) {
+        const number = tick / span % perLevel
+        const head = buckets[level * perLevel + number]!
+        if (head.nextDue !== head) return head.nextDue as Entry
+        filled[level]! &= ~(1 << number)
+      }
+    }
+    if (!(tick < until)) return undefined
+    self.tick = step === spans[levels] ? until : Math.min(until, (Math.floor(tick / step) + 1) * step)
   }
-  put(self, place, entry, time)
-}
-
-const sink = (self: Deadlines, from: number, entry: Entry, time: number): void => {
-  const { entries, times } = self
-  let place = from
-  while (true) {
-    let child = 2 * place + 1
-    if (child >= times.length) break
-    if (child + 1 < times.length && times[child + 1]! < times[child]!) child++
-    if (times[child]! >= time) break
-    put(self, place, entries[child]!, times[child]!)
-    place = child
-  }
-  put(self, place, entry, time)
-}
-
-const put = ({ entries, times }: Deadlines, place: number, entry: Entry, time: number): void => {
-  entries[place] = entry
-  times[place] = time
-  entry.place = place
 }

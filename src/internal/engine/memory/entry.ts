@@ -1,103 +1,127 @@
-/** An entry of the memory tier. */
+/**
+ * An entry of the memory tier. There are many, so each has only what is its own: the rest is in one `Terms` for all that
+ * were stored alike, and a value is there without an `Exit` around it.
+ */
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Outcome, Timing } from "../../../CacheEntry.ts"
-import type { Node } from "../../../Eviction.ts"
+import type * as Fiber from "effect/Fiber"
+import type { Outcome, TagVersion, Timing } from "../../../CacheEntry.ts"
+import type { Node } from "../../../ports/eviction.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { Due } from "./deadlines.ts"
+import { ownTerms, type Terms, termsOf, type TermsOptions } from "./terms.ts"
 
-interface EntryOptions {
+interface EntryOptions extends TermsOptions {
   readonly id: string
-  readonly exit: Exit.Exit<unknown, unknown>
-  readonly createdAt: number
-  readonly softExpiresAt: number
-  readonly expiresAt: number
-  readonly loadMillis: number
-  readonly tags: ReadonlyArray<string>
-  readonly bornAt: number
-  readonly writeId: string | undefined
-  readonly etag: string | undefined
-  readonly constant: unknown
-  readonly counters: Counters
 }
 
-/** Kept here, not in a field of each entry: few entries have one. */
-const etags = new WeakMap<object, string>()
+/** The versions of the tags of what the store has answered with, since something derives from entries. */
+const versions = new WeakMap<object, ReadonlyArray<TagVersion>>()
 
-/** How an entry may be used whose time in memory has an end of its own. */
-class Limited {
-  readonly constant: unknown
-  readonly memoryExpiresAt: number
-  constructor(constant: unknown, memoryExpiresAt: number) {
-    this.constant = constant
-    this.memoryExpiresAt = memoryExpiresAt
+export const versionsOf = (entry: Entry): ReadonlyArray<TagVersion> | undefined => versions.get(entry)
+
+export const keepVersions = (entry: Entry, of: ReadonlyArray<TagVersion>): void => void versions.set(entry, of)
+
+/** A decoded result in memory, and itself a node of the eviction list. */
+export class Entry implements Timing, Node, Due {
+  readonly id: string
+  /** a value, or the exit of a failure */
+  private readonly content: unknown
+  private terms: Terms
+  /** when it was made, from the beginning of its terms on: a short whole number is in the field itself */
+  private readonly since: number
+  /** how many reads it has served in this process */
+  reads: number
+  /** in a bucket of `deadlines.ts`: of an entry that never expires, or is not in memory, there are none */
+  previousDue: Due | undefined
+  nextDue: Due | undefined
+  previous: Node | undefined
+  next: Node | undefined
+  mark: number
+
+  constructor(options: EntryOptions) {
+    const { createdAt, exit, id } = options
+    this.id = id
+    this.content = Exit.isSuccess(exit) ? exit.value : exit
+    this.terms = termsOf(options)
+    this.since = createdAt - this.terms.beganAt
+    this.reads = 0
+    this.previousDue = undefined
+    this.nextDue = undefined
+    this.previous = undefined
+    this.next = undefined
+    this.mark = 0
   }
-}
 
-/** The place of an entry that is in no heap: see `deadlines.ts`. */
-export const nowhere = -1
+  /** Answers a fiber that evaluates: nothing is made for a value. */
+  answer(fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown, unknown> {
+    return (this.outcome === "success" ? (fiber as Continuing).succeedWith?.(this.content) : undefined) ?? this.exit
+  }
 
-/** A decoded result in memory. Flat, and itself a node of the eviction list, because there are many. */
-export class Entry implements Timing, Node {
-  readonly id: string
-  readonly exit: Exit.Exit<unknown, unknown>
-  readonly createdAt: number
-  /** its deadlines, from `createdAt` on: a short whole number is in the field itself, a point in time is beside it */
-  private softAfter: number
-  private endsAfter: number
-  readonly loadMillis: number
-  readonly tags: ReadonlyArray<string>
+  /** Made for whoever asks. */
+  get exit(): Exit.Exit<unknown, unknown> {
+    return this.terms.outcome === "success" ? Exit.succeed(this.content) : this.content as Exit.Exit<never>
+  }
+
+  get outcome(): Outcome {
+    return this.terms.outcome
+  }
+
+  get createdAt(): number {
+    return this.terms.beganAt + this.since
+  }
+
+  get loadMillis(): number {
+    return this.terms.loadMillis
+  }
+
+  get tags(): ReadonlyArray<string> {
+    return this.terms.tags
+  }
+
+  /** the counters of its key class, so that a hit need not look for them */
+  get counters(): Counters {
+    return this.terms.counters
+  }
+
   /**
    * the last tag epoch in which its tags were checked; at first the one in which its load, or the read from the store,
    * began. A later invalidation of one of its tags ends it
    */
-  checkedAt: number
-  /** `undefined` without a store, until `find` is asked for it */
-  writeId: string | undefined
-  /** its constant, or a `Limited`: one field for both, because few entries have a time of their own in memory */
-  use: unknown
-  /** how many reads it has served in this process */
-  reads: number
-  /** the counters of its key class, so that a hit need not look for them */
-  readonly counters: Counters
-  /** in the heap of deadlines; `nowhere` for an entry that never expires, or is not in memory */
-  place: number
-  previous: Node | undefined
-  next: Node | undefined
+  get checkedAt(): number {
+    return this.terms.checkedAt
+  }
 
-  constructor(options: EntryOptions) {
-    this.id = options.id
-    this.exit = options.exit
-    this.createdAt = options.createdAt
-    this.softAfter = options.softExpiresAt - options.createdAt
-    this.endsAfter = options.expiresAt - options.createdAt
-    this.loadMillis = options.loadMillis
-    this.tags = options.tags
-    this.checkedAt = options.bornAt
-    this.writeId = options.writeId
-    this.use = options.constant
-    this.reads = 0
-    this.counters = options.counters
-    this.place = nowhere
-    this.previous = undefined
-    this.next = undefined
-    if (options.etag !== undefined) etags.set(this, options.etag)
+  /** Terms that entries share have no tags, and are in order for all of them. */
+  set checkedAt(epoch: number) {
+    this.terms.checkedAt = epoch
+  }
+
+  /** `undefined` without a store, until `find` is asked for it */
+  get writeId(): string | undefined {
+    return this.terms.writeId
+  }
+
+  set writeId(writeId: string | undefined) {
+    this.own().writeId = writeId
   }
 
   /** `-Infinity`: made stale by a soft invalidation */
   get softExpiresAt(): number {
-    return this.createdAt + this.softAfter
+    return this.createdAt + this.terms.softAfter
   }
 
   set softExpiresAt(softExpiresAt: number) {
-    this.softAfter = softExpiresAt - this.createdAt
+    this.own().softAfter = softExpiresAt - this.createdAt
   }
 
   /** Reads may move it, if the strategy has a `touch`. */
   get expiresAt(): number {
-    return this.createdAt + this.endsAfter
+    return this.createdAt + this.terms.endsAfter
   }
 
   set expiresAt(expiresAt: number) {
-    this.endsAfter = expiresAt - this.createdAt
+    this.own().endsAfter = expiresAt - this.createdAt
   }
 
   /**
@@ -105,33 +129,47 @@ export class Entry implements Timing, Node {
    * none, and no reader limits it.
    */
   get constant(): unknown {
-    const { use } = this
-    return use instanceof Limited ? use.constant : use
+    return this.terms.constant
   }
 
   set constant(constant: unknown) {
-    const { memoryExpiresAt } = this
-    this.use = memoryExpiresAt === undefined ? constant : new Limited(constant, memoryExpiresAt)
+    this.own().constant = constant
   }
 
   /** From then on the store is asked again (`memoryTtl`); `-Infinity`: the next reader's option decides. */
   get memoryExpiresAt(): number | undefined {
-    const { use } = this
-    return use instanceof Limited ? use.memoryExpiresAt : undefined
+    return this.terms.memoryExpiresAt
   }
 
   set memoryExpiresAt(memoryExpiresAt: number | undefined) {
-    const { constant } = this
-    this.use = memoryExpiresAt === undefined ? constant : new Limited(constant, memoryExpiresAt)
+    this.own().memoryExpiresAt = memoryExpiresAt
+  }
+
+  /** what it counts against the bound of memory: 1, unless there is a weigher */
+  get weight(): number {
+    return this.terms.weight
+  }
+
+  set weight(weight: number) {
+    if (weight !== this.weight) this.own().weight = weight
   }
 
   get etag(): string | undefined {
-    return etags.get(this)
+    return this.terms.etag
   }
 
-  get outcome(): Outcome {
-    return Exit.isSuccess(this.exit) ? "success" : "failure"
+  /** Its terms, which no other entry has from here on. */
+  private own(): Terms {
+    return this.terms = ownTerms(this.terms)
   }
+}
+
+/**
+ * How a fiber goes on with a value: a method of Effect's implementation, which its own effects answer with. Where that is
+ * missing an `Exit` does the same.
+ */
+interface Continuing extends Fiber.Fiber<unknown> {
+  readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>
 }
 
 /** Until when a failure must not replace it: see `protectedUntil`. */

@@ -1,63 +1,96 @@
 /** The eviction policy of one memory tier: the library's as it is, a user's behind a guard. */
+import * as Cause from "effect/Cause"
 import { CacheConfigError } from "../../../CacheError.ts"
-import { type Eviction, type Node, Own, type Policy } from "../../../Eviction.ts"
+import { Own } from "../../../Eviction.ts"
+import type { Eviction, Node, Policy, PolicyOptions } from "../../../ports/eviction.ts"
+import { makeLru } from "../../eviction/byAge.ts"
+import * as Log from "../telemetry/log.ts"
+import type { Telemetry } from "../telemetry/telemetry.ts"
 
 /** What the guard of a policy needs of the memory tier. */
 interface Guard {
-  readonly isInMemory: (node: Node) => boolean
-  /** is told what a method threw, or that it answered an invalid value */
-  readonly report: (method: string, defect: unknown) => void
+  readonly entries: {
+    readonly get: (id: string) => Node | undefined
+    readonly values: () => Iterable<Node>
+  }
+  /** counts and logs that a method threw, or answered an invalid value */
+  readonly telemetry: () => Telemetry
 }
 
-interface EvictionOptions {
-  readonly capacity: number
+interface EvictionOptions extends PolicyOptions {
   readonly eviction: Eviction
 }
 
-/** Throws a `CacheConfigError` where `make` throws, or gives no policy. */
+/** Throws a `CacheConfigError` where `make` throws, or gives no policy. What it answers has `replaced`. */
 export const makePolicy = (options: EvictionOptions, guard: Guard): Policy =>
   // every hit calls `read`
-  options.eviction instanceof Own ? options.eviction.make(options) : guarded(made(options), guard)
+  options.eviction instanceof Own
+    ? options.eviction.make(options)
+    : guarded(made(options), options.eviction.name, guard)
 
-const made = ({ capacity, eviction }: EvictionOptions): Policy => {
+const made = ({ eviction, ...options }: EvictionOptions): Policy => {
   const refuse = (why: string): never => {
-    throw new CacheConfigError({ message: `The eviction policy "${eviction.name}" cannot be used: its make ${why}` })
+    throw new CacheConfigError({ message: `The eviction policy "${eviction.name}" cannot be used: ${why}` })
   }
   let policy: Policy
   try {
-    policy = eviction.make({ capacity })
+    policy = eviction.make(options)
   } catch (error) {
-    return refuse(`threw ${String(error)}`)
+    return refuse(`make threw ${String(error)}`)
   }
-  for (const method of ["added", "read", "removed", "victim"] as const) {
-    if (typeof policy?.[method] !== "function") refuse(`gave no function "${method}"`)
+  const needed: ReadonlyArray<keyof Policy> = ["added", "read", "removed", "victim"]
+  for (const method of [...needed, "replaced", "cleared", "resized"] as const) {
+    const given = policy?.[method]
+    if (typeof given !== "function" && (given !== undefined || needed.includes(method))) {
+      refuse(`no function "${method}"`)
+    }
   }
-  if (policy.replaced !== undefined && typeof policy.replaced !== "function") refuse(`gave a "replaced" that is none`)
   return policy
 }
 
-/** A policy whose methods never throw, and whose victim is always in memory. */
-const guarded = (policy: Policy, { isInMemory, report }: Guard): Policy => {
-  const attempt = <A>(method: string, run: () => A): A | undefined => {
+/** A policy whose methods never throw, and whose victim is always in memory. One that fails is replaced by LRU. */
+const guarded = (given: Policy, name: string, { entries, telemetry }: Guard): Policy => {
+  let policy = given
+  /** The links of the nodes are not to be relied on either. */
+  const giveUp = (method: string, defect: unknown): void => {
+    policy = makeLru()
+    for (const node of entries.values()) policy.added(node)
+    const self = telemetry()
+    self.stats.callbackFailures++
+    Log.warnOnce(
+      self,
+      "eviction",
+      `The eviction policy "${name}" failed in ${method} (see the cause): LRU takes its place`,
+      { cause: Cause.die(defect) }
+    )
+  }
+  const attempt = <A>(method: keyof Policy, ...nodes: ReadonlyArray<unknown>): A | undefined => {
     try {
-      return run()
+      const answer = (policy[method] as ((...args: ReadonlyArray<unknown>) => any) | undefined)?.(...nodes)
+      if (method === "victim" && answer !== undefined && entries.get(answer?.id) !== answer) {
+        throw new Error("it named what is not in memory")
+      }
+      return answer
     } catch (defect) {
-      report(method, defect)
+      // what has failed may still write into the links of nodes, and LRU begins anew
+      if (policy === given || method === "victim") giveUp(method, defect)
       return undefined
     }
   }
   return {
-    added: (node) => attempt("added", () => policy.added(node)),
-    ...policy.replaced === undefined
-      ? {}
-      : { replaced: (old: Node, node: Node) => attempt("replaced", () => policy.replaced!(old, node)) },
-    read: (node) => attempt("read", () => policy.read(node)),
-    removed: (node) => attempt("removed", () => policy.removed(node)),
-    victim: () =>
-      attempt("victim", () => {
-        const victim = policy.victim()
-        if (victim === undefined || isInMemory(victim)) return victim
-        throw new Error("victim answered an entry that is not in memory")
-      })
+    added: (node) => attempt("added", node),
+    replaced: (old, node) => {
+      if (policy.replaced !== undefined) return attempt("replaced", old, node)
+      const before = policy
+      attempt("removed", old)
+      // where that has failed, LRU has the new one already
+      if (policy === before) attempt("added", node)
+    },
+    read: (node) => attempt("read", node),
+    removed: (node) => attempt("removed", node),
+    cleared: given.cleared && (() => attempt("cleared")),
+    // where it has failed just now, another one answers
+    victim: () => attempt<Node>("victim") ?? (policy === given ? undefined : policy.victim()),
+    resized: (capacity) => attempt("resized", capacity)
   }
 }

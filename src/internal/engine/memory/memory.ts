@@ -1,15 +1,21 @@
 /** The memory tier. */
-import * as Cause from "effect/Cause"
+import * as Dependents from "#platform/engine/memory/dependents"
+import * as Entries from "#platform/engine/memory/entries"
 import type { RemovalCause } from "../../../CacheEvent.ts"
-import type { Eviction, Policy } from "../../../Eviction.ts"
+import type { Eviction, Policy } from "../../../ports/eviction.ts"
+import type { Weigher } from "../../../ports/weigher.ts"
 import type { Counters } from "../../store/counters.ts"
 import type { Tokens } from "../../token.ts"
-import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
+import type { Curve, MakeCurve } from "./curve.ts"
 import * as Deadlines from "./deadlines.ts"
+import type { Dependents as DependentTags } from "./dependents.ts"
+import type { Entries as EntriesById } from "./entries.ts"
 import type { Entry } from "./entry.ts"
 import { makePolicy } from "./evictionPolicy.ts"
+import type { Sweeper } from "./expiry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
+import { weighWith } from "./weigh.ts"
 
 /** The part of the engine that the memory tier and the store tier need. */
 export interface MemoryTier extends Telemetry {
@@ -24,20 +30,47 @@ export interface MemoryTier extends Telemetry {
   closed: boolean
 }
 
-/** The memory tier: decoded entries by id, at most `capacity` of them. */
+/** The memory tier: decoded entries by id, at most `capacity` of them, or of what they weigh. */
 interface Memory {
-  readonly entries: Map<string, Entry>
-  readonly policy: Policy
+  readonly entries: EntriesById
+  /** what makes it, where a part of the entries needs one of its own */
+  readonly eviction: Eviction
+  policy: Policy
+  /** around the policy, where the layer asks for it */
+  readonly curve: Curve | undefined
   readonly deadlines: Deadlines.Deadlines
+  /** the tags of ids on which entries here and running loads depend */
+  readonly dependents: DependentTags
   /** 0 where there is no memory tier */
-  readonly capacity: number
-  evictions: number
+  capacity: number
+  /** how many changes of the capacity have begun: a later one takes the place of one that goes on */
+  resizes: number
+  /** what all entries weigh */
+  weight: number
+  /** weighs a new entry; `undefined`, or an answer above the capacity: it is not kept */
+  weigh: ((entry: Entry) => number | undefined) | undefined
+  /** how many entries have left, by cause, and what the evicted ones weighed */
+  readonly removals: Record<RemovalCause, number>
+  evictedWeight: number
   /** called for every entry that leaves memory, before the listeners */
   readonly onGone: (entry: Entry) => void
+  /** what removes expired entries in time; `undefined`: they leave when their room is needed */
+  readonly sweeper: Sweeper | undefined
+  /** whether that rests, and the next operation has to wake it */
+  rests: boolean
   /** called for every entry that leaves memory */
   onRemoval: ReadonlyArray<RemovalListener> | undefined
-  /** who has left in the steps of `together`, and why; `undefined` outside of them */
-  untold: Array<readonly [entry: Entry, cause: RemovalCause]> | undefined
+  /** tells of who has left in the steps of `together`; `undefined` outside of them */
+  untold: Array<() => void> | undefined
+}
+
+/** How many entries have left, by cause. */
+export const noRemovals: Record<RemovalCause, number> = {
+  evicted: 0,
+  expired: 0,
+  replaced: 0,
+  invalidated: 0,
+  unverified: 0
 }
 
 export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
@@ -45,38 +78,45 @@ export type RemovalListener = (entry: Entry, cause: RemovalCause) => void
 interface MemoryOptions {
   readonly capacity: number
   readonly eviction: Eviction
+  /** `undefined`: each entry weighs 1 */
+  readonly weigher: Weigher | undefined
 }
 
 interface Around {
   /** a function, because the engine is still being made */
   readonly telemetry: () => Telemetry
+  /** 32 random bits of the cache's own generator */
+  readonly seed: () => number
   /** called for every entry that leaves memory, before the listeners */
   readonly onGone: (entry: Entry) => void
+  readonly sweeper: Sweeper | undefined
+  readonly makeCurve: MakeCurve | undefined
 }
 
-export const make = ({ capacity, eviction }: MemoryOptions, { onGone, telemetry }: Around): Memory => {
-  const entries = new Map<string, Entry>()
-  const policy = makePolicy({ capacity, eviction }, {
-    isInMemory: (node) => entries.get(node.id) === node,
-    report: (method, defect) => {
-      const self = telemetry()
-      self.stats.callbackFailures++
-      Log.warnOnce(
-        self,
-        "eviction",
-        `"${method}" of the eviction policy "${eviction.name}" failed (see the cause; logged once): memory stays within ` +
-          "its capacity, and the newest entry leaves where the policy does not name another",
-        { cause: Cause.die(defect) }
-      )
-    }
-  })
+export const make = (
+  { capacity, eviction, weigher }: MemoryOptions,
+  { makeCurve, onGone, seed, sweeper, telemetry }: Around
+): Memory => {
+  const entries = Entries.make()
+  const weighed = weigher !== undefined
+  const policy = makePolicy({ capacity, eviction, seed, weighed }, { entries, telemetry })
+  const curve = makeCurve?.(policy, { capacity, seed, weighed })
   return {
     entries,
-    policy,
+    eviction,
+    policy: curve?.policy ?? policy,
+    curve,
     deadlines: Deadlines.make(),
+    dependents: Dependents.make(),
     capacity,
-    evictions: 0,
+    resizes: 0,
+    weight: 0,
+    weigh: weigher && weighWith(weigher, telemetry),
+    removals: { ...noRemovals },
+    evictedWeight: 0,
     onGone,
+    sweeper,
+    rests: false,
     onRemoval: undefined,
     untold: undefined
   }
@@ -84,6 +124,7 @@ export const make = ({ capacity, eviction }: MemoryOptions, { onGone, telemetry 
 
 /** The entry of an id, unless one of its tags was invalidated hard. The strategy decides whether it is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
+  if (self.rests) self.sweeper!.wake()
   const entry = self.entries.get(id)
   return entry === undefined || entry.checkedAt === tags.epoch ? entry : check(self, tags, id)
 }
@@ -107,20 +148,49 @@ export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
 
-/** Puts an entry in memory. Where there is no room, what has expired leaves before anything that may still be served. */
+/**
+ * Puts an entry in memory. Where there is no room, what has expired leaves before anything that may still be served. An
+ * entry that has no weight, or more than there is room for, is not kept, nor is the one that it replaces.
+ */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  place(self, entry, now)
-  while (self.entries.size > self.capacity) {
-    const expired = Deadlines.firstExpired(self.deadlines, now)
-    if (expired !== undefined) {
-      drop(self, expired, "expired")
-      continue
+  if (self.weigh !== undefined) {
+    const weight = self.weigh(entry)
+    if (weight === undefined || weight > Math.min(self.capacity, Number.MAX_SAFE_INTEGER)) {
+      return void remove(self, entry.id, "replaced")
     }
-    drop(self, victimOf(self, entry), "evicted")
-    self.evictions++
+    entry.weight = weight
+  }
+  place(self, entry, now)
+  makeRoom(self, entry, now, Infinity)
+  self.sweeper?.noteTime(now)
+}
+
+/** Lets entries go until all have room, or so many have left; `newest` leaves where the policy names no other. */
+const makeRoom = (self: Memory, newest: Entry | undefined, now: number, most: number): void => {
+  for (let left = most; left > 0 && isOver(self); left--) {
+    const expired = Deadlines.firstExpired(self.deadlines, now)
+    if (expired !== undefined) drop(self, expired, "expired")
+    else {
+      const victim = victimOf(self, newest)
+      // a policy of a user has emptied memory meanwhile
+      if (victim === undefined) return
+      self.evictedWeight += victim.weight
+      drop(self, victim, "evicted")
+    }
   }
 }
+
+/** Takes a step towards another capacity: at most so many entries leave, and the capacity is what is left. */
+export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
+  self.capacity = capacity
+  self.policy.resized?.(capacity)
+  makeRoom(self, undefined, now, most)
+  self.capacity = Math.max(capacity, self.weight)
+}
+
+/** Whether an entry has to leave: no policy can name one where there is none. */
+const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
 /** Gives an entry other deadlines by hand: they are no constant of a strategy. It may be in memory or not. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
@@ -136,24 +206,23 @@ export const reorder = (self: Memory, entry: Entry): void => {
 }
 
 /** The entry to evict. It is in memory, so that each eviction makes room. */
-const victimOf = (self: Memory, newest: Entry): Entry =>
+const victimOf = (self: Memory, newest: Entry | undefined): Entry | undefined =>
   // the nodes of a policy are entries; a listener that was told of a removal may have removed the newest one too
-  self.policy.victim() as Entry | undefined ?? self.entries.get(newest.id) ?? self.entries.values().next().value!
+  self.policy.victim() as Entry | undefined ?? (newest && self.entries.get(newest.id)) ??
+    self.entries.values().next().value
 
 const place = (self: Memory, entry: Entry, now: number): void => {
   const { entries, policy } = self
   const old = entries.get(entry.id)
   entries.set(entry.id, entry)
+  if (entry.tags.length > 0) Dependents.enter(self.dependents, entry)
+  self.weight += entry.weight - (old?.weight ?? 0)
   if (old !== undefined) Deadlines.remove(self.deadlines, old)
   Deadlines.add(self.deadlines, entry)
   if (old === undefined) return policy.added(entry)
-  if (policy.replaced !== undefined) policy.replaced(old, entry)
-  else {
-    policy.removed(old)
-    policy.added(entry)
-  }
-  self.onGone(old)
-  if (self.onRemoval !== undefined) gone(self, old, old.expiresAt <= now ? "expired" : "replaced")
+  Dependents.leave(self.dependents, old)
+  policy.replaced!(old, entry)
+  left(self, old, old.expiresAt <= now ? "expired" : "replaced")
 }
 
 export const remove = (self: Memory, id: string, cause: RemovalCause): boolean => {
@@ -165,41 +234,57 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 
 const drop = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   self.entries.delete(entry.id)
+  self.weight -= entry.weight
   Deadlines.remove(self.deadlines, entry)
   self.policy.removed(entry)
+  Dependents.leave(self.dependents, entry)
+  left(self, entry, cause)
+}
+
+const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
+  self.removals[cause]++
   self.onGone(entry)
   if (self.onRemoval !== undefined) gone(self, entry, cause)
 }
 
-export const clear = (self: Memory, cause: RemovalCause): void => {
-  const entries = Array.from(self.entries.values())
-  self.entries.clear()
-  for (const entry of entries) {
-    Deadlines.remove(self.deadlines, entry)
-    self.policy.removed(entry)
-    self.onGone(entry)
-  }
-  if (self.onRemoval === undefined) return
-  for (const entry of entries) gone(self, entry, cause)
+/** An entry that has expired leaves. */
+export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
+
+/**
+ * Removes all entries in one step, however many there are, and gives them: nobody is told of them yet. They stay linked to
+ * each other, so whoever holds one of them for long would keep all: what flights may hold is removed before.
+ */
+export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
+  const { dependents, deadlines, entries, policy } = self
+  self.removals[cause] += entries.size
+  self.weight = 0
+  const left = Entries.empty(entries)
+  Deadlines.removeAll(deadlines)
+  Dependents.leaveAll(dependents)
+  if (policy.cleared !== undefined) policy.cleared()
+  // a policy of a user
+  else for (const entry of left.values()) if (entry !== undefined) policy.removed(entry)
+  return left
 }
 
 /**
  * Runs steps that remove several entries. The listeners are told after the last: one that reads must not find what a
  * later step removes.
  */
-export const together = (self: Memory, steps: () => void): void => {
+export const together = <A>(self: Memory, steps: () => A): A => {
   if (self.untold !== undefined) return steps()
   const untold: NonNullable<Memory["untold"]> = self.untold = []
   try {
-    steps()
+    return steps()
   } finally {
     self.untold = undefined
-    for (const [entry, cause] of untold) gone(self, entry, cause)
+    for (const tell of untold) tell()
   }
 }
 
-const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
-  if (self.untold !== undefined) return void self.untold.push([entry, cause])
+/** Tells the listeners of an entry that has left. */
+export const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
+  if (self.untold !== undefined) return void self.untold.push(() => gone(self, entry, cause))
   // a listener that throws is isolated: see `isolated` in telemetry/events.ts
-  for (const listener of self.onRemoval ?? []) listener(entry, cause)
+  self.onRemoval?.forEach((listener) => listener(entry, cause))
 }

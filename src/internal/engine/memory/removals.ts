@@ -1,5 +1,6 @@
 /** Listeners to events, and to entries that leave memory. */
 import type { Removal } from "../../../CacheEvent.ts"
+import { isPage } from "../../store/pageIds.ts"
 import { classOf } from "../telemetry/counters.ts"
 import { isolated, without } from "../telemetry/events.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
@@ -13,7 +14,7 @@ export const listen = (self: MemoryTier, listener: EventListener): () => void =>
   const notify = isolated(self, listener, () => unsubscribe())
   self.listeners.events = [...self.listeners.events ?? [], notify]
   self.hitsHaveEffects = true
-  const unsubscribeEvictions = addRemovalListener(self, (entry, cause) => {
+  const unsubscribeEvictions = listenToRemovals(self, (entry, cause) => {
     if (cause !== "evicted") return
     notify({ _tag: "Evict", id: entry.id, keyClass: classOf(self, entry.counters) }, entry.exit)
   })
@@ -27,14 +28,21 @@ export const listen = (self: MemoryTier, listener: EventListener): () => void =>
 /** As `listen`, for every entry that leaves memory. */
 export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())
-  const unsubscribe = addRemovalListener(
+  const unsubscribe = listenToRemovals(
     self,
     (entry, cause) => notify({ id: entry.id, keyClass: classOf(self, entry.counters), cause, exit: entry.exit })
   )
   return unsubscribe
 }
 
-const addRemovalListener = (self: MemoryTier, listener: RemovalListener): () => void => {
+/** Without the parts of streams, of which no user knows. */
+const listenToRemovals = (self: MemoryTier, listener: RemovalListener): () => void =>
+  addRemovalListener(self, (entry, cause) => {
+    if (!isPage(entry.id)) listener(entry, cause)
+  })
+
+/** Calls a listener that throws nothing for every entry that leaves memory, until the returned function is called. */
+export const addRemovalListener = (self: MemoryTier, listener: RemovalListener): () => void => {
   self.memory.onRemoval = [...self.memory.onRemoval ?? [], listener]
   return () => {
     self.memory.onRemoval = without(self.memory.onRemoval, listener)

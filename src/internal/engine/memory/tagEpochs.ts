@@ -13,6 +13,8 @@ export interface TagEpochs {
   readonly soft: Table
   /** called before an entry is used that was not checked in this epoch; `undefined` where nothing is tracked */
   ensureTracking: (() => void) | undefined
+  /** applies what other processes have changed up to now; `undefined` where nothing is polled */
+  look: (() => void) | undefined
   /** called before the first read of a turn of the event loop; `undefined` where nothing is polled */
   lookIfLate: (() => void) | undefined
 }
@@ -32,6 +34,7 @@ export const make = (): TagEpochs => ({
   hard: makeTable(),
   soft: makeTable(),
   ensureTracking: undefined,
+  look: undefined,
   lookIfLate: undefined
 })
 
@@ -58,11 +61,11 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
 
 /** Whether one of the tags was invalidated hard after an epoch. */
 export const changedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
-  isSince(self.hard, tags, bornAt)
+  bornAt < self.epoch && isSince(self.hard, tags, bornAt)
 
 /** Whether one of the tags was invalidated softly after an epoch. */
 export const softenedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
-  isSince(self.soft, tags, bornAt)
+  bornAt < self.epoch && isSince(self.soft, tags, bornAt)
 
 /** Whether one of the tags was invalidated at all after an epoch: then a new reader does not join the flight. */
 export const movedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>

@@ -4,6 +4,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Progress } from "../../../CacheEvent.ts"
 import type { Glob } from "../../glob.ts"
+import { isPage } from "../../store/pageIds.ts"
 import * as InTurns from "../../streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import { noteAll } from "../flight/watches.ts"
@@ -41,8 +42,9 @@ const allHere = (self: Engine): ReadonlyArray<string> => {
   // and whatever a call for many keys may answer, which nobody can name yet
   noteAll(self)
   const { entries } = self.memory
+  const ids = Array.from(entries.keys()).filter((id) => !isPage(id))
   const others = new Set(self.flights.all().map(({ id }) => id))
   for (const id of self.storeTier?.unanswered ?? []) others.add(id)
   // of a large memory a list is quick, and a set of it is not
-  return Array.from(entries.keys()).concat(Array.from(others).filter((id) => !entries.has(id)))
+  return ids.concat(Array.from(others).filter((id) => !entries.has(id)))
 }

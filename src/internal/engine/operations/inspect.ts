@@ -1,9 +1,12 @@
 /** Inspection of the cache: size, entries, ping. A fault of the store is a failure of the caller. */
+import { dependsOnOf } from "#platform/store/dependsOn"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
+import { isInherited } from "../../store/idTags.ts"
+import { isPage } from "../../store/pageIds.ts"
 import { pageByPage } from "../../store/pages.ts"
 import * as InTurns from "../../streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
@@ -42,14 +45,14 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
     ? Effect.clockWith((clock) => {
       const now = clock.currentTimeMillisUnsafe()
       let count = 0
-      for (const id of Array.from(self.memory.entries.keys())) if (liveEntry(self, id, now) !== undefined) count++
+      for (const id of idsHere(self, "")) if (liveEntry(self, id, now) !== undefined) count++
       return Effect.succeed(count)
     })
     : asked(self.storeTier, "size", self.storeTier.store.size)
 
 /** Scans the store. */
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
-  askedPages(tier, "scan", tier.store.scan({ prefix }))
+  askedPages(tier, "scan", Stream.filter(tier.store.scan({ prefix }), ({ id }) => !isPage(id)))
 
 /** Asks the store for one page after the other, each within a budget of its own. */
 export const askedPages = <A>(
@@ -82,7 +85,7 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
   })
 
 const idsHere = (self: Engine, prefix: string): ReadonlyArray<string> =>
-  Array.from(self.memory.entries.keys()).filter((id) => id.startsWith(prefix))
+  Array.from(self.memory.entries.keys()).filter((id) => id.startsWith(prefix) && !isPage(id))
 
 const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =>
   Stream.unwrap(Effect.clockWith((clock) =>
@@ -96,7 +99,7 @@ const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =
   ))
 
 /** An entry in memory that may be served. */
-const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
+export const liveEntry = (self: Engine, id: string, now: number): Entry | undefined => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
@@ -109,7 +112,8 @@ export const knownOf = (entry: Known): Known => ({
   expiresAt: entry.expiresAt,
   loadMillis: entry.loadMillis,
   outcome: entry.outcome,
-  tags: entry.tags,
+  tags: entry.tags.some(isInherited) ? entry.tags.filter((tag) => !isInherited(tag)) : entry.tags,
+  ...dependsOnOf(entry.tags),
   etag: entry.etag,
   writeId: entry.writeId,
   reads: entry.reads

@@ -1,4 +1,5 @@
 /** Look-ups: reads without a load. */
+import { capture, capturedFirst, derives, isCompared } from "#platform/engine/flight/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
@@ -9,9 +10,10 @@ import { nowOf, readContextOf } from "../flight/context.ts"
 import { trustsMemory } from "../flight/decide.ts"
 import { recordServed } from "../flight/recorder.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
-import { inTheWay, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
+import { inTheWay, isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
+import { isOfStream } from "../memory/streamed.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
@@ -21,19 +23,34 @@ import type { Fault, Found, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
+/** What to do where the store does not answer; without it, there is nothing. */
+type OnFault = (fault: Fault) => Effect.Effect<never>
+
 /**
  * The entries of keys before their hard deadline, without a load: for `getOption`, `getMany`, `has`, `expiresIn`. Inside
  * a load they are recorded, as what a read is served.
  */
 export const lookupMany = (
   self: Engine,
-  keys: ReadonlyArray<Key>
+  keys: ReadonlyArray<Key>,
+  onFault?: OnFault
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
   Effect.withFiber((fiber) => {
-    const { within } = readContextOf(self, fiber)
-    if (within === undefined) return storedMany(self, keys)
-    return Effect.map(storedMany(self, keys), (entries) => {
-      for (const entry of entries) if (entry !== undefined) recordServed(within, entry)
+    const context = readContextOf(self, fiber)
+    const { within } = context
+    if (within === undefined) return storedMany(self, keys, onFault)
+    const captured = capturedFirst(self, context, keys, () => lookupMany(self, keys, onFault))
+    if (captured !== undefined) return captured
+    // what is not there counts too
+    for (const key of keys) capture(self, within, idOf(key))
+    const { mutations } = self
+    return Effect.map(storedMany(self, keys, onFault), (entries) => {
+      for (const entry of entries) {
+        if (entry === undefined) continue
+        // what it derives from was not known while the store was asked: any change may have been one of that
+        const isKnown = self.mutations === mutations || !derives(entry)
+        recordServed(self, within, entry, isKnown ? Infinity : -1)
+      }
       return entries
     })
   })
@@ -41,7 +58,8 @@ export const lookupMany = (
 /** As `lookupMany`, for an operation of its own. The store is asked at once for all that memory does not have. */
 const storedMany = (
   self: Engine,
-  keys: ReadonlyArray<Key>
+  keys: ReadonlyArray<Key>,
+  onFault?: OnFault
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
@@ -57,9 +75,9 @@ const storedMany = (
       return Effect.flatMap(
         sendAgain(tier!, policy, unsent),
         (left) =>
-          unsentOf(tier, left, keys).length > 0
+          isStuck(unsent, unsentOf(tier, left, keys))
             ? strictly(unacknowledged(tier!))
-            : Effect.provideService(lookupMany(self, keys), Policy.Current, left)
+            : Effect.provideService(lookupMany(self, keys, onFault), Policy.Current, left)
       )
     }
     const entries = keys.map((key) => inMemory(self, fiber, policy, key))
@@ -77,6 +95,7 @@ const storedMany = (
     return Effect.flatMap(fetched, (found) => {
       const fault = found.find(isFault)
       if (fault !== undefined && policy.strict) return strictly(fault)
+      if (fault !== undefined && onFault !== undefined) return onFault(fault)
       const now = nowOf(fiber)
       let next = 0
       for (const [i, key] of keys.entries()) {
@@ -128,8 +147,10 @@ const inMemory = (
   key: Key
 ): Entry | undefined => {
   if (!policy.readsMemory || !trustsMemory(self, policy)) return undefined
+  if (isCompared(self, readContextOf(self, fiber).within, idOf(key))) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
-  if (entry === undefined) return undefined
+  // what a stream has is no value
+  if (entry === undefined || isOfStream(entry)) return undefined
   const now = nowOf(fiber)
   const { memoryExpiresAt = Infinity } = entry
   // `-Infinity`: a look-up put it in memory, and no reader's `memoryTtl` limits it yet

@@ -1,4 +1,5 @@
 /** Writes by hand: `set`, with and without a condition. */
+import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -61,21 +62,8 @@ export const set = Effect.fnUntraced(function*(
     : undefined
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const { mutations } = self
-  const entry = new Entry({
-    id,
-    exit: Exit.succeed(value),
-    createdAt: now,
-    // fresh until its end, like every value set by hand
-    softExpiresAt: existing?.expiresAt ?? now + options.ttlMillis,
-    expiresAt: existing?.expiresAt ?? now + options.ttlMillis,
-    loadMillis: 0,
-    tags: options.tags === undefined ? tagsOf(key) : tagsWith(key, options.tags),
-    bornAt: TagEpochs.epochNow(self.tagEpochs),
-    writeId: self.tokens.next(16),
-    etag: options.etag,
-    constant: undefined,
-    counters: countersOf(self, key)
-  })
+  const expiresAt = existing?.expiresAt ?? now + options.ttlMillis
+  const entry = entryToSet(self, key, value, { ...options, now, expiresAt })
   const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
     if (tier === undefined) {
@@ -113,11 +101,42 @@ export const set = Effect.fnUntraced(function*(
     setHere,
     toStored({ tier, budget: budgetOf(tier, policy) }, key, entry)
   )
+  // once more: what derives from it may have been read from the store before its answer
+  self.mutations++
+  Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
   return true
 })
 
-const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
+interface EntryOptions extends Pick<SetOptions, "tags" | "etag"> {
+  readonly now: number
+  readonly expiresAt: number
+}
+
+/** The entry of a value that is set by hand: fresh until its end. */
+export const entryToSet = (
+  self: Engine,
+  key: Key,
+  value: unknown,
+  { etag, expiresAt, now, tags }: EntryOptions
+): Entry =>
+  new Entry({
+    id: idOf(key),
+    exit: Exit.succeed(value),
+    createdAt: now,
+    softExpiresAt: expiresAt,
+    expiresAt,
+    loadMillis: 0,
+    tags: tags === undefined ? tagsOf(key) : tagsWith(key, tags),
+    bornAt: TagEpochs.epochNow(self.tagEpochs),
+    writeId: self.tokens.next(16),
+    etag,
+    constant: undefined,
+    counters: countersOf(self, key)
+  })
+
+/** Whether a condition holds, where there is no store. */
+export const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   const isLive = entry !== undefined && now < entry.expiresAt
   switch (condition._tag) {
@@ -193,9 +212,11 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-const put = (self: Engine, entry: Entry, now: number): void => {
+/** Puts an entry in memory, in place of what was there and of the result of a load that runs. */
+export const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
   detach(self, entry.id)
   self.retryAt.delete(entry.id)
+  Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)
   Memory.put(self.memory, entry, now)
 }

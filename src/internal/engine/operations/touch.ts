@@ -5,7 +5,7 @@ import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { nowOf } from "../flight/context.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
-import { sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
+import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import * as Memory from "../memory/memory.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -30,7 +30,7 @@ const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<b
       return Effect.flatMap(
         sendAgain(self.storeTier!, policy, unsent),
         (left) =>
-          unsentOf(self.storeTier, left, [key]).length > 0
+          isStuck(unsent, unsentOf(self.storeTier, left, [key]))
             ? strictly(unacknowledged(self.storeTier!))
             : Effect.provideService(setLifetime(self, key, ttlMillis), Policy.Current, left)
       )

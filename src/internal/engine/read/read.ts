@@ -1,4 +1,5 @@
 /** One read: memory, then the store, then a flight. */
+import { hasMoved, isCompared } from "#platform/engine/flight/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -10,7 +11,7 @@ import { aside, Within } from "../flight/attempt.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { nowOf, readContextOf } from "../flight/context.ts"
-import { copyOf } from "../flight/copy.ts"
+import { copied } from "../flight/copy.ts"
 import {
   decideInMemory,
   isBeforeDeadlines,
@@ -47,7 +48,7 @@ import { standsIn } from "../flight/throttle.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { noteChange } from "../flight/watches.ts"
 import { answerIfBehind, startLater } from "../flight/work.ts"
-import type { Entry } from "../memory/entry.ts"
+import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
@@ -57,29 +58,60 @@ import { linkTo } from "../telemetry/spans.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
 
-/**
- * One read. A fresh entry in memory answers with its `Exit` itself: no fiber, promise, closure or array, and no clock
- * where it has no deadline.
- */
+/** One read, as an effect. */
 export const read = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>
 ): Effect.Effect<A, E> => {
+  const served = find(self, fiber, request)
+  return served instanceof Entry ? served.exit as Exit.Exit<A, E> : served
+}
+
+/** One read, for an effect that is evaluated in `fiber`: what this answers is given to nobody but Effect. */
+export const evaluate = <A, E>(
+  self: Flights,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>
+): Effect.Effect<A, E> => {
+  const served = find(self, fiber, request)
+  return served instanceof Entry ? served.answer(fiber) as Effect.Effect<A, E> : served
+}
+
+/**
+ * A fresh entry in memory, which is counted as served, or how else the read goes on. Such a hit needs no fiber, promise,
+ * closure or array, and no clock where the entry has no deadline.
+ */
+const find = <A, E>(
+  self: Flights,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>
+): Entry | Effect.Effect<A, E> => {
   const context = readContextOf(self, fiber)
   const { policy } = context
   if (policy !== Policy.standard) {
     const later = policy.strict ? self.storeReads?.afterUnsent(self, policy, request) : undefined
     if (later !== undefined) return later
+    if (context.within !== undefined && !policy.bypass) {
+      const captured = self.storeReads?.afterCapture(self, policy, context.within, request)
+      if (captured !== undefined) return captured
+    }
     if (!Policy.readsNormally(policy)) return readUnder(self, fiber, request, policy)
-    if (!trustsMemory(self, policy)) return absent(readerOf(self, fiber, request, policy))
+    if (!trustsMemory(self, policy) || isCompared(self, context.within, idOf(request.key))) {
+      return absent(readerOf(self, fiber, request, policy))
+    }
   }
   const { key } = request
   // without `idOf`: a string key that has an entry is its own id, unless it begins with "~"
-  const entry = Memory.peek(self.memory, self.tagEpochs, typeof key === "string" && key[0] !== "~" ? key : idOf(key))
+  const entry = Memory.peek(
+    self.memory,
+    self.tagEpochs,
+    typeof key === "string" && key[0] !== "~" ? key : idOf(key)
+  )
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
   // otherwise another strategy has filled it, or it has a time of its own in memory
-  const isOwn = entry.use === undefined || request.isConstant(entry.use)
+  const { constant, memoryExpiresAt } = entry
+  const isOwn = memoryExpiresAt === undefined && (constant === undefined || request.isConstant(constant))
   if (!isOwn) limit(self, request, entry, context.clock.currentTimeMillisUnsafe())
   const now = nowFor(request, entry, context.clock)
   if (!(request.servesFresh && (isOwn ? isBeforeDeadlines(entry, now) : isFreshAt(entry, now)))) {
@@ -98,11 +130,12 @@ export const read = <A, E>(
     // here, where the time is known
     if (request.slides && policy.writes) slide(self, request, entry, now)
     if (sameIds.exist) meet(self, key)
+    // before listeners are told: one may change what was read
+    if (context.within !== undefined) recordServed(self, context.within, entry)
     emitHit(self, request.key, entry, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
-    if (context.within !== undefined) recordServed(context.within, entry)
   }
-  return entry.exit as Exit.Exit<A, E>
+  return entry
 }
 
 const readerOf = <A, E>(
@@ -115,13 +148,12 @@ const readerOf = <A, E>(
 const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void =>
   detect(detector, entry.id, request.strategy.name, { source: "memory", entry, exit: entry.exit, now: nowOf(fiber) })
 
-/** As `read`, with a copy of the value for the caller. */
+/** As `read`, with a copy of the value for the caller, or a frozen one. */
 export const readCopy = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>
-): Effect.Effect<A, E> =>
-  Effect.map(read(self, fiber, request), copyOf<A>(optionOf(self, request, "copy")!, request.key))
+): Effect.Effect<A, E> => copied(read(self, fiber, request), optionOf(self, request, "copy")!, request.key)
 
 /** An entry, and the decision about it. */
 interface Due {
@@ -221,7 +253,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
     // counted, and out of the queue, before listeners are told: one of them may end this load, or push it out of there
-    const caller = wait(engine, fiber, { flight: running, request, stale, joined: true, resume })
+    const caller = wait(engine, fiber, { flight: running, request, hasTimeouts, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
     running.counters.joined++
@@ -231,7 +263,10 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (running.loaded !== undefined) answerIfBehind(engine, caller)
     return interruptible(engine, fiber, caller)
   }
-  if (Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy)) {
+  if (
+    Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy) &&
+    !isCompared(engine, within, id)
+  ) {
     // a yield may have passed since memory was looked at
     const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
     if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
@@ -241,9 +276,10 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     ? new CacheClosed({ key: id })
     : refusal(engine, request) ?? cycleOf(around, engine.isPrivate ? ancestorOf(around, id) : before)
   if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
-  const asked = isLimited(engine, request) ? askTimeouts(engine, request) : request
+  const hasTimeouts = isLimited(engine, request)
+  const asked = hasTimeouts ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
-  const { protectedUntil, readsStore, rejectedWriteId } = joining
+  const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
   // what loads already is older than this read asks for
   if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteChange(engine, id)
   const flight = makeFlight(engine, {
@@ -257,11 +293,12 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     // after an invalidation since the decision, callers that join must not fall back on the stale entry
     stale: joining.mutations === engine.mutations ? stale : undefined,
     protectedUntil,
+    storeMillis,
     starter
   })
   register(reader, flight, before)
   // counted before listeners are told and the load starts: it starts inline, and may close a cycle or end at once
-  const caller = wait(engine, fiber, { flight, request, stale, joined: false, resume })
+  const caller = wait(engine, fiber, { flight, request, hasTimeouts, stale, joined: false, resume })
   if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
   if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
@@ -337,7 +374,8 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined
-  if (isBeforeClear(self, flight)) {
+  // an effect and a stream under one key do not wait for each other
+  if (isBeforeClear(self, flight) || (flight.request.followed !== undefined) !== (request.followed !== undefined)) {
     detach(self, id)
     return undefined
   }
@@ -345,6 +383,8 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
   if (
     flight.bornAt !== self.tagEpochs.epoch && (
+      hasLateTags(flight) ||
+      (flight.attempt.dependencies !== undefined && hasMoved(flight.attempt.dependencies)) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, flight.request), flight.bornAt) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
     )
@@ -354,6 +394,10 @@ const joinable = ({ engine: self, id, policy, request }: Reader): Flight | undef
   }
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
+
+/** Whether a stream has tags that are known at its end: by then who has joined has got elements, and cannot read again. */
+const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
+  followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 
 /** The refresh that a caller has asked for, and whose load has not begun: this flight, or the one queued behind it. */
 const refreshToCome = (flight: Flight): Flight | undefined =>

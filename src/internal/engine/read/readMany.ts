@@ -1,4 +1,5 @@
 /** A read of many keys: cached ones are answered at once, and the rest is one load. */
+import { derives, isCompared } from "#platform/engine/flight/dependencies"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -8,7 +9,7 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.t
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
-import { aside } from "../flight/attempt.ts"
+import { aside, type Attempt } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -28,6 +29,7 @@ import {
 import type { Resume } from "../flight/flight.ts"
 import type { Flights } from "../flight/flights.ts"
 import { limit } from "../flight/limit.ts"
+import { isLimited } from "../flight/outcome.ts"
 import type { Joining, Reader } from "../flight/reader.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import { retryOf } from "../flight/refreshLoad.ts"
@@ -48,7 +50,7 @@ import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 import { joinOrStart } from "./read.ts"
-import { answerWith, noteServed, serve } from "./serve.ts"
+import { answerWith, recordAnswer, serve, tellAnswer } from "./serve.ts"
 import { refusal } from "./validate.ts"
 
 /** A read of many keys at once. */
@@ -89,7 +91,10 @@ export const readMany = (
   fiber: Fiber.Fiber<any, any>,
   many: ManyRequest
 ): Effect.Effect<Exits, unknown, any> => {
-  const { policy } = readContextOf(self, fiber)
+  const context = readContextOf(self, fiber)
+  const { policy, within } = context
+  const captured = within === undefined || policy.bypass ? undefined : captureFirst(self, { policy, within }, many)
+  if (captured !== undefined) return captured
   const copy = optionOf(self, many.template, "copy")
   if (policy.bypass) return loadWithoutCache(many)
   if (policy.invalidate !== undefined) {
@@ -106,6 +111,23 @@ export const readMany = (
       exits,
       (exits) => exits.map((exit, i) => answerOrDefect(() => Exit.map(exit, copyOf(copy, many.keys[i]!))))
     )
+}
+
+/** Inside a load, after the store was asked what it has to tell before. The timeouts of the keys include this step. */
+const captureFirst = (
+  self: Flights,
+  reading: { readonly policy: Policy.Policy; readonly within: Attempt },
+  many: ManyRequest
+): Effect.Effect<Exits, unknown, any> | undefined => {
+  const requests = isLimited(self, many.template)
+    ? () => many.keys.map((key) => many.requestOf(key, noBatch))
+    : undefined
+  const captured = self.storeReads?.captureMany(self, reading, requests, many.keys.map(idOf))
+  return captured && Effect.flatMap(captured, ({ policy, shortened }) => {
+    const requestOf: ManyRequest["requestOf"] = (key, batch) => shortened(many.requestOf(key, batch))
+    const rest = Effect.withFiber((fiber) => readMany(self, fiber, { ...many, requestOf }))
+    return Effect.provideService(rest, Policy.Current, policy)
+  })
 }
 
 /** Sends the invalidations in its way again, before it reads. */
@@ -148,6 +170,7 @@ const readTogether = (
     mutations,
     budget
   }
+  const { within } = readContextOf(self, fiber)
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
   // one time for all keys, in one step
   const now = nowOf(fiber)
@@ -164,7 +187,7 @@ const readTogether = (
       isBroken = true
       continue
     }
-    const entry = usesMemory ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
+    const entry = usesMemory && !isCompared(self, within, id) ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
     if (entry !== undefined) limit(self, many.template, entry, now)
     const decision = entry === undefined
       ? Load
@@ -272,9 +295,11 @@ const isServed = (self: Flights, reading: Reading, { decision, entry, key, place
 
 /** After the last of them: a listener may invalidate a key that is in the list twice, and both get one answer. */
 const tellServed = (self: Flights, reading: Reading): void => {
-  for (const { entry, key, source } of reading.served.splice(0)) {
-    noteServed(readerOf(self, reading, key), entry, source)
+  const served = reading.served.splice(0)
+  if (readContextOf(self, reading.fiber).within !== undefined) {
+    for (const { entry, key, source } of served) recordAnswer(readerOf(self, reading, key), entry, source)
   }
+  for (const { entry, key, source } of served) tellAnswer(readerOf(self, reading, key), entry, source)
 }
 
 const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Found): void => {
@@ -333,6 +358,8 @@ const askStore = (
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
+      // what it derives from was not known meanwhile, so any change may have been one of that: a flight asks again
+      if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer instanceof Entry ? answer.writeId : answer ?? one.rejectedWriteId
         return

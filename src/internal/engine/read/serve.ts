@@ -15,18 +15,20 @@ const isFromStore = (served: Served): boolean => served === "store" || served ==
 /** Answers a read with an entry: counts it, moves its deadline, emits the event. */
 export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served): Exit.Exit<A, E> => {
   const exit = answerWith(reader, entry, source)
-  noteServed(reader, entry, source)
+  recordAnswer(reader, entry, source)
+  tellAnswer(reader, entry, source)
   return exit
 }
 
-/** As `serve`, without `noteServed`. */
+/** As `serve`, without `recordAnswer` and `tellAnswer`. */
 export const answerWith = <A, E>(
   { engine, fiber, policy, request }: Reader<A, E>,
   entry: Entry,
   source: Served
 ): Exit.Exit<A, E> => {
   entry.reads++
-  Memory.touch(engine.memory, entry)
+  // what comes from the store is new in memory: its coming was this read
+  if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
   else entry.counters.hits++
@@ -34,20 +36,26 @@ export const answerWith = <A, E>(
   return entry.exit as Exit.Exit<A, E>
 }
 
-/** What serving an entry does beside counting: the event, the flight around it, the detector. */
-export const noteServed = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
+const isFresh = (served: Served): boolean => served === "memory" || served === "store"
+
+/**
+ * What the load around a read is told of its answer. Before listeners are: one of them may change what was read. An entry
+ * that is due for a refresh will do for a caller, but a load that reads it is derived from stale.
+ */
+export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
+  if (within === undefined) return
+  recordServed(engine, within, entry)
+  if (!isFresh(source)) within.derivedFromStale = true
+}
+
+/** What others are told of an answer: the event, the detector. */
+export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
   if (source === "stale") emitValue(engine, request.key, entry, { _tag: "Stale" })
   else emitHit(engine, request.key, entry, isFromStore(source) ? "store" : "memory")
-  // an entry that is due for a refresh will do for a caller, but a load that reads it is derived from stale
-  const isFresh = source === "memory" || source === "store"
-  if (within !== undefined) {
-    recordServed(within, entry)
-    if (!isFresh) within.derivedFromStale = true
-  }
   if (policy.detector !== undefined) {
     detect(policy.detector, entry.id, request.strategy.name, {
-      source: isFresh ? source : "stale",
+      source: isFresh(source) ? source as "memory" | "store" : "stale",
       entry,
       exit: entry.exit,
       now: nowOf(fiber)

@@ -5,7 +5,6 @@ import * as Option from "effect/Option"
 import { Load, Serve } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
 import * as Policy from "../flight/callPolicy.ts"
-import { putInMemory } from "../flight/complete.ts"
 import { nowOf } from "../flight/context.ts"
 import { decide } from "../flight/decide.ts"
 import type { Flights } from "../flight/flights.ts"
@@ -14,8 +13,8 @@ import type { Joining, Reader, StoreReads } from "../flight/reader.ts"
 import type { Request } from "../flight/request.ts"
 import { declaredTags } from "../flight/requestTags.ts"
 import { askTimeouts, rulesOf } from "../flight/rules.ts"
-import { inTheWay, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
-import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
+import { Entry } from "../memory/entry.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, readNow } from "../storeTier/fetch.ts"
@@ -23,8 +22,11 @@ import type { Item } from "../storeTier/pendingInvalidations.ts"
 import { type Fault, type Found, NeedsEffect } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { noteMiss } from "../telemetry/events.ts"
+import { askStore, mayAsk } from "./askStore.ts"
+import { captureFirst, captureMany } from "./capture.ts"
 import { join, read, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
+import { useFound } from "./useFound.ts"
 import { invalidity } from "./validate.ts"
 
 const wantedBy = (self: Flights, request: Request): Wanted => ({
@@ -46,7 +48,7 @@ const readAfter = <A, E>(
     const since = nowOf(fiber)
     // the `timeout` of the read includes this step
     return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
-      if (inTheWay(tier, policy, wantedBy(self, request)).length === 0) {
+      if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
         const rest = Effect.withFiber<A, E>((fiber) =>
           read(self, fiber, shortened(self, request, nowOf(fiber) - since) as Request<A, E>)
         )
@@ -62,32 +64,37 @@ const afterUnsent: StoreReads["afterUnsent"] = (self, policy, request) => {
   return unsent.length === 0 ? undefined : readAfter(self, policy, request, unsent)
 }
 
+const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) => {
+  let request = given
+  const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
+    Effect.suspend(() => {
+      const asked = askTimeouts(self, given)
+      // what it throws the read itself dies with
+      if (Exit.isExit(asked)) return question
+      request = asked
+      return limited(self, request, question)
+    }))
+  return captured && Effect.withFiber((fiber) => {
+    const since = nowOf(fiber)
+    // the `timeout` of the read includes this step
+    return Effect.flatMap(captured, (left) =>
+      Effect.provideService(
+        Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),
+        Policy.Current,
+        left
+      ))
+  })
+}
+
 const absent: StoreReads["absent"] = (reader, rejected) => {
-  const { engine, fiber, id, policy, request } = reader
-  let rejectedWriteId = rejected
-  let protectedUntil = -Infinity
+  const { engine, fiber, id, request } = reader
   const tier = engine.storeTier!
-  let readsStore = true
-  if (tier.store.getUnsafe !== undefined && !engine.closed) {
-    const invalid = invalidity(engine, request)
-    if (invalid !== undefined) return Effect.die(invalid)
-    const found = readNow(tier, request.key, id, nowOf(fiber))
-    if (found instanceof Entry) {
-      const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
-      if (decision !== Load) {
-        // before it enters memory: who is told of what leaves may invalidate it
-        const { mutations } = engine
-        if (policy.writes) putInMemory(engine, request, found, nowOf(fiber))
-        return decision === Serve
-          ? serve(reader, found, "store")
-          : serveDue(reader, { entry: found, decision, source: "store", mutations })
-      }
-      rejectedWriteId = found.writeId
-      protectedUntil = protectedUntilOf(found)
-    } else if (found !== NeedsEffect) rejectedWriteId = found
-    readsStore = found === NeedsEffect
+  if (tier.store.getUnsafe === undefined || engine.closed) {
+    return mayAsk(reader) ? askStore(reader, rejected) : useFound(reader, rejected, NeedsEffect)
   }
-  return join(reader, { readsStore, stale: undefined, rejectedWriteId, protectedUntil, mutations: engine.mutations })
+  const invalid = invalidity(engine, request)
+  if (invalid !== undefined) return Effect.die(invalid)
+  return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
 }
 
 /** The time that the `timeout` of the read leaves for a step of the store. */
@@ -132,4 +139,4 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     })
   })
 
-export const storeReads: StoreReads = { afterUnsent, absent, askThenJoin }
+export const storeReads: StoreReads = { afterUnsent, afterCapture, absent, askThenJoin, captureFirst, captureMany }

@@ -1,4 +1,5 @@
 /** Checks a read before its load starts. */
+import { requireDependencies } from "#platform/engine/flight/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { fallsBack } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
@@ -23,6 +24,7 @@ const check = (self: Flights, request: Request): void => {
   rulesOf(self, request)
   if (request.slides) self.hitsHaveEffects = true
   if (request.strategy.countsReads === true) checkCounting(self, request)
+  if ((request.rules!.inherit ?? self.inherit) === "changes") requireDependencies(self)
   if (request.options.softTimeout !== undefined) warnOfSoftTimeout(self, request)
   if (self.storeTier !== undefined) self.storeTier.steps.codecsOf(self.storeTier, request.key)
 }

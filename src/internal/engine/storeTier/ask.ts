@@ -67,7 +67,7 @@ export const ask = <A>(
       }))
   })
 
-const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
+export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
   const error = Cause.squash(cause)
   return error instanceof StoreError ? error : orElse(error)
 }

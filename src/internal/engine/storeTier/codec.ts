@@ -3,11 +3,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import type { Stored, TagVersion } from "../../../CacheEntry.ts"
+import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"
 import type { Codec } from "../../../ports/serializer.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
-import { Entry } from "../memory/entry.ts"
+import { Entry, keepVersions } from "../memory/entry.ts"
 import { countersOf } from "../telemetry/counters.ts"
 import { noteMisfit } from "./faults.ts"
 import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
@@ -62,6 +62,7 @@ export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { m
     constant: meta.isConstant === true ? fromStore : undefined,
     counters: countersOf(tier.front, key)
   })
+  if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
   // the same write is in memory: its reads were counted there
   const inMemory = tier.front.memory.entries.get(id)
   if (inMemory?.writeId === meta.writeId) entry.reads = inMemory.reads
@@ -69,8 +70,18 @@ export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { m
 }
 
 export const none: ReadonlyArray<string> = []
-export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> =>
-  tags.length === 0 ? none : tags.map((tag) => tag.tag)
+
+/** Those that were asked for last: entries that were read one after the other often share their tags. */
+let named: { readonly tags: ReadonlyArray<TagVersion>; readonly names: ReadonlyArray<string> } = {
+  tags: [],
+  names: none
+}
+
+export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string> => {
+  if (tags.length === 0) return none
+  if (tags !== named.tags) named = { tags, names: tags.map((tag) => tag.tag) }
+  return named.names
+}
 
 /** As `codec.decode`; a codec that throws dies. */
 export const decodeNow = (
@@ -92,40 +103,60 @@ const tagOf = (failure: unknown): string => {
 }
 
 /** Encodes an entry for the store; `undefined` for a failure without an error schema. */
-export const encode = Effect.fnUntraced(function*(
+export const encode = (
   tier: StoreTier,
   key: Key,
   entry: Entry,
   tags: ReadonlyArray<TagVersion>
-): Effect.fn.Return<Stored | undefined | Fault, never, any> {
+): Effect.Effect<Stored | undefined | Fault, never, any> => {
+  const { exit, id, outcome } = entry
   const codecs = codecsOf(tier, key)
-  const codec = entry.outcome === "success" ? codecs.success : codecs.failure
-  if (codec === undefined) return undefined
-  const value = Exit.isSuccess(entry.exit) ? entry.exit.value : Cause.squash(entry.exit.cause)
-  const exit = yield* Effect.exit(Effect.suspend(() => codec.encode(value, entry.id)))
-  if (Exit.isFailure(exit)) {
-    const error = Cause.squash(exit.cause)
-    const fault = error instanceof SerializerError ? error : new SerializerError({
-      serializer: tier.serializer.name,
-      operation: "encode",
-      reason: "its codec failed",
-      cause: error
-    })
-    return noteMisfit(tier, key, fault, entry.outcome === "success" ? undefined : tagOf(value))
+  const codec = outcome === "success" ? codecs.success : codecs.failure
+  if (codec === undefined) return Effect.undefined
+  const value = Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
+  const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault =>
+    Exit.isSuccess(exit)
+      ? { payload: exit.value, meta: metaOf(entry, codec.id, tags) }
+      : noteMisfit(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
+  const encoding = encodeNow(codec, value, id)
+  // most codecs answer at once
+  return Exit.isExit(encoding)
+    ? Exit.succeed(encoded(encoding as Exit.Exit<Uint8Array, unknown>))
+    : Effect.map(Effect.exit(encoding), encoded)
+}
+
+/** As `codec.encode`; a codec that throws dies. */
+const encodeNow = (
+  codec: Codec<unknown, any>,
+  value: unknown,
+  id: string
+): Effect.Effect<Uint8Array, unknown, any> => {
+  try {
+    return codec.encode(value, id)
+  } catch (defect) {
+    return Exit.die(defect)
   }
-  return {
-    payload: exit.value,
-    meta: {
-      createdAt: entry.createdAt,
-      softExpiresAt: entry.softExpiresAt,
-      expiresAt: entry.expiresAt,
-      loadMillis: entry.loadMillis,
-      outcome: entry.outcome,
-      tags,
-      writeId: entry.writeId!,
-      serializer: codec.id,
-      ...entry.etag === undefined ? {} : { etag: entry.etag },
-      ...entry.constant === undefined ? {} : { isConstant: true }
-    }
-  }
+}
+
+const toFault = ({ serializer }: StoreTier, cause: Cause.Cause<unknown>): SerializerError => {
+  const error = Cause.squash(cause)
+  return error instanceof SerializerError ? error : new SerializerError({
+    serializer: serializer.name,
+    operation: "encode",
+    reason: "its codec failed",
+    cause: error
+  })
+}
+
+const metaOf = (entry: Entry, serializer: number, tags: ReadonlyArray<TagVersion>): Meta => ({
+  createdAt: entry.createdAt,
+  softExpiresAt: entry.softExpiresAt,
+  expiresAt: entry.expiresAt,
+  loadMillis: entry.loadMillis,
+  outcome: entry.outcome,
+  tags,
+  writeId: entry.writeId!,
+  serializer,
+  ...entry.etag === undefined ? {} : { etag: entry.etag },
+  ...entry.constant === undefined ? {} : { isConstant: true }
 })

@@ -1,8 +1,11 @@
 /** Faults of the store and the serializer: counted, emitted as events, and logged once an incident. */
+import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
+import { unverified } from "../../store/idTags.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Fault, StoreTier } from "./storeTier.ts"
@@ -13,8 +16,7 @@ export const isFault = (answer: unknown): answer is Fault =>
 /** Counts a fault, and logs the first one of an incident. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError): StoreError => {
   const { failing } = tier
-  // no fault of the store: the caller gave a sum out of range, and gets the error
-  if (fault.reason === "OutOfRange") return fault
+  if (isOfCaller(operation, fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
   const why = messageOf(fault.cause)
@@ -35,6 +37,10 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
   failing.add(operation)
   return fault
 }
+
+/** No fault of the store: the caller gave a sum out of range, or what is no transaction there, and gets the error. */
+const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
+  reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
 /** Which values stay in memory, because the store works and does not take them. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
@@ -58,7 +64,11 @@ const messageOf = (thrown: unknown): string | undefined => {
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { failing, store } = tier
   // operations on the servers that answer say nothing of the one that does not
-  if (failing.size === 0 || store.isWhole?.() === false) return
+  if (failing.size === 0) return
+  // what was made meanwhile of copies in memory may be of before a change that nobody has told
+  const { memory: { dependents }, tagEpochs } = tier.front
+  if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
+  if (store.isWhole?.() === false) return
   if (failing.delete(operation) && failing.size === 0) Log.info(tier.front, `The store "${store.name}" answers again`)
 }
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Meta, Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
+import type { Codec } from "../../../ports/serializer.ts"
 import { type Key, tagsOf } from "../../key/ofKey.ts"
 import { isSoftened } from "../../store/markers.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -90,16 +91,18 @@ export const validityOf = (
 export const fetch = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
-  { id, key, tags: declared }: Asked
+  { hold, id, key, tags: declared }: Asked
 ): Effect.fn.Return<Found | Fault, never, any> {
   if (Pending.isPending(tier.pending, id)) return undefined
   // the epoch before asking: an invalidation during the request must end this entry
-  const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
+  let bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   let answer = yield* ask(tier, budget, "get", tier.store.get(id, declared))
   if (answer instanceof StoreError) return answer
   let tags = declared
   if (answer.entry !== undefined && !answer.entry.meta.tags.every((tag) => tags.includes(tag.tag))) {
     tags = tagNames(answer.entry.meta.tags)
+    hold?.(tags)
+    bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
     answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
     if (answer instanceof StoreError) return answer
   }
@@ -122,18 +125,47 @@ interface Reviving {
 
 /** Decodes a stored entry, where it may still be served. */
 export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Found, never, any> => {
-  const { bornAt, id, key, now, stored, tags, versions } = reviving
+  const checked = check(tier, reviving)
+  if (typeof checked === "string") return Effect.succeed(checked)
+  const { id, stored } = reviving
+  return Effect.map(
+    Effect.exit(Effect.suspend(() => checked.codec.decode(stored.payload, id))),
+    (exit) => revived(tier, reviving, checked, exit)
+  )
+}
+
+/** As `reviveNow`, in this step. */
+export const reviveUnsafe = (tier: StoreTier, reviving: Reviving): Found | typeof NeedsEffect => {
+  const checked = check(tier, reviving)
+  if (typeof checked === "string") return checked
+  const exit = decodeNow(checked.codec, reviving.stored.payload, reviving.id)
+  return Exit.isExit(exit) ? revived(tier, reviving, checked, exit) : NeedsEffect
+}
+
+interface Checked {
+  readonly codec: Codec<unknown, any>
+  readonly softened: boolean
+}
+
+/** How a stored entry is decoded; its `writeId` where it may not be served. */
+const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | string => {
   const { writeId } = stored.meta
-  if (stored.meta.expiresAt <= now) return Effect.succeed(writeId)
+  if (stored.meta.expiresAt <= now) return writeId
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
   // a pending invalidation may have been acknowledged since the store was asked: then the epoch of the tag has moved
-  if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) return Effect.succeed(writeId)
+  if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) return writeId
   const softened = validity === "soft" || TagEpochs.softenedSince(tier.front.tagEpochs, names, bornAt)
   const codec = codecFor(codecsOf(tier, key), stored)
-  if (codec === undefined) return Effect.succeed(writeId)
-  return Effect.map(Effect.exit(Effect.suspend(() => codec.decode(stored.payload, id))), (exit) =>
-    Exit.isSuccess(exit)
-      ? revive(tier, { key, id, stored, value: exit.value, bornAt, softened })
-      : undecodable(tier, key, stored, exit.cause))
+  return codec === undefined ? writeId : { codec, softened }
 }
+
+const revived = (
+  tier: StoreTier,
+  { bornAt, id, key, stored }: Reviving,
+  { softened }: Checked,
+  exit: Exit.Exit<unknown, unknown>
+): Found =>
+  Exit.isSuccess(exit)
+    ? revive(tier, { key, id, stored, value: exit.value, bornAt, softened })
+    : undecodable(tier, key, stored, exit.cause)

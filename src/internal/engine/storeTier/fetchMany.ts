@@ -1,18 +1,31 @@
 /** Reads many entries from the store at once. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { turnMillis } from "../../defaults.ts"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { Key } from "../../key/ofKey.ts"
-import { monotonicMillis } from "../../monotonic.ts"
+import * as Turns from "../../turns.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask } from "./ask.ts"
 import { isFault } from "./faults.ts"
-import { reviveNow } from "./fetch.ts"
+import { reviveNow, reviveUnsafe } from "./fetch.ts"
 import * as Pending from "./pendingInvalidations.ts"
-import type { Budget, Fault, Found, StoreTier } from "./storeTier.ts"
+import { type Budget, type Fault, type Found, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
 /** An id that no entry has: `get` with it answers the versions of tags alone. */
 export const noEntryId = "~"
+
+/** The tags of entries, each once. */
+const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {
+  const names = new Set<string>()
+  let known: ReadonlyArray<TagVersion> | undefined
+  for (const entry of entries) {
+    // most have the tags of the one before
+    if (entry === undefined || entry.meta.tags === known) continue
+    known = entry.meta.tags
+    for (const { tag } of known) names.add(tag)
+  }
+  return Array.from(names)
+}
 
 /** As `fetch`, for many: one request for all entries, and one for all their tags. */
 export const fetchMany = Effect.fnUntraced(function*(
@@ -26,25 +39,20 @@ export const fetchMany = Effect.fnUntraced(function*(
   const asked = ids.filter((id) => !Pending.isPending(tier.pending, id))
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
   if (isFault(answer)) return ids.map(() => answer)
-  const tags = Array.from(new Set(answer.flatMap((stored) => stored?.meta.tags.map(({ tag }) => tag) ?? [])))
+  const tags = allTags(answer)
   const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
   if (isFault(versions)) return ids.map(() => versions)
   const clock = yield* Clock.Clock
   const now = clock.currentTimeMillisUnsafe()
   const found: Array<Found | Fault> = []
+  const add = (one: Found | Fault) => void found.push(one)
   let next = 0
-  let turnBegan = monotonicMillis(clock)
-  for (const [i, id] of ids.entries()) {
-    if (monotonicMillis(clock) - turnBegan > turnMillis) {
-      yield* Effect.yieldNow
-      turnBegan = monotonicMillis(clock)
-    }
+  yield* Turns.forEachEffect(ids.entries(), ([i, id]) => {
     const stored = id === asked[next] ? answer[next++] : undefined
-    found.push(
-      stored === undefined
-        ? undefined
-        : yield* reviveNow(tier, { key: keys[i]!, id, stored, bornAt, now, tags, versions: versions?.versions ?? [] })
-    )
-  }
+    if (stored === undefined) return add(undefined)
+    const reviving = { key: keys[i]!, id, stored, bornAt, now, tags, versions: versions?.versions ?? [] }
+    const revived = reviveUnsafe(tier, reviving)
+    return revived === NeedsEffect ? Effect.map(reviveNow(tier, reviving), add) : add(revived)
+  })
   return found
 })

@@ -23,6 +23,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   tracker: undefined,
   polledAt: -Infinity,
   untracked: false,
+  captures: 0,
   clears: 0,
   knownTagVersions: KnownTagVersions.make(),
   replay: undefined

@@ -1,5 +1,6 @@
 /** Pending invalidations: those that the store has not acknowledged. */
 import { pendingInvalidations } from "../../defaults.ts"
+import { groupOf, groupTag, idOfTag, isInherited } from "../../store/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
 /**
@@ -92,6 +93,7 @@ export const tagsTarget = (
 /** The mode of the pending invalidations of these tags: hard if one of them is; `undefined` without any. */
 export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<string>): Mode | undefined => {
   if (!areTagsPending(self, tags)) return undefined
+  if (areIdsPending(self, tags)) return "hard"
   const isHard = tags.some((tag) => {
     const target = self.tags.get(tag)?.target
     return target?._tag === "Tags" && target.mode === "hard"
@@ -146,11 +148,21 @@ export const unsentOf = (self: PendingInvalidations, id: string, tags: ReadonlyA
 
 /** Whether the store was asked in vain to invalidate the id or one of the tags. */
 export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): boolean =>
-  unsentOf(self, id, tags).length > 0
+  self.unsent.size > 0 && unsentOf(self, id, tags).length > 0
 
 /** Whether an invalidation of the id, or a `clear`, is pending. */
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 
+/** Whether an invalidation of one of the tags is pending, or of an id that one of them stands for. */
 export const areTagsPending = (self: PendingInvalidations, tags: ReadonlyArray<string>): boolean =>
-  self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))
+  (self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))) || areIdsPending(self, tags)
+
+const areIdsPending = ({ ids }: PendingInvalidations, tags: ReadonlyArray<string>): boolean => {
+  if (ids.size === 0) return false
+  return tags.some((tag) => {
+    const id = idOfTag(tag)
+    if (id !== undefined) return ids.has(id)
+    return isInherited(tag) && Array.from(ids.keys()).some((id) => groupTag(groupOf(id)) === tag)
+  })
+}

@@ -22,6 +22,8 @@ export interface Asked {
   readonly id: string
   /** the tags that are known before the entry is read */
   readonly tags: ReadonlyArray<string>
+  /** called with the tags of the entry before it is asked for again with them: from then on their changes are noticed */
+  readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
 
 /** A synchronous store cannot answer at once: it failed, its circuit is open, or the codec needs services or time. */
@@ -89,6 +91,8 @@ export interface StoreTier extends StoreTierOptions {
   /** changes cannot be read, now or ever: memory is used for `maxStaleness` at most */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions.KnownTagVersions
+  /** how often markers of ids were asked for: what came before an answer may be older than what it says */
+  captures: number
   /** how often memory was cleared because `maxStaleness` had passed. Counted: loads may have another clock */
   clears: number
   /** sends unsent invalidations again; `undefined` while there are none */

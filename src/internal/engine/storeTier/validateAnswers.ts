@@ -4,10 +4,21 @@
  * `Corrupt`. What its effects die of is a fault too: see `ask`.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
-import type { Acquired, AcquireOptions, Counter, Marker, NamedCounter, Scanned, Store } from "../../../ports/store.ts"
+import type {
+  Acquired,
+  AcquireOptions,
+  Answer,
+  Counter,
+  Marker,
+  NamedCounter,
+  Scanned,
+  Store,
+  Transacted
+} from "../../../ports/store.ts"
 import { isChange, reader } from "../../store/readers.ts"
 
 export const validateAnswers = (store: Store): Store => {
@@ -42,7 +53,7 @@ export const validateAnswers = (store: Store): Store => {
       ))
     }))
 
-  const { changesUnsafe } = store
+  const { changesUnsafe, transact } = store
   return {
     name: store.name,
     capabilities: store.capabilities,
@@ -58,6 +69,20 @@ export const validateAnswers = (store: Store): Store => {
       const answer = store.getUnsafe!(id, tags)
       if (isAnswer(answer, tags.length)) return answer
       throw corrupt("get")
+    }),
+    getCallback: store.getCallback && ((id, tags, done) => {
+      let isAnswered = false
+      const answer = (exit: Exit.Exit<Answer, StoreError>): void => {
+        if (isAnswered) return
+        isAnswered = true
+        const isWrong = !Exit.isExit(exit) || (Exit.isSuccess(exit) && !isAnswer(exit.value, tags.length))
+        done(isWrong ? Exit.fail(corrupt("get")) : exit)
+      }
+      try {
+        store.getCallback!(id, tags, answer)
+      } catch (thrown) {
+        answer(Exit.die(thrown))
+      }
     }),
     getMany: (ids) => ask("getMany", () => store.getMany(ids), isListOf(ids.length, isEntry)),
     set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isBoolean),
@@ -87,6 +112,7 @@ export const validateAnswers = (store: Store): Store => {
     touchCounter: (name, expiresAt) => ask("touchCounter", () => store.touchCounter(name, expiresAt), isBoolean),
     removeCounter: (name) => ask("removeCounter", () => store.removeCounter(name), isBoolean),
     scanCounters: (options) => follow("scanCounters", () => store.scanCounters(options), isNamedCounter),
+    transact: transact && ((request) => ask("transact", () => transact(request), isTransacted)),
     changes: follow("listen", () => store.changes, isChange),
     changesUnsafe: changesUnsafe && reader(store.name, changesUnsafe)
   }
@@ -100,7 +126,7 @@ const isBoolean = (u: unknown): boolean => typeof u === "boolean"
 
 const isNumber = (u: unknown): boolean => typeof u === "number" && !Number.isNaN(u)
 
-const isAnswer = (answer: Effect.Success<ReturnType<Store["get"]>>, tags: number): boolean =>
+const isAnswer = (answer: Answer, tags: number): boolean =>
   isObject(answer) && isEntry(answer.entry) && isListOf(tags, isVersion)(answer.versions)
 
 const isVersion = (version: string | undefined): boolean => version === undefined || typeof version === "string"
@@ -137,6 +163,15 @@ const isGranted = ({ failures, generation, seq }: Acquired & { readonly _tag: "G
   typeof generation === "string" && (seq === undefined || isNumber(seq)) &&
   (failures === undefined ||
     (isObject(failures) && isNumber(failures.count) && failures.note instanceof Uint8Array))
+
+const isTransacted = (answer: Transacted): boolean =>
+  isObject(answer) &&
+  (answer._tag === "Committed"
+    ? isTexts(answer.refused) && (answer.position === undefined || typeof answer.position === "string")
+    : answer._tag === "Conflict" && isTexts(answer.ids) && isTexts(answer.names))
+
+const isTexts = (texts: ReadonlyArray<string>): boolean =>
+  Array.isArray(texts) && texts.every((text) => typeof text === "string")
 
 const isMarkers = (markers: Effect.Success<ReturnType<Store["markers"]>>, tags: number): boolean =>
   isObject(markers) && isNumber(markers.seq) && Array.isArray(markers.markers) && markers.markers.length === tags &&

@@ -5,7 +5,7 @@ import type { Telemetry } from "./telemetry.ts"
 
 /**
  * The counters, each declared once: these comments are shown in an editor, and in the documentation (`npm run docs`).
- * Evictions are counted by the memory tier.
+ * Removals are counted by the memory tier.
  */
 export const noCounters = {
   /** reads served from memory */
@@ -22,6 +22,8 @@ export const noCounters = {
   loads: 0,
   /** loads that failed, refreshes among them */
   loadFailures: 0,
+  /** milliseconds that the loads took that have ended, together */
+  loadMillis: 0,
   /** refreshes in the background, also those that left the queue without a load */
   refreshes: 0,
   /** keys and tags invalidated */
@@ -50,13 +52,32 @@ export type Counters = typeof noCounters
 /** The counters of a key's class; those of the whole cache for a string key. */
 export const countersOf = (self: Telemetry, key: Key): Counters => {
   const info = infoOf(key)
-  if (info === undefined) return self.stats
+  // the keys of streams have one, with no name where the key is a string
+  if (info?.name === undefined) return self.stats
   if (info.metBy !== self.keyClasses.mark) meetClass(self, info)
   const known = self.classes.get(info.name)
   if (known !== undefined) return known
   const counters = { ...noCounters }
   self.classes.set(info.name, counters)
   return counters
+}
+
+/** What follows from counters. */
+export interface Ratios {
+  /** the share of the reads that `hits` and `storeHits` are, beside `misses`; 1 before the first read */
+  readonly hitRatio: number
+  /** milliseconds that a load takes on average, 0 before the first */
+  readonly meanLoadMillis: number
+}
+
+export const withRatios = (counters: Counters): Counters & Ratios => {
+  const { loadMillis, loads, misses } = counters
+  const served = counters.hits + counters.storeHits
+  return {
+    ...counters,
+    hitRatio: served + misses === 0 ? 1 : served / (served + misses),
+    meanLoadMillis: loads === 0 ? 0 : loadMillis / loads
+  }
 }
 
 export const total = (self: Telemetry): Counters => {

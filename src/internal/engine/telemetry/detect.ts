@@ -1,4 +1,5 @@
 /** Detectors: they collect how single reads were answered. */
+import { dependsOnOf } from "#platform/store/dependsOn"
 import type * as Exit from "effect/Exit"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"
@@ -19,7 +20,7 @@ export const detect = (
   strategy: string,
   answer: {
     readonly source: Source
-    readonly entry: Timing | undefined
+    readonly entry: Timing & { readonly tags: ReadonlyArray<string> } | undefined
     readonly exit: Exit.Exit<unknown, unknown>
     readonly now: number
   }
@@ -30,7 +31,8 @@ export const detect = (
     source,
     ageMillis: entry === undefined ? 0 : Math.max(0, now - entry.createdAt),
     ttlMillis: entry === undefined ? 0 : Math.max(0, entry.expiresAt - now),
-    strategy
+    strategy,
+    ...dependsOnOf(entry?.tags)
   }
   for (let detector = first; detector !== undefined; detector = detector.outer) {
     const withValue: DetectedValue | undefined = detector.values ? { ...detected, exit } : undefined

@@ -5,10 +5,10 @@
  * Of a hot reload there are two as well, and the newer one takes the place of the older, for good. So two that may be one
  * definition, evaluated again, are two only if the older one is used again.
  */
+import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
-import { mayBeOne, siteOf, textOf } from "../../key/site.ts"
 import * as Log from "./log.ts"
 import type { Telemetry } from "./telemetry.ts"
 
@@ -38,9 +38,13 @@ export const meet = (self: Telemetry, key: Key): void => {
 }
 
 /** As `meet`, of a class that another cache, or none, has met last. */
-export const meetClass = (self: Telemetry, info: KeyInfo): void => {
+export const meetClass = (self: Telemetry, met: KeyInfo): void => {
   const { byPrefix, mark } = self.keyClasses
+  met.metBy = mark
+  const info = met.of ?? met
   info.metBy = mark
+  // of a stream under a string key
+  if (info.name === undefined) return
   const prefix = info.prefix()
   const known = byPrefix.get(prefix)
   const before = known?.newest.deref()

@@ -20,7 +20,7 @@ interface Details {
 /** The annotations of logs about an id: of the engine's, and of those inside a load. */
 export const annotationsOf = ({ id, key }: About): { readonly [name: string]: string } => {
   const info = infoOf(key)
-  return info === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }
+  return info?.name === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }
 }
 
 export const warning = (self: Telemetry, message: string, details: Details = {}): void =>

@@ -89,7 +89,7 @@ describe.each(caches)("over $name", (cache) => {
           Cached.ttl({ key: `c${n}`, ttl: "1 hour" })
         )
       expect(yield* Effect.flip(link(depth))).toBe("down")
-    }).pipe(Effect.provide(cache.layer(patient(cache)))), 60_000)
+    }).pipe(Effect.provide(cache.layer(patient(cache)))), 300_000)
 
   it.live("F29 · a cycle through ten thousand loads is found", () =>
     Effect.gen(function*() {
@@ -97,5 +97,5 @@ describe.each(caches)("over $name", (cache) => {
         Effect.suspend(() => link((n + 1) % depth)).pipe(Cached.ttl({ key: `c${n}`, ttl: "1 hour" }))
       const exit = yield* Effect.exit(link(0))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheCycle)
-    }).pipe(Effect.provide(cache.layer(patient(cache)))), 60_000)
+    }).pipe(Effect.provide(cache.layer(patient(cache)))), 300_000)
 })

@@ -1,7 +1,7 @@
 /** How long a process waits for the load of another one that lives: as long as that renews its lease, or `wait`. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Layer } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Clock, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { ended, settle, start } from "../../../promises/caches.ts"
@@ -92,4 +92,40 @@ describe("with wait", () => {
       expect(ended(readers[0]!)).toEqual(Exit.succeed("#1"))
       expect(began).toEqual([0])
     }).pipe(Effect.scoped))
+})
+
+describe("a load that waits for no other (`lease: false`) keeps nobody waiting", () => {
+  const over = (program: Effect.Effect<void, unknown, Caching.Caching>) => {
+    const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+    return Effect.provide(program, Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))
+  }
+  const next = Effect.succeed("next").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+
+  it.effect("once it has failed", () =>
+    over(Effect.gen(function*() {
+      const failing = Effect.fail("failed").pipe(Cached.ttl({ key: "k", ttl: "1 hour", lease: false }))
+      expect(yield* Effect.exit(failing)).toEqual(Exit.fail("failed"))
+      const reader = yield* start(next)
+      yield* settle
+      expect(ended(reader)).toEqual(Exit.succeed("next"))
+    })))
+
+  it.effect("once its caller has left", () =>
+    over(Effect.gen(function*() {
+      const left = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour", lease: false })))
+      yield* Fiber.interrupt(left)
+      const reader = yield* start(next)
+      yield* settle
+      expect(ended(reader)).toEqual(Exit.succeed("next"))
+    })))
+
+  it.effect("while it is a stream, and the other is not", () =>
+    over(Effect.gen(function*() {
+      const stream = Stream.tick("1 second").pipe(Stream.take(3), Cached.stream({ key: "k", ttl: "1 hour" }))
+      const consumer = yield* start(Stream.runDrain(stream))
+      const reader = yield* start(next)
+      yield* settle
+      expect(ended(reader)).toEqual(Exit.succeed("next"))
+      yield* Fiber.interrupt(consumer)
+    })))
 })

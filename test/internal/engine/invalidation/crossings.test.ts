@@ -48,6 +48,26 @@ const fleet = () => {
   return { answering, program, storage }
 }
 
+describe("P1 · what another program has changed before the lease was granted", () => {
+  it.effect("does not end the load, or two programs would load", () =>
+    Effect.gen(function*() {
+      const { program } = fleet()
+      const [here, there] = [yield* program, yield* program]
+      const { counts, load } = counting(1000)
+      const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+      // from here on it looks every 50 ms
+      yield* here(Cached.ttl(Effect.succeed(0), { key: "other", ttl: "1 hour" }))
+      yield* there(Cached.set("k", 7))
+      yield* there(Cached.invalidate("k"))
+      const first = yield* start(here(read))
+      yield* TestClock.adjust("100 millis")
+      const second = yield* start(there(read))
+      yield* TestClock.adjust("5 seconds")
+      expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 1])
+      expect(counts.started).toBe(1)
+    }))
+})
+
 describe("P2 · what another program has invalidated", () => {
   it.effect("is no fallback for who comes after, while the load waits for a lease", () =>
     Effect.gen(function*() {

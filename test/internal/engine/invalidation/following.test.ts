@@ -147,20 +147,79 @@ describe("while it cannot be followed", () => {
       expect(yield* within(read)).toBe(2)
     }))
 
-  it.effect("what was loaded before Coherent stays out of memory, and its loads are joined", () =>
+  /** A load of a second that begins before anything is followed. */
+  const loadingBefore = Effect.gen(function*() {
+    const storage = pushing()
+    const within = yield* storage.build()
+    const count = { loads: 0 }
+    const load = Effect.delay(Effect.sync(() => ++count.loads), "1 second")
+    const slow = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const first = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    return { count, first, slow, storage, within }
+  })
+
+  it.effect("what was loaded before Coherent stays out of memory, and is shared through the store", () =>
+    Effect.gen(function*() {
+      const { count, first, slow, storage, within } = yield* loadingBefore
+      yield* storage.push(coherent)
+      const { gets } = storage.counts
+      const others = yield* Effect.forkChild(within(Effect.all([slow, slow], { concurrency: 2 })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 second")
+      expect([first.pollUnsafe(), others.pollUnsafe()]).toMatchObject([{ value: 1 }, { value: [1, 1] }])
+      expect([count.loads, storage.counts.gets]).toEqual([1, gets + 1])
+      expect(yield* within(slow)).toBe(1)
+      expect(storage.counts.gets).toBe(gets + 1)
+    }))
+
+  it.effect("who comes after Coherent does not get what another has invalidated before, unheard", () =>
+    Effect.gen(function*() {
+      const { first, slow, storage, within } = yield* loadingBefore
+      // invalidated: its result is not stored
+      const { set } = storage.entries
+      storage.entries.set = () => storage.entries
+      yield* storage.push(coherent)
+      const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      storage.entries.set = set
+      expect([first.pollUnsafe(), second.pollUnsafe()]).toMatchObject([{ value: 1 }, undefined])
+      yield* TestClock.adjust("1 second")
+      expect(second.pollUnsafe()).toMatchObject({ value: 2 })
+      expect(yield* within(slow)).toBe(2)
+    }))
+
+  it.effect("a load of before Coherent whose callers have left is not waited for", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build()
       let loads = 0
-      const slow = Effect.sync(() => ++loads).pipe(Effect.delay("1 second"), Cached.ttl({ key: "k", ttl: "1 hour" }))
-      const first = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      const slow = (millis: number) =>
+        Effect.sync(() => ++loads).pipe(Effect.delay(millis), Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const first = yield* Effect.forkChild(within(slow(10_000)), { startImmediately: true })
       yield* storage.push(coherent)
-      const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      const second = yield* Effect.forkChild(within(slow(1000)), { startImmediately: true })
+      yield* Fiber.interrupt(first)
       yield* TestClock.adjust("1 second")
-      expect([first.pollUnsafe(), second.pollUnsafe()]).toMatchObject([{ value: 1 }, { value: 1 }])
-      const { gets } = storage.counts
-      expect(yield* within(slow)).toBe(1)
-      expect(storage.counts.gets).toBe(gets + 1)
+      expect(second.pollUnsafe()).toMatchObject({ value: 1 })
+    }))
+
+  it.effect("one that ignores its interruption is waited for no longer than any other", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      const hung = Effect.uninterruptible(Effect.sleep("5 minutes")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const first = yield* Effect.forkChild(within(hung), { startImmediately: true })
+      yield* storage.push(coherent)
+      const second = yield* Effect.forkChild(within(Effect.succeed(2).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))), {
+        startImmediately: true
+      })
+      yield* Effect.forkChild(Fiber.interrupt(first), { startImmediately: true })
+      yield* TestClock.adjust("1 minute")
+      const answer = second.pollUnsafe()
+      // before it is judged: the cache closes when the load has ended
+      yield* TestClock.adjust("5 minutes")
+      expect(answer).toMatchObject({ value: 2 })
     }))
 
   it.effect.each(["fail", "end"] as const)(

@@ -226,10 +226,11 @@ describe("while tracked", () => {
         yield* Effect.promise(() => store.remove("k").pipe(Effect.runPromise))
         stoppedMillis = 51
         expect(yield* read).toBe(2)
-        expect(looks).toBe(before + 1)
+        // its own look, and that of its load
+        expect(looks).toBe(before + 2)
         yield* Effect.yieldNow
         expect(yield* read).toBe(2)
-        expect(looks).toBe(before + 1)
+        expect(looks).toBe(before + 2)
       }).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, stopping))
     }))
 })

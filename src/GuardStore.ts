@@ -1,0 +1,90 @@
+/**
+ * Where guards keep their state: limits, circuits and filters. A step on a state is a pure function, run as one atomic
+ * step in the place, so a limit holds for all who share it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import * as memory from "./internal/guard/memory.ts"
+import type * as Port from "./ports/guardStore.ts"
+
+export type { Block, Kind, Step } from "./ports/guardStore.ts"
+
+/**
+ * Where guards keep their state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type GuardStore = Port.GuardStore
+
+/**
+ * The place in use. Without one, guards keep their state in the memory of this process, for each cache apart.
+ *
+ * **When to use**
+ *
+ * `CacheLayer.disk` and the layers over Redis provide a place that all processes share. Provide one yourself where a
+ * program has limits and no such cache, or where limits belong in another place than results.
+ *
+ * **Example** (A limit of its own for a test)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard, GuardStore } from "effect-cached"
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
+ *
+ * const once = call.pipe(Effect.provide(GuardStore.layerMemory))
+ * await Effect.runPromise(once) // => "called"
+ * await Effect.runPromise(once) // => "called"
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Context.Reference<
+  Port.GuardStore | undefined
+>("effect-cached/GuardStore", { defaultValue: () => undefined })
+
+/**
+ * A place in the memory of this process, which shares nothing with another.
+ *
+ * **Example** (Counting calls)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard, GuardStore } from "effect-cached"
+ *
+ * const store = GuardStore.makeMemory()
+ *
+ * const call = Effect.succeed("called").pipe(
+ *   Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }),
+ *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused")),
+ *   Effect.provideService(GuardStore.GuardStore, store)
+ * )
+ * await Effect.runPromise(Effect.all([call, call])) // => ["called", "refused"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeMemory = (): Port.GuardStore => memory.make()
+
+/**
+ * The layer of a place in the memory of this process.
+ *
+ * **Example** (Keeping limits apart)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard, GuardStore } from "effect-cached"
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
+ * await Effect.runPromise(call.pipe(Effect.provide(GuardStore.layerMemory))) // => "called"
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<never> = Layer.sync(GuardStore, makeMemory)

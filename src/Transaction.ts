@@ -1,0 +1,400 @@
+/**
+ * Transactions: several entries, tags and counters change together, or not at all.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { withCaching } from "./cached/withCaching.ts"
+import {
+  CacheConfigError,
+  type LockError,
+  type SerializerError,
+  type StoreError,
+  type TransactionConflict,
+  type TransactionTimeout
+} from "./CacheError.ts"
+import { Caching } from "./Caching.ts"
+import { outbox as numbers, transaction as defaults } from "./internal/defaults.ts"
+import type { Cache } from "./internal/engine/cache.ts"
+import { enter, isOverlay } from "./internal/engine/transaction/cache.ts"
+import * as Overlay from "./internal/engine/transaction/overlay.ts"
+import * as Run from "./internal/engine/transaction/run.ts"
+import * as Sql from "./internal/engine/transaction/sql.ts"
+import { checkOptions, type Checks, optional, positiveMillis } from "./internal/options.ts"
+import { Client } from "./internal/sqlTransaction.ts"
+import { Lock } from "./Lock.ts"
+import type * as Ttl from "./Ttl.ts"
+
+/**
+ * What a transaction is kept apart from. What it has written is committed in one step under each of them.
+ *
+ * **Details**
+ *
+ * - `"fast"`: nothing is locked, and only the conditions of `Cached.set` are checked at the commit. What others write
+ *   between a read and the commit is overwritten
+ * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from the
+ *   first use on, in all processes that share the `Lock`; and what was read so is checked at the commit, because a plain
+ *   `Cached.set` takes no lock. What cached effects answer is not checked
+ * - `"serializable"`: nothing is locked. All that was read is checked at the commit: what cached effects answered, and
+ *   listings (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). It is as if it
+ *   had run alone: one that fails for what others were changing runs again, too
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Isolation = Overlay.Isolation
+
+/**
+ * Options for `Transaction.run`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options<I extends Isolation = Isolation> {
+  /**
+   * what the transaction is kept apart from; a nested one has that of the one around it, or a weaker one
+   *
+   * @default `"locked"`
+   */
+  readonly isolation?: I | undefined
+  /**
+   * how long all tries may take together, waits for locks included; then it fails with `TransactionTimeout`. A commit that
+   * is on its way is waited for
+   *
+   * @default 10 seconds
+   */
+  readonly timeout?: Ttl.Input | undefined
+  /**
+   * when it is tried again after a `TransactionConflict`, from its beginning; of a nested one it does nothing
+   *
+   * @default 5 times, with pauses that grow from 10 ms, and jitter
+   */
+  readonly retry?: Schedule.Schedule<unknown, TransactionConflict> | undefined
+}
+
+/**
+ * What a transaction may fail with beside the failures of its effect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Failure<I extends Isolation> =
+  | TransactionConflict
+  | TransactionTimeout
+  | StoreError
+  | SerializerError
+  | ("locked" extends I ? LockError : never)
+
+/**
+ * Runs an effect as a transaction: what it writes to the cache becomes visible in one step when it succeeds, and not at all
+ * when it fails, dies, is interrupted, or takes too long.
+ *
+ * **Details**
+ *
+ * - Inside, reads see what was written before them: `Cached.set`, `touch`, `remove`, `increment`, conditional sets, bulk
+ *   operations, tags, patterns, listings. A `ttl` counts from the commit.
+ * - A cached effect inside is answered with what was written, or a cached value, or a load of its own, which the effects of
+ *   this transaction share. Its result is stored with the commit, unless its key was invalidated meanwhile.
+ * - A transaction inside another one is a savepoint: where it fails, its writes alone vanish, and the one around it goes on.
+ * - After a conflict the effect runs again from its beginning, so it should do nothing that cannot be done twice.
+ * - More than 20,000 writes, or values of more than 32 MiB, are refused whole (`StoreError`, `TooLarge`).
+ * - It needs a store that writes several entries in one step: memory, `CacheLayer.disk` and a server of Redis do, and
+ *   storages of your own that no other process uses. Any other fails with `StoreError` (`Unsupported`) before the effect
+ *   runs. A cluster of Redis does so for the keys of one slot: anything else fails at the commit, and nothing is written.
+ *
+ * **Gotchas**
+ *
+ * - Where the store does not answer to the commit, nobody knows whether it was carried out. The transaction fails with the
+ *   `StoreError`, and what it has written is removed as soon as the store answers: readers find the old, the new, or
+ *   nothing.
+ * - A fiber that goes on after the transaction may not use its cache: that dies with a `CacheConfigError`.
+ *
+ * **Example** (Moving an amount)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Cached, CacheLayer, Transaction } from "effect-cached"
+ *
+ * const move = (amount: number) =>
+ *   Transaction.run(Effect.gen(function*() {
+ *     const ada = (yield* Cached.getOption("ada")).pipe(Option.getOrThrow) as number
+ *     const grace = (yield* Cached.getOption("grace")).pipe(Option.getOrThrow) as number
+ *     yield* Cached.set("ada", ada - amount)
+ *     if (ada < amount) return yield* Effect.fail("too little")
+ *     yield* Cached.set("grace", grace + amount)
+ *   }))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Cached.setMany([["ada", 100], ["grace", 0]])
+ *   yield* move(30)
+ *   yield* Effect.flip(move(80))
+ *   return (yield* Cached.getMany(["ada", "grace"])).map(Option.getOrThrow)
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [70, 30]
+ * ```
+ *
+ * @see {@link rollback} for discarding what was written, and going on
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const run: {
+  <const I extends Isolation = "locked">(
+    options: Options<I>
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Failure<I>, R | Caching>
+  <A, E, R, const I extends Isolation = "locked">(
+    self: Effect.Effect<A, E, R>,
+    options?: Options<I>
+  ): Effect.Effect<A, E | Failure<I>, R | Caching>
+} = dual(
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(self: Effect.Effect<A, E, R>, given: Options = {}): Effect.Effect<A, E | Run.Failure, R | Caching> => {
+    const { isolation, retry, timeoutMillis } = parse(given)
+    return withCaching((outer): Effect.Effect<A, E | Run.Failure, R | Caching> => {
+      const entered = outer.perform(enter)
+      // a cache that caches nothing has nothing to commit
+      if (entered === undefined) return self
+      const body = (cache: Cache) => Effect.provideService(self, Caching, cache)
+      if (isOverlay(entered)) {
+        if (!entered.root.bypasses) {
+          return Run.nested(entered, { isolation, timeoutMillis: timeoutMillis ?? Infinity }, body)
+        }
+        throw new CacheConfigError({
+          message: "Transaction.run cannot be inside of Transaction.withSql: that is one already"
+        })
+      }
+      return Effect.flatMap(Lock, (lock) =>
+        Run.run({ outer, base: entered, lock }, {
+          isolation: isolation ?? defaults.isolation,
+          timeoutMillis: timeoutMillis ?? defaults.timeoutMillis,
+          retry: retry ?? retries
+        }, body))
+    })
+  }
+)
+
+const retries = Schedule.exponential(defaults.retries.firstMillis).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: defaults.retries.times })
+)
+
+const checks: Checks<Options> = {
+  isolation: optional((isolation) => {
+    if (isolation === "fast" || isolation === "locked" || isolation === "serializable") return
+    throw new CacheConfigError({
+      message: `The isolation of Transaction.run cannot be "${
+        String(isolation)
+      }": pass "fast", "locked" or "serializable"`
+    })
+  }),
+  timeout: optional((timeout) => void positiveMillis("timeout of Transaction.run", timeout)),
+  retry: optional((retry) => {
+    if (Schedule.isSchedule(retry)) return
+    throw new CacheConfigError({
+      message: "The retry of Transaction.run is no Schedule: pass one, like Schedule.recurs(3)"
+    })
+  })
+}
+
+const parse = (options: Options) => {
+  checkOptions("Transaction.run", options, checks)
+  const { isolation, retry, timeout } = options
+  return {
+    isolation,
+    retry,
+    timeoutMillis: timeout === undefined ? undefined : positiveMillis("timeout of Transaction.run", timeout)
+  }
+}
+
+/**
+ * Discards what the innermost transaction has written so far, and goes on inside it.
+ *
+ * **Details**
+ *
+ * What it has read is still checked at the commit, and what it has locked stays locked. Outside of a transaction it dies
+ * with a `CacheConfigError`.
+ *
+ * **Example** (Starting over)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Transaction } from "effect-cached"
+ *
+ * const program = Transaction.run(Effect.gen(function*() {
+ *   yield* Cached.set("draft", 1)
+ *   yield* Transaction.rollback
+ *   yield* Cached.set("final", 2)
+ * })).pipe(Effect.andThen(Effect.filter(["draft", "final"], Cached.has)))
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["final"]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const rollback: Effect.Effect<void, never, Caching> = withCaching((caching) => {
+  const entered = caching.perform(enter)
+  if (entered === undefined) return Effect.void
+  if (!isOverlay(entered)) {
+    throw new CacheConfigError({
+      message: "Transaction.rollback is outside of a transaction: use it inside Transaction.run"
+    })
+  }
+  Overlay.requireOpen(entered)
+  Overlay.rollback(entered)
+  return Effect.void
+})
+
+/**
+ * Options for `Transaction.withSql`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SqlOptions {
+  /**
+   * the name of a table in which the invalidations stand until they are carried out, so that they survive a process that
+   * dies after the commit: see `Transaction.outbox`
+   *
+   * @default none: then what such a process has changed may be served until its ttl
+   */
+  readonly outbox?: string | undefined
+}
+
+/**
+ * Runs an effect in an SQL transaction, and invalidates after its commit what the effect has changed in the cache.
+ *
+ * **When to use**
+ *
+ * Use where a program writes to its database and to the cache of what is in there: neither is changed without the other.
+ *
+ * **Details**
+ *
+ * - It opens the transaction (`SqlClient.withTransaction` of `effect/sql`). Inside one it is a savepoint, and invalidates
+ *   after the outermost commit. A rollback invalidates nothing.
+ * - Inside, reads by hand see what was written before them. Cached effects run past the cache: they see the rows of the
+ *   transaction, which may be rolled back.
+ * - A value that is set inside is invalidated after the commit, not stored: of two transactions on one row the earlier one
+ *   may be the last to come to the cache, and its value would stay. The next read loads the row.
+ * - Any store will do. Counters are added to after the commit.
+ * - It returns when the invalidations are carried out. If nobody knows whether the commit was, they are carried out too.
+ *
+ * **Example** (Renaming a user)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SqlClient } from "effect/sql"
+ * import { Cached, Transaction } from "effect-cached"
+ *
+ * const rename = (id: number, name: string) =>
+ *   Effect.gen(function*() {
+ *     const sql = yield* SqlClient.SqlClient
+ *     yield* sql`UPDATE users SET name = ${name} WHERE id = ${id}`
+ *     yield* Cached.invalidateMany([`user:${id}`, { tag: "users" }])
+ *   }).pipe(Transaction.withSql({ outbox: "cache_outbox" }))
+ *
+ * Effect.isEffect(rename(1, "Ada")) // => true
+ * ```
+ *
+ * @see `Cached.invalidateAfter` for a single effect
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withSql: {
+  (
+    options?: SqlOptions
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R | SqlClient | Caching>
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    options?: SqlOptions
+  ): Effect.Effect<A, E | SqlError, R | SqlClient | Caching>
+} = dual(
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    options: SqlOptions = {}
+  ): Effect.Effect<A, E | SqlError, R | SqlClient | Caching> => {
+    checkOptions("Transaction.withSql", options, sqlChecks)
+    return Effect.flatMap(Client, (sql) =>
+      withCaching((outer) => {
+        const entered = outer.perform(enter)
+        if (entered === undefined) return sql.withTransaction(self)
+        const body = (cache: Cache) => Effect.provideService(self, Caching, cache)
+        if (!isOverlay(entered)) {
+          return Effect.flatMap(Lock, (lock) =>
+            Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))
+        }
+        if (entered.root.bypasses) {
+          const inside = { isolation: undefined, timeoutMillis: Infinity }
+          return Run.nested(entered, inside, (cache) =>
+            sql.withTransaction(body(cache))) as Effect.Effect<A, E | SqlError, R>
+        }
+        throw new CacheConfigError({
+          message:
+            "Transaction.withSql cannot be inside of Transaction.run, whose writes are committed by the cache: turn them round, or use withSql alone"
+        })
+      }))
+  }
+)
+
+const tableName = (what: string) => (table: unknown) => {
+  if (typeof table === "string" && table !== "") return
+  throw new CacheConfigError({ message: `${what} is no name of a table: pass one, like "cache_outbox"` })
+}
+
+const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox of Transaction.withSql")) }
+
+/**
+ * Options for `Transaction.outbox`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface OutboxOptions {
+  /** the name of the table, which is made if there is none */
+  readonly table: string
+}
+
+/**
+ * A layer that carries out the invalidations of processes that have died between the commit of their SQL transaction and
+ * the invalidation.
+ *
+ * **Details**
+ *
+ * It looks for rows that are older than 5 seconds, when it is built and every 10 seconds. The table has the columns `id`,
+ * `created` and `targets`. Several processes may look at once: to invalidate twice does no harm.
+ *
+ * **Example** (Providing the replay)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { Transaction } from "effect-cached"
+ *
+ * const outbox = Transaction.outbox({ table: "cache_outbox" })
+ * Layer.isLayer(outbox) // => true
+ * ```
+ *
+ * @see {@link withSql} for what writes the rows
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, SqlClient | Caching> => {
+  checkOptions<OutboxOptions>("Transaction.outbox", options, { table: tableName("The table of Transaction.outbox") })
+  const { table } = options
+  return Layer.effectDiscard(Effect.flatMap(Client, (sql) =>
+    withCaching((cache) => {
+      const look = Effect.catchCause(
+        Sql.replay(cache, sql, table),
+        (cause) => Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
+      )
+      const looking = Effect.forever(Effect.andThen(look, Effect.sleep(numbers.everyMillis)))
+      return Effect.andThen(Sql.makeTable(sql, table), Effect.asVoid(Effect.forkScoped(looking)))
+    })))
+}

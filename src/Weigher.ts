@@ -1,0 +1,122 @@
+/**
+ * Weighers: what an entry counts against the `maxWeight` of a memory tier.
+ *
+ * @since 0.1.0
+ */
+import { CacheConfigError } from "./CacheError.ts"
+import { estimate } from "./internal/estimate.ts"
+import type { Weigher } from "./ports/weigher.ts"
+
+export type * from "./ports/weigher.ts"
+
+/** What an entry takes beside its id and its value. */
+const bytesOfEntry = 200
+
+/**
+ * The bytes that a value takes in memory: exact for strings and bytes, an estimate for everything else.
+ *
+ * **Details**
+ *
+ * A string takes one byte a character, or two where it has characters beyond Latin-1. Of large values a part is looked at,
+ * and the rest taken for alike. What a value shares with others counts for each.
+ *
+ * **Example** (Estimating values)
+ *
+ * ```ts
+ * import { Weigher } from "effect-cached"
+ *
+ * Weigher.sizeOf("ten bytes.") // => 10
+ * Weigher.sizeOf(new Uint8Array(1000)) // => 1000
+ * Weigher.sizeOf({ name: "Ada", age: 36 }) > 10 // => true
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const sizeOf = (value: unknown): number => estimate(value)
+
+/**
+ * Weighs entries by the bytes that they take: those of `sizeOf`, of the id, and 200 for the entry itself.
+ *
+ * **Example** (Bounding memory by bytes)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Weigher } from "effect-cached"
+ *
+ * const read = (id: number) => Cached.ttl(Effect.succeed("x".repeat(1000)), { key: `page:${id}`, ttl: "1 hour" })
+ * const program = Effect.andThen(Effect.forEach(Array.from({ length: 100 }, (_, i) => i), read), Cached.stats)
+ * const cache = CacheLayer.memory({ maxWeight: 64 * 1024, weigher: Weigher.bytes })
+ *
+ * const { size, weight } = await Effect.runPromise(program.pipe(Effect.provide(cache)))
+ * size < 60 // => true
+ * weight <= 64 * 1024 // => true
+ * ```
+ *
+ * @see {@link atMost} to keep out what is too large
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bytes: Weigher = (value, { id }) => estimate(value) + estimate(id) + bytesOfEntry
+
+/**
+ * A weigher for each key class, by its name, and one for all others.
+ *
+ * **Example** (Weighing pages by their length)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { CacheKey, CacheLayer, Weigher } from "effect-cached"
+ *
+ * class Page extends CacheKey.Class<Page>()("Page", { payload: { url: Schema.String }, success: Schema.String }) {}
+ *
+ * const weigher = Weigher.byClass({ Page: (html: string) => html.length }, Weigher.bytes)
+ * CacheLayer.memory({ maxWeight: 10_000_000, weigher })
+ * weigher("<h1>", { id: "Page:1", keyClass: "Page" }) // => 4
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, otherwise: Weigher): Weigher => {
+  for (const weigher of [...Object.values(weighers), otherwise]) requireWeigher("Weigher.byClass", weigher)
+  return (value, entry) => {
+    const { keyClass } = entry
+    const weigher = keyClass !== undefined && Object.hasOwn(weighers, keyClass) ? weighers[keyClass]! : otherwise
+    return weigher(value, entry)
+  }
+}
+
+/**
+ * As another weigher, but what weighs more than a limit is not kept in memory at all.
+ *
+ * **When to use**
+ *
+ * Use where one large value would push out thousands of small ones.
+ *
+ * **Example** (Keeping out what is too large)
+ *
+ * ```ts
+ * import { Weigher } from "effect-cached"
+ *
+ * const weigher = Weigher.atMost(Weigher.bytes, 100_000)
+ * weigher("x".repeat(1_000_000), { id: "large", keyClass: undefined }) // => Infinity
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const atMost = (weigher: Weigher, limit: number): Weigher => {
+  requireWeigher("Weigher.atMost", weigher)
+  if (!(limit > 0)) throw new CacheConfigError({ message: `The limit of Weigher.atMost is above zero, not ${limit}` })
+  return (value, entry) => {
+    const weight = weigher(value, entry)
+    return weight > limit ? Infinity : weight
+  }
+}
+
+const requireWeigher = (what: string, given: unknown): void => {
+  if (typeof given === "function") return
+  throw new CacheConfigError({ message: `${what} got no weigher: pass a function that answers a number` })
+}

@@ -1,0 +1,287 @@
+/**
+ * Cached streams: elements are stored as they pass, and served once the stream has ended.
+ *
+ * @since 0.1.0
+ */
+import type * as ByteSize from "effect/ByteSize"
+import * as Duration from "effect/Duration"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { CacheConfigError, type StreamCut, type StreamLagged } from "../CacheError.ts"
+import type { CacheKey } from "../CacheKey.ts"
+import type { Caching } from "../Caching.ts"
+import { streams } from "../internal/defaults.ts"
+import * as Operations from "../internal/engine/operations.ts"
+import type { Ended, Streaming } from "../internal/engine/streams/request.ts"
+import { sizeAboveZero } from "../internal/folder.ts"
+import {
+  checkGiven,
+  type Checks,
+  inCall,
+  namesIn,
+  optional,
+  positiveMillis,
+  refuseUnknown,
+  requireObject
+} from "../internal/options.ts"
+import * as Strategy from "../Strategy.ts"
+import type * as Ttl from "../Ttl.ts"
+import {
+  type AnyReadOptions,
+  type FallbackOptions,
+  fallbackOptions,
+  type ReadOptions,
+  readOptions,
+  type TtlOptions
+} from "./options.ts"
+import { checked, streamWithCaching } from "./withCaching.ts"
+
+/**
+ * What functions of the options see of a stream that has ended well.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamEnd extends Ended {
+  /** how many elements it had */
+  readonly elements: number
+  /** how large they are encoded; without a store about as much as they take in memory */
+  readonly bytes: number
+}
+
+/** What a stream has of the options of a read; the others are about one value. */
+const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit"] as const
+
+/**
+ * Options for {@link stream}, beside `key` and `ttl` or `strategy`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface StreamOptions<in out E, in K>
+  extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
+{
+  /**
+   * how large the stored stream may be. A larger one goes on to its consumers, is not stored, and nobody joins it any more
+   *
+   * @default 16 MiB; an eighth of `maxSize` where the store is a folder
+   */
+  readonly maxBytes?: ByteSize.Input | undefined
+  /**
+   * how long a run may take whose stream is stored, at most an hour; with `lease: true` also how long it renews its lease
+   *
+   * @default 1 hour
+   */
+  readonly maxRun?: Ttl.Input | undefined
+  /**
+   * the longest lifetime that a function may give, because pages are written before it is asked
+   *
+   * @default 1 day
+   */
+  readonly maxTtl?: Ttl.Input | undefined
+  /**
+   * what happens, where the stream is not stored, to a consumer that is 16 pages behind: `"fail"` (once it has held others
+   * up for 5 seconds in all it gets `StreamLagged`) or `"wait"` (the run waits for it, and so do the others)
+   *
+   * @default `"fail"`
+   */
+  readonly whenSlow?: "fail" | "wait" | undefined
+  /**
+   * `"whenComplete"`: this consumer gets nothing before the stream has ended well, so that `softTtl` can fall back on the
+   * whole stale stream until then; `"atOnce"`: elements as they come
+   *
+   * @default `"atOnce"`
+   */
+  readonly emit?: "atOnce" | "whenComplete" | undefined
+}
+
+/**
+ * How long a stream lives: a `ttl` with its conditions, or a strategy.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StreamLifetime<E, K, OfStrategy = E> =
+  | (TtlOptions<StreamEnd, E, K> & { readonly strategy?: undefined })
+  | { readonly strategy: Strategy.Strategy<StreamEnd, OfStrategy, K>; readonly ttl?: undefined }
+
+type Errors = StreamLagged | StreamCut
+
+/**
+ * Caches a stream: its elements are stored as they pass, and served once it has ended well.
+ *
+ * **Details**
+ *
+ * - One run serves all who consume it at the same time, each at its own pace, and pulls for the foremost. Who comes late
+ *   starts with the first element.
+ * - Only a stream that has ended is served again: one that fails, or that all have left, leaves nothing. With `when` or
+ *   `storeFailures` a failure is the stored end.
+ * - With a class as key, `success` is the schema of an element.
+ * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream, while this consumer has got nothing), or
+ *   `untilInvalidated`.
+ * - Other processes run beside this one, and the first to end stores; with `lease: true` one runs.
+ *
+ * **Gotchas**
+ *
+ * - A consumer that takes the elements that it needs and leaves stores nothing: drain the stream.
+ * - Under one key there is a stream or the value of an effect. Each is a miss for the other, and for `Cached.getOption`.
+ *
+ * **Example** (Reading a stream twice)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * let runs = 0
+ * const rows = Stream.suspend(() => Stream.range(1, 3 + 0 * ++runs)).pipe(
+ *   Cached.stream({ key: "rows", ttl: "1 hour" })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Stream.runDrain(rows)
+ *   return [yield* Stream.runCollect(rows), runs]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [[1, 2, 3], 1]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const stream: {
+  <A, E, KR, K extends CacheKey<A, E, KR>, Failures>(
+    options:
+      & { readonly key: K & CacheKey<A, E, KR> }
+      & StreamOptions<NoInfer<E> | Failures, NoInfer<K>>
+      // the failures of a strategy are not known yet when it is made
+      & StreamLifetime<NoInfer<E> | Failures, NoInfer<K>, any>
+  ): <A2 extends A, E2, R>(
+    self: Stream.Stream<A2, E2, R> & Stream.Stream<unknown, Failures, unknown>
+  ) => Stream.Stream<A, E | E2 | Errors, Exclude<R, Scope.Scope> | KR | Caching>
+  <Failures>(
+    options: { readonly key: string } & StreamOptions<Failures, string> & StreamLifetime<Failures, string>
+  ): <A, E, R>(
+    self: Stream.Stream<A, E, R> & Stream.Stream<unknown, Failures, unknown>
+  ) => Stream.Stream<A, E | Errors, Exclude<R, Scope.Scope> | Caching>
+  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>>(
+    self: Stream.Stream<A2, E2, R>,
+    options:
+      & { readonly key: K & CacheKey<A, E, KR> }
+      & StreamOptions<NoInfer<E | E2>, NoInfer<K>>
+      & StreamLifetime<NoInfer<E | E2>, NoInfer<K>>
+  ): Stream.Stream<A, E | E2 | Errors, Exclude<R, Scope.Scope> | KR | Caching>
+  <A, E, R>(
+    self: Stream.Stream<A, E, R>,
+    options: { readonly key: string } & StreamOptions<NoInfer<E>, string> & StreamLifetime<NoInfer<E>, string>
+  ): Stream.Stream<A, E | Errors, Exclude<R, Scope.Scope> | Caching>
+} = ((first: unknown, second?: unknown): unknown => {
+  const options = second ?? first
+  const read = parse(options)
+  const of = (origin: unknown) => {
+    if (!Stream.isStream(origin)) {
+      throw new CacheConfigError({ message: `${name} got no stream: for an effect there are the other combinators` })
+    }
+    const streaming: Streaming = { ...read, origin: origin as Streaming["origin"] }
+    return streamWithCaching((cache) => cache.perform(Operations.stream, streaming))
+  }
+  return second === undefined ? of : of(first)
+}) as never
+
+// ---------------------------------------------------------------------------------------------------------------------
+// options
+// ---------------------------------------------------------------------------------------------------------------------
+
+const name = "Cached.stream"
+
+interface AnyOptions extends StreamOptions<any, any> {
+  readonly key: Streaming["key"]
+  readonly strategy?: Strategy.Strategy<any, any, any>
+  readonly ttl?: unknown
+}
+
+type Own = Omit<StreamOptions<any, any>, typeof ofReads[number] | keyof FallbackOptions<any>>
+
+const ownOptions: Checks<Own> = {
+  maxBytes: optional((size) => void sizeAboveZero("maxBytes", size)),
+  maxRun: optional((given) => void runMillis(given)),
+  maxTtl: optional((given) => void positiveMillis("maxTtl", given)),
+  whenSlow: optional((given) => oneOf("whenSlow", given, ["fail", "wait"])),
+  emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
+}
+
+/** Pages of an older run are swept, and the generation that it has taken is forgotten. */
+const runMillis = (given: Ttl.Input): number => {
+  const millis = positiveMillis("maxRun", given)
+  if (millis <= streams.maxRunMillis) return millis
+  throw new CacheConfigError({
+    message: `maxRun cannot be longer than ${Duration.format(Duration.millis(streams.maxRunMillis))}`
+  })
+}
+
+const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): void => {
+  if (values.includes(given as string)) return
+  throw new CacheConfigError({
+    message: `${option} cannot be used: pass ${values.map((one) => `"${one}"`).join(" or ")}`
+  })
+}
+
+/** Those of `Strategy.ttl`, where there is no strategy. */
+const ofTtl = ["ttl", "jitter", "when", "storeIf", "storeFailures"]
+
+const strategies: ReadonlySet<string> = new Set(["ttl", "softTtl", "untilInvalidated"])
+
+/** Our own strategies alone: they say of a stale stream what the engine does with one. */
+const checkStrategy = (strategy: unknown): void => {
+  const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
+    Object.hasOwn(strategy, Strategy.fallsBack)
+  if (isOwn && strategies.has((strategy as Strategy.Strategy).name)) return
+  throw new CacheConfigError({
+    message: "strategy cannot be used: a stream has Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated"
+  })
+}
+
+const parse = (given: unknown): Omit<Streaming, "origin"> => {
+  requireObject(name, Stream.isStream(given) ? undefined : given, "{ key: \"rows\", ttl: \"1 hour\" }")
+  const options = given as AnyOptions
+  const { key, strategy, ttl } = options
+  try {
+    refuseUnknown(
+      "it",
+      options,
+      namesIn(["key", "strategy"], ofTtl, ofReads, Object.keys(fallbackOptions), Object.keys(ownOptions))
+    )
+    checked(key)
+    const lifetime = Object.fromEntries(
+      ofTtl.flatMap((name) => name in options ? [[name, options[name as never]]] : [])
+    )
+    if (strategy !== undefined) {
+      const [beside] = Object.keys(lifetime)
+      if (beside !== undefined) {
+        throw new CacheConfigError({ message: `${beside} stands beside a strategy: give it to the strategy` })
+      }
+      checkStrategy(strategy)
+    } else if (ttl === undefined) {
+      throw new CacheConfigError({ message: "it needs a ttl, like \"1 hour\", or a strategy" })
+    }
+    checkGiven(name, options as object, { ...readOptions, ...fallbackOptions, ...ownOptions })
+    const { emit, maxBytes, maxRun, maxTtl, whenSlow } = options
+    return {
+      key,
+      strategy: strategy ?? Strategy.ttl(lifetime as never),
+      options: readOptionsOf(options),
+      maxBytes: maxBytes === undefined ? undefined : sizeAboveZero("maxBytes", maxBytes),
+      maxRunMillis: maxRun === undefined ? streams.maxRunMillis : runMillis(maxRun),
+      maxTtlMillis: maxTtl === undefined ? streams.maxTtlMillis : positiveMillis("maxTtl", maxTtl),
+      whenSlow: whenSlow ?? "fail",
+      emit: emit ?? "atOnce"
+    }
+  } catch (thrown) {
+    throw inCall(typeof key === "string" ? `${name} (key "${key}")` : name, thrown)
+  }
+}
+
+const readOptionsOf = (
+  { fallbackOn, fallbackWhen, inherit, lease, memoryTtl, minLoad, retryAfter, tags }: AnyOptions
+) => {
+  const given = { fallbackOn, fallbackWhen, inherit, lease, memoryTtl, minLoad, retryAfter, tags }
+  return Object.fromEntries(Object.entries(given).filter(([, one]) => one !== undefined)) as AnyReadOptions
+}

@@ -1,0 +1,402 @@
+/**
+ * Filters that know what was never added.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
+import * as Policy from "../internal/engine/flight/callPolicy.ts"
+import { strictly } from "../internal/engine/storeTier/strict.ts"
+import * as Bits from "../internal/guard/bits.ts"
+import { checkOptions, type Checks, optional, refuseUnknown, requireList } from "../internal/options.ts"
+import * as Filter from "./filter.ts"
+import type { Guardable } from "./guardable.ts"
+import { checkCount } from "./limits.ts"
+
+/**
+ * The options of `Guard.bloom`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface BloomOptions {
+  /** the name of the filter: filters of one name and size are one, for all who share the place of their bits */
+  readonly key: string
+  /** how many items it is made for. With more of them it grows, by a layer of twice the size at a time */
+  readonly capacity: number
+  /**
+   * the share of items that are taken for added, and were not: above 0 and below 1
+   *
+   * @default 0.01
+   */
+  readonly errorRate?: number | undefined
+}
+
+/**
+ * What a filter is like: `Bloom.report`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BloomReport {
+  /** about how many different items were added */
+  readonly items: number
+  readonly layers: number
+  /** of all layers together */
+  readonly bytes: number
+  /** the share of bits that are set in the last layer; at about a half it is full */
+  readonly fill: number
+  /** the share of items that are taken for added now, and were not */
+  readonly errorRate: number
+}
+
+/**
+ * How far `Bloom.fill` is: the items that it has added, and what the filter is like.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BloomProgress extends BloomReport {
+  readonly added: number
+}
+
+/** What runs in place of what is not needed: of the same sort. */
+type Either<Self, Other> = [Self, Other] extends
+  [Effect.Effect<infer A, infer E, infer R>, Effect.Effect<infer A2, infer E2, infer R2>]
+  ? Effect.Effect<A | A2, E | E2, R | R2>
+  : [Self, Other] extends [Stream.Stream<infer A, infer E, infer R>, Stream.Stream<infer A2, infer E2, infer R2>]
+    ? Stream.Stream<A | A2, E | E2, R | R2>
+  : never
+
+/**
+ * A filter: it knows for sure that an item was never added, and almost for sure that it was.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Bloom {
+  readonly key: string
+  /** adds an item, and ends when all who share the place can know it */
+  readonly add: (item: string) => Effect.Effect<void, StoreError>
+  /** adds many items, in few steps */
+  readonly addAll: (items: Iterable<string>) => Effect.Effect<void, StoreError>
+  /** adds the items of a stream, in few steps, and tells after each of them how far it is */
+  readonly fill: <E, R, E2 = never, R2 = never>(
+    items: Stream.Stream<string, E, R>,
+    options?: {
+      readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
+    }
+  ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
+  /** `false`: the item was never added. While the place of the bits fails the answer is `true`: nobody knows */
+  readonly mayHave: (item: string) => Effect.Effect<boolean>
+  /** runs the effect or stream only if the item may have been added, and the other one if it never was */
+  readonly guard: {
+    <Other extends Guardable>(
+      item: string,
+      orElse: () => Other
+    ): <Self extends Guardable>(self: Self) => Either<Self, Other>
+    <Self extends Guardable, Other extends Guardable>(
+      self: Self,
+      item: string,
+      orElse: () => Other
+    ): Either<Self, Other>
+  }
+  /** what the filter is like: all of its bits are read */
+  readonly report: Effect.Effect<BloomReport, StoreError>
+  /**
+   * removes all items. Other processes may go on taking some of them for added: where that matters, begin a filter with
+   * another key
+   */
+  readonly clear: Effect.Effect<void, StoreError>
+}
+
+const checks: Checks<BloomOptions> = {
+  key: (given, of) => {
+    if (typeof given !== "string") throw new CacheConfigError({ message: `${of} needs "key", a string` })
+  },
+  capacity: (given, of) => {
+    checkCount("capacity")(given, of)
+    if (given <= Defaults.filters.mostItems) return
+    throw new CacheConfigError({ message: `capacity of ${of} is at most ${Defaults.filters.mostItems}, not ${given}` })
+  },
+  errorRate: optional((given, of) => {
+    if (typeof given === "number" && given >= Defaults.filters.leastErrorRate && given < 1) return
+    throw new CacheConfigError({
+      message: `errorRate of ${of} is above 0 and below 1 (and not below ${Defaults.filters.leastErrorRate}), not ${
+        String(given)
+      }`
+    })
+  })
+}
+
+const requireItem = (item: unknown): void => {
+  if (typeof item === "string") return
+  throw new CacheConfigError({ message: `An item of a filter is a string, not a value of type ${typeof item}` })
+}
+
+const checked = function*(items: Iterable<string>): Generator<string> {
+  for (const item of items) {
+    requireItem(item)
+    yield item
+  }
+}
+
+/** Items that are added in one step: most blocks of a filter have bits of them, and are saved once. */
+const itemsOfStep = 10_000
+
+/**
+ * A filter of items, as bits in the place where the guards keep their state (Bloom, 1970). It never says of an item that was
+ * added that it was not.
+ *
+ * **When to use**
+ *
+ * Use it before look-ups that mostly find nothing: names that are free, articles that do not exist, addresses on no list. What
+ * was never added needs no look-up.
+ *
+ * **Details**
+ *
+ * - `add` ends when the bits are saved: from then on no process that shares the place says that the item is absent. The
+ *   bits of processes are merged, so nobody waits for a lock.
+ * - An answer "absent" is asked of the place, an answer "maybe" needs nobody.
+ * - It takes about 1.5 bytes for each item at an `errorRate` of 0.01, here and in the place, and 3 where it has grown. With
+ *   more items than `capacity` it grows, and the error stays below `errorRate`.
+ * - Items cannot be removed one by one.
+ * - Throws a `CacheConfigError` for options that make no sense.
+ *
+ * **Example** (Asking only for names that may be taken)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheLayer, Guard } from "effect-cached"
+ *
+ * const names = Guard.bloom({ key: "names", capacity: 1000 })
+ *
+ * let asked = 0
+ * const isTaken = (name: string) =>
+ *   Effect.sync(() => ++asked > 0).pipe(names.guard(name, () => Effect.succeed(false)))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* names.add("ann")
+ *   return [yield* isTaken("ann"), yield* isTaken("bob"), asked]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, 1]
+ * ```
+ *
+ * @see {@link dualBloom} for answers that are remembered both ways
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bloom = (options: BloomOptions): Bloom => {
+  checkOptions("Guard.bloom", options, checks)
+  const { capacity, errorRate = Defaults.guard.errorRate, key } = options
+  const size: Bits.Size = { capacity, errorRate }
+  const over = <A, E, R>(use: (fiber: Fiber.Fiber<any, any>, filter: Filter.Filter) => Effect.Effect<A, E, R>) =>
+    Effect.withFiber((fiber) => use(fiber, Filter.filterOf(fiber, key, size)))
+  const addAll = (items: Iterable<string>) => over((fiber, filter) => Filter.addMany(fiber, filter, checked(items)))
+  const report = over((fiber, filter) => Effect.map(Filter.readAll(fiber, filter), reportOf))
+  const mayHave = (item: string) => {
+    requireItem(item)
+    return over((fiber, filter) => orMaybe(fiber, Filter.mayHave(fiber, filter, item)))
+  }
+  const guard = (self: unknown, item: string, orElse: () => unknown): unknown => {
+    if (typeof orElse !== "function") {
+      throw new CacheConfigError({ message: "guard of a filter is given a function that answers what runs instead" })
+    }
+    const choice = Effect.map(mayHave(item), (mayHave) => mayHave ? self : orElse())
+    if (Stream.isStream(self)) return Stream.unwrap(choice as Effect.Effect<Stream.Stream<unknown>>)
+    if (Effect.isEffect(self)) return Effect.flatten(choice as Effect.Effect<Effect.Effect<unknown>>)
+    throw new CacheConfigError({ message: "guard of a filter is for an effect or a stream, and got neither" })
+  }
+  return {
+    key,
+    add: (item) => {
+      requireItem(item)
+      return over((fiber, filter) => Filter.add(fiber, filter, item))
+    },
+    addAll: (items) => {
+      requireList("addAll of a filter", items, "item")
+      return addAll(items)
+    },
+    fill: (items, options = {}) => {
+      refuseUnknown("fill of a filter", options, ["onProgress"])
+      const { onProgress } = options
+      if (!Stream.isStream(items)) {
+        throw new CacheConfigError({ message: "fill of a filter is given a stream of items" })
+      }
+      if (onProgress !== undefined && typeof onProgress !== "function") {
+        throw new CacheConfigError({ message: "onProgress of a filter is a function" })
+      }
+      return Effect.suspend(() => {
+        let added = 0
+        const step = (items: ReadonlyArray<string>) =>
+          Effect.gen(function*() {
+            yield* addAll(items)
+            added += items.length
+            if (onProgress !== undefined) yield* onProgress({ ...yield* report, added })
+          })
+        return Effect.flatMap(
+          Stream.runForEach(Stream.grouped(items, itemsOfStep), step),
+          () => Effect.map(report, (report) => ({ ...report, added }))
+        )
+      })
+    },
+    mayHave,
+    guard: (...args: [item: string, orElse: () => any] | [self: any, item: string, orElse: () => any]): any =>
+      args.length === 3 ? guard(...args) : (self: unknown) => guard(self, ...args),
+    report,
+    clear: over(Filter.clear)
+  }
+}
+
+/** While the place fails nobody knows. */
+const orMaybe = (fiber: Fiber.Fiber<any, any>, answer: Effect.Effect<boolean, StoreError>): Effect.Effect<boolean> =>
+  Effect.catch(answer, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.succeed(true))
+
+const reportOf = ({ layers }: Filter.Known): BloomReport => {
+  let items = 0
+  let bits = 0
+  let right = 1
+  for (const layer of layers) {
+    items += Bits.itemsOf(layer, layer.setBits)
+    bits += layer.bits
+    right *= 1 - (layer.setBits / layer.bits) ** layer.hashes
+  }
+  const { bits: bitsOfLast, setBits } = layers.at(-1)!
+  return {
+    items: Math.round(items),
+    layers: layers.length,
+    bytes: Math.ceil(bits / 8),
+    fill: setBits / bitsOfLast,
+    errorRate: 1 - right
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// answers
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The options of `Guard.dualBloom`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface DualBloomOptions extends BloomOptions {
+  /**
+   * `true`: an answer is remembered only if no bit of its item is set yet. Fewer wrong answers, and fewer remembered ones
+   *
+   * @default `false`
+   */
+  readonly noCollisions?: boolean | undefined
+}
+
+/**
+ * Answers that are remembered as bits, yes and no apart.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DualBloom {
+  readonly key: string
+  /** runs the effect, unless its answer for the item is remembered, and remembers it */
+  readonly remember: {
+    (item: string): <E, R>(self: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E, R>
+    <E, R>(self: Effect.Effect<boolean, E, R>, item: string): Effect.Effect<boolean, E, R>
+  }
+  /** what is remembered of an item; `undefined`: nothing, or both */
+  readonly answer: (item: string) => Effect.Effect<boolean | undefined>
+  readonly yes: Bloom
+  readonly no: Bloom
+}
+
+/**
+ * Remembers yes and no of many items in few bits: a filter of those that have been answered yes, and one of the others.
+ *
+ * **When to use**
+ *
+ * Use it for a question that is asked of very many items, costs much, has an answer that never changes, and may be answered
+ * wrongly now and then. For all others use a cached effect.
+ *
+ * **Details**
+ *
+ * - It fills itself. An item that is in one filter is answered; one that is in none, or in both, is asked.
+ * - A share of `errorRate` of the items that were never asked is answered wrongly.
+ * - While the place of the bits fails the effect runs, and is not remembered.
+ *
+ * **Example** (Asking once)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheLayer, Guard } from "effect-cached"
+ *
+ * const primes = Guard.dualBloom({ key: "primes", capacity: 1000, errorRate: 0.001 })
+ *
+ * let asked = 0
+ * const isPrime = (n: number) =>
+ *   Effect.sync(() => {
+ *     asked++
+ *     for (let i = 2; i * i <= n; i++) if (n % i === 0) return false
+ *     return true
+ *   }).pipe(primes.remember(String(n)))
+ *
+ * const program = Effect.all([isPrime(7), isPrime(8), isPrime(7), isPrime(8)])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false, true, false]
+ * asked // => 2
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dualBloom = (options: DualBloomOptions): DualBloom => {
+  const what = "Guard.dualBloom"
+  checkOptions<DualBloomOptions>(what, options, {
+    ...checks,
+    noCollisions: optional((given, of) => {
+      if (typeof given === "boolean") return
+      throw new CacheConfigError({ message: `noCollisions of ${of} is true or false, not ${String(given)}` })
+    })
+  })
+  const { capacity, errorRate = Defaults.guard.errorRate, key, noCollisions = false } = options
+  const size: Bits.Size = { capacity, errorRate }
+  const yes = bloom({ key: `${key}:yes`, ...size })
+  const no = bloom({ key: `${key}:no`, ...size })
+  const answer = (item: string) =>
+    Effect.zipWith(yes.mayHave(item), no.mayHave(item), (isYes, isNo) => isYes === isNo ? undefined : isYes)
+  const learn = (item: string, answer: boolean) =>
+    Effect.withFiber((fiber) => {
+      const filter = Filter.filterOf(fiber, (answer ? yes : no).key, size)
+      const isFree = noCollisions
+        ? Effect.map(Filter.isTouched(fiber, filter, item), (is) => !is)
+        : Effect.succeed(true)
+      const added = Effect.flatMap(isFree, (isFree) => isFree ? Filter.add(fiber, filter, item) : Effect.void)
+      return Effect.catch(added, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.void)
+    })
+  const remember = (self: Effect.Effect<boolean, unknown, unknown>, item: string) => {
+    if (!Effect.isEffect(self)) {
+      throw new CacheConfigError({ message: `remember of ${what} is for an effect: a stream has no one answer` })
+    }
+    return Effect.flatMap(answer(item), (known) => {
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.tap(self, (answer) => {
+        if (typeof answer === "boolean") return learn(item, answer)
+        const message =
+          `remember of ${what} is for true and false, and the effect gave a value of type ${typeof answer}`
+        return Effect.die(new CacheConfigError({ message }))
+      })
+    })
+  }
+  return {
+    key,
+    answer,
+    remember: (...args: [item: string] | [self: any, item: string]): any => {
+      requireItem(args.at(-1))
+      return args.length === 2 ? remember(...args) : (self: any) => remember(self, args[0])
+    },
+    yes,
+    no
+  }
+}

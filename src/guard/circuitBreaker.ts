@@ -1,0 +1,288 @@
+/**
+ * Circuit breakers.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { CacheConfigError, CircuitOpen, type StoreError } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
+import * as Circuit from "../internal/guard/circuit.ts"
+import { answerOf, checkOptions, type Checks, optional } from "../internal/options.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+import {
+  type AnyEffect,
+  type AnyStream,
+  type ErrorOf,
+  guard,
+  type Guardable,
+  type Guarded,
+  type GuardsOf,
+  type SuccessOf
+} from "./guardable.ts"
+import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
+import { checkCount, checkTime } from "./limits.ts"
+import {
+  checkOnStoreError,
+  type OnStoreError,
+  type Placed,
+  type PlaceOptions,
+  step,
+  type StoreErrorOf
+} from "./place.ts"
+
+/**
+ * The options of `Guard.circuitBreaker`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends KeyOptions, PlaceOptions {
+  /**
+   * so many failures in a row open the circuit
+   *
+   * @default 5, unless there is a `rate`
+   */
+  readonly failures?: number | undefined
+  /**
+   * this share of failures in `window` opens the circuit, above 0 and at most 1
+   *
+   * @default none
+   */
+  readonly rate?: number | undefined
+  /**
+   * how long outcomes count for `rate`
+   *
+   * @default 1 minute
+   */
+  readonly window?: Ttl.Input | undefined
+  /**
+   * below so many calls in `window` no `rate` opens the circuit
+   *
+   * @default 10
+   */
+  readonly minimumCalls?: number | undefined
+  /**
+   * how long the circuit stays open before a call may find out whether it can close
+   *
+   * @default 30 seconds
+   */
+  readonly open?: Ttl.Input | undefined
+  /**
+   * each time that the probe fails the circuit stays open twice as long, for this long at most
+   *
+   * @default as `open`: it does not grow
+   */
+  readonly maxOpen?: Ttl.Input | undefined
+  /**
+   * a probe without an outcome has failed after this time; the call itself goes on
+   *
+   * @default 30 seconds
+   */
+  readonly probeTimeout?: Ttl.Input | undefined
+  /**
+   * whether a call has failed. It is not asked about a call that was interrupted, which counts for nothing. A stream that
+   * has ended well has no value
+   *
+   * @default every failure and defect
+   */
+  readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
+}
+
+const checks: Checks<CircuitBreakerOptions> = {
+  key: checkKey,
+  failures: optional(checkCount("failures")),
+  rate: optional((given, of) => {
+    if (typeof given === "number" && given > 0 && given <= 1) return
+    throw new CacheConfigError({ message: `rate of ${of} is above 0 and at most 1, not ${String(given)}` })
+  }),
+  window: optional(checkTime("window")),
+  minimumCalls: optional(checkCount("minimumCalls")),
+  open: optional(checkTime("open")),
+  maxOpen: optional(checkTime("maxOpen")),
+  probeTimeout: optional(checkTime("probeTimeout")),
+  isFailure: optional((given, of) => {
+    if (typeof given === "function") return
+    throw new CacheConfigError({ message: `isFailure of ${of} is a function of an Exit, not ${String(given)}` })
+  }),
+  onStoreError: checkOnStoreError
+}
+
+interface Breaker {
+  readonly name: string
+  readonly admit: Circuit.Input
+  readonly trip: Circuit.Trip
+  readonly openTime: Circuit.OpenTime
+  readonly isFailure: ((exit: Exit.Exit<any, any>) => boolean) | undefined
+  readonly onStoreError: OnStoreError
+}
+
+const what = "Guard.circuitBreaker"
+
+const idleMillis = Defaults.guards.idleMillis
+
+const check = (options: CircuitBreakerOptions): Breaker => {
+  checkOptions(what, options, checks)
+  const { isFailure, onStoreError = "local", rate } = options
+  const { guard } = Defaults
+  if (rate === undefined && (options.window ?? options.minimumCalls) !== undefined) {
+    throw new CacheConfigError({ message: `${what}: window and minimumCalls need a rate` })
+  }
+  const millis = toMillis(options.open ?? guard.openMillis)
+  const openTime = { millis, longestMillis: toMillis(options.maxOpen ?? millis) }
+  if (openTime.longestMillis < millis) throw new CacheConfigError({ message: `${what}: maxOpen is not below open` })
+  return {
+    name: nameOf(options.key),
+    admit: { _tag: "Admit", probeMillis: toMillis(options.probeTimeout ?? guard.probeMillis), openTime, idleMillis },
+    trip: {
+      failures: options.failures ?? (rate === undefined ? guard.failures : 0),
+      rate: rate ?? 0,
+      minimumCalls: options.minimumCalls ?? guard.minimumCalls,
+      windowMillis: rate === undefined ? 0 : toMillis(options.window ?? guard.windowMillis),
+      windowCalls: 0
+    },
+    openTime,
+    isFailure,
+    onStoreError
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// calls
+// ---------------------------------------------------------------------------------------------------------------------
+
+const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
+  step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
+
+/** The generation of an admitted call; `undefined`: it is not recorded. */
+const generationOf = (
+  { name }: Breaker,
+  answer: Circuit.Answer | undefined
+): Effect.Effect<number | undefined, CircuitOpen> => {
+  if (answer === undefined) return Effect.undefined
+  if (answer.isAdmitted) return Effect.succeed(answer.generation)
+  const state = answer.phase === "HalfOpen" ? "HalfOpen" : "Open"
+  return Effect.fail(new CircuitOpen({ key: name, state, retryAfterMillis: answer.leftMillis }))
+}
+
+const admit = (
+  fiber: Fiber.Fiber<any, any>,
+  breaker: Breaker
+): Effect.Effect<number | undefined, CircuitOpen | StoreError> => {
+  const answer = ask(fiber, breaker, breaker.admit)
+  return Effect.isEffect(answer)
+    ? Effect.flatMap(answer, (answer) => generationOf(breaker, answer))
+    : generationOf(breaker, answer.now)
+}
+
+/** Records how a call ended. A place that fails now fails nobody: the call has its outcome. */
+const record = (breaker: Breaker, generation: number | undefined, exit: Exit.Exit<any, any>): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    if (generation === undefined) return Effect.void
+    const recorded = (outcome: Circuit.Outcome): Effect.Effect<void> => {
+      const { openTime, trip } = breaker
+      const answer = ask(fiber, breaker, { _tag: "Record", generation, outcome, trip, openTime, idleMillis })
+      return Effect.isEffect(answer) ? Effect.ignore(answer) : Effect.void
+    }
+    if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return recorded("Ignored")
+    if (breaker.isFailure === undefined) return recorded(Exit.isFailure(exit) ? "Failure" : "Success")
+    let isFailure: boolean
+    try {
+      isFailure = answerOf(`isFailure of ${what}`, breaker.isFailure(exit))
+    } catch (thrown) {
+      return Effect.andThen(recorded("Ignored"), Effect.die(thrown))
+    }
+    return recorded(isFailure ? "Failure" : "Success")
+  })
+
+const onEffect = (self: AnyEffect, breaker: Breaker): AnyEffect =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.withFiber((fiber) => admit(fiber, breaker)),
+      (generation) => Effect.onExit(restore(self), (exit) => record(breaker, generation, exit))
+    )
+  )
+
+/** The outcome of a stream is its own: who fails while it consumes says nothing of the service. */
+const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
+  Stream.suspend(() => {
+    let failed: Exit.Exit<never, unknown> | undefined
+    const noting = Stream.tapCause(self, (cause) =>
+      Effect.sync(() => {
+        failed = Exit.failCause(cause)
+      }))
+    const ended = (exit: Exit.Exit<unknown, unknown>) =>
+      failed ?? (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? exit : Exit.void)
+    return Stream.unwrap(
+      Effect.as(
+        Effect.acquireRelease(
+          Effect.withFiber((fiber) => admit(fiber, breaker)),
+          (generation, exit) => record(breaker, generation, ended(exit))
+        ),
+        noting
+      )
+    )
+  })
+
+/** In a pipe the compiler knows what is guarded; elsewhere the next signature is right. */
+type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
+
+/**
+ * Lets no call of a service through that fails: after too many failures the circuit opens, and calls fail with
+ * `CircuitOpen`, which says when the next one may run. Then one call is let through, the probe, and its outcome closes the
+ * circuit or opens it again. It caches nothing.
+ *
+ * **When to use**
+ *
+ * Use around calls of a service that may be down, with `Cached.failover` or `Cached.softTtl` around it: then callers get the
+ * last value, at once, and the service gets time to recover.
+ *
+ * **Details**
+ *
+ * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
+ *   `CacheLayer.redis`. All who use that place have one circuit of a key together.
+ * - The circuit opens after `failures` in a row, or when a share of `rate` has failed in `window`; with both, at the first of
+ *   them. A circuit that closes begins to count anew.
+ * - An interrupted call counts for nothing; an interrupted probe makes room for another one. Calls that were let through
+ *   before the circuit changed run to their end and change nothing.
+ * - A stream is one call, with the outcome at its end.
+ * - Throws a `CacheConfigError` for options that make no sense.
+ *
+ * **Example** (Serving the last value while a service is down)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, Guard } from "effect-cached"
+ *
+ * let calls = 0
+ * const quote = Effect.suspend(() => ++calls === 1 ? Effect.succeed("quote") : Effect.fail("down")).pipe(
+ *   Guard.circuitBreaker({ key: "quotes", failures: 2, open: "30 seconds" }),
+ *   Cached.failover({ key: "quote", ttl: "1 hour" })
+ * )
+ * const program = Effect.all([quote, quote, quote, quote, quote])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+ * calls // => 3
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const circuitBreaker: {
+  <const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<Omit<CircuitBreakerOptions, "isFailure">, Mode> & { readonly isFailure?: undefined }
+  ): <Self extends Guardable>(self: Self) => Guarded<Self, CircuitOpen | StoreErrorOf<Mode>>
+  <Self extends Guardable = never, const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<CircuitBreakerOptions<SuccessOf<Self>, ErrorOf<Self>>, Mode> & OfPipe<Self>
+  ): (self: Self) => Guarded<Self, CircuitOpen | StoreErrorOf<Mode>>
+  <A, E, const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<CircuitBreakerOptions<A, E>, Mode>
+  ): <Self extends GuardsOf<A, E>>(self: Self) => Guarded<Self, CircuitOpen | StoreErrorOf<Mode>>
+  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
+    self: Self,
+    options: Placed<CircuitBreakerOptions<SuccessOf<Self>, ErrorOf<Self>>, Mode>
+  ): Guarded<Self, CircuitOpen | StoreErrorOf<Mode>>
+} = guard(check, onEffect, onStream)

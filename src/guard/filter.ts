@@ -1,0 +1,387 @@
+/**
+ * The bits of filters as this process knows them, and how they get into the place where all who share it have them.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { StoreError } from "../CacheError.ts"
+import { filters } from "../internal/defaults.ts"
+import * as Bits from "../internal/guard/bits.ts"
+import { merge } from "../internal/guard/memory.ts"
+import * as InTurns from "../internal/turns.ts"
+import type { Block, GuardStore } from "../ports/guardStore.ts"
+import { askUnlessResting, placeOf } from "./place.ts"
+
+/** @internal */
+export interface Filter {
+  readonly id: string
+  readonly size: Bits.Size
+  readonly place: GuardStore
+  layers: Array<KnownLayer>
+  /** how often the place was asked, which tells an answer that may be older than what is known */
+  questions: number
+  /** additions that wait to be saved together */
+  waiting: Batch | undefined
+  isSaving: boolean
+}
+
+/** A layer as this process knows it: only bits that are in the place, so that nothing unsaved is taken for added. */
+interface KnownLayer extends Bits.Layer {
+  readonly known: Map<number, Uint8Array>
+  /** when each of them was learned: see `questions` */
+  readonly learnedAt: Map<number, number>
+  knownBits: number
+  setBits: number
+  /** bits that are being saved */
+  unsavedBits: number
+}
+
+interface Batch {
+  readonly items: Array<string>
+  readonly saved: Deferred.Deferred<void, StoreError>
+}
+
+// by place: what another place has is another filter
+const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
+
+/** @internal */
+export const filterOf = (fiber: Fiber.Fiber<any, any>, key: string, size: Bits.Size): Filter => {
+  const place = placeOf(fiber)
+  const known = filtersOf.get(place) ?? new Map<string, Filter>()
+  filtersOf.set(place, known)
+  // filters of another size have other bits
+  const id = `${key}:${size.capacity}:${size.errorRate}`
+  const filter = known.get(id) ?? { id, size, place, layers: [], questions: 0, waiting: undefined, isSaving: false }
+  if (!known.has(id)) {
+    // one that is forgotten is read again
+    if (known.size >= filters.known) known.delete(known.keys().next().value!)
+    known.set(id, filter)
+    addLayer(filter)
+  }
+  return filter
+}
+
+const addLayer = (filter: Filter): KnownLayer => {
+  const layer: KnownLayer = {
+    ...Bits.layerOf(filter.size, filter.layers.length),
+    known: new Map(),
+    learnedAt: new Map(),
+    knownBits: 0,
+    setBits: 0,
+    unsavedBits: 0
+  }
+  filter.layers.push(layer)
+  return layer
+}
+
+const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what the place has
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What the place has answered to a question that was asked when so many had been. */
+interface Answer {
+  readonly layers: ReadonlyArray<KnownLayer>
+  readonly askedAt: number
+}
+
+const ask = (filter: Filter): Answer => ({ layers: filter.layers, askedAt: ++filter.questions })
+
+/** Takes over what the place has. */
+const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, bytes: Uint8Array | undefined): void => {
+  // all bits have been removed since
+  if (filter.layers !== layers) return
+  if (number === Bits.layersBlock) {
+    for (let index = filter.layers.length; index < filters.layers; index++) {
+      if (bytes !== undefined && (bytes[index >>> 3]! & 1 << (index & 7)) !== 0) addLayer(filter)
+    }
+    return
+  }
+  const { block, index } = Bits.placeOf(number)
+  const layer = filter.layers[index]
+  if (layer === undefined) return
+  const before = layer.known.get(block)
+  let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
+  // what was asked before that was learned may be older: bits that were added meanwhile stay
+  if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
+  layer.learnedAt.set(block, filter.questions)
+  // a place in memory gives the same bytes until they change
+  if (before === now) return
+  if (before === undefined) layer.knownBits += Bits.bitsIn(layer, block)
+  layer.setBits += Bits.countBits(now) - (before === undefined ? 0 : Bits.countBits(before))
+  layer.known.set(block, now)
+}
+
+/** Reads blocks, in steps. */
+const read = (
+  fiber: Fiber.Fiber<any, any>,
+  filter: Filter,
+  numbers: ReadonlyArray<number>
+): Effect.Effect<void, StoreError> =>
+  Effect.forEach(slicesOf(numbers), (slice) =>
+    Effect.suspend(() => {
+      const answer = ask(filter)
+      return Effect.map(
+        askUnlessResting(fiber, filter.place, {
+          operation: "readBits",
+          run: Effect.suspend(() => filter.place.readBits(filter.id, slice)),
+          isAnswer: (blocks): blocks is ReadonlyArray<Uint8Array | undefined> =>
+            Array.isArray(blocks) && blocks.length === slice.length &&
+            blocks.every((bytes, i) => bytes === undefined || isBlock(answer, slice[i]!, bytes))
+        }),
+        (blocks) => slice.forEach((number, i) => learn(filter, answer, number, blocks[i]))
+      )
+    }), { discard: true })
+
+/** Whether an answer is the bytes of a block. */
+const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean => {
+  if (!(bytes instanceof Uint8Array)) return false
+  if (number === Bits.layersBlock) return bytes.length === layersBytes
+  const { block, index } = Bits.placeOf(number)
+  const layer = layers[index]
+  return layer === undefined || bytes.length === Bits.bytesOf(layer, block)
+}
+
+/** Saves bits, in steps: first that there is the layer which they are in. */
+const save = (
+  fiber: Fiber.Fiber<any, any>,
+  filter: Filter,
+  dirty: ReadonlyMap<number, Block>
+): Effect.Effect<void, StoreError> =>
+  Effect.forEach(slicesOf([layersOf(filter), ...dirty.values()]), (slice) =>
+    Effect.suspend(() => {
+      const answer = ask(filter)
+      return Effect.map(
+        askUnlessResting(fiber, filter.place, {
+          operation: "mergeBits",
+          run: Effect.suspend(() => filter.place.mergeBits(filter.id, slice)),
+          isAnswer: (blocks): blocks is ReadonlyArray<Uint8Array> =>
+            Array.isArray(blocks) && blocks.length === slice.length &&
+            blocks.every((bytes, i) => bytes instanceof Uint8Array && bytes.length === slice[i]!.bytes.length)
+        }),
+        (blocks) => slice.forEach(({ number }, i) => learn(filter, answer, number, blocks[i]))
+      )
+    }), { discard: true })
+
+const layersBytes = Math.ceil(filters.layers / 8)
+
+const layersOf = ({ layers }: Filter): Block => {
+  const bytes = new Uint8Array(layersBytes)
+  for (const { index } of layers) bytes[index >>> 3]! |= 1 << (index & 7)
+  return { number: Bits.layersBlock, bytes }
+}
+
+const slicesOf = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from(
+    { length: Math.ceil(all.length / filters.chunk) },
+    (_, i) => all.slice(i * filters.chunk, (i + 1) * filters.chunk)
+  )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// items
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The blocks of a layer in which bits of an item are not known to be set; `touched`: some bit of it is. */
+const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<number>; readonly touched: boolean } => {
+  const blocks = new Set<number>()
+  let touched = false
+  Bits.forEachBit(layer, hash, (block, byte, mask) => {
+    const bytes = layer.known.get(block)
+    if (bytes !== undefined && (bytes[byte]! & mask) !== 0) touched = true
+    else blocks.add(block)
+  })
+  return { blocks, touched }
+}
+
+const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
+  layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
+
+/** Reads what may be missing of an item, in all layers that there are. */
+const lookUp = (fiber: Fiber.Fiber<any, any>, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
+  const from = (first: number): Effect.Effect<void, StoreError> => {
+    const numbers = [Bits.layersBlock]
+    for (const layer of filter.layers.slice(first)) {
+      for (const block of missingIn(layer, hash).blocks) numbers.push(Bits.numberOf(layer, block))
+    }
+    const count = filter.layers.length
+    return Effect.flatMap(
+      read(fiber, filter, numbers),
+      // another process has begun a layer
+      () => filter.layers.length > count ? from(count) : Effect.void
+    )
+  }
+  return Effect.suspend(() => from(0))
+}
+
+/**
+ * Whether an item may have been added. What this process does not know is asked of the place, which may have it from another.
+ *
+ * @internal
+ */
+export const mayHave = (
+  fiber: Fiber.Fiber<any, any>,
+  filter: Filter,
+  item: string
+): Effect.Effect<boolean, StoreError> =>
+  Effect.suspend(() => {
+    const hash = Bits.hashOf(item)
+    return isKnown(filter, hash)
+      ? Effect.succeed(true)
+      : Effect.map(lookUp(fiber, filter, hash), () => isKnown(filter, hash))
+  })
+
+/**
+ * Whether a bit of an item is set that another one may have set.
+ *
+ * @internal
+ */
+export const isTouched = (
+  fiber: Fiber.Fiber<any, any>,
+  filter: Filter,
+  item: string
+): Effect.Effect<boolean, StoreError> =>
+  Effect.suspend(() => {
+    const hash = Bits.hashOf(item)
+    return Effect.map(
+      lookUp(fiber, filter, hash),
+      () => filter.layers.some((layer) => missingIn(layer, hash).touched)
+    )
+  })
+
+/** What is added in one step. */
+interface Addition {
+  readonly dirty: Map<number, Block>
+  /** how many of the unsaved bits of a layer are of it */
+  readonly bits: Map<KnownLayer, number>
+}
+
+const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void => {
+  makeRoom(filter)
+  const layer = last(filter)
+  const before = layer.unsavedBits
+  Bits.forEachBit(layer, Bits.hashOf(item), (block, byte, mask) => {
+    const number = Bits.numberOf(layer, block)
+    let bits = dirty.get(number)
+    if (bits === undefined) dirty.set(number, bits = { number, bytes: new Uint8Array(Bits.bytesOf(layer, block)) })
+    const isSet = ((bits.bytes[byte]! | (layer.known.get(block)?.[byte] ?? 0)) & mask) !== 0
+    if (!isSet) layer.unsavedBits++
+    bits.bytes[byte]! |= mask
+  })
+  bits.set(layer, (bits.get(layer) ?? 0) + layer.unsavedBits - before)
+}
+
+/**
+ * Begins another layer when one more item would make the last one too full, as far as this process knows it: its blocks are
+ * all alike.
+ */
+const makeRoom = (filter: Filter): void => {
+  const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
+  const share = (knownBits === 0 ? 0 : setBits / knownBits) + (unsavedBits + hashes) / bits
+  if (share > fullAt && filter.layers.length < filters.layers) addLayer(filter)
+}
+
+/** Finds out which layers there are, and how full the last one is, where this process does not know it yet. */
+const sample = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void, StoreError> =>
+  Effect.suspend(() => {
+    const layer = last(filter)
+    if (layer.knownBits > 0) return Effect.void
+    const blocks = Array.from({ length: Math.min(layer.blocks, filters.chunk - 1) }, (_, block) => block)
+    const numbers = [Bits.layersBlock, ...blocks.map((block) => Bits.numberOf(layer, block))]
+    return Effect.flatMap(read(fiber, filter, numbers), () =>
+      last(filter) === layer ? Effect.void : sample(fiber, filter))
+  })
+
+/**
+ * Adds an item, and ends when it is in the place: before that nobody may be told that it was added. Those that are added
+ * while others are saved are saved together.
+ *
+ * @internal
+ */
+export const add = (fiber: Fiber.Fiber<any, any>, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
+  Effect.suspend(() => {
+    const batch = filter.waiting ??= { items: [], saved: Deferred.makeUnsafe() }
+    batch.items.push(item)
+    if (!filter.isSaving) {
+      filter.isSaving = true
+      // of nobody: who is interrupted while he waits must not keep the others from being saved
+      Effect.runForkWith(fiber.context as Context.Context<never>)(saveWaiting(fiber, filter))
+    }
+    return Deferred.await(batch.saved)
+  })
+
+const saveWaiting = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void> =>
+  Effect.flatMap(Effect.yieldNow, () => {
+    const batch = filter.waiting
+    filter.waiting = undefined
+    if (batch === undefined) {
+      filter.isSaving = false
+      return Effect.void
+    }
+    return Effect.exit(addMany(fiber, filter, batch.items)).pipe(
+      Effect.flatMap((exit) => Deferred.done(batch.saved, exit)),
+      Effect.andThen(saveWaiting(fiber, filter))
+    )
+  })
+
+/**
+ * Adds many items, and ends when they are in the place.
+ *
+ * @internal
+ */
+export const addMany = (
+  fiber: Fiber.Fiber<any, any>,
+  filter: Filter,
+  items: Iterable<string>
+): Effect.Effect<void, StoreError> => {
+  const addition: Addition = { dirty: new Map(), bits: new Map() }
+  return sample(fiber, filter).pipe(
+    Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
+    Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty))),
+    // what others are adding meanwhile is still on its way
+    Effect.ensuring(Effect.sync(() => {
+      for (const [layer, bits] of addition.bits) layer.unsavedBits -= bits
+    }))
+  )
+}
+
+/** @internal */
+export interface Known {
+  readonly layers: ReadonlyArray<Bits.Layer & { readonly setBits: number }>
+}
+
+/**
+ * Reads all bits.
+ *
+ * @internal
+ */
+export const readAll = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<Known, StoreError> =>
+  Effect.gen(function*() {
+    yield* read(fiber, filter, [Bits.layersBlock])
+    for (const layer of filter.layers) {
+      yield* read(fiber, filter, Array.from({ length: layer.blocks }, (_, block) => Bits.numberOf(layer, block)))
+    }
+    return filter
+  })
+
+/**
+ * Removes all bits.
+ *
+ * @internal
+ */
+export const clear = (fiber: Fiber.Fiber<any, any>, filter: Filter): Effect.Effect<void, StoreError> =>
+  Effect.map(
+    askUnlessResting(fiber, filter.place, {
+      operation: "removeBits",
+      run: Effect.suspend(() => filter.place.removeBits(filter.id)),
+      isAnswer: (answer): answer is void => answer === undefined
+    }),
+    () => {
+      // another list: an answer to an earlier question is not taken over
+      filter.layers = []
+      addLayer(filter)
+    }
+  )

@@ -1,0 +1,32 @@
+/**
+ * What a guard is of: calls with the same key share a limit, a circuit or a lock.
+ *
+ * @since 0.1.0
+ */
+import { CacheConfigError } from "../CacheError.ts"
+import type * as CacheKey from "../CacheKey.ts"
+import { isKey } from "../internal/key/isKey.ts"
+import { idOf } from "../internal/key/ofKey.ts"
+
+/**
+ * A name, or a key of a class.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type GuardKey = string | CacheKey.Any
+
+/** @internal */
+export interface KeyOptions {
+  /** calls with the same key share the state: a name, or a key of a class */
+  readonly key: GuardKey
+}
+
+/** @internal */
+export const checkKey = (key: unknown, of: string): void => {
+  if (typeof key === "string" || isKey(key)) return
+  throw new CacheConfigError({ message: `${of} needs "key", a string or a key of a class` })
+}
+
+/** @internal */
+export const nameOf = (key: GuardKey): string => idOf(key)

@@ -1,0 +1,106 @@
+/**
+ * What a guard takes: an effect or a stream.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { CacheConfigError } from "../CacheError.ts"
+
+/**
+ * What guards take.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Guardable = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
+
+/**
+ * What guards take that look at outcomes: these are all that it has.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type GuardsOf<A, E> = Effect.Effect<A, E, any> | Stream.Stream<any, E, any>
+
+/**
+ * The value of an effect. A stream that has ended well has none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SuccessOf<Self> = Self extends Effect.Effect<infer A, any, any> ? A
+  : Self extends Stream.Stream<any, any, any> ? void
+  : never
+
+/**
+ * What an effect or stream fails with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ErrorOf<Self> = Self extends Effect.Effect<any, infer E, any> ? E
+  : Self extends Stream.Stream<any, infer E, any> ? E
+  : never
+
+/**
+ * A guarded effect or stream: it may also fail with `Failure`, and no longer needs `Provided`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Guarded<Self, Failure, Provided = never> = Self extends Effect.Effect<infer A, infer E, infer R>
+  ? Effect.Effect<A, E | Failure, Exclude<R, Provided>>
+  : Self extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E | Failure, Exclude<R, Provided>>
+  : never
+
+/** @internal */
+export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
+
+/** @internal */
+export type AnyStream = Stream.Stream<unknown, unknown, unknown>
+
+/**
+ * A guard of effects and streams, data-first and data-last. The options are checked where the guard is made.
+ *
+ * @internal
+ */
+export const guard = <Options, Checked>(
+  check: (options: Options) => Checked,
+  onEffect: (self: AnyEffect, options: Checked) => AnyEffect,
+  onStream: (self: AnyStream, options: Checked) => AnyStream
+): any => {
+  const apply = (self: unknown, options: Checked): unknown => {
+    if (Effect.isEffect(self)) return onEffect(self as AnyEffect, options)
+    if (Stream.isStream(self)) return onStream(self, options)
+    throw new CacheConfigError({ message: "A guard is for an effect or a stream, and got neither" })
+  }
+  return (...args: [unknown] | [unknown, Options]) => {
+    if (args.length > 1) return apply(args[0], check(args[1] as Options))
+    const checked = check(args[0] as Options)
+    return (self: unknown) => apply(self, checked)
+  }
+}
+
+/**
+ * Runs an effect, or a stream, once it is let through. `admit` answers with nothing where that is at once.
+ *
+ * @internal
+ */
+export const afterAdmission = <Checked>(
+  admit: (fiber: Fiber.Fiber<any, any>, options: Checked) => Effect.Effect<void, unknown> | undefined
+) => ({
+  onEffect: (self: AnyEffect, options: Checked): AnyEffect =>
+    Effect.withFiber((fiber) => {
+      const admission = admit(fiber, options)
+      return admission === undefined ? self : Effect.andThen(admission, self)
+    }),
+  onStream: (self: AnyStream, options: Checked): AnyStream =>
+    Stream.unwrap(
+      Effect.withFiber((fiber) => {
+        const admission = admit(fiber, options)
+        return admission === undefined ? Effect.succeed(self) : Effect.as(admission, self)
+      })
+    )
+})

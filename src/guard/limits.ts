@@ -1,0 +1,285 @@
+/**
+ * Limits of calls.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { CacheConfigError, RateLimitExceeded } from "../CacheError.ts"
+import { guards } from "../internal/defaults.ts"
+import { type Admission, isAdmission } from "../internal/guard/admission.ts"
+import * as Bucket from "../internal/guard/bucket.ts"
+import { fixedWindow } from "../internal/guard/fixedWindow.ts"
+import { slidingCounter } from "../internal/guard/slidingCounter.ts"
+import { slidingLog } from "../internal/guard/slidingLog.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+import { afterAdmission, guard, type Guardable, type Guarded } from "./guardable.ts"
+import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
+import {
+  type Asked,
+  checkOnStoreError,
+  type OnStoreError,
+  type Placed,
+  type PlaceOptions,
+  step,
+  type StoreErrorOf
+} from "./place.ts"
+
+interface LimitOptions extends KeyOptions, PlaceOptions {
+  /** how many calls may run in a window, failed ones counted */
+  readonly limit: number
+  /** how long a window is */
+  readonly window: Ttl.Input
+}
+
+/**
+ * The options of `Guard.rateLimit`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RateLimitOptions extends LimitOptions {
+  /**
+   * `"fixed-window"`: a window begins with its first call, and so many calls may run until it ends; `"token-bucket"`: so
+   * many may run at once, and each comes back after its share of the window
+   *
+   * @default `"fixed-window"`
+   */
+  readonly algorithm?: "fixed-window" | "token-bucket" | undefined
+  /**
+   * how long no call runs after the first one above the limit of a fixed window, counted from that call
+   *
+   * @default none: until the end of the window
+   */
+  readonly ban?: Ttl.Input | undefined
+  /**
+   * `true`: each call during a ban begins it again
+   *
+   * @default `false`
+   */
+  readonly renewBan?: boolean | undefined
+}
+
+/**
+ * The options of `Guard.slidingRateLimit`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SlidingRateLimitOptions extends LimitOptions {
+  /**
+   * `"log"`: the times of all calls are kept, 10,000 at most, and no window of that length has more than `limit`;
+   * `"counter"`: two numbers are kept, and twice the limit may pass at worst, where calls are not spread evenly
+   *
+   * @default `"log"`
+   */
+  readonly algorithm?: "log" | "counter" | undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// options
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** @internal */
+export const checkCount = (name: string) => (given: unknown, of: string): void => {
+  if (Number.isSafeInteger(given) && (given as number) > 0) return
+  throw new CacheConfigError({ message: `${name} of ${of} is a positive integer, not ${String(given)}` })
+}
+
+/** @internal */
+export const checkTime = (name: string) => (given: Ttl.Input, of: string): void =>
+  void timeOf(`${name} of ${of}`, given)
+
+/** A duration that is longer than nothing, and that still counts in single milliseconds. */
+const timeOf = (name: string, given: Ttl.Input): number => {
+  const millis = toMillis(given, name)
+  if (millis > 0 && millis <= guards.longestMillis) return millis
+  throw new CacheConfigError({ message: `${name} is longer than nothing and at most a century, not ${millis} ms` })
+}
+
+const oneOf = (name: string, values: ReadonlyArray<string>) => (given: unknown, of: string): void => {
+  if (values.includes(given as string)) return
+  const list = values.map((value) => `"${value}"`).join(" or ")
+  throw new CacheConfigError({ message: `${name} of ${of} is ${list}, not ${String(given)}` })
+}
+
+const checkBoolean = (name: string) => (given: unknown, of: string): void => {
+  if (typeof given === "boolean") return
+  throw new CacheConfigError({ message: `${name} of ${of} is true or false, not ${String(given)}` })
+}
+
+const ofLimits: Checks<LimitOptions> = {
+  key: checkKey,
+  limit: checkCount("limit"),
+  window: checkTime("window"),
+  onStoreError: checkOnStoreError
+}
+
+const ofRateLimit: Checks<RateLimitOptions> = {
+  ...ofLimits,
+  algorithm: optional(oneOf("algorithm", ["fixed-window", "token-bucket"])),
+  ban: optional(checkTime("ban")),
+  renewBan: optional(checkBoolean("renewBan"))
+}
+
+const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
+  ...ofLimits,
+  algorithm: optional(oneOf("algorithm", ["log", "counter"]))
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// limits
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A limit that is asked whether one more call may run. */
+interface Limit<Input, Answer> extends Asked<Input, Answer> {
+  readonly key: string
+  readonly limit: number
+  readonly admissionOf: (answer: Answer) => Admission
+}
+
+type AnyLimit = Limit<any, any>
+
+const same = (answer: Admission): Admission => answer
+
+const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
+  const what = "Guard.rateLimit"
+  checkOptions(what, options, ofRateLimit)
+  const { algorithm, ban, limit, onStoreError = "local", renewBan = false } = options
+  const windowMillis = toMillis(options.window)
+  const name = nameOf(options.key)
+  const of = { key: name, name, limit, onStoreError }
+  if (algorithm === "token-bucket") {
+    if (ban !== undefined || options.renewBan !== undefined) {
+      throw new CacheConfigError({ message: `${what} with a token bucket has no ban` })
+    }
+    const refillMillis = windowMillis / limit
+    const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Admission => ({
+      isAdmitted: remaining >= 0,
+      remaining: Math.max(0, remaining),
+      retryAfterMillis: remaining >= 0
+        ? 0
+        : Math.max(1, Math.ceil(Math.ceil(-remaining) * refillMillis - elapsedMillis))
+    })
+    const input: Bucket.Input = { tokens: 1, limit, refillMillis, allowsDebt: false }
+    return { ...of, kind: Bucket.bucket, input, isAnswer: Bucket.isTaken, admissionOf }
+  }
+  if (renewBan && ban === undefined) throw new CacheConfigError({ message: `${what}: renewBan needs a ban` })
+  const banMillis = ban === undefined ? 0 : toMillis(ban)
+  const input = { limit, windowMillis, banMillis, renewsBan: renewBan }
+  return { ...of, kind: fixedWindow, input, isAnswer: isAdmission, admissionOf: same }
+}
+
+const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
+  const what = "Guard.slidingRateLimit"
+  checkOptions(what, options, ofSlidingRateLimit)
+  const { algorithm = "log", limit, onStoreError = "local" } = options
+  if (algorithm === "log" && limit > guards.longestLog) {
+    throw new CacheConfigError({
+      message: `limit of ${what} is at most ${guards.longestLog}: for ${limit} take algorithm: "counter"`
+    })
+  }
+  const name = nameOf(options.key)
+  const kind = algorithm === "log" ? slidingLog : slidingCounter
+  const input = { limit, windowMillis: toMillis(options.window) }
+  return { key: name, name, limit, kind, input, onStoreError, isAnswer: isAdmission, admissionOf: same }
+}
+
+const decide = (limit: AnyLimit, answer: unknown): Effect.Effect<void, RateLimitExceeded> | undefined => {
+  const { isAdmitted, retryAfterMillis } = limit.admissionOf(answer)
+  if (isAdmitted) return undefined
+  return Effect.fail(new RateLimitExceeded({ key: limit.key, limit: limit.limit, retryAfterMillis }))
+}
+
+const { onEffect, onStream } = afterAdmission((fiber: Fiber.Fiber<any, any>, limit: AnyLimit) => {
+  const answer = step(fiber, limit)
+  if (!Effect.isEffect(answer)) return decide(limit, answer.now)
+  return Effect.flatMap(answer, (answer) => (answer === undefined ? undefined : decide(limit, answer)) ?? Effect.void)
+})
+
+type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
+
+/**
+ * Lets so many calls run in a window, and fails the others with `RateLimitExceeded`, which says when the next one may run.
+ * It caches nothing.
+ *
+ * **When to use**
+ *
+ * Use around calls of a service that allows so many, with `Cached.softTtl` or `Cached.failover` around it: then a refused
+ * call is answered with the value of the last one.
+ *
+ * **Details**
+ *
+ * - The state is where that of the cache is: in memory, in the folder of `CacheLayer.disk`, on the server of
+ *   `CacheLayer.redis`. All who use that place have one limit together.
+ * - Failed calls count, refused ones do not. A stream is one call.
+ * - A window begins with its first call: twice the limit may run around the end of a window. Where that is too much, use
+ *   `slidingRateLimit`.
+ * - Throws a `CacheConfigError` for options that make no sense.
+ *
+ * **Example** (Serving the last value instead of failing)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer, CachePolicy, Guard } from "effect-cached"
+ *
+ * let calls = 0
+ * const quote = Effect.sync(() => ++calls).pipe(
+ *   Guard.rateLimit({ key: "quotes", limit: 1, window: "1 minute" }),
+ *   Cached.failover({ key: "quote", ttl: "1 hour" })
+ * )
+ * const program = Effect.all([quote, quote])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
+ * ```
+ *
+ * @see {@link slidingRateLimit} for a limit in every window of that length
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const rateLimit: {
+  <const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<RateLimitOptions, Mode>
+  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
+  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
+    self: Self,
+    options: Placed<RateLimitOptions, Mode>
+  ): Guarded<Self, LimitFailure<Mode>>
+} = guard(checkRateLimit, onEffect, onStream)
+
+/**
+ * Lets so many calls run in every window of a length, wherever it begins, and fails the others with `RateLimitExceeded`.
+ *
+ * **Details**
+ *
+ * As {@link rateLimit}, but for the window: with `algorithm: "log"` the times of the calls are kept and the limit holds
+ * exactly; with `"counter"` two numbers are kept, and the limit holds where calls are spread evenly.
+ *
+ * **Example** (Two calls in any second)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CacheLayer, Guard } from "effect-cached"
+ *
+ * const call = Effect.succeed("called").pipe(
+ *   Guard.slidingRateLimit({ key: "api", limit: 2, window: "1 second" }),
+ *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused"))
+ * )
+ * const program = Effect.all([call, call, call])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["called", "called", "refused"]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const slidingRateLimit: {
+  <const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<SlidingRateLimitOptions, Mode>
+  ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
+  <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
+    self: Self,
+    options: Placed<SlidingRateLimitOptions, Mode>
+  ): Guarded<Self, LimitFailure<Mode>>
+} = guard(checkSlidingRateLimit, onEffect, onStream)

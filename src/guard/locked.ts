@@ -1,0 +1,167 @@
+/**
+ * Effects and streams that run one at a time.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { CacheConfigError, type LockError } from "../CacheError.ts"
+import * as Defaults from "../internal/defaults.ts"
+import { during } from "../internal/lock/fromBackend.ts"
+import { checkOptions, type Checks, optional } from "../internal/options.ts"
+import { Lock } from "../Lock.ts"
+import type { Lease } from "../ports/lock.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+import { type AnyEffect, type AnyStream, guard, type Guardable, type Guarded } from "./guardable.ts"
+import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
+import { checkTime } from "./limits.ts"
+
+/**
+ * The options of `Guard.locked`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface LockedOptions {
+  /** what is locked: a name, or a key of a class */
+  readonly key: GuardKey
+  /**
+   * how long others wait for a holder that was killed or stopped. A running one renews its lease, so this does not limit
+   * the effect
+   *
+   * @default 5 seconds
+   */
+  readonly lease?: Ttl.Input | undefined
+  /**
+   * how long to wait for another holder: 0 tries once, `"Infinity"` waits as long as it takes
+   *
+   * @default as long as it takes
+   */
+  readonly wait?: Ttl.Input | undefined
+}
+
+const checks: Checks<LockedOptions> = {
+  key: checkKey,
+  lease: optional(checkTime("lease")),
+  wait: optional((given, of) => {
+    const millis = toMillis(given, `wait of ${of}`)
+    if (millis < 0) throw new CacheConfigError({ message: `wait of ${of} is not negative, as ${millis} ms is` })
+  })
+}
+
+interface Checked {
+  readonly name: string
+  readonly leaseMillis: number
+  readonly waitMillis: number
+}
+
+const check = (options: LockedOptions): Checked => {
+  checkOptions("Guard.locked", options, checks)
+  return {
+    name: nameOf(options.key),
+    leaseMillis: toMillis(options.lease ?? Defaults.layer.leaseMillis),
+    waitMillis: toMillis(options.wait ?? Defaults.guard.waitMillis)
+  }
+}
+
+/**
+ * What runs inside `Guard.locked`: it has a token. As a requirement of an effect it says that the effect must be locked.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
+
+/**
+ * The fencing token of the lock around: larger than that of every earlier holder, so that the protected resource can refuse
+ * a late one. It compiles inside {@link locked} only.
+ *
+ * **Example** (Passing the token to the resource)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ *
+ * const write = Effect.map(Guard.token, (token) => token > 0n).pipe(Guard.locked({ key: "report" }))
+ * await Effect.runPromise(write) // => true
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const token: Effect.Effect<bigint, never, Held> = Effect.map(Held, ({ token }) => token)
+
+/** In a scope: of a stream, and of a lock that somebody has made without `Lock.make`. */
+const acquire = ({ leaseMillis, name, waitMillis }: Checked): Effect.Effect<Lease, LockError, Scope.Scope> =>
+  Effect.withFiber((fiber) => fiber.getRef(Lock).acquire(name, { lease: leaseMillis, wait: waitMillis }))
+
+const onEffect = (self: AnyEffect, options: Checked): AnyEffect =>
+  Effect.withFiber((fiber) => {
+    const holding = (token: bigint) => Effect.provideService(self, Held, { token })
+    return during(fiber.getRef(Lock), options, holding) ??
+      Effect.scopedWith((scope) =>
+        Effect.flatMap(
+          Scope.provide(acquire(options), scope),
+          ({ lost, token }) => Effect.raceFirst(holding(token), lost)
+        )
+      )
+  })
+
+const onStream = (self: AnyStream, options: Checked): AnyStream =>
+  Stream.unwrap(
+    Effect.map(acquire(options), ({ lost, token }) =>
+      Stream.interruptWhen(Stream.provideService(self, Held, { token }), lost))
+  )
+
+/**
+ * Runs an effect, or a stream to its end, while no other holder of the key runs. It caches nothing.
+ *
+ * **When to use**
+ *
+ * Use for work that must not run twice at once and has no result to be shared: a report, a migration, a file. Where the
+ * result is what matters, a cached effect is enough: its load runs once.
+ *
+ * **Details**
+ *
+ * - The lock is the `Lock` in use: of this process with `CacheLayer.memory`, of all processes of the folder with
+ *   `CacheLayer.disk`, of all of the server with `CacheLayer.redis`. `Lock.acquire` of the same name excludes this too.
+ * - The lease is renewed while the effect runs. A holder that loses it (it was stopped for too long, or the place of the lock
+ *   was lost) is interrupted, and fails with a `LockError` of reason `Lost`.
+ * - A lock that is not granted in time is a `LockError` of reason `Timeout`; a place of locks that fails is `Unavailable`.
+ *   Exclusion cannot be made up, so the effect does not run then.
+ * - Throws a `CacheConfigError` for options that make no sense.
+ *
+ * **Gotchas**
+ *
+ * It is not reentrant: what runs inside and locks the same key waits for itself.
+ *
+ * **Example** (Writing one report at a time)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Guard } from "effect-cached"
+ *
+ * let running = 0
+ * let most = 0
+ * const report = Effect.gen(function*() {
+ *   most = Math.max(most, ++running)
+ *   yield* Effect.yieldNow
+ *   running--
+ * }).pipe(Guard.locked({ key: "report", lease: "10 seconds", wait: "1 minute" }))
+ *
+ * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded", discard: true }))
+ * most // => 1
+ * ```
+ *
+ * @see {@link token} for what refuses a late holder
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const locked: {
+  (options: LockedOptions): <Self extends Guardable>(self: Self) => Guarded<Self, LockError, Held>
+  <Self extends Guardable>(self: Self, options: LockedOptions): Guarded<Self, LockError, Held>
+} = guard(check, onEffect, onStream)

@@ -1,0 +1,232 @@
+/**
+ * The place where guards keep their state, and what they do while it fails.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { CacheConfigError, StoreError } from "../CacheError.ts"
+import { Caching, disabled } from "../Caching.ts"
+import { GuardStore } from "../GuardStore.ts"
+import * as Defaults from "../internal/defaults.ts"
+import { cacheOf } from "../internal/engine/cache.ts"
+import * as Policy from "../internal/engine/flight/callPolicy.ts"
+import { noteGuardFault } from "../internal/engine/operations.ts"
+import { strictly } from "../internal/engine/storeTier/strict.ts"
+import * as memory from "../internal/guard/memory.ts"
+import { monotonicMillis } from "../internal/monotonic.ts"
+import type * as Port from "../ports/guardStore.ts"
+
+/**
+ * What a limit or circuit does while the place of its state fails.
+ *
+ * **Details**
+ *
+ * - `"local"`: it goes on with a state of this process alone
+ * - `"allow"`: it lets every call through
+ * - `"fail"`: the call fails with the `StoreError`
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type OnStoreError = "local" | "allow" | "fail"
+
+/**
+ * How guards behave that keep a state.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface PlaceOptions {
+  /**
+   * what happens while the place of the state fails: `"local"` (this process goes on alone), `"allow"` or `"fail"`
+   *
+   * @default `"local"`
+   */
+  readonly onStoreError?: OnStoreError | undefined
+}
+
+/**
+ * The options of a guard, with what they say of `onStoreError`: it decides how the guard may fail.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type Placed<Options extends PlaceOptions, Mode> =
+  & Omit<Options, keyof PlaceOptions>
+  & {
+    readonly [Name in keyof PlaceOptions]?: Mode
+  }
+
+/**
+ * The failure that a guard has whose options may say `onStoreError: "fail"`, and only then.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
+
+/** @internal */
+export const checkOnStoreError = (given: unknown, of: string): void => {
+  if (given === undefined || given === "local" || given === "allow" || given === "fail") return
+  throw new CacheConfigError({ message: `onStoreError of ${of} is "local", "allow" or "fail", not ${String(given)}` })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the place
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The state of caches in memory, and of programs without a cache by their clock: times of two clocks say nothing. */
+const places = new WeakMap<object, memory.MemoryGuards>()
+
+const inMemory = (owner: object): memory.MemoryGuards => {
+  const place = places.get(owner) ?? memory.make()
+  places.set(owner, place)
+  return place
+}
+
+/** @internal */
+export const placeOf = (fiber: Fiber.Fiber<any, any>): Port.GuardStore => {
+  const given = fiber.getRef(GuardStore)
+  if (given !== undefined) return given
+  const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
+  // the cache that caches nothing is one for all programs
+  return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// steps
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** @internal */
+export interface Asked<Input, Answer> {
+  readonly kind: Port.Kind<any, Input, Answer>
+  readonly name: string
+  readonly input: Input
+  /** what is no answer to it comes from a place that does not work */
+  readonly isAnswer: (answer: unknown) => answer is Answer
+  readonly onStoreError: OnStoreError
+}
+
+/**
+ * The answer to a step where the place has it at once. Otherwise an effect: its answer is `undefined` where the place fails
+ * and calls are let through.
+ *
+ * @internal
+ */
+export const step = <Input, Answer>(
+  fiber: Fiber.Fiber<any, any>,
+  asked: Asked<Input, Answer>
+): { readonly now: Answer } | Effect.Effect<Answer | undefined, StoreError> => {
+  const place = placeOf(fiber)
+  return place.runUnsafe === undefined
+    ? through(fiber, place, asked)
+    : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
+}
+
+/** The places that fail, and until when nobody asks them, on the monotonic clock. */
+const failing = new WeakMap<Port.GuardStore, number>()
+
+/** Whether a place has failed a moment ago, and is left alone. */
+const isResting = (fiber: Fiber.Fiber<any, any>, place: Port.GuardStore): boolean => {
+  const rests = failing.get(place)
+  return rests !== undefined && millisOf(fiber) < rests
+}
+
+/**
+ * As `ask`, of a place that has not failed a moment ago: otherwise every call would wait for it.
+ *
+ * @internal
+ */
+export const askUnlessResting = <A>(
+  fiber: Fiber.Fiber<any, any>,
+  place: Port.GuardStore,
+  question: Question<A>
+): Effect.Effect<A, StoreError> =>
+  Effect.suspend(() =>
+    !fiber.getRef(Policy.Current).strict && isResting(fiber, place)
+      ? Effect.fail(new StoreError({ store: place.name, operation: question.operation, reason: "Unavailable" }))
+      : ask(fiber, place, question)
+  )
+
+const through = <Input, Answer>(
+  fiber: Fiber.Fiber<any, any>,
+  place: Port.GuardStore,
+  asked: Asked<Input, Answer>
+): Effect.Effect<Answer | undefined, StoreError> => {
+  const { input, isAnswer, kind, name, onStoreError } = asked
+  const { strict } = fiber.getRef(Policy.Current)
+  const local = () => {
+    if (onStoreError === "allow") return undefined
+    return inMemory(place).runUnsafe(kind, name, input, memory.nowOf(fiber.getRef(Clock.Clock)))
+  }
+  if (!strict && onStoreError !== "fail" && isResting(fiber, place)) return Effect.sync(local)
+  return Effect.catch(
+    ask(fiber, place, {
+      operation: kind.name,
+      run: Effect.suspend(() => place.run(kind, name, input)),
+      isAnswer
+    }),
+    (error): Effect.Effect<Answer | undefined, StoreError> => {
+      if (strict) return strictly(error)
+      return onStoreError === "fail" ? Effect.fail(error) : Effect.sync(local)
+    }
+  )
+}
+
+interface Question<A> {
+  readonly operation: string
+  readonly run: Effect.Effect<A, StoreError>
+  readonly isAnswer: (answer: unknown) => answer is A
+}
+
+/** Asks a place within the store budget. A failure is counted, and the first one of an incident logged. */
+const ask = <A>(
+  fiber: Fiber.Fiber<any, any>,
+  place: Port.GuardStore,
+  { isAnswer, operation, run }: Question<A>
+): Effect.Effect<A, StoreError> => {
+  // a place in memory neither waits nor fails
+  if (place.runUnsafe !== undefined) return run
+  const { storeTimeoutMillis } = fiber.getRef(Policy.Current)
+  const because = (reason: StoreError["reason"], cause?: unknown) =>
+    new StoreError({ store: place.name, operation, reason, ...cause === undefined ? {} : { cause } })
+  const within = Effect.timeoutOrElse(run, {
+    duration: storeTimeoutMillis ?? Defaults.layer.storeTimeoutMillis,
+    orElse: () => Effect.fail(because("Timeout"))
+  })
+  return Effect.matchCauseEffect(within, {
+    onSuccess: (answer) => {
+      if (!isAnswer(answer)) return failed(fiber, place, because("Corrupt"))
+      if (failing.delete(place)) log(fiber, Effect.logInfo(`The place of guards "${place.name}" answers again`))
+      return Effect.succeed(answer)
+    },
+    onFailure: (cause) => {
+      // also where it was interrupted: who is interrupted himself does not come here
+      const thrown = Cause.squash(cause)
+      return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
+    }
+  })
+}
+
+const failed = (
+  fiber: Fiber.Fiber<any, any>,
+  place: Port.GuardStore,
+  error: StoreError
+): Effect.Effect<never, StoreError> => {
+  const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
+  if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
+  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}; guards do without it, as onStoreError says`))
+  failing.set(place, millisOf(fiber) + Defaults.guards.restMillis)
+  return Effect.fail(error)
+}
+
+// forked: a logger that throws fails nobody's call
+const log = (fiber: Fiber.Fiber<any, any>, line: Effect.Effect<void>): void => {
+  Effect.runForkWith(fiber.context as Context.Context<never>)(line)
+}
+
+const millisOf = (fiber: Fiber.Fiber<any, any>): number => monotonicMillis(fiber.getRef(Clock.Clock))

@@ -1,0 +1,30 @@
+/** In place of `dependencies.ts` where programs are downloaded: there nothing takes over what its load has read. */
+import { CacheConfigError } from "../../../CacheError.ts"
+import type * as Dependencies from "./dependencies.ts"
+
+export const requireDependencies: typeof Dependencies.requireDependencies = () => {
+  throw new CacheConfigError({ message: `inherit: "changes" needs Node.js, Bun or Deno` })
+}
+
+const nothing = (): undefined => undefined
+const no = (): boolean => false
+
+export const addAll: typeof Dependencies.addAll = nothing
+export const addLoaded: typeof Dependencies.addLoaded = nothing
+export const addServed: typeof Dependencies.addServed = nothing
+export const beginCapture: typeof Dependencies.beginCapture = nothing
+export const capture: typeof Dependencies.capture = nothing
+export const captured: typeof Dependencies.captured = nothing
+export const capturedFirst: typeof Dependencies.capturedFirst = nothing
+export const dependenciesOf: typeof Dependencies.dependenciesOf = nothing
+export const derives: typeof Dependencies.derives = no
+export const endCapture: typeof Dependencies.endCapture = nothing
+export const fitsStore: typeof Dependencies.fitsStore = no
+export const hasMoved: typeof Dependencies.hasMoved = no
+export const hold: typeof Dependencies.hold = nothing
+export const isCompared: typeof Dependencies.isCompared = no
+export const isOlderThanJoining: typeof Dependencies.isOlderThanJoining = no
+export const land: typeof Dependencies.land = nothing
+export const release: typeof Dependencies.release = nothing
+export const releaseAll: typeof Dependencies.releaseAll = nothing
+export const withDependencies: typeof Dependencies.withDependencies = nothing

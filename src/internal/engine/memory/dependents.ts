@@ -1,0 +1,67 @@
+/**
+ * Who depends on which ids: their tags, with the number of entries in memory and of running loads that carry them. A
+ * removal looks here, so that one on which nothing depends costs nothing more. Entries and loads are counted apart, because
+ * the entries leave all at once when memory is emptied.
+ */
+import { groupOf, groupTag, idTag, isInherited } from "../../store/idTags.ts"
+import type { Entry } from "./entry.ts"
+import * as TagEpochs from "./tagEpochs.ts"
+
+export interface Dependents {
+  readonly loads: Counts
+  entries: Counts
+}
+
+type Counts = Map<string, Depended>
+
+interface Depended {
+  readonly tag: string
+  count: number
+}
+
+export const make = (): Dependents => ({ loads: new Map(), entries: new Map() })
+
+/** Whether anything depends on what a tag stands for. */
+export const has = ({ entries, loads }: Dependents, tag: string): boolean => entries.has(tag) || loads.has(tag)
+
+/** A load depends on it. Answers the tag as all have it: one text for what is compared with itself most of the time. */
+export const add = ({ entries, loads }: Dependents, tag: string): string =>
+  count(loads, loads.get(tag)?.tag ?? entries.get(tag)?.tag ?? tag)
+
+const count = (counts: Counts, tag: string): string => {
+  const known = counts.get(tag)
+  if (known === undefined) counts.set(tag, { tag, count: 1 })
+  else known.count++
+  return tag
+}
+
+/** A load has ended. */
+export const remove = ({ loads }: Dependents, tag: string): void => discount(loads, tag)
+
+const discount = (counts: Counts, tag: string): void => {
+  const known = counts.get(tag)!
+  if (--known.count === 0) counts.delete(tag)
+}
+
+/** An entry comes into memory. */
+export const enter = ({ entries }: Dependents, { tags }: Entry): void => {
+  for (const tag of tags) if (isInherited(tag)) count(entries, tag)
+}
+
+/** An entry has left memory. */
+export const leave = ({ entries }: Dependents, { tags }: Entry): void => {
+  if (entries.size === 0) return
+  for (const tag of tags) if (isInherited(tag)) discount(entries, tag)
+}
+
+/** All entries have left memory. */
+export const leaveAll = (self: Dependents): void => {
+  self.entries = new Map()
+}
+
+/** An id was removed or set by hand: what derives from it is gone. */
+export const idChanged = (self: Dependents, epochs: TagEpochs.TagEpochs, id: string): void => {
+  if (self.entries.size === 0 && self.loads.size === 0) return
+  const tags = [idTag(id), groupTag(groupOf(id))].filter((tag) => has(self, tag))
+  if (tags.length > 0) TagEpochs.invalidate(epochs, tags)
+}

@@ -1,0 +1,9 @@
+/** In place of `dependents.ts` where programs are downloaded: there nothing depends on an id. */
+import type * as Dependents from "./dependents.ts"
+
+export const make = () => ({}) as Dependents.Dependents
+export const has: typeof Dependents.has = () => false
+export const enter: typeof Dependents.enter = () => {}
+export const leave: typeof Dependents.leave = () => {}
+export const leaveAll: typeof Dependents.leaveAll = () => {}
+export const idChanged: typeof Dependents.idChanged = () => {}

@@ -1,0 +1,136 @@
+/**
+ * The entries of memory by id: a `Map` that is never copied in one long step because entries leave.
+ *
+ * V8 makes a `Map` smaller when three quarters of the ids that it has room for have left, and copies all others in one
+ * step: of a million a quarter of a million. So of a large map what leaves from then on leaves its id behind, without an
+ * entry. Where more than half of the ids are such, each further step takes a few entries over into a new `Map`, as a hash
+ * table is made larger or smaller in Redis, and that one takes the place of the old one when it has all of them. A look-up
+ * asks one `Map` all the time.
+ */
+import type { Entry } from "./entry.ts"
+
+/** What memory asks of a `Map`. */
+export interface Entries {
+  readonly size: number
+  readonly get: (id: string) => Entry | undefined
+  readonly has: (id: string) => boolean
+  readonly set: (id: string, entry: Entry) => unknown
+  readonly delete: (id: string) => boolean
+  readonly keys: () => IterableIterator<string>
+  readonly values: () => IterableIterator<Entry>
+}
+
+/** A `Map` that never had more ids is copied in a few milliseconds. */
+const smallMap = 131_072
+
+/** How many ids one step takes over, or passes over. */
+const movesOfStep = 8
+
+/** The entries that are still in the old map alone, and the new one. */
+interface Move {
+  readonly from: Iterator<Entry | undefined>
+  readonly to: Map<string, Entry | undefined>
+}
+
+class InSteps implements Entries {
+  /** an id without an entry is one that has left */
+  private map = new Map<string, Entry | undefined>()
+  /** how many have left their id behind */
+  private left = 0
+  /** a power of two, and no less than the most ids that `map` ever had */
+  private most: number
+  private move: Move | undefined
+  private readonly small: number
+
+  constructor(small: number) {
+    this.most = this.small = small
+  }
+
+  get size(): number {
+    return this.map.size - this.left
+  }
+
+  get(id: string): Entry | undefined {
+    return this.map.get(id)
+  }
+
+  has(id: string): boolean {
+    return this.map.get(id) !== undefined
+  }
+
+  set(id: string, entry: Entry): void {
+    const { map, move } = this
+    if (this.left > 0 && map.has(id) && map.get(id) === undefined) this.left--
+    map.set(id, entry)
+    if (map.size > this.most) this.most *= 2
+    if (move !== undefined) {
+      move.to.set(id, entry)
+      this.moveOn(move)
+    }
+  }
+
+  delete(id: string): boolean {
+    const { map, most, move } = this
+    const isSmall = most === this.small
+    if (isSmall && this.left === 0) return map.delete(id)
+    if (!this.has(id)) return false
+    // it may have room for twice as many as it ever had
+    if (move === undefined && (isSmall || map.size > most / 2)) map.delete(id)
+    else {
+      map.set(id, undefined)
+      this.left++
+    }
+    if (this.left === map.size) this.empty()
+    else if (move !== undefined) {
+      if (move.to.has(id)) move.to.set(id, undefined)
+      this.moveOn(move)
+    } else if (2 * this.left > map.size) this.move = { from: map.values(), to: new Map() }
+    return true
+  }
+
+  empty(): ReadonlyMap<string, Entry | undefined> {
+    const { map } = this
+    this.take(new Map(), 0)
+    return map
+  }
+
+  keys(): IterableIterator<string> {
+    return this.left === 0 ? this.map.keys() : this.ids()
+  }
+
+  private *ids(): IterableIterator<string> {
+    for (const { id } of this.values()) yield id
+  }
+
+  /** What comes in meanwhile may be missing. */
+  *values(): IterableIterator<Entry> {
+    const { map } = this
+    for (const entry of map.values()) {
+      // another map may have taken the place of this one
+      if (entry !== undefined && (map === this.map || this.map.get(entry.id) === entry)) yield entry
+    }
+  }
+
+  private moveOn({ from, to }: Move): void {
+    for (let left = movesOfStep; left > 0; left--) {
+      const { done, value } = from.next()
+      if (done === true) return this.take(to, this.size)
+      if (value !== undefined) to.set(value.id, value)
+    }
+  }
+
+  private take(map: Map<string, Entry | undefined>, size: number): void {
+    this.most = this.small
+    // it never had more ids than the old one
+    while (map.size > 0 && this.most < this.map.size) this.most *= 2
+    this.map = map
+    this.left = map.size - size
+    this.move = undefined
+  }
+}
+
+/** `small`: maps of so many ids and fewer are left to themselves. */
+export const make = (small = smallMap): Entries => new InSteps(small)
+
+/** Empties it in one step, and gives what was there: an id without an entry had left before. */
+export const empty = (self: Entries): ReadonlyMap<string, Entry | undefined> => (self as InSteps).empty()

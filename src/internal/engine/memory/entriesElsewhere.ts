@@ -1,0 +1,12 @@
+/** In place of `entries.ts` where programs are downloaded: no memory there is that large. */
+import type * as Entries from "./entries.ts"
+import type { Entry } from "./entry.ts"
+
+export const make: typeof Entries.make = () => new Map()
+
+export const empty: typeof Entries.empty = (self) => {
+  const all = self as Map<string, Entry>
+  const were = new Map(all)
+  all.clear()
+  return were
+}

@@ -1,0 +1,87 @@
+/**
+ * Entries that have expired leave memory, and are told of, within a second, while the cache is used. A cache that was not
+ * used for a second rests: it holds no timer, and the next operation wakes it before all else.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { many, sweepEveryMillis, turnMillis } from "../../defaults.ts"
+import { monotonicMillis } from "../../monotonic.ts"
+import * as Deadlines from "./deadlines.ts"
+import * as Memory from "./memory.ts"
+
+/** Removes expired entries of one memory tier in time. */
+export interface Sweeper {
+  /** after an entry has come in, at the time of who brought it */
+  readonly noteTime: (now: number) => void
+  /** before an operation on a memory that rests */
+  readonly wake: () => void
+  /** nothing is removed because it has expired any more */
+  readonly stop: () => void
+  readonly isStopped: () => boolean
+}
+
+/** Removes all that has expired, in turns of the event loop. */
+export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const { memory } = self
+    if (memory.sweeper?.isStopped() === true) return Effect.void
+    const now = clock.currentTimeMillisUnsafe()
+    const beganAt = monotonicMillis(clock)
+    if (now < memory.deadlines.tick - sweepEveryMillis) Deadlines.rewind(memory.deadlines, now)
+    for (let steps = 1;; steps++) {
+      const entry = Deadlines.firstExpired(memory.deadlines, now)
+      if (entry !== undefined) Memory.expire(memory, entry)
+      else if (Deadlines.nextDue(memory.deadlines, now) === undefined) return Effect.void
+      // the clock costs more than a step, unless thousands of deadlines were looked at
+      if ((entry === undefined || steps % many.steps === 0) && monotonicMillis(clock) - beganAt >= turnMillis) {
+        return Effect.flatMap(Effect.yieldNow, () => sweep(self))
+      }
+    }
+  })
+
+export const makeSweeper = (tier: () => Memory.MemoryTier): Sweeper => {
+  let fiber: Fiber.Fiber<void> | undefined
+  let isStopped = false
+
+  /** `rests` is the question whether anybody comes within a second: who does is sent to `wake`. */
+  const run = (self: Memory.MemoryTier): Effect.Effect<void> =>
+    Effect.flatMap(sweep(self), () => {
+      if (Deadlines.isEmpty(self.memory.deadlines)) return Effect.void
+      self.memory.rests = true
+      return Effect.flatMap(Effect.sleep(sweepEveryMillis), () => self.memory.rests ? Effect.void : run(self))
+    })
+
+  const wake = (): void => {
+    const self = tier()
+    self.memory.rests = false
+    if (isStopped || fiber !== undefined) return
+    const started = Effect.runForkWith(self.context)(run(self))
+    if (started.pollUnsafe() !== undefined) return
+    fiber = started
+    started.addObserver(() => {
+      fiber = undefined
+    })
+  }
+
+  const stop = (): void => {
+    isStopped = true
+    tier().memory.rests = false
+    fiber?.interruptUnsafe()
+  }
+
+  return {
+    noteTime: (now) => {
+      const { context, memory } = tier()
+      if (isStopped || (fiber !== undefined && !memory.rests) || Deadlines.isEmpty(memory.deadlines)) return
+      // who reads lives in another time than this cache: what has expired there is not known here
+      const skew = now - Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      if (Math.abs(skew) > sweepEveryMillis) stop()
+      else wake()
+    },
+    wake,
+    stop,
+    isStopped: () => isStopped
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Quotas: what the entries of a key class may take of memory at most, for `CacheLayer.withQuotas`. They are put around the
+ * memory of an engine, so that one without them pays nothing.
+ *
+ * The policy of the layer goes on with all entries, and says which one leaves where all are too many. Each quota has another
+ * one of its kind, with the entries of its class alone, which says which of these leaves. A place in a policy is the links of a
+ * node, so an entry with a quota has a second node.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import { CacheConfigError } from "../../../CacheError.ts"
+import type { Node, Policy } from "../../../ports/eviction.ts"
+import { many } from "../../defaults.ts"
+import { classOf, type Counters } from "../telemetry/counters.ts"
+import * as Deadlines from "./deadlines.ts"
+import type { Entry } from "./entry.ts"
+import { makePolicy } from "./evictionPolicy.ts"
+import * as Memory from "./memory.ts"
+
+/** How many entries, or how much weight, by the name of a key class. */
+export interface Quotas {
+  readonly [keyClass: string]: number
+}
+
+/** The node of an entry in the policy of its class. */
+interface Place extends Node {
+  readonly entry: Entry
+}
+
+/** A class with a quota. */
+interface Quota {
+  readonly most: number
+  readonly policy: Policy
+  places: Map<string, Place>
+  weight: number
+}
+
+/** Enforces quotas in a memory that is still empty. */
+export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
+  const { memory } = self
+  if (memory.capacity === 0) return
+  if (memory.entries.size > 0) {
+    throw new CacheConfigError({
+      message: "CacheLayer.withQuotas takes a cache of its own: this one is in use already"
+    })
+  }
+  const byName = new Map(Object.entries(quotas).map(([name, most]) => [name, makeQuota(self, most)]))
+  // an entry keeps the counters of its class, and a hit should not look for a name
+  const byCounters = new Map<Counters, Quota | undefined>()
+  const quotaOf = ({ counters }: Entry): Quota | undefined => {
+    const known = byCounters.get(counters)
+    if (known !== undefined || byCounters.has(counters)) return known
+    const quota = byName.get(classOf(self, counters) ?? "")
+    byCounters.set(counters, quota)
+    return quota
+  }
+  const { policy, weigh } = memory
+  const all = Array.from(byName.values())
+  // a policy of a user may not know how
+  const isEmptiedAtOnce = [policy, ...all.map((quota) => quota.policy)].every(({ cleared }) => cleared !== undefined)
+
+  memory.weigh = (entry) => {
+    const weight = weigh === undefined ? 1 : weigh(entry)
+    const quota = quotaOf(entry)
+    if (weight === undefined || quota === undefined) return weight
+    if (weight > Math.min(quota.most, memory.capacity)) return undefined
+    makeRoom(self, quota, () => {
+      const old = memory.entries.get(entry.id)
+      return weight - (old !== undefined && quotaOf(old) === quota ? old.weight : 0)
+    })
+    return weight
+  }
+
+  memory.policy = {
+    added: (node) => {
+      const entry = node as Entry
+      const quota = quotaOf(entry)
+      if (quota !== undefined) enter(quota, entry)
+      policy.added(node)
+    },
+    replaced: (former, node) => {
+      const [old, entry] = [former as Entry, node as Entry]
+      const [from, to] = [quotaOf(old), quotaOf(entry)]
+      if (from === to) {
+        if (to !== undefined) exchange(to, old, entry)
+      } else {
+        if (from !== undefined) leave(from, old)
+        if (to !== undefined) enter(to, entry)
+      }
+      policy.replaced!(former, node)
+    },
+    read: (node) => {
+      const quota = quotaOf(node as Entry)
+      const place = quota?.places.get(node.id)
+      if (place !== undefined) quota!.policy.read(place)
+      policy.read(node)
+    },
+    removed: (node) => {
+      const entry = node as Entry
+      const quota = quotaOf(entry)
+      if (quota !== undefined) leave(quota, entry)
+      policy.removed(node)
+    },
+    cleared: isEmptiedAtOnce ?
+      () => {
+        for (const quota of all) empty(quota)
+        policy.cleared!()
+      } :
+      undefined,
+    victim: () => policy.victim(),
+    resized: (capacity) => policy.resized?.(capacity)
+  }
+}
+
+const makeQuota = (self: Memory.MemoryTier, most: number): Quota => {
+  const { eviction, weigh } = self.memory
+  const options = { capacity: most, eviction, seed: self.tokens.word, weighed: weigh !== undefined }
+  const places = {
+    get: (id: string) => quota.places.get(id),
+    values: () => quota.places.values()
+  }
+  const quota: Quota = {
+    most,
+    policy: makePolicy(options, { entries: places, telemetry: () => self }),
+    places: new Map(),
+    weight: 0
+  }
+  return quota
+}
+
+/** All entries of the class have left. */
+const empty = (quota: Quota): void => {
+  quota.places = new Map()
+  quota.weight = 0
+  quota.policy.cleared!()
+}
+
+const placeOf = (entry: Entry): Place => ({
+  id: entry.id,
+  weight: entry.weight,
+  entry,
+  previous: undefined,
+  next: undefined,
+  mark: 0
+})
+
+const enter = (quota: Quota, entry: Entry): void => {
+  const place = placeOf(entry)
+  quota.weight += entry.weight
+  quota.places.set(entry.id, place)
+  quota.policy.added(place)
+}
+
+const leave = (quota: Quota, entry: Entry): void => {
+  const place = quota.places.get(entry.id)!
+  quota.weight -= entry.weight
+  quota.places.delete(entry.id)
+  quota.policy.removed(place)
+}
+
+/** A new value in the place of an old one. */
+const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
+  const { places, policy } = quota
+  const [former, place] = [places.get(old.id)!, placeOf(entry)]
+  quota.weight += entry.weight - old.weight
+  places.set(entry.id, place)
+  policy.replaced!(former, place)
+}
+
+/**
+ * Lets entries of a class go until what comes has room: before it comes, so that the class is never over its quota. Whoever
+ * is told of them may write, so what is needed is asked again each time.
+ */
+const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
+  const { memory } = self
+  const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
+  // where it is stopped, readers live in other times than the cache
+  let mayExpire = memory.sweeper?.isStopped() === false ? many.steps : 0
+  while (quota.weight + needed() > quota.most) {
+    // what has expired leaves before anything that may still be served, but not thousands for one put
+    const expired = mayExpire-- > 0 ? Deadlines.firstExpired(memory.deadlines, now) : undefined
+    if (expired !== undefined) Memory.expire(memory, expired)
+    else {
+      const victim = victimOf(quota)
+      // a policy of a user has emptied memory meanwhile
+      if (victim === undefined) break
+      memory.evictedWeight += victim.weight
+      Memory.remove(memory, victim.id, "evicted")
+    }
+  }
+}
+
+const victimOf = ({ places, policy }: Quota): Entry | undefined =>
+  ((policy.victim() as Place | undefined) ?? places.values().next().value)?.entry

@@ -1,0 +1,31 @@
+/** Weighs entries with the weigher of a user. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { CacheConfigError } from "../../../CacheError.ts"
+import type { Weigher } from "../../../ports/weigher.ts"
+import { classOf } from "../telemetry/counters.ts"
+import * as Log from "../telemetry/log.ts"
+import type { Telemetry } from "../telemetry/telemetry.ts"
+import type { Entry } from "./entry.ts"
+
+/** What an entry weighs; `undefined` where the weigher throws, or answers no weight. */
+export const weighWith = (weigher: Weigher, telemetry: () => Telemetry) => (entry: Entry): number | undefined => {
+  const { counters, exit, id } = entry
+  const self = telemetry()
+  try {
+    const weight = weigher(Exit.isSuccess(exit) ? exit.value : exit.cause, { id, keyClass: classOf(self, counters) })
+    if (typeof weight === "number" && weight > 0) return Math.ceil(weight)
+    throw new CacheConfigError({ message: `A weight is above zero, not ${String(weight)}` })
+  } catch (defect) {
+    counters.notStored++
+    Log.warnOnce(
+      self,
+      "weigher",
+      `The weigher failed for "${id}" (see the cause): it is not kept in memory`,
+      {
+        cause: Cause.die(defect)
+      }
+    )
+    return undefined
+  }
+}

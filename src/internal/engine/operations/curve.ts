@@ -1,0 +1,22 @@
+/** The hit ratio at other capacities: `Cached.curve`. */
+import * as Effect from "effect/Effect"
+import { CacheConfigError } from "../../../CacheError.ts"
+import type { Point } from "../../eviction/stackDistances.ts"
+import type { Engine } from "../engine.ts"
+
+export interface Curve {
+  readonly capacity: number
+  readonly reads: number
+  readonly share: number
+  readonly points: ReadonlyArray<Point>
+}
+
+export const curve = ({ memory }: Engine): Effect.Effect<Curve, CacheConfigError> =>
+  Effect.suspend(() => {
+    const { capacity, curve } = memory
+    if (curve === undefined) {
+      return Effect.fail(new CacheConfigError({ message: "Cached.curve needs a layer with the option curve: true" }))
+    }
+    const { distances } = curve
+    return Effect.succeed({ capacity, reads: distances.reads, share: distances.share, points: distances.points() })
+  })

@@ -1,0 +1,9 @@
+/** A place where guards keep their state has failed: counted, and told to those who listen. */
+import type { StoreErrorReason } from "../../../CacheError.ts"
+import type { Engine } from "../engine.ts"
+import { emit } from "../telemetry/events.ts"
+
+export const guardFault = (self: Engine, operation: string, reason: StoreErrorReason): void => {
+  self.stats.storeFailures++
+  emit(self, { _tag: "StoreFailure", operation, reason })
+}

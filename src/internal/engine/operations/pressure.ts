@@ -1,0 +1,45 @@
+/** A memory that shrinks while the heap is almost full: for `CacheLayer.withHeapLimit`. */
+import * as Effect from "effect/Effect"
+import type { Engine } from "../engine.ts"
+import * as Log from "../telemetry/log.ts"
+import { resize } from "./resize.ts"
+
+/** It gets its room back where the heap is less full than this part of the limit. */
+const relaxedAt = 0.9
+
+interface Lowered {
+  /** what it was before */
+  readonly from: number
+  readonly to: number
+  /** the number of that change: another one is the user's, who knows better */
+  readonly change: number
+}
+
+/** Is told how full the heap is after each collection, as a share of its limit; above `most` memory halves. */
+export const pressureOn = (self: Engine, most: number): (share: number) => void => {
+  const { memory } = self
+  let lowered: Lowered | undefined
+  const change = (capacity: number): void => {
+    Effect.runForkWith(self.context)(resize(self, capacity))
+  }
+  return (share) => {
+    if (memory.capacity === 0 || self.closed) return
+    if (lowered !== undefined && memory.resizes !== lowered.change) lowered = undefined
+    if (share > most) {
+      const from = lowered?.from ?? memory.capacity
+      const to = Math.max(1, Math.floor(memory.weight / 2))
+      change(to)
+      lowered = { from, to, change: memory.resizes }
+      Log.warnOnce(
+        self,
+        "heap",
+        `The heap is ${Math.round(share * 100)} % full: memory shrinks until it is below ${Math.round(most * 100)} %`
+      )
+    } else if (lowered !== undefined && share < most * relaxedAt) {
+      const { from } = lowered
+      const to = Math.min(from, lowered.to * 2)
+      change(to)
+      lowered = to === from ? undefined : { from, to, change: memory.resizes }
+    }
+  }
+}

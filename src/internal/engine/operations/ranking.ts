@@ -1,0 +1,55 @@
+/** The hottest and the coldest entries of memory: `Cached.hottest` and `Cached.coldest`. */
+import * as Effect from "effect/Effect"
+import type { InMemory } from "../../../CacheEntry.ts"
+import { isPage } from "../../store/pageIds.ts"
+import { forEach } from "../../turns.ts"
+import type { Engine } from "../engine.ts"
+import type { Entry } from "../memory/entry.ts"
+import { knownOf, liveEntry } from "./inspect.ts"
+
+export type Ranking = "hottest" | "coldest"
+
+/** Fewer reads are colder; of as many, what is older. */
+const coldestFirst = (a: Entry, b: Entry): number => a.reads - b.reads || a.createdAt - b.createdAt
+
+const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } = {
+  coldest: coldestFirst,
+  hottest: (a, b) => coldestFirst(b, a)
+}
+
+/**
+ * The first of an order among the entries that may be served. It goes through memory in turns, and what comes in meanwhile is
+ * not looked at.
+ */
+export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Effect<ReadonlyArray<InMemory>> =>
+  Effect.clockWith((clock) => {
+    const { entries } = self.memory
+    const inOrder = orders[ranking]
+    let chosen: Array<Entry> = []
+    let last: Entry | undefined
+    const cut = (): void => {
+      chosen = chosen.sort(inOrder).slice(0, count)
+      if (chosen.length === count) last = chosen.at(-1)
+    }
+    const look = (entry: Entry): void => {
+      if ((last !== undefined && inOrder(entry, last) >= 0) || isPage(entry.id)) return
+      chosen.push(entry)
+      if (chosen.length === 2 * count) cut()
+    }
+    return Effect.map(forEach(firstOf(entries.values(), entries.size), look), () => {
+      cut()
+      const now = clock.currentTimeMillisUnsafe()
+      return chosen.flatMap((entry) =>
+        // it may have left since
+        liveEntry(self, entry.id, now) === entry ? [{ ...knownOf(entry), weight: entry.weight }] : []
+      )
+    })
+  })
+
+function* firstOf<A>(items: Iterable<A>, count: number): Generator<A> {
+  let left = count
+  for (const item of items) {
+    if (left-- === 0) return
+    yield item
+  }
+}

@@ -1,0 +1,23 @@
+/** Another capacity of memory: `Cached.resize`. */
+import * as Effect from "effect/Effect"
+import { chunk } from "../../defaults.ts"
+import type { Engine } from "../engine.ts"
+import * as Memory from "../memory/memory.ts"
+
+/**
+ * Gives memory another bound. What is too much leaves in turns of the event loop, and the bound goes down with it: a put
+ * meanwhile evicts what it needs, not all the rest.
+ */
+export const resize = (self: Engine, capacity: number): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const { memory } = self
+    // without a memory tier there is none
+    if (memory.capacity === 0) return Effect.void
+    const mine = ++memory.resizes
+    const step = Effect.suspend((): Effect.Effect<void> => {
+      if (memory.resizes !== mine) return Effect.void
+      Memory.shrink(memory, capacity, clock.currentTimeMillisUnsafe(), chunk)
+      return memory.capacity === capacity ? Effect.void : Effect.andThen(Effect.yieldNow, step)
+    })
+    return step
+  })

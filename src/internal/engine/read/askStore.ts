@@ -1,0 +1,227 @@
+/** Asks a store that answers later, once for all who read an id meanwhile. */
+import { derives } from "#platform/engine/flight/dependencies"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Exit from "effect/Exit"
+import type { Stored } from "../../../CacheEntry.ts"
+import { StoreError } from "../../../CacheError.ts"
+import type { Answer } from "../../../ports/store.ts"
+import { jobsOfTurn } from "../../defaults.ts"
+import { monotonicMillis } from "../../monotonic.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { nowOf } from "../flight/context.ts"
+import type { Resume } from "../flight/flight.ts"
+import type { Flights } from "../flight/flights.ts"
+import { isLimited } from "../flight/outcome.ts"
+import type { Asker, Question } from "../flight/questions.ts"
+import type { Joining, Reader } from "../flight/reader.ts"
+import { declaredTags } from "../flight/requestTags.ts"
+import { answerOrDefect } from "../flight/rules.ts"
+import * as Watches from "../flight/watches.ts"
+import { Entry } from "../memory/entry.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { faultOf } from "../storeTier/ask.ts"
+import { supervise } from "../storeTier/background.ts"
+import * as Circuit from "../storeTier/circuit.ts"
+import { tagNames } from "../storeTier/codec.ts"
+import { damaged, noteFault, recovered } from "../storeTier/faults.ts"
+import { reviveUnsafe } from "../storeTier/fetch.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import { type Found, NeedsEffect, type StoreTier } from "../storeTier/storeTier.ts"
+import { noteMiss } from "../telemetry/events.ts"
+import { join } from "./read.ts"
+import { useFound } from "./useFound.ts"
+import { refusal } from "./validate.ts"
+
+/** Whether a read may be answered without a flight. */
+export const mayAsk = ({ engine, policy, request }: Reader): boolean =>
+  engine.storeTier!.store.getCallback !== undefined && Policy.readsNormally(policy) && policy.writes &&
+  !policy.strict && policy.storeTimeoutMillis === undefined && !engine.isPrivate && !engine.closed &&
+  request.batch === undefined && !isLimited(engine, request)
+
+/** Waits for the answer of the store, and uses it. What cannot be answered so is left to a flight. */
+export const askStore = <A, E>(
+  reader: Reader<A, E>,
+  rejectedWriteId: string | undefined
+): Effect.Effect<A, E> =>
+  Effect.callback<A, E>((resume) => {
+    const { engine, id, request } = reader
+    const { circuit, pending } = engine.storeTier!
+    const bornAt = TagEpochs.epochNow(engine.tagEpochs)
+    const isPending = Pending.isPending(pending, id)
+    if (
+      isPending || engine.closed || engine.flights.has(id) || engine.ending.has(id) || Circuit.isOpen(circuit) ||
+      refusal(engine, request) !== undefined
+    ) return resume(joinFlight(reader, rejectedWriteId, { readsStore: !isPending }))
+    const known = engine.questions.byId.get(id)
+    const question = known !== undefined && isCurrent(reader, known) ? known : makeQuestion(reader, bornAt)
+    // those are answered in one step
+    if (question.askers.length >= jobsOfTurn) return resume(joinFlight(reader, rejectedWriteId, { readsStore: true }))
+    const asker = new WaitingAsker(reader, rejectedWriteId, resume as Resume)
+    question.askers.push(asker)
+    if (question !== known) begin(engine, question)
+    return asker
+  })
+
+const joinFlight = <A, E>(
+  reader: Reader<A, E>,
+  rejectedWriteId: string | undefined,
+  how: Pick<Joining, "readsStore" | "storeMillis">
+): Effect.Effect<A, E> =>
+  join(reader, { ...how, stale: undefined, rejectedWriteId, mutations: reader.engine.mutations })
+
+/** An asker that is itself the effect of its interruption, as the callers of flights are. */
+class WaitingAsker extends Effectable.Class<void> implements Asker {
+  readonly reader: Reader
+  readonly rejectedWriteId: string | undefined
+  readonly resume: Resume
+  isGone: boolean
+
+  constructor(reader: Reader, rejectedWriteId: string | undefined, resume: Resume) {
+    super()
+    this.reader = reader
+    this.rejectedWriteId = rejectedWriteId
+    this.resume = resume
+    this.isGone = false
+  }
+
+  override asEffect(): Effect.Effect<void> {
+    const { engine, id, request } = this.reader
+    this.isGone = true
+    // it leaves before the store has answered: that counts as a miss
+    noteMiss(engine, request.key, id)
+    return Effect.void
+  }
+}
+
+/** Whether nothing has changed since it was asked: otherwise the answer may be older than the read. */
+const isCurrent = ({ engine, id, request }: Reader, { bornAt, since, tags }: Question): boolean =>
+  !Watches.hasChanged(engine, { since }, id) &&
+  (bornAt === engine.tagEpochs.epoch ||
+    !TagEpochs.movedSince(engine.tagEpochs, tags, bornAt) &&
+      !TagEpochs.movedSince(engine.tagEpochs, declaredTags(engine, request), bornAt))
+
+const makeQuestion = ({ engine, id, request }: Reader, bornAt: number): Question => ({
+  id,
+  bornAt,
+  since: engine.watches.step,
+  mutations: engine.mutations,
+  askers: [],
+  askedAt: monotonicMillis(clockOf(engine)),
+  tags: declaredTags(engine, request),
+  isAgain: false,
+  isAnswered: false,
+  storeMillis: undefined,
+  isInMemory: false
+})
+
+const begin = (self: Flights, question: Question): void => {
+  const { questions } = self
+  Watches.begin(self)
+  questions.byId.set(question.id, question)
+  questions.open.add(question)
+  if (!questions.isTimed) startTimer(self)
+  send(self, question)
+}
+
+const send = (self: Flights, question: Question): void =>
+  self.storeTier!.store.getCallback!(question.id, question.tags, (exit) => received(self, question, exit))
+
+const received = (self: Flights, question: Question, exit: Exit.Exit<Answer, StoreError>): void => {
+  if (question.isAnswered) return
+  const tier = self.storeTier!
+  if (Exit.isFailure(exit)) {
+    const fault = faultOf(exit.cause, (cause) => faultWith(tier, "Unavailable", cause))
+    return conclude(self, question, failed(self, fault))
+  }
+  const { entry } = exit.value
+  if (entry !== undefined && !question.isAgain && !isCovered(question, entry)) {
+    question.isAgain = true
+    question.tags = tagNames(entry.meta.tags)
+    return send(self, question)
+  }
+  Circuit.answered(tier.circuit)
+  recovered(tier, "get")
+  conclude(self, question, foundIn(self, question, exit.value))
+}
+
+const isCovered = ({ tags }: Question, { meta }: Stored): boolean => meta.tags.every(({ tag }) => tags.includes(tag))
+
+const faultWith = ({ store }: StoreTier, reason: "Timeout" | "Unavailable", cause?: unknown): StoreError =>
+  new StoreError({ store: store.name, operation: "get", reason, ...cause === undefined ? {} : { cause } })
+
+const failed = (self: Flights, fault: StoreError): StoreError => {
+  const tier = self.storeTier!
+  if (fault.reason === "Timeout") Circuit.timedOut(tier.circuit, "normal", clockOf(self).currentTimeMillisUnsafe())
+  else Circuit.answered(tier.circuit)
+  return noteFault(tier, "get", fault)
+}
+
+const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: Answer) => {
+  const tier = self.storeTier!
+  // one that has ended has its clock no more
+  const reader = askers.find(({ isGone }) => !isGone)?.reader
+  if (reader === undefined) return undefined
+  const { key } = reader.request
+  const { entry: stored, versions } = answer
+  if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
+  return reviveUnsafe(tier, { key, id, stored, bornAt, now: nowOf(reader.fiber), tags, versions })
+}
+
+/** Answers those who have asked. */
+const conclude = (self: Flights, question: Question, found: Found | typeof NeedsEffect | StoreError): void => {
+  const { askers, id } = question
+  const { questions } = self
+  question.isAnswered = true
+  // before the first of them goes on: a flight of one of them is a change. Of what an entry derives from was not known
+  // while the store was asked, so any change may have been one of that
+  const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
+    (question.mutations !== self.mutations && found instanceof Entry && derives(found))
+  Watches.end(self)
+  questions.open.delete(question)
+  if (questions.byId.get(id) === question) questions.byId.delete(id)
+  const storeMillis = question.storeMillis = Math.max(0, leftMillis(self, question))
+  for (const { isGone, reader, rejectedWriteId, resume } of askers) {
+    if (isGone) continue
+    if (found instanceof StoreError) {
+      resume(joinFlight(reader, rejectedWriteId, { readsStore: false, storeMillis }))
+    } else if (isUnknown) resume(joinFlight(reader, rejectedWriteId, { readsStore: true, storeMillis }))
+    else resume(answerOrDefect(() => useFound(reader, rejectedWriteId, found, question)))
+  }
+}
+
+const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Clock.Clock)
+
+const leftMillis = (self: Flights, { askedAt }: Question): number =>
+  askedAt + self.storeTier!.storeTimeoutMillis - monotonicMillis(clockOf(self))
+
+/** One timer for all: they have the same time, so the first is the next to be over. */
+const startTimer = (self: Flights): void => {
+  const { context, questions, storeTier: tier } = self
+  questions.isTimed = true
+  const timer = Effect.whileLoop({
+    while: () => questions.open.size > 0,
+    body: () => {
+      const [oldest] = questions.open
+      return Effect.sleep(Math.max(1, leftMillis(self, oldest!)))
+    },
+    step: () => {
+      for (const question of questions.open) {
+        if (leftMillis(self, question) > 0) break
+        conclude(self, question, failed(self, faultWith(tier!, "Timeout")))
+      }
+    }
+  })
+  const end = Effect.sync(() => {
+    questions.isTimed = false
+    // the cache closes: nobody looks at their time any more
+    for (const question of questions.open) conclude(self, question, faultWith(tier!, "Unavailable"))
+  })
+  supervise(tier!.background, {
+    name: "limits the time of questions to the store",
+    context,
+    run: Effect.ensuring(timer, end)
+  })
+}

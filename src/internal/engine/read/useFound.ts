@@ -1,0 +1,48 @@
+/** What a read does with what the store has. */
+import type * as Effect from "effect/Effect"
+import { Load, Serve } from "../../../Strategy.ts"
+import { putInMemory } from "../flight/complete.ts"
+import { nowOf } from "../flight/context.ts"
+import { decide } from "../flight/decide.ts"
+import type { Question } from "../flight/questions.ts"
+import type { Reader } from "../flight/reader.ts"
+import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import { type Found, NeedsEffect } from "../storeTier/storeTier.ts"
+import { join, serveDue } from "./read.ts"
+import { serve } from "./serve.ts"
+
+/** Serves an entry of the store, or joins or starts a flight. `question`: others get the same answer. */
+export const useFound = <A, E>(
+  reader: Reader<A, E>,
+  rejected: string | undefined,
+  found: Found | typeof NeedsEffect,
+  question?: Question
+): Effect.Effect<A, E> => {
+  const { engine, fiber, policy, request } = reader
+  let rejectedWriteId = rejected
+  let protectedUntil = -Infinity
+  if (found instanceof Entry) {
+    const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
+    if (decision !== Load) {
+      // before it enters memory: who is told of what leaves may invalidate it
+      const { mutations } = engine
+      if (policy.writes && question?.isInMemory !== true) {
+        if (question !== undefined) question.isInMemory = true
+        putInMemory(engine, request, found, nowOf(fiber))
+      }
+      return decision === Serve
+        ? serve(reader, found, "store")
+        : serveDue(reader, { entry: found, decision, source: "store", mutations })
+    }
+    rejectedWriteId = found.writeId
+    protectedUntil = protectedUntilOf(found)
+  } else if (found !== NeedsEffect) rejectedWriteId = found
+  return join(reader, {
+    readsStore: found === NeedsEffect,
+    stale: undefined,
+    rejectedWriteId,
+    protectedUntil,
+    storeMillis: question?.storeMillis,
+    mutations: engine.mutations
+  })
+}

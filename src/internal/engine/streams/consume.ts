@@ -1,0 +1,476 @@
+/**
+ * A consumer of a cached stream. It reads the log of a run, or the pages that a manifest names; beside that the read of
+ * the manifest goes on as any read does: it joins the flight, keeps it running, and is answered at its end.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { StreamCut, StreamLagged } from "../../../CacheError.ts"
+import { streams } from "../../defaults.ts"
+import { idOf } from "../../key/ofKey.ts"
+import { pageId } from "../../store/pageIds.ts"
+import type { Engine } from "../engine.ts"
+import { Aside, Within } from "../flight/attempt.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { readContextOf } from "../flight/context.ts"
+import { invalidateIds } from "../invalidation/invalidate.ts"
+import { FailedStream, Manifest } from "../memory/manifest.ts"
+import { read } from "../read/read.ts"
+import { codecsOf } from "../storeTier/codec.ts"
+import * as Log from "./log.ts"
+import * as MemoryPages from "./memoryPages.ts"
+import * as Pages from "./pages.ts"
+import { type Channel, make as makeRequest, ownCause, type Streaming, type StreamRequest } from "./request.ts"
+import { load, loadAside, settled } from "./run.ts"
+
+type Chunk = ReadonlyArray<unknown>
+
+/** A replay: the pages of a manifest, one after the other. */
+interface Replay {
+  readonly manifest: Manifest
+  /** all pages, where they are in memory */
+  readonly decoded: ReadonlyArray<Chunk> | undefined
+  /** the failure with which the stream has ended */
+  readonly failed: FailedStream | undefined
+  /** those that have been read, while they are few */
+  collected: Array<Chunk> | undefined
+}
+
+interface Consumer {
+  readonly engine: Engine
+  readonly streaming: Streaming
+  readonly id: string
+  readonly scope: Scope.Scope
+  channel: Channel | undefined
+  /** what it waits with for the log of its flight */
+  attach: ((log: Log.Log) => void) | undefined
+  log: Log.Log | undefined
+  cursor: Log.Cursor | undefined
+  replay: Replay | undefined
+  /** the read of the manifest */
+  reading: Fiber.Fiber<unknown, unknown> | undefined
+  /** it reads on what it has begun, while its read was to begin anew: it ends with the log */
+  isAlone: boolean
+  /** the answer to the read of the manifest */
+  answer: Exit.Exit<unknown, unknown> | undefined
+  wake: (() => void) | undefined
+  /** moves whenever it is woken */
+  wakes: number
+  /** it has got elements */
+  hasBegun: boolean
+  /** the pages of a store that are being read before it needs them, by their numbers */
+  readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | undefined>>
+  /** the pages of a replay that it has read, and their digest */
+  pages: number
+  digest: number
+  elements: number
+  /** the run of which it could not read a page */
+  lost: string | undefined
+  /** a page was lost: a run has to begin with what it has got */
+  skips: boolean
+  /** where it goes on behind that; `undefined`: at the next page */
+  goesOnAt: { readonly page: number; readonly offset: number } | undefined
+  /** its run is of it alone */
+  isAside: boolean
+}
+
+/** The elements of a stream: stored ones, or those of a run. */
+export const consume = (engine: Engine, streaming: Streaming): Stream.Stream<unknown, unknown, any> =>
+  Stream.unwrap(Effect.withFiber((fiber) => {
+    const { policy, within } = readContextOf(engine, fiber)
+    if (policy.bypass) {
+      return Effect.succeed(
+        within === undefined ? streaming.origin : Stream.provideService(streaming.origin, Aside, fiber.getRef(Within))
+      )
+    }
+    MemoryPages.attend(engine)
+    return Effect.map(Effect.scope, (scope) => {
+      const consumer = makeConsumer(engine, streaming, scope)
+      const request = requestOf(consumer)
+      const answer = read(engine, fiber, request)
+      const pages = Exit.isExit(answer) && Exit.isSuccess(answer) && answer.value instanceof Manifest
+        ? answer.value.decoded
+        : undefined
+      if (pages !== undefined) return Stream.fromArrays(...pages)
+      return Stream.fromPull(Effect.as(start(consumer, answer), Effect.suspend(() => next(consumer)) as never))
+    })
+  }))
+
+const makeConsumer = (engine: Engine, streaming: Streaming, scope: Scope.Scope): Consumer => ({
+  engine,
+  streaming,
+  id: idOf(streaming.key),
+  scope,
+  channel: undefined,
+  attach: undefined,
+  log: undefined,
+  cursor: undefined,
+  replay: undefined,
+  reading: undefined,
+  isAlone: false,
+  answer: undefined,
+  wake: undefined,
+  wakes: 0,
+  hasBegun: false,
+  ahead: new Map(),
+  pages: 0,
+  digest: 0,
+  elements: 0,
+  lost: undefined,
+  skips: false,
+  goesOnAt: undefined,
+  isAside: false
+})
+
+const requestOf = (self: Consumer): StreamRequest =>
+  makeRequest(self.engine, self.streaming, { load, settled, onFollow: (channel) => follow(self, channel) })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the read of the manifest
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Runs the read beside the consumer, until it is answered, or the consumer leaves. */
+const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Effect.Effect<void, never, any> =>
+  Effect.flatMap(Scope.addFinalizer(self.scope, Effect.sync(() => leave(self))), () =>
+    Effect.map(
+      Effect.forkIn(answer, self.scope, { startImmediately: true }),
+      (fiber: Fiber.Fiber<unknown, unknown>) => {
+        self.reading = fiber
+        fiber.addObserver((exit) => {
+          if (self.reading !== fiber) return
+          self.answer = exit
+          wake(self)
+        })
+      }
+    ))
+
+/** It waits for a flight: its log, as soon as there is one. */
+const follow = (self: Consumer, channel: Channel | undefined): void => {
+  // what it has begun to read it reads to its end
+  if (self.log !== undefined && self.hasBegun && !self.skips) return goOnAlone(self)
+  leave(self)
+  // an effect under the same key
+  if (channel === undefined) return
+  self.channel = channel
+  if (channel.log !== undefined && channel.log.end === undefined) attach(self, channel.log)
+  else channel.followers.add(self.attach ??= (log) => attach(self, log))
+}
+
+/** A tag was invalidated since it has joined: it need not wait for the run that begins for it now. */
+const goOnAlone = (self: Consumer): void => {
+  const { reading } = self
+  self.isAlone = true
+  // in a step of its own: it is just about to wait
+  if (reading !== undefined) {
+    Effect.runForkWith(self.engine.context)(Effect.andThen(Effect.yieldNow, Fiber.interrupt(reading)))
+  }
+  wake(self)
+}
+
+const attach = (self: Consumer, log: Log.Log): void => {
+  leaveChannel(self)
+  if (self.log !== undefined) return
+  self.log = log
+  const { emit, whenSlow } = self.streaming
+  self.cursor = {
+    page: 0,
+    offset: 0,
+    wantsAll: emit === "whenComplete" && !self.hasBegun,
+    whenSlow: self.isAside ? "wait" : whenSlow,
+    isLagging: false,
+    isWaiting: false,
+    heldUpMillis: 0,
+    wake: () => wake(self)
+  }
+  if (self.skips) log.comparing++
+  Log.join(log, self.cursor)
+  wake(self)
+}
+
+const leaveChannel = (self: Consumer): void => {
+  if (self.attach !== undefined) self.channel?.followers.delete(self.attach)
+}
+
+const leave = (self: Consumer): void => {
+  leaveChannel(self)
+  self.ahead.clear()
+  const { cursor, log } = self
+  self.log = undefined
+  self.cursor = undefined
+  if (log === undefined || cursor === undefined) return
+  if (self.skips) log.comparing--
+  Log.leave(log, cursor)
+}
+
+const wake = (self: Consumer): void => {
+  const { wake } = self
+  self.wakes++
+  self.wake = undefined
+  wake?.()
+}
+
+/** How much has happened that a consumer may wait for. */
+const happened = ({ log, wakes }: Consumer): number => wakes + (log === undefined ? 0 : log.wakes)
+
+/** Waits for elements, the log, or the answer. */
+const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
+  const seen = happened(self)
+  return Effect.flatMap(
+    Effect.callback<void>((resume) => {
+      // a yield may have passed since it was decided to wait
+      if (happened(self) !== seen) return resume(Effect.void)
+      const { cursor, log } = self
+      self.wake = () => {
+        if (cursor !== undefined) cursor.isWaiting = false
+        resume(Effect.void)
+      }
+      if (cursor !== undefined && log !== undefined) Log.ask(log, cursor)
+      return Effect.sync(() => {
+        self.wake = undefined
+        if (cursor !== undefined) cursor.isWaiting = false
+      })
+    }),
+    () => next(self)
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// its elements
+// ---------------------------------------------------------------------------------------------------------------------
+
+const next = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
+  if (self.replay !== undefined) return nextOfReplay(self, self.replay)
+  if (self.log !== undefined) return nextOfLog(self, self.log, self.cursor!)
+  return self.answer === undefined ? waiting(self) : nextOfAnswer(self, self.answer)
+}
+
+/** The read was answered without a run: with what is stored, or a failure. */
+const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effect.Effect<Chunk, unknown, any> => {
+  if (Exit.isFailure(answer)) {
+    const error = Cause.squash(answer.cause)
+    const isStored = error instanceof FailedStream && error.manifest.isKept
+    if (isStored && error.manifest.run === self.lost) return readAgain(self, Policy.refreshing)
+    if (isStored && !self.skips) return replay(self, error.manifest, error)
+    return Exit.failCause(ownCause(answer.cause))
+  }
+  const { value } = answer
+  if (value instanceof Manifest) {
+    // one who has joined found it in the store
+    if (value.run === self.lost) return readAgain(self, Policy.refreshing)
+    return self.skips ? cut(self) : replay(self, value, undefined)
+  }
+  // memory has the value of an effect with the same key
+  return again(self)
+}
+
+/**
+ * It has got what no stream goes on from. What is stored is of no use where its page is lost: who comes next begins a run,
+ * and is not cut like this one.
+ */
+const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> => {
+  const { engine, id } = self
+  const { storeTier: tier } = engine
+  const fail = Effect.fail(new StreamCut({ key: id }))
+  if (run === undefined || tier === undefined) return fail
+  return Effect.flatMap(Policy.Current, ({ writes }) =>
+    writes
+      ? Effect.flatMap(Pages.isNamed(tier, { id, run }), (isNamed) =>
+        isNamed === true ? Effect.andThen(invalidateIds(engine, [id]), fail) : fail)
+      : fail)
+}
+
+const nextOfLog = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.Effect<Chunk, unknown, any> => {
+  const answer = self.isAlone ? log.end : self.answer
+  if (cursor.isLagging) return Effect.fail(new StreamLagged({ key: self.id }))
+  const { end } = log
+  if (!self.hasBegun) {
+    // the stale stream may take its place, whole
+    const isFailed = end !== undefined && Exit.isFailure(end)
+    if (answer === undefined && (isFailed || (cursor.wantsAll && log.isWhole))) return waiting(self)
+    if (
+      answer !== undefined && Exit.isSuccess(answer) && answer.value instanceof Manifest && answer.value.run !== log.run
+    ) {
+      leave(self)
+      return nextOfAnswer(self, answer)
+    }
+  }
+  cursor.wantsAll = false
+  if (self.skips) return skip(self, log, cursor)
+  const chunk = Log.next(log, cursor)
+  if (chunk === "elsewhere") return nextOfStore(self, log, cursor)
+  if (chunk !== undefined) return emit(self, chunk)
+  if (end === undefined || answer === undefined) return waiting(self)
+  if (Exit.isFailure(answer)) return Exit.failCause(ownCause(answer.cause))
+  return Exit.isFailure(end) ? Exit.failCause(ownCause(end.cause)) : Cause.done()
+}
+
+const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
+  self.hasBegun = true
+  return Effect.succeed(chunk)
+}
+
+/** A page of a run that memory has let go: the store has it. */
+const nextOfStore = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.Effect<Chunk, unknown, any> =>
+  Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: Log.firstInMemory(log) }), (page) => {
+    // its read has begun anew meanwhile
+    if (self.log !== log) return next(self)
+    const before = log.digests[cursor.page - 1] ?? 0
+    if (page === undefined || Pages.digest(before, page.payload) !== log.digests[cursor.page]) {
+      return runAside(self, log, cursor)
+    }
+    const elements = page.elements.slice(cursor.offset)
+    Log.passPage(log, cursor)
+    return elements.length === 0 ? next(self) : emit(self, elements)
+  })
+
+/**
+ * The store does not have a page of a run that goes on for others. The origin runs once more, for this consumer alone: it
+ * must not wait for them, and what they read is stored.
+ */
+const runAside = (self: Consumer, log: Log.Log, { offset, page }: Log.Cursor): Effect.Effect<Chunk, unknown, any> =>
+  Effect.suspend(() => {
+    const { reading } = self
+    leave(self)
+    self.reading = undefined
+    self.answer = undefined
+    self.isAlone = false
+    self.isAside = true
+    self.pages = offset > 0 ? page + 1 : page
+    self.digest = log.digests[self.pages - 1] ?? 0
+    self.goesOnAt = { page, offset }
+    self.skips = self.pages > 0
+    const request = requestOf(self)
+    request.channel.followers.add((log) => attach(self, log))
+    return Effect.forkIn(reading === undefined ? Effect.void : Fiber.interrupt(reading), self.scope).pipe(
+      Effect.andThen(start(self, loadAside(request))),
+      Effect.flatMap(() => next(self))
+    )
+  })
+
+interface Asked {
+  readonly run: string
+  readonly page: number
+  /** the pages from here on are not read ahead */
+  readonly end: number
+}
+
+/** Reads a page, and the next ones beside what the consumer does with it: a replay is not one answer of the store after the other. */
+const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
+  const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
+  if (tier === undefined) return Effect.undefined
+  const read = (page: number) => Pages.read(tier, codecsOf(tier, key).success, pageId(run, page, id))
+  // there is nothing to wait for
+  if (tier.store.getUnsafe !== undefined) return read(page)
+  const last = Math.min(end - 1, page + streams.pagesAhead)
+  const begin = (next: number): Effect.Effect<void, never, any> =>
+    next > last ? Effect.void : Effect.flatMap(
+      ahead.has(next) ? Effect.void : Effect.map(
+        Effect.forkIn(read(next), scope, { startImmediately: true }),
+        (fiber) => void ahead.set(next, fiber)
+      ),
+      () => begin(next + 1)
+    )
+  return Effect.flatMap(begin(page), () => {
+    const reading = ahead.get(page)
+    ahead.delete(page)
+    return reading === undefined ? read(page) : Fiber.join(reading)
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what is stored
+// ---------------------------------------------------------------------------------------------------------------------
+
+const replay = (
+  self: Consumer,
+  manifest: Manifest,
+  failed: FailedStream | undefined
+): Effect.Effect<Chunk, unknown, any> => {
+  const { engine, id } = self
+  const decoded = manifest.decoded ??
+    (engine.storeTier === undefined ? MemoryPages.read(engine, id, manifest) : undefined)
+  self.replay = { manifest, decoded, failed, collected: manifest.bytes <= streams.decodedBytes ? [] : undefined }
+  return next(self)
+}
+
+const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unknown, any> => {
+  const { manifest, failed } = replay
+  const page = self.pages
+  if (page >= manifest.pages) {
+    // a store has answered with another page than was written
+    if (replay.decoded === undefined && self.elements !== manifest.elements) return cut(self, manifest.run)
+    if (replay.collected?.length === manifest.pages) manifest.decoded ??= replay.collected
+    return failed === undefined ? Cause.done() : Exit.fail(failed.error)
+  }
+  const decoded = replay.decoded?.[page]
+  if (decoded !== undefined) {
+    self.pages++
+    return emit(self, decoded)
+  }
+  return Effect.flatMap(readPage(self, { run: manifest.run, page, end: manifest.pages }), (read) => {
+    if (read === undefined) {
+      self.lost = manifest.run
+      const { engine: { storeTier: tier }, id } = self
+      if (failed === undefined || page > 0 || tier === undefined) return again(self)
+      // the note of a failure in another process, which is not stored: there is nothing before it
+      return Effect.flatMap(
+        Pages.isNamed(tier, { id, run: manifest.run }),
+        (isNamed) => isNamed === true ? again(self) : Exit.fail(failed.error)
+      )
+    }
+    self.pages++
+    self.elements += read.elements.length
+    self.digest = Pages.digest(self.digest, read.payload)
+    replay.collected?.push(read.elements)
+    return emit(self, read.elements)
+  })
+}
+
+/** A page is lost, or what memory has is no stream: the origin runs again, for all who ask, and what was read is skipped. */
+const again = (self: Consumer): Effect.Effect<Chunk, unknown, any> => readAgain(self, loading)
+
+const readAgain = (
+  self: Consumer,
+  change: (policy: Policy.Policy) => Policy.Policy
+): Effect.Effect<Chunk, unknown, any> =>
+  Effect.suspend(() => {
+    self.replay = undefined
+    self.answer = undefined
+    // of the run that is lost
+    self.ahead.clear()
+    self.skips = self.pages > 0
+    const anew = Effect.updateService(requestOf(self), Policy.Current, change)
+    return Effect.flatMap(start(self, anew), () => next(self))
+  })
+
+/** A run that others have begun serves as well: it must not wait for them. */
+const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
+
+/** Passes what was read of another run, if this one begins with the same. */
+const skip = (self: Consumer, log: Log.Log, cursor: Log.Cursor): Effect.Effect<Chunk, unknown, any> => {
+  const digest = log.digests[self.pages - 1]
+  if (digest === undefined) {
+    if (log.end !== undefined) return cutOrFail(self, log.end)
+    // it is behind nobody, and waits for more
+    cursor.page = Math.max(0, log.count - 1)
+    cursor.offset = log.pages.get(cursor.page)?.elements.length ?? 0
+    return waiting(self)
+  }
+  if (digest !== self.digest) return cut(self)
+  self.skips = false
+  log.comparing--
+  const { offset, page } = self.goesOnAt ?? { page: self.pages, offset: 0 }
+  cursor.page = page
+  cursor.offset = offset
+  return next(self)
+}
+
+/** The run is over before it has come so far: it has failed, or has become another one. */
+const cutOrFail = (self: Consumer, end: Exit.Exit<unknown, unknown>): Effect.Effect<never, unknown> => {
+  if (Exit.isSuccess(end)) return cut(self)
+  const { answer } = self
+  return answer === undefined ? waiting(self) as Effect.Effect<never> : Exit.failCause(ownCause(end.cause))
+}

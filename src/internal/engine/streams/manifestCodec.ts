@@ -1,0 +1,88 @@
+/** Manifests as bytes. */
+import * as Effect from "effect/Effect"
+import type { Stored } from "../../../CacheEntry.ts"
+import { SerializerError } from "../../../CacheError.ts"
+import type { Codec } from "../../../ports/serializer.ts"
+import { FailedStream, Manifest } from "../memory/manifest.ts"
+import type { Codecs } from "../storeTier/storeTier.ts"
+
+/** The number of the format: no serializer has it, so neither a stream nor a value is read as the other. */
+const number = 4
+
+const write = ({ bytes, elements, pages, run }: Manifest): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify([run, pages, bytes, elements]))
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+const read = (bytes: Uint8Array): Manifest => {
+  const given: unknown = JSON.parse(new TextDecoder().decode(bytes))
+  const [run, pages, size, elements] = given as ReadonlyArray<unknown>
+  if (typeof run === "string" && isCount(pages) && isCount(size) && isCount(elements)) {
+    const manifest = new Manifest(run, pages, size, elements)
+    manifest.isKept = true
+    return manifest
+  }
+  throw new Error("it is no manifest")
+}
+
+const decoding = <A>(id: string, decode: () => A): Effect.Effect<A, SerializerError> =>
+  Effect.try({
+    try: decode,
+    catch: (cause) =>
+      new SerializerError({
+        serializer: "stream",
+        operation: "decode",
+        reason: `the manifest of the stream "${id}" cannot be read`,
+        cause
+      })
+  })
+
+const headBytes = 4
+
+/** A failure behind the manifest of what came before it. */
+const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
+  id: number,
+  encode: (failed, id) => {
+    const { error, manifest } = failed as FailedStream
+    return Effect.map(failure.encode(error, id), (encoded) => {
+      const head = write(manifest)
+      const bytes = new Uint8Array(headBytes + head.length + encoded.length)
+      new DataView(bytes.buffer).setUint32(0, head.length)
+      bytes.set(head, headBytes)
+      bytes.set(encoded, headBytes + head.length)
+      return bytes
+    })
+  },
+  decode: (bytes, id) =>
+    Effect.flatMap(
+      decoding(id, () => headOf(bytes)),
+      (end) =>
+        Effect.flatMap(decoding(id, () => read(bytes.subarray(headBytes, end))), (manifest) =>
+          Effect.map(failure.decode(bytes.subarray(end), id), (error) => new FailedStream(manifest, error)))
+    )
+})
+
+/** The run that a stored entry names; `undefined`: it is no stream's. */
+export const runOf = ({ meta, payload }: Stored): string | undefined => {
+  if (meta.serializer !== number) return undefined
+  try {
+    const end = meta.outcome === "success" ? undefined : headOf(payload)
+    return read(end === undefined ? payload : payload.subarray(headBytes, end)).run
+  } catch {
+    return undefined
+  }
+}
+
+/** Where the failure begins. */
+const headOf = (bytes: Uint8Array): number =>
+  headBytes + new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0)
+
+/** The codecs of streams whose elements and failures have these. */
+export const codecsOver = ({ failure }: Codecs): Codecs => ({
+  success: {
+    id: number,
+    encode: (manifest) => Effect.succeed(write(manifest as Manifest)),
+    decode: (bytes, id) => decoding(id, () => read(bytes))
+  },
+  failure: failure && failureCodec(failure)
+})

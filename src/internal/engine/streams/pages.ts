@@ -1,0 +1,226 @@
+/** The pages of streams in the store: each element as its codec writes it, with its length before it. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import type { Stored } from "../../../CacheEntry.ts"
+import type { Codec } from "../../../ports/serializer.ts"
+import { chunk, streams, turnMillis } from "../../defaults.ts"
+import { monotonicMillis } from "../../monotonic.ts"
+import { pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
+import { ask } from "../storeTier/ask.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
+import { decodeNow } from "../storeTier/codec.ts"
+import { isFault } from "../storeTier/faults.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import { runOf } from "./manifestCodec.ts"
+
+const lengthBytes = 4
+
+/** Elements that are encoded, one after the other. */
+export const join = (elements: ReadonlyArray<Uint8Array>): Uint8Array => {
+  let size = 0
+  for (const { length } of elements) size += lengthBytes + length
+  const payload = new Uint8Array(size)
+  const view = new DataView(payload.buffer)
+  let at = 0
+  for (const element of elements) {
+    view.setUint32(at, element.length)
+    payload.set(element, at + lengthBytes)
+    at += lengthBytes + element.length
+  }
+  return payload
+}
+
+/** A digest of what came before and these bytes: two halves of 26 bits, mixed as in MurmurHash3. */
+export const digest = (before: number, payload: Uint8Array): number => {
+  let a = before >>> 0
+  let b = Math.floor(before / 2 ** 26) ^ 0x9e3779b9
+  for (let i = 0; i < payload.length; i++) {
+    a = Math.imul(a ^ payload[i]!, 0x85ebca6b)
+    b = Math.imul(b ^ payload[i]!, 0xc2b2ae35)
+    a ^= a >>> 13
+    b ^= b >>> 16
+  }
+  return (b >>> 6) * 2 ** 26 + (a >>> 6)
+}
+
+/** An operation on pages has the whole store budget: it is no step of a read. */
+const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
+  ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
+
+interface Written {
+  readonly id: string
+  readonly payload: Uint8Array
+  readonly serializer: number
+  readonly now: number
+  readonly expiresAt: number
+}
+
+/** Whether the store has taken a page. */
+export const write = (
+  tier: StoreTier,
+  { expiresAt, id, now, payload, serializer }: Written
+): Effect.Effect<boolean> => {
+  const stored: Stored = {
+    payload,
+    meta: {
+      createdAt: now,
+      softExpiresAt: expiresAt,
+      expiresAt,
+      loadMillis: 0,
+      outcome: "success",
+      tags: [],
+      writeId: tier.front.tokens.next(16),
+      serializer
+    }
+  }
+  return Effect.map(asked(tier, "set", tier.store.set(id, stored)), (set) => set === true)
+}
+
+/** A page as it was read. */
+export interface ReadPage {
+  readonly elements: ReadonlyArray<unknown>
+  readonly payload: Uint8Array
+}
+
+/** A page of the store; `undefined` where it is lost, or cannot be read. */
+export const read = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  codec: Codec<unknown, any>,
+  id: string
+): Effect.fn.Return<ReadPage | undefined, never, any> {
+  const answer = yield* asked(tier, "get", tier.store.get(id, []))
+  if (isFault(answer) || answer.entry === undefined || answer.entry.meta.serializer !== codec.id) return undefined
+  const { payload } = answer.entry
+  const clock = yield* Clock.Clock
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
+  const elements: Array<unknown> = []
+  let turnBegan = monotonicMillis(clock)
+  for (let at = 0; at < payload.length;) {
+    const begin = at + lengthBytes
+    const end = begin > payload.length ? Infinity : begin + view.getUint32(at)
+    if (end > payload.length) return undefined
+    const decoding = decodeNow(codec, payload.subarray(begin, end), id)
+    const decoded = Exit.isExit(decoding) ? decoding : yield* Effect.exit(decoding)
+    if (Exit.isFailure(decoded)) return undefined
+    elements.push(decoded.value)
+    at = end
+    if (elements.length % 64 === 0 && monotonicMillis(clock) - turnBegan >= turnMillis) {
+      yield* Effect.yieldNow
+      turnBegan = monotonicMillis(clock)
+    }
+  }
+  // no page is written without an element
+  return elements.length === 0 ? undefined : { elements, payload }
+})
+
+/** Removes the first pages of a run, in slices. What is not removed expires, or is swept. */
+const remove = (tier: StoreTier, { id, pages, run }: PagesOfRun): Effect.Effect<void> => {
+  const slice = (from: number): Effect.Effect<void> => {
+    if (from >= pages) return Effect.void
+    const to = Math.min(pages, from + chunk)
+    const ids = Array.from({ length: to - from }, (_, i) => pageId(run, from + i, id))
+    return Effect.flatMap(asked(tier, "remove", tier.store.removeMany(ids)), () => Effect.suspend(() => slice(to)))
+  }
+  return slice(0)
+}
+
+/** The pages of a run. */
+interface PagesOfRun {
+  readonly id: string
+  readonly run: string
+  readonly pages: number
+}
+
+/** Removes pages behind who has stopped needing them. */
+export const removeBehind = (tier: StoreTier, of: PagesOfRun): void => {
+  if (of.pages > 0) spawn(tier.background, tier.front.context, remove(tier, of))
+}
+
+interface Replaced extends PagesOfRun {
+  readonly at: number
+}
+
+/** Runs that others have replaced, or that were invalidated, the oldest first, and who removes them. */
+const replaced = new WeakMap<StoreTier, { readonly runs: Map<string, Replaced>; worker: Worker | undefined }>()
+
+/** Removes the pages of a run that is not served any more, once its readers have had time. */
+export const removeReplaced = (tier: StoreTier, of: PagesOfRun): void => {
+  if (of.pages === 0) return
+  const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), worker: undefined }
+  replaced.set(tier, known)
+  const clock = Context.get(tier.front.context, Clock.Clock)
+  // what is not remembered expires, or is swept
+  if (known.runs.size < streams.replacedRuns) known.runs.set(of.run, { ...of, at: clock.currentTimeMillisUnsafe() })
+  if (known.worker !== undefined) return
+  const removing: Effect.Effect<void> = Effect.suspend(() => {
+    const oldest = known.runs.values().next().value
+    if (oldest === undefined) {
+      known.worker = undefined
+      return Effect.void
+    }
+    const left = oldest.at + streams.replacedMillis - clock.currentTimeMillisUnsafe()
+    if (left > 0) return Effect.flatMap(Effect.sleep(left), () => removing)
+    known.runs.delete(oldest.run)
+    return Effect.flatMap(removeUnlessNamed(tier, oldest), () => removing)
+  })
+  known.worker = supervise(tier.background, {
+    name: "removes streams that were replaced",
+    context: tier.front.context,
+    run: removing
+  })
+}
+
+/** Whether what the store has of an id names the pages of a run; `undefined`: it does not say. */
+export const isNamed = (
+  tier: StoreTier,
+  { id, run }: Pick<PagesOfRun, "id" | "run">
+): Effect.Effect<boolean | undefined> =>
+  Effect.map(
+    asked(tier, "get", tier.store.get(id, [])),
+    (answer) => isFault(answer) ? undefined : answer.entry !== undefined && runOf(answer.entry) === run
+  )
+
+/** What is gone here may be stored all the same: another process has touched it. What nobody knows is swept. */
+const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
+  Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
+
+/** When the pages of a store were last swept. */
+const sweptAt = new WeakMap<StoreTier, number>()
+
+/** Sweeps the pages of a store, unless that was done a short time ago. */
+export const sweepIfDue = (tier: StoreTier, now: number): void => {
+  const before = sweptAt.get(tier)
+  if (before !== undefined && now - before < streams.maxRunMillis) return
+  sweptAt.set(tier, now)
+  supervise(tier.background, {
+    name: "removes what is left of streams",
+    context: tier.front.context,
+    run: sweep(tier, now)
+  })
+}
+
+/**
+ * Removes pages that no manifest names and that are older than any run: a process was killed before it has committed, or
+ * the stream was invalidated.
+ */
+const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
+  store.scan({ prefix: pagePrefix }).pipe(
+    Stream.filter(({ meta }) => now - meta.createdAt > streams.maxRunMillis),
+    Stream.map(({ id }) => id),
+    Stream.grouped(chunk),
+    Stream.runForEach((pages) =>
+      Effect.gen(function*() {
+        const of = pages.map(partsOfPage)
+        const ids = Array.from(new Set(of.flatMap((parts) => parts === undefined ? [] : [parts.id])))
+        const stored = yield* store.getMany(ids)
+        const runs = new Map(ids.map((id, i) => [id, stored[i] && runOf(stored[i])]))
+        const orphans = pages.filter((_, i) => of[i] === undefined || runs.get(of[i].id) !== of[i].run)
+        if (orphans.length > 0) yield* store.removeMany(orphans)
+      })
+    ),
+    // what fails now is swept another time
+    Effect.ignore
+  )

@@ -1,0 +1,205 @@
+/** The read of a stream's manifest: a request like any other, whose load is a run of the stream. */
+import * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { AnyReadOptions } from "../../../cached/options.ts"
+import { constant, fallsBack, type Lifetime, type Strategy } from "../../../Strategy.ts"
+import type { KeyInfo } from "../../key/info.ts"
+import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
+import { withPrototype } from "../../withPrototype.ts"
+import type { Engine } from "../engine.ts"
+import type { Flight } from "../flight/flight.ts"
+import type { Request } from "../flight/request.ts"
+import { FailedStream, type Manifest } from "../memory/manifest.ts"
+import { read } from "../read/read.ts"
+import { codecsOf } from "../storeTier/codec.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { Log } from "./log.ts"
+import { codecsOver } from "./manifestCodec.ts"
+
+/** What `Cached.stream` was given, checked. */
+export interface Streaming {
+  readonly key: Key
+  readonly origin: Stream.Stream<unknown, unknown, any>
+  readonly strategy: Strategy<any, any, any>
+  readonly options: AnyReadOptions
+  readonly maxBytes: number | undefined
+  readonly maxRunMillis: number
+  readonly maxTtlMillis: number
+  readonly whenSlow: "fail" | "wait"
+  readonly emit: "atOnce" | "whenComplete"
+}
+
+/** What is known of a stream that has ended: the value that functions of the options see. */
+export interface Ended {
+  readonly elements: number
+  readonly bytes: number
+}
+
+/** Where those who wait for a flight find its log, once it runs. */
+export interface Channel {
+  log: Log | undefined
+  readonly followers: Set<(log: Log) => void>
+}
+
+export interface StreamRequest extends Request {
+  readonly engine: Engine
+  readonly streaming: Streaming
+  readonly channel: Channel
+  readonly onFollow: (channel: Channel) => void
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the key
+// ---------------------------------------------------------------------------------------------------------------------
+
+const none: ReadonlyArray<string> = []
+
+let strings: KeyInfo | undefined
+
+/** Of string keys: they have no class, and nothing is counted by one. Made when it is used: else its schemas are in every bundle. */
+const ofStrings = () =>
+  strings ??= {
+    name: undefined,
+    success: Schema.Void,
+    error: Schema.Never,
+    hasError: false,
+    isUndescribed: () => false,
+    structuralTags: () => none,
+    ownTags: () => none
+  } as unknown as KeyInfo
+
+const ofClasses = new WeakMap<KeyInfo, KeyInfo>()
+
+/** As the class itself, but for what is stored. */
+const ofStreams = (info: KeyInfo): KeyInfo => {
+  const known = ofClasses.get(info)
+  if (known !== undefined) return known
+  const made: KeyInfo = Object.create(info, {
+    of: { value: info },
+    metBy: { value: 0, writable: true },
+    isUndescribed: { value: () => false }
+  })
+  ofClasses.set(info, made)
+  return made
+}
+
+/** The same id and tags, with the codecs of a manifest: an entry of another kind is not taken for one. */
+const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
+  const info = infoOf(key)
+  const own = info === undefined ? ofStrings() : ofStreams(info)
+  if (tier !== undefined && tier.codecs.get(own) === undefined) tier.codecs.set(own, codecsOver(codecsOf(tier, key)))
+  return typeof key === "string"
+    ? { "~id": idOf(key), "~tags": none, "~class": own } as never
+    : Object.create(key, { "~id": { value: idOf(key) }, "~class": { value: own } })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what functions of the options see
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A cause with the failures of the stream itself. */
+export const ownCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof FailedStream)
+    ? Cause.map(cause, (error) => error instanceof FailedStream ? error.error : error)
+    : cause
+
+const endOf = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Ended, unknown> => {
+  if (Exit.isFailure(exit)) return Exit.failCause(ownCause(exit.cause))
+  const { bytes, elements } = exit.value as Manifest
+  return Exit.succeed({ elements, bytes })
+}
+
+const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => boolean): Strategy<any, any, any> => {
+  const fixed = constantOf(strategy) !== undefined
+  const lifetime = (exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
+    if (!isKept()) return "skip"
+    const given = strategy.lifetime(endOf(exit), key)
+    if (fixed || typeof given !== "object") return given
+    // its pages are written before: they live for so long
+    return { softTtl: Math.min(given.softTtl, maxTtlMillis), ttl: Math.min(given.ttl, maxTtlMillis) }
+  }
+  const { decide, jitter, name, retryAfter } = strategy
+  return {
+    name,
+    jitter,
+    retryAfter,
+    decide,
+    lifetime,
+    [fallsBack]: (strategy as { readonly [fallsBack]?: boolean })[fallsBack]
+  } as Strategy<any, any, any>
+}
+
+const constantOf = (strategy: Strategy<any, any, any>): Lifetime | undefined =>
+  (strategy as { readonly [constant]?: Lifetime })[constant]
+
+const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyReadOptions => {
+  const { fallbackWhen = readDefaults.fallbackWhen, tags } = options
+  return {
+    ...options,
+    lease: options.lease ?? false,
+    // what is stored is a manifest, whatever the layer says for values
+    copy: (manifest: unknown) => manifest,
+    // a run takes as long as its consumers do
+    ...readDefaults.softTimeout === undefined ? {} : { softTimeout: Infinity },
+    ...typeof tags === "function" ? { tags: (exit: Exit.Exit<unknown, unknown>) => tags(endOf(exit), key) } : {},
+    ...fallbackWhen === undefined
+      ? {}
+      : { fallbackWhen: (cause: Cause.Cause<unknown>) => fallbackWhen(ownCause(cause)) }
+  }
+}
+
+/** How long a page has to live that is written now, beside the time that its run may take. */
+export const longestTtl = ({ maxTtlMillis, strategy }: Streaming): number => constantOf(strategy)?.ttl ?? maxTtlMillis
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the request
+// ---------------------------------------------------------------------------------------------------------------------
+
+const StreamRequest = withPrototype<new() => StreamRequest>(
+  function() {},
+  Effectable.Prototype<StreamRequest>({
+    label: "CachedStream",
+    evaluate(fiber) {
+      return read(this.engine, fiber, this)
+    }
+  })
+)
+
+interface Parts {
+  readonly load: (request: StreamRequest) => Effect.Effect<unknown, unknown, any>
+  readonly settled: (request: StreamRequest, flight: Flight) => void
+  /** the reader waits for a flight, whose log will be here */
+  readonly onFollow: (channel: Channel) => void
+}
+
+export const make = (engine: Engine, streaming: Streaming, { load, onFollow, settled }: Parts): StreamRequest => {
+  const channel: Channel = { log: undefined, followers: new Set() }
+  const fixed = constantOf(streaming.strategy)
+  const request: StreamRequest = Object.assign(new StreamRequest(), {
+    engine,
+    streaming,
+    channel,
+    onFollow,
+    key: keyOf(engine.storeTier, streaming.key) as Request["key"],
+    load: undefined as never,
+    strategy: strategyOf(streaming, () => channel.log?.isWhole === true),
+    options: optionsOf(engine, streaming),
+    deadlinesOnly: true,
+    servesFresh: true,
+    slides: false,
+    constant: fixed,
+    isConstant: (other: unknown) => other === fixed,
+    constantLifetime: () => fixed!,
+    refreshLoad: undefined,
+    validate: () => true,
+    rules: undefined,
+    maxLoadMillis: streaming.maxRunMillis,
+    followed: (leader: Request) => onFollow((leader as StreamRequest).channel),
+    settled: (flight: Flight) => settled(request, flight)
+  })
+  return Object.assign(request, { load: load(request) })
+}

@@ -1,0 +1,226 @@
+/** The run of a stream: pulls its origin as consumers ask, and writes pages as they pass. The manifest comes last. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import type { Codec } from "../../../ports/serializer.ts"
+import { streams, turnMillis } from "../../defaults.ts"
+import { idOf } from "../../key/ofKey.ts"
+import { monotonicMillis } from "../../monotonic.ts"
+import { pageId } from "../../store/pageIds.ts"
+import type { Engine } from "../engine.ts"
+import { aside, Within } from "../flight/attempt.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { detach } from "../flight/ending.ts"
+import type { Flight } from "../flight/flight.ts"
+import { FailedStream, Manifest, manifestIn } from "../memory/manifest.ts"
+import { codecsOf } from "../storeTier/codec.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
+import * as Log from "./log.ts"
+import * as MemoryPages from "./memoryPages.ts"
+import * as Pages from "./pages.ts"
+import { longestTtl, type StreamRequest } from "./request.ts"
+import { sizeOf } from "./sizeOf.ts"
+
+interface Writer {
+  readonly tier: StoreTier
+  readonly codec: Codec<unknown, any>
+  /** the pages are for the store, and not only to be compared with those of another run */
+  readonly writes: boolean
+}
+
+interface Run {
+  readonly engine: Engine
+  readonly flight: Flight | undefined
+  readonly request: StreamRequest
+  readonly log: Log.Log
+  readonly clock: Clock.Clock
+  readonly startedAt: number
+  /** what writes the pages; `undefined`: there is no store */
+  readonly writer: Writer | undefined
+  /** the encoded elements of the open page */
+  encoded: Array<Uint8Array>
+  /** the run that this one replaces */
+  readonly former: Manifest | undefined
+}
+
+const runs = new WeakMap<Log.Log, Run>()
+
+/** The load of a stream's manifest. */
+export const load = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
+  Effect.withFiber((fiber) => run(request, fiber.getRef(Within)?.flight))
+
+/** A run for one consumer alone: nobody joins it, and it is not stored. */
+export const loadAside = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
+  aside(Effect.scoped(Effect.provideService(run(request, undefined), Policy.Current, Policy.standard)))
+
+const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<unknown, unknown, any> =>
+  Effect.withFiber((fiber) => {
+    const { channel, engine, streaming } = request
+    const { storeTier: tier } = engine
+    const clock = fiber.getRef(Clock.Clock)
+    const id = flight?.id ?? idOf(streaming.key)
+    const log = Log.make(id, engine.tokens.next(8))
+    const before = flight?.stale ?? engine.memory.entries.get(id)
+    const run: Run = {
+      engine,
+      flight,
+      request,
+      log,
+      clock,
+      startedAt: clock.currentTimeMillisUnsafe(),
+      writer: tier && { tier, codec: codecsOf(tier, streaming.key).success, writes: flight?.policy.writes === true },
+      encoded: [],
+      former: before && manifestIn(before)
+    }
+    runs.set(log, run)
+    channel.log = log
+    for (const follow of Array.from(channel.followers)) follow(log)
+    return Effect.onExit(
+      pulling(run),
+      (exit) => Effect.sync(() => Log.finish(log, exit))
+    )
+  })
+
+const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest, unknown, any> {
+  const { log, request: { streaming } } = run
+  // a consumer may leave before it asks for anything
+  yield* Log.demanded(log)
+  const pull = yield* Stream.toPull(streaming.origin)
+  while (true) {
+    yield* Log.demanded(log)
+    const exit = yield* Effect.exit(pull)
+    if (Exit.isSuccess(exit)) {
+      yield* append(run, exit.value)
+      continue
+    }
+    if (!Pull.isDoneCause(exit.cause) && !Cause.hasFails(exit.cause)) return yield* exit as Exit.Exit<never, unknown>
+    yield* closePage(run)
+    if (log.isWhole && isTooLong(run)) breakUp(run)
+    const manifest = manifestFor(run)
+    if (Pull.isDoneCause(exit.cause)) return manifest
+    return yield* Effect.failCause(Cause.map(exit.cause, (error) => new FailedStream(manifest, error)))
+  }
+})
+
+const manifestFor = ({ log }: Run): Manifest => {
+  const manifest = new Manifest(log.run, log.count, log.bytes, log.elements)
+  if (log.bytes <= streams.decodedBytes && log.pages.size === log.count) {
+    manifest.decoded = Array.from(log.pages.values(), ({ elements }) => elements)
+  }
+  return manifest
+}
+
+/** Adds elements to the log, in turns. */
+const append = Effect.fnUntraced(function*(
+  run: Run,
+  elements: ReadonlyArray<unknown>
+): Effect.fn.Return<void, never, any> {
+  const { clock, log, writer } = run
+  let turnBegan = monotonicMillis(clock)
+  for (let i = 0; i < elements.length; i++) {
+    const element = elements[i]
+    const bytes = writer === undefined || !isEncoded(log, writer)
+      ? undefined
+      : yield* encode(run, writer.codec, element)
+    const size = bytes?.length ?? sizeOf(element)
+    let page = Log.openPage(log)
+    if (page.elements.length > 0 && page.bytes + size > streams.pageBytes) {
+      yield* closePage(run)
+      page = Log.openPage(log)
+    }
+    if (bytes !== undefined) run.encoded.push(bytes)
+    Log.add(log, page, element, size)
+    if (i % 64 === 63 && monotonicMillis(clock) - turnBegan >= turnMillis) {
+      Log.wakeAll(log)
+      yield* Effect.yieldNow
+      turnBegan = monotonicMillis(clock)
+    }
+  }
+  Log.wakeAll(log)
+})
+
+/** Whether pages are written, or somebody compares them with those of another run. */
+const isEncoded = (log: Log.Log, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
+
+/** An element as bytes; `undefined`: its codec does not take it, and the stream is not stored. */
+const encode = (
+  run: Run,
+  codec: Codec<unknown, any>,
+  element: unknown
+): Effect.Effect<Uint8Array | undefined, never, any> => {
+  const { log } = run
+  const encoding = Effect.suspend(() => codec.encode(element, log.id))
+  return Effect.map(Effect.exit(encoding), (exit) => {
+    if (Exit.isSuccess(exit)) return exit.value
+    breakUp(run)
+    return undefined
+  })
+}
+
+const isTooLong = ({ clock, request: { streaming }, startedAt }: Run): boolean =>
+  clock.currentTimeMillisUnsafe() - startedAt > streaming.maxRunMillis
+
+/** Closes the open page and writes it; past its limits the run is not stored. */
+const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, never, any> {
+  const { clock, encoded, log, request: { engine, streaming }, writer } = run
+  const page = log.pages.get(log.count - 1)
+  if (page === undefined || page.isClosed) return
+  const now = clock.currentTimeMillisUnsafe()
+  run.encoded = []
+  // one whose elements have not all been encoded ends what can be compared
+  const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
+  if (writer !== undefined && isEncoded(log, writer) && isComparable) {
+    const payload = Pages.join(encoded)
+    log.digests.push(Pages.digest(log.digests.at(-1) ?? 0, payload))
+    if (log.isWhole && writer.writes) {
+      page.isWritten = yield* Pages.write(writer.tier, {
+        id: pageId(log.run, log.count - 1, log.id),
+        payload,
+        serializer: writer.codec.id,
+        now,
+        expiresAt: now + longestTtl(streaming) + streaming.maxRunMillis
+      })
+      if (!page.isWritten) breakUp(run)
+    }
+  }
+  page.isClosed = true
+  const { maxBytes = maxBytesOf(engine) } = streaming
+  // what is not written stays in memory
+  const most = writer?.writes === false ? Math.min(maxBytes, streams.maxBytes) : maxBytes
+  if (log.isWhole && (log.bytes > most || isTooLong(run))) breakUp(run)
+  Log.trim(log)
+  Log.wakeAll(log)
+  yield* Log.hasRoom(log)
+})
+
+const maxBytesOf = ({ storeTier: tier }: Engine): number =>
+  tier?.store.maxSize === undefined ? streams.maxBytes : tier.store.maxSize * streams.shareOfMaxSize
+
+/** From here on nobody joins the run, and nothing of it is stored. */
+const breakUp = ({ engine, flight, log }: Run): void => {
+  Log.breakUp(log)
+  if (flight !== undefined && engine.flights.get(flight.id) === flight) detach(engine, flight.id)
+}
+
+/** What becomes of the pages of a run whose flight has ended. */
+export const settled = ({ channel: { log } }: StreamRequest, flight: Flight): void => {
+  const run = log && runs.get(log)
+  if (log === undefined || run === undefined || run.flight !== flight) return
+  const { engine, former, writer } = run
+  const { entry } = flight
+  const manifest = entry && manifestIn(entry)
+  const isKept = manifest?.run === log.run && flight.storable && flight.policy.writes
+  if (isKept) manifest.isKept = true
+  if (writer !== undefined) {
+    const pages = { id: log.id, run: log.run, pages: log.count }
+    if (!writer.writes) return
+    if (!isKept) Log.disposeWith(log, () => Pages.removeBehind(writer.tier, pages))
+    else if (former !== undefined) {
+      Pages.removeReplaced(writer.tier, { id: log.id, run: former.run, pages: former.pages })
+    }
+    Pages.sweepIfDue(writer.tier, run.clock.currentTimeMillisUnsafe())
+  } else if (isKept) MemoryPages.keep(engine, log, entry!)
+}

@@ -1,0 +1,392 @@
+/** The commit: all that a transaction has written becomes visible in one step, or nothing does. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
+import { SerializerError, StoreError, type StoreErrorReason, TransactionConflict } from "../../../CacheError.ts"
+import type { TransactCheck, Transacted, TransactStep } from "../../../ports/store.ts"
+import * as Counters from "../../store/counters.ts"
+import { newVersion, nextVersion } from "../../store/markers.ts"
+import { conflictOf, counterChanges, sizeOf, tooLarge } from "../../store/transact.ts"
+import * as Turns from "../../turns.ts"
+import type { Engine } from "../engine.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { forget, forgetAll } from "../invalidation/invalidate.ts"
+import { markUnsent, replay } from "../invalidation/replay.ts"
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { holdsInMemory, put } from "../operations/set.ts"
+import { ask, budgetOf } from "../storeTier/ask.ts"
+import { encode } from "../storeTier/codec.ts"
+import { isFault } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
+import { emit, emitValue } from "../telemetry/events.ts"
+import { listedNow } from "./listings.ts"
+import { type Guard, isPublishable } from "./loads.ts"
+import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
+import { inTurn } from "./turns.ts"
+
+/** What is committed: in its order, and the results of loads last. */
+type Item =
+  | { readonly _tag: "Write"; readonly id: string; readonly write: Write; readonly order: number }
+  | { readonly _tag: "Sweep"; readonly sweep: Sweep; readonly order: number }
+  | { readonly _tag: "Load"; readonly id: string; readonly entry: Entry; readonly guard: Guard; readonly order: number }
+
+type Failure = TransactionConflict | StoreError | SerializerError
+
+/** Carries out what the outermost level has written, if all that the program was told still holds. */
+export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
+  Effect.suspend(() => {
+    const { base, checks } = self.root
+    const items = itemsOf(self)
+    const asked = [...checks.ids.values(), ...checks.conditions, ...checks.names.values()]
+    const counts = Array.from(self.counts.values()).flat()
+    if (
+      items.length + counts.length + asked.length === 0 && checks.listed.size === 0 && checks.position === undefined
+    ) {
+      return Effect.void
+    }
+    const committing = { items, asked, counts, checks }
+    return base.storeTier === undefined
+      ? inMemory(base, committing)
+      // one at a time: each is pending until it is answered, and must not displace another
+      : inTurn(base, inStore(base, base.storeTier, committing))
+  })
+
+/** Fails with a conflict where what was read does not hold any more: then the failure of the effect may come of that. */
+export const validate = (self: Overlay): Effect.Effect<void, TransactionConflict, any> =>
+  Effect.suspend(() => {
+    self.writes.clear()
+    self.sweeps.length = 0
+    self.guards.clear()
+    self.counts.clear()
+    return Effect.catch(
+      commit(self),
+      (error) => error instanceof TransactionConflict ? Effect.fail(error) : Effect.void
+    )
+  })
+
+interface Committing {
+  readonly items: ReadonlyArray<Item>
+  readonly asked: ReadonlyArray<TransactCheck>
+  readonly counts: ReadonlyArray<Parameters<typeof countStep>[0]>
+  readonly checks: Checks
+}
+
+const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
+  const { base } = self.root
+  const items: Array<Item> = []
+  for (const [id, write] of self.writes) items.push({ _tag: "Write", id, write, order: write.order })
+  for (const sweep of self.sweeps) items.push({ _tag: "Sweep", sweep, order: sweep.order })
+  for (const [id, guard] of self.guards) {
+    const entry = loadedHere(self, id)
+    if (entry === undefined || self.writes.has(id)) continue
+    // others may have invalidated the tag too, which the version that this transaction gives it does not show
+    const isSwept = self.sweeps.some((sweep) =>
+      sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
+    )
+    if (!isSwept && isPublishable(base, guard)) items.push({ _tag: "Load", id, entry, guard, order: Infinity })
+  }
+  return items.sort((a, b) => a.order === b.order ? 0 : a.order - b.order)
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// without a store: one synchronous step
+// ---------------------------------------------------------------------------------------------------------------------
+
+const inMemory = (base: Engine, { asked, checks, counts, items }: Committing): Effect.Effect<void, Failure> =>
+  Effect.clockWith((clock): Effect.Effect<void, Failure> => {
+    const now = clock.currentTimeMillisUnsafe()
+    const size = { steps: items.length + counts.length, bytes: 0 }
+    const refusal = tooLarge("memory", size)
+    if (refusal !== undefined) return Effect.fail(refusal)
+    const live = (name: string) => Counters.live(base.counters, name, now)
+    const conflict = conflictOf(asked, {
+      holds: ({ condition, id }) => holdsInMemory(base, id, condition, now),
+      counter: live,
+      position: () => undefined
+    })
+    const hasMoved = Array.from(checks.listed).some(([prefix, listed]) => !isSame(listed, listedNow(base, prefix, now)))
+    if (conflict !== undefined || hasMoved) return Effect.fail(conflictOfTransaction(conflict))
+    const isCleared = items.some((item) => item._tag === "Sweep" && item.sweep._tag === "Clear")
+    const counted = counterChanges("memory", counts.map((count) => countStep(count, now)), isCleared ? none : live)
+    if (counted instanceof StoreError) return Effect.fail(counted)
+    Memory.together(base.memory, () => {
+      for (const item of items) applyHere(base, item, now)
+      if (isCleared) base.counters.clear()
+      for (const [name, counter] of counted.counters) {
+        if (counter === undefined) base.counters.remove(name)
+        else base.counters.set(name, counter, now)
+      }
+    })
+    tell(base, items)
+    return Effect.void
+  })
+
+const none = () => undefined
+
+const isSame = (before: ReadonlyMap<string, Entry>, now: ReadonlyMap<string, Entry>): boolean =>
+  before.size === now.size && Array.from(before).every(([id, entry]) => now.get(id) === entry)
+
+const applyHere = (base: Engine, item: Item, now: number): void => {
+  switch (item._tag) {
+    case "Sweep":
+      return sweepHere(base, item.sweep)
+    case "Load":
+      return Memory.put(base.memory, copyOf(item.entry, { bornAt: base.tagEpochs.epoch }), now)
+    case "Write": {
+      const { id, write } = item
+      if (write._tag === "Remove") return void forget(base, id)
+      if (write._tag === "Set") return put(base, committed(base, write, now), now)
+      base.mutations++
+      const entry = Memory.peek(base.memory, base.tagEpochs, id)
+      if (entry !== undefined && now < entry.expiresAt) Memory.setDeadlines(base.memory, entry, now + write.ttlMillis)
+    }
+  }
+}
+
+const sweepHere = (base: Engine, sweep: Sweep): void => {
+  if (sweep._tag === "Clear") return void forgetAll(base)
+  base.mutations++
+  TagEpochs.invalidate(base.tagEpochs, sweep.tags, sweep.mode)
+}
+
+/** An entry as it is from the commit on. */
+const committed = (base: Engine, { entry, life }: Extract<Write, { readonly _tag: "Set" }>, now: number): Entry => {
+  const expiresAt = endOf(life, now)
+  return copyOf(entry, { bornAt: base.tagEpochs.epoch, createdAt: now, softExpiresAt: expiresAt, expiresAt })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// with a store
+// ---------------------------------------------------------------------------------------------------------------------
+
+const inStore = Effect.fnUntraced(function*(
+  base: Engine,
+  tier: StoreTier,
+  { asked, checks, counts, items }: Committing
+): Effect.fn.Return<void, Failure, any> {
+  const { store } = tier
+  const budget = budgetOf(tier, yield* Policy.Current)
+  const clock = yield* Clock.Clock
+  const now = clock.currentTimeMillisUnsafe()
+  const entries = new Map<string, Entry>()
+  const steps: Array<TransactStep> = []
+  const versions = yield* versionsOf(tier, items, budget)
+  yield* Turns.forEachEffect(items, (item): Effect.Effect<void, Failure, any> | undefined => {
+    if (item._tag === "Sweep") steps.push(sweepStep(base, item.sweep, versions))
+    else if (item._tag === "Load") return Effect.map(loadStep(tier, item), (some) => void steps.push(...some))
+    else if (item.write._tag === "Remove") steps.push({ _tag: "Remove", id: item.id })
+    else if (item.write._tag === "Touch") {
+      const expiresAt = now + item.write.ttlMillis
+      steps.push({ _tag: "Touch", id: item.id, options: { softExpiresAt: expiresAt, expiresAt } })
+    } else {
+      const entry = committed(base, item.write, now)
+      const tags = entry.tags.map((tag): TagVersion => ({ tag, version: versions.get(tag)! }))
+      return Effect.flatMap(encode(tier, item.write.key, entry, tags), (stored) => {
+        if (stored instanceof StoreError || stored instanceof SerializerError) return Effect.fail(stored)
+        entries.set(item.id, entry)
+        steps.push({ _tag: "Set", id: item.id, entry: stored! })
+        return Effect.void
+      })
+    }
+    return undefined
+  })
+  for (const count of counts) steps.push(countStep(count, now))
+  const request = {
+    checks: checks.position === undefined
+      ? asked
+      : [...asked, { _tag: "Position" as const, position: checks.position }],
+    steps
+  }
+  const refusal = tooLarge(store.name, sizeOf(steps))
+  if (refusal !== undefined) return yield* refusal
+  yield* replayed(tier, items, budget)
+  yield* Effect.uninterruptible(Effect.suspend(() => {
+    const sent = begin(tier, items)
+    const { mutations } = base
+    return Effect.flatMap(
+      ask(tier, budget, "transact", store.transact!(request)),
+      (answer): Effect.Effect<void, Failure> => {
+        if (isFault(answer)) {
+          if (isHarmless(answer)) giveBack(tier, sent)
+          else doubt(base, tier, items, sent)
+          return Effect.fail(answer as StoreError)
+        }
+        if (answer._tag === "Conflict") {
+          giveBack(tier, sent)
+          // the next try would read the same old copies
+          for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
+          return Effect.fail(conflictOfTransaction(answer))
+        }
+        // what others have changed up to now is applied here: applied later, it would not find what is put in memory
+        base.tagEpochs.ensureTracking?.()
+        const isAlone = base.mutations === mutations
+        for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
+        Memory.together(base.memory, () => {
+          for (const item of items) settle(base, item, { entries, isAlone, now })
+        })
+        for (const [item, sending] of sent) if (sending.displaced) markUnsent(tier, item)
+        tell(base, items)
+        return Effect.void
+      }
+    )
+  }))
+})
+
+/**
+ * The versions that the tags of what is set have at the commit: as the store has them now, and moved on by the
+ * transaction's own invalidations when their turn comes.
+ */
+const versionsOf = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  items: ReadonlyArray<Item>,
+  budget: Budget
+): Effect.fn.Return<Map<string, string>, StoreError> {
+  const tags = Array.from(
+    new Set(items.flatMap((item) => {
+      if (item._tag === "Write") return item.write._tag === "Set" ? item.write.entry.tags : []
+      return item._tag === "Sweep" && item.sweep._tag === "Tags" && item.sweep.mode === "soft" ? item.sweep.tags : []
+    }))
+  )
+  if (tags.length === 0) return new Map()
+  const answer = yield* ask(tier, budget, "markers", tier.store.markers(tags))
+  if (isFault(answer)) return yield* answer as StoreError
+  return new Map(tags.map((tag, i) => [tag, answer.markers[i]!.version]))
+})
+
+const sweepStep = ({ tokens }: Engine, sweep: Sweep, versions: Map<string, string>): TransactStep => {
+  if (sweep._tag === "Clear") return { _tag: "Clear" }
+  const { mode } = sweep
+  const tags = sweep.tags.map((tag): TagVersion => {
+    const version = nextVersion(versions.get(tag), mode, () => newVersion(tokens))
+    versions.set(tag, version)
+    return { tag, version }
+  })
+  return { _tag: "InvalidateTags", tags, mode }
+}
+
+/** The result of a load, unless a tag of it was not known before. One that cannot be encoded is not stored. */
+const loadStep = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  { entry, guard, id }: Extract<Item, { readonly _tag: "Load" }>
+): Effect.fn.Return<ReadonlyArray<TransactStep>, never, any> {
+  const { flight: { request }, generation, markers } = guard
+  const declared = request.rules?.tags ?? []
+  const tags = entry.tags.map((tag) => ({ tag, version: markers?.markers[declared.indexOf(tag)]?.version }))
+  if (generation === undefined || tags.some(({ version }) => version === undefined)) return []
+  const written = copyOf(entry, { bornAt: entry.checkedAt, writeId: tier.front.tokens.next(16) })
+  const stored = yield* encode(tier, request.key, written, tags as ReadonlyArray<TagVersion>)
+  return stored === undefined || isFault(stored) ? [] : [{ _tag: "Commit", id, generation, entry: stored as Stored }]
+})
+
+/** Sends unsent invalidations that concern the transaction once more: the store still has what they remove. */
+const replayed = (tier: StoreTier, items: ReadonlyArray<Item>, budget: Budget): Effect.Effect<void, StoreError> => {
+  const isUnsent = () =>
+    items.some((item) =>
+      item._tag === "Sweep"
+        ? Pending.isUnsent(tier.pending, "", item.sweep._tag === "Tags" ? item.sweep.tags : [])
+        : Pending.isUnsent(
+          tier.pending,
+          item.id,
+          item._tag === "Load" ? item.entry.tags : item.write._tag === "Set" ? item.write.entry.tags : []
+        )
+    )
+  return Effect.suspend(() =>
+    isUnsent()
+      ? Effect.flatMap(replay(tier, budget), () =>
+        isUnsent()
+          ? Effect.fail(new StoreError({ store: tier.store.name, operation: "transact", reason: "Unavailable" }))
+          : Effect.void)
+      : Effect.void
+  )
+}
+
+/**
+ * `displaced`: another write of the same target was under way. It may be sent before or after this one, or not any more:
+ * where this one is carried out, both orders are right, and memory keeps neither.
+ */
+type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
+
+/** From here on until the store has answered, nobody fills memory with what it has of these ids and tags. */
+const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
+  const sent = new Map<Pending.Item, { readonly displaced: boolean }>()
+  // what this transaction itself has sent before counts only if it has displaced another's
+  const isOfOthers = (item: Pending.Item | undefined) => item !== undefined && (sent.get(item)?.displaced ?? true)
+  for (const item of items) {
+    if (item._tag === "Load") continue
+    if (item._tag === "Write") {
+      const displaced = isOfOthers(pending.ids.get(item.id))
+      sent.set(Pending.add(pending, { _tag: "Id", id: item.id }), { displaced })
+    } else if (item.sweep._tag === "Tags") {
+      const { mode, tags } = item.sweep
+      const displaced = tags.some((tag) => isOfOthers(pending.tags.get(tag)))
+      sent.set(Pending.add(pending, Pending.tagsTarget(pending, tags, mode)), { displaced })
+    } else {
+      const displaced = isOfOthers(pending.all)
+      sent.set(Pending.add(pending, { _tag: "All" }), { displaced })
+    }
+  }
+  return sent
+}
+
+/** Nothing has happened in the store. What was displaced may not have happened either: it is removed. */
+const giveBack = (tier: StoreTier, sent: Sent): void => {
+  for (const [item, { displaced }] of sent) {
+    if (displaced) markUnsent(tier, item)
+    else Pending.acknowledge(tier.pending, item)
+  }
+}
+
+const harmless: ReadonlySet<StoreErrorReason> = new Set(["Full", "OutOfRange", "TooLarge", "Unsupported"])
+
+const isHarmless = (fault: { readonly reason: string }): boolean => harmless.has(fault.reason as StoreErrorReason)
+
+/** Nobody knows what has happened in the store: what was to be written is removed, here and by the replay. */
+const doubt = (base: Engine, tier: StoreTier, items: ReadonlyArray<Item>, sent: Sent): void => {
+  for (const [item] of sent) markUnsent(tier, item)
+  for (const item of items) {
+    if (item._tag === "Sweep") sweepHere(base, item.sweep)
+    else forget(base, item.id)
+  }
+}
+
+interface Settling {
+  readonly entries: ReadonlyMap<string, Entry>
+  /** nothing else was written or invalidated meanwhile */
+  readonly isAlone: boolean
+  readonly now: number
+}
+
+/** The store has it: so does memory, or nothing of the id. */
+const settle = (base: Engine, item: Item, { entries, isAlone, now }: Settling): void => {
+  if (item._tag === "Sweep") return sweepHere(base, item.sweep)
+  const entry = isAlone ? entries.get(item.id) : undefined
+  if (item._tag === "Load" || entry === undefined) return void forget(base, item.id)
+  entry.checkedAt = base.tagEpochs.epoch
+  // the next reader's `memoryTtl` decides how long it stays
+  entry.memoryExpiresAt = -Infinity
+  put(base, entry, now)
+}
+
+const conflictOfTransaction = (conflict: Extract<Transacted, { readonly _tag: "Conflict" }> | undefined) =>
+  new TransactionConflict({ ids: conflict?.ids ?? [], names: conflict?.names ?? [] })
+
+/** Reports what was committed. */
+const tell = (base: Engine, items: ReadonlyArray<Item>): void => {
+  const ids: Array<string> = []
+  for (const item of items) {
+    if (item._tag === "Sweep") {
+      const { sweep } = item
+      const what = sweep._tag === "Clear" ? { all: true } : { tags: sweep.tags, mode: sweep.mode }
+      if (sweep._tag === "Tags") base.stats.invalidations += sweep.tags.length
+      emit(base, { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what })
+    } else if (item._tag === "Write" && item.write._tag === "Remove") ids.push(item.id)
+    else if (item._tag === "Write" && item.write._tag === "Set") {
+      emitValue(base, item.write.key, item.write.entry, { _tag: "Set" })
+    }
+  }
+  base.stats.invalidations += ids.length
+  if (ids.length > 0) emit(base, { _tag: "Invalidate", ids, tags: [], mode: "hard", all: false })
+}

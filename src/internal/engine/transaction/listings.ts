@@ -1,0 +1,105 @@
+/** Listings inside a transaction: what is below and what was written here, as one. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Known } from "../../../CacheEntry.ts"
+import { StoreError } from "../../../CacheError.ts"
+import type { Progress } from "../../../CacheEvent.ts"
+import type { Glob } from "../../glob.ts"
+import * as InTurns from "../../streamsInTurns.ts"
+import type { Engine } from "../engine.ts"
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import * as Inspect from "../operations/inspect.ts"
+import { isSwept, loadedHere, type Overlay, rebase, type Root } from "./overlay.ts"
+import { remove } from "./removals.ts"
+
+/** All entries that may be served. */
+export const entries = (self: Overlay, prefix: string): Stream.Stream<Known, StoreError> =>
+  Stream.concat(
+    self.isCleared ? Stream.empty : Stream.filter(below(self, prefix), (known) => !isHidden(self, known)),
+    Stream.suspend(() => InTurns.each(Array.from(ownIds(self)).filter((id) => id.startsWith(prefix)))).pipe(
+      Stream.mapEffect((id) =>
+        Effect.clockWith((clock) => Effect.succeed(ownEntry(self, id, clock.currentTimeMillisUnsafe())))
+      ),
+      Stream.filter((entry) => entry !== undefined),
+      Stream.map(Inspect.knownOf)
+    )
+  )
+
+const below = ({ parent, root }: Overlay, prefix: string): Stream.Stream<Known, StoreError> =>
+  parent === undefined
+    ? Stream.unwrap(Effect.as(listing(root, prefix), Inspect.entries(root.base, prefix)))
+    : entries(parent, prefix)
+
+/** The ids of what was written or loaded here. */
+const ownIds = (self: Overlay): ReadonlySet<string> =>
+  new Set([
+    ...self.writes.keys(),
+    ...Array.from(self.guards.keys()).filter((id) => loadedHere(self, id) !== undefined)
+  ])
+
+const ownEntry = (self: Overlay, id: string, now: number): Entry | undefined => {
+  rebase(self, id, now)
+  const entry = Memory.peek(self.own.memory, self.own.tagEpochs, id)
+  return entry !== undefined && now < entry.expiresAt ? entry : undefined
+}
+
+/** What was written over, or loaded again, or is gone by a tag. */
+const isHidden = (self: Overlay, { id, tags }: Known): boolean =>
+  self.writes.has(id) || loadedHere(self, id) !== undefined || isSwept(self, tags)
+
+/** Remembers, where a listing has to hold at the commit, what there was. */
+const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> => {
+  const { base, checks, isolation } = root
+  if (isolation !== "serializable") return Effect.void
+  const { storeTier: tier } = base
+  if (tier === undefined) {
+    return Effect.clockWith((clock) => {
+      const listed = listedNow(base, prefix, clock.currentTimeMillisUnsafe())
+      if (!checks.listed.has(prefix)) checks.listed.set(prefix, listed)
+      return Effect.void
+    })
+  }
+  if (checks.position !== undefined) return Effect.void
+  const { store } = tier
+  return Effect.flatMap(Inspect.asked(tier, "transact", store.transact!({ checks: [], steps: [] })), (answer) => {
+    if (answer._tag === "Committed" && answer.position !== undefined) {
+      checks.position = answer.position
+      return Effect.void
+    }
+    return new StoreError({
+      store: store.name,
+      operation: "transact",
+      reason: "Unsupported",
+      cause: new Error(
+        "it cannot tell whether what was listed has changed: a serializable transaction cannot list entries"
+      )
+    })
+  })
+}
+
+/** The entries in memory whose ids begin with a prefix. */
+export const listedNow = (base: Engine, prefix: string, now: number): ReadonlyMap<string, Entry> => {
+  const listed = new Map<string, Entry>()
+  for (const id of Array.from(base.memory.entries.keys())) {
+    const entry = id.startsWith(prefix) ? Memory.peek(base.memory, base.tagEpochs, id) : undefined
+    if (entry !== undefined && now < entry.expiresAt) listed.set(id, entry)
+  }
+  return listed
+}
+
+export const size = (self: Overlay): Effect.Effect<number, StoreError> => Stream.runCount(entries(self, ""))
+
+/** The pattern becomes the ids that match. */
+export const invalidateMatching = (self: Overlay, glob: Glob): Stream.Stream<Progress, StoreError> =>
+  Stream.unwrap(Effect.map(
+    glob.isLiteral
+      ? Effect.succeed([glob.prefix])
+      : Stream.runCollect(Stream.map(entries(self, glob.prefix), ({ id }) => id)),
+    (ids) => {
+      const matching = ids.filter(glob.matches)
+      return Stream.fromEffect(
+        Effect.map(remove(self, matching), (invalidated): Progress => ({ scanned: ids.length, invalidated }))
+      )
+    }
+  ))

@@ -1,0 +1,87 @@
+/** Loads inside a transaction: private, and stored at the commit under the generation that they took before they began. */
+import * as Effect from "effect/Effect"
+import type { Markers } from "../../../ports/store.ts"
+import type { Engine } from "../engine.ts"
+import type { Flight } from "../flight/flight.ts"
+import { inheritOf } from "../flight/inherit.ts"
+import { counted } from "../flight/load.ts"
+import { declaredTags } from "../flight/requestTags.ts"
+import * as Watches from "../flight/watches.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+
+/** What the result of a load needs to be stored. */
+export interface Guard {
+  readonly flight: Flight
+  /** whether the result may be stored at all: it is seen inside in any case */
+  readonly isGranted: boolean
+  /** `undefined` where there is no store: then the watch of the transaction tells whether the id was left alone */
+  readonly generation: string | undefined
+  readonly markers: Markers | undefined
+  /** of the base, from before the load */
+  readonly bornAt: number
+  readonly since: number
+}
+
+/** By id: of several loads of one id the last. */
+export type Guards = Map<string, Guard>
+
+/** The steps around a load. Nothing waits for another process: nobody waits for this one either. */
+export const loadsOf = (base: Engine, guards: Guards): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
+  if (!flight.policy.writes) return counted(flight, load)
+  const began = { flight, bornAt: base.tagEpochs.epoch, since: base.watches.step }
+  const { storeTier: tier } = base
+  if (tier === undefined) {
+    guards.set(flight.id, { ...began, isGranted: true, generation: undefined, markers: undefined })
+    return counted(flight, load)
+  }
+  return Effect.flatMap(granted(base, { tier, budget: budgetOf(tier, flight.policy) }, flight), (granted) => {
+    guards.set(flight.id, { ...began, ...granted ?? refused })
+    return counted(flight, load)
+  })
+}
+
+const refused = { isGranted: false, generation: undefined, markers: undefined }
+
+/** A generation of the id, and the markers of its tags; `undefined`: the result is not stored. */
+const granted = Effect.fnUntraced(function*(
+  base: Engine,
+  { budget, tier }: Asking,
+  flight: Flight
+): Effect.fn.Return<Pick<Guard, "isGranted" | "generation" | "markers"> | undefined> {
+  const { id, request } = flight
+  const { store } = tier
+  if (Pending.isPending(tier.pending, id)) return undefined
+  // tags that only the load names are not known before it
+  if (typeof request.options.tags === "function") return undefined
+  const tags = declaredTags(base, request)
+  const markers = tags.length === 0 ? undefined : yield* ask(tier, budget, "markers", store.markers(tags))
+  if (isFault(markers)) return undefined
+  const acquired = yield* ask(
+    tier,
+    budget,
+    "acquire",
+    store.acquire(id, {
+      owner: base.tokens.next(8),
+      // nobody is to wait for it
+      leaseMillis: 1,
+      rejectedWriteId: flight.rejectedWriteId,
+      join: true
+    })
+  )
+  if (isFault(acquired) || acquired._tag !== "Granted") return undefined
+  return { isGranted: true, generation: acquired.generation, markers }
+})
+
+/** Whether the result of a load may be stored, as far as it is known here. */
+export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }: Guard): boolean => {
+  if (!isGranted) return false
+  const { entry, storable } = flight
+  // it is made of what may not be committed
+  const { dependencies, recorder } = flight.attempt
+  if (dependencies !== undefined || recorder !== undefined && inheritOf(flight) === "life") return false
+  return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
+    !(base.storeTier === undefined && Watches.hasChanged(base, { since }, flight.id))
+}

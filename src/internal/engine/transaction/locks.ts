@@ -1,0 +1,72 @@
+/** The locks of a transaction, and failures on their way to its boundary. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import type { LockError } from "../../../CacheError.ts"
+import { chunk, layer } from "../../defaults.ts"
+import * as Turns from "../../turns.ts"
+import type { Fault } from "../storeTier/storeTier.ts"
+import type { Overlay, Root } from "./overlay.ts"
+
+/**
+ * A failure of a lock, or of the store to tell what there is. It travels as a defect, as that of a strict read does: the
+ * types of the operations inside do not name it.
+ */
+class Failed {
+  readonly root: Root
+  readonly error: LockError | Fault
+  constructor(root: Root, error: LockError | Fault) {
+    this.root = root
+    this.error = error
+  }
+}
+
+/** Ends the whole transaction. */
+export const fail = (root: Root, error: LockError | Fault): Effect.Effect<never> => Effect.die(new Failed(root, error))
+
+/** The boundary: the defect becomes a typed failure. */
+export const surfacing = <A, E, R>(
+  root: Root,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | LockError | Fault, R> =>
+  Effect.catchCause(self, (cause): Effect.Effect<never, E | LockError | Fault> => {
+    for (const reason of cause.reasons) {
+      if (Cause.isDieReason(reason) && reason.defect instanceof Failed && reason.defect.root === root) {
+        return Effect.fail(reason.defect.error)
+      }
+    }
+    return Effect.failCause(cause)
+  })
+
+/** Locks names until the transaction ends, each once, in an order that is the same for all who lock several at once. */
+export const lock = ({ root }: Overlay, names: ReadonlyArray<string>): Effect.Effect<void> => {
+  if (root.isolation !== "locked") return Effect.void
+  const locked = Effect.suspend(() => {
+    const missing = Array.from(new Set(names)).filter((name) => root.locked.get(name) !== "held").sort()
+    // a lock that is had at once costs time nevertheless
+    return missing.length === 0 ? Effect.void : Turns.forEachEffect(missing, (name) => lockOne(root, name))
+  })
+  // to put thousands in order takes a turn of its own
+  return names.length <= chunk ? locked : Effect.andThen(Effect.yieldNow, locked)
+}
+
+const lockOne = (root: Root, name: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const known = root.locked.get(name)
+    if (known === "held") return Effect.void
+    // another fiber of this transaction asks for it: where that is in vain, this one asks itself
+    if (known !== undefined) return Effect.andThen(known.await, lockOne(root, name))
+    const asked = Latch.makeUnsafe()
+    root.locked.set(name, asked)
+    return root.acquire({ name: `tx:${name}`, leaseMillis: layer.leaseMillis, waitMillis: root.lockMillis }).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) root.locked.set(name, "held")
+          else root.locked.delete(name)
+          asked.openUnsafe()
+        })
+      ),
+      Effect.catch((error) => fail(root, error))
+    )
+  })

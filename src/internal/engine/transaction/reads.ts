@@ -1,0 +1,157 @@
+/** Reads inside a transaction: of what it has written, and else of what is below, which is remembered. */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { idOf, type Key } from "../../key/ofKey.ts"
+import * as Turns from "../../turns.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import { nowOf } from "../flight/context.ts"
+import type { Request } from "../flight/request.ts"
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import * as Lookup from "../operations/lookup.ts"
+import * as Read from "../read/read.ts"
+import * as Many from "../read/readMany.ts"
+import type { Fault } from "../storeTier/storeTier.ts"
+import { fail, lock } from "./locks.ts"
+import { guarded, isEnded, type Overlay, rebase, see } from "./overlay.ts"
+import { remove } from "./removals.ts"
+import { afterCommits } from "./turns.ts"
+
+/** Why something is looked for: it decides whether it is checked at the commit. */
+type Purpose = "explicit" | "condition" | "cached"
+
+/** Whether this level knows what there is: nothing below is asked for it. */
+const isKnown = (self: Overlay, id: string): boolean =>
+  self.isCleared || self.writes.has(id) || self.own.flights.has(id) ||
+  Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
+
+/** Makes what is below visible in the memory of this level. */
+export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose): Effect.Effect<void, never, any> =>
+  Effect.withFiber((fiber) => {
+    const now = nowOf(fiber)
+    for (const key of keys) rebase(self, idOf(key), now)
+    const missing = keys.filter((key) => !isKnown(self, idOf(key)))
+    if (missing.length === 0) return Effect.void
+    return Effect.map(below(self, missing, purpose), (found) => {
+      for (const [i, entry] of found.entries()) {
+        // written meanwhile, by another fiber of the transaction
+        if (entry === undefined || isKnown(self, idOf(missing[i]!))) continue
+        if (!isEnded(self, entry)) see(self, entry, nowOf(fiber))
+        else if (entry.writeId !== undefined) self.root.checks.ended.set(entry.id, entry.writeId)
+      }
+    })
+  })
+
+/** The entries that the level below has. */
+const below = (
+  self: Overlay,
+  keys: ReadonlyArray<Key>,
+  purpose: Purpose
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> => {
+  const { parent, root } = self
+  if (parent !== undefined) {
+    return Effect.andThen(
+      look(parent, keys, purpose),
+      Effect.sync(() => keys.map(peekIn(parent)))
+    )
+  }
+  const { base } = root
+  // "none" would steer the program, where the store could not tell; who would load does so
+  const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
+  const lookedUp = Effect.updateService(Lookup.lookupMany(base, keys, onFault), Policy.Current, Policy.readingAll)
+  return Effect.map(afterCommits(base, keys.map(idOf), lookedUp), (found) => {
+    for (const [i, entry] of found.entries()) {
+      if (entry !== undefined) entry.writeId ??= base.tokens.next(16)
+      if (root.isolation === "serializable" || (root.isolation === "locked" && purpose !== "cached")) {
+        remember(self, idOf(keys[i]!), entry)
+      }
+    }
+    return found
+  })
+}
+
+/** What was told first has to hold at the commit. */
+const remember = ({ root: { checks } }: Overlay, id: string, entry: Entry | undefined): void => {
+  if (checks.ids.has(id)) return
+  checks.ids.set(id, {
+    _tag: "Entry",
+    id,
+    condition: entry === undefined ? { _tag: "IfAbsent" } : { _tag: "IfUnchanged", writeId: entry.writeId! }
+  })
+}
+
+/** The entry of an id, as far as this level knows; expired or not. */
+const peekIn = (self: Overlay) => (key: Key): Entry | undefined =>
+  Memory.peek(self.own.memory, self.own.tagEpochs, idOf(key))
+
+/** As `peekIn`, before its end. */
+export const liveIn = (self: Overlay, key: Key, now: number): Entry | undefined => {
+  const entry = peekIn(self)(key)
+  return entry !== undefined && now < entry.expiresAt ? entry : undefined
+}
+
+/** A cached effect: what is written here, a hit below, or a load of its own. */
+export const read = <A, E>(
+  self: Overlay,
+  fiber: Fiber.Fiber<any, any>,
+  request: Request<A, E>
+): Effect.Effect<A, E> => {
+  if (!self.isOpen && self.root.bypasses) return self.root.outer.read(fiber, request)
+  return guarded(self, () => {
+    if (self.root.bypasses) return Read.bypass(fiber, request.load)
+    const policy = fiber.getRef(Policy.Current)
+    return before(self, policy, [request.key], Effect.withFiber<A, E>((fiber) => self.inside.read(fiber, request)))
+  }) as Effect.Effect<A, E>
+}
+
+/** What comes before reads of these keys: the invalidation of `invalidateFurther`, and a look at what is below. */
+const before = <A, E>(
+  self: Overlay,
+  policy: Policy.Policy,
+  keys: ReadonlyArray<Key>,
+  rest: Effect.Effect<A, E, any>
+): Effect.Effect<A, E, any> => {
+  if (policy.bypass) return rest
+  if (policy.invalidate !== undefined) {
+    const ids = Array.from(new Set(keys.map(idOf)))
+    return Effect.andThen(
+      remove(self, ids),
+      Effect.provideService(rest, Policy.Current, { ...policy, invalidate: undefined })
+    )
+  }
+  return Policy.readsNormally(policy) ? Effect.andThen(look(self, keys, "cached"), rest) : rest
+}
+
+export const readMany = (
+  self: Overlay,
+  many: Many.ManyRequest
+): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any> =>
+  self.root.bypasses
+    ? Many.loadWithoutCache(many)
+    : Effect.flatMap(
+      Policy.Current,
+      (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => Many.readMany(self.own, fiber, many)))
+    )
+
+/** A look-up by hand. */
+export const lookupMany = (
+  self: Overlay,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<Entry | undefined>, never, any> =>
+  Effect.flatMap(Policy.Current, (policy) => {
+    const ids = keys.map(idOf)
+    if (policy.invalidate !== undefined && !policy.bypass) {
+      return Effect.as(
+        remove(self, ids),
+        keys.map(() => undefined)
+      )
+    }
+    const own = (some: ReadonlyArray<Key>) => Lookup.lookupMany(self.own, some)
+    return Policy.readsNormally(policy)
+      ? Effect.andThen(
+        lock(self, ids),
+        Turns.inParts(keys, (some) => Effect.andThen(look(self, some, "explicit"), own(some)))
+      )
+      : Turns.inParts(keys, own)
+  })

@@ -1,0 +1,66 @@
+/** Removals inside a transaction. They are blind: what there was is told, and not checked at the commit. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Stored } from "../../../CacheEntry.ts"
+import * as Policy from "../flight/callPolicy.ts"
+import * as Invalidate from "../invalidation/invalidate.ts"
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { ask, budgetOf } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import { lock } from "./locks.ts"
+import { isSwept, nextOrder, type Overlay, rebase } from "./overlay.ts"
+
+/** Removes ids, and answers how many of them there were, as far as memory and the store know. */
+export const remove = Effect.fnUntraced(function*(self: Overlay, ids: ReadonlyArray<string>): Effect.fn.Return<number> {
+  if (ids.length === 0) return 0
+  yield* lock(self, ids)
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const known = ids.map((id) => isThere(self, id, now))
+  const unknown = ids.filter((_, i) => known[i] === undefined)
+  const stored = yield* inStore(self, unknown, now)
+  yield* Invalidate.invalidateIds(self.own, ids)
+  for (const id of ids) self.writes.set(id, { _tag: "Remove", order: nextOrder(self) })
+  return known.filter((is) => is === true).length + stored
+})
+
+/** Whether there is an entry; `undefined`: only the store can tell. */
+const isThere = (self: Overlay, id: string, now: number): boolean | undefined => {
+  const entry = entryIn(self, id, now)
+  if (entry !== undefined) return entry !== null && now < entry.expiresAt
+  return self.root.base.storeTier === undefined ? false : undefined
+}
+
+/** What memory has of an id, at this level or below; `null`: it is gone, `undefined`: nobody knows. */
+const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefined => {
+  rebase(self, id, now)
+  const own = Memory.peek(self.own.memory, self.own.tagEpochs, id)
+  if (own !== undefined) return own
+  if (self.isCleared || self.writes.has(id)) return null
+  const { base } = self.root
+  const below = self.parent === undefined
+    ? Memory.peek(base.memory, base.tagEpochs, id)
+    : entryIn(self.parent, id, now)
+  return below && isSwept(self, below.tags) ? null : below
+}
+
+/** How many of the ids the store has. */
+const inStore = (self: Overlay, ids: ReadonlyArray<string>, now: number): Effect.Effect<number> => {
+  const { storeTier: tier } = self.root.base
+  return tier === undefined || ids.length === 0
+    ? Effect.succeed(0)
+    : Effect.flatMap(Policy.Current, (policy) =>
+      Effect.map(
+        ask(tier, budgetOf(tier, policy), "getMany", tier.store.getMany(ids)),
+        (answer) =>
+          isFault(answer) ? 0 : answer.filter((entry) => entry !== undefined && isLive(self, entry, now)).length
+      ))
+}
+
+const isLive = (self: Overlay, { meta: { expiresAt, tags } }: Stored, now: number): boolean => {
+  const names = tags.map(({ tag }) => tag)
+  for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
+    if (isSwept(level, names)) return false
+  }
+  return now < expiresAt
+}

@@ -1,0 +1,190 @@
+/** Runs an effect as a transaction: tries, savepoints, and their ends. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import {
+  CacheConfigError,
+  type LockError,
+  type SerializerError,
+  StoreError,
+  TransactionConflict,
+  TransactionTimeout
+} from "../../../CacheError.ts"
+import type { Lock } from "../../../ports/lock.ts"
+import { together } from "../../lock/fromBackend.ts"
+import { monotonicMillis } from "../../monotonic.ts"
+import type { Cache } from "../cache.ts"
+import * as Engine from "../engine.ts"
+import * as Watches from "../flight/watches.ts"
+import { make as cacheOver } from "./cache.ts"
+import { commit, validate } from "./commit.ts"
+import { surfacing } from "./locks.ts"
+import * as Overlay from "./overlay.ts"
+import { merge } from "./writes.ts"
+
+export type Failure = TransactionConflict | TransactionTimeout | StoreError | SerializerError | LockError
+
+interface Options {
+  readonly isolation: Overlay.Isolation
+  readonly timeoutMillis: number
+  readonly retry: Schedule.Schedule<unknown, TransactionConflict>
+}
+
+/** Runs the effect with the cache that is given to it. */
+type Body<A, E, R> = (cache: Cache) => Effect.Effect<A, E, R>
+
+interface Begun {
+  readonly outer: Cache
+  readonly base: Engine.Engine
+  readonly lock: Lock
+}
+
+/** A transaction of its own: tried again after a conflict, each time from the beginning. */
+export const run = <A, E, R>(
+  begun: Begun,
+  options: Options,
+  body: Body<A, E, R>
+): Effect.Effect<A, E | Failure, R> =>
+  Effect.suspend((): Effect.Effect<A, E | Failure, R> => {
+    const { base } = begun
+    const { store } = base.storeTier ?? {}
+    // before its effect runs
+    if (store !== undefined && store.transact === undefined) return Effect.fail(unsupported(store.name))
+    return Effect.flatMap(Clock.Clock, (clock) => {
+      const endsAt = monotonicMillis(clock) + options.timeoutMillis
+      const leftMillis = () => Math.max(0, endsAt - monotonicMillis(clock))
+      const once = Effect.suspend(() => tryOnce(begun, options, leftMillis(), body))
+      return Effect.retry(once, {
+        schedule: Schedule.modifyDelay(
+          options.retry as Schedule.Schedule<unknown, unknown>,
+          // past its time it fails at once
+          ({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(leftMillis())))
+        ),
+        while: (error) => error instanceof TransactionConflict
+      }) as Effect.Effect<A, E | Failure, R>
+    })
+  })
+
+const unsupported = (store: string): StoreError =>
+  new StoreError({
+    store,
+    operation: "transact",
+    reason: "Unsupported",
+    cause: new Error(
+      "it cannot write several entries in one step: transactions need CacheLayer.memory, disk, redis, or a store with transact"
+    )
+  })
+
+const tryOnce = <A, E, R>(
+  { base, lock, outer }: Begun,
+  { isolation, timeoutMillis }: Options,
+  leftMillis: number,
+  body: Body<A, E, R>
+): Effect.Effect<A, E | Failure, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.make(), (scope) => {
+      const root: Overlay.Root = {
+        outer,
+        base,
+        isolation,
+        bypasses: false,
+        checks: Overlay.noChecks(),
+        acquire: together(lock, scope),
+        scope,
+        locked: new Map(),
+        // longer than the transaction has: that it takes too long is its own failure
+        lockMillis: leftMillis + 60_000,
+        watch: Watches.begin(base),
+        isOpen: true
+      }
+      const overlay = Overlay.make(root, undefined)
+      const ran = limited(body(cacheOver(overlay)), leftMillis, timeoutMillis)
+      return restore(surfacing(root, ran)).pipe(
+        // one that has read what others were changing may have failed for that: it runs again
+        Effect.catchCause((cause) =>
+          isolation === "serializable" && !Cause.hasInterrupts(cause)
+            ? Effect.andThen(validate(overlay), Effect.failCause(cause))
+            : Effect.failCause(cause)
+        ),
+        // its effect has ended: from here on it is not interrupted
+        Effect.tap(() => {
+          overlay.isOpen = false
+          return commit(overlay)
+        }),
+        Effect.onExit((exit) => end(overlay, exit))
+      ) as Effect.Effect<A, E | Failure, R>
+    })
+  )
+
+/** Nothing of a transaction goes on after it. */
+const end = (self: Overlay.Overlay, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { base, scope } = self.root
+    self.isOpen = false
+    self.root.isOpen = false
+    Watches.end(base)
+    return Effect.andThen(Engine.close(self.own, 0), Scope.close(scope, exit))
+  })
+
+const limited = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  leftMillis: number,
+  timeoutMillis: number
+): Effect.Effect<A, E | TransactionTimeout, R> =>
+  leftMillis === Infinity
+    ? effect
+    : Effect.flatMap(
+      Effect.timeoutOption(effect, leftMillis),
+      Option.match({
+        onNone: () => Effect.fail(new TransactionTimeout({ timeoutMillis })),
+        onSome: (value: A) => Effect.succeed(value)
+      })
+    )
+
+const ranks: { readonly [Name in Overlay.Isolation]: number } = { fast: 0, locked: 1, serializable: 2 }
+
+interface NestedOptions {
+  readonly isolation: Overlay.Isolation | undefined
+  readonly timeoutMillis: number
+}
+
+/** A savepoint: its writes become those of the level around it, or nothing happens. */
+export const nested = <A, E, R>(
+  parent: Overlay.Overlay,
+  { isolation, timeoutMillis }: NestedOptions,
+  body: Body<A, E, R>
+): Effect.Effect<A, E | TransactionTimeout, R> =>
+  Effect.suspend(() => {
+    Overlay.requireOpen(parent)
+    if (isolation !== undefined && ranks[isolation] > ranks[parent.root.isolation]) {
+      throw new CacheConfigError({
+        message:
+          `A transaction with isolation "${isolation}" cannot be inside one with "${parent.root.isolation}", which ` +
+          "locks and checks less: give the outer one the stronger isolation"
+      })
+    }
+    const overlay = Overlay.make(parent.root, parent)
+    return Effect.uninterruptibleMask((restore) =>
+      restore(limited(body(cacheOver(overlay)), timeoutMillis, timeoutMillis)).pipe(
+        Effect.tap(() =>
+          Effect.clockWith((clock) => {
+            overlay.isOpen = false
+            // one that goes on after the level around it has nothing to write to
+            Overlay.requireOpen(parent)
+            return merge(overlay, parent, clock.currentTimeMillisUnsafe())
+          })
+        ),
+        Effect.onExit(() =>
+          Effect.suspend(() => {
+            overlay.isOpen = false
+            return Engine.close(overlay.own, 0)
+          })
+        )
+      )
+    )
+  })

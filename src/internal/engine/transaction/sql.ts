@@ -1,0 +1,181 @@
+/** Transactions that go with one of a database: invalidations follow its commit. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Lock } from "../../../ports/lock.ts"
+import { outbox as numbers } from "../../defaults.ts"
+import { together } from "../../lock/fromBackend.ts"
+import { isListOfText } from "../../options.ts"
+import type { Cache } from "../cache.ts"
+import * as Engine from "../engine.ts"
+import * as Watches from "../flight/watches.ts"
+import * as Operations from "../operations.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import { enter, isOverlay, make as cacheOver } from "./cache.ts"
+import * as Overlay from "./overlay.ts"
+
+/** What is invalidated after the commit. A value that was set is: of two transactions the later one may come first here. */
+interface Targets {
+  readonly all: boolean
+  readonly ids: ReadonlyArray<string>
+  readonly tags: ReadonlyArray<{ readonly tags: ReadonlyArray<string>; readonly mode: "hard" | "soft" }>
+}
+
+const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
+  all: sweeps.some(({ _tag }) => _tag === "Clear"),
+  ids: Array.from(writes.keys()),
+  tags: sweeps.flatMap((sweep) => sweep._tag === "Tags" ? [{ tags: sweep.tags, mode: sweep.mode }] : [])
+})
+
+const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
+
+/** The ordinary invalidations. They fail nobody: what the store does not acknowledge is sent again. */
+const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
+  Effect.andThen(
+    all ? cache.perform(Operations.clear) : Effect.void,
+    Effect.andThen(
+      ids.length === 0 ? Effect.void : cache.perform(Operations.invalidate, ids),
+      Effect.forEach(tags, ({ mode, tags }) => cache.perform(Operations.invalidateTags, tags, mode), { discard: true })
+    )
+  )
+
+/** Whether the store has still to be asked again: a row of the outbox stays until it has answered. */
+const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, ids, tags }: Targets): boolean => {
+  if (entered === undefined || isOverlay(entered) || entered.storeTier === undefined) return false
+  const { pending } = entered.storeTier
+  return (all && pending.all !== undefined) || ids.some((id) => Pending.isUnsent(pending, id, [])) ||
+    tags.some(({ tags }) => Pending.isUnsent(pending, "", tags))
+}
+
+/** Counters are no part of the database: they are added to once it has committed. */
+const count = (cache: Cache, self: Overlay.Overlay): Effect.Effect<void> =>
+  Effect.forEach(Array.from(self.counts.values()).flat(), (count) => {
+    switch (count._tag) {
+      case "Increment":
+        return Effect.ignore(cache.perform(Operations.increment, count.name, count.by, count.ttlMillis))
+      case "TouchCounter":
+        return Effect.ignore(cache.perform(Operations.touchCounter, count.name, count.ttlMillis))
+      case "RemoveCounter":
+        return Effect.ignore(cache.perform(Operations.removeCounter, count.name))
+    }
+  }, { discard: true })
+
+interface Begun {
+  readonly outer: Cache
+  readonly base: Engine.Engine
+  readonly lock: Lock
+  readonly sql: SqlClient
+  /** the name of the table */
+  readonly outbox: string | undefined
+}
+
+export const withSql = <A, E, R>(
+  { base, lock, outbox, outer, sql }: Begun,
+  body: (cache: Cache) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> =>
+  Effect.flatMap(Scope.make(), (scope) => {
+    const overlay = Overlay.make({
+      outer,
+      base,
+      isolation: "fast",
+      bypasses: true,
+      checks: Overlay.noChecks(),
+      acquire: together(lock, scope),
+      scope,
+      locked: new Map(),
+      lockMillis: Infinity,
+      watch: Watches.begin(base),
+      isOpen: true
+    }, undefined)
+    let isTold = false
+    let targets: Targets | undefined
+    const tell = (targets: Targets): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        isTold = true
+        return Effect.andThen(invalidate(outer, targets), count(outer, overlay))
+      })
+    const inside = Effect.gen(function*() {
+      const value = yield* body(cacheOver(overlay))
+      overlay.isOpen = false
+      const found = targetsOf(overlay)
+      if (isNothing(found)) yield* sql.afterCommit(tell(found))
+      else {
+        const row = outbox === undefined ? undefined : yield* writeRow(sql, outbox, base, found)
+        yield* sql.afterCommit(
+          Effect.andThen(tell(found), Effect.suspend(() => isUnsent(base, found) ? Effect.void : row ?? Effect.void))
+        )
+      }
+      targets = found
+      return value
+    })
+    return Effect.onExit(sql.withTransaction(inside), (exit) =>
+      Effect.suspend(() => {
+        overlay.isOpen = false
+        Watches.end(base)
+        // the commit was sent, and nobody knows whether it was carried out
+        const inDoubt = targets !== undefined && !isTold && Exit.isFailure(exit) ? tell(targets) : Effect.void
+        return Effect.andThen(inDoubt, Effect.andThen(Engine.close(overlay.own, 0), Scope.close(scope, exit)))
+      }))
+  })
+
+/** Writes the row of the outbox, inside the transaction. Answers what removes it. */
+const writeRow = (
+  sql: SqlClient,
+  table: string,
+  { tokens }: Engine.Engine,
+  targets: Targets
+): Effect.Effect<Effect.Effect<void>, SqlError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const id = tokens.next(16)
+    const insert = sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES (${id}, ${now}, ${
+      JSON.stringify(targets)
+    })`
+    // not waited for: the replay finds a row that stays
+    return Effect.as(insert, Effect.asVoid(Effect.forkDetach(Effect.ignore(removeRow(sql, table, id)))))
+  })
+
+const removeRow = (sql: SqlClient, table: string, id: string) => sql`DELETE FROM ${sql(table)} WHERE id = ${id}`
+
+export const makeTable = (sql: SqlClient, table: string) =>
+  sql`CREATE TABLE IF NOT EXISTS ${
+    sql(table)
+  } (id VARCHAR(64) PRIMARY KEY, created BIGINT NOT NULL, targets TEXT NOT NULL)`
+
+/** Invalidates what processes that died have left in the outbox. */
+export const replay = Effect.fnUntraced(function*(
+  cache: Cache,
+  sql: SqlClient,
+  table: string
+): Effect.fn.Return<void, SqlError> {
+  const now = yield* Clock.currentTimeMillis
+  const rows = yield* sql<{ readonly id: string; readonly targets: string }>`
+    SELECT id, targets FROM ${sql(table)} WHERE created <= ${now - numbers.olderMillis} ORDER BY created`
+  for (const { id, targets } of rows) {
+    const parsed = parse(targets)
+    if (parsed === undefined) {
+      yield* Effect.logWarning(
+        `A row of the outbox "${table}" cannot be read: it is removed, and nothing is invalidated`
+      )
+    } else {
+      yield* invalidate(cache, parsed)
+      if (isUnsent(cache.perform(enter), parsed)) continue
+    }
+    yield* removeRow(sql, table, id)
+  }
+})
+
+const parse = (text: unknown): Targets | undefined => {
+  try {
+    const { all, ids, tags }: Targets = JSON.parse(String(text))
+    const isRight = typeof all === "boolean" && isListOfText(ids) && Array.isArray(tags) &&
+      tags.every((one: Targets["tags"][number]) =>
+        isListOfText(one.tags) && (one.mode === "hard" || one.mode === "soft")
+      )
+    return isRight ? { all, ids, tags } : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The adaptive policy: a duel of LRU, LIRS and S3. No rule is best for all programs, and the best one of a program changes
+ * with the hour. All three work on the same two lists (`hotAndQueue.ts`), so a change of the lead moves nothing; who
+ * leads is judged by a shadow (`shadow.ts`) that follows a sample of the ids.
+ */
+import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
+import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"
+import { makeHash, weightOf } from "./nodes.ts"
+import { Shadow } from "./shadow.ts"
+import { makeSuccessor } from "./successor.ts"
+
+/** Memories of so many entries and fewer are plain LRU: a shadow would cost more than they do. */
+const plain = 32
+
+/** Memories of so many entries and fewer are followed as a whole; of others a share, and this many at least. */
+const followedAsWhole = 128
+const smallestShadow = 64
+const shareOfShadow = 1 / 128
+
+/** LIRS leads first where at least this share of the reads has hit, after a while, before memory was full; else LRU does. */
+const reuseForLirs = 0.05
+
+export const makeAdaptive = (options: PolicyOptions): Policy => {
+  if (options.weighed || options.capacity > plain) return new Adaptive(options)
+  const { follow, policy } = makeSuccessor()
+  let adaptive: Adaptive | undefined
+  return {
+    ...policy,
+    cleared: () => {
+      if (adaptive !== undefined) return adaptive.cleared()
+      for (let node = policy.victim(); node !== undefined; node = policy.victim()) policy.removed(node)
+    },
+    resized: (capacity) => {
+      if (adaptive !== undefined || capacity <= plain) return policy.resized!(capacity)
+      adaptive = new Adaptive({ ...options, capacity })
+      follow(adaptive)
+    }
+  }
+}
+
+/** Without the exception for small memories. */
+export class Adaptive implements Policy {
+  private readonly lists: HotAndQueue<Node>
+  private readonly hashOf: (node: Node) => number
+  private readonly weighed: boolean
+  private capacity: number
+  /** how many entries it is laid out for. Of those that are weighed it is learned: see `choose` */
+  private entries = 0
+  private held = 0
+  private shadow: Shadow | undefined
+  private sampledBelow = 0
+  /** chosen before the newest entry came in */
+  private chosen: Node | undefined
+  private evicting: Node | undefined
+
+  constructor({ capacity, seed, weighed }: PolicyOptions) {
+    this.hashOf = makeHash(seed)
+    this.lists = new HotAndQueue<Node>(LRU, this.hashOf)
+    this.weighed = weighed
+    this.capacity = capacity
+    this.layOut(weighed ? followedAsWhole : capacity)
+  }
+
+  readonly added = (node: Node): void => {
+    const hash = this.hashOf(node)
+    const weight = weightOf(node)
+    if (this.weighed && this.held > 2 * this.entries) this.layOut(this.held)
+    if (this.lists.weight + weight > this.capacity) this.chosen = this.choose()
+    if (this.isSampled(hash)) this.follow(hash, weight)
+    this.held++
+    this.lists.insert(node, hash, this.isSampled(hash))
+  }
+
+  readonly replaced = (old: Node, node: Node): void => {
+    if (this.chosen === old) this.chosen = undefined
+    this.lists.replace(old, node)
+    this.read(node)
+  }
+
+  readonly read = (node: Node): void => {
+    if ((node.mark! & HotAndQueue.moved) !== this.lists.isFresh) this.moves(node)
+  }
+
+  readonly removed = (node: Node): void => {
+    if (this.chosen === node) this.chosen = undefined
+    this.lists.remove(node, this.evicting === node)
+    this.evicting = undefined
+    this.held--
+  }
+
+  readonly cleared = (): void => {
+    this.lists.clear()
+    this.chosen = undefined
+    this.held = 0
+  }
+
+  readonly victim = (): Node | undefined => {
+    this.evicting = this.chosen ?? this.choose()
+    this.chosen = undefined
+    return this.evicting
+  }
+
+  readonly resized = (capacity: number): void => {
+    this.capacity = capacity
+    this.layOut(this.weighed ? this.entries : capacity)
+  }
+
+  /** Who leads. */
+  get lead(): Rule {
+    return this.lists.rule
+  }
+
+  private moves(node: Node): void {
+    if (this.lists.read(node)) this.follow(this.hashOf(node), weightOf(node))
+  }
+
+  private choose(): Node | undefined {
+    const { lists } = this
+    if (this.weighed && (!lists.full || 4 * this.held < this.entries)) this.layOut(Math.max(1, this.held))
+    if (!lists.full && this.shadow !== undefined) {
+      const { insertsBefore, readsBefore } = lists
+      lists.rule = this.shadow.lead = readsBefore >= reuseForLirs * (readsBefore + insertsBefore) ? LIRS : LRU
+    }
+    return lists.victim()
+  }
+
+  private follow(hash: number, weight: number): void {
+    const { shadow } = this
+    // it may be laid out for more entries by now, of which it follows a smaller share
+    if (shadow === undefined || !this.isSampled(hash)) return
+    shadow.follow(hash, weight)
+    this.lists.queueTarget = shadow.queueShare * this.entries
+    if (this.lists.full) this.lists.rule = shadow.lead
+  }
+
+  /** Whether the shadow follows the id of a hash. */
+  private isSampled(hash: number): boolean {
+    return Math.imul(hash, 0x85ebca6b) >>> 0 < this.sampledBelow
+  }
+
+  /** Makes a shadow for a memory of so many entries. Where there is no end of them nothing is evicted. */
+  private layOut(entries: number): void {
+    this.entries = entries
+    this.lists.layOut(this.capacity, entries)
+    this.sampledBelow = 0
+    if (entries === Infinity) return
+    const size = entries <= followedAsWhole ? entries : Math.max(smallestShadow, Math.round(entries * shareOfShadow))
+    this.sampledBelow = size / entries * 2 ** 32
+    const lead = this.shadow?.lead
+    this.shadow = new Shadow(this.capacity * size / entries, size)
+    if (lead !== undefined) this.shadow.lead = lead
+  }
+}

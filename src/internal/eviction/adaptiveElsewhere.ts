@@ -1,0 +1,37 @@
+/**
+ * The adaptive policy where programs are downloaded: `package.json` maps `#platform/*` to such files where there is no Node.
+ * A memory that stays almost empty needs no policy, so it is LRU, and loads the other when it is half full, or has had a
+ * thousand entries. Where that fails it goes on as it is, and tries again after as many.
+ */
+import type { Policy, PolicyOptions } from "../../ports/eviction.ts"
+import { makeSuccessor } from "./successor.ts"
+
+/** So many entries, or half of the capacity. */
+const mostBefore = 1024
+
+export const makeAdaptive = (options: PolicyOptions): Policy => {
+  const { follow, policy } = makeSuccessor()
+  let { capacity } = options
+  let left = Math.min(mostBefore, Math.ceil(capacity / 2))
+  const load = (): void => {
+    import("./adaptive.ts").then(
+      ({ makeAdaptive }) => {
+        follow(makeAdaptive({ ...options, capacity }))
+      },
+      () => {
+        left = mostBefore
+      }
+    )
+  }
+  return {
+    ...policy,
+    added: (node) => {
+      policy.added(node)
+      if (--left === 0) load()
+    },
+    resized: (bound) => {
+      capacity = bound
+      policy.resized!(bound)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** Policies that evict the oldest entry. They differ in what makes an entry young again: a read, a new value, nothing. */
+import type { Node, Policy } from "../../ports/eviction.ts"
+import * as Ring from "./ring.ts"
+
+const nothing = (): void => {}
+
+const byAge = (head: Ring.Linked): Policy => ({
+  added: (node) => Ring.append(head, node),
+  replaced: (old, node) => {
+    Ring.release(old)
+    Ring.append(head, node)
+  },
+  read: nothing,
+  removed: Ring.release,
+  cleared: () => Ring.empty(head),
+  victim: () => Ring.isEmpty(head) ? undefined : head.next as Node
+})
+
+/** Least recently used: reads and new values count. */
+export const makeLru = (): Policy => {
+  const head = Ring.makeHead()
+  return {
+    ...byAge(head),
+    read: (node) => {
+      if (head.previous === node) return
+      Ring.unlink(node)
+      Ring.append(head, node)
+    }
+  }
+}
+
+/** First in, first out. */
+export const makeFifo = (): Policy => ({ ...byAge(Ring.makeHead()), replaced: Ring.replace })
+
+/** New values count, reads do not. */
+export const makeLeastRecentlyUpdated = (): Policy => byAge(Ring.makeHead())

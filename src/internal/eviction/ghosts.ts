@@ -1,0 +1,67 @@
+/**
+ * Ghosts: what is remembered of evicted entries, four bytes each. A ghost is a fingerprint of 20 bits of the hash, and
+ * the generation (12 bits) of the entry's last use. Four ghosts share a bucket; a new one takes the place of the oldest.
+ */
+
+const generations = 0xfff
+
+/** No ghost is older than this many generations, or generations would come round to it again. */
+const oldest = 2048
+
+export class Ghosts {
+  private readonly words: Uint32Array
+  private swept = 0
+
+  /** Room for so many ghosts. */
+  constructor(count: number) {
+    this.words = new Uint32Array(4 * Math.max(1, Math.ceil(count / 4)))
+  }
+
+  /** How many generations ago it was used, where generation `now` runs; `-1` without one. It is taken away. */
+  take(hash: number, now: number): number {
+    const { words } = this
+    const first = this.bucketOf(hash)
+    const fingerprint = fingerprintOf(hash)
+    for (let i = first; i < first + 4; i++) {
+      const word = words[i]!
+      if ((word & 0xfffff) !== fingerprint) continue
+      words[i] = 0
+      return ageOf(word, now)
+    }
+    return -1
+  }
+
+  /** Remembers an entry that was used `age` generations ago. */
+  put(hash: number, now: number, age: number): void {
+    const { words } = this
+    const first = this.bucketOf(hash)
+    let place = first
+    let most = -1
+    for (let i = first; i < first + 4; i++) {
+      const other = words[i] === 0 ? Infinity : ageOf(words[i]!, now)
+      if (other > most) {
+        most = other
+        place = i
+      }
+    }
+    words[place] = ((now - Math.min(age, oldest)) << 20) | fingerprintOf(hash)
+  }
+
+  /** In each generation a few ghosts are looked at, so that none is there when its generation comes round again. */
+  sweep(now: number): void {
+    const { words } = this
+    for (let left = Math.ceil(words.length / 512); left > 0; left--) {
+      this.swept = this.swept + 1 < words.length ? this.swept + 1 : 0
+      if (ageOf(words[this.swept]!, now) > oldest) words[this.swept] = 0
+    }
+  }
+
+  private bucketOf(hash: number): number {
+    return Math.floor((hash >>> 0) / 2 ** 34 * this.words.length) * 4
+  }
+}
+
+const ageOf = (word: number, now: number): number => (now - (word >>> 20)) & generations
+
+/** Never 0, so that no ghost is. */
+const fingerprintOf = (hash: number): number => (Math.imul(hash, 0x9e3779b1) >>> 12) | 1

@@ -1,0 +1,284 @@
+/**
+ * Two lists of entries, `hot` and `queue`, under one of three rules that say who leaves. The rule can be changed at any
+ * time: nothing is moved for it.
+ *
+ * - LRU: the older one of the two tails leaves.
+ * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry is hot when it was read again within a shorter time than the
+ *   oldest hot entry has waited. Marks say it, no stack is kept. A short queue holds the rest; its tail leaves.
+ * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): new entries pass through a queue that is a FIFO. Read
+ *   twice there, or known as a ghost, they become hot. Hot entries leave at the tail unless they have a chance left.
+ *
+ * Time is counted in generations, 32 while as much comes in as there is room for: the mark of an entry is the generation
+ * of its last move, up to three second chances, and two flags. So an entry that is read all the time moves once in a
+ * generation, and most hits are one comparison.
+ *
+ * Lengths are weights; without a weigher each entry weighs 1.
+ */
+import { Ghosts } from "./ghosts.ts"
+import { weightOf } from "./nodes.ts"
+import * as Ring from "./ring.ts"
+
+export const LRU = 0
+export const LIRS = 1
+export const S3 = 2
+
+/** Who leaves. */
+export type Rule = typeof LRU | typeof LIRS | typeof S3
+
+/** What the lists are made of. */
+export interface Item extends Ring.Linked {
+  mark?: number | undefined
+  readonly weight?: number | undefined
+}
+
+const hot = 1
+const sampled = 2
+const chance = 4
+const chances = 12
+const flags = 15
+const generationBits = 4
+const generations = 0x3ffffff
+
+/** What of a mark says that an entry has moved in this generation. */
+const moved = ~(sampled | chances)
+
+/** How many generations it takes until as much has come in as there is room for. */
+const generationsOfCapacity = 32
+
+/** Generations. What is read again sooner hits under every rule, and speaks for none. */
+const aWhile = 2
+
+/** LIRS: the share of the queue at first. */
+const queueAtFirst = 0.05
+
+/** S3: the share of the queue, and the reads in it that make an entry hot. */
+const queueOfS3 = 0.15
+const readsToBeHot = 2 * chance
+
+/** Ghosts for each entry. */
+const ghostsOfEntry = 1.5
+
+/** How many entries one call moves at most, so that none pays for a change of the rule. */
+const movesOfFit = 32
+const movesOfBalance = 16
+const movesOfS3 = 64
+
+export class HotAndQueue<A extends Item> {
+  rule: Rule
+  /** whether it has been full once: before, there is nothing to learn from */
+  full = false
+  /** reads that hit after a while, and what came in, before it was full */
+  readsBefore = 0
+  insertsBefore = 0
+  hotWeight = 0
+  queueWeight = 0
+  /** LIRS: the length of the queue, in entries */
+  queueTarget = 0
+  /** the mark of an entry that is hot and has moved in this generation */
+  isFresh = hot
+  /** what the average entry weighs */
+  private unit = 1
+  private capacity = 0
+  private entries = 0
+  private generation = 0
+  private left = 0
+  private ghosts: Ghosts | undefined
+  private readonly hot = Ring.makeHead()
+  private readonly queue = Ring.makeHead()
+  private readonly hashOf: (item: A) => number
+
+  constructor(rule: Rule, hashOf: (item: A) => number) {
+    this.rule = rule
+    this.hashOf = hashOf
+  }
+
+  /** The bound, and how many entries it has room for. What is too much now leaves through `victim`. */
+  layOut(capacity: number, entries: number): void {
+    this.capacity = capacity
+    this.entries = entries
+    this.unit = Number.isFinite(capacity) ? capacity / entries : 1
+    this.queueTarget = Math.max(1, entries * queueAtFirst)
+    this.ghosts = undefined
+  }
+
+  get weight(): number {
+    return this.hotWeight + this.queueWeight
+  }
+
+  isHot({ mark }: A): boolean {
+    return (mark! & hot) !== 0
+  }
+
+  /** How many generations ago it moved. */
+  ageOf({ mark }: Item): number {
+    return (this.generation - (mark! >>> generationBits)) & generations
+  }
+
+  /** What the time between two reads of an entry is measured against. */
+  hotAge(): number {
+    return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
+  }
+
+  /** Whether an entry is hot and has moved in this generation: then a read of it changes nothing. */
+  static readonly moved = moved
+
+  /** A read. Says whether the entry is among the sampled ones. */
+  read(item: A): boolean {
+    const mark = item.mark!
+    return (mark & moved) !== this.isFresh && this.move(item, mark)
+  }
+
+  private move(item: A, mark: number): boolean {
+    const { full, rule } = this
+    const now = this.generation << generationBits
+    const isHot = (mark & hot) !== 0
+    if (!full && this.ageOf(item) >= aWhile) this.readsBefore += weightOf(item)
+    if (!isHot && full && rule !== S3 && this.ageOf(item) <= this.hotAge()) {
+      this.change(item, this.hot, now | (mark & sampled) | hot)
+      Ring.insertAfter(this.hot, item)
+      if (rule === LIRS) this.fit()
+    } else {
+      item.mark = now | ((mark & chances) === chances ? mark & flags : (mark & flags) + chance)
+      // the queue of S3 is a FIFO
+      if (isHot || rule !== S3 || !full) {
+        Ring.unlink(item)
+        Ring.insertAfter(isHot ? this.hot : this.queue, item)
+      }
+    }
+    return (mark & sampled) !== 0
+  }
+
+  /** Out of its list, into the count of another one. */
+  private change(item: A, to: Ring.Linked, mark: number): void {
+    const weight = weightOf(item)
+    Ring.unlink(item)
+    if ((item.mark! & hot) !== 0) this.hotWeight -= weight
+    else this.queueWeight -= weight
+    if (to === this.hot) this.hotWeight += weight
+    else this.queueWeight += weight
+    item.mark = mark
+  }
+
+  /** A new entry. */
+  insert(item: A, hash: number, isSampled: boolean): void {
+    const weight = weightOf(item)
+    this.pass(weight)
+    let isHot = this.rule !== S3 && this.hotWeight < this.capacity * (1 - queueAtFirst)
+    if (this.full) {
+      const age = this.ghosts?.take(hash, this.generation) ?? -1
+      isHot = age >= 0 && (this.rule === S3 || age <= this.hotAge())
+    } else this.insertsBefore += weight
+    item.mark = (this.generation << generationBits) | (isSampled ? sampled : 0) | (isHot ? hot : 0)
+    if (isHot) this.hotWeight += weight
+    else this.queueWeight += weight
+    Ring.insertAfter(isHot ? this.hot : this.queue, item)
+    if (isHot && this.full && this.rule === LIRS) this.fit()
+  }
+
+  /** Time passes with what comes in: where nothing is evicted no order is needed. */
+  private pass(weight: number): void {
+    this.left -= weight
+    if (this.left > 0) return
+    this.left = Math.max(this.unit, Math.round(this.entries / generationsOfCapacity) * this.unit)
+    this.generation = (this.generation + 1) & generations
+    this.isFresh = (this.generation << generationBits) | hot
+    this.ghosts?.sweep(this.generation)
+  }
+
+  /** An entry leaves. What is evicted leaves a ghost, but under S3 no hot entry does. */
+  remove(item: A, isEvicted: boolean): void {
+    const isHot = this.isHot(item)
+    if (isHot) this.hotWeight -= weightOf(item)
+    else this.queueWeight -= weightOf(item)
+    Ring.release(item)
+    if (!isEvicted || (isHot && this.rule === S3)) return
+    this.ghosts ??= new Ghosts(this.entries * ghostsOfEntry)
+    this.ghosts.put(this.hashOf(item), this.generation, this.ageOf(item))
+  }
+
+  /** All leave in one step, without ghosts. What was learned stays. */
+  clear(): void {
+    Ring.empty(this.hot)
+    Ring.empty(this.queue)
+    this.hotWeight = this.queueWeight = 0
+  }
+
+  /** A new value in the place of an old one. */
+  replace(old: A, item: A): void {
+    item.mark = old.mark
+    const more = weightOf(item) - weightOf(old)
+    if (this.isHot(item)) this.hotWeight += more
+    else this.queueWeight += more
+    Ring.replace(old, item)
+  }
+
+  /** The entry to evict next; `undefined`: there is none. */
+  victim(): A | undefined {
+    this.full = true
+    if (this.rule === S3) return this.victimOfS3()
+    if (this.rule === LIRS) this.balance()
+    const { hot, queue } = this
+    if (Ring.isEmpty(queue)) return lastOf(hot)
+    const isHot = this.rule === LRU && !Ring.isEmpty(hot) && this.ageOf(hot.previous!) > this.ageOf(queue.previous!)
+    return lastOf(isHot ? hot : queue)
+  }
+
+  private queueLength(): number {
+    return Math.max(1, Math.round(this.queueTarget)) * this.unit
+  }
+
+  /** LIRS: hot entries beyond their share go to the queue. */
+  private fit(): void {
+    const most = this.capacity - this.queueLength()
+    for (let left = movesOfFit; left > 0 && this.hotWeight > most; left--) {
+      for (;;) {
+        const item = lastOf<A>(this.hot)!
+        const mark = item.mark!
+        if ((mark & chances) !== 0) {
+          item.mark = mark - chance
+          Ring.unlink(item)
+          Ring.insertAfter(this.hot, item)
+          continue
+        }
+        this.change(item, this.queue, mark & ~hot)
+        Ring.insertAfter(this.queue, item)
+        break
+      }
+    }
+  }
+
+  /**
+   * LIRS: room for hot entries that none has earned yet goes to the oldest of the queue. So a part of a loop stays, instead
+   * of all of it being evicted in turn.
+   */
+  private balance(): void {
+    this.fit()
+    const least = this.queueLength()
+    for (let left = movesOfBalance; left > 0; left--) {
+      if (this.queueWeight <= least || this.hotWeight >= this.capacity - least) return
+      const item = lastOf<A>(this.queue)!
+      this.change(item, this.hot, (item.mark! & ~chances) | hot)
+      Ring.append(this.hot, item)
+    }
+  }
+
+  private victimOfS3(): A | undefined {
+    const least = Math.max(1, Math.floor(this.entries * queueOfS3)) * this.unit
+    for (let left = movesOfS3; left > 0; left--) {
+      const isQueued = this.queueWeight >= least || Ring.isEmpty(this.hot)
+      const item = lastOf<A>(isQueued ? this.queue : this.hot)
+      if (item === undefined) return undefined
+      const mark = item.mark!
+      if ((mark & chances) < (isQueued ? readsToBeHot : chance)) return item
+      if (isQueued) this.change(item, this.hot, (mark & ~chances) | hot)
+      else {
+        Ring.unlink(item)
+        item.mark = mark - chance
+      }
+      Ring.insertAfter(this.hot, item)
+    }
+    return lastOf(Ring.isEmpty(this.hot) ? this.queue : this.hot)
+  }
+}
+
+const lastOf = <A extends Item>(head: Ring.Linked): A | undefined => Ring.isEmpty(head) ? undefined : head.previous as A

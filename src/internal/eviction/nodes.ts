@@ -1,0 +1,19 @@
+/** What policies ask of entries. */
+import type { Node } from "../../ports/eviction.ts"
+
+/** What an entry counts against the bound. */
+export const weightOf = ({ weight }: { readonly weight?: number | undefined }): number => weight ?? 1
+
+/**
+ * A hash of 32 bits with a secret seed, which is drawn for the first id: who does not know the seed cannot choose ids whose
+ * hashes are the same, or that are all among the sampled ones.
+ */
+export const makeHash = (draw: () => number): (node: Pick<Node, "id">) => number => {
+  let seed: number | undefined
+  return ({ id }) => {
+    let hash = (seed ??= draw()) | 0
+    for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x9e3779b1)
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+    return hash ^ (hash >>> 13)
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The shadow: three small caches without values that follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and Park,
+ * ATC 2017), each under a rule of its own for good. Who hits most there is to lead. All three see the same reads, so
+ * they differ by their rules alone: that tells far more than how a hit ratio goes up and down.
+ */
+import { HotAndQueue, type Item, LIRS, LRU, type Rule, S3 } from "./hotAndQueue.ts"
+
+/** How long the scores remember, in accesses, as a multiple of the shadow's entries. */
+const memory = 50
+
+/** LIRS: the share of its queue, at least and at most. */
+const shortestQueue = 0.01
+const longestQueue = 0.5
+
+/** A hit of LIRS that LRU has missed speaks for a shorter queue where the entry was hot, and almost as old as any. */
+const lateAt = 0.6
+
+/** How many entries the queue gains for a hit that LRU alone had, while LIRS is behind. */
+const gainsBehind = 4
+
+/** An id in one of the small caches. */
+class Sample implements Item {
+  previous: Sample | undefined = undefined
+  next: Sample | undefined = undefined
+  mark = 0
+  readonly hash: number
+  readonly weight: number
+
+  constructor(hash: number, weight: number) {
+    this.hash = hash
+    this.weight = weight
+  }
+}
+
+/** A small cache under one rule. */
+class SmallCache {
+  readonly lists: HotAndQueue<Sample>
+  private readonly samples = new Map<number, Sample>()
+  private readonly capacity: number
+
+  constructor(rule: Rule, capacity: number, entries: number) {
+    this.capacity = capacity
+    this.lists = new HotAndQueue(rule, ({ hash }) => hash)
+    this.lists.layOut(capacity, entries)
+  }
+
+  find(hash: number): Sample | undefined {
+    return this.samples.get(hash)
+  }
+
+  /** A read: of what is not there yet it makes room for. */
+  read(hash: number, weight: number): boolean {
+    const { lists, samples } = this
+    const known = samples.get(hash)
+    if (known !== undefined) {
+      lists.read(known)
+      return true
+    }
+    while (lists.weight + weight > this.capacity) {
+      const victim = lists.victim()
+      if (victim === undefined) return false
+      lists.remove(victim, true)
+      samples.delete(victim.hash)
+    }
+    const sample = new Sample(hash, weight)
+    samples.set(hash, sample)
+    lists.insert(sample, hash, false)
+    return false
+  }
+}
+
+/** LRU as it is written down: a map keeps its keys in order. */
+class SmallLru {
+  isFull = false
+  private weight = 0
+  private readonly weights = new Map<number, number>()
+  private readonly capacity: number
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+  }
+
+  read(hash: number, weight: number): boolean {
+    const { weights } = this
+    const known = weights.get(hash)
+    if (known !== undefined) {
+      weights.delete(hash)
+      weights.set(hash, known)
+      return true
+    }
+    while (this.weight + weight > this.capacity && weights.size > 0) {
+      const [oldest, its] = weights.entries().next().value!
+      weights.delete(oldest)
+      this.weight -= its
+      this.isFull = true
+    }
+    weights.set(hash, weight)
+    this.weight += weight
+    if (this.weight >= this.capacity) this.isFull = true
+    return false
+  }
+}
+
+export class Shadow {
+  lead: Rule = LRU
+  /** LIRS: how long the queue should be, as a share of all */
+  queueShare: number
+  private readonly lru: SmallLru
+  private readonly lirs: SmallCache
+  private readonly s3: SmallCache
+  private readonly entries: number
+  private readonly fade: number
+  /** hits of each rule less those of LRU, fading */
+  private readonly scores = [0, 0, 0]
+
+  /** A shadow of so much weight, which is so many entries. */
+  constructor(capacity: number, entries: number) {
+    this.entries = entries
+    this.fade = 1 - 1 / (memory * entries)
+    this.lru = new SmallLru(capacity)
+    this.lirs = new SmallCache(LIRS, capacity, entries)
+    this.s3 = new SmallCache(S3, capacity, entries)
+    this.queueShare = this.lirs.lists.queueTarget / entries
+  }
+
+  /** A read of a sampled id. Says whether the queue or the lead may have changed. */
+  follow(hash: number, weight: number): void {
+    const { lists } = this.lirs
+    const judges = this.lru.isFull
+    const sample = this.lirs.find(hash)
+    const isLate = sample !== undefined && lists.isHot(sample) && lists.ageOf(sample) > lateAt * lists.hotAge()
+    const byLru = this.lru.read(hash, weight)
+    const byLirs = this.lirs.read(hash, weight)
+    const byS3 = this.s3.read(hash, weight)
+    if (!judges) return
+    this.count(LIRS, +byLirs - +byLru)
+    this.count(S3, +byS3 - +byLru)
+    if (isLate && !byLru) this.setQueue(lists.queueTarget - 1)
+    else if (byLru && !byLirs) this.setQueue(lists.queueTarget + (this.scores[LIRS]! < 0 ? gainsBehind : 1))
+    this.chooseLead()
+  }
+
+  private count(rule: Rule, difference: number): void {
+    this.scores[rule] = this.scores[rule]! * this.fade + difference
+  }
+
+  private setQueue(target: number): void {
+    const { entries } = this
+    const least = Math.max(1, Math.floor(entries * shortestQueue))
+    const most = Math.max(1, Math.min(entries - 1, Math.floor(entries * longestQueue)))
+    this.lirs.lists.queueTarget = Math.max(least, Math.min(most, target))
+    this.queueShare = this.lirs.lists.queueTarget / entries
+  }
+
+  /** A margin would be late where LRU is best, and gains nothing: a change of the lead costs nothing. */
+  private chooseLead(): void {
+    const { scores } = this
+    for (const rule of [LRU, LIRS, S3] as const) {
+      if (scores[rule]! > scores[this.lead]!) this.lead = rule
+    }
+  }
+}

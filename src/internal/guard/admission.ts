@@ -1,0 +1,17 @@
+/** What limits answer. */
+
+export interface Admission {
+  readonly isAdmitted: boolean
+  /** how many more calls would be admitted now */
+  readonly remaining: number
+  /** after how many milliseconds a call may be admitted; 0 where this one was */
+  readonly retryAfterMillis: number
+}
+
+export const admitted = (remaining: number): Admission => ({ isAdmitted: true, remaining, retryAfterMillis: 0 })
+
+export const rejected = (retryAfterMillis: number): Admission => ({ isAdmitted: false, remaining: 0, retryAfterMillis })
+
+export const isAdmission = (answer: unknown): answer is Admission =>
+  typeof answer === "object" && answer !== null && typeof (answer as Partial<Admission>).isAdmitted === "boolean" &&
+  Number.isFinite((answer as Partial<Admission>).retryAfterMillis)

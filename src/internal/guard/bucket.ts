@@ -1,0 +1,52 @@
+/**
+ * A token bucket, step by step that of Effect's `RateLimiterStore`: a token comes back at each whole interval, and the
+ * intervals begin when the bucket was full last.
+ */
+import type { Kind } from "../../ports/guardStore.ts"
+
+export interface Input {
+  readonly tokens: number
+  readonly limit: number
+  readonly refillMillis: number
+  /** takes tokens that will come back later */
+  readonly allowsDebt: boolean
+}
+
+interface Bucket {
+  readonly tokens: number
+  readonly refilledAt: number
+}
+
+export interface Taken {
+  /** the tokens after this step; below 0 they were not taken, or are a debt */
+  readonly remaining: number
+  /** since the present interval began, in milliseconds */
+  readonly elapsedMillis: number
+}
+
+export const bucket: Kind<Bucket, Input, Taken> = {
+  name: "bucket",
+  step(stored, now, { allowsDebt, limit, refillMillis, tokens }) {
+    let available = stored === undefined ? limit : stored.tokens
+    // never later than now: the clock may have been set back
+    let refilledAt = stored === undefined ? now : Math.min(stored.refilledAt, now)
+    const refilled = Math.floor((now - refilledAt) / refillMillis)
+    if (refilled > 0) {
+      available = Math.min(limit, available + refilled)
+      refilledAt += refilled * refillMillis
+    }
+    if (available >= limit) refilledAt = now
+    const remaining = available - tokens
+    const kept = remaining >= 0 || allowsDebt ? remaining : available
+    const elapsedMillis = Math.max(0, now - refilledAt)
+    return {
+      state: { tokens: kept, refilledAt },
+      expiresAt: now + Math.max(1, Math.ceil(Math.ceil(limit - kept) * refillMillis - elapsedMillis)),
+      answer: { remaining, elapsedMillis }
+    }
+  }
+}
+
+export const isTaken = (answer: unknown): answer is Taken =>
+  typeof answer === "object" && answer !== null && Number.isFinite((answer as Partial<Taken>).remaining) &&
+  Number.isFinite((answer as Partial<Taken>).elapsedMillis)

@@ -1,0 +1,235 @@
+/**
+ * A circuit breaker. Closed: calls run, and their outcomes are counted. Open: no call runs. Half open: one call runs, the
+ * probe, whose outcome closes or opens the circuit; one that has no outcome in time counts as failed.
+ *
+ * A generation begins with each change, so that calls which were admitted before it change nothing.
+ */
+import type { Kind } from "../../ports/guardStore.ts"
+
+/** When a closed circuit opens: each number may be 0, which leaves its condition out. */
+export interface Trip {
+  /** so many failures in a row */
+  readonly failures: number
+  /** this share of failures, among so many calls at least, in a window of time or of calls */
+  readonly rate: number
+  readonly minimumCalls: number
+  readonly windowMillis: number
+  readonly windowCalls: number
+}
+
+/** How long a circuit stays open: twice as long each time until it has been closed for as long as it was open. */
+export interface OpenTime {
+  readonly millis: number
+  readonly longestMillis: number
+}
+
+export type Outcome = "Success" | "Failure" | "Ignored"
+
+export type Input =
+  | { readonly _tag: "Read"; readonly idleMillis: number }
+  | {
+    readonly _tag: "Admit"
+    readonly probeMillis: number
+    /** how long the circuit is open after a probe without an outcome; `undefined`: another call probes */
+    readonly openTime: OpenTime | undefined
+    readonly idleMillis: number
+  }
+  | {
+    readonly _tag: "Record"
+    readonly generation: number
+    readonly outcome: Outcome
+    readonly trip: Trip
+    readonly openTime: OpenTime
+    readonly idleMillis: number
+  }
+
+type Phase = "Closed" | "Open" | "HalfOpen"
+
+export interface Answer {
+  /** the phase after this step */
+  readonly phase: Phase
+  /** the phase before it */
+  readonly from: Phase
+  /** an admitted call may run, and is recorded with this generation */
+  readonly isAdmitted: boolean
+  readonly isProbe: boolean
+  readonly generation: number
+  readonly openings: number
+  /** until the circuit is no longer open, or the time of its probe is over */
+  readonly leftMillis: number
+}
+
+interface Circuit {
+  readonly phase: Phase
+  readonly generation: number
+  /** failures in a row */
+  readonly streak: number
+  /** outcomes of the last calls, `1` a failure */
+  readonly last: string
+  /** outcomes of the present window of time and of the one before */
+  readonly startedAt: number
+  readonly calls: number
+  readonly failed: number
+  readonly callsBefore: number
+  readonly failedBefore: number
+  /** when it is no longer open, or the time of its probe is over; 0: it has no probe */
+  readonly until: number
+  readonly openings: number
+  /** how long it was open last, and how long its last probe may take */
+  readonly openMillis: number
+  readonly probeMillis: number
+  /** when `openings` begins at 0 again */
+  readonly resetAt: number
+}
+
+export const circuit: Kind<Circuit, Input, Answer> = {
+  name: "circuit",
+  step(stored, now, input) {
+    const before = stored ?? closed(now)
+    switch (input._tag) {
+      case "Read":
+        return { ...step(before, before, { now, isAdmitted: false, idleMillis: input.idleMillis }), state: stored }
+      case "Admit":
+        return admit(capped(before, now), now, input)
+      case "Record":
+        return step(before, record(before, now, input), { now, isAdmitted: false, idleMillis: input.idleMillis })
+    }
+  }
+}
+
+interface Details {
+  readonly now: number
+  readonly isAdmitted: boolean
+  readonly idleMillis: number
+}
+
+const step = (before: Circuit, state: Circuit, { idleMillis, isAdmitted, now }: Details) => {
+  const { generation, openings, phase, until } = state
+  return {
+    state,
+    expiresAt: Math.max(now, until, state.resetAt) + idleMillis,
+    answer: {
+      phase,
+      from: before.phase,
+      isAdmitted,
+      isProbe: isAdmitted && phase === "HalfOpen",
+      generation,
+      openings,
+      leftMillis: Math.max(0, until - now)
+    }
+  }
+}
+
+// a circuit that was forgotten and begins again never has a generation that a call still holds
+const next = (generation: number, now: number): number => Math.max(generation + 1, now * 1000)
+
+const nothingCounted = { streak: 0, last: "", startedAt: 0, calls: 0, failed: 0, callsBefore: 0, failedBefore: 0 }
+
+const closed = (now: number): Circuit => ({
+  phase: "Closed",
+  generation: next(0, now),
+  ...nothingCounted,
+  until: 0,
+  openings: 0,
+  openMillis: 0,
+  probeMillis: 0,
+  resetAt: 0
+})
+
+/** Never open for longer than it can be: the clock may have been set back. */
+const capped = (circuit: Circuit, now: number): Circuit => {
+  const longest = circuit.phase === "Open" ? circuit.openMillis : circuit.probeMillis
+  return circuit.until > now + longest ? { ...circuit, until: now + longest } : circuit
+}
+
+const admit = (before: Circuit, now: number, input: Extract<Input, { _tag: "Admit" }>) => {
+  const { idleMillis, openTime, probeMillis } = input
+  const runs = (state: Circuit) => step(before, state, { now, isAdmitted: true, idleMillis })
+  if (before.phase === "Closed") {
+    return runs(before.openings > 0 && now >= before.resetAt ? { ...before, openings: 0 } : before)
+  }
+  // a probe that has no outcome in time has failed when its time was over
+  const isLapsed = before.phase === "HalfOpen" && before.until > 0 && now >= before.until
+  const state = isLapsed && openTime !== undefined ? opened(before, before.until, openTime) : before
+  if (now < state.until) return step(before, state, { now, isAdmitted: false, idleMillis })
+  return runs({
+    ...state,
+    phase: "HalfOpen",
+    generation: next(state.generation, now),
+    until: now + probeMillis,
+    probeMillis
+  })
+}
+
+const opened = (circuit: Circuit, now: number, { longestMillis, millis }: OpenTime): Circuit => {
+  const openMillis = Math.min(millis * 2 ** circuit.openings, longestMillis)
+  return {
+    phase: "Open",
+    generation: next(circuit.generation, now),
+    ...nothingCounted,
+    until: now + openMillis,
+    openings: circuit.openings + 1,
+    openMillis,
+    probeMillis: 0,
+    resetAt: 0
+  }
+}
+
+const record = (circuit: Circuit, now: number, input: Extract<Input, { _tag: "Record" }>): Circuit => {
+  const { generation, openTime, outcome, trip } = input
+  if (circuit.generation !== generation || circuit.phase === "Open") return circuit
+  if (circuit.phase === "HalfOpen") {
+    if (outcome === "Failure") return opened(circuit, now, openTime)
+    // the place is free for another probe
+    if (outcome === "Ignored") return { ...circuit, generation: next(generation, now), until: 0 }
+    return {
+      ...closed(now),
+      generation: next(generation, now),
+      openings: circuit.openings,
+      openMillis: circuit.openMillis,
+      resetAt: now + circuit.openMillis
+    }
+  }
+  if (outcome === "Ignored") return circuit
+  const counted = count(circuit, now, outcome === "Failure", trip)
+  return trips(counted, now, trip) ? opened(circuit, now, openTime) : counted
+}
+
+const count = (circuit: Circuit, now: number, isFailure: boolean, { windowCalls, windowMillis }: Trip): Circuit => {
+  const failures = isFailure ? 1 : 0
+  const streak = isFailure ? circuit.streak + 1 : 0
+  const last = windowCalls === 0 ? "" : (circuit.last + failures).slice(-windowCalls)
+  if (windowMillis === 0) return { ...circuit, streak, last }
+  const age = now - circuit.startedAt
+  const isSame = circuit.calls > 0 && age < windowMillis
+  // or this window is the one right after
+  const isNext = circuit.calls > 0 && !isSame && age < 2 * windowMillis
+  return {
+    ...circuit,
+    streak,
+    last,
+    startedAt: isSame ? Math.min(circuit.startedAt, now) : isNext ? circuit.startedAt + windowMillis : now,
+    calls: (isSame ? circuit.calls : 0) + 1,
+    failed: (isSame ? circuit.failed : 0) + failures,
+    callsBefore: isSame ? circuit.callsBefore : isNext ? circuit.calls : 0,
+    failedBefore: isSame ? circuit.failedBefore : isNext ? circuit.failed : 0
+  }
+}
+
+const trips = (circuit: Circuit, now: number, trip: Trip): boolean => {
+  if (trip.failures > 0 && circuit.streak >= trip.failures) return true
+  if (trip.windowCalls > 0) {
+    const calls = circuit.last.length
+    return isAbove(trip, calls, calls - circuit.last.replaceAll("1", "").length)
+  }
+  if (trip.windowMillis === 0) return false
+  const share = 1 - (now - circuit.startedAt) / trip.windowMillis
+  return isAbove(trip, circuit.callsBefore * share + circuit.calls, circuit.failedBefore * share + circuit.failed)
+}
+
+const isAbove = ({ minimumCalls, rate }: Trip, calls: number, failed: number): boolean =>
+  calls >= minimumCalls && failed > 0 && failed / calls >= rate
+
+export const isAnswer = (answer: unknown): answer is Answer =>
+  typeof answer === "object" && answer !== null && typeof (answer as Partial<Answer>).isAdmitted === "boolean" &&
+  Number.isFinite((answer as Partial<Answer>).generation) && Number.isFinite((answer as Partial<Answer>).leftMillis)

@@ -1,0 +1,49 @@
+/**
+ * A limit of calls in a window that begins with its first call. The call after the limit may begin a ban, which takes the
+ * place of the window: once, or again with each call while it lasts.
+ */
+import type { Kind } from "../../ports/guardStore.ts"
+import { type Admission, admitted, rejected } from "./admission.ts"
+
+interface Input {
+  readonly limit: number
+  readonly windowMillis: number
+  /** 0: calls above the limit wait for the end of the window */
+  readonly banMillis: number
+  /** calls during the ban begin it again */
+  readonly renewsBan: boolean
+}
+
+interface Window {
+  readonly count: number
+  /** when the window, or the ban, is over */
+  readonly until: number
+  readonly isBan: boolean
+}
+
+export const fixedWindow: Kind<Window, Input, Admission> = {
+  name: "fixedWindow",
+  step(window, now, { banMillis, limit, renewsBan, windowMillis }) {
+    if (window === undefined || window.until <= now) {
+      return step({ count: 1, until: now + windowMillis, isBan: false }, limit)
+    }
+    // never longer than it can be: the clock may have been set back
+    const until = Math.min(window.until, now + (window.isBan ? banMillis : windowMillis))
+    if (window.isBan) return ban(renewsBan ? now + banMillis : until, now, window.count)
+    if (window.count < limit) return step({ count: window.count + 1, until, isBan: false }, limit)
+    if (banMillis > 0) return ban(now + banMillis, now, window.count)
+    return { state: { ...window, until }, expiresAt: until, answer: rejected(until - now) }
+  }
+}
+
+const step = (state: Window, limit: number) => ({
+  state,
+  expiresAt: state.until,
+  answer: admitted(limit - state.count)
+})
+
+const ban = (until: number, now: number, count: number) => ({
+  state: { count, until, isBan: true },
+  expiresAt: until,
+  answer: rejected(until - now)
+})

@@ -1,0 +1,52 @@
+/**
+ * A limit of calls in the last window, by two numbers: the calls of this window, and those of the one before, by the share
+ * of it that is still within. It takes the calls of a window for evenly spread, so twice the limit may pass at worst.
+ */
+import type { Kind } from "../../ports/guardStore.ts"
+import { type Admission, admitted, rejected } from "./admission.ts"
+import type { Input } from "./slidingLog.ts"
+
+interface Counts {
+  readonly startedAt: number
+  readonly before: number
+  readonly count: number
+}
+
+/** What a sum of parts may be off: at the very moment that `retryAfterMillis` names, a call has room. */
+const tolerance = 1e-9
+
+export const slidingCounter: Kind<Counts, Input, Admission> = {
+  name: "slidingCounter",
+  step(stored, now, { limit, windowMillis }) {
+    const counts = currentOf(stored, now, windowMillis)
+    const elapsed = now - counts.startedAt
+    const sum = counts.before * (1 - elapsed / windowMillis) + counts.count
+    if (sum + 1 > limit + tolerance) {
+      return {
+        state: counts,
+        expiresAt: counts.startedAt + 2 * windowMillis,
+        answer: rejected(Math.max(1, Math.ceil(waitOf(counts, limit, windowMillis) - elapsed)))
+      }
+    }
+    const state = { ...counts, count: counts.count + 1 }
+    return {
+      state,
+      expiresAt: counts.startedAt + 2 * windowMillis,
+      answer: admitted(Math.max(0, Math.floor(limit - sum - 1)))
+    }
+  }
+}
+
+const currentOf = (stored: Counts | undefined, now: number, windowMillis: number): Counts => {
+  if (stored === undefined || now >= stored.startedAt + 2 * windowMillis) return { startedAt: now, before: 0, count: 0 }
+  const { before, count, startedAt } = stored
+  // the clock was set back
+  if (now < startedAt) return { startedAt: now, before, count }
+  return now < startedAt + windowMillis ? stored : { startedAt: startedAt + windowMillis, before: count, count: 0 }
+}
+
+/** When one more call has room, in milliseconds after the beginning of the window. */
+const waitOf = ({ before, count }: Counts, limit: number, windowMillis: number): number =>
+  count + 1 <= limit
+    ? windowMillis * (1 - (limit - 1 - count) / before)
+    : windowMillis * (2 - (limit - 1) / count)

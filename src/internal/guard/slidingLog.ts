@@ -1,0 +1,34 @@
+/** A limit of calls in the last window at any moment: the times of all admitted ones are kept. */
+import type { Kind } from "../../ports/guardStore.ts"
+import { type Admission, admitted, rejected } from "./admission.ts"
+
+export interface Input {
+  readonly limit: number
+  readonly windowMillis: number
+}
+
+/** The times of the admitted calls, the earliest first. */
+type Log = ReadonlyArray<number>
+
+export const slidingLog: Kind<Log, Input, Admission> = {
+  name: "slidingLog",
+  step(before, now, { limit, windowMillis }) {
+    const log = before === undefined ? [] : within(before, now, windowMillis)
+    if (log.length >= limit) {
+      // with a lower limit than before more than one must leave
+      const leaves = log[log.length - limit]! + windowMillis
+      return { state: log, expiresAt: log.at(-1)! + windowMillis, answer: rejected(leaves - now) }
+    }
+    log.push(now)
+    return { state: log, expiresAt: now + windowMillis, answer: admitted(limit - log.length) }
+  }
+}
+
+const within = (log: Log, now: number, windowMillis: number): Array<number> => {
+  let first = 0
+  while (first < log.length && log[first]! <= now - windowMillis) first++
+  const kept = log.slice(first)
+  // the clock was set back: nothing has happened later than now
+  for (let i = kept.length - 1; i >= 0 && kept[i]! > now; i--) kept[i] = now
+  return kept
+}

@@ -1,0 +1,6 @@
+/** In place of `site.ts` where programs are downloaded: the places of a bundle tell nobody anything. */
+import type * as Site from "./site.ts"
+
+export const siteOf: typeof Site.siteOf = () => undefined
+export const mayBeOne: typeof Site.mayBeOne = () => true
+export const textOf: typeof Site.textOf = () => "?"

@@ -1,0 +1,72 @@
+/** What a folder provides beside its cache, unless the program has its own: the lock, and the state of guards. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { StoreError } from "../CacheError.ts"
+import { GuardStore } from "../GuardStore.ts"
+import { lazily } from "../internal/lock/fromBackend.ts"
+import { Lock } from "../Lock.ts"
+import type * as GuardPort from "../ports/guardStore.ts"
+
+interface Folder {
+  readonly directory: string
+  readonly trustFolder?: boolean | undefined
+}
+
+/** Provides both. Their files are made when they are used first: most programs need neither. */
+export const folderParts = (folder: Folder): Layer.Layer<never, StoreError> =>
+  Layer.effectContext(
+    Effect.gen(function*() {
+      const surrounding = yield* Effect.context<never>()
+      let context = Context.empty()
+      // a part of the program's own goes before
+      if (Context.getOrUndefined(surrounding, Lock) === undefined) {
+        context = Context.add(context, Lock, yield* lock(folder)) as typeof context
+      }
+      if (Context.getOrUndefined(surrounding, GuardStore) === undefined) {
+        context = Context.add(context, GuardStore, yield* guards(folder)) as typeof context
+      }
+      return context
+    })
+  )
+
+const options = ({ directory, trustFolder }: Folder) => ({
+  directory,
+  ...trustFolder === undefined ? {} : { trustFolder }
+})
+
+/** Loads a module now, where the working directory is that of the cache. */
+const load = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
+  Effect.tryPromise({
+    try: module,
+    catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
+  })
+
+/** Opens something with its first use, until the scope closes. */
+const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.Scope): Effect.Effect<A, E> => {
+  let opened: A | undefined
+  return Effect.suspend(() =>
+    opened === undefined
+      ? Effect.map(Scope.provide(open, scope), (value) => opened ??= value)
+      : Exit.succeed(opened)
+  )
+}
+
+const lock = Effect.fnUntraced(function*(folder: Folder) {
+  const { make } = yield* load(() => import("#node/locks/SqliteLock"))
+  return lazily("sqlite", onFirstUse(make(options(folder)), yield* Effect.scope))
+})
+
+const guards = Effect.fnUntraced(function*(folder: Folder) {
+  const { make } = yield* load(() => import("#node/stores/SqliteGuardStore"))
+  const store = onFirstUse(make(options(folder)), yield* Effect.scope)
+  return {
+    name: "sqlite",
+    run: (kind, name, input) => Effect.flatMap(store, (store) => store.run(kind, name, input)),
+    readBits: (filter, numbers) => Effect.flatMap(store, (store) => store.readBits(filter, numbers)),
+    mergeBits: (filter, blocks) => Effect.flatMap(store, (store) => store.mergeBits(filter, blocks)),
+    removeBits: (filter) => Effect.flatMap(store, (store) => store.removeBits(filter))
+  } satisfies GuardPort.GuardStore
+})

@@ -1,0 +1,99 @@
+/**
+ * A memory that shrinks while the heap of the process is almost full.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import { CacheConfigError } from "../CacheError.ts"
+import * as Caching from "../Caching.ts"
+import { heap as defaults } from "../internal/defaults.ts"
+import { cacheOf } from "../internal/engine/cache.ts"
+import * as Operations from "../internal/engine/operations.ts"
+import { refuseUnknown } from "../internal/options.ts"
+
+/**
+ * Options of `CacheLayer.withHeapLimit`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface HeapLimitOptions {
+  /**
+   * the share of the heap's limit (that of `--max-old-space-size`) that may be in use after a collection before memory shrinks
+   *
+   * @default 0.8
+   */
+  readonly above?: number | undefined
+}
+
+type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
+
+/**
+ * Lets the memory of a cache shrink while the heap of the process is almost full: a cache that is too large for its process
+ * then costs misses, and not the process.
+ *
+ * **When to use**
+ *
+ * Use as a last resort, beside a `capacity` or `maxWeight` that fits. Values of very different sizes are better bounded by
+ * `maxWeight`.
+ *
+ * **Details**
+ *
+ * - The heap is looked at when all of it was collected, so there is no timer, and a cache at rest does nothing.
+ * - Above the limit memory gets a bound of half of what it holds: entries leave that the policy says, a few a turn. Below nine
+ *   tenths of the limit the bound doubles with each collection, up to what it was. The first time is logged as a warning.
+ * - `Cached.resize` meanwhile is not undone.
+ *
+ * **Gotchas**
+ *
+ * Only in Node: elsewhere the layer dies when it is built. A program that fills its heap faster than it is collected, or with
+ * something else than this cache, runs out of it all the same.
+ *
+ * **Example** (Shrinking rather than failing)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const cache = CacheLayer.memory({ capacity: 1_000_000 }).pipe(CacheLayer.withHeapLimit({ above: 0.7 }))
+ *
+ * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.andThen(Cached.size), Effect.provide(cache))) // => 1
+ * ```
+ *
+ * @see {@link withQuotas} for bounds of key classes
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withHeapLimit: {
+  (options?: HeapLimitOptions): <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer) => Layer.Layer<Out, E, R>
+  <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer, options?: HeapLimitOptions): Layer.Layer<Out, E, R>
+} = dual(
+  (given) => Layer.isLayer(given[0]),
+  <Out, E, R>(
+    cache: Layer.Layer<Out, E, R> & CacheLayer,
+    options: HeapLimitOptions = {}
+  ): Layer.Layer<Out, E, R> => {
+    const above = check(options)
+    return Layer.tap(
+      cache as Layer.Layer<Out | Caching.Caching, E, R>,
+      Effect.fnUntraced(function*(context: Context.Context<Caching.Caching>) {
+        const { watchHeap } = yield* Effect.promise(() => import("#node/stores/internal/heap"))
+        const listener = cacheOf(Context.get(context, Caching.Caching)).perform(Operations.pressureOn, above)
+        yield* Effect.acquireRelease(Effect.sync(() => watchHeap(listener)), (stop) => Effect.sync(stop))
+      })
+    )
+  }
+)
+
+const check = (options: HeapLimitOptions): number => {
+  refuseUnknown("CacheLayer.withHeapLimit", options, ["above"])
+  const above = options.above ?? defaults.above
+  if (typeof above === "number" && above > 0 && above < 1) return above
+  throw new CacheConfigError({
+    message: `above of CacheLayer.withHeapLimit is a share between 0 and 1, not ${String(above)}`
+  })
+}

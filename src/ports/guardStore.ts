@@ -1,0 +1,80 @@
+/** The port to the state of guards: the types. Its reference and constructors are in `GuardStore`. */
+import type * as Effect from "effect/Effect"
+import type { StoreError } from "../CacheError.ts"
+
+/**
+ * What a step answers, and the state that it leaves. From `expiresAt` on, which is a time as `now`, the state is as good as
+ * none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Step<out State, out Answer> {
+  /** `undefined`: nothing is kept */
+  readonly state: State | undefined
+  readonly expiresAt: number
+  readonly answer: Answer
+}
+
+/**
+ * A kind of state, as a pure function: the time comes from outside, in milliseconds (of the epoch, where processes share the
+ * state), and the state before is never changed. A state is a JSON value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Kind<State, in Input, out Answer> {
+  readonly name: string
+  readonly step: (state: State | undefined, now: number, input: Input) => Step<State, Answer>
+}
+
+/**
+ * A block of the bits of a filter: its number, and its bytes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Block {
+  readonly number: number
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Where guards keep their state.
+ *
+ * **Details**
+ *
+ * Each operation is one atomic step there: whoever shares the place sees one state of each name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GuardStore {
+  /** the name of the place, for errors and logs */
+  readonly name: string
+  /** takes a step of a kind. Two kinds may have the same name of a state */
+  readonly run: <State, Input, Answer>(
+    kind: Kind<State, Input, Answer>,
+    name: string,
+    input: Input
+  ) => Effect.Effect<Answer, StoreError>
+  /**
+   * as `run`, at once, and at the given time: in milliseconds that only grow, from any beginning. Only a place in the memory
+   * of this process has it, which neither waits nor fails
+   */
+  readonly runUnsafe?:
+    | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
+    | undefined
+  /** the blocks of a filter, in the order of their numbers; `undefined`: nothing was merged into that block */
+  readonly readBits: (
+    filter: string,
+    numbers: ReadonlyArray<number>
+  ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, StoreError>
+  /** adds the bits of blocks to those that are stored, and answers with what is stored then, in their order */
+  readonly mergeBits: (
+    filter: string,
+    blocks: ReadonlyArray<Block>
+  ) => Effect.Effect<ReadonlyArray<Uint8Array>, StoreError>
+  /** removes a filter */
+  readonly removeBits: (filter: string) => Effect.Effect<void, StoreError>
+}

@@ -1,0 +1,23 @@
+/** The port to a weigher: its types. The weighers of the library are in `src/Weigher.ts`. */
+
+/**
+ * Whose value is weighed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Weighed {
+  /** the id of the entry */
+  readonly id: string
+  /** the name of the key class; `undefined` for a string key */
+  readonly keyClass: string | undefined
+}
+
+/**
+ * Says what an entry counts against `maxWeight`, when it enters memory: a number above zero, rounded up to a whole one;
+ * `Infinity`: it is not kept. Of a stored failure the `Cause` is weighed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Weigher = (value: any, entry: Weighed) => number

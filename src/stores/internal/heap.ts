@@ -1,0 +1,39 @@
+/** How full the heap of the process is, where there is Node. */
+import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
+import { getHeapStatistics } from "node:v8"
+import { resourceLimits } from "node:worker_threads"
+
+/** What an observer is told of a collection: the types of Node leave out what is particular to it. */
+interface Collection extends PerformanceEntry {
+  readonly detail?: { readonly kind?: number }
+}
+
+const mebibyte = 2 ** 20
+
+/** What the limit of V8 has for new objects beside the room that a cache can fill: three spaces of 64 MiB. */
+const young = 192 * mebibyte
+
+const flag = /--max[-_]old[-_]space[-_]size[= ](\d+)/
+
+/** The room for what lives long, in bytes: V8 tells the sum of that and of the room for new objects only. */
+const limitOf = (): number => {
+  const given = flag.exec([process.env["NODE_OPTIONS"], ...process.execArgv].join(" "))?.[1]
+  const megabytes = resourceLimits?.maxOldGenerationSizeMb ?? (given === undefined ? undefined : Number(given))
+  if (megabytes !== undefined) return megabytes * mebibyte
+  const { heap_size_limit } = getHeapStatistics()
+  return Math.max(heap_size_limit - young, heap_size_limit / 2)
+}
+
+/**
+ * Calls with the share of the heap's limit that is in use, after each collection of all of it: in between, the heap is full of
+ * what nobody needs. It holds no timer and keeps no process alive. Until the returned function is called.
+ */
+export const watchHeap = (listener: (share: number) => void): () => void => {
+  const limit = limitOf()
+  const observer = new PerformanceObserver((list) => {
+    const kinds = list.getEntries().map((entry) => (entry as Collection).detail?.kind)
+    if (kinds.includes(constants.NODE_PERFORMANCE_GC_MAJOR)) listener(getHeapStatistics().used_heap_size / limit)
+  })
+  observer.observe({ entryTypes: ["gc"] })
+  return () => observer.disconnect()
+}

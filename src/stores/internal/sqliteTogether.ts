@@ -1,0 +1,70 @@
+/**
+ * Operations that come at once are one transaction: to begin and to commit one takes longer than a small operation does.
+ * Each of them succeeds or fails by itself.
+ */
+import * as Result from "effect/Result"
+import type { DatabaseSync } from "node:sqlite"
+import { StoreError } from "../../CacheError.ts"
+import { isBusy } from "./sqliteFault.ts"
+import { atomically, partly } from "./sqliteFile.ts"
+
+/** Runs several steps as one. */
+type Atomic = <A>(steps: () => A) => A
+
+/** What an operation has answered, or thrown. */
+type Ended = Result.Result<unknown, unknown>
+
+interface Together {
+  /** A transaction of its own, or a part of that of all operations that run together. */
+  readonly atomic: Atomic
+  /** Throws if the database failed: then none of the operations has changed anything. */
+  readonly all: (operations: ReadonlyArray<() => unknown>) => ReadonlyArray<Ended>
+}
+
+/** `admitted` runs what takes the lock of the database, or throws instead. */
+export const make = (database: DatabaseSync, admitted: Atomic): Together => {
+  let isTogether = false
+  /** what began the transaction of all, or was refused it */
+  let begun: Result.Result<void, unknown> | undefined
+
+  // Not before an operation writes: those that only read wait for no writer of another process.
+  const begin = () => {
+    begun ??= tried(() => admitted(() => database.exec("BEGIN IMMEDIATE")))
+    Result.getOrThrowWith(begun, (thrown) => thrown)
+  }
+
+  return {
+    atomic(steps) {
+      if (isTogether) {
+        begin()
+        return partly(database, steps)
+      }
+      // within another one it is a part of that
+      return database.isTransaction ? steps() : admitted(() => atomically(database, steps))
+    },
+    all(operations) {
+      isTogether = true
+      begun = undefined
+      try {
+        const ended = operations.map((operation) => tried(operation))
+        if (database.isTransaction) database.exec("COMMIT")
+        return ended
+      } catch (thrown) {
+        if (database.isTransaction) database.exec("ROLLBACK")
+        throw thrown
+      } finally {
+        isTogether = false
+      }
+    }
+  }
+}
+
+/** What says nothing about the database is the failure of this operation alone. */
+const tried = <A>(operation: () => A): Result.Result<A, unknown> => {
+  try {
+    return Result.succeed(operation())
+  } catch (thrown) {
+    if (thrown instanceof StoreError || isBusy(thrown)) return Result.fail(thrown)
+    throw thrown
+  }
+}

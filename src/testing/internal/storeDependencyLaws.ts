@@ -1,0 +1,60 @@
+/** Laws of the markers of ids, for stores that keep them (`capabilities.dependencies`). */
+import * as Effect from "effect/Effect"
+import type { Store } from "../../ports/store.ts"
+import { same } from "../law.ts"
+import { acquireLease, asking, type Check, entry, writeId } from "./storeFixtures.ts"
+
+const law = (check: Check): Check => (store) => store.capabilities.dependencies ? check(store) : Effect.void
+
+const tags = ["~=a:1", "~*a", "~=a:2"]
+
+const versionsOf = (store: Store) => Effect.map(store.get("none", tags), ({ versions }) => versions)
+
+/** Which of the markers are there after a step, of those of an id, of its group and of another id of that. */
+const leaves = (step: (store: Store) => Effect.Effect<unknown, unknown>, left: ReadonlyArray<boolean>): Check =>
+  law(Effect.fnUntraced(function*(store) {
+    const before = (yield* store.markers(tags)).markers.map(({ version }) => version)
+    yield* step(store)
+    const after = yield* versionsOf(store)
+    // the second is of a group
+    const isKept = (i: number) => left[i] === true || (i === 1 && store.capabilities.dependencies === "ids")
+    yield* same(after, before.map((version, i) => isKept(i) ? version : undefined), "what is left")
+  }))
+
+const all = [true, true, true]
+const others = [false, false, true]
+
+export const dependencyLaws: Record<string, Check> = {
+  "a removal ends the markers of its id and of the group, though nothing is stored": leaves(
+    (store) => store.remove("a:1"),
+    others
+  ),
+  "so does a removal of many": leaves((store) => store.removeMany(["b:1", "a:1"]), others),
+  "so does a write by hand": leaves((store) => store.set("a:1", entry(1)), others),
+  "so does a write of many": leaves((store) => store.setMany([{ id: "a:1", entry: entry(1) }]), others),
+  "so does a transaction": leaves(
+    (store) =>
+      store.transact === undefined
+        ? store.remove("a:1")
+        : store.transact({ checks: [], steps: [{ _tag: "Remove", id: "a:1" }] }),
+    others
+  ),
+  "a commit and a touch leave them": leaves(
+    Effect.fnUntraced(function*(store) {
+      const generation = yield* acquireLease(store, "a:1", asking("a"))
+      yield* same(yield* store.commit("a:1", generation, entry(1)), true, "committed")
+      yield* store.touch("a:1", { softExpiresAt: Infinity, expiresAt: Infinity })
+      yield* store.acquire("a:1", {
+        owner: "b",
+        leaseMillis: 1000,
+        rejectedWriteId: writeId(1),
+        join: false
+      })
+    }),
+    all
+  ),
+  "a write whose condition does not hold leaves them": leaves(
+    (store) => store.set("a:1", entry(1), { _tag: "IfPresent" }),
+    all
+  )
+}

@@ -1,0 +1,284 @@
+/**
+ * What recorded reads would hit under other eviction policies and capacities.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { CacheConfigError } from "../CacheError.ts"
+import type { CacheEvent } from "../CacheEvent.ts"
+import * as Eviction from "../Eviction.ts"
+import { simulation } from "../internal/defaults.ts"
+import { checkAll, type Checks, refuseUnknown } from "../internal/options.ts"
+import * as Tokens from "../internal/token.ts"
+import { forEach } from "../internal/turns.ts"
+import { chart } from "./internal/chart.ts"
+
+/**
+ * A read: the id that was asked for, or an event of `Cached.events`, of which `Hit` and `Miss` count.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Access = string | number | CacheEvent
+
+/**
+ * Options for {@link simulate}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SimulateOptions {
+  /**
+   * how many entries the caches have room for
+   *
+   * @default 1, 2, 5, 10, 20 and 50 % of the ids
+   */
+  readonly capacities?: ReadonlyArray<number> | undefined
+  /**
+   * what the hashes of the policies begin with: the same seed gives the same numbers
+   *
+   * @default 1
+   */
+  readonly seed?: number | undefined
+}
+
+/**
+ * How often one policy hits at one capacity.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Simulated {
+  readonly policy: string
+  readonly capacity: number
+  readonly hits: number
+  readonly hitRatio: number
+}
+
+/**
+ * What a simulation has found.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Simulation {
+  /** how many reads the trace has */
+  readonly reads: number
+  /** of how many ids */
+  readonly ids: number
+  /** each policy at each capacity */
+  readonly results: ReadonlyArray<Simulated>
+  /** hit ratios in percent as a table in Markdown: a line a capacity, a column a policy */
+  readonly table: string
+  /** hit ratios by capacity as a picture, for light and dark pages */
+  readonly svg: string
+}
+
+const shipped: ReadonlyArray<Eviction.Eviction> = [
+  Eviction.adaptive,
+  Eviction.wTinyLfu,
+  Eviction.s3Fifo,
+  Eviction.lru,
+  Eviction.fifo
+]
+
+/**
+ * Tells what recorded reads would hit under eviction policies and capacities, with the code that caches run.
+ *
+ * **When to use**
+ *
+ * Use to choose a policy and a capacity from what a program reads. `Cached.curve` answers the second question while the
+ * program runs.
+ *
+ * **Details**
+ *
+ * - A trace is a list or a stream: ids, such as the lines of a file, or events of `Cached.events`.
+ * - Each id that misses is stored. Lifetimes, invalidations and weights have no part in it.
+ * - Other fibers have their turns meanwhile. A million reads take a second or so for each policy and capacity at most.
+ * - Fails with a `CacheConfigError` for a capacity that is none, for an access that is neither id nor event, and where a
+ *   policy throws or names a victim that is not there.
+ *
+ * **Example** (Comparing two policies)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Eviction } from "effect-cached"
+ * import { simulate } from "effect-cached/testing"
+ *
+ * const reads = Array.from({ length: 20_000 }, (_, i) => `page:${i % 1000}`)
+ *
+ * const program = Effect.gen(function*() {
+ *   const { results } = yield* simulate(reads, [Eviction.lru, Eviction.adaptive], { capacities: [500] })
+ *   return results.map(({ hitRatio, policy }) => `${policy}: ${hitRatio > 0.4 ? "many" : "none"}`)
+ * })
+ * await Effect.runPromise(program) // => ["lru: none", "adaptive: many"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const simulate = <E = never, R = never>(
+  trace: Iterable<Access> | Stream.Stream<Access, E, R>,
+  policies: ReadonlyArray<Eviction.Eviction> = shipped,
+  options: SimulateOptions = {}
+): Effect.Effect<Simulation, E | CacheConfigError, R> =>
+  Effect.gen(function*() {
+    yield* refusing(Effect.sync(() => check(policies, options)))
+    const reads = makeReads()
+    yield* (Stream.isStream(trace)
+      ? Stream.runForEachArray(trace, (some) => refusing(forEach(some, reads.add)))
+      : refusing(forEach(trace, reads.add)))
+    const capacities = options.capacities ?? capacitiesOf(reads.names.length)
+    const seed = options.seed ?? simulation.seed
+    const results: Array<Simulated> = []
+    for (const policy of policies) {
+      for (const capacity of capacities) results.push(yield* refusing(run(reads, { capacity, policy, seed })))
+    }
+    const names = policies.map(({ name }) => name)
+    return {
+      reads: reads.accesses.length,
+      ids: reads.names.length,
+      results,
+      table: tableOf(results, names, capacities),
+      svg: chart(
+        names.map((name, i) => ({
+          name,
+          points: results.slice(i * capacities.length, (i + 1) * capacities.length)
+            .map(({ capacity, hitRatio }) => ({ x: capacity, y: hitRatio }))
+        }))
+      )
+    }
+  })
+
+/** Reads by the number of their id. */
+interface Reads {
+  readonly names: Array<string>
+  readonly accesses: Array<number>
+  readonly add: (access: Access) => void
+}
+
+const makeReads = (): Reads => {
+  const numbers = new Map<string, number>()
+  const names: Array<string> = []
+  const accesses: Array<number> = []
+  const add = (access: Access): void => {
+    const id = idOf(access)
+    if (id === undefined) return
+    let number = numbers.get(id)
+    if (number === undefined) {
+      number = names.length
+      numbers.set(id, number)
+      names.push(id)
+    }
+    accesses.push(number)
+  }
+  return { names, accesses, add }
+}
+
+/** What was read; `undefined`: the event is about something else. */
+const idOf = (access: Access): string | undefined => {
+  if (typeof access === "string") return access
+  if (typeof access === "number") return String(access)
+  if (typeof access?._tag !== "string") {
+    throw new CacheConfigError({ message: `An access of simulate is an id or an event, not ${String(access)}` })
+  }
+  return access._tag === "Hit" || access._tag === "Miss" ? access.id : undefined
+}
+
+interface Run {
+  readonly policy: Eviction.Eviction
+  readonly capacity: number
+  readonly seed: number
+}
+
+/** What a memory tier does with its policy. */
+const run = ({ accesses, names }: Reads, { capacity, policy, seed }: Run): Effect.Effect<Simulated> =>
+  Effect.suspend(() => {
+    const { word } = Tokens.make(() => Uint32Array.of(1, seed, 2, 3))
+    const state = within(policy, () => policy.make({ capacity, weighed: false, seed: word }))
+    const held = new Map<string, Eviction.Node>()
+    let hits = 0
+    const read = (number: number): void => {
+      const id = names[number]!
+      const known = held.get(id)
+      if (known !== undefined) {
+        hits++
+        return state.read(known)
+      }
+      const node: Eviction.Node = { id, weight: 1, previous: undefined, next: undefined, mark: 0 }
+      held.set(id, node)
+      state.added(node)
+      if (held.size <= capacity) return
+      const victim = state.victim() ?? node
+      if (held.get(victim.id) !== victim) throw new Error(`it named "${victim.id}", which is not in memory`)
+      held.delete(victim.id)
+      state.removed(victim)
+    }
+    return Effect.map(forEach(accesses, (number) => within(policy, () => read(number))), () => ({
+      policy: policy.name,
+      capacity,
+      hits,
+      hitRatio: accesses.length === 0 ? 0 : hits / accesses.length
+    }))
+  })
+
+const within = <A>({ name }: Eviction.Eviction, step: () => A): A => {
+  try {
+    return step()
+  } catch (thrown) {
+    throw new CacheConfigError({ message: `The eviction policy "${name}" failed: ${String(thrown)}` })
+  }
+}
+
+/** What its steps refuse is a failure. */
+const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigError> =>
+  Effect.catchDefect(
+    effect,
+    (defect) => defect instanceof CacheConfigError ? Effect.fail(defect) : Effect.die(defect)
+  )
+
+const check = (policies: ReadonlyArray<Eviction.Eviction>, options: SimulateOptions): void => {
+  if (!Array.isArray(policies) || !policies.every((policy) => typeof policy?.make === "function")) {
+    throw new CacheConfigError({ message: "The policies of simulate are a list of Evictions, like Eviction.lru" })
+  }
+  refuseUnknown("simulate", options, Object.keys(checks))
+  checkAll("simulate", options, checks)
+}
+
+const checks: Checks<SimulateOptions> = {
+  capacities: (given) => {
+    if (given === undefined) return
+    if (!Array.isArray(given)) throw new CacheConfigError({ message: "The capacities of simulate are a list" })
+    const wrong = given.findIndex((capacity) => !(Number.isInteger(capacity) && capacity >= 1))
+    if (wrong < 0) return
+    throw new CacheConfigError({
+      message: `A capacity of simulate is a whole number of at least 1, not ${String(given[wrong])}`
+    })
+  },
+  seed: (given) => {
+    if (given === undefined || Number.isInteger(given)) return
+    throw new CacheConfigError({ message: `The seed of simulate is a whole number, not ${String(given)}` })
+  }
+}
+
+const capacitiesOf = (ids: number): ReadonlyArray<number> =>
+  ids === 0
+    ? []
+    : Array.from(new Set(simulation.shares.map((share) => Math.max(1, Math.round(ids * share)))))
+
+const tableOf = (
+  results: ReadonlyArray<Simulated>,
+  names: ReadonlyArray<string>,
+  capacities: ReadonlyArray<number>
+): string => {
+  const line = (cells: ReadonlyArray<string>): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll(/\s+/g, " ")).join(" | ")} |`
+  const rows = capacities.map((capacity, i) =>
+    line([
+      `${capacity}`,
+      ...names.map((_, of) => `${(results[of * capacities.length + i]!.hitRatio * 100).toFixed(1)}`)
+    ])
+  )
+  return [line(["capacity", ...names]), line(["---", ...names.map(() => "---")]), ...rows].join("\n")
+}

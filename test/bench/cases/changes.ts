@@ -1,0 +1,150 @@
+/**
+ * What others change on a Redis server: how long until it is heard elsewhere, and until those who wait for a load are served;
+ * what a thousand invalidated tags a second cost who loads, and how long the turns are while a hundred thousand removals are
+ * heard.
+ */
+import { Effect, Exit, Fiber } from "effect"
+import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { type ChildProcess, fork } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { Many, many } from "../changes/many.ts"
+import type { News, Order } from "../changes/worker.ts"
+import { inTurn, median, nanos, print, watchTurns } from "../measure.ts"
+import * as Redis from "../redis.ts"
+
+const invalidations = 200
+const waits = 40
+const waiters = 7
+const loadsOfRound = 200
+const entries = 100_000
+
+const server = await Redis.start()
+if (server === undefined) {
+  console.error("NO REDIS")
+  print([])
+  process.exit()
+}
+const url = `redis://127.0.0.1:${server.port}`
+const start = () =>
+  fork(fileURLToPath(new URL("../changes/worker.ts", import.meta.url)), [url], {
+    execArgv: ["--conditions=effect-cached-source"]
+  })
+
+const other = start()
+
+const newsOf = async (from: ChildProcess, tag: News["_tag"]): Promise<News> => {
+  for (;;) {
+    const [told] = await once(from, "message") as [News]
+    if (told._tag === tag) return told
+  }
+}
+
+const news = (tag: News["_tag"]) => newsOf(other, tag)
+
+const ready = news("Done")
+
+const order = (what: Order) =>
+  Effect.promise(() => {
+    const done = news("Done")
+    other.send(what)
+    return done
+  })
+
+/** Nanoseconds from the invalidation here until the entry leaves the memory of the other process. */
+const heard = Effect.gen(function*() {
+  const times: Array<number> = []
+  for (let i = 0; i < invalidations; i++) {
+    yield* order({ _tag: "Keep", key: "k" })
+    const left = news("Left")
+    const start = nanos()
+    yield* Cached.invalidate("k")
+    const told = yield* Effect.promise(() => left)
+    times.push(told._tag === "Left" ? told.at - start : NaN)
+  }
+  return median(times)
+})
+
+/** Nanoseconds from the end of a load here, before it is stored, until another process that has waited for it is served. */
+const served = Effect.gen(function*() {
+  const all = Array.from({ length: waiters }, start)
+  yield* Effect.promise(() => Promise.all(all.map((one) => newsOf(one, "Done"))))
+  const times: Array<number> = []
+  for (let i = 0; i < waits; i++) {
+    const key = `waited ${i}`
+    let loadedAt = NaN
+    const load = Effect.andThen(Effect.sleep("100 millis"), Effect.sync(() => loadedAt = nanos()))
+    const loading = yield* Effect.forkChild(Cached.ttl(load, { key, ttl: "1 hour" }))
+    yield* Effect.sleep("20 millis")
+    const told = all.map((one) => newsOf(one, "Served"))
+    for (const one of all) one.send({ _tag: "Read", key } satisfies Order)
+    for (const news of yield* Effect.promise(() => Promise.all(told))) {
+      times.push(news._tag === "Served" ? news.at - loadedAt : NaN)
+    }
+    yield* Fiber.join(loading)
+  }
+  for (const one of all) one.disconnect()
+  return median(times)
+})
+
+/** Nanoseconds that a load takes from asking to storing, one after the other. */
+const loads = inTurn(
+  { subjects: ["quiet", "1,000 invalidated tags a second"], warmup: 2, rounds: 12 },
+  (name, round) =>
+    Effect.gen(function*() {
+      yield* order({ _tag: "Storm", is: name !== "quiet" })
+      yield* Effect.sleep("50 millis")
+      const start = nanos()
+      for (let i = 0; i < loadsOfRound; i++) {
+        yield* Cached.ttl(Effect.succeed(i), { key: `${name} ${round} ${i}`, ttl: "1 hour", tags: ["own"] })
+      }
+      const taken = nanos() - start
+      yield* order({ _tag: "Storm", is: false })
+      return taken / loadsOfRound
+    })
+)
+
+const readAll = Cached.many(Many, {
+  // few at most: what a busy machine has not stored
+  lookup: (keys) => Effect.succeed(keys.map(({ i }) => Exit.succeed(i))),
+  strategy: Strategy.ttl({ ttl: "1 hour" })
+})
+
+/** The longest turn in processor time, until all that was in memory has left it. */
+const drained = Effect.gen(function*() {
+  yield* order({ _tag: "Write", entries })
+  yield* readAll(many(entries))
+  const { size } = yield* Cached.stats
+  if (size < entries) throw new Error(`only ${size} in memory`)
+  globalThis.gc!()
+  const turns = watchTurns()
+  yield* order({ _tag: "Remove" })
+  while ((yield* Cached.stats).size > 0) yield* Effect.sleep("20 millis")
+  turns.end()
+  return turns.longest() * 1e6
+})
+
+const program = Effect.gen(function*() {
+  yield* Effect.promise(() => ready)
+  const soon = yield* heard
+  const waited = yield* served
+  const rows = yield* loads
+  yield* Cached.clear
+  const longest = yield* drained
+  return [
+    { name: "an invalidation", value: soon },
+    { name: "seven who wait for a load", value: waited },
+    { name: "5 ms", value: 5e6 },
+    ...rows,
+    { name: "100,000 removals, the longest turn", value: longest },
+    { name: "20 ms", value: 20e6 }
+  ]
+})
+
+const cache = CacheLayer.redis({ url, connect: "required", storeTimeout: "1 minute", capacity: 2 * entries })
+try {
+  print(await Effect.runPromise(program.pipe(Effect.provide(cache))))
+} finally {
+  other.disconnect()
+  await server.stop()
+}

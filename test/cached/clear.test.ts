@@ -1,0 +1,168 @@
+/** Memory is emptied in one step; listeners are told in as many turns as they need, each entry once. */
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Deferred, Effect, Layer, type Scope } from "effect"
+import { Cached, CacheLayer, Caching, Eviction, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { many } from "../../src/internal/defaults.ts"
+import { caches, settle, start } from "../promises/caches.ts"
+import { listenersOf } from "../support/listeners.ts"
+
+const size = 20 * many.steps
+const ids = Array.from({ length: size }, (_, i) => `key ${i}`)
+const filled = Cached.setMany(ids.map((id, i) => [id, i] as const))
+
+/** A clock by which a turn is over whenever somebody looks: as if telling took long. */
+const impatient = Effect.updateService(Clock.Clock, (clock) => {
+  let nanos = 0n
+  return Object.assign(Object.create(clock), { monotonicTimeNanosUnsafe: () => nanos += 1_000_000_000n })
+})
+
+/** LRU, as a user writes it who knows of no `cleared`, or of one that throws. */
+const mine = (cleared: (() => void) | undefined): Eviction.Eviction => ({
+  name: "mine",
+  make: (options) => ({ ...Eviction.lru.make(options), cleared })
+})
+
+describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache) => {
+  const within = <A, E>(effect: Effect.Effect<A, E, Caching.Caching | Scope.Scope>) =>
+    impatient(Effect.scoped(Effect.provide(effect, cache.layer({ capacity: size }))))
+
+  it.effect("empties memory before the first is told, and ends when all are told, each once", () =>
+    within(Effect.gen(function*() {
+      yield* filled
+      const told: Array<string> = []
+      let turns = 0
+      let first: ReadonlyArray<unknown> = []
+      listenersOf(yield* Caching.Caching).onRemoval(({ cause, id }) => {
+        if (told.length === 0) first = [Effect.runSync(Effect.provide(Cached.stats, context))]
+        expect(cause).toBe("invalidated")
+        told.push(id)
+      })
+      const context = yield* Effect.context<Caching.Caching>()
+      yield* start(Effect.forever(Effect.andThen(Effect.yieldNow, Effect.sync(() => turns++))))
+      yield* Cached.clear
+      expect(told.toSorted()).toEqual(ids.toSorted())
+      expect(turns).toBeGreaterThan(9)
+      expect(first).toMatchObject([{ size: 0, weight: 0, removals: { invalidated: size } }])
+    })))
+
+  it.effect("tells of what is gone already when another comes in its place meanwhile", () =>
+    within(Effect.gen(function*() {
+      yield* filled
+      let told = 0
+      listenersOf(yield* Caching.Caching).onRemoval(({ cause }) => {
+        if (cause === "invalidated") told++
+      })
+      yield* start(Cached.clear)
+      yield* filled
+      yield* settle
+      // a store that answers later empties memory once more
+      expect(told).toBeGreaterThanOrEqual(size)
+      expect(told).toBe((yield* Cached.stats).removals.invalidated)
+    })))
+})
+
+const policies: ReadonlyArray<readonly [string, Eviction.Eviction]> = [
+  ...Object.values(Eviction).flatMap((one) =>
+    typeof one === "object" && "make" in one ? [[one.name, one as Eviction.Eviction] as const] : []
+  ),
+  ["one of a user", mine(undefined)],
+  [
+    "one of a user that throws",
+    mine(() => {
+      throw new Error("no")
+    })
+  ]
+]
+
+describe("what comes after a clear", () => {
+  it.effect.each(policies)("is evicted as before, with %s", ([name, eviction]) =>
+    Effect.gen(function*() {
+      for (const capacity of [1, 2, 3, 100]) {
+        const test = Effect.gen(function*() {
+          for (let round = 0; round < 3; round++) {
+            for (let i = 0; i < 250; i++) {
+              yield* Cached.set(`${i}`, i, { ttl: i % 3 === 0 ? "1 second" : "1 hour" })
+              yield* Cached.getOption(`${i % 7}`)
+            }
+            expect(yield* Cached.stats).toMatchObject({ size: capacity, weight: capacity })
+            yield* Cached.clear
+            expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
+          }
+          yield* Cached.set("short", 1, { ttl: "1 second" })
+          yield* TestClock.adjust("3 seconds")
+          const { callbackFailures, removals, size } = yield* Cached.stats
+          expect([size, callbackFailures]).toEqual([0, name.includes("throws") ? 1 : 0])
+          expect(removals.invalidated).toBe(3 * capacity)
+          const evicted = removals.evicted + removals.expired + removals.replaced + removals.invalidated
+          expect(evicted).toBe(751)
+        })
+        yield* Effect.provide(test, Layer.fresh(CacheLayer.memory({ capacity, eviction })))
+      }
+    }))
+})
+
+describe("a load that runs when memory is emptied", () => {
+  it.effect("holds no other entry than its own: they are linked to each other", () =>
+    Effect.gen(function*() {
+      const held: Array<Eviction.Node> = []
+      const eviction: Eviction.Eviction = {
+        name: "watched",
+        make: (options) => {
+          const policy = Eviction.lru.make(options)
+          return {
+            ...policy,
+            added: (node) => {
+              if (node.id === "loads") held.push(node)
+              policy.added(node)
+            }
+          }
+        }
+      }
+      const test = Effect.gen(function*() {
+        const gate = yield* Deferred.make<number>()
+        yield* Cached.set("before", 1)
+        const read = (load: Effect.Effect<number>) =>
+          Cached.softTtl(load, { key: "loads", softTtl: "1 second", ttl: "1 hour" })
+        yield* read(Effect.succeed(1))
+        yield* Cached.set("after", 1)
+        yield* TestClock.adjust("2 seconds")
+        yield* start(read(Deferred.await(gate)))
+        yield* settle
+        yield* Cached.clear
+        expect(held.map(({ next, previous }) => [next, previous])).toEqual([[undefined, undefined]])
+        yield* Deferred.succeed(gate, 2)
+      })
+      yield* Effect.provide(test, CacheLayer.memory({ eviction }))
+    }))
+})
+
+describe("all that others change at once", () => {
+  it.effect("is told after memory is empty, in turns, and those that wait are told too", () => {
+    const store = MemoryStore.make()
+    const changes: Array<Store.Change> = []
+    const shared: Store.Store = {
+      ...store,
+      capabilities: { ...store.capabilities, shared: true },
+      changesUnsafe: () => changes.splice(0)
+    }
+    const test = Effect.gen(function*() {
+      yield* filled
+      let told = 0
+      const sizes = new Set<number>()
+      const context = yield* Effect.context<Caching.Caching>()
+      listenersOf(yield* Caching.Caching).onRemoval(() => {
+        told++
+        sizes.add(Effect.runSync(Effect.provide(Cached.stats, context)).size)
+      })
+      changes.push({ _tag: "AllChanged" })
+      yield* TestClock.adjust("50 millis")
+      yield* settle
+      for (let i = 0; i < 50; i++) yield* Effect.yieldNow
+      expect([told, ...sizes]).toEqual([size, 0])
+    })
+    const layer = Layer.provide(CacheLayer.layerWith({ capacity: size }), Layer.succeed(Store.Store, shared))
+    return impatient(Effect.provide(test, layer))
+  })
+})

@@ -1,0 +1,221 @@
+/** `Cached.curve`: what the hit ratio would be at other capacities, beside what it is. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Layer } from "effect"
+import { Cached, CacheLayer, Caching, Eviction } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { drawWith, Seed } from "../../src/internal/token.ts"
+import { caches } from "../promises/caches.ts"
+import { randomOf } from "../support/random.ts"
+import { lruRatios, ratioAt } from "../support/stackDistances.ts"
+
+const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+
+type Options = NonNullable<Parameters<typeof CacheLayer.memory>[0]>
+
+/** A cache that draws what it draws from these dice. */
+const seeded = (options: Options, seed = 1) =>
+  CacheLayer.memory({ curve: true, ...options }).pipe(Layer.provide(Layer.succeed(Seed, drawWith(randomOf(seed)))))
+
+const readAll = (accesses: ReadonlyArray<number>) =>
+  Effect.forEach(accesses, (id) => read(`page:${id}`), { discard: true })
+
+const zipf = (count: number, ids: number, seed: number): ReadonlyArray<number> => {
+  const random = randomOf(seed)
+  return Array.from({ length: count }, () => Math.floor(ids ** random()) - 1)
+}
+
+const loop = (count: number, ids: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i % ids)
+
+describe("the curve", { timeout: 300_000 }, () => {
+  for (
+    const { accesses, name } of [
+      { name: "a popular few", accesses: zipf(12_000, 6000, 3) },
+      { name: "a loop", accesses: loop(9000, 1500) },
+      {
+        name: "a loop among a popular few",
+        accesses: zipf(5000, 3000, 5).flatMap((id, i) => [id, 10_000 + i % 800])
+      }
+    ]
+  ) {
+    it.effect(`says of ${name} what an LRU cache of each capacity hits`, () =>
+      Effect.gen(function*() {
+        yield* readAll(accesses)
+        const { capacity, points, reads, share } = yield* Cached.curve
+        expect({ capacity, reads }).toEqual({ capacity: 1024, reads: accesses.length })
+        expect(share).toBe(1 / 8)
+        const exact = lruRatios(accesses)
+        const errors: Array<number> = []
+        for (let at = 100; at < exact.length; at = Math.ceil(at * 1.2)) {
+          errors.push(Math.abs(ratioAt(points, at) - exact[at]!))
+        }
+        const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length
+        expect(mean).toBeLessThan(0.05)
+      }).pipe(Effect.provide(seeded({ capacity: 1024, eviction: Eviction.lru }))))
+  }
+
+  it.effect("says of its own capacity what an LRU cache has hit", () =>
+    Effect.gen(function*() {
+      yield* readAll(zipf(12_000, 9000, 7))
+      const { points } = yield* Cached.curve
+      const { hitRatio } = yield* Cached.stats
+      expect(Math.abs(ratioAt(points, 2048) - hitRatio)).toBeLessThan(0.03)
+    }).pipe(Effect.provide(seeded({ capacity: 2048, eviction: Eviction.lru }))))
+
+  it.effect("goes up, and each capacity is larger than the one before", () =>
+    Effect.gen(function*() {
+      yield* readAll(zipf(10_000, 5000, 9))
+      const { points } = yield* Cached.curve
+      expect(points.length).toBeGreaterThan(20)
+      for (const [i, { capacity, hitRatio }] of points.entries()) {
+        expect(Number.isInteger(capacity)).toBe(true)
+        expect(hitRatio).toBeGreaterThanOrEqual(points[i - 1]?.hitRatio ?? 0)
+        expect(capacity).toBeGreaterThan(points[i - 1]?.capacity ?? 0)
+        expect(hitRatio).toBeLessThanOrEqual(1)
+      }
+    }).pipe(Effect.provide(seeded({ capacity: 500 }))))
+
+  it.effect("is the same with the same seed", () =>
+    Effect.gen(function*() {
+      const accesses = zipf(5000, 3000, 2)
+      const curveOf = (seed: number) =>
+        Effect.provide(Effect.andThen(readAll(accesses), Cached.curve), Layer.fresh(seeded({ capacity: 300 }, seed)))
+      expect(yield* curveOf(1)).toEqual(yield* curveOf(1))
+      expect(yield* curveOf(2)).not.toEqual(yield* curveOf(1))
+    }))
+
+  it.effect("counts what has expired as a miss at every capacity", () =>
+    Effect.gen(function*() {
+      for (let hour = 0; hour < 4; hour++) {
+        yield* readAll(loop(2000, 1000))
+        yield* TestClock.adjust("2 hours")
+      }
+      const { points } = yield* Cached.curve
+      // each hour half of the reads are of what is there
+      expect(Math.abs(points.at(-1)!.hitRatio - 0.5)).toBeLessThan(0.1)
+    }).pipe(Effect.provide(seeded({ capacity: 100 }))))
+
+  it.effect("counts what was invalidated as a miss at every capacity", () =>
+    Effect.gen(function*() {
+      for (let round = 0; round < 6; round++) {
+        yield* readAll(loop(1000, 1000))
+        yield* Cached.clear
+      }
+      expect((yield* Cached.curve).points).toEqual([])
+    }).pipe(Effect.provide(seeded({ capacity: 2000 }))))
+
+  it.effect("counts a refresh of what is in memory as no read", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 100; i++) yield* Cached.set(`k${i}`, i)
+      for (let i = 0; i < 100; i++) yield* Cached.set(`k${i}`, i + 1)
+      expect((yield* Cached.curve).reads).toBe(100)
+    }).pipe(Effect.provide(seeded({ capacity: 200 }))))
+
+  it.effect("is of weights where entries are weighed", () =>
+    Effect.gen(function*() {
+      yield* readAll(loop(6000, 600))
+      const { capacity, points } = yield* Cached.curve
+      expect(capacity).toBe(3000)
+      // 600 entries of ten each
+      expect(ratioAt(points, 4000)).toBeLessThan(0.1)
+      expect(ratioAt(points, 9000)).toBeGreaterThan(0.8)
+    }).pipe(Effect.provide(seeded({ maxWeight: 3000, weigher: () => 10 }))))
+
+  it.effect("goes on when memory gets another bound", () =>
+    Effect.gen(function*() {
+      yield* readAll(loop(3000, 1000))
+      yield* Cached.resize(50)
+      yield* readAll(loop(3000, 1000))
+      const { capacity, points, reads } = yield* Cached.curve
+      expect({ capacity, reads }).toEqual({ capacity: 50, reads: 6000 })
+      expect(Math.abs(points.at(-1)!.hitRatio - 5 / 6)).toBeLessThan(0.1)
+    }).pipe(Effect.provide(seeded({ capacity: 800, eviction: Eviction.fifo }))))
+
+  it.effect("of a cache that nobody has read has no points", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.curve).toEqual({ capacity: 10_000, reads: 0, share: 256 / 10_000, points: [] })
+    }).pipe(Effect.provide(seeded({}))))
+
+  it.effect("follows a memory without a bound", () =>
+    Effect.gen(function*() {
+      yield* readAll(loop(6000, 600))
+      const { capacity, points } = yield* Cached.curve
+      expect(capacity).toBe(Infinity)
+      expect(Math.abs(points.at(-1)!.hitRatio - 0.9)).toBeLessThan(0.05)
+    }).pipe(Effect.provide(seeded({ capacity: Infinity }))))
+
+  it.effect("survives a policy that throws", () =>
+    Effect.gen(function*() {
+      yield* readAll(loop(3000, 1000))
+      expect((yield* Cached.curve).reads).toBe(3000)
+      expect((yield* Cached.stats).size).toBe(100)
+    }).pipe(Effect.provide(seeded({
+      capacity: 100,
+      eviction: {
+        name: "throws",
+        make: () => ({
+          added: () => {
+            throw new Error("no")
+          },
+          read: () => {},
+          removed: () => {},
+          victim: () => undefined
+        })
+      }
+    }))))
+})
+
+describe("without a curve", () => {
+  it.effect("the effect fails, and says what to do", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Cached.curve)
+      expect(String(Exit.isFailure(exit) && exit.cause)).toContain("curve: true")
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("a cache that caches nothing has an empty one", () =>
+    Effect.gen(function*() {
+      expect((yield* Cached.curve).points).toEqual([])
+    }).pipe(Effect.provide(CacheLayer.disabled)))
+
+  it("what is no boolean is refused, and a curve of no memory", () => {
+    expect(() => CacheLayer.memory({ curve: 1 as never })).toThrow("curve of CacheLayer.memory is true or false")
+    expect(() => CacheLayer.layerWith({ memory: false, curve: true })).toThrow("has a memory, as its curve needs")
+  })
+})
+
+describe.each(caches.filter(({ memory, store }) => memory && store))("over $name", (cache) => {
+  it.effect("a read that the store answers is one read of memory", () =>
+    Effect.gen(function*() {
+      const reads: Array<string> = []
+      const eviction: Eviction.Eviction = {
+        name: "told",
+        make: (options) => {
+          const policy = Eviction.lru.make(options)
+          return {
+            ...policy,
+            added: (node) => {
+              reads.push(`added ${node.id}`)
+              policy.added(node)
+            },
+            read: (node) => {
+              reads.push(`read ${node.id}`)
+              policy.read(node)
+            }
+          }
+        }
+      }
+      const program = Effect.gen(function*() {
+        yield* read("a")
+        yield* read("b")
+        reads.length = 0
+        yield* read("a")
+        yield* read("a")
+        expect((yield* Cached.stats).storeHits).toBe(1)
+        expect(reads).toEqual(["added a", "read a"])
+      })
+      yield* Effect.provide(program, cache.layer({ capacity: 1, eviction }))
+    }))
+})
+
+it("has no part in a cache that does not ask for it", () => {
+  expect(Caching.defaults.curve).toBe(false)
+})

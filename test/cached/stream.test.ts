@@ -1,0 +1,1162 @@
+/** Cached streams: what is stored, who gets what, and what is left behind. */
+import { assert, describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Schema, Scope, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Eviction, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { caches, ended, fakeStore, over, settle, start } from "../promises/caches.ts"
+
+interface Counts {
+  runs: number
+  pulled: number
+  released: number
+}
+
+/** A stream whose runs are counted, in chunks of two. */
+const counted = <A>(
+  elements: (run: number) => ReadonlyArray<A>,
+  end: (run: number) => Effect.Effect<void, string> = () => Effect.void
+) => {
+  const counts: Counts = { runs: 0, pulled: 0, released: 0 }
+  const stream: Stream.Stream<A, string> = Stream.suspend(() => {
+    const run = ++counts.runs
+    return Stream.fromIterable(elements(run)).pipe(
+      Stream.tap(() => Effect.sync(() => counts.pulled++)),
+      Stream.rechunk(2),
+      Stream.concat(Stream.drain(Stream.fromEffect(end(run)))),
+      Stream.ensuring(Effect.sync(() => counts.released++))
+    )
+  })
+  return Object.assign(counts, { stream })
+}
+
+/** A stream that is fed by hand. */
+const fed = Effect.map(Queue.unbounded<number, string | Cause.Done>(), (queue) => {
+  const counts: Counts = { runs: 0, pulled: 0, released: 0 }
+  const stream: Stream.Stream<number, string> = Stream.suspend(() => {
+    counts.runs++
+    return Stream.fromQueue(queue).pipe(Stream.ensuring(Effect.sync(() => counts.released++)))
+  })
+  return Object.assign(counts, {
+    stream,
+    give: (...elements: ReadonlyArray<number>) => Effect.andThen(Queue.offerAll(queue, elements), settle),
+    end: Effect.andThen(Queue.end(queue), settle),
+    fail: (error: string) => Effect.andThen(Queue.fail(queue, error), settle)
+  })
+})
+
+/** A consumer in a fiber of its own, and what it has got. */
+const consumer = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
+  Effect.gen(function*() {
+    const got: Array<A> = []
+    const fiber = yield* start(Stream.runForEach(stream, (one) => Effect.sync(() => void got.push(one))))
+    return { got, fiber, exit: Fiber.await(fiber) }
+  })
+
+class Rows extends CacheKey.Class<Rows>()("Rows", {
+  payload: { id: Schema.Int },
+  success: Schema.Struct({ n: Schema.Int, at: Schema.Date }),
+  error: Schema.String
+}) {}
+
+const row = (n: number) => ({ n, at: new Date(n) })
+
+const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
+  Exit.isFailure(exit) ? Cause.squash(exit.cause) : "no failure"
+
+describe.each(caches)("Cached.stream, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("CA-41 · what has ended is served again, falsy elements too, whatever the chunks were", () =>
+    Effect.gen(function*() {
+      const elements = [0, "", false, null, "a", 0]
+      const source = counted(() => elements)
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      for (let i = 0; i < 3; i++) expect(yield* Stream.runCollect(rows)).toEqual(elements)
+      expect(source.runs).toBe(1)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Stream.runCollect(rows)).toEqual(elements)
+      expect(source.runs).toBe(2)
+    }).pipe(provided))
+
+  it.effect("CA-41 · an empty stream is one", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [])
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[], []])
+      expect(source.runs).toBe(1)
+    }).pipe(provided))
+
+  it.effect("CA-41 · elements of a class are decoded as its schema says", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [row(1), row(2), row(3)])
+      const rows = source.stream.pipe(Cached.stream({ key: new Rows({ id: 1 }), strategy: Strategy.untilInvalidated }))
+      expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
+      expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
+      expect(source.runs).toBe(1)
+      yield* Cached.invalidate(new Rows({ id: 1 }))
+      yield* Stream.runDrain(rows)
+      expect(source.runs).toBe(2)
+      yield* Cached.invalidateAll(Rows)
+      yield* Stream.runDrain(rows)
+      expect(source.runs).toBe(3)
+      expect((yield* Cached.stats).classes["Rows"]).toMatchObject({ loads: 3 })
+    }).pipe(provided))
+
+  it.effect("CA-41 · nothing is stored of a stream that is not consumed to its end, and no more is pulled than asked for", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [1, 2, 3, 4, 5, 6, 7, 8])
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      expect(yield* Stream.runCollect(Stream.take(rows, 3))).toEqual([1, 2, 3])
+      expect([source.pulled, source.released]).toEqual([4, 1])
+      expect(yield* Stream.runCollect(rows)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+      expect(source.runs).toBe(2)
+    }).pipe(provided))
+
+  it.effect("CA-41, CA-83 · a failure at the end is not served again", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [1, 2, 3], () => Effect.fail("broken"))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      for (const run of [1, 2]) {
+        const { exit, got } = yield* consumer(rows)
+        expect(errorOf(yield* exit)).toBe("broken")
+        expect(got).toEqual([1, 2, 3])
+        expect(source.runs).toBe(run)
+      }
+    }).pipe(provided))
+
+  it.effect("CA-41 · unless it is to be stored: then it is the end of what is served", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [row(1), row(2)], () => Effect.fail("broken"))
+      const ends: Array<unknown> = []
+      const rows = source.stream.pipe(
+        Cached.stream({ key: new Rows({ id: 1 }), ttl: "1 hour", when: (exit) => ends.push(errorOf(exit)) > 0 })
+      )
+      for (let i = 0; i < 3; i++) {
+        const { exit, got } = yield* consumer(rows)
+        expect(errorOf(yield* exit)).toBe("broken")
+        expect(got).toEqual([row(1), row(2)])
+      }
+      expect(source.runs).toBe(1)
+      expect(new Set(ends)).toEqual(new Set(["broken"]))
+    }).pipe(provided))
+
+  it.effect("P5 · a defect passes, and is not stored", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [1], () => Effect.die("bug"))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", when: () => true }))
+      for (let i = 0; i < 2; i++) expect(errorOf(yield* Effect.exit(Stream.runDrain(rows)))).toBe("bug")
+      expect(source.runs).toBe(2)
+    }).pipe(provided))
+
+  it.effect("P1 · all who consume at the same time share one run; who comes late starts with the first element", () =>
+    Effect.gen(function*() {
+      const source = yield* fed
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const first = yield* consumer(rows)
+      yield* source.give(1, 2)
+      const late = yield* consumer(rows)
+      yield* settle
+      expect([first.got, late.got]).toEqual([[1, 2], [1, 2]])
+      yield* source.give(3)
+      yield* source.end
+      yield* Fiber.join(first.fiber)
+      yield* Fiber.join(late.fiber)
+      expect([first.got, late.got, source.runs, source.released]).toEqual([[1, 2, 3], [1, 2, 3], 1, 1])
+      expect(yield* Stream.runCollect(rows)).toEqual([1, 2, 3])
+      expect(source.runs).toBe(1)
+    }).pipe(provided))
+
+  it.effect("P3 · one that leaves does not disturb the others; the last one ends the run", () =>
+    Effect.gen(function*() {
+      const source = yield* fed
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const [first, second] = [yield* consumer(rows), yield* consumer(rows)]
+      yield* source.give(1)
+      yield* Fiber.interrupt(first.fiber)
+      yield* source.give(2)
+      expect([second.got, source.released]).toEqual([[1, 2], 0])
+      yield* Fiber.interrupt(second.fiber)
+      yield* settle
+      expect(source.released).toBe(1)
+    }).pipe(provided))
+
+  it.effect("P3 · a failure of the run reaches all", () =>
+    Effect.gen(function*() {
+      const source = yield* fed
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const both = [yield* consumer(rows), yield* consumer(rows)]
+      yield* source.give(1)
+      yield* source.fail("broken")
+      for (const { exit, got } of both) {
+        expect(errorOf(yield* exit)).toBe("broken")
+        expect(got).toEqual([1])
+      }
+    }).pipe(provided))
+
+  it.effect("P2 · an invalidation while it runs: those inside go on, nothing is stored, and the next one begins anew", () =>
+    Effect.gen(function*() {
+      const source = counted((run) => [run, run, run, run])
+      const gate = yield* Queue.unbounded<void>()
+      const slow = Stream.tap(source.stream, () => Queue.take(gate))
+      const rows = slow.pipe(Cached.stream({ key: "rows", ttl: "1 hour", tags: ["tag"] }))
+      for (const invalidate of [Cached.invalidate("rows"), Cached.invalidateTag("tag"), Cached.clear]) {
+        yield* Cached.invalidate("rows")
+        const before = source.runs
+        const inside = yield* consumer(rows)
+        yield* Queue.offerAll(gate, [undefined, undefined])
+        yield* settle
+        yield* invalidate
+        const after = yield* consumer(rows)
+        yield* Queue.offerAll(gate, Array(10).fill(undefined))
+        yield* Fiber.join(inside.fiber)
+        yield* Fiber.join(after.fiber)
+        yield* Queue.takeAll(gate)
+        expect([inside.got, after.got]).toEqual([Array(4).fill(before + 1), Array(4).fill(before + 2)])
+        expect(yield* Stream.runCollect(rows)).toEqual(after.got)
+        expect(source.runs).toBe(before + 2)
+      }
+    }).pipe(provided))
+
+  it.effect("P2 · with tags of the result nobody joins a run from before an invalidation", () =>
+    Effect.gen(function*() {
+      const source = yield* fed
+      const rows = source.stream.pipe(
+        Cached.stream({
+          key: "rows",
+          ttl: "1 hour",
+          tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
+        })
+      )
+      const first = yield* consumer(rows)
+      yield* source.give(1)
+      yield* Cached.invalidateTag("size:1")
+      const second = yield* consumer(rows)
+      yield* settle
+      expect(source.runs).toBe(2)
+      yield* Fiber.interrupt(first.fiber)
+      yield* Fiber.interrupt(second.fiber)
+    }).pipe(provided))
+
+  it.effect("who has joined a run before its tag was invalidated reads it to its end", () =>
+    Effect.gen(function*() {
+      const source = yield* fed
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", tags: ["tag"] }))
+      const first = yield* consumer(rows)
+      yield* Cached.invalidateTag("another")
+      const second = yield* consumer(rows)
+      yield* source.give(1, 2)
+      yield* Cached.invalidateTag("tag")
+      yield* source.give(3)
+      yield* source.end
+      expect(Exit.isSuccess(yield* first.exit) && Exit.isSuccess(yield* second.exit)).toBe(true)
+      expect([first.got, second.got]).toEqual([[1, 2, 3], [1, 2, 3]])
+      expect(source.runs).toBe(1)
+    }).pipe(provided))
+
+  it.effect("CA-52 · tags of the result, which is how much there was", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [1, 2, 3])
+      const rows = source.stream.pipe(
+        Cached.stream({
+          key: "rows",
+          ttl: "1 hour",
+          tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
+        })
+      )
+      yield* Stream.runDrain(rows)
+      yield* Cached.invalidateTag("size:2")
+      yield* Stream.runDrain(rows)
+      expect(source.runs).toBe(1)
+      yield* Cached.invalidateTag("size:3")
+      yield* Stream.runDrain(rows)
+      expect(source.runs).toBe(2)
+    }).pipe(provided))
+
+  it.effect("softTtl falls back on the whole stale stream while a consumer has got nothing", () =>
+    Effect.gen(function*() {
+      const source = counted(
+        (run) => run === 2 ? [] : [run, run],
+        (run) => run === 1 ? Effect.void : Effect.fail("down")
+      )
+      const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", strategy, retryAfter: 0 }))
+      expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
+      expect(source.runs).toBe(2)
+      const { exit, got } = yield* consumer(rows)
+      expect(errorOf(yield* exit)).toBe("down")
+      expect(got).toEqual([3, 3])
+      const whole = source.stream.pipe(Cached.stream({ key: "rows", strategy, retryAfter: 0, emit: "whenComplete" }))
+      expect(yield* Stream.runCollect(whole)).toEqual([1, 1])
+      expect(source.runs).toBe(4)
+      yield* TestClock.adjust("1 hour")
+      expect(errorOf(yield* Effect.exit(Stream.runDrain(whole)))).toBe("down")
+    }).pipe(provided))
+
+  it.effect("fallbackOn and fallbackWhen see the failure of the stream", () =>
+    Effect.gen(function*() {
+      class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+      class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+      let failure: Gone | Down | undefined
+      const stream = Stream.suspend(() => failure === undefined ? Stream.make(1) : Stream.fail(failure))
+      const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      const seen: Array<unknown> = []
+      const named = stream.pipe(Cached.stream({ key: "rows", strategy, retryAfter: 0, fallbackOn: ["Down"] }))
+      const asked = Cached.stream(stream, {
+        key: "rows",
+        strategy,
+        retryAfter: 0,
+        fallbackWhen: (cause) => seen.push(Cause.squash(cause)) > 0
+      })
+      yield* Stream.runDrain(named)
+      yield* TestClock.adjust("1 minute")
+      failure = new Down()
+      expect(yield* Stream.runCollect(named)).toEqual([1])
+      expect(yield* Stream.runCollect(asked)).toEqual([1])
+      expect(seen[0]).toBeInstanceOf(Down)
+      failure = new Gone()
+      expect(errorOf(yield* Effect.exit(Stream.runDrain(named)))).toBeInstanceOf(Gone)
+    }).pipe(provided))
+
+  it.effect("past maxBytes it goes on, is not stored, and is not joined any more", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(40_000)
+      const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 100_000 }))
+      const first = yield* consumer(Stream.tap(rows, () => Effect.sleep(10)))
+      for (let i = 0; i < 6; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+      const second = yield* consumer(rows)
+      yield* Fiber.join(second.fiber)
+      yield* TestClock.adjust(1000)
+      yield* Fiber.join(first.fiber)
+      expect([source.runs, first.got.length, second.got.length]).toEqual([2, 8, 8])
+      expect(second.got[0]!.slice(0, 3)).toBe("2 0")
+      yield* Stream.runDrain(rows)
+      expect(source.runs).toBe(3)
+    }).pipe(provided))
+
+  describe("a slow consumer", () => {
+    const text = "x".repeat(50_000)
+    const source = () => counted(() => Array.from({ length: 100 }, (_, i) => `${i} ${text}`))
+
+    it.effect("holds nobody up while the stream can be stored", () =>
+      Effect.gen(function*() {
+        const { stream } = source()
+        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
+        expect((yield* Stream.runCollect(rows)).length).toBe(100)
+        for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
+        yield* Fiber.join(slow.fiber)
+        expect(slow.got.map((one) => one.slice(0, one.indexOf(" ")))).toEqual(
+          Array.from({ length: 100 }, (_, i) => String(i))
+        )
+      }).pipe(provided))
+
+    it.effect("gets StreamLagged where it cannot, after 5 seconds", () =>
+      Effect.gen(function*() {
+        const { stream } = source()
+        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000 }))
+        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
+        const quick = yield* consumer(rows)
+        yield* settle
+        yield* TestClock.adjust("4 seconds")
+        expect([quick.got.length > 10, quick.got.length < 40]).toEqual([true, true])
+        yield* TestClock.adjust("2 seconds")
+        yield* settle
+        expect(quick.got.length).toBe(100)
+        yield* TestClock.adjust("20 hours")
+        yield* settle
+        expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
+      }).pipe(provided))
+
+    it.effect("that goes on, but holds others up for 5 seconds in all, gets it too", () =>
+      Effect.gen(function*() {
+        const { stream } = source()
+        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000 }))
+        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 second")))
+        const quick = yield* consumer(rows)
+        for (let i = 0; i < 4; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+        expect(quick.got.length).toBeLessThan(40)
+        for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+        expect(quick.got.length).toBe(100)
+        for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+        expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
+      }).pipe(provided))
+
+    it.effect("may take its time where nobody else waits, and where it catches up in between", () =>
+      Effect.gen(function*() {
+        const chunk = Array.from({ length: 100 }, (_, i) => `${i} ${text}`)
+        const rows = Stream.fromArrays(chunk, ["half"], chunk, ["end"]).pipe(
+          Stream.rechunk(100),
+          Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000 })
+        )
+        const alone = yield* consumer(Stream.tap(rows, () => Effect.sleep("10 seconds")))
+        for (let i = 0; i < 203; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
+        yield* Fiber.join(alone.fiber)
+        expect(alone.got.length).toBe(202)
+        const together = rows.pipe(
+          Stream.tap((row) => row.startsWith("0 ") ? Effect.sleep("4 seconds") : Effect.void)
+        )
+        const slow = yield* consumer(together)
+        const quick = yield* consumer(rows)
+        for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+        yield* Fiber.join(slow.fiber)
+        yield* Fiber.join(quick.fiber)
+        expect([slow.got.length, quick.got.length]).toEqual([202, 202])
+      }).pipe(provided))
+
+    it.effect("or holds the run up", () =>
+      Effect.gen(function*() {
+        const { stream } = source()
+        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000, whenSlow: "wait" }))
+        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
+        const quick = yield* consumer(rows)
+        yield* settle
+        yield* TestClock.adjust("10 hours")
+        expect([quick.got.length > 20, quick.got.length < 50]).toEqual([true, true])
+        for (let i = 0; i < 100; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
+        yield* Fiber.join(slow.fiber)
+        yield* Fiber.join(quick.fiber)
+        expect([slow.got.length, quick.got.length]).toEqual([100, 100])
+      }).pipe(provided))
+  })
+
+  it.effect("a run without elements that takes longer than maxRun is not stored either", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const empty = Stream.fromEffectDrain(Effect.andThen(Effect.sync(() => void runs++), Effect.sleep("2 minutes")))
+        .pipe(
+          Cached.stream({ key: "none", ttl: "1 hour", maxRun: "90 seconds" })
+        )
+      for (const before of [1, 2]) {
+        const fiber = yield* Effect.forkChild(Stream.runCollect(empty))
+        yield* TestClock.adjust("10 minutes")
+        yield* Fiber.join(fiber)
+        expect(runs).toBe(before)
+      }
+    }).pipe(provided))
+
+  it.effect("a run that takes longer than maxRun is not stored", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(70_000)
+      const source = counted(() => [`1 ${text}`, `2 ${text}`, `3 ${text}`])
+      const rows = source.stream.pipe(
+        Stream.tap(() => Effect.sleep("1 minute")),
+        Cached.stream({ key: "rows", ttl: "1 hour", maxRun: "90 seconds" })
+      )
+      for (const runs of [1, 2]) {
+        const { fiber } = yield* consumer(rows)
+        yield* TestClock.adjust("10 minutes")
+        yield* Fiber.join(fiber)
+        expect(source.runs).toBe(runs)
+      }
+    }).pipe(provided))
+
+  it.effect("an effect and a stream under one key are misses for each other", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const value = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const source = counted((run) => [`run ${run}`])
+      const rows = source.stream.pipe(Cached.stream({ key: "k", ttl: "1 hour" }))
+      expect([yield* value, yield* Stream.runCollect(rows), yield* value]).toEqual([1, ["run 1"], 2])
+      expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([["run 2"], ["run 2"]])
+      expect(yield* Cached.getOption("k")).toMatchObject({ _tag: "None" })
+    }).pipe(provided))
+
+  it.effect("the elements of a stream are no previous value, of a stream or of an effect", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      const previous = Effect.map(Cached.previous(Rows), (previous) => void seen.push(Option.isSome(previous)))
+      const key = new Rows({ id: 1 })
+      const rows = Stream.unwrap(Effect.as(previous, Stream.make(row(1)))).pipe(
+        Cached.stream({ key, strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) })
+      )
+      yield* Stream.runDrain(rows)
+      yield* TestClock.adjust("2 minutes")
+      yield* Stream.runDrain(rows)
+      yield* TestClock.adjust("2 minutes")
+      yield* Effect.as(previous, row(2)).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      expect(seen).toEqual([false, false, false])
+    }).pipe(provided))
+
+  it.effect("its pages are in no listing, and leave with it", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(300_000)
+      const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const gone: Array<string> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(Cached.events, (event) => Effect.sync(() => void ("id" in event && gone.push(event.id))))
+      )
+      yield* settle
+      yield* Stream.runDrain(rows)
+      expect((yield* Stream.runCollect(rows)).length).toBe(8)
+      expect(source.runs).toBe(1)
+      expect(yield* Cached.size).toBe(1)
+      expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id)).toEqual(["rows"])
+      expect((yield* Stream.runCollect(Cached.scan())).map(String)).toEqual(["rows"])
+      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      yield* Stream.runDrain(rows)
+      expect(source.runs).toBe(2)
+      yield* Cached.clear
+      expect(yield* Cached.size).toBe(0)
+      yield* settle
+      expect(gone.filter((id) => id.startsWith("~:"))).toEqual([])
+    }).pipe(provided))
+
+  it.effect("CachePolicy: bypass runs the origin, readOnly stores nothing, refresh runs again", () =>
+    Effect.gen(function*() {
+      const source = counted((run) => [run])
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const collect = Stream.runCollect(rows)
+      expect(yield* CachePolicy.bypass(collect)).toEqual([1])
+      expect(yield* CachePolicy.readOnly(collect)).toEqual([2])
+      expect([yield* collect, yield* collect]).toEqual([[3], [3]])
+      expect([yield* CachePolicy.refresh(collect), yield* collect]).toEqual([[4], [4]])
+    }).pipe(provided))
+
+  it.effect("functions of the options that throw cost the storing, and nothing else", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [1, 2])
+      const throwing = () => {
+        throw new Error("mistake")
+      }
+      for (const options of [{ ttl: throwing }, { ttl: 1000, when: throwing }, { ttl: 1000, tags: throwing }]) {
+        const rows = source.stream.pipe(Cached.stream({ key: "rows", ...options } as never)) as typeof source.stream
+        expect(yield* Stream.runCollect(rows as never)).toEqual([1, 2])
+      }
+      expect(yield* Cached.size).toBe(0)
+    }).pipe(provided) as Effect.Effect<void>)
+})
+
+describe("Cached.stream over a store", () => {
+  const pagesOf = (entries: Map<string, unknown>) => Array.from(entries.keys()).filter((id) => id.startsWith("~:p:"))
+
+  it.effect("CA-41 · an interrupted consumer leaves no manifest and no pages", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const text = "x".repeat(70_000)
+      yield* Effect.gen(function*() {
+        const source = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`), () => Effect.never)
+        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const { fiber, got } = yield* consumer(rows)
+        yield* settle
+        expect([got.length, pagesOf(fake.entries).length > 15]).toEqual([20, true])
+        yield* Fiber.interrupt(fiber)
+        yield* settle
+        expect(Array.from(fake.entries.keys())).toEqual([])
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("the manifest is written after the last page", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const text = "x".repeat(70_000)
+      yield* Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
+        Cached.stream({ key: "rows", ttl: "1 hour" }),
+        Stream.runDrain,
+        Effect.provide(over(fake))
+      )
+      const written = fake.calls.filter((call) => call.startsWith("set ")).map((call) =>
+        call.includes("~:p:") ? "page" : "manifest"
+      )
+      expect(written).toEqual(["page", "page", "page", "manifest"])
+    }))
+
+  it.effect("a run that is replaced leaves a minute later", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        const source = counted((run) => [run])
+        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        const [old] = pagesOf(fake.entries)
+        yield* CachePolicy.refresh(Stream.runDrain(rows))
+        expect(pagesOf(fake.entries).length).toBe(2)
+        yield* TestClock.adjust("1 minute")
+        expect(pagesOf(fake.entries).length).toBe(1)
+        expect(pagesOf(fake.entries)).not.toContain(old)
+        expect(yield* Stream.runCollect(rows)).toEqual([2])
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("pages that no manifest names are swept when they are older than any run", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        const rows = (key: string) => Stream.make(1).pipe(Cached.stream({ key, strategy: Strategy.untilInvalidated }))
+        yield* Stream.runDrain(rows("a"))
+        yield* Stream.runDrain(rows("b"))
+        yield* Cached.invalidate("a")
+        expect(pagesOf(fake.entries).length).toBe(2)
+        yield* TestClock.adjust("61 minutes")
+        yield* Stream.runDrain(rows("c"))
+        yield* settle
+        expect(pagesOf(fake.entries).map((id) => id.slice(-1)).sort()).toEqual(["b", "c"])
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("a replay reads ahead, two pages and no more: an answer of the store is waited for while others come", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const text = "x".repeat(70_000)
+      const elements = Array.from({ length: 30 }, (_, i) => `${i} ${text}`)
+      yield* Effect.gen(function*() {
+        const rows = Stream.fromIterable(elements).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        let reading = 0
+        let most = 0
+        fake.behave = (operation, id) =>
+          operation !== "get" || !id.startsWith("~:p:") ? {} : {
+            before: Effect.andThen(Effect.sync(() => most = Math.max(most, ++reading)), Effect.sleep(100)),
+            after: Effect.sync(() => reading--)
+          }
+        const { exit, got } = yield* consumer(rows)
+        yield* TestClock.adjust(100)
+        expect([got.length > 0, got.length < 5, most]).toEqual([true, true, 3])
+        yield* TestClock.adjust(1000)
+        expect(Exit.isSuccess(yield* exit)).toBe(true)
+        expect(got).toEqual(elements)
+        expect(most).toBe(3)
+        // who takes one element, and is slow, has not read on
+        fake.calls.length = 0
+        const slow = yield* start(Stream.runForEach(rows, () => Effect.never))
+        yield* TestClock.adjust("1 minute")
+        expect(fake.calls.filter((call) => call.startsWith("get ~:p:")).length).toBe(3)
+        yield* Fiber.interrupt(slow)
+        expect(reading).toBe(0)
+      }).pipe(Effect.provide(over(fake, { memory: false, storeTimeout: "1 second" })))
+    }))
+
+  it.effect("who leaves a replay leaves no question behind", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const text = "x".repeat(70_000)
+      yield* Effect.gen(function*() {
+        const rows = Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
+          Cached.stream({ key: "rows", ttl: "1 hour" })
+        )
+        yield* Stream.runDrain(rows)
+        let asked = 0
+        let left = 0
+        fake.behave = (operation, id) =>
+          operation !== "get" || !id.startsWith("~:p:") ? {} : {
+            before: Effect.andThen(
+              Effect.sync(() => asked++),
+              Effect.onInterrupt(Effect.never, () => Effect.sync(() => left++))
+            )
+          }
+        const { fiber } = yield* consumer(rows)
+        yield* settle
+        yield* Fiber.interrupt(fiber)
+        expect([asked, left]).toEqual([3, 3])
+      }).pipe(Effect.provide(over(fake, { memory: false })))
+    }))
+
+  describe("a page that is lost", () => {
+    const text = "x".repeat(70_000)
+    const elements = (run: number) => Array.from({ length: 20 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
+
+    it.effect("the origin runs again, and what the consumer has got is skipped", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted(elements)
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+          expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+          expect(source.runs).toBe(2)
+          expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+          expect(source.runs).toBe(2)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("one that begins otherwise ends it with StreamCut", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted(elements)
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
+          const { exit, got } = yield* consumer(rows)
+          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+          expect(got).toEqual(elements(1).slice(0, 15))
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("P4 · also while the store is down", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted(() => elements(1))
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          let reads = 0
+          fake.behave = (operation, id) =>
+            operation === "get" && (id === "rows" || ++reads < 5) ? {} : {
+              before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" }))
+            }
+          expect(yield* Stream.runCollect(rows)).toEqual(elements(1))
+          expect(source.runs).toBe(2)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+  })
+
+  describe("a page that is lost, and more", () => {
+    const text = "x".repeat(70_000)
+    const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
+
+    it.effect("CachePolicy.readOnly: the origin runs again too, and nothing is stored", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted(elements)
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+          const stored = Array.from(fake.entries.keys())
+          expect(yield* CachePolicy.readOnly(Stream.runCollect(rows))).toEqual(elements(2))
+          yield* settle
+          expect(Array.from(fake.entries.keys())).toEqual(stored)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("one of a run that goes on for others: the origin runs once more, for who is behind alone", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const source = counted(() => elements(1), (run) => run === 1 ? Deferred.await(end) : Effect.void)
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const ahead = yield* consumer(rows)
+          const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
+          yield* settle
+          expect([ahead.got.length, behind.got.length]).toEqual([30, 0])
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":3:rows")) fake.entries.delete(id)
+          yield* Deferred.succeed(gate, undefined)
+          expect(Exit.isSuccess(yield* behind.exit)).toBe(true)
+          expect(behind.got).toEqual(elements(1))
+          expect([source.runs, ended(ahead.fiber)]).toEqual([2, "still waiting"])
+          yield* Deferred.succeed(end, undefined)
+          expect(Exit.isSuccess(yield* ahead.exit)).toBe(true)
+          expect(source.released).toBe(2)
+          expect(fake.entries.has("rows")).toBe(true)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("who was cut consumes it again: what is stored is gone", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted((run) => elements(run))
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
+          const { exit } = yield* consumer(rows)
+          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("the first one, of a stream that has ended with a failure, runs the origin", () =>
+      Effect.gen(function*() {
+        class Failing extends CacheKey.Class<Failing>()("Failing", {
+          payload: {},
+          success: Schema.String,
+          error: Schema.String
+        }) {}
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted(() => elements(1))
+          const rows = Stream.concat(source.stream, Stream.fail("the end")).pipe(
+            Cached.stream({ key: new Failing({}), ttl: "1 hour", when: () => true })
+          )
+          const first = yield* consumer(rows)
+          yield* first.exit
+          const page = pagesOf(fake.entries).find((id) => id.includes(":0:"))!
+          expect(fake.entries.delete(page)).toBe(true)
+          const second = yield* consumer(rows)
+          expect(errorOf(yield* second.exit)).toBe("the end")
+          expect([second.got, source.runs]).toEqual([elements(1), 2])
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("two that lose one share a run, and one of them does not wait for the other", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted(() => elements(1))
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+          const gate = yield* Deferred.make<void>()
+          let seen = 0
+          const paused = yield* consumer(Stream.tap(rows, () => ++seen === 9 ? Deferred.await(gate) : Effect.void))
+          yield* settle
+          expect(paused.got.length).toBe(8)
+          const other = yield* consumer(rows)
+          yield* settle
+          expect([other.got, source.runs]).toEqual([elements(1), 2])
+          yield* Deferred.succeed(gate, undefined)
+          yield* Effect.all([paused.exit, other.exit])
+          expect(paused.got).toEqual(elements(1))
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("one of such a run that the origin begins otherwise now ends it with StreamCut", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const ahead = yield* consumer(rows)
+          const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
+          yield* settle
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":12:rows")) fake.entries.delete(id)
+          yield* Deferred.succeed(gate, undefined)
+          expect(errorOf(yield* behind.exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+          expect(behind.got).toEqual(elements(1).slice(0, 12))
+          yield* Fiber.interrupt(ahead.fiber)
+          expect(source.released).toBe(2)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("P4 · a page without elements is lost, and one with fewer of them is no end", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        const answer = (end: string, change: (payload: Uint8Array) => Uint8Array) => {
+          for (const [id, entry] of fake.entries) {
+            if (id.endsWith(end) && entry.payload.length > 0) {
+              fake.entries.set(id, { ...entry, payload: change(entry.payload) })
+            }
+          }
+        }
+        yield* Effect.gen(function*() {
+          const numbers = Array.from({ length: 500 }, (_, i) => `${i} ${"x".repeat(1000)}`)
+          const source = counted(() => numbers)
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          answer(":3:rows", () => new Uint8Array())
+          expect(yield* Stream.runCollect(rows)).toEqual(numbers)
+          expect(source.runs).toBe(2)
+          // its first element alone
+          answer(
+            ":3:rows",
+            (payload) => payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
+          )
+          const { exit, got } = yield* consumer(rows)
+          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+          expect(got.length).toBeLessThan(500)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+  })
+
+  it.effect("what was invalidated or overwritten leaves a minute later, for its readers", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        const source = counted((run) => [run])
+        const rows = source.stream.pipe(
+          Cached.stream({ key: "rows", strategy: Strategy.untilInvalidated, tags: ["table"] })
+        )
+        const collect = Stream.runCollect(rows)
+        for (const removed of [Cached.invalidate("rows"), Cached.set("rows", "a value"), Cached.clear]) {
+          yield* collect
+          expect(pagesOf(fake.entries).length).toBe(1)
+          yield* removed
+          yield* TestClock.adjust("1 minute")
+          expect(pagesOf(fake.entries)).toEqual([])
+        }
+        yield* collect
+        yield* Cached.invalidateTag("table")
+        yield* collect
+        expect(pagesOf(fake.entries).length).toBe(2)
+        yield* TestClock.adjust("1 minute")
+        expect(pagesOf(fake.entries).length).toBe(1)
+        expect([yield* collect, source.runs]).toEqual([[5], 5])
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("what is only gone here keeps its pages: the store still names them", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        const source = counted((run) => [run])
+        const rows = source.stream.pipe(Cached.stream({ key: "rows", strategy: Strategy.untilInvalidated }))
+        yield* Stream.runDrain(rows)
+        fake.behave = (operation, id) =>
+          operation === "remove" && id === "rows"
+            ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+            : {}
+        yield* Cached.invalidate("rows")
+        yield* TestClock.adjust("1 minute")
+        expect(fake.entries.has("rows")).toBe(true)
+        expect(pagesOf(fake.entries).length).toBe(1)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("P4 · a store that is down, or hangs, costs the storing alone", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(70_000)
+      const down = Effect.fail(new CacheError.StoreError({ store: "fake", operation: "set", reason: "Unavailable" }))
+      for (const before of [down, Effect.never]) {
+        const fake = fakeStore()
+        fake.behave = (operation, id) => operation === "set" && id.includes(":3:") ? { before } : {}
+        yield* Effect.gen(function*() {
+          const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
+          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const { fiber, got } = yield* consumer(rows)
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.join(fiber)
+          expect(got.length).toBe(8)
+          yield* settle
+          expect(Array.from(fake.entries.keys())).toEqual([])
+        }).pipe(Effect.provide(over(fake)))
+      }
+    }))
+
+  it.effect("P4 · elements that cannot be encoded pass, and are not stored", () =>
+    Effect.gen(function*() {
+      const source = counted(() => [1, () => 2, 3])
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      expect((yield* Stream.runCollect(rows)).length).toBe(3)
+      yield* Stream.runDrain(rows)
+      expect(source.runs).toBe(2)
+    }).pipe(Effect.provide(CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer)))))
+
+  it.effect("another cache over the same store serves it, and its failure", () =>
+    Effect.gen(function*() {
+      const store = Layer.succeed(Store.Store, MemoryStore.make())
+      const other = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        Effect.provide(effect, CacheLayer.layerWith().pipe(Layer.provide(store)), { local: true })
+      const source = counted((run) => [row(run), row(run)], () => Effect.fail("broken"))
+      const read = consumer(
+        source.stream.pipe(Cached.stream({ key: new Rows({ id: 1 }), ttl: "1 hour", when: () => true }))
+      )
+      for (let i = 0; i < 2; i++) {
+        yield* other(Effect.gen(function*() {
+          const { exit, got } = yield* read
+          expect(errorOf(yield* exit)).toBe("broken")
+          expect(got).toEqual([row(1), row(1)])
+        }))
+      }
+      expect(source.runs).toBe(1)
+    }))
+
+  it.effect("P1 · with lease one process runs, and others wait for it; without it none waits", () =>
+    Effect.gen(function*() {
+      for (const [lease, runs] of [[true, 1], [false, 2]] as const) {
+        const shared = fakeStore()
+        const store = { ...shared.store, capabilities: { shared: true, changes: false } }
+        const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+        const source = yield* fed
+        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", lease }))
+        const first = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
+        yield* source.give(1)
+        const second = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
+        yield* TestClock.adjust("1 minute")
+        expect(source.runs).toBe(runs)
+        yield* source.end
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Fiber.join(first)).toEqual([1])
+        assert.isArray(yield* Fiber.join(second))
+        expect(source.runs).toBe(runs)
+      }
+    }))
+})
+
+describe("Cached.stream in memory", () => {
+  it.effect("a softTimeout of the layer is for values: a run takes as long as its consumers do", () =>
+    Effect.gen(function*() {
+      const source = counted((run) => [run, run], () => Effect.sleep("10 minutes"))
+      const rows = source.stream.pipe(
+        Cached.stream({
+          key: "rows",
+          strategy: Strategy.softTtl({ ttl: "1 day", softTtl: "1 hour" }),
+          emit: "whenComplete"
+        })
+      )
+      const first = yield* consumer(rows)
+      yield* TestClock.adjust("10 minutes")
+      yield* first.exit
+      yield* TestClock.adjust("2 hours")
+      const { exit, got } = yield* consumer(rows)
+      yield* TestClock.adjust("9 minutes")
+      expect(got).toEqual([])
+      yield* TestClock.adjust("1 minute")
+      expect(Exit.isSuccess(yield* exit)).toBe(true)
+      expect([got, source.runs]).toEqual([[2, 2], 2])
+    }).pipe(Effect.provide(CacheLayer.memory({ defaults: { softTimeout: "1 second" } }))))
+
+  it.effect("P7 · a page of a large stream that has given way costs another run, not a mixture", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(300_000)
+      const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      for (let i = 0; i < 18; i++) yield* Cached.set(`other ${i}`, i)
+      const got = yield* Stream.runCollect(rows)
+      expect([source.runs, new Set(got.map((one) => one.slice(0, 1)))]).toEqual([2, new Set(["2"])])
+      expect((yield* Cached.stats).size).toBeLessThanOrEqual(20)
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 20 }))))
+
+  it.effect("P7 · the pages of a large stream leave memory with it, whatever removes it", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(300_000)
+      const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", tags: ["table"] }))
+      const size = Effect.map(Cached.stats, ({ size }) => size)
+      yield* Stream.runDrain(rows)
+      expect(yield* size).toBe(9)
+      yield* Cached.invalidate("rows")
+      expect(yield* size).toBe(0)
+      yield* Stream.runDrain(rows)
+      yield* CachePolicy.refresh(Stream.runDrain(rows))
+      expect(yield* size).toBe(9)
+      yield* Cached.invalidateTag("table")
+      yield* Stream.runDrain(rows)
+      expect(yield* size).toBe(9)
+      yield* Cached.set("rows", "a value")
+      expect(yield* size).toBe(1)
+      yield* Stream.runDrain(rows)
+      yield* Stream.runDrain(Cached.invalidateMatching("ro*"))
+      expect(yield* size).toBe(0)
+      yield* Stream.runDrain(rows)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* size).toBe(0)
+      expect(source.runs).toBe(6)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("P7 · and with each other: what is left of one without a page is of no use", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(300_000)
+      const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const gone: Array<string> = []
+      yield* Effect.forkChild(Cached.onRemoval(({ cause, id }) => Effect.sync(() => void gone.push(`${cause} ${id}`))))
+      yield* settle
+      yield* Stream.runDrain(rows)
+      yield* Cached.set("one more", 1)
+      yield* settle
+      expect(gone).toEqual(["evicted rows"])
+      expect((yield* Cached.stats).size).toBe(1)
+      // there is no room for it at all
+      const larger = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`))
+      expect((yield* Stream.runCollect(larger.stream.pipe(Cached.stream({ key: "larger", ttl: "1 hour" })))).length)
+        .toBe(20)
+      expect((yield* Cached.stats).size).toBeLessThanOrEqual(1)
+    }).pipe(Effect.provide(CacheLayer.memory({
+      capacity: 9,
+      eviction: {
+        name: "the second",
+        make: () => {
+          const nodes = new Set<Eviction.Node>()
+          return {
+            added: (node) => void nodes.add(node),
+            read: () => {},
+            removed: (node) => void nodes.delete(node),
+            // of a stream its first page, and not its manifest
+            victim: () => Array.from(nodes)[1]
+          }
+        }
+      }
+    }))))
+
+  it.effect("who replays a large stream while it leaves reads it to its end", () =>
+    Effect.gen(function*() {
+      const text = "x".repeat(300_000)
+      const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      const got: Array<string> = []
+      yield* Stream.runForEach(rows, (one) =>
+        Effect.gen(function*() {
+          got.push(one.slice(0, 3))
+          if (got.length === 2) yield* Cached.invalidate("rows")
+        }))
+      expect(got).toEqual(Array.from({ length: 8 }, (_, i) => `1 ${i}`))
+      expect(source.runs).toBe(1)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("CacheLayer.disabled runs the origin each time", () =>
+    Effect.gen(function*() {
+      const source = counted((run) => [run])
+      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[1], [2]])
+    }).pipe(Effect.provide(CacheLayer.disabled)))
+
+  it.effect("a layer that closes lets a run end for 5 seconds, and ends its consumers with CacheClosed then", () =>
+    Effect.gen(function*() {
+      for (const ends of [true, false]) {
+        const source = yield* fed
+        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+        const { exit, got } = yield* consumer(Stream.provideContext(rows, context))
+        yield* source.give(1)
+        const closing = yield* start(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("4 seconds")
+        yield* source.give(2)
+        expect([got, source.released]).toEqual([[1, 2], 0])
+        if (ends) yield* source.end
+        else yield* TestClock.adjust("1 second")
+        yield* Fiber.join(closing)
+        expect(source.released).toBe(1)
+        const outcome = yield* exit
+        if (ends) expect(outcome).toEqual(Exit.void)
+        else expect(errorOf(outcome)).toBeInstanceOf(CacheError.CacheClosed)
+        const late = yield* Effect.exit(Stream.runDrain(Stream.provideContext(rows, context)))
+        expect(errorOf(late)).toBeInstanceOf(CacheError.CacheClosed)
+      }
+    }))
+
+  it.effect("a circle is found", () =>
+    Effect.gen(function*() {
+      const self: Stream.Stream<number, CacheError.StreamLagged | CacheError.StreamCut, any> = Stream.suspend(() =>
+        self
+      ).pipe(
+        Cached.stream({ key: "self", ttl: "1 hour" })
+      )
+      const exit = yield* Effect.exit(Stream.runDrain(self))
+      expect(errorOf(exit)).toBeInstanceOf(CacheError.CacheCycle)
+    }).pipe(Effect.provide(CacheLayer.memory())) as Effect.Effect<void>)
+
+  it.each<[what: string, options: unknown, says: string]>([
+    ["no options", undefined, "got no options"],
+    ["no ttl", { key: "k" }, "it needs a ttl"],
+    ["a ttl that is none", { key: "k", ttl: "1 hoor" }, "hoor"],
+    ["no key", { ttl: 1 }, "A key cannot be"],
+    ["ttl beside a strategy", { key: "k", ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) }, "ttl stands beside a strategy"],
+    [
+      "another strategy",
+      { key: "k", strategy: Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }) },
+      "a stream has Strategy.ttl"
+    ],
+    ["a strategy of one's own", { key: "k", strategy: { ...Strategy.ttl({ ttl: 1 }) } }, "a stream has Strategy.ttl"],
+    ["an unknown option", { key: "k", ttl: 1, maxBites: 1 }, "did you mean \"maxBytes\"?"],
+    ["an option of values", { key: "k", ttl: 1, copy: "freeze" }, "no option \"copy\""],
+    [
+      "maxBytes that is no size",
+      { key: "k", ttl: 1, maxBytes: 0 },
+      "Cached.stream (key \"k\"): \"maxBytes\" is not a size above zero"
+    ],
+    ["a maxRun of two hours", { key: "k", ttl: 1, maxRun: "2 hours" }, "maxRun cannot be longer than 1h"],
+    ["a maxRun of zero", { key: "k", ttl: 1, maxRun: 0 }, "maxRun is longer than nothing"],
+    ["an unknown whenSlow", { key: "k", ttl: 1, whenSlow: "drop" }, "pass \"fail\" or \"wait\""],
+    ["an unknown emit", { key: "k", ttl: 1, emit: "late" }, "pass \"atOnce\" or \"whenComplete\""]
+  ])("bad input: %s", (_, options, says) => {
+    const call = () => Cached.stream(options as never)
+    expect(call).toThrow(CacheError.CacheConfigError)
+    expect(call).toThrow(says)
+  })
+
+  it("bad input: an effect", () => {
+    expect(() => Cached.stream(Effect.succeed(1) as never, { key: "k", ttl: 1 })).toThrow("got no stream")
+  })
+})

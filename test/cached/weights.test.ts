@@ -1,0 +1,226 @@
+/** Bounds of memory: entries or weights, and other bounds while it is in use. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Logger, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Weigher } from "effect-cached"
+import { caches } from "../promises/caches.ts"
+
+const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" })
+const byLength: Weigher.Weigher = (value: string) => value.length
+const held = (keys: ReadonlyArray<string>) => Effect.filter(keys, Cached.has)
+
+describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cache) => {
+  it.effect("what all entries weigh stays within the bound, and is told", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 50; i++) {
+        yield* read(`key ${i}`, "x".repeat(1 + i % 30))
+        const { size, weight } = yield* Cached.stats
+        expect(weight).toBeLessThanOrEqual(100)
+        expect(size).toBeGreaterThan(0)
+      }
+      yield* Cached.set("other", "12345")
+      const before = yield* Cached.stats
+      yield* Cached.set("other", "123")
+      expect((yield* Cached.stats).weight).toBe(before.weight - 2)
+      yield* Cached.invalidate("other")
+      expect((yield* Cached.stats).weight).toBe(before.weight - 5)
+      yield* Cached.clear
+      expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
+    }).pipe(Effect.provide(cache.layer({ maxWeight: 100, weigher: byLength }))))
+
+  it.effect("what weighs more than the bound is not kept, and pushes nothing out", () =>
+    Effect.gen(function*() {
+      yield* read("small", "1")
+      expect(yield* read("large", "x".repeat(11))).toHaveLength(11)
+      expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 1, evictions: 0 })
+      // the value that it would have replaced is an old one
+      yield* Cached.set("small", "x".repeat(11))
+      expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
+    }).pipe(Effect.provide(cache.layer({ maxWeight: 10, weigher: byLength }))))
+
+  it.effect.each([Infinity, 1e300])(
+    "what weighs more than can be counted is not kept, with a bound of %d",
+    (maxWeight) =>
+      Effect.gen(function*() {
+        yield* Cached.set("one", 1)
+        yield* Cached.set("endless", Infinity)
+        yield* Cached.set("huge", 2 ** 53)
+        expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 1 })
+        for (const key of ["endless", "huge"]) yield* Cached.invalidate(key)
+        yield* Cached.set("one", Infinity)
+        expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
+      }).pipe(Effect.provide(cache.layer({ maxWeight, weigher: (value: number) => value })))
+  )
+
+  it.effect.each<[string, Weigher.Weigher]>([
+    ["throws", () => {
+      throw new Error("no weight")
+    }],
+    ["gives NaN", () => NaN],
+    ["gives nothing", () => undefined as never],
+    ["gives a text", () => "5" as never],
+    ["gives zero", () => 0],
+    ["gives less than nothing", () => -1]
+  ])("a weigher that %s: the value is served and not kept, one warning", ([, weigher]) => {
+    const lines: Array<unknown> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
+    return Effect.gen(function*() {
+      yield* read("fine", "fine")
+      for (let i = 0; i < 5; i++) expect(yield* read("bad", "bad")).toBe("bad")
+      expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 4, notStored: 5 })
+      expect(lines.filter((line) => `${line}`.includes("weigher"))).toHaveLength(1)
+    }).pipe(
+      Effect.provide(
+        cache.layer({ maxWeight: 100, weigher: (value, entry) => value === "fine" ? 4 : weigher(value, entry) })
+      ),
+      Effect.provide(logger)
+    )
+  })
+})
+
+describe("a weigher", () => {
+  class Page extends CacheKey.Class<Page>()("Page", { payload: { url: Schema.String }, success: Schema.String }) {}
+
+  it.effect("is told the id and the key class, and a fraction is rounded up", () => {
+    const told: Array<Weigher.Weighed> = []
+    const weigher: Weigher.Weigher = (_, entry) => {
+      told.push(entry)
+      return 0.5
+    }
+    return Effect.gen(function*() {
+      yield* Cached.set("text", "")
+      const key = new Page({ url: "/" })
+      yield* Cached.ttl(Effect.succeed("<h1>"), { key, ttl: "1 hour" })
+      expect(told).toEqual([{ id: "text", keyClass: undefined }, { id: CacheKey.id(key), keyClass: "Page" }])
+      expect((yield* Cached.stats).weight).toBe(2)
+    }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 10, weigher })))
+  })
+
+  it("estimates what values take", () => {
+    const { sizeOf } = Weigher
+    expect(sizeOf("x".repeat(1000))).toBe(1000)
+    expect(sizeOf("ж".repeat(1000))).toBe(2000)
+    expect(sizeOf(new Uint8Array(1000))).toBe(1000)
+    expect(sizeOf(new ArrayBuffer(1000))).toBe(1000)
+    expect(sizeOf(new Float64Array(100))).toBe(800)
+    expect(sizeOf(null)).toBe(0)
+    const rows = Array.from({ length: 100_000 }, (_, id) => ({ id, name: "x".repeat(20) }))
+    expect(sizeOf(rows)).toBeGreaterThan(100_000 * 60)
+    expect(sizeOf(rows)).toBeLessThan(100_000 * 120)
+    expect(sizeOf(new Map([["a", "x".repeat(500)]]))).toBeGreaterThan(500)
+    const circle: { self?: unknown } = {}
+    circle.self = circle
+    expect(sizeOf(circle)).toBeLessThan(100)
+    const hostile = {
+      get value(): never {
+        throw new Error("called")
+      }
+    }
+    expect(sizeOf(hostile)).toBeLessThan(100)
+    const deep: { inner?: unknown } = {}
+    let inner = deep
+    for (let i = 0; i < 100_000; i++) inner = inner.inner = {}
+    expect(sizeOf(deep)).toBeGreaterThan(0)
+  })
+
+  it("of a class, and with a limit", () => {
+    const weigher = Weigher.byClass({ Page: () => 7 }, Weigher.atMost(byLength, 3))
+    expect(weigher("", { id: "", keyClass: "Page" })).toBe(7)
+    expect(weigher("123", { id: "", keyClass: "toString" })).toBe(3)
+    expect(weigher("1234", { id: "", keyClass: undefined })).toBe(Infinity)
+    expect(() => Weigher.atMost(byLength, NaN)).toThrow(CacheError.CacheConfigError)
+    expect(() => Weigher.byClass({ Page: 1 as never }, byLength)).toThrow(CacheError.CacheConfigError)
+  })
+})
+
+describe("bounds that are none", () => {
+  it.each<[string, object]>([
+    ["a maxWeight without a weigher", { maxWeight: 5 }],
+    ["a weigher without a maxWeight", { weigher: byLength }],
+    ["both bounds", { capacity: 5, maxWeight: 5, weigher: byLength }],
+    ["a maxWeight of zero", { maxWeight: 0, weigher: byLength }],
+    ["a fraction", { maxWeight: 1.5, weigher: byLength }],
+    ["NaN", { maxWeight: NaN, weigher: byLength }],
+    ["a weigher that is no function", { maxWeight: 5, weigher: 7 }]
+  ])("%s is a CacheConfigError", (_, options) => {
+    expect(() => CacheLayer.memory(options as never)).toThrow(CacheError.CacheConfigError)
+  })
+
+  it.effect.each([0, -1, 1.5, NaN, "10" as never])(
+    "Cached.resize(%s) is one too",
+    (capacity) =>
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(Cached.resize(capacity))
+        expect(Exit.isFailure(exit) && `${exit.cause}`).toContain("whole number")
+      }).pipe(Effect.provide(CacheLayer.memory()))
+  )
+})
+
+describe("another bound while memory is in use", () => {
+  const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
+  it.effect.each([adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu].map((one) => [one.name, one] as const))(
+    "under %s: what is too much leaves, and what comes has room",
+    ([, eviction]) =>
+      Effect.gen(function*() {
+        const fill = Effect.fnUntraced(function*(name: string, count: number) {
+          for (let i = 0; i < count; i++) yield* read(`${name} ${i}`)
+        })
+        yield* fill("a", 2000)
+        expect((yield* Cached.stats).size).toBe(1000)
+        yield* Cached.resize(10)
+        expect(yield* Cached.stats).toMatchObject({ size: 10, evictions: 1990 })
+        yield* fill("b", 100)
+        expect((yield* Cached.stats).size).toBe(10)
+        yield* Cached.resize(500)
+        yield* fill("c", 2000)
+        expect((yield* Cached.stats).size).toBe(500)
+        yield* Cached.resize(Infinity)
+        yield* fill("d", 2000)
+        expect((yield* Cached.stats).size).toBe(2500)
+        yield* Cached.resize(1)
+        expect((yield* Cached.stats).size).toBe(1)
+      }).pipe(Effect.provide(CacheLayer.memory({ capacity: 1000, eviction })))
+  )
+
+  it.effect("puts meanwhile evict what they need, and the last bound counts", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 20_000; i++) yield* Cached.set(`${i}`, i)
+      yield* Effect.all([
+        Cached.resize(5),
+        Effect.gen(function*() {
+          // they leave in many turns
+          expect((yield* Cached.stats).size).toBeGreaterThan(10_000)
+          for (let i = 0; i < 50; i++) {
+            const before = yield* Cached.stats
+            yield* Cached.set(`new ${i}`, i)
+            const after = yield* Cached.stats
+            expect(after.evictions - before.evictions).toBeLessThan(10)
+            yield* Effect.yieldNow
+          }
+        }),
+        Effect.andThen(Effect.yieldNow, Cached.resize(7))
+      ], { concurrency: "unbounded" })
+      expect((yield* Cached.stats).size).toBe(7)
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 20_000 }))))
+
+  it.effect("is a weight where entries are weighed, and nothing without a memory tier", () =>
+    Effect.gen(function*() {
+      const weighed = yield* Layer.build(CacheLayer.memory({ maxWeight: 1000, weigher: byLength }))
+      yield* Effect.gen(function*() {
+        for (let i = 0; i < 100; i++) yield* read(`${i}`, "x".repeat(10))
+        yield* Cached.resize(99)
+        expect(yield* Cached.stats).toMatchObject({ size: 9, weight: 90 })
+      }).pipe(Effect.provide(weighed))
+      yield* Cached.resize(1).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
+    }).pipe(Effect.scoped))
+})
+
+it.effect("listeners are told once of each entry that leaves for another bound", () =>
+  Effect.gen(function*() {
+    const left: Array<string> = []
+    yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => left.push(`${id} ${cause}`)))
+    for (const key of ["a", "b", "c"]) yield* Cached.set(key, key)
+    yield* Cached.resize(1)
+    yield* Effect.repeat(Effect.yieldNow, { times: 100 })
+    expect(left).toEqual(["a evicted", "b evicted"])
+    expect(yield* held(["a", "b", "c"])).toEqual(["c"])
+  }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory({ capacity: 3 }))))

@@ -1,0 +1,67 @@
+/** What a process of the check does with guards: calls under limits, and a lock that is held by one at a time. */
+import { Effect } from "effect"
+import { Guard, GuardStore, Lock } from "effect-cached"
+import * as RedisLock from "effect-cached/locks/RedisLock"
+import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import * as RedisGuardStore from "effect-cached/stores/RedisGuardStore"
+import * as SqliteGuardStore from "effect-cached/stores/SqliteGuardStore"
+import { clock, type Recorder } from "../processes/recording.ts"
+import { leaseMillis, limits, type Plan, prefix, windowMillis } from "./plan.ts"
+import type { Dice } from "./random.ts"
+
+type Limit = keyof typeof limits
+
+// without the place nobody is let through: each process would have a limit of its own
+const onStoreError = "fail"
+
+const guardOf = (limit: Limit) => {
+  const options = { key: limit, limit: limits[limit], window: windowMillis, onStoreError } as const
+  switch (limit) {
+    case "fixed":
+      return Guard.rateLimit(options)
+    case "bucket":
+      return Guard.rateLimit({ ...options, algorithm: "token-bucket" })
+    case "log":
+      return Guard.slidingRateLimit(options)
+    case "counter":
+      return Guard.slidingRateLimit({ ...options, algorithm: "counter" })
+  }
+}
+
+type Places = Pick<Plan, "directory" | "url">
+
+const guardStoreOf = ({ directory, url }: Places) =>
+  url === undefined ? SqliteGuardStore.make({ directory }) : RedisGuardStore.make({ url, prefix })
+
+const lockOf = ({ directory, url }: Places) =>
+  url === undefined ? SqliteLock.make({ directory }) : RedisLock.make({ url, prefix })
+
+export const makeGuards = Effect.fnUntraced(function*(places: Places, { write }: Recorder, { below, pick }: Dice) {
+  const guards = yield* guardStoreOf(places)
+  const lock = yield* lockOf(places)
+
+  const limited = (limit: Limit) =>
+    Effect.suspend(() => {
+      const at = clock()
+      return Effect.sync(() => write("admitted", { id: limit, at })).pipe(
+        guardOf(limit),
+        Effect.catchTag("RateLimitExceeded", () => Effect.sync(() => write("limited", { id: limit, at })))
+      )
+    })
+
+  const locked = Effect.gen(function*() {
+    const token = String(yield* Guard.token)
+    write("entered", { id: "door", token })
+    yield* Effect.ensuring(Effect.sleep(below(30)), Effect.sync(() => write("left", { id: "door", token })))
+  }).pipe(Guard.locked({ key: "door", lease: leaseMillis, wait: "2 seconds" }))
+
+  const step = Effect.suspend(() =>
+    below(20) === 0
+      ? Effect.ignore(locked)
+      : Effect.ignore(limited(pick(Object.keys(limits) as ReadonlyArray<Limit>)))
+  )
+  return step.pipe(
+    Effect.provideService(GuardStore.GuardStore, guards),
+    Effect.provideService(Lock.Lock, lock)
+  )
+})

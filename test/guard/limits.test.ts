@@ -1,0 +1,294 @@
+/** Limits of calls, over each place where their state can be. */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, Guard, GuardStore } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { places } from "./places.ts"
+
+/** `ok`, or after how many milliseconds a refused call may come again. */
+const tried = <A, E>(self: Effect.Effect<A, E | CacheError.RateLimitExceeded>) =>
+  self.pipe(
+    Effect.as("ok" as string | number),
+    Effect.catch((error) =>
+      error instanceof CacheError.RateLimitExceeded ? Effect.succeed(error.retryAfterMillis) : Effect.die(error)
+    )
+  )
+
+const times = <A>(count: number, self: Effect.Effect<A>) => Effect.all(Array.from({ length: count }, () => self))
+
+describe.each(places)("limits in $name", ({ layer }) => {
+  const provided = Effect.provide(layer())
+
+  it.effect("CA-45 · a window begins with its first call and ends by itself: calls do not prolong it", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const call = tried(
+        Effect.sync(() => ++calls).pipe(
+          Guard.rateLimit({ key: "api", limit: 10, window: "10 seconds" })
+        )
+      )
+      expect(yield* times(5, call)).toEqual(Array(5).fill("ok"))
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* times(10, call)).toEqual([...Array(5).fill("ok"), ...Array(5).fill(5000)])
+      yield* TestClock.adjust("4999 millis")
+      expect(yield* call).toBe(1)
+      yield* TestClock.adjust("1 millis")
+      expect(yield* times(11, call)).toEqual([...Array(10).fill("ok"), 10_000])
+      expect(calls).toBe(20)
+    }).pipe(provided))
+
+  it.effect("CA-45 · the call after the limit begins a ban, once; with renewBan each call begins it again", () =>
+    Effect.gen(function*() {
+      const limited = (key: string, renewBan: boolean) =>
+        tried(Effect.void.pipe(Guard.rateLimit({ key, limit: 1, window: "1 minute", ban: "10 minutes", renewBan })))
+      for (const renews of [false, true]) {
+        const call = limited(`ban ${renews}`, renews)
+        expect(yield* times(2, call)).toEqual(["ok", 600_000])
+        yield* TestClock.adjust("4 minutes")
+        expect(yield* call).toBe(renews ? 600_000 : 360_000)
+        yield* TestClock.adjust("6 minutes")
+        expect(yield* call).toBe(renews ? 600_000 : "ok")
+      }
+    }).pipe(provided))
+
+  it.effect("CA-45 · failed calls count, refused ones do not run", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const call = Effect.suspend(() => Effect.fail(++calls)).pipe(
+        Guard.rateLimit({ key: "api", limit: 2, window: "1 second" }),
+        Effect.flip
+      )
+      expect([yield* call, yield* call]).toEqual([1, 2])
+      expect(yield* call).toMatchObject({ _tag: "RateLimitExceeded", key: "api", limit: 2 })
+      expect(calls).toBe(2)
+    }).pipe(provided))
+
+  it.effect("CA-45 · a token bucket: so many at once, then each after its share of the window", () =>
+    Effect.gen(function*() {
+      const call = tried(Effect.void.pipe(
+        Guard.rateLimit({ key: "api", limit: 4, window: "4 seconds", algorithm: "token-bucket" })
+      ))
+      expect(yield* times(6, call)).toEqual([...Array(4).fill("ok"), 1000, 1000])
+      yield* TestClock.adjust("1500 millis")
+      expect(yield* times(2, call)).toEqual(["ok", 500])
+      yield* TestClock.adjust("500 millis")
+      expect(yield* times(2, call)).toEqual(["ok", 1000])
+      yield* TestClock.adjust("1 hour")
+      expect(yield* times(5, call)).toEqual([...Array(4).fill("ok"), 1000])
+    }).pipe(provided))
+
+  it.effect("CA-46 · a log: no window has more, and steady pressure starves nobody", () =>
+    Effect.gen(function*() {
+      const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 2, window: "200 millis" })))
+      const admitted: Array<number> = []
+      for (let now = 0; now < 2000; now += 50) {
+        if ((yield* call) === "ok") admitted.push(now)
+        yield* TestClock.adjust("50 millis")
+      }
+      expect(admitted).toHaveLength(20)
+      for (const from of admitted) {
+        expect(admitted.filter((at) => at > from - 200 && at <= from).length).toBeLessThanOrEqual(2)
+      }
+    }).pipe(provided))
+
+  it.effect("CA-46 · a log says when the earliest call leaves", () =>
+    Effect.gen(function*() {
+      const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 2, window: "1 second" })))
+      expect(yield* call).toBe("ok")
+      yield* TestClock.adjust("300 millis")
+      expect(yield* times(2, call)).toEqual(["ok", 700])
+      yield* TestClock.adjust("700 millis")
+      expect(yield* times(2, call)).toEqual(["ok", 300])
+    }).pipe(provided))
+
+  it.effect("CA-16 · CA-46 · calls of one moment count each, and a window ends at the moment that it says", () =>
+    Effect.gen(function*() {
+      const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 3, window: "1 second" })))
+      // members of a set that are their times are one
+      expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", 1000, 1000])
+      yield* TestClock.adjust(999)
+      expect(yield* call).toBe(1)
+      yield* TestClock.adjust(1)
+      expect(yield* times(4, call)).toEqual(["ok", "ok", "ok", 1000])
+    }).pipe(provided))
+
+  it.effect("CA-46 · two numbers: the calls of the window before count by the share that is still within", () =>
+    Effect.gen(function*() {
+      const call = tried(Effect.void.pipe(
+        Guard.slidingRateLimit({ key: "api", limit: 10, window: "10 seconds", algorithm: "counter" })
+      ))
+      // after a full window one call has room when a tenth of it has left
+      expect(yield* times(11, call)).toEqual([...Array(10).fill("ok"), 11_000])
+      yield* TestClock.adjust("11 seconds")
+      expect(yield* times(2, call)).toEqual(["ok", 1000])
+      yield* TestClock.adjust("4 seconds")
+      expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", "ok", 1000])
+      // what it names is the moment at which one more has room
+      for (let i = 0; i < 20; i++) {
+        const wait = yield* call
+        if (typeof wait !== "number") continue
+        yield* TestClock.adjust(wait - 1)
+        expect(yield* call).toBe(1)
+        yield* TestClock.adjust(1)
+        expect(yield* call).toBe("ok")
+      }
+    }).pipe(provided))
+
+  it.effect("keys are apart, of one name too where the algorithm is another; a key of a class is a key", () =>
+    Effect.gen(function*() {
+      class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Number }, success: Schema.Void }) {}
+      const of = (key: Guard.GuardKey) =>
+        tried(Effect.void.pipe(Guard.rateLimit({ key, limit: 1, window: "1 minute" })))
+      expect(yield* Effect.all([of("a"), of("b"), of("a")])).toEqual(["ok", "ok", 60_000])
+      expect(yield* tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "a", limit: 1, window: "1 minute" })))).toBe(
+        "ok"
+      )
+      const one = new User({ id: 1 })
+      expect(yield* Effect.all([of(one), of(new User({ id: 2 })), of(new User({ id: 1 }))])).toEqual([
+        "ok",
+        "ok",
+        60_000
+      ])
+    }).pipe(provided))
+
+  it.effect("a stream is one call, data-first and data-last", () =>
+    Effect.gen(function*() {
+      const options = { key: "pages", limit: 2, window: "1 minute" } as const
+      const pages = Stream.make(1, 2, 3)
+      expect(yield* Stream.runCollect(pages.pipe(Guard.rateLimit(options)))).toEqual([1, 2, 3])
+      expect(yield* Stream.runCollect(Guard.rateLimit(pages, options))).toEqual([1, 2, 3])
+      const refused = yield* Effect.flip(Stream.runCollect(Guard.rateLimit(pages, options)))
+      expect(refused.retryAfter).toEqual(Duration.minutes(1))
+    }).pipe(provided))
+
+  it.effect("a clock that is set back keeps nobody out for longer than the window", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Duration.toMillis("10 days"))
+      const guards = [
+        Guard.rateLimit({ key: "fixed", limit: 1, window: "1 minute" }),
+        Guard.rateLimit({ key: "ban", limit: 1, window: "1 second", ban: "1 minute" }),
+        Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" }),
+        Guard.slidingRateLimit({ key: "log", limit: 1, window: "1 minute" }),
+        Guard.slidingRateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "counter" })
+      ]
+      const calls = guards.map((guard) => tried(Effect.void.pipe(guard)))
+      yield* Effect.all(calls)
+      yield* Effect.all(calls)
+      yield* TestClock.setTime(Duration.toMillis("1 day"))
+      for (const wait of yield* Effect.all(calls)) {
+        expect(wait).toSatisfy((it) => it === "ok" || (it as number) <= 60_000)
+      }
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Effect.all(calls)).toEqual(Array(5).fill("ok"))
+    }).pipe(provided))
+})
+
+it.effect("in memory a clock that is set back keeps nobody out, also while nobody asks", () =>
+  Effect.gen(function*() {
+    yield* TestClock.setTime(Duration.toMillis("10 days"))
+    const guards = [
+      Guard.rateLimit({ key: "fixed", limit: 1, window: "1 minute" }),
+      Guard.rateLimit({ key: "ban", limit: 1, window: "1 second", ban: "1 minute" }),
+      Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" }),
+      Guard.slidingRateLimit({ key: "log", limit: 1, window: "1 minute" }),
+      Guard.slidingRateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "counter" })
+    ]
+    const calls = guards.map((guard) => tried(Effect.void.pipe(guard)))
+    yield* Effect.all(calls)
+    yield* Effect.all(calls)
+    yield* TestClock.setTime(Duration.toMillis("1 day"))
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Effect.all(calls)).toEqual(Array(5).fill("ok"))
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("Retry-After: whole seconds, never too early", () =>
+  Effect.gen(function*() {
+    const call = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1500 millis" }))
+    yield* call
+    const refused = yield* Effect.flip(call)
+    expect([refused.retryAfter, refused.retryAfterHeader]).toEqual([Duration.millis(1500), "2"])
+    expect(refused.message).toBe("The limit of 1 calls of \"api\" is reached: the next one may run in 1500 ms")
+  }))
+
+it.effect("each cache in memory has limits of its own", () =>
+  Effect.gen(function*() {
+    const call = tried(Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" })))
+    const twice = Effect.all([call, call])
+    const memory = () => CacheLayer.memory()
+    expect(yield* twice.pipe(Effect.provide(memory()))).toEqual(["ok", 60_000])
+    expect(yield* twice.pipe(Effect.provide(memory()))).toEqual(["ok", 60_000])
+    // and so has a program without one
+    expect(yield* twice).toEqual(["ok", 60_000])
+  }))
+
+it.effect("outside a limit softTtl serves the stale value instead of failing", () =>
+  Effect.gen(function*() {
+    let calls = 0
+    const quote = Effect.sync(() => ++calls).pipe(
+      Guard.rateLimit({ key: "quotes", limit: 1, window: "1 hour" }),
+      Cached.softTtl({ key: "quote", ttl: "1 day", softTtl: "1 minute" })
+    )
+    expect(yield* quote).toBe(1)
+    yield* TestClock.adjust("10 minutes")
+    expect([yield* quote, calls]).toEqual([1, 1])
+    yield* TestClock.adjust("51 minutes")
+    expect([yield* quote, calls]).toEqual([2, 2])
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("what waits for nothing is not delayed: ten thousand calls in one turn", () =>
+  Effect.gen(function*() {
+    const call = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 10_000, window: "1 minute" }))
+    const fiber = yield* Effect.forkChild(Effect.all(Array.from({ length: 10_000 }, () => call), { discard: true }))
+    expect(Exit.isSuccess(yield* Fiber.await(fiber))).toBe(true)
+    expect((yield* Effect.flip(call))._tag).toBe("RateLimitExceeded")
+  }).pipe(Effect.provide(GuardStore.layerMemory)))
+
+describe("bad input is a CacheConfigError where the guard is made", () => {
+  const config = { key: "api", limit: 1, window: "1 minute" } as const
+  it.each([
+    ["no options", () => Guard.rateLimit(undefined as never), /got no options/],
+    ["no key", () => Guard.rateLimit({ limit: 1, window: 1 } as never), /needs "key"/],
+    [
+      "a limit of 0",
+      () => Guard.rateLimit({ ...config, limit: 0 }),
+      /limit of Guard.rateLimit is a positive integer, not 0/
+    ],
+    ["a limit of 1.5", () => Guard.slidingRateLimit({ ...config, limit: 1.5 }), /positive integer/],
+    ["a limit as text", () => Guard.rateLimit({ ...config, limit: "5" as never }), /positive integer/],
+    ["no window", () => Guard.rateLimit({ key: "api", limit: 1 } as never), /window of Guard.rateLimit is missing/],
+    ["a window of zero", () => Guard.rateLimit({ ...config, window: 0 }), /longer than nothing/],
+    ["a window without end", () => Guard.rateLimit({ ...config, window: "Infinity" }), /at most a century/],
+    ["a window of ages", () => Guard.slidingRateLimit({ ...config, window: 1e300 }), /at most a century/],
+    ["a ban of zero", () => Guard.rateLimit({ ...config, ban: 0 }), /ban of Guard.rateLimit is longer/],
+    ["a ban of a bucket", () => Guard.rateLimit({ ...config, ban: 1, algorithm: "token-bucket" }), /has no ban/],
+    [
+      "renewBan of a bucket",
+      () => Guard.rateLimit({ ...config, renewBan: true, algorithm: "token-bucket" }),
+      /has no ban/
+    ],
+    ["renewBan alone", () => Guard.rateLimit({ ...config, renewBan: true }), /renewBan needs a ban/],
+    ["renewBan of 1", () => Guard.rateLimit({ ...config, ban: 1, renewBan: 1 as never }), /true or false/],
+    [
+      "another algorithm",
+      () => Guard.rateLimit({ ...config, algorithm: "log" as never }),
+      /"fixed-window" or "token-bucket"/
+    ],
+    [
+      "another sliding algorithm",
+      () => Guard.slidingRateLimit({ ...config, algorithm: "x" as never }),
+      /"log" or "counter"/
+    ],
+    ["a log that is too long", () => Guard.slidingRateLimit({ ...config, limit: 10_001 }), /at most 10000/],
+    ["an unknown option", () => Guard.rateLimit({ ...config, windw: 1 } as never), /did you mean "window"/],
+    [
+      "an unknown onStoreError",
+      () => Guard.rateLimit({ ...config, onStoreError: "ignore" as never }),
+      /"local", "allow" or "fail"/
+    ],
+    ["data-first", () => Guard.rateLimit(Effect.void, { ...config, limit: -1 }), /positive integer/],
+    ["no effect", () => Guard.rateLimit(config)(5 as never), /an effect or a stream/]
+  ])("%s", (_, make, message) => {
+    expect(make).toThrow(CacheError.CacheConfigError)
+    expect(make).toThrow(message)
+  })
+})

@@ -1,0 +1,218 @@
+/** Effects and streams that run one at a time. */
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { Cached, CacheError, CacheLayer, Guard, Lock } from "effect-cached"
+import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import { TestClock } from "effect/testing"
+
+const isHeld = Effect.flatMap(Lock.Lock, (lock) => lock.isLocked("door"))
+
+const onItsOwn = Effect.provide(ProcessLock.layer)
+
+describe("Guard.locked", () => {
+  it.effect("CA-18 · CA-42 · AI-19 · one at a time, in the order of their calls, for ever if need be", () =>
+    Effect.gen(function*() {
+      let running = 0
+      let most = 0
+      const ended: Array<number> = []
+      const job = (n: number) =>
+        Effect.gen(function*() {
+          most = Math.max(most, ++running)
+          yield* Effect.sleep("1 hour")
+          running--
+          ended.push(n)
+        }).pipe(Guard.locked({ key: "door" }))
+      const fiber = yield* Effect.forkChild(Effect.all([job(1), job(2), job(3)], { concurrency: "unbounded" }))
+      yield* TestClock.adjust("3 hours")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      expect([most, ended]).toEqual([1, [1, 2, 3]])
+      expect(yield* isHeld).toBe(false)
+    }).pipe(onItsOwn))
+
+  it.effect("CA-42 · wait: 0 tries once, a duration ends with Timeout, which says how long the holder has its lease", () =>
+    Effect.gen(function*() {
+      const holder = yield* Effect.forkChild(Effect.never.pipe(Guard.locked({ key: "door", lease: "9 seconds" })))
+      yield* Effect.yieldNow
+      const once = Effect.void.pipe(Guard.locked({ key: "door", wait: 0 }))
+      expect(yield* Effect.flip(once)).toMatchObject({
+        _tag: "LockError",
+        reason: "Timeout",
+        retryAfter: Duration.seconds(9),
+        retryAfterHeader: "9"
+      })
+      const waiting = yield* Effect.forkChild(
+        Effect.void.pipe(Guard.locked({ key: "door", wait: "20 seconds" }), Effect.exit)
+      )
+      yield* TestClock.adjust("19 seconds")
+      expect(waiting.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "Failure" })
+      // an expired lock of cashews blocks until it is swept, and whoever likes releases it
+      yield* Fiber.interrupt(holder)
+      yield* once
+    }).pipe(onItsOwn))
+
+  it.effect("releases after a failure, a defect and an interruption", () =>
+    Effect.gen(function*() {
+      const guard = Guard.locked({ key: "door", wait: 0 })
+      expect(yield* Effect.flip(Effect.fail("mine").pipe(guard))).toBe("mine")
+      expect(yield* isHeld).toBe(false)
+      expect(Exit.isFailure(yield* Effect.exit(Effect.die("broken").pipe(guard)))).toBe(true)
+      expect(yield* isHeld).toBe(false)
+      const fiber = yield* Effect.forkChild(Effect.never.pipe(guard))
+      yield* Effect.yieldNow
+      expect(yield* isHeld).toBe(true)
+      yield* Fiber.interrupt(fiber)
+      expect(yield* isHeld).toBe(false)
+      expect(yield* Effect.succeed(1).pipe(guard)).toBe(1)
+    }).pipe(onItsOwn))
+
+  it.effect("a token inside, which grows", () =>
+    Effect.gen(function*() {
+      const token = Guard.token.pipe(Guard.locked({ key: "door" }))
+      const first = yield* token
+      expect((yield* token) > first).toBe(true)
+      // @ts-expect-error outside of a lock there is none
+      const outside: Effect.Effect<bigint> = Guard.token
+      expect(Exit.isFailure(yield* Effect.exit(outside))).toBe(true)
+    }).pipe(onItsOwn))
+
+  it.effect("CA-42 · a stream holds the lock to its end, and while it is not pulled", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const pages = Stream.make(1, 2).pipe(
+        Stream.concat(Stream.fromEffect(Effect.as(Deferred.await(gate), 3))),
+        Guard.locked({ key: "door", wait: 0 })
+      )
+      const reader = yield* Effect.forkChild(Stream.runCollect(pages))
+      yield* TestClock.adjust("1 hour")
+      expect(yield* isHeld).toBe(true)
+      expect(yield* Effect.flip(Stream.runCollect(pages))).toMatchObject({ reason: "Timeout" })
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(reader)).toEqual([1, 2, 3])
+      expect(yield* isHeld).toBe(false)
+      expect(yield* Stream.runCollect(Stream.take(Guard.locked(pages, { key: "window" }), 1))).toEqual([1])
+      expect(yield* isHeld).toBe(false)
+      const tokens = yield* Stream.runCollect(Stream.fromEffect(Guard.token).pipe(Guard.locked({ key: "door" })))
+      expect(tokens).toHaveLength(1)
+    }).pipe(onItsOwn))
+
+  it.effect("inside a cached effect it runs once, and a reader that joins waits for no lock", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const report = Effect.sync(() => ++loads).pipe(
+        Guard.locked({ key: "door" }),
+        Cached.ttl({ key: "report", ttl: "1 hour" })
+      )
+      expect(yield* Effect.all([report, report, report], { concurrency: "unbounded" })).toEqual([1, 1, 1])
+    }).pipe(Effect.provide(CacheLayer.memory()), onItsOwn))
+})
+
+/** A lock whose place can be told what to answer: of `Lock.make`, or one that has nothing but what a `Lock` must have. */
+const place = (isOwn: boolean) => {
+  const self = { renews: true, fails: false, released: 0 }
+  const unavailable = new CacheError.LockError({ name: "door", reason: "Unavailable" })
+  const lock = Lock.make({
+    name: "told",
+    tryAcquire: () =>
+      Effect.suspend(() => self.fails ? Effect.fail(unavailable) : Effect.succeed({ _tag: "Held", token: 1n })),
+    renew: () => Effect.sync(() => self.renews),
+    release: () => Effect.sync(() => void self.released++)
+  })
+  return Object.assign(self, { provided: Effect.provideService(Lock.Lock, isOwn ? { ...lock } : lock) })
+}
+
+describe.each([["of Lock.make", false], ["of somebody's own", true]])("a lock %s that is lost", (_, isOwn) => {
+  it.effect("interrupts the effect and fails with Lost", () =>
+    Effect.gen(function*() {
+      const told = place(isOwn)
+      let interrupted = false
+      const job = Effect.never.pipe(
+        Effect.onInterrupt(() => Effect.sync(() => interrupted = true)),
+        Guard.locked({ key: "door", lease: "3 seconds" }),
+        told.provided
+      )
+      const fiber = yield* Effect.forkChild(Effect.flip(job))
+      yield* TestClock.adjust("10 seconds")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      told.renews = false
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "LockError", reason: "Lost" })
+      expect([interrupted, told.released]).toEqual([true, 1])
+    }))
+
+  it.effect("ends a stream with Lost, also one that waits for its next element", () =>
+    Effect.gen(function*() {
+      const told = place(isOwn)
+      let closed = false
+      const pages = Stream.make(1).pipe(
+        Stream.concat(Stream.never),
+        Stream.ensuring(Effect.sync(() => closed = true)),
+        Guard.locked({ key: "door", lease: "3 seconds" })
+      )
+      const fiber = yield* Effect.forkChild(Effect.flip(Stream.runDrain(pages)).pipe(told.provided))
+      yield* TestClock.adjust("10 seconds")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      told.renews = false
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "LockError", reason: "Lost" })
+      expect([closed, told.released]).toEqual([true, 1])
+    }))
+
+  it.effect("an effect that ignores its interruption holds up the release, so that no other one runs beside it", () =>
+    Effect.gen(function*() {
+      const told = place(isOwn)
+      let ended = false
+      const job = Effect.sleep("1 minute").pipe(
+        Effect.andThen(Effect.sync(() => ended = true)),
+        Effect.uninterruptible,
+        Guard.locked({ key: "door", lease: "3 seconds" }),
+        told.provided
+      )
+      const fiber = yield* Effect.forkChild(Effect.flip(job))
+      told.renews = false
+      yield* TestClock.adjust("30 seconds")
+      expect([ended, told.released]).toEqual([false, 0])
+      yield* TestClock.adjust("30 seconds")
+      expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "Lost" })
+      expect([ended, told.released]).toEqual([true, 1])
+    }))
+
+  it.effect("an effect that is interrupted or fails while it holds it releases it once", () =>
+    Effect.gen(function*() {
+      const told = place(isOwn)
+      const guard = Guard.locked({ key: "door", lease: "3 seconds" })
+      const fiber = yield* Effect.forkChild(Effect.never.pipe(guard, told.provided))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.interrupt(fiber)
+      expect(told.released).toBe(1)
+      expect(yield* Effect.flip(Effect.fail("mine").pipe(guard, told.provided))).toBe("mine")
+      expect(Exit.isFailure(yield* Effect.exit(Effect.die("bug").pipe(guard, told.provided)))).toBe(true)
+      expect(told.released).toBe(3)
+    }))
+
+  it.effect("a place of locks that fails is Unavailable: the effect does not run", () =>
+    Effect.gen(function*() {
+      const told = place(isOwn)
+      told.fails = true
+      let runs = 0
+      const job = Effect.sync(() => ++runs).pipe(Guard.locked({ key: "door" }), told.provided)
+      expect(yield* Effect.flip(job)).toMatchObject({ reason: "Unavailable" })
+      expect(runs).toBe(0)
+    }))
+})
+
+describe("bad input is a CacheConfigError where the guard is made", () => {
+  it.each([
+    ["no key", () => Guard.locked({} as never), /Guard.locked needs "key"/],
+    ["a lease of zero", () => Guard.locked({ key: "a", lease: 0 }), /lease of Guard.locked is longer than nothing/],
+    ["a lease without end", () => Guard.locked({ key: "a", lease: "Infinity" }), /at most a century/],
+    ["a negative wait", () => Guard.locked({ key: "a", wait: -1 }), /wait of Guard.locked is not negative/],
+    ["a wait that is no duration", () => Guard.locked({ key: "a", wait: "soon" as never }), /not a duration/],
+    ["an unknown option", () => Guard.locked({ key: "a", waits: 1 } as never), /did you mean "wait"/]
+  ])("%s", (_, make, message) => {
+    expect(make).toThrow(CacheError.CacheConfigError)
+    expect(make).toThrow(message)
+  })
+})

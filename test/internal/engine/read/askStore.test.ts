@@ -1,0 +1,148 @@
+/** Reads over an asynchronous store share one question, without a flight. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, type Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+
+type Callback = NonNullable<Store.Store["getCallback"]>
+
+/** A store that answers reads with a callback, after ten milliseconds; it counts how often it is asked, and by flights. */
+const asked = (change: (callback: Callback, times: number) => Callback = (callback) => callback) => {
+  const counts = { reads: 0, flights: 0 }
+  const make = Effect.contextWith((context: Context.Context<never>) => {
+    const inner = MemoryStore.make()
+    const callback: Callback = (id, tags, done) => {
+      const answer = Exit.succeed(inner.getUnsafe(id, tags))
+      Effect.runForkWith(context)(Effect.sleep(10)).addObserver(() => done(answer))
+    }
+    return Effect.succeed<Store.Store>({
+      ...inner,
+      get: (id, tags) => {
+        counts.flights++
+        return inner.get(id, tags)
+      },
+      getUnsafe: undefined,
+      getCallback: (id, tags, done) => change(callback, ++counts.reads)(id, tags, done)
+    })
+  })
+  return { counts, layer: CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Store.layer(make))) }
+}
+
+const one = Cached.ttl(Effect.succeed("loaded"), { key: "one", ttl: "1 hour" })
+
+const read = Effect.forkChild(one, { startImmediately: true })
+
+const stored = (value: string) => Cached.set("one", value, { ttl: "1 hour" })
+
+describe("askStore", () => {
+  it.effect("all who read an id meanwhile get the answer to one question", () => {
+    const { counts, layer } = asked()
+    return Effect.gen(function*() {
+      yield* stored("stored")
+      const fibers = [yield* read, yield* read, yield* read]
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.joinAll(fibers)).toEqual(["stored", "stored", "stored"])
+      expect(counts).toEqual({ reads: 1, flights: 0 })
+      expect((yield* Cached.stats).storeHits).toBe(3)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("one who leaves takes nobody along", () => {
+    const { counts, layer } = asked()
+    return Effect.gen(function*() {
+      yield* stored("stored")
+      const [first, second] = [yield* read, yield* read]
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.join(second)).toBe("stored")
+      expect(counts).toEqual({ reads: 1, flights: 0 })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("what is written meanwhile is seen by those who read after it", () => {
+    const { counts, layer } = asked()
+    return Effect.gen(function*() {
+      yield* stored("old")
+      yield* read
+      yield* stored("new")
+      const after = yield* read
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.join(after)).toBe("new")
+      expect(counts.reads).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("a question without an answer costs the store budget, and then a load", () => {
+    const { layer } = asked(() => () => {})
+    return Effect.gen(function*() {
+      const fiber = yield* read
+      yield* TestClock.adjust(499)
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(fiber)).toBe("loaded")
+      expect((yield* Cached.stats).storeFailures).toBe(1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("what follows a slow answer has what is left of the store budget", () => {
+    const inner = MemoryStore.make()
+    const slow: Store.Store = {
+      ...inner,
+      getUnsafe: undefined,
+      getCallback: (id, tags, done) => {
+        Effect.runForkWith(context!)(Effect.sleep(400)).addObserver(() => done(Exit.succeed(inner.getUnsafe(id, tags))))
+      },
+      acquire: (...asked) => Effect.delay(inner.acquire(...asked), 400)
+    }
+    let context: Context.Context<never> | undefined
+    let loads = 0
+    return Effect.gen(function*() {
+      context = yield* Effect.context<never>()
+      const load = Effect.sync(() => ++loads)
+      const reader = yield* Effect.forkChild(Cached.ttl(load, { key: "one", ttl: "1 hour" }), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(499)
+      expect(loads).toBe(0)
+      yield* TestClock.adjust(2)
+      expect(loads).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(reader)).toBe(1)
+    }).pipe(
+      Effect.provide(CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, slow))))
+    )
+  })
+
+  it.effect("an adapter that throws, or answers twice, is a fault like any other", () => {
+    const { layer } = asked((callback, times) => (id, tags, done) => {
+      if (times === 1) throw new Error("broken")
+      done(Exit.die("broken"))
+      callback(id, tags, done)
+    })
+    return Effect.gen(function*() {
+      expect(yield* one).toBe("loaded")
+      const again = yield* read
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.join(again)).toBe("loaded")
+      expect((yield* Cached.stats).storeFailures).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("a strategy that throws about the answer is a defect of its reader alone", () => {
+    const { layer } = asked()
+    return Effect.gen(function*() {
+      yield* stored("stored")
+      const decide = () => {
+        throw new Error("mistake")
+      }
+      const strategy = { ...Strategy.ttl({ ttl: "1 hour" }), name: "throws", decide }
+      const wrong = Cached.withStrategy(Effect.succeed("loaded"), { key: "one", strategy })
+      const [bad, good] = [yield* Effect.forkChild(wrong, { startImmediately: true }), yield* read]
+      yield* TestClock.adjust(10)
+      const exit = yield* Fiber.await(bad)
+      expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+      expect(yield* Fiber.join(good)).toBe("stored")
+    }).pipe(Effect.provide(layer))
+  })
+})

@@ -1,0 +1,218 @@
+/** The kinds of state, as pure functions: against Effect's stores, and against what they promise, on random inputs. */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Random, Scope } from "effect"
+import { CircuitBreaker, RateLimiter } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import * as Bucket from "../../../src/internal/guard/bucket.ts"
+import * as Circuit from "../../../src/internal/guard/circuit.ts"
+import { fixedWindow } from "../../../src/internal/guard/fixedWindow.ts"
+import * as memory from "../../../src/internal/guard/memory.ts"
+import { slidingCounter } from "../../../src/internal/guard/slidingCounter.ts"
+import { slidingLog } from "../../../src/internal/guard/slidingLog.ts"
+
+const below = (bound: number) => Random.nextIntBetween(0, bound, { halfOpen: true })
+
+const clockNow = Effect.clockWith((clock) => Effect.sync(() => clock.currentTimeMillisUnsafe()))
+
+const seeds = Array.from({ length: 20 }, (_, seed) => seed)
+
+describe("a token bucket", () => {
+  it.effect.each(seeds)("is Effect's, step by step (seed %i)", (seed) =>
+    Effect.gen(function*() {
+      const effects = yield* RateLimiter.RateLimiterStore
+      const ours = memory.make()
+      const limit = 1 + (yield* below(10))
+      const refillMillis = [100, 333.25, 7.5, 60_000][yield* below(4)]!
+      for (let i = 0; i < 200; i++) {
+        yield* TestClock.adjust(yield* below(Math.ceil(refillMillis * 2)))
+        const key = `key ${yield* below(2)}`
+        const tokens = 1 + (yield* below(3))
+        const allowsDebt = (yield* below(4)) === 0
+        const expected = yield* effects.tokenBucket({
+          key,
+          tokens,
+          limit,
+          refillRate: Duration.millis(refillMillis),
+          allowOverflow: allowsDebt
+        })
+        const input = { tokens, limit, refillMillis, allowsDebt }
+        const { elapsedMillis, remaining } = ours.runUnsafe(Bucket.bucket, key, input, yield* clockNow)
+        expect(remaining).toBe(expected[0])
+        expect(elapsedMillis).toBeCloseTo(expected[1], 6)
+      }
+    }).pipe(Effect.provide(RateLimiter.layerStoreMemory), Random.withSeed(`bucket ${seed}`)))
+})
+
+describe("a circuit", () => {
+  const trips: ReadonlyArray<CircuitBreaker.TripPolicy> = [
+    CircuitBreaker.consecutive(2),
+    CircuitBreaker.rate({ threshold: 0.5, size: 4, minimumCalls: 2 })
+  ]
+  const ofPolicy = (policy: CircuitBreaker.TripPolicy): Circuit.Trip =>
+    policy._tag === "Consecutive"
+      ? { failures: policy.failures, rate: 0, minimumCalls: 0, windowMillis: 0, windowCalls: 0 }
+      : {
+        failures: 0,
+        rate: policy.threshold,
+        minimumCalls: policy.minimumCalls,
+        windowMillis: 0,
+        windowCalls: policy.size
+      }
+
+  it.effect.each(seeds)("is Effect's, step by step (seed %i)", (seed) =>
+    Effect.gen(function*() {
+      const effects = yield* CircuitBreaker.CircuitBreakerStore
+      const ours = memory.make()
+      const tripPolicy = trips[seed % 2]!
+      const openTime = { millis: 1000, longestMillis: 1000 }
+      const idleMillis = 3_600_000
+      const running: Array<{ readonly theirs: number; readonly own: number }> = []
+      for (let i = 0; i < 300; i++) {
+        yield* TestClock.adjust(yield* below(400))
+        const now = yield* clockNow
+        if (running.length === 0 || (yield* below(2)) === 0) {
+          const theirs = yield* Effect.exit(Effect.scoped(effects.admit("key")))
+          // Effect's store in memory waits for a probe for ever
+          const input = { _tag: "Admit", probeMillis: 1e9, openTime: undefined, idleMillis } as const
+          const own = ours.runUnsafe(Circuit.circuit, "key", input, now)
+          expect(own.isAdmitted).toBe(Exit.isSuccess(theirs))
+          if (Exit.isSuccess(theirs)) {
+            expect(own.isProbe).toBe(theirs.value.probe)
+            expect(own.openings).toBe(theirs.value.consecutiveOpenings)
+            running.push({ theirs: theirs.value.generation, own: own.generation })
+          }
+        } else {
+          const [{ own, theirs }] = running.splice(yield* below(running.length), 1) as [(typeof running)[number]]
+          const outcome = (["Success", "Failure", "Failure", "Ignored"] as const)[yield* below(4)]!
+          const openFor = Duration.millis(1000)
+          const moved = yield* effects.record({ key: "key", generation: theirs, outcome, tripPolicy, openFor })
+          const trip = ofPolicy(tripPolicy)
+          const input = { _tag: "Record", generation: own, outcome, trip, openTime, idleMillis } as const
+          const answer = ours.runUnsafe(Circuit.circuit, "key", input, now)
+          expect(answer.phase === answer.from ? undefined : [answer.from, answer.phase]).toEqual(
+            moved === undefined ? undefined : [moved.from, moved.to]
+          )
+        }
+        const state = yield* effects.state("key")
+        const read = ours.runUnsafe(Circuit.circuit, "key", { _tag: "Read", idleMillis }, now)
+        expect(read.phase).toBe(state._tag)
+        if (state._tag === "Open") expect(read.leftMillis).toBe(Duration.toMillis(state.retryAfter))
+      }
+    }).pipe(
+      Effect.provide(CircuitBreaker.layerStoreMemory()),
+      Random.withSeed(`circuit ${seed}`),
+      Effect.provideServiceEffect(Scope.Scope, Effect.scope),
+      Effect.scoped
+    ))
+
+  it("that was forgotten gives no call the generation of a former one", () => {
+    const input = { _tag: "Admit", probeMillis: 1, openTime: undefined, idleMillis: 10 } as const
+    const first = Circuit.circuit.step(undefined, 1000, input).answer.generation
+    expect(Circuit.circuit.step(undefined, 1011, input).answer.generation).toBeGreaterThan(first)
+  })
+})
+
+/** Draws calls at random times, and gives those that were admitted. */
+const draw = (step: (now: number) => { readonly isAdmitted: boolean; readonly retryAfterMillis: number }) =>
+  Effect.gen(function*() {
+    const admitted: Array<number> = []
+    let now = 1_700_000_000_000
+    for (let i = 0; i < 1000; i++) {
+      now += (yield* below(3)) === 0 ? yield* below(2000) : yield* below(20)
+      const answer = step(now)
+      if (answer.isAdmitted) admitted.push(now)
+      else expect(answer.retryAfterMillis).toBeGreaterThan(0)
+    }
+    return admitted
+  })
+
+describe.each(seeds.slice(0, 5))("limits, on random calls (seed %i)", (seed) => {
+  const seeded = Random.withSeed(`limits ${seed}`)
+  const limit = 1 + seed
+  const windowMillis = 1000
+
+  it.effect("a log: no window has more, and a refused call has room when it is told", () =>
+    Effect.gen(function*() {
+      let log: Parameters<typeof slidingLog.step>[0]
+      const admitted = yield* draw((now) => {
+        const { answer, state } = slidingLog.step(log, now, { limit, windowMillis })
+        if (!answer.isAdmitted) {
+          const later = now + answer.retryAfterMillis
+          expect(slidingLog.step(state, later - 1, { limit, windowMillis }).answer.isAdmitted).toBe(false)
+          expect(slidingLog.step(state, later, { limit, windowMillis }).answer.isAdmitted).toBe(true)
+        }
+        log = state
+        return answer
+      })
+      for (const at of admitted) {
+        expect(admitted.filter((other) => other > at - windowMillis && other <= at).length).toBeLessThanOrEqual(limit)
+      }
+      expect(admitted.length).toBeGreaterThan(20)
+    }).pipe(seeded))
+
+  it.effect("two numbers: never more than twice, and a refused call has room when it is told", () =>
+    Effect.gen(function*() {
+      let counts: Parameters<typeof slidingCounter.step>[0]
+      const admitted = yield* draw((now) => {
+        const { answer, state } = slidingCounter.step(counts, now, { limit, windowMillis })
+        if (!answer.isAdmitted) {
+          const later = now + answer.retryAfterMillis
+          expect(slidingCounter.step(state, later, { limit, windowMillis }).answer.isAdmitted).toBe(true)
+        }
+        counts = state
+        return answer
+      })
+      for (const at of admitted) {
+        const within = admitted.filter((other) => other > at - windowMillis && other <= at).length
+        expect(within).toBeLessThanOrEqual(2 * limit)
+      }
+      expect(admitted.length).toBeGreaterThan(20)
+    }).pipe(seeded))
+
+  it.effect("a fixed window: windows do not overlap, and each has as many at most", () =>
+    Effect.gen(function*() {
+      const ours = memory.make()
+      const input = { limit, windowMillis, banMillis: 0, renewsBan: false }
+      const admitted = yield* draw((now) => ours.runUnsafe(fixedWindow, "key", input, now))
+      let startedAt = -Infinity
+      let count = 0
+      for (const at of admitted) {
+        if (at >= startedAt + windowMillis) [startedAt, count] = [at, 0]
+        expect(++count).toBeLessThanOrEqual(limit)
+      }
+      expect(admitted.length).toBeGreaterThan(20)
+    }).pipe(seeded))
+})
+
+describe("state in memory", () => {
+  const input = { limit: 1, windowMillis: 1000, banMillis: 0, renewsBan: false }
+
+  it("what has expired leaves while new names come: there are hardly more than live ones", () => {
+    let kept = 0
+    const counting = {
+      ...fixedWindow,
+      step: (...args: Parameters<typeof fixedWindow.step>) => fixedWindow.step(...args)
+    }
+    const ours = memory.make(100_000)
+    for (let now = 0; now < 100_000; now++) ours.runUnsafe(counting, `name ${now}`, input, now)
+    // those of the last second are live; a place that forgets nothing would refuse all of them a second time
+    for (let now = 0; now < 100_000; now++) {
+      const probe = ours.runUnsafe(
+        { name: fixedWindow.name, step: (state) => ({ state, expiresAt: 0, answer: state }) },
+        `name ${now}`,
+        undefined,
+        -1
+      )
+      if (probe !== undefined) kept++
+    }
+    expect(kept).toBeLessThan(5000)
+    expect(kept).toBeGreaterThan(900)
+  })
+
+  it("is bounded: the name that came first leaves", () => {
+    const ours = memory.make(3)
+    const tryOne = (name: string) => ours.runUnsafe(fixedWindow, name, input, 0).isAdmitted
+    expect(["a", "b", "c", "d"].map(tryOne)).toEqual([true, true, true, true])
+    expect(["b", "c", "d", "a"].map(tryOne)).toEqual([false, false, false, true])
+  })
+})

@@ -1,0 +1,58 @@
+/** Fills memory and empties it, and prints how many megabytes are reachable: before, full, and empty, for each way to keep it. */
+import { Effect } from "effect"
+import { Cached, CacheLayer, Eviction, Weigher } from "effect-cached"
+
+const count = 20_000
+
+const megabytes = (): number => {
+  for (let i = 0; i < 2; i++) globalThis.gc!()
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return (heapUsed + arrayBuffers) / 2 ** 20
+}
+
+const { adaptive, fifo, lru, s3Fifo, wTinyLfu } = Eviction
+const layers = {
+  ...Object.fromEntries(
+    [adaptive, fifo, lru, s3Fifo, wTinyLfu].map((eviction) => [eviction.name, { capacity: count, eviction }])
+  ),
+  "without a bound": { capacity: Infinity },
+  "by weight": { maxWeight: 2 ** 30, weigher: Weigher.bytes },
+  "with a curve": { capacity: count, curve: true }
+}
+
+const fill = Effect.gen(function*() {
+  for (let i = 0; i < count; i++) {
+    const key = `key ${i}`
+    yield* Cached.ttl(Effect.sync(() => new Array(50).fill(i)), { key, ttl: "1 hour", tags: ["tag"] })
+  }
+})
+
+/** What was invalidated by its tag leaves when it is looked at. */
+const invalidated = Effect.gen(function*() {
+  yield* Cached.invalidateTag("tag")
+  for (let i = 0; i < count; i++) yield* Cached.has(`key ${i}`)
+})
+
+/** What memory has after each way to empty it. */
+const measure = Effect.gen(function*() {
+  const empty: Array<number> = []
+  let full = Infinity
+  for (const emptied of [Cached.clear, invalidated]) {
+    yield* fill
+    full = Math.min(full, megabytes())
+    yield* emptied
+    yield* Effect.sleep(10)
+    empty.push(megabytes())
+  }
+  return { full, empty: Math.max(...empty) }
+})
+
+const lines: Array<unknown> = []
+// what is compiled, and made once, is there before
+await Effect.runPromise(Effect.provide(measure, CacheLayer.memory()))
+for (const [name, options] of Object.entries(layers)) {
+  const before = megabytes()
+  const measured = await Effect.runPromise(Effect.provide(measure, CacheLayer.memory(options)))
+  lines.push({ name, before, ...measured, closed: megabytes() })
+}
+process.stdout.write(JSON.stringify(lines))

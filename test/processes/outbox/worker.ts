@@ -1,0 +1,27 @@
+/** A process that renames a user, and is killed between the commit of its SQL transaction and the invalidation. */
+import { Effect, Layer } from "effect"
+import { Cached, CacheLayer, Store, Transaction } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { SqlClient } from "effect/sql"
+import * as Sql from "./sql.ts"
+
+const [folder, name] = process.argv.slice(2) as [string, string]
+
+/** The first thing that is asked of the store after the commit is to remove the entry. */
+const killing = Layer.effect(
+  Store.Store,
+  Effect.map(
+    SqliteStore.make({ directory: `${folder}/cache` }),
+    (store): Store.Store => ({ ...store, remove: () => Effect.sync(() => process.kill(process.pid, "SIGKILL")) })
+  )
+)
+
+const rename = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`UPDATE users SET name = ${name}`
+  yield* Cached.invalidate("user")
+}).pipe(Transaction.withSql({ outbox: "cache_outbox" }))
+
+await Effect.runPromise(
+  rename.pipe(Effect.provide([Sql.layer(folder), Layer.provide(CacheLayer.layer, killing)]), Effect.scoped)
+)

@@ -1,0 +1,247 @@
+/**
+ * What a Redis server and its fleet cost: unit costs of this machine, the load of fleets that follows from them, and
+ * schedules of 100 processes on a simulated server. Writes them into docs/scaling.md.
+ *
+ *     npm run scaling
+ */
+import { Effect, Layer } from "effect"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { readFileSync, writeFileSync } from "node:fs"
+import { availableParallelism, loadavg } from "node:os"
+import { createClient } from "redis"
+import { simulateFleet } from "../simulation/fleet.ts"
+import { type Server, startServer } from "../support/redis.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// unit costs
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What the server has done since it was started. */
+interface Used {
+  /** of its processor, in microseconds */
+  readonly micros: number
+  readonly commands: number
+  /** what it was sent, and what it has sent */
+  readonly received: number
+  readonly sent: number
+}
+
+const usedBy = async (server: Server): Promise<Used> => {
+  const info = String(await server.ask("INFO", "everything"))
+  const of = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(info)?.[1] ?? NaN)
+  return {
+    micros: (of("used_cpu_user") + of("used_cpu_sys")) * 1e6,
+    commands: of("total_commands_processed"),
+    received: of("total_net_input_bytes"),
+    sent: of("total_net_output_bytes")
+  }
+}
+
+const each = (before: Used, after: Used, count: number): Used => ({
+  micros: (after.micros - before.micros) / count,
+  commands: (after.commands - before.commands) / count,
+  received: (after.received - before.received) / count,
+  sent: (after.sent - before.sent) / count
+})
+
+const prefix = "scaling"
+const record = { text: "x".repeat(280) }
+
+/** One call after the other, and many at once, which share round trips. */
+const atOnce = { alone: 1, together: 50 } as const
+
+interface Measuring {
+  readonly concurrency: number
+  readonly count: number
+}
+
+const measure = async (
+  server: Server,
+  { concurrency, count }: Measuring,
+  run: (i: number) => Effect.Effect<unknown, never, Caching.Caching>
+) =>
+  Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const context = yield* Layer.build(
+      CacheLayer.redis({ url: server.url, prefix, memory: false, connect: "required" })
+    )
+    const all = (from: number, to: number) =>
+      Effect.forEach(Array.from({ length: to - from }, (_, i) => from + i), run, { concurrency, discard: true })
+    // what the first calls compile is no cost of theirs
+    yield* Effect.provideContext(all(0, 500), context)
+    const before = yield* Effect.promise(() => usedBy(server))
+    yield* Effect.provideContext(all(500, 500 + count), context)
+    return each(before, yield* Effect.promise(() => usedBy(server)), count)
+  })))
+
+/** Clients that are told of every change, as each process is, and do nothing else. */
+const listeners = async (server: Server, count: number) => {
+  const clients = await Promise.all(Array.from({ length: count }, async () => {
+    const client = createClient({ url: server.url, RESP: 3, emitInvalidate: true })
+    client.on("error", () => {}).on("invalidate", () => {})
+    await client.connect()
+    await client.sendCommand(["CLIENT", "TRACKING", "OFF"])
+    await client.sendCommand(["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", `${prefix}:v:`])
+    return client
+  }))
+  return () => clients.forEach((client) => client.destroy())
+}
+
+const read = (key: string) =>
+  Cached.ttl(Effect.succeed(record), { key, ttl: "1 hour" }) as Effect.Effect<unknown, never, Caching.Caching>
+
+const unitCosts = async (concurrency: number) => {
+  const server = await startServer()
+  const how = { concurrency, count: 5000 }
+  try {
+    const hit = await measure(server, how, (i) => read(`hit ${i % 500}`))
+    const load = await measure(server, how, (i) => read(`miss ${i}`))
+    const removal = await measure(server, how, (i) => Cached.invalidate(`remove ${i}`))
+    const tag = await measure(server, how, () => Cached.invalidateTag("tag"))
+    const count = 20
+    const end = await listeners(server, count)
+    const heard = await measure(server, how, (i) => Cached.invalidate(`heard ${i}`))
+    end()
+    const push: Used = each(removal, heard, count)
+    const version = /^redis_version:(\S+)/m.exec(String(await server.ask("INFO", "server")))?.[1] ?? ""
+    return { hit, load, removal, tag, push, version }
+  } finally {
+    await server.end()
+  }
+}
+
+type Costs = Awaited<ReturnType<typeof unitCosts>>
+
+// ---------------------------------------------------------------------------------------------------------------------
+// fleets
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Kind {
+  readonly processes: number
+  /** of each process, a second */
+  readonly reads: number
+  /** how many of the reads memory answers, and of the others the server */
+  readonly inMemory: number
+  readonly onServer: number
+  /** invalidations and sets of each process, a second */
+  readonly writes: number
+  readonly memory: boolean
+}
+
+const kinds: ReadonlyArray<Kind> = [10, 100, 1000].flatMap((processes): ReadonlyArray<Kind> =>
+  ([[0.99, 0.9, 0.1], [0.9, 0.9, 1]] as const).flatMap(([inMemory, onServer, writes]) =>
+    [true, false].map((memory): Kind => ({ processes, reads: 200, inMemory, onServer, writes, memory }))
+  )
+)
+
+const loadOf = (costs: Costs, { inMemory, memory, onServer, processes, reads, writes }: Kind) => {
+  const asked = processes * reads * (memory ? 1 - inMemory : 1)
+  // what memory does not have is as often missing on the server with memory as without
+  const loads = processes * reads * (1 - inMemory) * (1 - onServer)
+  const changes = processes * writes
+  const pushes = memory ? (loads + changes) * processes : 0
+  const sum = (of: (used: Used) => number) =>
+    (asked - loads) * of(costs.hit) + loads * of(costs.load) + changes * of(costs.removal) + pushes * of(costs.push)
+  return {
+    commands: sum(({ commands }) => Math.max(0, commands)),
+    pushes,
+    bytes: sum(({ received, sent }) => received + sent),
+    core: sum(({ micros }) => micros) / 1e6
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what is written
+// ---------------------------------------------------------------------------------------------------------------------
+
+const round = (value: number): string =>
+  value >= 1e6 ? `${(value / 1e6).toFixed(1)} M` : value >= 10_000 ? `${Math.round(value / 1000)} k` : value.toFixed(0)
+
+const tableOf = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [rows[0]!, rows[0]!.map(() => "---"), ...rows.slice(1)].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+
+const costsTable = (alone: Costs, together: Costs): string =>
+  tableOf([
+    [
+      "on the server, each",
+      "of its processor, alone",
+      `of ${atOnce.together} at once`,
+      "commands, with those of scripts",
+      "bytes to it",
+      "bytes from it"
+    ],
+    ...([
+      ["a read that finds its entry", "hit"],
+      ["a miss, its load and its write", "load"],
+      ["an invalidated id, or a value set by hand", "removal"],
+      ["an invalidated tag", "tag"],
+      ["one change told to one process", "push"]
+    ] as const).map(([what, cost]) => {
+      const { commands, micros, received, sent } = alone[cost]
+      return [
+        what,
+        `${micros.toFixed(1)} µs`,
+        `${together[cost].micros.toFixed(1)} µs`,
+        Math.max(0, commands).toFixed(0),
+        Math.max(0, received).toFixed(0),
+        sent.toFixed(0)
+      ]
+    })
+  ])
+
+const fleetsTable = (alone: Costs, together: Costs): string =>
+  tableOf([
+    ["processes", "memory answers", "writes", "memory tier", "commands/s", "pushes/s", "MB/s", "cores of the server"],
+    ...kinds.map((kind) => {
+      const { bytes, commands, core, pushes } = loadOf(alone, kind)
+      return [
+        String(kind.processes),
+        `${kind.inMemory * 100} %`,
+        `${kind.writes}/s`,
+        kind.memory ? "on" : "off",
+        round(commands),
+        round(pushes),
+        (bytes / 1e6).toFixed(1),
+        `${loadOf(together, kind).core.toFixed(2)} to ${core.toFixed(2)}`
+      ]
+    })
+  ])
+
+const seeds = [1, 2, 3]
+
+const schedulesTable = (): string =>
+  tableOf([
+    ["seed", "reads", "loads", "asked of the server", "pushes", "lost connections", "promises broken"],
+    ...seeds.map((seed) => {
+      const { counts, violations } = simulateFleet({ seed, processes: 100, with: ["pushes"] })
+      if (violations.length > 0) process.exitCode = 1
+      for (const violation of violations.slice(0, 3)) console.log(`seed ${seed}: ${violation}`)
+      const { commands, loads, lostConnections, pushes, reads } = counts
+      return [seed, reads, loads, commands, pushes, lostConnections, violations.length].map(String)
+    })
+  ])
+
+const write = (name: string, text: string): void => {
+  const file = new URL("../../docs/scaling.md", import.meta.url)
+  const document = readFileSync(file, "utf8")
+  const [start, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`]
+  const [from, to] = [document.indexOf(start), document.indexOf(end)]
+  if (from < 0 || to < 0) throw new Error(`docs/scaling.md has no place for the ${name}`)
+  writeFileSync(file, `${document.slice(0, from + start.length)}\n${text}\n${document.slice(to)}`)
+}
+
+const [alone, together] = [await unitCosts(atOnce.alone), await unitCosts(atOnce.together)]
+const machine =
+  `Redis ${alone.version} on one machine with those who asked it, ${availableParallelism()} cores, which ${
+    loadavg()[0]!.toFixed(0)
+  } processes wanted on average: a busy machine, so an idle one needs less.`
+const schedules = schedulesTable()
+const tables = {
+  "unit costs": `${machine}\n\n${costsTable(alone, together)}`,
+  "fleets": fleetsTable(alone, together),
+  schedules
+}
+for (const [name, text] of Object.entries(tables)) {
+  console.log(text)
+  if (process.exitCode !== 1) write(name, text)
+}
+process.exit()

@@ -1,0 +1,36 @@
+/** Real processes on one Redis server are killed, stopped and robbed; what they wrote down is checked. */
+import { describe, expect, it } from "@effect/vitest"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { check } from "../consistency/check.ts"
+import { run } from "../consistency/run.ts"
+import { linesOf } from "../processes/recording.ts"
+import { isMissing } from "../support/needs.ts"
+import { program } from "../support/redis.ts"
+
+describe.skipIf(isMissing(program))("processes on one Redis server that are killed, stopped and robbed", () => {
+  it("keep P1 and P2, store nothing of an ended generation, refuse nothing else, and pass no limit and no lock", {
+    timeout: 240_000
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
+    try {
+      const { file, kills, silences, stops, thefts } = await run({
+        seed: 1,
+        seconds: 60,
+        processes: 4,
+        store: "redis",
+        folder
+      })
+      const verdict = check(linesOf(file))
+      expect(verdict.violations).toEqual([])
+      expect(Math.min(kills, silences, stops, thefts)).toBeGreaterThan(0)
+      expect(verdict.reads).toBeGreaterThan(500)
+      expect(verdict.stored).toBeGreaterThan(50)
+      expect(verdict.admitted).toBeGreaterThan(200)
+      expect(verdict.entered).toBeGreaterThan(10)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})

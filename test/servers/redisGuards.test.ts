@@ -1,0 +1,235 @@
+/** Guards on Redis: the scripts are the pure functions, and a limit holds for all who reach the server. Time is the server's. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Random } from "effect"
+import { CacheLayer, Guard, GuardStore } from "effect-cached"
+import * as RedisGuardStore from "effect-cached/stores/RedisGuardStore"
+import { bucket } from "../../src/internal/guard/bucket.ts"
+import { circuit } from "../../src/internal/guard/circuit.ts"
+import { fixedWindow } from "../../src/internal/guard/fixedWindow.ts"
+import * as memory from "../../src/internal/guard/memory.ts"
+import { slidingCounter } from "../../src/internal/guard/slidingCounter.ts"
+import { slidingLog } from "../../src/internal/guard/slidingLog.ts"
+import { guardsOver } from "../../src/stores/internal/redisGuards.ts"
+import * as Open from "../../src/stores/internal/redisOpen.ts"
+import { configOf } from "../../src/stores/internal/redisOptions.ts"
+import { isMissing } from "../support/needs.ts"
+import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+
+const timeout = 180_000
+
+const below = (bound: number) => Random.nextIntBetween(0, bound, { halfOpen: true })
+
+const oneOf = <A>(...all: ReadonlyArray<A>) => Effect.map(below(all.length), (i) => all[i]!)
+
+/** Inputs of each kind: those of one run have the same limits, as calls of one guard have. */
+const kinds = [
+  {
+    kind: fixedWindow,
+    inputs: Effect.gen(function*() {
+      const input = {
+        limit: 1 + (yield* below(4)),
+        windowMillis: yield* oneOf(500, 1000, 1.5),
+        banMillis: yield* oneOf(0, 2000),
+        renewsBan: yield* oneOf(true, false)
+      }
+      return () => Effect.succeed(input)
+    })
+  },
+  ...[slidingLog, slidingCounter].map((kind) => ({
+    kind,
+    inputs: Effect.gen(function*() {
+      const input = { limit: 1 + (yield* below(6)), windowMillis: yield* oneOf(500, 777, 1000) }
+      return () => Effect.succeed(input)
+    })
+  })),
+  {
+    kind: bucket,
+    inputs: Effect.gen(function*() {
+      const limit = 1 + (yield* below(6))
+      const refillMillis = yield* oneOf(100, 1000 / 3, 7.5)
+      return () =>
+        Effect.gen(function*() {
+          return { tokens: 1 + (yield* below(3)), limit, refillMillis, allowsDebt: (yield* below(4)) === 0 }
+        })
+    })
+  },
+  {
+    kind: circuit,
+    inputs: Effect.gen(function*() {
+      const openTime = { millis: 400, longestMillis: yield* oneOf(400, 3000) }
+      const trip = yield* oneOf(
+        { failures: 2, rate: 0, minimumCalls: 0, windowMillis: 0, windowCalls: 0 },
+        { failures: 0, rate: 0.5, minimumCalls: 2, windowMillis: 700, windowCalls: 0 },
+        { failures: 4, rate: 0.34, minimumCalls: 3, windowMillis: 0, windowCalls: 5 }
+      )
+      const idleMillis = yield* oneOf(1000, 60_000)
+      const retakes = (yield* below(3)) === 0
+      return (generation: number) =>
+        Effect.gen(function*() {
+          const at = yield* below(10)
+          if (at === 0) return { _tag: "Read", idleMillis } as const
+          if (at < 5) {
+            return {
+              _tag: "Admit",
+              probeMillis: 300,
+              openTime: retakes ? undefined : openTime,
+              idleMillis
+            } as const
+          }
+          const outcome = yield* oneOf("Success", "Failure", "Failure", "Ignored")
+          return { _tag: "Record", generation, outcome, trip, openTime, idleMillis } as const
+        })
+    })
+  }
+] as ReadonlyArray<{
+  readonly kind: GuardStore.Kind<any, any, any>
+  readonly inputs: Effect.Effect<(generation: number) => Effect.Effect<unknown>>
+}>
+
+describe.skipIf(isMissing(program))("guards on Redis", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  describe.each(kinds)("the script of $kind.name", ({ inputs, kind }) => {
+    it.live(
+      "answers as the pure function, on random inputs at random times, forwards and back",
+      () =>
+        Effect.gen(function*() {
+          const config = configOf("test", { url: server.url, prefix: freshPrefix(), connect: "required" })
+          let now = 0
+          const redis = guardsOver(yield* Effect.orDie(Open.open(config)), () => now)
+          for (let run = 0; run < 20; run++) {
+            const pure = memory.make()
+            const draw = yield* inputs
+            now = 1_700_000_000_000 + run
+            let generation = 0
+            for (let step = 0; step < 60; step++) {
+              const jump = yield* below(20)
+              now += jump === 0 ? -(yield* below(3000)) : jump < 5 ? yield* below(1500) : yield* below(90)
+              const input = yield* draw(generation)
+              const expected = pure.runUnsafe(kind, `name ${run}`, input, now)
+              const answer = yield* redis.run(kind, `name ${run}`, input)
+              expect({ run, step, input, answer }).toEqual({ run, step, input, answer: expected })
+              // mostly a generation that counts, now and then one of before
+              if (expected.isAdmitted === true && (yield* below(5)) > 0) generation = expected.generation
+            }
+          }
+        }).pipe(Effect.scoped, Random.withSeed(kind.name)),
+      timeout
+    )
+  })
+
+  const inRedis = (options: () => RedisGuardStore.Options) =>
+    Effect.map(
+      RedisGuardStore.make({ ...options(), connect: "required" }),
+      (store) => Effect.provideService(GuardStore.GuardStore, store)
+    )
+
+  it.live("a limit is one for all who reach the server, and its state expires there", () =>
+    Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const options = () => ({ url: server.url, prefix })
+      const [here, there] = [yield* inRedis(options), yield* inRedis(options)]
+      const call = Effect.as(Effect.void, "ok").pipe(
+        Guard.rateLimit({ key: "api", limit: 4, window: "1 minute", onStoreError: "fail" }),
+        Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused"))
+      )
+      const answers = yield* Effect.all(Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? here : there)(call)), {
+        concurrency: "unbounded"
+      })
+      expect(answers.filter((answer) => answer === "ok")).toHaveLength(4)
+      for (
+        const guard of [
+          Guard.slidingRateLimit({ key: "log", limit: 1, window: "1 minute" }),
+          Guard.slidingRateLimit({ key: "counter", limit: 1, window: "1 minute", algorithm: "counter" }),
+          Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" })
+        ]
+      ) {
+        yield* here(Effect.void.pipe(guard))
+        expect(yield* Effect.flip(there(Effect.void.pipe(guard)))).toMatchObject({ _tag: "RateLimitExceeded" })
+      }
+      const breaker = Guard.circuitBreaker({ key: "api", failures: 1, open: "1 minute" })
+      yield* Effect.flip(here(Effect.fail("down").pipe(breaker)))
+      expect(yield* Effect.flip(there(Effect.void.pipe(breaker)))).toMatchObject({ _tag: "CircuitOpen", state: "Open" })
+      const names = (yield* Effect.promise(() => server.ask("KEYS", `${prefix}:g:*`))) as ReadonlyArray<string>
+      expect(names).toHaveLength(5)
+      for (const name of names) {
+        const left = Number(yield* Effect.promise(() => server.ask("PTTL", name)))
+        expect(left).toBeGreaterThan(0)
+        expect(left).toBeLessThanOrEqual(3_660_000)
+      }
+    }).pipe(Effect.scoped), timeout)
+
+  it.live("CacheLayer.redis keeps the state of guards on its server", () =>
+    Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const call = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
+      const cache = () => CacheLayer.redis({ url: server.url, prefix, connect: "required" })
+      yield* call.pipe(Effect.provide(cache()))
+      expect(yield* Effect.flip(call.pipe(Effect.provide(cache())))).toMatchObject({ _tag: "RateLimitExceeded" })
+      yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))
+    }), timeout)
+
+  it.live("CA-48 · bits of two processes are merged on the server", () =>
+    Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const [here, there] = [
+        yield* inRedis(() => ({ url: server.url, prefix })),
+        yield* inRedis(() => ({ url: server.url, prefix }))
+      ]
+      const filter = Guard.bloom({ key: "names", capacity: 100_000 })
+      const names = (from: number) => Array.from({ length: 500 }, (_, i) => `name ${from + i}`)
+      yield* Effect.all([here(filter.addAll(names(0))), there(filter.addAll(names(500)))], { concurrency: 2 })
+      const count = (from: number) =>
+        Effect.map(Effect.forEach(names(from), filter.mayHave), (all) => all.filter(Boolean).length)
+      expect([yield* here(count(500)), yield* there(count(0)), yield* there(count(1000))]).toEqual([500, 500, 0])
+      expect((yield* here(filter.report)).items).toBeGreaterThan(950)
+      yield* here(filter.clear)
+      expect(yield* here(filter.mayHave("name 1"))).toBe(false)
+      expect(yield* Effect.promise(() => server.ask("KEYS", `${prefix}:g:*`))).toEqual([])
+    }).pipe(Effect.scoped), timeout)
+
+  it.live("a server that is gone: limits go on in this process", () =>
+    Effect.gen(function*() {
+      const own = yield* Effect.promise(() => startServer())
+      const provided = yield* inRedis(() => ({ url: own.url, prefix: freshPrefix() }))
+      const call = Effect.as(Effect.void, "ok").pipe(
+        Guard.rateLimit({ key: "api", limit: 2, window: "1 minute" }),
+        Effect.catch(() => Effect.succeed("refused")),
+        provided
+      )
+      expect(yield* call).toBe("ok")
+      yield* Effect.promise(() => own.end())
+      expect(yield* Effect.all([call, call, call])).toEqual(["ok", "ok", "refused"])
+    }).pipe(Effect.scoped), timeout)
+
+  describe("on a cluster", () => {
+    let cluster: RedisCluster
+    beforeAll(async () => {
+      cluster = await startCluster()
+    }, timeout)
+    afterAll(() => cluster.end())
+
+    it.live("limits, circuits and filters", () =>
+      Effect.gen(function*() {
+        const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect: "required" } as const
+        const provided = Effect.provideService(GuardStore.GuardStore, yield* RedisGuardStore.makeCluster(options))
+        yield* Effect.gen(function*() {
+          for (let i = 0; i < 10; i++) {
+            const call = Effect.void.pipe(
+              Guard.slidingRateLimit({ key: `key ${i}`, limit: 1, window: "1 minute", onStoreError: "fail" })
+            )
+            yield* call
+            expect(yield* Effect.flip(call)).toMatchObject({ _tag: "RateLimitExceeded" })
+            yield* Effect.void.pipe(Guard.circuitBreaker({ key: `key ${i}`, onStoreError: "fail" }))
+            const filter = Guard.bloom({ key: `key ${i}`, capacity: 100 })
+            yield* filter.add("ann")
+            expect([yield* filter.mayHave("ann"), yield* filter.mayHave("bob")]).toEqual([true, false])
+          }
+        }).pipe(provided)
+      }).pipe(Effect.scoped), timeout)
+  })
+})

@@ -1,0 +1,427 @@
+/** What others change on a Redis server is heard: memory here follows. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Logger, Option } from "effect"
+import { Cached, CacheLayer, Transaction } from "effect-cached"
+import type { Caching } from "effect-cached/Caching"
+import { createClient } from "redis"
+import { isMissing } from "../support/needs.ts"
+import { startProxy } from "../support/proxy.ts"
+import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+
+const timeout = 180_000
+
+describe.skipIf(isMissing(program))("Redis · changes", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  let loaded = 0
+
+  /** A process: a cache with memory that believes its copies for an hour, if nobody tells it otherwise. */
+  const process = (prefix: string, options: Partial<CacheLayer.RedisOptions> = {}) =>
+    Effect.gen(function*() {
+      const of = { loads: 0 }
+      const load = Effect.sync(() => {
+        of.loads++
+        return ++loaded
+      })
+      const layer = CacheLayer.redis({
+        url: server.url,
+        prefix,
+        maxStaleness: "1 hour",
+        storeTimeout: "5 seconds",
+        ...options
+      })
+      const context = yield* Layer.build(layer)
+      const use = <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
+      const read = (key = "k") => use(Cached.ttl(load, { key, ttl: "1 hour", tags: ["t"] }))
+      const storeHits = Effect.map(use(Cached.stats), (stats) => stats.storeHits)
+      /** reads from memory alone */
+      const isInMemory = Effect.gen(function*() {
+        const before = yield* storeHits
+        yield* read()
+        return (yield* storeHits) === before
+      })
+      return { isInMemory, of, read, use }
+    })
+
+  const until = (what: string, is: Effect.Effect<boolean>) =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 1000; i++) {
+        if (yield* is) return
+        yield* Effect.sleep("10 millis")
+      }
+      throw new Error(`${what} did not come`)
+    })
+
+  /** After a while: a server that is slow to say whose a write was costs a look at the store. */
+  const areInMemory = (...processes: ReadonlyArray<{ readonly isInMemory: Effect.Effect<boolean> }>) =>
+    Effect.map(
+      Effect.delay(Effect.all(processes.map(({ isInMemory }) => isInMemory)), "200 millis"),
+      (are) => are.every((is) => is)
+    )
+
+  const two = Effect.gen(function*() {
+    const prefix = freshPrefix()
+    const [a, b] = [yield* process(prefix), yield* process(prefix)]
+    const value = yield* a.read()
+    expect(yield* b.read()).toBe(value)
+    // both listen, and have heard of what they did themselves
+    yield* until("both memories", areInMemory(a, b))
+    return { a, b, prefix, value }
+  })
+
+  const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+
+  it.live.each(
+    [
+      ["an invalidation", Cached.invalidate("k")],
+      ["an invalidated tag", Cached.invalidateTag("t")],
+      ["a clear", Cached.clear],
+      ["a set", Cached.set("k", -1, { ttl: "1 hour" })]
+    ] as const
+  )("P2 · %s of one process is seen by the memory of the other", ([, change]) =>
+    Effect.scoped(Effect.gen(function*() {
+      const { a, b, value } = yield* two
+      yield* a.use(change as Effect.Effect<unknown, never, Caching>)
+      yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+      expect(yield* a.read()).toBe(yield* b.read())
+    })), timeout)
+
+  it.live(
+    "what a process writes itself stays in its memory, and others who write it are heard",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b } = yield* two
+        // one that is reported never stays
+        const stays = Effect.andThen(a.use(Cached.set("k", -1, { ttl: "1 hour" })), areInMemory(a))
+        yield* until("a write that stays", stays)
+        yield* b.use(Cached.set("k", -2, { ttl: "1 hour" }))
+        yield* until("the other's write", Effect.map(a.read(), (now) => now === -2))
+        // told as one, the write of the other must not pass for its own
+        for (let i = 0; i < 50; i++) {
+          const sets = [a, b].map((one, of) => one.use(Cached.set("k", -100 - 2 * i - of, { ttl: "1 hour" })))
+          yield* Effect.all(sets, { concurrency: "unbounded" })
+          yield* until("the same", Effect.map(Effect.all([a.read(), b.read()]), ([one, other]) => one === other))
+        }
+      })),
+    timeout
+  )
+
+  it.live(
+    "P2 · what another changes is heard where the server is slow to say whose the last write was",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const proxy = yield* Effect.acquireRelease(
+          Effect.promise(() => startProxy(server.port)),
+          ({ end }) => Effect.promise(end)
+        )
+        const [a, b] = [yield* process(prefix), yield* process(prefix, { url: proxy.url, storeTimeout: "1 minute" })]
+        const value = yield* b.read()
+        yield* until("b's memory", areInMemory(b))
+        // its commands get no answers for as long as a command may take; what it follows goes on
+        proxy.swallow(true, "BCAST")
+        yield* a.use(Cached.invalidate("k"))
+        // without its memory it waits for the store
+        const waits = Effect.map(Effect.timeoutOption(b.read(), "1 second"), Option.isNone)
+        yield* Effect.timeout(until("the change", waits), "20 seconds")
+        proxy.swallow(false)
+        proxy.cut()
+        yield* until("another value", Effect.map(b.read(), (now) => now !== value))
+      })),
+    timeout
+  )
+
+  it.live(
+    "what is loaded or set with a tag that nobody has had before stays in memory",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a } = yield* two
+        const slow = Effect.delay(Effect.succeed(1), "30 millis")
+        for (let i = 0; i < 5; i++) {
+          yield* a.use(Cached.ttl(slow, { key: `loaded ${i}`, ttl: "1 hour", tags: [`loaded ${i}`] }))
+          yield* a.use(Cached.set(`set ${i}`, 1, { ttl: "1 hour", tags: [`set ${i}`] }))
+        }
+        // a server that takes long to say what it has told of counts as a change
+        const { refused } = yield* a.use(Cached.stats)
+        expect(refused).toBeLessThan(5)
+        yield* Effect.sleep("500 millis")
+        const before = yield* a.use(Cached.stats)
+        for (let i = 0; i < 5; i++) {
+          yield* a.use(Cached.ttl(slow, { key: `loaded ${i}`, ttl: "1 hour", tags: [`loaded ${i}`] }))
+          yield* a.use(Cached.ttl(slow, { key: `set ${i}`, ttl: "1 hour", tags: [`set ${i}`] }))
+        }
+        const after = yield* a.use(Cached.stats)
+        expect(after.loads).toBe(before.loads)
+        expect(after.hits - before.hits).toBeGreaterThan(0)
+        yield* a.use(Cached.invalidateTag("loaded 1"))
+        yield* a.use(Cached.ttl(slow, { key: "loaded 1", ttl: "1 hour", tags: ["loaded 1"] }))
+        expect((yield* a.use(Cached.stats)).loads).toBe(after.loads + 1)
+      })),
+    timeout
+  )
+
+  it.live(
+    "what expires, is evicted or removed by another program leaves memory",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { b, prefix } = yield* two
+        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+        yield* ask("UNLINK", ...keys.map(String))
+        yield* until("another load", Effect.map(b.read(), () => b.of.loads > 0))
+      })),
+    timeout
+  )
+
+  it.live.each(
+    [
+      ["a string", "SET", []],
+      ["a string with a deadline", "SET", ["PX", "3600000"]],
+      ["a list", "LPUSH", []]
+    ] as const
+  )(
+    "P2 · what %s of another program keeps out of the store, leaves memory when it is removed",
+    ([, write, more]) =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b, prefix } = yield* two
+        const [key] = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+        for (const change of [Cached.invalidate("k"), Transaction.run(Cached.invalidate("k"))]) {
+          yield* ask("UNLINK", String(key))
+          yield* ask(write, String(key), "theirs", ...more)
+          yield* until("both memories", areInMemory(a, b))
+          const value = yield* b.read()
+          yield* a.use(change as Effect.Effect<unknown, never, Caching>)
+          yield* until("another load", Effect.map(b.read(), (now) => now !== value))
+          expect(yield* ask("PTTL", String(key))).toSatisfy((left: number) =>
+            more.length === 0 ? left === -1 : left > 0
+          )
+        }
+      })),
+    timeout
+  )
+
+  it.live("FLUSHALL empties memory", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { b } = yield* two
+      yield* ask("FLUSHALL")
+      yield* until("another load", Effect.map(b.read(), () => b.of.loads > 0))
+    })), timeout)
+
+  it.live(
+    "F22 · what was changed while nobody could hear it is not served afterwards",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { b, prefix } = yield* two
+        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+        // one after the other, before anybody can connect again
+        yield* Effect.promise(async () => {
+          const client = await createClient({ url: server.url }).connect()
+          const kill = client.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+          await Promise.all([kill, client.sendCommand(["UNLINK", ...keys.map(String)])])
+          client.destroy()
+        })
+        yield* until("another load", Effect.map(b.read(), () => b.of.loads > 0))
+      })),
+    timeout
+  )
+
+  it.live(
+    "F25 · after its connection was lost a process hears of changes again",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b } = yield* two
+        for (let i = 0; i < 3; i++) {
+          yield* ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+          yield* until("its memory", b.isInMemory)
+          yield* Effect.sleep("1 second")
+          yield* until("its memory", b.isInMemory)
+          const value = yield* b.read()
+          yield* until("a store", Effect.map(a.read(), (now) => now === value))
+          yield* a.use(Cached.invalidate("k"))
+          yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+        }
+      })),
+    timeout
+  )
+
+  it.live(
+    "F26 · an invalidation of what the server does not have is heard by who has it in memory",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        // too large for the server: whoever loads it has it in memory alone
+        const [a, b] = [yield* process(prefix), yield* process(prefix, { maxValue: 100 })]
+        let loads = 0
+        const large = b.use(
+          Cached.ttl(Effect.sync(() => `${++loads}${"x".repeat(1000)}`), { key: "large", ttl: "1 hour" })
+        )
+        const isInMemory = Effect.map(
+          Effect.all([large, Effect.delay(large, "200 millis")]),
+          ([one, two]) => one === two
+        )
+        yield* until("its memory", isInMemory)
+        expect(yield* ask("EXISTS", ...((yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>), "none")).toBe(
+          0
+        )
+        const before = loads
+        yield* a.use(Cached.invalidate("large"))
+        yield* until("another load", Effect.map(large, () => loads > before))
+      })),
+    timeout
+  )
+
+  it.effect(
+    "who waits for the load of another process is woken by what the server tells, not by asking again",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const many = 8
+        // time stands still for them, so nobody asks again
+        const processes = yield* Effect.all(Array.from({ length: many }, () => process(prefix)), {
+          concurrency: "unbounded"
+        })
+        const begun = Deferred.makeUnsafe<void>()
+        const gate = Deferred.makeUnsafe<void>()
+        let loads = 0
+        const load = Effect.gen(function*() {
+          loads++
+          yield* Deferred.succeed(begun, undefined)
+          yield* Deferred.await(gate)
+          return "loaded"
+        })
+        const reads = processes.map(({ use }) => use(Cached.ttl(load, { key: "woken", ttl: "1 hour" })))
+        const really = (what: string, is: Effect.Effect<boolean>) =>
+          Effect.gen(function*() {
+            for (let i = 0; i < 1000; i++) {
+              if (yield* is) return
+              yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10)))
+            }
+            throw new Error(`${what} did not come`)
+          })
+        const listening = Effect.map(
+          ask("CLIENT", "LIST"),
+          (list) => String(list).split("\n").filter((line) => / flags=\S*B/.test(line)).length
+        )
+        const scripts = Effect.map(
+          ask("INFO", "commandstats"),
+          (info) => Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(String(info))?.[1] ?? 0)
+        )
+        yield* really("all that listen", Effect.map(listening, (count) => count >= many))
+        const asked = yield* scripts
+        const leader = yield* Effect.forkChild(reads[0]!)
+        yield* Deferred.await(begun)
+        const waiting = yield* Effect.forkChild(Effect.all(reads.slice(1), { concurrency: "unbounded" }))
+        yield* really("all that wait", Effect.map(scripts, (count) => count >= asked + many))
+        yield* Deferred.succeed(gate, undefined)
+        yield* really("their answers", Effect.sync(() => waiting.pollUnsafe() !== undefined))
+        expect(yield* Fiber.join(waiting)).toEqual(Array.from({ length: many - 1 }, () => "loaded"))
+        expect(yield* Fiber.join(leader)).toBe("loaded")
+        expect(loads).toBe(1)
+      })),
+    timeout
+  )
+
+  it.live(
+    "P2 · where the server tells a user of no changes, memory is believed for maxStaleness, and that is warned of once",
+    () => {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warnings.push(String(message))
+      })
+      return Effect.scoped(Effect.gen(function*() {
+        yield* ask("ACL", "SETUSER", "deaf", "on", ">deaf", "~*", "&*", "+@all", "-client|tracking")
+        const url = server.url.replace("redis://", "redis://deaf:deaf@")
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix), yield* process(prefix, { url, maxStaleness: "2 seconds" })]
+        const value = yield* a.read()
+        for (let i = 0; i < 3; i++) {
+          // memory is in use: of many reads some do not ask the server
+          yield* until("b's memory", b.isInMemory)
+          yield* a.use(Cached.set("k", -i - 1, { ttl: "1 hour" }))
+          yield* until("the change", Effect.map(b.read(), (now) => now === -i - 1))
+        }
+        expect(value).toBeGreaterThan(0)
+        // it is tried again all the time
+        expect(warnings.filter((warning) => warning.includes("cannot be followed"))).toHaveLength(1)
+        expect(warnings.join()).not.toContain("deaf:deaf")
+      })).pipe(Effect.provide(Logger.layer([logger])))
+    },
+    timeout
+  )
+
+  it.live("many changes at once are heard by who falls behind too", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { a, b, value } = yield* two
+      const entries = Array.from({ length: 5000 }, (_, i) => a.use(Cached.set(`many ${i}`, i, { ttl: "1 hour" })))
+      yield* Effect.all(entries, { concurrency: "unbounded", discard: true })
+      yield* a.use(Cached.invalidate("k"))
+      yield* until("the last change", Effect.map(b.read(), (now) => now !== value))
+    })), timeout)
+})
+
+describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster({ nodeTimeout: 1000 })
+  }, timeout)
+  afterAll(() => cluster.end())
+
+  it.live(
+    "every master tells of them; after lost connections, and after one is replaced, again",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const options = { nodes: cluster.nodes, prefix, maxStaleness: "1 hour", storeTimeout: "5 seconds" } as const
+        const [a, b] = [
+          yield* Layer.build(CacheLayer.redisCluster(options)),
+          yield* Layer.build(CacheLayer.redisCluster(options))
+        ]
+        let loads = 0
+        const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
+        const all = Effect.forEach(keys, (key) => Cached.ttl(Effect.sync(() => ++loads), { key, ttl: "1 hour" }), {
+          concurrency: "unbounded"
+        })
+        const isInMemory = Effect.gen(function*() {
+          yield* all
+          const before = (yield* Cached.stats).storeHits
+          yield* all
+          return (yield* Cached.stats).storeHits === before
+        })
+        const until = (what: string, is: Effect.Effect<boolean, never, Caching>) =>
+          Effect.gen(function*() {
+            for (let i = 0; i < 1000; i++) {
+              if (yield* is) return
+              yield* Effect.sleep("20 millis")
+            }
+            throw new Error(`${what} did not come`)
+          }).pipe(Effect.provideContext(b))
+        const areHeard = Effect.gen(function*() {
+          yield* until("its memory", isInMemory)
+          const before = yield* Effect.provideContext(all, b)
+          yield* Effect.provideContext(Cached.invalidateMany(keys), a)
+          yield* until(
+            "all changes",
+            Effect.map(all, (values) => values.every((value, i) => value !== before[i]))
+          )
+        })
+        const askAll = (...args: ReadonlyArray<string>) =>
+          Effect.promise(() => Promise.all(cluster.servers.slice(1).map((server) => server.ask(...args))))
+        yield* areHeard
+        yield* askAll("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        yield* Effect.sleep("1 second")
+        yield* areHeard
+        cluster.servers[0]!.signal("SIGKILL")
+        const replica = cluster.servers[3]!
+        yield* until(
+          "another master",
+          Effect.promise(async () => String((await replica.ask("ROLE") as ReadonlyArray<unknown>)[0]) === "master")
+        )
+        yield* Effect.sleep("2 seconds")
+        yield* areHeard
+      })),
+    120_000
+  )
+})

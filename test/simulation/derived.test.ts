@@ -1,0 +1,29 @@
+/** Random programs with derived entries keep P8 under seeded schedules. */
+import { assert, describe, it } from "@effect/vitest"
+import { areDrawn, firstOfToday } from "./daySeeds.ts"
+import { simulateDerived } from "./derived.ts"
+
+const sweep = async (first: number, seeds: number): Promise<ReadonlyArray<string>> => {
+  const wrong: Array<string> = []
+  for (let seed = first; seed < first + seeds; seed++) {
+    wrong.push(...simulateDerived(seed))
+    if (seed % 50 === 0) await new Promise((resume) => setImmediate(resume))
+  }
+  return wrong.slice(0, 5)
+}
+
+describe("seeded schedules of derived entries", () => {
+  it("keep P8 over every kind of store, on one engine and on several", async () => {
+    assert.deepStrictEqual(await sweep(1, 300), [])
+  }, 600_000)
+
+  if (areDrawn) {
+    it("keep P8 with the seeds of the day", async () => {
+      assert.deepStrictEqual(await sweep(firstOfToday, 300), [])
+    }, 600_000)
+  }
+
+  it("give the same result for the same seed", () => {
+    for (let seed = 1; seed <= 20; seed++) assert.deepStrictEqual(simulateDerived(seed), simulateDerived(seed))
+  })
+})

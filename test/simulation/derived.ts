@@ -1,0 +1,524 @@
+/**
+ * Random programs with derived entries (`inherit: "changes"`) under seeded schedules: one to three engines on one store, or
+ * one without a store, two levels of derived entries and a list of a whole group. What others did is heard late, the store
+ * goes down and comes back, and loses entries and markers. Every value says what it was made of.
+ *
+ * Some seeds do more: transactions write what was read, and fail with what they have written; classes, indexed fields and
+ * patterns are invalidated; streams are read, and derive. That is drawn from dice of its own, so that the others stay what
+ * they were.
+ */
+import {
+  Cause,
+  Context,
+  Effect,
+  Exit,
+  Layer,
+  type Logger,
+  Option,
+  References,
+  Schedule,
+  Schema,
+  Scope,
+  Semaphore,
+  Stream
+} from "effect"
+import {
+  Cached,
+  type CacheEntry,
+  CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Lock,
+  Store,
+  Strategy,
+  Transaction
+} from "effect-cached"
+import * as ProcessLock from "effect-cached/locks/ProcessLock"
+import * as Leases from "../../src/internal/store/leases.ts"
+import * as Markers from "../../src/internal/store/markers.ts"
+import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { type Dice, diceOf } from "./plan.ts"
+import { answering } from "./stores.ts"
+
+/** What a value was made of, and when each part of that ends. */
+interface Made {
+  readonly of: { readonly [source: string]: number }
+  readonly ends: ReadonlyArray<number>
+}
+
+interface Config {
+  readonly engines: number
+  readonly store: "none" | "sync" | "async" | "callbacks"
+  readonly memory: boolean
+  readonly capacity: number
+  readonly outages: boolean
+  readonly losses: boolean
+  readonly list: number
+}
+
+const drawConfig = (dice: Dice): Config => {
+  const store = dice.pick(["none", "sync", "async", "callbacks"] as const)
+  return {
+    engines: store === "none" ? 1 : 1 + dice.below(3),
+    store,
+    memory: store === "none" || dice.chance(0.8),
+    capacity: dice.chance(0.3) ? 3 : 1000,
+    outages: (store === "async" || store === "callbacks") && dice.chance(0.3),
+    losses: dice.chance(0.4),
+    list: dice.chance(0.15) ? 70 : 3
+  }
+}
+
+/** What a seed does beside. */
+interface More {
+  readonly transactions: boolean
+  readonly groups: boolean
+  readonly streams: boolean
+}
+
+const drawMore = (dice: Dice): More => ({
+  transactions: dice.chance(0.4),
+  groups: dice.chance(0.3),
+  streams: dice.chance(0.3)
+})
+
+/** A change that is completed, and its place in the log of the store; `Infinity`: the store may not have it yet. */
+interface Completed {
+  readonly by: number
+  readonly source: string
+  readonly version: number
+  readonly position: number
+}
+
+const storageOf = (dice: Dice, config: Config) => {
+  const entries = new Map<string, CacheEntry.Stored>()
+  const markers = Markers.make()
+  const known = new Set<string>()
+  const leases = Leases.make()
+  const log: Array<{ readonly from: number; readonly change: Store.Change }> = []
+  const heard: Array<number> = []
+  let isUp = true
+  const drop = (from: number, tag: string) => {
+    if (markers.version(tag) === undefined) return
+    markers.remove!([tag])
+    log.push({ from, change: { _tag: "TagChanged", tag } })
+  }
+  const viewOf = (n: number, context: Context.Context<never>): Store.Store => {
+    const changed = (id: string) => void log.push({ from: n, change: { _tag: "Changed", id } })
+    heard[n] = 0
+    const view = Store.makeSync({
+      name: "shared",
+      capabilities: { shared: true },
+      get: (id) => entries.get(id),
+      set: (id, entry) => {
+        entries.set(id, entry)
+        changed(id)
+      },
+      remove: (id) => {
+        changed(id)
+        return entries.delete(id)
+      },
+      scan: (prefix) =>
+        Array.from(entries, ([id, { meta }]) => ({ id, meta })).filter(({ id }) => id.startsWith(prefix)),
+      tags: {
+        version: markers.version,
+        markers: (tags, newVersion) => {
+          for (const tag of tags) known.add(tag)
+          return markers.markers(tags, newVersion)
+        },
+        invalidate: (tags, newVersion, mode) => {
+          markers.invalidate(tags, newVersion, mode)
+          for (const tag of tags) log.push({ from: n, change: { _tag: "TagChanged", tag } })
+        },
+        remove: (tags) => {
+          for (const tag of tags) drop(n, tag)
+        }
+      },
+      leases,
+      atomic: (steps) => steps(),
+      changes: () => () => {
+        if (!isUp) throw new Error("down")
+        const told = log.slice(heard[n]!).filter(({ from }) => from !== n)
+        heard[n] = log.length
+        return told.map(({ change }) => change)
+      }
+    })
+    if (config.store === "sync") return view
+    const late = <A>(run: Effect.Effect<A, CacheError.StoreError>, operation: string) =>
+      Effect.suspend(() => {
+        const before = dice.chance(0.3) ? Effect.sleep(dice.below(20)) : Effect.yieldNow
+        const after = dice.chance(0.3) ? Effect.sleep(dice.below(20)) : Effect.yieldNow
+        const asked = Effect.suspend(() =>
+          isUp ? run : Effect.fail(new CacheError.StoreError({ store: "shared", operation, reason: "Unavailable" }))
+        )
+        return before.pipe(Effect.andThen(asked), Effect.tap(after))
+      })
+    const {
+      acquire,
+      commit,
+      get,
+      getMany,
+      invalidateTags,
+      markers: ask,
+      release,
+      remove,
+      removeMany,
+      renew,
+      set,
+      touch,
+      transact
+    } = view
+    const slow: Store.Store = {
+      ...view,
+      getUnsafe: undefined,
+      get: (...given) => late(get(...given), "get"),
+      getMany: (...given) => late(getMany(...given), "get"),
+      set: (...given) => late(set(...given), "set"),
+      remove: (...given) => late(remove(...given), "remove"),
+      removeMany: (...given) => late(removeMany(...given), "remove"),
+      touch: (...given) => late(touch(...given), "touch"),
+      acquire: (...given) => late(acquire(...given), "acquire"),
+      commit: (...given) => late(commit(...given), "commit"),
+      renew: (...given) => late(renew(...given), "renew"),
+      release: (...given) => late(release(...given), "release"),
+      markers: (...given) => late(ask(...given), "markers"),
+      invalidateTags: (...given) => late(invalidateTags(...given), "invalidateTags"),
+      transact: (...given) => late(transact!(...given), "transact")
+    }
+    return config.store === "async" ? slow : { ...slow, getCallback: answering(slow, { context, timeoutMillis: 1000 }) }
+  }
+  return {
+    viewOf,
+    position: () => log.length,
+    heard: (n: number) => heard[n] ?? 0,
+    turn: (up: boolean) => void (isUp = up),
+    lose: () => {
+      const entry = dice.pick([...entries.keys(), ""])
+      const tag = dice.pick([...known, ""])
+      if (dice.chance(0.5)) entries.delete(entry)
+      else if (tag.startsWith("~=") || tag.startsWith("~*")) drop(-1, tag)
+    }
+  }
+}
+
+class Thing extends CacheKey.Class<Thing>()("Thing", {
+  payload: { n: Schema.Int },
+  success: Schema.Struct({
+    of: Schema.Record(Schema.String, Schema.Number),
+    ends: Schema.Array(Schema.Number)
+  })
+}) {}
+
+const MadeOf = Schema.Struct({
+  of: Schema.Record(Schema.String, Schema.Number),
+  ends: Schema.Array(Schema.Number)
+})
+
+class Item extends CacheKey.Class<Item>()("Item", {
+  payload: { n: Schema.Int, kind: Schema.String },
+  success: MadeOf,
+  indexes: ["kind"]
+}) {}
+
+const items = [1, 2, 3].map((n) => new Item({ n, kind: n === 3 ? "y" : "x" }))
+
+/** What a transaction writes that fails: nobody else may ever read it. */
+const dirty = 1_000_000
+
+/** Runs a program; answers what was wrong. */
+export const simulateDerived = (seed: number): ReadonlyArray<string> => {
+  const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
+  const config = drawConfig(dice)
+  const moreDice = diceOf(SeededScheduler.dice(seed + 0x3c6e_f372).nextDoubleUnsafe)
+  const more = drawMore(moreDice)
+  const wrong: Array<string> = []
+  const truth: Record<string, number> = {
+    a: 0,
+    b: 0,
+    n: 0,
+    "item:1": 0,
+    "item:69": 0,
+    s: 0,
+    "shelf:1": 0,
+    "shelf:2": 0,
+    "shelf:3": 0
+  }
+  const completed: Array<Completed> = []
+  const storage = storageOf(dice, config)
+  let isQuiet = false
+
+  const source = (name: string, millis: number) =>
+    Effect.gen(function*() {
+      const version = truth[name] ?? 0
+      if (dice.chance(0.5)) yield* Effect.sleep(dice.below(30))
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      return { of: { [name]: version }, ends: [now + millis] } as Made
+    })
+  const together = (parts: ReadonlyArray<Made>): Made => ({
+    of: Object.assign({}, ...parts.map(({ of }) => of)),
+    ends: parts.flatMap(({ ends }) => ends)
+  })
+  const a = source("a", 4000).pipe(Cached.ttl({ key: "a", ttl: 4000 }))
+  const b = source("b", 6000).pipe(Cached.ttl({ key: "b", ttl: 6000, tags: ["T"] }))
+  const item = (n: number) => source(`item:${n}`, 60_000).pipe(Cached.ttl({ key: `item:${n}`, ttl: 60_000 }))
+  const derived = (key: string, reads: ReadonlyArray<Effect.Effect<Made, never, Caching.Caching>>) =>
+    Effect.map(
+      Effect.forEach(reads, (read) =>
+        Effect.tap(read, () => dice.chance(0.3) ? Effect.sleep(dice.below(20)) : Effect.void)),
+      together
+    ).pipe(Cached.ttl({ inherit: "changes", key, ttl: 50_000 }))
+  const d = derived("d", [a])
+  const o = derived("o", [d, b])
+  const list = derived("list", Array.from({ length: config.list }, (_, n) => item(n)))
+  // one call for several
+  const things = Effect.map(
+    Cached.many(Thing, {
+      inherit: "changes",
+      strategy: Strategy.ttl({ ttl: 50_000 }),
+      lookup: (keys) => Effect.map(a, (made) => keys.map(() => Exit.succeed(made)))
+    })([{ n: 1 }, { n: 2 }]),
+    (exits) => together(exits.map((exit) => (exit as Exit.Success<Made>).value))
+  )
+  const both = derived("both", [things, d])
+  const nothing: Made = { of: {}, ends: [] }
+  const found = derived("found", [
+    Effect.map(Cached.getOption("d"), Option.getOrElse(() => nothing)) as typeof d,
+    Effect.map(
+      Cached.getMany(["o", "both"]),
+      (all) => together(all.map(Option.getOrElse(() => nothing)) as ReadonlyArray<Made>)
+    )
+  ])
+
+  // a class with an indexed field
+  const shelf = derived(
+    "shelf",
+    items.map((key) => source(`shelf:${key.n}`, 60_000).pipe(Cached.ttl({ key, ttl: 60_000 })))
+  )
+  const shelves = derived("shelves", [shelf, a])
+
+  // streams: one that is read, and one that derives
+  const collect = (stream: Stream.Stream<Made, unknown, Caching.Caching>) =>
+    Effect.orDie(Effect.map(Stream.runCollect(stream), (all) => together(Array.from(all))))
+  const streamed = collect(
+    Stream.fromEffect(source("s", 60_000)).pipe(
+      Stream.concat(Stream.make<Array<Made>>({ of: {}, ends: [] })),
+      Cached.stream({ key: "s", ttl: 60_000 })
+    )
+  )
+  const reel = derived("reel", [streamed, a])
+  const film = collect(
+    Stream.fromEffect(reel).pipe(Cached.stream({ key: "film", ttl: 50_000, inherit: "changes" }))
+  )
+
+  const checked = (n: number, name: string, read: Effect.Effect<Made, never, Caching.Caching>) =>
+    Effect.gen(function*() {
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      const required: Record<string, number> = {}
+      const position = storage.heard(n)
+      for (const one of completed) {
+        if (one.by !== n && one.position > position) continue
+        required[one.source] = Math.max(required[one.source] ?? 0, one.version)
+      }
+      const [made, found] = yield* Cached.detect(read)
+      // a run of a stream passes its elements on as they come: who has joined one gets what its origin was just reading
+      if (name === "film" && !found.some(({ key, source }) => key === name && source !== "joined")) return
+      for (const [of, version] of Object.entries(made.of)) {
+        if (version < (required[of] ?? 0)) {
+          wrong.push(
+            `seed ${seed}: engine ${n} read ${name} of ${of} ${version}, after ${of} ${required[of]} was heard`
+          )
+        }
+        if (version > (truth[of] ?? 0)) {
+          wrong.push(`seed ${seed}: engine ${n} read ${name} of ${of}, which a transaction wrote that failed`)
+        }
+      }
+      const own = found.find(({ key }) => key === name)
+      if (
+        own !== undefined && own.source !== "load" && own.source !== "joined" && made.ends.some((end) => now >= end)
+      ) {
+        wrong.push(`seed ${seed}: ${name} outlived what it was made of`)
+      }
+    })
+
+  // one at a time: of two values that are set at once the older one may be the last
+  const turns = new Map(Object.keys(truth).map((name) => [name, Semaphore.makeUnsafe(1)]))
+  const changeAll = (
+    n: number,
+    names: ReadonlyArray<string>,
+    how: Effect.Effect<unknown, unknown, Caching.Caching>
+  ): Effect.Effect<void, unknown, Caching.Caching> => {
+    const known = names.filter((name) => name in truth).sort()
+    const changing = Effect.gen(function*() {
+      const versions = known.map((name) => truth[name] = truth[name]! + 1)
+      yield* Effect.yieldNow
+      yield* how
+      const position = config.outages && !isQuiet ? Infinity : storage.position()
+      known.forEach((name, i) => completed.push({ by: n, source: name, version: versions[i]!, position }))
+    })
+    return known.reduceRight((changing, name) => turns.get(name)!.withPermits(1)(changing), changing)
+  }
+  const change = (n: number, name: string, how: Effect.Effect<unknown, unknown, Caching.Caching>) =>
+    changeAll(n, [name], how)
+
+  const byHand = (name: string, millis: number, tags?: ReadonlyArray<string>) =>
+    Effect.gen(function*() {
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      const made: Made = { of: { [name]: truth[name]! }, ends: [now + millis] }
+      yield* Cached.set(name, made, { ttl: millis, ...tags === undefined ? {} : { tags } })
+    })
+
+  /** Writes, removes and invalidates several of them, and reads what derives from that; or fails. */
+  const transaction = (n: number) => {
+    const names = ["a", "b", "item:1"].filter(() => moreDice.chance(0.6))
+    const ending = moreDice.pick(["well", "well", "well", "fails", "is interrupted"] as const)
+    const isolation = moreDice.pick(["fast", "locked", "serializable"] as const)
+    const value = (name: string, now: number): Made => ({
+      of: { [name]: ending === "well" ? truth[name]! : dirty },
+      ends: [now + 4000]
+    })
+    const write = (name: string) =>
+      Effect.gen(function*() {
+        if (moreDice.chance(0.3)) return yield* Cached.remove(name)
+        if (name === "b" && moreDice.chance(0.3)) return yield* Cached.invalidateTag("T")
+        const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        const made = value(name, now)
+        yield* Cached.set(name, made, { ttl: 4000, ...name === "b" ? { tags: ["T"] } : {} })
+        if (name !== "a") return
+        // what was written here is seen here, by what derives from it too
+        const { of } = yield* moreDice.pick([d, o])
+        if (of["a"]! < made.of["a"]!) {
+          wrong.push(
+            `seed ${seed}: a transaction of engine ${n} read d of a ${of["a"]}, after it wrote ${made.of["a"]}`
+          )
+        }
+      })
+    const steps = Effect.gen(function*() {
+      if (moreDice.chance(0.3)) yield* moreDice.pick([d, o, a])
+      for (const name of names) {
+        yield* write(name)
+        if (moreDice.chance(0.3)) yield* Effect.sleep(moreDice.below(30))
+      }
+      if (ending === "fails") return yield* Effect.fail("on purpose")
+      if (ending === "is interrupted") return yield* Effect.interrupt
+    })
+    const run = Transaction.run(steps, { isolation, retry: Schedule.recurs(2), timeout: "20 seconds" })
+    // without the store, or after a conflict, nothing is promised
+    return Effect.exit(ending === "well" ? changeAll(n, names, run) : run)
+  }
+
+  const anotherOne = (n: number): Effect.Effect<unknown, unknown, Caching.Caching> => {
+    const choices: Array<() => Effect.Effect<unknown, unknown, Caching.Caching>> = []
+    if (more.transactions) choices.push(() => transaction(n), () => transaction(n))
+    if (more.streams) {
+      choices.push(
+        () => checked(n, "reel", reel),
+        () => checked(n, "film", film),
+        () => checked(n, "s", streamed),
+        () => change(n, "s", Cached.invalidate("s"))
+      )
+    }
+    if (more.groups) {
+      const ofKind = (kind: string) => items.filter((item) => item.kind === kind).map((item) => `shelf:${item.n}`)
+      choices.push(
+        () => checked(n, "shelf", shelf),
+        () => checked(n, "shelves", shelves),
+        () => {
+          const item = moreDice.pick(items)
+          return change(n, `shelf:${item.n}`, Cached.invalidate(item))
+        },
+        () => {
+          const kind = moreDice.pick(["x", "y"])
+          return changeAll(n, ofKind(kind), Cached.invalidateWhere(Item, { kind }))
+        },
+        () => changeAll(n, items.map((item) => `shelf:${item.n}`), Cached.invalidateAll(Item)),
+        () => {
+          // a pattern removes what is there: this one is, unless it is lost
+          const matching = Effect.andThen(item(1), Cached.removeMatching("item:*"))
+          return config.losses || config.outages || config.capacity < 1000
+            ? matching
+            : change(n, "item:1", matching)
+        }
+      )
+    }
+    return moreDice.pick(choices)()
+  }
+  const hasMore = more.transactions || more.groups || more.streams
+
+  const reads = [["o", o], ["o", o], ["o", o], ["d", d], ["a", a], ["b", b], ["list", list], ["both", both], [
+    "things",
+    things
+  ], ["found", found]] as const
+  const one = (n: number): Effect.Effect<unknown, unknown, Caching.Caching> => {
+    if (hasMore && moreDice.chance(0.4)) return anotherOne(n)
+    const die = dice.below(100)
+    if (die < 40) {
+      const [name, read] = dice.pick<(typeof reads)[number]>(reads)
+      return checked(n, name, read)
+    }
+    if (die < 50) return change(n, "a", Cached.invalidate("a"))
+    if (die < 56) return change(n, "b", Cached.invalidate("b"))
+    if (die < 62) return change(n, "a", byHand("a", 4000))
+    if (die < 66) return change(n, "b", byHand("b", 6000, ["T"]))
+    if (die < 70) return change(n, "b", Cached.invalidateTag("T"))
+    if (die < 72) return change(n, "d", Cached.invalidate("d"))
+    if (die < 73) return Cached.invalidate(new Thing({ n: 1 }))
+    if (die < 76) {
+      const name = dice.pick(["item:1", "item:69"])
+      return change(n, name, Cached.invalidate(name))
+    }
+    if (die < 80) return change(n, "n", Cached.invalidate("n"))
+    if (die < 84) return CachePolicy.refresh(dice.pick([a, b, d]))
+    if (die < 88 && config.losses && !isQuiet) return Effect.sync(storage.lose)
+    if (die < 92 && config.outages && !isQuiet) {
+      return Effect.sync(() => storage.turn(false)).pipe(
+        Effect.andThen(Effect.sleep(dice.below(300))),
+        Effect.andThen(Effect.sync(() => storage.turn(true)))
+      )
+    }
+    return Effect.sleep(dice.pick([1, 20, 60, 500, 3000]))
+  }
+
+  const program = Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const options = { capacity: config.memory ? config.capacity : 1000 }
+    const layers = Array.from({ length: config.engines }, (_, n) =>
+      config.store === "none"
+        ? CacheLayer.memory({ capacity: config.capacity })
+        : Layer.provide(
+          CacheLayer.layerWith({ ...options, memory: config.memory }),
+          Layer.effect(
+            Store.Store,
+            Effect.contextWith((context: Context.Context<never>) => Effect.succeed(storage.viewOf(n, context)))
+          )
+        ))
+    const engines = yield* Effect.forEach(layers, (layer) => Layer.buildWithScope(Layer.fresh(layer), scope))
+    const worker = (n: number) =>
+      Effect.forEach(Array.from({ length: 8 }), () => Effect.suspend(() => one(n)), { discard: true })
+    yield* Effect.all(
+      engines.flatMap((context, n) => Array.from({ length: 4 }, () => Effect.provide(worker(n), context))),
+      { concurrency: "unbounded" }
+    )
+    isQuiet = true
+    storage.turn(true)
+    // until pending invalidations are sent again
+    yield* Effect.sleep(120_000)
+    for (const [i, one] of completed.entries()) completed[i] = { ...one, position: 0 }
+    for (const [n, context] of engines.entries()) {
+      const all = [
+        ...reads,
+        ...more.groups ? [["shelf", shelf], ["shelves", shelves]] as const : [],
+        ...more.streams ? [["reel", reel], ["film", film], ["s", streamed]] as const : []
+      ]
+      for (const [name, read] of all) yield* Effect.provide(checked(n, name, read), context)
+    }
+    yield* Scope.close(scope, Exit.void)
+  })
+  const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
+  const alone = Effect.provideService(program, Lock.Lock, ProcessLock.make())
+  const { exit } = SeededScheduler.run(Effect.provide(alone, quiet), { seed })
+  if (exit === undefined) wrong.push(`seed ${seed}: it has not ended`)
+  else if (Exit.isFailure(exit)) wrong.push(`seed ${seed}: ${Cause.pretty(exit.cause)}`)
+  return wrong
+}

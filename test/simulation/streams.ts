@@ -1,0 +1,318 @@
+/**
+ * Random programs with cached streams, under seeded schedules: consumers that drain, stop, dawdle and are interrupted, on
+ * one engine or two over one store that may fail, hang and lose pages, beside invalidations.
+ */
+import { Cause, Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope, Stream } from "effect"
+import {
+  Cached,
+  type CacheEntry,
+  CacheError,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Guard,
+  Store,
+  Strategy
+} from "effect-cached"
+import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { type Dice, diceOf } from "./plan.ts"
+
+const padding = "x".repeat(30_000)
+
+/** One run of the origin. */
+interface Run {
+  readonly number: number
+  readonly engine: number
+  readonly length: number
+  /** the place in the order of all that happens */
+  readonly startedAt: number
+  endedAt: number
+  ended: "no" | "well" | "failed" | "died" | "interrupted"
+}
+
+interface Config {
+  readonly engines: number
+  readonly store: "none" | "sync" | "async"
+  readonly memory: boolean
+  readonly soft: boolean
+  readonly lease: boolean
+  readonly storesFailures: boolean
+  readonly maxBytes: number
+  readonly whenSlow: "fail" | "wait"
+  readonly emit: "atOnce" | "whenComplete"
+  /** runs say their number in each element: runs are different */
+  readonly changes: boolean
+  readonly faults: number
+  readonly losses: boolean
+  readonly invalidates: boolean
+  readonly failures: boolean
+  readonly refreshes: boolean
+}
+
+const drawConfig = (dice: Dice): Config => {
+  const store = dice.pick(["none", "sync", "async"] as const)
+  return {
+    engines: store === "none" || dice.chance(0.6) ? 1 : 2,
+    store,
+    memory: store === "none" || dice.chance(0.6),
+    soft: dice.chance(0.3),
+    lease: dice.chance(0.4),
+    storesFailures: dice.chance(0.2),
+    maxBytes: dice.chance(0.3) ? 70_000 : 10_000_000,
+    whenSlow: dice.pick(["fail", "wait"]),
+    emit: dice.chance(0.2) ? "whenComplete" : "atOnce",
+    changes: dice.chance(0.7),
+    faults: dice.chance(0.3) ? 0.1 : 0,
+    losses: dice.chance(0.2),
+    invalidates: dice.chance(0.6),
+    failures: dice.chance(0.5),
+    refreshes: dice.chance(0.3)
+  }
+}
+
+/** A store that answers at once or later, and goes wrong. */
+const storeOf = (config: Config, dice: Dice, entries: Map<string, CacheEntry.Stored>): Store.Store => {
+  const plain = Store.makeSync({
+    name: "simulated",
+    capabilities: { shared: config.engines > 1 },
+    get: (id) => entries.get(id),
+    set: (id, entry) => void entries.set(id, entry),
+    setIfAbsent: (id, entry) => !entries.has(id) && entries.set(id, entry) !== undefined,
+    remove: (id) => entries.delete(id),
+    clear: () => entries.clear(),
+    // nothing is missed, so no flight is too old to be joined
+    changes: () => () => [],
+    scan: (prefix) => Array.from(entries, ([id, { meta }]) => ({ id, meta })).filter(({ id }) => id.startsWith(prefix))
+  })
+  const wrap = <A>(operation: string, answer: Effect.Effect<A, CacheError.StoreError>) =>
+    Effect.suspend(() => {
+      const delay = config.store === "async" ? Effect.sleep(dice.below(5)) : Effect.void
+      const fails = dice.chance(config.faults)
+      const after = dice.chance(0.5)
+      const failure = Effect.fail(new CacheError.StoreError({ store: "simulated", operation, reason: "Unavailable" }))
+      if (!fails) return Effect.andThen(delay, answer)
+      if (dice.chance(0.2)) return Effect.never
+      return Effect.andThen(delay, after ? Effect.andThen(answer, failure) : failure)
+    })
+  return {
+    ...plain,
+    getUnsafe: config.store === "sync" && config.faults === 0 ? plain.getUnsafe : undefined,
+    get: (id, tags) => wrap("get", plain.get(id, tags)),
+    set: (id, entry, condition) => wrap("set", plain.set(id, entry, condition)),
+    remove: (id) => wrap("remove", plain.remove(id)),
+    acquire: (id, options) => wrap("acquire", plain.acquire(id, options)),
+    commit: (id, generation, entry) => wrap("commit", plain.commit(id, generation, entry)),
+    invalidateTags: (tags, mode) => wrap("invalidateTags", plain.invalidateTags(tags, mode))
+  }
+}
+
+type Origin = Stream.Stream<string, unknown>
+
+/** What is around the origin, and lets it run. */
+const guards: ReadonlyArray<(origin: Origin, name: string) => Origin> = [
+  (origin) => origin,
+  Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
+  Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "token-bucket" }),
+  Guard.slidingRateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "counter" }),
+  Guard.slidingRateLimit({ key: "all", limit: 10_000, window: 10 }),
+  Guard.circuitBreaker({ key: "all", failures: 1e9 }),
+  // of each run alone: one that is left has its lock until it has ended
+  (origin, name) => Guard.locked(origin, { key: name, lease: 300 })
+]
+
+const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
+
+/** What is wrong in the schedule of a seed. */
+export const simulateStreams = (seed: number): ReadonlyArray<string> => {
+  const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
+  const config = drawConfig(dice)
+  // of its own: what else a seed draws is what it was without guards
+  const guard = diceOf(SeededScheduler.dice(seed + 0x94d0_49bb).nextDoubleUnsafe).pick(guards)
+  const wrong: Array<string> = []
+  const runs: Array<Run> = []
+  const entries = new Map<string, CacheEntry.Stored>()
+  let step = 0
+  /** of each engine: the last step at which an invalidation of its own had completed */
+  const invalidatedAt = Array.from({ length: config.engines }, () => -1)
+
+  const origin = (engine: number): Origin =>
+    Stream.unwrap(Effect.sync(() => {
+      const run: Run = {
+        number: runs.length + 1,
+        engine,
+        length: dice.below(9),
+        startedAt: ++step,
+        endedAt: Infinity,
+        ended: "no"
+      }
+      runs.push(run)
+      const others = runs.filter((other) =>
+        other !== run && other.ended === "no" && (config.lease || other.engine === engine)
+      )
+      const isQuiet = !config.refreshes && !config.invalidates && !config.losses && config.faults === 0 &&
+        config.maxBytes > 1_000_000
+      if (isQuiet && others.length > 0) wrong.push(`P1: run ${run.number} beside run ${others[0]!.number}`)
+      const end = config.failures ? dice.pick(["well", "failed", "died"] as const) : "well"
+      const elements = Array.from(
+        { length: run.length },
+        (_, i) => `#${config.changes ? run.number : 0} ${i} ${padding}`
+      )
+      const closing = end === "well"
+        ? Stream.empty
+        : Stream.fromEffect(end === "failed" ? Effect.fail("down") : Effect.die("bug"))
+      const stream = Stream.fromIterable(elements).pipe(
+        Stream.rechunk(1 + dice.below(3)),
+        Stream.tap(() => dice.chance(0.5) ? Effect.sleep(dice.below(2000)) : Effect.void),
+        Stream.concat(Stream.drain(closing))
+      )
+      return guard(stream, `run ${seed} ${run.number}`).pipe(
+        Stream.onExit((exit) =>
+          Effect.sync(() => {
+            run.endedAt = ++step
+            run.ended = Exit.isSuccess(exit) ? "well" : Exit.hasInterrupts(exit) ? "interrupted" : end
+          })
+        )
+      )
+    }))
+
+  const consume = (engine: number) =>
+    Effect.gen(function*() {
+      yield* Effect.sleep(dice.below(20_000))
+      const startedAt = ++step
+      const invalidated = invalidatedAt[engine]!
+      const strategy = config.soft
+        ? Strategy.softTtl({ ttl: 10_000, softTtl: 3000, ...conditions(config) })
+        : Strategy.ttl({ ttl: 8000, ...conditions(config) })
+      const { emit, lease, maxBytes, whenSlow } = config
+      const stream = origin(engine).pipe(
+        Cached.stream({ key: "rows", strategy, tags: ["tag"], retryAfter: 0, emit, lease, maxBytes, whenSlow })
+      )
+      const pauses = dice.pick([0, 0, 0, 500, 4000])
+      const most = dice.chance(0.2) ? dice.below(6) : Infinity
+      const got: Array<string> = []
+      const reading = stream.pipe(
+        most === Infinity ? (self) => self : Stream.take(most),
+        Stream.runForEach((element) =>
+          Effect.andThen(Effect.sync(() => void got.push(element)), pauses === 0 ? Effect.void : Effect.sleep(pauses))
+        )
+      )
+      const fiber = yield* Effect.forkChild(
+        config.refreshes && dice.chance(0.3) ? CachePolicy.refresh(reading) : reading
+      )
+      const patience = dice.chance(0.2) ? dice.below(8000) : undefined
+      const interrupting = patience === undefined
+        ? undefined
+        : yield* Effect.forkChild(Effect.andThen(Effect.sleep(patience), Fiber.interrupt(fiber)))
+      const exit = yield* Fiber.await(fiber)
+      if (interrupting !== undefined) yield* Fiber.interrupt(interrupting)
+      check({ engine, startedAt, invalidated, got, most, exit })
+    })
+
+  const conditions = ({ storesFailures }: Config) => storesFailures ? { when: () => true } : {}
+
+  interface Consumed {
+    readonly engine: number
+    readonly startedAt: number
+    readonly invalidated: number
+    readonly got: ReadonlyArray<string>
+    readonly most: number
+    readonly exit: Exit.Exit<unknown, unknown>
+  }
+
+  const check = ({ engine, exit, got, invalidated, most, startedAt }: Consumed): void => {
+    const say = (what: string) =>
+      wrong.push(`${what}; got ${got.map((one) => one.slice(0, 4)).join(",")}; ${JSON.stringify(config)}`)
+    const seen = got.map((element) => element.slice(1).split(" ", 2).map(Number) as [number, number])
+    for (const [i, [number, index]] of seen.entries()) {
+      if (index !== i) return void say("the elements are not in their order")
+      if (number !== seen[0]![0]) return void say("a mixture of two runs")
+    }
+    const run = config.changes && seen.length > 0 ? runs[seen[0]![0] - 1]! : undefined
+    if (run !== undefined) {
+      // others invalidate too, and are heard of later
+      if (run.engine === engine && run.startedAt < invalidated && config.engines === 1) {
+        say(`P2: run ${run.number} is older`)
+      }
+      const isOver = run.endedAt < startedAt
+      if (isOver && run.ended !== "well" && !(run.ended === "failed" && config.storesFailures)) {
+        say(`P5: run ${run.number}, which has ${run.ended}, is served again`)
+      }
+      if (Exit.isSuccess(exit) && most === Infinity && (run.ended !== "well" || got.length !== run.length)) {
+        say(`run ${run.number} (${run.ended}, ${run.length}) is served in part`)
+      }
+    }
+    if (Exit.isSuccess(exit) || Exit.hasInterrupts(exit)) return
+    const error = Cause.squash(exit.cause)
+    if (error === "down" || error === "bug") return
+    if (
+      error instanceof CacheError.StreamLagged && config.whenSlow === "fail" &&
+      (config.maxBytes < 1e6 || config.faults > 0)
+    ) {
+      return
+    }
+    // what was replaced leaves while a slow consumer reads it, and what expires too
+    if (error instanceof CacheError.StreamCut && config.store !== "none") return
+    say(`P4: it fails with ${String(error)}`)
+  }
+
+  const disturb = (engine: number) =>
+    Effect.gen(function*() {
+      yield* Effect.sleep(dice.below(20_000))
+      if (config.losses && dice.chance(0.5)) {
+        const pages = Array.from(entries.keys()).filter((id) => id.startsWith("~:p:"))
+        if (pages.length > 0) entries.delete(dice.pick(pages))
+      }
+      if (!config.invalidates) return
+      const began = ++step
+      yield* dice.pick([Cached.invalidate("rows"), Cached.invalidateTag("tag"), Cached.clear])
+      invalidatedAt[engine] = Math.max(invalidatedAt[engine]!, began)
+    })
+
+  const store = Layer.succeed(Store.Store, storeOf(config, dice, entries))
+  const options = { storeTimeout: 400, shutdownTimeout: 1000 }
+  const layer: Layer.Layer<Caching.Caching> = config.store === "none"
+    ? CacheLayer.memory({ shutdownTimeout: 1000 })
+    : CacheLayer.layerWith({ ...options, memory: config.memory }).pipe(Layer.provide(store))
+
+  const program = Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const engines = yield* Effect.forEach(
+      Array.from({ length: config.engines }),
+      () => Layer.buildWithScope(layer, scope)
+    )
+    const fibers = yield* Effect.forEach(
+      engines.flatMap((context, engine) => [
+        ...Array.from({ length: 6 }, () => Effect.provide(consume(engine), context)),
+        ...Array.from({ length: 3 }, () => Effect.provide(disturb(engine), context))
+      ]),
+      (effect) => Effect.forkChild(effect)
+    )
+    for (const fiber of fibers) {
+      const exit = yield* Fiber.await(fiber)
+      if (Exit.isFailure(exit)) wrong.push(`a consumer could not be checked: ${Cause.pretty(exit.cause)}`)
+    }
+    // what is removed behind its readers
+    yield* Effect.sleep("90 seconds")
+    if (config.faults === 0 && config.changes) checkPages()
+    yield* Scope.close(scope, Exit.void)
+  })
+
+  /** Nothing is left of runs that were not stored. */
+  const checkPages = (): void => {
+    for (const [id, { payload }] of entries) {
+      if (!id.startsWith("~:p:")) continue
+      const number = Number(/#(\d+) \d+ x/.exec(new TextDecoder().decode(payload))?.[1])
+      const run = runs[number - 1]
+      if (run === undefined || (run.ended !== "well" && !(run.ended === "failed" && config.storesFailures))) {
+        wrong.push(`P7: a page of run ${number}, which has ${run?.ended}, is left`)
+      }
+    }
+  }
+
+  const { exit, fibers } = SeededScheduler.run(Effect.provide(program, quiet), { seed })
+  if (exit === undefined) wrong.push(`it hangs; ${JSON.stringify(config)}`)
+  else if (Exit.isFailure(exit)) wrong.push(`it fails: ${Cause.pretty(exit.cause)}`)
+  if (fibers > 0) wrong.push(`P7: ${fibers} fibers are left`)
+  for (const run of runs) if (run.ended === "no") wrong.push(`P7: run ${run.number} runs on`)
+  return wrong.map((what) => `seed ${seed}: ${what}`)
+}

@@ -1,0 +1,113 @@
+/** Operations that come at once and run as one transaction: each succeeds or fails as if it were alone. */
+import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber } from "effect"
+import type { CacheEntry } from "effect-cached"
+import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { TestClock } from "effect/testing"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { connection, entry, read, type SqliteStoreType } from "../support/sqlite.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+const asking = (owner: string) => ({ owner, leaseMillis: 60_000, rejectedWriteId: undefined, join: false })
+
+/** A clock on which each look takes a millisecond: few operations fit into a turn. */
+const slowly = Effect.map(Clock.Clock, (clock): Clock.Clock => {
+  let passed = 0n
+  return {
+    ...clock,
+    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+    currentTimeMillis: clock.currentTimeMillis,
+    sleep: (duration) => clock.sleep(duration),
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + (passed += 1_000_000n)
+  }
+})
+
+const open = (directory: string, options?: Partial<SqliteStore.Options>) =>
+  Effect.flatMap(
+    slowly,
+    (clock) => Effect.provideService(SqliteStore.make({ directory, ...options }), Clock.Clock, clock)
+  )
+
+const one = Effect.gen(function*() {
+  const directory = join(yield* tempDirectory, "cache")
+  return { directory, store: yield* open(directory) }
+})
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i)
+
+const atOnce = <A, E>(n: number, each: (i: number) => Effect.Effect<A, E>) =>
+  Effect.forEach(range(n), (i) => Effect.exit(each(i)), { concurrency: "unbounded" })
+
+const stored = (store: SqliteStoreType, n: number) => range(n).map((i) => read(store, `${i}`))
+
+/** As they are read: each with its own number. */
+const numbered = (n: number): ReadonlyArray<CacheEntry.Stored> => range(n).map((i) => entry(i))
+
+describe("operations that come at once", () => {
+  it.effect("are all done, and seen by others", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      const exits = yield* atOnce(200, (i) => store.set(`${i}`, entry(i)))
+      expect(exits.every(Exit.isSuccess)).toBe(true)
+      expect(stored(yield* open(directory), 200)).toEqual(numbered(200))
+    }))
+
+  it.effect("get one lease each, and the same one twice", () =>
+    Effect.gen(function*() {
+      const { store } = yield* one
+      const acquired = yield* Effect.forEach(
+        range(200),
+        (i) => store.acquire(`${i % 100}`, asking(i < 100 ? "a" : "b")),
+        { concurrency: "unbounded" }
+      )
+      expect(acquired.map(({ _tag }) => _tag)).toEqual(range(200).map((i) => i < 100 ? "Granted" : "Wait"))
+    }))
+
+  it.effect("do not fail with one of them, of which nothing stays", () =>
+    Effect.gen(function*() {
+      const { store } = yield* one
+      const acquired = yield* store.acquire("77", asking("a"))
+      const exits = yield* atOnce(100, (i) => store.set(`${i}`, entry(i, i === 77 ? 9 * 1024 ** 2 : 8)))
+      expect(exits.flatMap((exit, i) => Exit.isFailure(exit) ? [i] : [])).toEqual([77])
+      expect(stored(store, 100).flatMap((entry, i) => entry === undefined ? [i] : [])).toEqual([77])
+      // what the failed one has written before it failed: the end of the lease
+      const generation = acquired._tag === "Granted" ? acquired.generation : ""
+      expect(yield* store.commit("77", generation, entry(1))).toBe(true)
+    }))
+
+  it.effect("that only read wait for no writer of another process", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      yield* store.acquire("led", asking("b"))
+      const foreign = yield* connection(directory)
+      foreign.exec("BEGIN IMMEDIATE")
+      const writing = yield* Effect.forkChild(atOnce(50, (i) => store.acquire(`${i}`, asking("a"))))
+      const reading = yield* Effect.forkChild(atOnce(50, () => store.acquire("led", asking("a"))))
+      const led = yield* Fiber.join(reading)
+      expect(led.every((exit) => Exit.isSuccess(exit) && exit.value._tag === "Wait")).toBe(true)
+      foreign.exec("COMMIT")
+      yield* TestClock.adjust("2 seconds")
+      const exits = yield* Fiber.join(writing)
+      expect(exits.every((exit) => Exit.isSuccess(exit) && exit.value._tag === "Granted")).toBe(true)
+    }))
+
+  it.effect("are all done again where the database has been replaced", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      yield* store.set("before", entry(1))
+      fs.rmSync(directory, { recursive: true })
+      const other = yield* open(directory)
+      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      expect(stored(other, 100)).toEqual(numbered(100))
+    }))
+
+  it.effect("that need more room than there is get it one by one", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const store = yield* open(directory, { maxSize: "2 MB" })
+      const exits = yield* atOnce(200, (i) => store.set(`${i}`, entry(i, 20_000)))
+      expect(exits.filter(Exit.isFailure)).toEqual([])
+      expect(read(store, "199")).toEqual(entry(199, 20_000))
+    }))
+})

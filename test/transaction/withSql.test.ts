@@ -1,0 +1,260 @@
+/** `Transaction.withSql` and its outbox, over a real database. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cached, CacheError, CacheLayer, type Caching, Transaction } from "effect-cached"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { fakeStore, over, settle, start } from "../promises/caches.ts"
+import { sqlClient } from "../support/sqlClient.ts"
+
+const table = "cache_outbox"
+
+const database = Layer.effect(SqlClient.SqlClient, sqlClient)
+
+/** Tables of a user and of the outbox, and the reads of a program. */
+const setup = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`INSERT INTO users VALUES (1, 'Ada')`
+  yield* Effect.scoped(Layer.build(Transaction.outbox({ table })))
+  const name = Effect.map(sql<{ name: string }>`SELECT name FROM users WHERE id = 1`, (rows) => rows[0]!.name)
+  const user = Effect.orDie(name.pipe(Cached.ttl({ key: "user:1", ttl: "1 hour" })))
+  const rename = (to: string) => sql`UPDATE users SET name = ${to} WHERE id = 1`
+  const rows = Effect.map(sql`SELECT * FROM ${sql(table)}`, (rows) => rows.length)
+  return { sql, user, rename, rows }
+})
+
+const value = (key: string) => Effect.map(Cached.getOption(key), Option.getOrUndefined)
+
+const outside = Effect.map(
+  Effect.context<Caching.Caching>(),
+  (context) => <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(self, context)
+)
+
+const test = <A, E>(name: string, self: Effect.Effect<A, E, Caching.Caching | SqlClient.SqlClient>) =>
+  it.effect(name, () => Effect.provide(self, Layer.merge(database, CacheLayer.memory())))
+
+describe("withSql", () => {
+  test(
+    "invalidates after the commit what was set, removed or swept inside; cached effects see the rows of the transaction",
+    Effect.gen(function*() {
+      const { rename, rows, user } = yield* setup
+      const out = yield* outside
+      yield* Cached.set("list", ["Ada"], { tags: ["users"] })
+      yield* Cached.set("set", 1)
+      yield* user
+      const seen = yield* Transaction.withSql(
+        Effect.gen(function*() {
+          yield* rename("Grace")
+          yield* Cached.invalidate("user:1")
+          yield* Cached.invalidateTag("users")
+          yield* Cached.set("set", 2)
+          yield* Cached.increment("renames")
+          return {
+            inside: [yield* user, yield* value("set"), yield* value("list"), yield* Cached.counter("renames").get],
+            outside: [yield* out(value("user:1")), yield* out(value("set")), yield* out(Cached.counter("renames").get)]
+          }
+        }),
+        { outbox: table }
+      )
+      expect(seen).toEqual({ inside: ["Grace", 2, undefined, 1], outside: ["Ada", 1, 0] })
+      expect([yield* value("user:1"), yield* value("list"), yield* value("set"), yield* Cached.counter("renames").get])
+        .toEqual([undefined, undefined, undefined, 1])
+      expect(yield* user).toBe("Grace")
+      yield* settle
+      expect(yield* rows).toBe(0)
+    })
+  )
+
+  test(
+    "invalidates nothing where the transaction is rolled back, and leaves no row",
+    Effect.gen(function*() {
+      const { rename, rows, user } = yield* setup
+      yield* user
+      const change = Effect.andThen(rename("Grace"), Cached.invalidate("user:1"))
+      for (const failing of [Effect.fail("no"), Effect.die("no"), Effect.interrupt]) {
+        const exit = yield* Effect.exit(
+          Transaction.withSql(Effect.andThen(change, failing as Effect.Effect<never, string>), { outbox: table })
+        )
+        expect(Exit.isFailure(exit)).toBe(true)
+      }
+      expect([yield* Cached.has("user:1"), yield* user, yield* rows]).toEqual([true, "Ada", 0])
+    })
+  )
+
+  test(
+    "as a savepoint: with the outermost commit, and not where the savepoint is rolled back",
+    Effect.gen(function*() {
+      const { rows, sql } = yield* setup
+      const out = yield* outside
+      yield* Cached.setMany([["kept", 1], ["undone", 1], ["nested", 1]])
+      yield* sql.withTransaction(Effect.gen(function*() {
+        yield* Transaction.withSql(
+          Effect.gen(function*() {
+            yield* Cached.remove("kept")
+            yield* Effect.ignore(Transaction.withSql(Effect.andThen(Cached.remove("undone"), Effect.fail("no"))))
+            yield* Transaction.withSql(Cached.remove("nested"))
+            expect([yield* Cached.has("undone"), yield* Cached.has("nested")]).toEqual([true, false])
+          }),
+          { outbox: table }
+        )
+        expect(yield* out(Cached.has("kept"))).toBe(true)
+      }))
+      yield* settle
+      expect([yield* Cached.has("kept"), yield* Cached.has("undone"), yield* Cached.has("nested"), yield* rows])
+        .toEqual([false, true, false, 0])
+    })
+  )
+
+  test(
+    "invalidateAfter inside, and a transaction of the cache after the commit, are as ever",
+    Effect.gen(function*() {
+      const { sql } = yield* setup
+      yield* Cached.setMany([["a", 1], ["b", 1]])
+      yield* Transaction.withSql(Effect.gen(function*() {
+        yield* Effect.void.pipe(Cached.invalidateAfter("a"))
+        yield* sql.afterCommit(Effect.ignore(Transaction.run(Cached.set("b", 2))))
+      }))
+      expect([yield* value("a"), yield* value("b")]).toEqual([undefined, 2])
+    })
+  )
+
+  test(
+    "is refused inside Transaction.run, and Transaction.run inside of it; so is what is no table",
+    Effect.gen(function*() {
+      const dieOf = <E, R>(self: Effect.Effect<unknown, E, R>) =>
+        Effect.map(Effect.exit(self), (exit) => Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined)
+      expect(yield* dieOf(Transaction.run(Transaction.withSql(Effect.void)))).toBeInstanceOf(
+        CacheError.CacheConfigError
+      )
+      expect(yield* dieOf(Transaction.withSql(Transaction.run(Effect.void)))).toBeInstanceOf(
+        CacheError.CacheConfigError
+      )
+      expect(() => Transaction.withSql(Effect.void, { outbox: "" })).toThrow(/table/)
+      expect(() => Transaction.withSql(Effect.void, { outboxx: "a" } as object)).toThrow(/did you mean/)
+      expect(() => Transaction.outbox({} as never)).toThrow(/table/)
+    })
+  )
+
+  test(
+    "a commit that fails leaves no doubt: what was changed is invalidated",
+    Effect.gen(function*() {
+      const { sql, user } = yield* setup
+      yield* user
+      const failing = Object.assign(
+        (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
+        sql,
+        {
+          withTransaction: (self: Effect.Effect<unknown>) =>
+            Effect.andThen(sql.withTransaction(Effect.andThen(self, Effect.fail("rolled back"))), Effect.void)
+        }
+      ) as unknown as SqlClient.SqlClient
+      yield* Effect.exit(
+        Effect.provideService(Transaction.withSql(Cached.invalidate("user:1")), SqlClient.SqlClient, failing)
+      )
+      expect(yield* Cached.has("user:1")).toBe(false)
+    })
+  )
+
+  it.effect("over a store that is down: nobody fails, and the invalidation is sent again", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      const { rename, user } = yield* setup
+      yield* user
+      fake.behave = (operation) =>
+        operation === "remove"
+          ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+          : {}
+      yield* Transaction.withSql(Effect.andThen(rename("Grace"), Cached.invalidate("user:1")))
+      expect([yield* user, fake.entries.has("user:1")]).toEqual(["Grace", true])
+      fake.behave = () => ({})
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      expect(fake.entries.has("user:1")).toBe(false)
+    }).pipe(Effect.provide(Layer.merge(database, over(fake))))
+  })
+})
+
+describe("the outbox", () => {
+  const replaying = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.scoped(Effect.andThen(Layer.build(Transaction.outbox({ table })), self))
+
+  test(
+    "carries out what a process that died has left, once it is older than 5 seconds",
+    Effect.gen(function*() {
+      const { rename, rows, sql, user } = yield* setup
+      yield* user
+      yield* Cached.set("list", 1, { tags: ["users"] })
+      const end = yield* Deferred.make<void>()
+      // died between its commit and the invalidation
+      const dying = yield* start(
+        Transaction.withSql(
+          Effect.gen(function*() {
+            yield* rename("Grace")
+            yield* Cached.invalidateMany(["user:1", { tag: "users" }])
+            yield* sql.afterCommit(Deferred.await(end))
+          }),
+          { outbox: table }
+        )
+      )
+      yield* settle
+      expect([yield* user, yield* rows]).toEqual(["Ada", 1])
+      yield* replaying(Effect.gen(function*() {
+        yield* settle
+        expect([yield* user, yield* rows]).toEqual(["Ada", 1])
+        yield* TestClock.adjust("10 seconds")
+        yield* settle
+        expect([yield* user, yield* Cached.has("list"), yield* rows]).toEqual(["Grace", false, 0])
+      }))
+      yield* Deferred.succeed(end, undefined)
+      yield* Fiber.join(dying)
+    })
+  )
+
+  it.effect("keeps a row until the store has acknowledged what stands in it", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      const { rename, rows, user } = yield* setup
+      yield* user
+      fake.behave = (operation) =>
+        operation === "remove"
+          ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+          : {}
+      yield* Transaction.withSql(Effect.andThen(rename("Grace"), Cached.invalidate("user:1")), { outbox: table })
+      yield* settle
+      // a process that dies now has left it
+      expect(yield* rows).toBe(1)
+      yield* replaying(Effect.gen(function*() {
+        yield* TestClock.adjust("20 seconds")
+        yield* settle
+        expect(yield* rows).toBe(1)
+        fake.behave = () => ({})
+        yield* TestClock.adjust("20 seconds")
+        yield* settle
+        expect([yield* rows, fake.entries.has("user:1")]).toEqual([0, false])
+      }))
+    }).pipe(Effect.provide(Layer.merge(database, over(fake))))
+  })
+
+  test(
+    "removes a row that it cannot read, and goes on after a database that fails",
+    Effect.gen(function*() {
+      const { rows, sql } = yield* setup
+      yield* Cached.set("a", 1)
+      yield* sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES ('1', 0, 'nothing')`
+      yield* sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES ('2', 0, '{"all":false,"ids":[1],"tags":[]}')`
+      yield* TestClock.adjust("1 minute")
+      yield* replaying(Effect.gen(function*() {
+        yield* settle
+        expect([yield* rows, yield* Cached.has("a")]).toEqual([0, true])
+        yield* sql`ALTER TABLE ${sql(table)} RENAME TO other`
+        yield* TestClock.adjust("10 seconds")
+        yield* settle
+        yield* sql`ALTER TABLE other RENAME TO ${sql(table)}`
+        yield* sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES ('3', 0, '{"all":true,"ids":[],"tags":[]}')`
+        yield* TestClock.adjust("10 seconds")
+        yield* settle
+        expect([yield* rows, yield* Cached.has("a")]).toEqual([0, false])
+      }))
+    })
+  )
+})
