@@ -419,6 +419,7 @@ describe.each(caches)("over $name", (cache) => {
         ["added throws", evictionWith(() => ({ added: throwing })), 1],
         ["read throws", evictionWith(() => ({ read: throwing })), 1],
         ["removed throws", evictionWith(() => ({ removed: throwing })), 1],
+        ["removed throws, without replaced", evictionWith(() => ({ removed: throwing, replaced: undefined })), 1],
         ["replaced throws", evictionWith(() => ({ replaced: throwing })), 1],
         ["victim throws", evictionWith(() => ({ victim: throwing })), 1],
         [
@@ -501,7 +502,10 @@ describe.each(caches)("over $name", (cache) => {
             cache.store ? ["a", "b", "c", "d", "e", "f"] : ["d", "e", "f"]
           )
         }).pipe(
-          Effect.provide(cache.layer({ capacity: 3, eviction: evictionWith(() => ({ removed: throwing })) }))
+          Effect.provide(cache.layer({
+            capacity: 3,
+            eviction: evictionWith(() => ({ removed: throwing, replaced: undefined }))
+          }))
         ))
 
       it.effect("that empties the cache while it is asked for a victim", () => {

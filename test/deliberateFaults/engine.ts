@@ -296,8 +296,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "retired after the interruption",
     in: "endIfUnneeded",
-    find: "unregister(self, flight)",
-    replace: "",
+    find: "unregister(self, flight) || self.ending.get(flight.id) === flight",
+    replace: "true",
     also: [{
       in: "endIfUnneeded",
       find: "abandon(self, flight)",

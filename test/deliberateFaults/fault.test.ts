@@ -1,9 +1,10 @@
 /** Every deliberate fault fits the sources as they are, at one place. */
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
+import { stripTypeScriptTypes } from "node:module"
 import * as derivedEntries from "./derived.ts"
 import * as engine from "./engine.ts"
-import { type Edit, type Fault, placesOf } from "./fault.ts"
+import { type Edit, type Fault, filesWith, placesOf } from "./fault.ts"
 import * as processes from "./processes.ts"
 import * as severalEngines from "./severalEngines.ts"
 import * as units from "./units.ts"
@@ -24,8 +25,9 @@ describe.each([
 
   it("have a name of their own", () => expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length))
 
-  it.each(faults)("$name: fits at one place", (fault) => {
+  it.each(faults)("$name: fits at one place, and leaves what can be loaded", (fault) => {
     for (const edit of editsOf(fault)) expect(placesOf(edit)).toHaveLength(1)
+    for (const text of filesWith(fault).values()) stripTypeScriptTypes(text)
   })
 })
 

@@ -57,10 +57,10 @@ const bodyOf = (text: string, name: string): readonly [from: number, to: number]
 const patternOf = (find: string): RegExp =>
   new RegExp(find.trim().split(/\s+/).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+"), "g")
 
-/** Where an edit fits. */
-export const placesOf = ({ find, in: name }: Edit, folder = root): ReadonlyArray<Place> =>
-  globSync("src/**/*.ts", { cwd: folder }).flatMap((file) => {
-    const text = readFileSync(join(folder, file), "utf8")
+/** Where an edit fits, in sources that may have been changed already. */
+export const placesOf = ({ find, in: name }: Edit, textOf = textOfSource): ReadonlyArray<Place> =>
+  sourceFiles.flatMap((file) => {
+    const text = textOf(file)
     const body = bodyOf(text, name)
     if (body === undefined) return []
     const [from, to] = body
@@ -71,18 +71,35 @@ export const placesOf = ({ find, in: name }: Edit, folder = root): ReadonlyArray
     }))
   })
 
-/** Puts a fault into the sources below a folder; throws unless each of its edits fits at one place. */
-export const apply = (fault: Fault, folder: string): void => {
+const sourceFiles = globSync("src/**/*.ts", { cwd: root })
+
+const texts = new Map<string, string>()
+
+const textOfSource = (file: string): string => {
+  let text = texts.get(file)
+  if (text === undefined) texts.set(file, text = readFileSync(join(root, file), "utf8"))
+  return text
+}
+
+/** The files that have the fault; throws unless each of its edits fits at one place. */
+export const filesWith = (fault: Fault): ReadonlyMap<string, string> => {
+  const changed = new Map<string, string>()
+  const textOf = (file: string) => changed.get(file) ?? textOfSource(file)
   for (const edit of [fault, ...fault.also ?? []]) {
-    const places = placesOf(edit, folder)
+    const places = placesOf(edit, textOf)
     const [place] = places
     if (place === undefined || places.length > 1) {
       throw new Error(`"${fault.name}" fits at ${places.length} places in "${edit.in}": refit it, see test/README.md`)
     }
-    const path = join(folder, place.file)
-    const text = readFileSync(path, "utf8")
-    writeFileSync(path, text.slice(0, place.from) + edit.replace + text.slice(place.to))
+    const text = textOf(place.file)
+    changed.set(place.file, text.slice(0, place.from) + edit.replace + text.slice(place.to))
   }
+  return changed
+}
+
+/** Puts a fault into a copy of the sources. */
+export const apply = (fault: Fault, copy: string): void => {
+  for (const [file, text] of filesWith(fault)) writeFileSync(join(copy, file), text)
 }
 
 /** The environment of a process in such a copy: what is compiled there is never loaded again. */

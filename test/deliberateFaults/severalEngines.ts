@@ -99,13 +99,6 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "if (wasTracked) return"
   },
   {
-    name: "loads are joined that began before anything was told",
-    draws: ["pushes"],
-    in: "markTracked",
-    find: "if (hasBegun(flight)) unshare(self, flight)",
-    replace: ""
-  },
-  {
     name: "what was asked before a change was told of enters memory",
     draws: ["pushes"],
     in: "applyChange",

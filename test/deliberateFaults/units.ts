@@ -1228,6 +1228,14 @@ try {
     by: "test/cached/weights.test.ts"
   },
   {
+    // one schedule of 18,000 finds it
+    name: "loads are joined that began before anything was told",
+    in: "markTracked",
+    find: "if (hasBegun(flight)) unshare(self, flight)",
+    replace: "",
+    by: "test/internal/engine/invalidation/following.test.ts"
+  },
+  {
     name: "LRU has an entry twice where a policy failed about the one before it",
     in: "guarded",
     find: "if (policy === before) attempt(",
