@@ -410,8 +410,8 @@ export const answeredIds = 10_000
 /** Answers of one call of many that are kept although nobody asked for them, and a tenth of memory at most. */
 export const unaskedAnswers = 1000
 
-/** Ids of which is remembered that they have changed while calls of many run: beyond, all before count as changed. */
-export const watchedIds = 10_000
+/** Ids of which is remembered that they have changed while calls of many run: beyond, all count as changed till then. */
+export const watchedIds = 20_000
 
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
