@@ -1228,6 +1228,20 @@ try {
     by: "test/cached/weights.test.ts"
   },
   {
+    name: "all flights of a call for thousands ask the store at once",
+    in: "make",
+    find: "if (inside.size < size) return true",
+    replace: "return true",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
+    name: "a call for thousands is joined for a reader who has left",
+    in: "joinAll",
+    find: "if (isLeft) return",
+    replace: "",
+    by: "test/internal/turns.test.ts"
+  },
+  {
     // one schedule of 18,000 finds it
     name: "loads are joined that began before anything was told",
     in: "markTracked",
