@@ -434,6 +434,9 @@ export const transaction = {
 /** The outbox of SQL transactions: from which age on a row is one of a process that died, and how often it is looked for. */
 export const outbox = { olderMillis: 5000, everyMillis: 10_000 }
 
+/** How seldom the beginning of an incident of the store is logged. */
+export const incidentMillis = 10_000
+
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
 

@@ -1228,6 +1228,13 @@ try {
     by: "test/cached/weights.test.ts"
   },
   {
+    name: "each incident of a store that fails now and then is logged",
+    in: "noteFault",
+    find: "now - incident.loggedAt >= incidentMillis",
+    replace: "true",
+    by: "test/internal/engine/storeTier/incidents.test.ts"
+  },
+  {
     name: "all flights of a call for thousands ask the store at once",
     in: "make",
     find: "if (inside.size < size) return true",
