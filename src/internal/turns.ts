@@ -5,6 +5,9 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import { chunk, many, turnMillis } from "./defaults.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
+/** How long a turn may take: it is looked at after so many steps. Seeded schedules make it shorter. */
+export const turns = { steps: many.steps, millis: turnMillis }
+
 /** As `for`, without holding the event loop. */
 export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
@@ -52,7 +55,7 @@ const turnOf = <A>(
     if (next.done === true) return "done"
     if (step(next.value) === false) return "paused"
     // the clock costs more than a step
-    if (steps % many.steps === 0 && monotonicMillis(clock) - beganAt >= turnMillis) return "late"
+    if (steps % turns.steps === 0 && monotonicMillis(clock) - beganAt >= turns.millis) return "late"
   }
 }
 
@@ -65,11 +68,12 @@ export const forEachEffect = <A, E, R>(
     const clock = yield* Clock.Clock
     let beganAt = monotonicMillis(clock)
     for (const item of items) {
+      if (monotonicMillis(clock) - beganAt >= turns.millis) {
+        yield* Effect.yieldNow
+        beganAt = monotonicMillis(clock)
+      }
       const rest = step(item)
       if (rest !== undefined) yield* rest
-      if (monotonicMillis(clock) - beganAt < turnMillis) continue
-      yield* Effect.yieldNow
-      beganAt = monotonicMillis(clock)
     }
   })
 

@@ -40,6 +40,7 @@ import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { type Dice, diceOf } from "./plan.ts"
+import { withShortTurns } from "./shortTurns.ts"
 import { answering } from "./stores.ts"
 
 /** What a value was made of, and when each part of that ends. */
@@ -228,7 +229,10 @@ const items = [1, 2, 3].map((n) => new Item({ n, kind: n === 3 ? "y" : "x" }))
 const dirty = 1_000_000
 
 /** Runs a program; answers what was wrong. */
-export const simulateDerived = (seed: number): ReadonlyArray<string> => {
+export const simulateDerived = (seed: number): ReadonlyArray<string> =>
+  withShortTurns(SeededScheduler.dice(seed + 0x510e_527f).nextDoubleUnsafe() < 0.25, () => run(seed))
+
+const run = (seed: number): ReadonlyArray<string> => {
   const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
   const config = drawConfig(dice)
   const moreDice = diceOf(SeededScheduler.dice(seed + 0x3c6e_f372).nextDoubleUnsafe)

@@ -81,6 +81,8 @@ export const drawn = {
   weights: true,
   /** an id more, which has the elements of a stream */
   streams: true,
+  /** long lists yield after each item, and groups of flights are of one */
+  turns: true,
   /** of several processes: the store tells of changes by itself, late and in any order, until the connection is lost */
   pushes: true,
   /** of several processes: some of what is set is set by transactions, which may fail */
@@ -109,6 +111,7 @@ const later = {
   policies: 0x2545_9f4d,
   weights: 0x5be0_cd19,
   streams: 0x2c1b_3c6d,
+  turns: 0x510e_527f,
   pushes: 0x6a09_e667,
   transactions: 0xbb67_ae85
 } as const

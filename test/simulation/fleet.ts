@@ -21,6 +21,7 @@ import * as Rules from "./fleetRules.ts"
 import { makeStorage } from "./fleetStorage.ts"
 import { Down } from "./model.ts"
 import { type Dice, diceOf } from "./plan.ts"
+import { withShortTurns } from "./shortTurns.ts"
 
 export interface FleetOptions {
   readonly seed: number
@@ -443,7 +444,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
   }
   world.say(() => JSON.stringify(config))
   try {
-    run(world, { schedule, dice, extras, seed })
+    withShortTurns(extras.features.has("turns"), () => run(world, { schedule, dice, extras, seed }))
   } catch (crash) {
     Rules.violate(world, `crash: ${crash instanceof Error ? crash.stack : String(crash)}`)
   }

@@ -8,6 +8,7 @@ import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
+import { withShortTurns } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
 import * as Time from "./timeRules.ts"
@@ -189,7 +190,7 @@ export const simulate = (options: Options): Result => {
       return { settled: false, exit: undefined, crash }
     }
   }
-  const { crash, exit, settled } = runToEnd()
+  const { crash, exit, settled } = withShortTurns(extras.features.has("turns"), runToEnd)
   if (crash !== undefined) {
     State.violate(world, `crash: ${String(crash)}`)
   } else if (exit === undefined) {

@@ -59,10 +59,10 @@ export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unk
  */
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
-  const { id, rejectedWriteId } = flight
-  const writeId = stale === undefined && rejectedWriteId !== undefined
-    ? rejectedWriteId
-    : nameOf(self, stale ?? flight.stale ?? Memory.peek(self.memory, self.tagEpochs, id))
+  const { id } = flight
+  // the store may have had another value since: what is served instead of the answer is the stale one
+  const writeId = nameOf(self, stale ?? flight.stale) ?? flight.rejectedWriteId ??
+    nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
   self.answered.set(id, writeId)
   for (const oldest of self.answered.keys()) {

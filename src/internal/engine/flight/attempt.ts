@@ -22,6 +22,8 @@ export interface Attempt {
   flight: Flight | undefined
   /** when the load began, in epoch milliseconds; `undefined` until then */
   startedAt: number | undefined
+  /** when the call ended that loaded it among others: its flight ends in its turn. Only of such a call */
+  endedAt?: number
   /** how often memory had been cleared then, because changes could not be read */
   clears: number
   /** it read a stale value of another cached effect: its result is not stored */

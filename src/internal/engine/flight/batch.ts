@@ -166,7 +166,9 @@ export const make = (options: Options): Batch => {
       leading.delete(first.flight)
       const isLate = first.flight.exit !== undefined
       if (isLate) endAttempt(first.flight.attempt)
+      const endedAt = turning.clock.currentTimeMillisUnsafe()
       for (const item of items) {
+        item.flight.attempt.endedAt = endedAt
         if (item !== first) {
           removeEdge(item.flight.attempt, first.flight)
           // what the call read is in all of its results

@@ -37,7 +37,7 @@ export const toEntry = (
 ): Entry | undefined => {
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
   try {
-    return entryOf(self, flight, exit, now)
+    return entryOf(self, flight, exit, flight.attempt.endedAt ?? now)
   } catch (thrown) {
     const { counters, id, request: { key } } = flight
     return notStored(self, { id, key, counters }, thrown)

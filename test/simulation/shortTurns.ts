@@ -1,0 +1,18 @@
+/** Long lists are in turns, which programs of a few ids never see: some schedules make each item a turn. */
+import { groups } from "../../src/internal/defaults.ts"
+import { turns } from "../../src/internal/turns.ts"
+
+const usual = { groups: { ...groups }, turns: { ...turns } }
+
+/** Runs something with turns of one item, and groups of one flight. */
+export const withShortTurns = <A>(are: boolean, run: () => A): A => {
+  if (!are) return run()
+  Object.assign(turns, { steps: 1, millis: 0 })
+  Object.assign(groups, { first: 1, least: 1, most: 2 })
+  try {
+    return run()
+  } finally {
+    Object.assign(turns, usual.turns)
+    Object.assign(groups, usual.groups)
+  }
+}
