@@ -32,9 +32,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "a batch answers for the wrong key",
     sought: "always",
     in: "make",
-    find: "if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
-    replace:
-      "if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
+    find: "item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)",
+    replace: "item.resume(Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!)"
   },
   {
     name: "a batch forgets a withdrawn call",
@@ -304,6 +303,13 @@ for (const item of items) Pending.acknowledge(pending, item)`
       replace: `abandon(self, flight)
 unregister(self, flight)`
     }]
+  },
+  {
+    name: "what a call for many has loaded is as old as the turn in which it is stored",
+    draws: ["turns"],
+    in: "toEntry",
+    find: "flight.attempt.endedAt ?? now",
+    replace: "now"
   },
   { name: "set does not detach", in: "put", find: "detach(self, entry.id)", replace: "" },
   {

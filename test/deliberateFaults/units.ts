@@ -731,8 +731,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a long list holds the event loop",
     in: "inTurns",
-    find: "monotonicMillis(clock) - beganAt < turnMillis",
-    replace: "true",
+    find: "monotonicMillis(clock) - beganAt >= turns.millis",
+    replace: "false",
     by: "test/internal/turns.test.ts"
   },
   {
@@ -758,8 +758,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a map of many answers holds the event loop",
-    in: "forEach",
-    find: "monotonicMillis(clock) - beganAt >= turnMillis",
+    in: "turnOf",
+    find: "monotonicMillis(clock) - beganAt >= turns.millis",
     replace: "false",
     by: "test/internal/turns.test.ts"
   },
