@@ -16,7 +16,6 @@ export interface Entries {
   readonly has: (id: string) => boolean
   readonly set: (id: string, entry: Entry) => unknown
   readonly delete: (id: string) => boolean
-  readonly keys: () => IterableIterator<string>
   readonly values: () => IterableIterator<Entry>
 }
 
@@ -40,6 +39,8 @@ class InSteps implements Entries {
   /** a power of two, and no less than the most ids that `map` ever had */
   private most: number
   private move: Move | undefined
+  /** what leaves this map leaves its id behind: an id that came back would have another place in a listing */
+  private isListed = false
   private readonly small: number
 
   constructor(small: number) {
@@ -70,12 +71,12 @@ class InSteps implements Entries {
   }
 
   delete(id: string): boolean {
-    const { map, most, move } = this
+    const { isListed, map, most, move } = this
     const isSmall = most === this.small
-    if (isSmall && this.left === 0) return map.delete(id)
+    if (isSmall && this.left === 0 && !isListed) return map.delete(id)
     if (!this.has(id)) return false
     // it may have room for twice as many as it ever had
-    if (move === undefined && (isSmall || map.size > most / 2)) map.delete(id)
+    if (move === undefined && !isListed && (isSmall || map.size > most / 2)) map.delete(id)
     else {
       map.set(id, undefined)
       this.left++
@@ -94,12 +95,15 @@ class InSteps implements Entries {
     return map
   }
 
-  keys(): IterableIterator<string> {
-    return this.left === 0 ? this.map.keys() : this.ids()
-  }
-
-  private *ids(): IterableIterator<string> {
-    for (const { id } of this.values()) yield id
+  *ids(): Generator<string> {
+    const { map } = this
+    this.isListed = true
+    let places = map.size
+    for (const entry of map.values()) {
+      if (places-- === 0) return
+      // another map may have taken the place of this one
+      if (entry !== undefined && (map === this.map || this.has(entry.id))) yield entry.id
+    }
   }
 
   /** What comes in meanwhile may be missing. */
@@ -126,11 +130,18 @@ class InSteps implements Entries {
     this.map = map
     this.left = map.size - size
     this.move = undefined
+    this.isListed = false
   }
 }
 
 /** `small`: maps of so many ids and fewer are left to themselves. */
 export const make = (small = smallMap): Entries => new InSteps(small)
+
+/**
+ * The ids, in as many steps as whoever asks takes. One that is there all the time comes once; none comes twice, and none
+ * that has left. What comes in meanwhile may be missing.
+ */
+export const ids = (self: Entries): Iterable<string> => (self as InSteps).ids()
 
 /** Empties it in one step, and gives what was there: an id without an entry had left before. */
 export const empty = (self: Entries): ReadonlyMap<string, Entry | undefined> => (self as InSteps).empty()
