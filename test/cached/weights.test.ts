@@ -133,16 +133,17 @@ describe("a weigher", () => {
 })
 
 describe("bounds that are none", () => {
-  it.each<[string, object]>([
-    ["a maxWeight without a weigher", { maxWeight: 5 }],
-    ["a weigher without a maxWeight", { weigher: byLength }],
-    ["both bounds", { capacity: 5, maxWeight: 5, weigher: byLength }],
-    ["a maxWeight of zero", { maxWeight: 0, weigher: byLength }],
-    ["a fraction", { maxWeight: 1.5, weigher: byLength }],
-    ["NaN", { maxWeight: NaN, weigher: byLength }],
-    ["a weigher that is no function", { maxWeight: 5, weigher: 7 }]
-  ])("%s is a CacheConfigError", (_, options) => {
+  it.each<[string, object, string]>([
+    ["a maxWeight without a weigher", { maxWeight: 5 }, "or by maxWeight with a weigher"],
+    ["a weigher without a maxWeight", { weigher: byLength }, "or by maxWeight with a weigher"],
+    ["both bounds", { capacity: 5, maxWeight: 5, weigher: byLength }, "or by maxWeight with a weigher"],
+    ["a maxWeight of zero", { maxWeight: 0, weigher: byLength }, "for no limit, not 0"],
+    ["a fraction", { maxWeight: 1.5, weigher: byLength }, "for no limit, not 1.5"],
+    ["NaN", { maxWeight: NaN, weigher: byLength }, "for no limit, not NaN"],
+    ["a weigher that is no function", { maxWeight: 5, weigher: 7 }, "is a function"]
+  ])("%s is a CacheConfigError", (_, options, why) => {
     expect(() => CacheLayer.memory(options as never)).toThrow(CacheError.CacheConfigError)
+    expect(() => CacheLayer.memory(options as never)).toThrow(why)
   })
 
   it.effect.each([0, -1, 1.5, NaN, "10" as never])(
