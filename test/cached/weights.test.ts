@@ -182,6 +182,24 @@ describe("another bound while memory is in use", () => {
       }).pipe(Effect.provide(CacheLayer.memory({ capacity: 1000, eviction })))
   )
 
+  it.effect("a policy hears of it once, however many leave", () => {
+    const bounds: Array<number> = []
+    const eviction: Eviction.Eviction = {
+      name: "told",
+      make: (options) => {
+        const policy = lru.make(options)
+        return { ...policy, resized: (bound) => bounds.push(bound) }
+      }
+    }
+    return Effect.gen(function*() {
+      for (let i = 0; i < 2000; i++) yield* Cached.set(`${i}`, i)
+      yield* Cached.resize(5)
+      yield* Cached.resize(50)
+      expect(yield* Cached.stats).toMatchObject({ size: 5, evictions: 1995 })
+      expect(bounds).toEqual([5, 50])
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2000, eviction })))
+  })
+
   it.effect("puts meanwhile evict what they need, and the last bound counts", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 20_000; i++) yield* Cached.set(`${i}`, i)

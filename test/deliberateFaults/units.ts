@@ -68,6 +68,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/eviction/policies.test.ts"
   },
   {
+    name: "S3-FIFO steps over all that it has forgotten, for each that leaves",
+    in: "makeS3Fifo",
+    find: "const { done, value } = oldestFirst.next()",
+    replace: "const { done, value } = (oldestFirst = ghosts.values()).next()",
+    by: "test/internal/eviction/policies.test.ts"
+  },
+  {
+    name: "a policy is told of its new bound with each part that leaves",
+    in: "shrink",
+    find: "makeRoom(self, undefined, now, most)",
+    replace: "self.policy.resized?.(capacity); makeRoom(self, undefined, now, most)",
+    by: "test/cached/weights.test.ts"
+  },
+  {
     name: "all ids are copied before the first of them is listed",
     in: "idsHere",
     find: "InTurns.each(Entries.ids(self.memory.entries))",
