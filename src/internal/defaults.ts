@@ -410,8 +410,8 @@ export const answeredIds = 10_000
 /** Answers of one call of many that are kept although nobody asked for them, and a tenth of memory at most. */
 export const unaskedAnswers = 1000
 
-/** Ids of which is remembered that they have changed while calls of many run: beyond, all before count as changed. */
-export const watchedIds = 10_000
+/** Ids of which is remembered that they have changed while calls of many run: beyond, all count as changed till then. */
+export const watchedIds = 20_000
 
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
@@ -433,6 +433,9 @@ export const transaction = {
 
 /** The outbox of SQL transactions: from which age on a row is one of a process that died, and how often it is looked for. */
 export const outbox = { olderMillis: 5000, everyMillis: 10_000 }
+
+/** How seldom the beginning of an incident of the store is logged. */
+export const incidentMillis = 10_000
 
 /** Warnings that are logged once each. */
 export const onceWarnings = 1000
@@ -478,6 +481,9 @@ export const chunk = 256
  * they are quick; `concurrency` operations that may wait.
  */
 export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
+
+/** How many flights of a call for many keys ask the store at once: more while it answers all of them quickly. */
+export const groups = { first: 256, least: 64, most: 8192, quickMillis: 25 }
 
 /** How long plain steps may go on before other fibers and timers get a turn. */
 export const turnMillis = 5

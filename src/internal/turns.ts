@@ -1,6 +1,7 @@
 /** Long lists in turns: other fibers and timers have theirs in between. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import { chunk, many, turnMillis } from "./defaults.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
@@ -8,22 +9,54 @@ import { monotonicMillis } from "./monotonic.ts"
 export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const iterator = items[Symbol.iterator]()
-    const turn = (): Effect.Effect<void> => {
-      const beganAt = monotonicMillis(clock)
-      for (let steps = 1;; steps++) {
-        const next = iterator.next()
-        if (next.done === true) return Effect.void
-        step(next.value)
-        // the clock costs more than a step
-        if (steps % many.steps === 0 && monotonicMillis(clock) - beganAt >= turnMillis) {
-          return Effect.flatMap(Effect.yieldNow, turn)
-        }
-      }
-    }
+    const turn = (): Effect.Effect<void> =>
+      turnOf(iterator, clock, step) === "done" ? Effect.void : Effect.flatMap(Effect.yieldNow, turn)
     return Effect.suspend(turn)
   })
 
-/** The same for steps that each take some time, one after the other. One that is done at once answers nothing. */
+/** The clock, and what runs in a later turn. */
+export interface Turning {
+  readonly clock: Clock.Clock
+  readonly dispatcher: SchedulerDispatcher
+}
+
+/**
+ * As `forEach`, outside of a fiber: what is not done in this turn is done in later ones, and then `end`. A step that
+ * answers `false` is the last one until the returned function is called.
+ */
+export const forEachUnsafe = <A>(
+  items: Iterable<A>,
+  { clock, dispatcher }: Turning,
+  step: (item: A) => boolean | void,
+  end: () => void
+): () => void => {
+  const iterator = items[Symbol.iterator]()
+  const turn = (): void => {
+    const ended = turnOf(iterator, clock, step)
+    if (ended === "done") end()
+    else if (ended === "late") later()
+  }
+  const later = () => dispatcher.scheduleTask(turn, 0)
+  turn()
+  return later
+}
+
+const turnOf = <A>(
+  iterator: Iterator<A>,
+  clock: Clock.Clock,
+  step: (item: A) => boolean | void
+): "done" | "late" | "paused" => {
+  const beganAt = monotonicMillis(clock)
+  for (let steps = 1;; steps++) {
+    const next = iterator.next()
+    if (next.done === true) return "done"
+    if (step(next.value) === false) return "paused"
+    // the clock costs more than a step
+    if (steps % many.steps === 0 && monotonicMillis(clock) - beganAt >= turnMillis) return "late"
+  }
+}
+
+/** As `forEach`, for steps that each take some time, one after the other. One that is done at once answers nothing. */
 export const forEachEffect = <A, E, R>(
   items: Iterable<A>,
   step: (item: A) => Effect.Effect<unknown, E, R> | undefined

@@ -1284,6 +1284,27 @@ try {
     by: "test/cached/weights.test.ts"
   },
   {
+    name: "each incident of a store that fails now and then is logged",
+    in: "noteFault",
+    find: "now - incident.loggedAt >= incidentMillis",
+    replace: "true",
+    by: "test/internal/engine/storeTier/incidents.test.ts"
+  },
+  {
+    name: "all flights of a call for thousands ask the store at once",
+    in: "make",
+    find: "if (inside.size < size) return true",
+    replace: "return true",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
+    name: "a call for thousands is joined for a reader who has left",
+    in: "joinAll",
+    find: "if (isLeft) return",
+    replace: "",
+    by: "test/internal/turns.test.ts"
+  },
+  {
     // one schedule of 18,000 finds it
     name: "loads are joined that began before anything was told",
     in: "markTracked",

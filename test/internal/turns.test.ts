@@ -73,6 +73,44 @@ describe.each(caches)("a transaction over $name", (cache) => {
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })
 
+describe.each(caches)("Cached.many over $name", (cache) => {
+  class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+  const payloads = Array.from({ length: size }, (_, id) => ({ id }))
+  const make = () => {
+    const calls: Array<number> = []
+    const users = Cached.many(User, {
+      lookup: (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(id))
+        }),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    return { calls, users }
+  }
+
+  it.effect("one load for all", () =>
+    Effect.gen(function*() {
+      const { calls, users } = make()
+      const read = Effect.map(users(payloads), (exits) =>
+        expect(exits).toEqual(payloads.map(({ id }) => Exit.succeed(id))))
+      // when they join, when they begin to wait for one call, and when it has answered
+      expect(yield* turnsOf(read)).toBeGreaterThanOrEqual(3 * (size / many.steps - 1))
+      expect(calls).toEqual([size])
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+
+  it.effect("who has joined gets an answer where the reader is interrupted before all are under way", () =>
+    Effect.gen(function*() {
+      const { calls, users } = make()
+      const reader = yield* Effect.forkChild(impatient(users(payloads)), { startImmediately: true })
+      for (let i = 0; i < 8; i++) yield* Effect.yieldNow
+      const other = yield* Effect.forkChild(users([{ id: 0 }]), { startImmediately: true })
+      yield* Fiber.interrupt(reader)
+      expect(yield* Fiber.join(other)).toEqual([Exit.succeed(0)])
+      expect(calls).toEqual([1])
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
 it.effect("counters", () =>
   Effect.gen(function*() {
     yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.increment(`c:${i}`), {

@@ -1,7 +1,7 @@
 /** What the store on Redis promises beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, Lock, type Store } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Stream } from "effect"
+import { Cached, type CacheEntry, CacheKey, CacheLayer, Lock, type Store, Strategy } from "effect-cached"
 import * as RedisLock from "effect-cached/locks/RedisLock"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import { readFileSync } from "node:fs"
@@ -22,6 +22,8 @@ import {
 } from "../support/redis.ts"
 
 const connect = "required"
+
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
 const entryOf = (text: string, meta: Partial<CacheEntry.Meta> = {}): CacheEntry.Stored => ({
   meta: {
@@ -403,6 +405,32 @@ describe.skipIf(isMissing(program))("Redis", () => {
   })
 
   describe("values", () => {
+    it.live("ten thousand that are missing are loaded by one call, and all of them stored", () => {
+      const ids = Array.from({ length: 10_000 }, (_, id) => ({ id }))
+      const calls: Array<number> = []
+      const users = Cached.many(User, {
+        lookup: (keys) =>
+          Effect.sync(() => {
+            calls.push(keys.length)
+            return keys.map(({ id }) => Exit.succeed(id))
+          }),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const read = Effect.gen(function*() {
+        expect((yield* users(ids)).every(Exit.isSuccess)).toBe(true)
+        expect((yield* Cached.stats).storeFailures).toBe(0)
+      })
+      const prefix = freshPrefix()
+      // each has a memory of its own
+      const twice = Effect.repeat(
+        Effect.suspend(() =>
+          Effect.provide(read, CacheLayer.redis({ url: server.url, prefix, connect, storeTimeout: "1 second" }))
+        ),
+        { times: 1 }
+      )
+      return Effect.andThen(twice, Effect.sync(() => expect(calls).toEqual([ids.length])))
+    }, 30_000)
+
     it.live("above maxValue stay in memory, with one warning", () =>
       Effect.gen(function*() {
         const warnings: Array<string> = []

@@ -11,9 +11,11 @@ import { CurrentLogAnnotations } from "effect/References"
 import type * as Schedule from "effect/Schedule"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import { infoOf, type Key } from "../../key/ofKey.ts"
+import * as Turns from "../../turns.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { Aside, endAttempt, loadingOf } from "./attempt.ts"
 import type { Flight, Resume } from "./flight.ts"
+import * as Groups from "./groups.ts"
 import { inScope } from "./loadScope.ts"
 import { recordShared } from "./recorder.ts"
 import type { Request } from "./request.ts"
@@ -45,6 +47,8 @@ export interface Batch {
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
   /** whether a call runs as a part of the flight: it may go on for the others when the flight has ended */
   readonly isLedBy: (flight: Flight) => boolean
+  /** begins with each of many keys, some at once */
+  readonly inGroups: Groups.Groups["forEach"]
   /** every flight has entered */
   readonly close: () => void
   readonly options: Options
@@ -89,6 +93,7 @@ export const make = (options: Options): Batch => {
   const ready = new Set<Item>()
   const loading = new Map<Flight, Item>()
   const leading = new Set<Flight>()
+  const groups = Groups.make()
   let isOpen = true
 
   const fireIfComplete = (): void => {
@@ -102,16 +107,25 @@ export const make = (options: Options): Batch => {
     const call: Call = { waiting: new Set(items), fiber: undefined }
     const [first] = items as [Item, ...Array<Item>]
     leading.add(first.flight)
-    const now = Context.get(first.context, Clock.Clock).currentTimeMillisUnsafe()
+    const clock = Context.get(first.context, Clock.Clock)
+    const now = clock.currentTimeMillisUnsafe()
     for (const item of items) {
       item.call = call
       // the load begins now: the wait for the other flights is no part of it
       item.flight.attempt.startedAt = now
-      // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
-      if (item === first) continue
-      addEdge(item.flight.attempt, first.flight)
-      if (item.flight.trace?.span !== undefined) linkTo(first.flight, item.flight.trace.span)
     }
+    // the call runs as a part of the first flight: the other flights wait for that one, so that cycles are found
+    const wait = ({ flight }: Item): void => {
+      if (flight === first.flight) return
+      addEdge(flight.attempt, first.flight)
+      if (flight.trace?.span !== undefined) linkTo(first.flight, flight.trace.span)
+    }
+    const turning = { clock, dispatcher: first.flight.engine.work.dispatcher }
+    Turns.forEachUnsafe(items, turning, wait, () => begin(call, items, turning))
+  }
+
+  const begin = (call: Call, items: ReadonlyArray<Item>, turning: Turns.Turning): void => {
+    const [first] = items as [Item, ...Array<Item>]
     const keys = items.map((item) => item.key)
     const context = Context.add(first.context, Aside, first.flight.attempt).pipe(
       Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
@@ -141,8 +155,10 @@ export const make = (options: Options): Batch => {
       Watches.end(engine)
     }
     const tries = retry === undefined ? callAll : retried(first.flight, callAll, { schedule: retry, onRelease })
+    // all may have left before it began
+    const calling = Effect.suspend(() => call.waiting.size === 0 ? Effect.interrupt : tries)
     const fiber = Effect.runForkWith(context as Context.Context<any>)(
-      checked(keys, Effect.withFiber((fiber) => inScope(fiber, tries, (_, exit) => onRelease(exit), undefined)))
+      checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
     )
     call.fiber = fiber
     fiber.addObserver((exits) => {
@@ -150,7 +166,7 @@ export const make = (options: Options): Batch => {
       leading.delete(first.flight)
       const isLate = first.flight.exit !== undefined
       if (isLate) endAttempt(first.flight.attempt)
-      for (const [i, item] of items.entries()) {
+      for (const item of items) {
         if (item !== first) {
           removeEdge(item.flight.attempt, first.flight)
           // what the call read is in all of its results
@@ -158,10 +174,16 @@ export const make = (options: Options): Batch => {
           if (first.flight.attempt.derivedFromStale) item.flight.attempt.derivedFromStale = true
         }
         loading.delete(item.flight)
-        if (call.waiting.delete(item)) item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
       }
-      if (watch !== undefined) keepOthers(exits, watch)
-      if (isLate) release(first.flight.attempt)
+      const resume = ([i, item]: readonly [number, Item]): void => {
+        if (!call.waiting.delete(item)) return
+        groups.entered(item.flight)
+        item.resume(Exit.isFailure(exits) ? exits : exits.value[i]!)
+      }
+      groups.forEach(items.entries(), turning, resume, () => {
+        if (watch !== undefined) keepOthers(exits, watch)
+        if (isLate) release(first.flight.attempt)
+      })
     })
     if (call.waiting.size === 0) fiber.interruptUnsafe()
   }
@@ -180,16 +202,21 @@ export const make = (options: Options): Batch => {
   }
 
   const dropOut = (flight: Flight): void => {
+    groups.left(flight)
     if (pending.delete(flight)) fireIfComplete()
   }
 
   const batch: Batch = {
     add: (flight) => {
       // after `close` the call waits for no other flight
-      if (isOpen) pending.add(flight)
+      if (!isOpen) return
+      pending.add(flight)
+      groups.entered(flight)
     },
+    inGroups: groups.forEach,
     dropOut,
     drop: (flight, dispatcher) => {
+      groups.left(flight)
       if (pending.delete(flight) && pending.size === 0) dispatcher.scheduleTask(fireIfComplete, 0)
     },
     rejoin: (flight) => void pending.add(flight),
@@ -209,6 +236,7 @@ export const make = (options: Options): Batch => {
           ready.add(item)
           loading.set(flight, item)
           pending.delete(flight)
+          groups.left(flight)
           fireIfComplete()
           return Effect.suspend(() => withdraw(item))
         })

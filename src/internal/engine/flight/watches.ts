@@ -13,7 +13,7 @@ export interface Watches {
   count: number
   /** moves with every change that is noted */
   step: number
-  /** the last step in which an id was written, loaded or removed; the first in the list is the oldest */
+  /** the last step in which an id was written, loaded or removed */
   readonly changedAt: Map<string, number>
   /** ids that are not in the list count as changed in this step */
   floor: number
@@ -47,14 +47,12 @@ export const end = ({ watches }: Flights): void => {
 export const noteChange = ({ watches }: Flights, id: string): void => {
   if (watches.count === 0) return
   const { changedAt } = watches
-  changedAt.delete(id)
-  changedAt.set(id, ++watches.step)
-  if (changedAt.size <= watchedIds) return
-  for (const [oldest, at] of changedAt) {
-    changedAt.delete(oldest)
-    watches.floor = at
-    return
+  // all at once: a map of which the oldest is taken again and again is slow
+  if (changedAt.size >= watchedIds) {
+    changedAt.clear()
+    watches.floor = watches.step
   }
+  changedAt.set(id, ++watches.step)
 }
 
 /** Anything may have changed. */

@@ -215,7 +215,9 @@ const readsOf = (self: Flights): number => {
   return hits + storeHits + misses + stale
 }
 
-const nowOf = (self: Flights): number => Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
+const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Clock.Clock)
+
+const nowOf = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
 
 /** How long memory may be used from now on. A clock that was set back does not make it longer. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
@@ -257,7 +259,7 @@ const poll = (self: Flights, tier: StoreTier): void => {
     changes = tier.store.changesUnsafe!()
   } catch (thrown) {
     // one fault an outage: it is asked again in 50 ms
-    if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError)
+    if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError, clockOf(self))
     tier.untracked = true
     // memory is used for `maxStaleness`, not cleared at once: a failing store must not cause a stampede
     return clearWhenStale(self, tier)

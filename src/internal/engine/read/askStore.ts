@@ -156,7 +156,7 @@ const failed = (self: Flights, fault: StoreError): StoreError => {
   const tier = self.storeTier!
   if (fault.reason === "Timeout") Circuit.timedOut(tier.circuit, "normal", clockOf(self).currentTimeMillisUnsafe())
   else Circuit.answered(tier.circuit)
-  return noteFault(tier, "get", fault)
+  return noteFault(tier, "get", fault, clockOf(self))
 }
 
 const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: Answer) => {

@@ -9,6 +9,7 @@ import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.t
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
+import * as Turns from "../../turns.ts"
 import { aside, type Attempt } from "../flight/attempt.ts"
 import * as Batch from "../flight/batch.ts"
 import * as Policy from "../flight/callPolicy.ts"
@@ -347,7 +348,7 @@ const askStore = (
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
   const asking = fetchMany(tier, budget!, toAsk.map(({ key }) => key), toAsk.map(({ id }) => id))
-  return Effect.map(asking, (found) => {
+  return Effect.flatMap(asking, (found) => {
     const now = nowOf(fiber)
     const take = (i: number): void => {
       const one = toAsk[i]!
@@ -385,10 +386,10 @@ const askStore = (
         }
       }
     }
-    for (const [i, one] of toAsk.entries()) {
+    return Turns.forEach(toAsk.entries(), ([i, one]) => {
       const defect = defectOf(take, i)
       if (defect !== undefined) refuse(reading, one, defect)
-    }
+    })
   })
 }
 
@@ -443,15 +444,19 @@ const joinAll = (
       )
       if (cleanup !== undefined) cleanups.push(cleanup)
     }
-    for (const one of missing) {
+    let isLeft = false
+    const turning = { clock: readContextOf(self, fiber).clock, dispatcher: fiber.currentDispatcher }
+    const join = (one: Missing): void => {
+      if (isLeft) return
       const defect = defectOf(joinOne, one)
       if (defect !== undefined) answer(one, defect)
     }
-    // whatever was thrown about a key: the others wait for this
-    batch.close()
-    return Effect.suspend(() =>
-      Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
-    )
+    // whatever was thrown about a key, and whoever has left: others may have joined, and wait for `close`
+    batch.inGroups(missing, turning, join, batch.close)
+    return Effect.suspend(() => {
+      isLeft = true
+      return Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
+    })
   })
 
 /** The answer of the read: a refusal, or a failed call that a caller sees, fails it as a whole. */

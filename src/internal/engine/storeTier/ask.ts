@@ -56,7 +56,7 @@ export const ask = <A>(
         } else {
           Circuit.answered(tier.circuit)
         }
-        return noteFault(tier, operation, fault)
+        return noteFault(tier, operation, fault, clock)
       })
     })
     // around all steps: a probe that is interrupted before its first step, or after its last, must not block the

@@ -1,9 +1,12 @@
 /** Faults of the store and the serializer: counted, emitted as events, and logged once an incident. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
+import { incidentMillis } from "../../defaults.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
+import { monotonicMillis } from "../../monotonic.ts"
 import { unverified } from "../../store/idTags.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
@@ -13,9 +16,12 @@ import type { Fault, StoreTier } from "./storeTier.ts"
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
 
-/** Counts a fault, and logs the first one of an incident. */
-export const noteFault = (tier: StoreTier, operation: string, fault: StoreError): StoreError => {
-  const { failing } = tier
+/**
+ * Counts a fault, and logs the first one of an incident. Incidents that follow one another at once, as where a store is too
+ * slow for some of what it is asked, are logged now and then.
+ */
+export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
+  const { failing, incident } = tier
   if (isOfCaller(operation, fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
@@ -27,14 +33,17 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
     Log.warnOnce(tier.front, fault.reason, `${what}; ${kept} stay in memory (logged once)`)
     return fault
   }
-  if (failing.size === 0) {
+  failing.add(operation)
+  const now = monotonicMillis(clock)
+  if (!incident.isLogged && now - incident.loggedAt >= incidentMillis) {
+    incident.isLogged = true
+    incident.loggedAt = now
     Log.warning(
       tier.front,
       `${fault.message}${fault.reason === "Timeout" ? advice : ""}; the cache goes on without the store`,
       why === undefined ? {} : { cause: Cause.fail(why) }
     )
   }
-  failing.add(operation)
   return fault
 }
 
@@ -62,14 +71,16 @@ const messageOf = (thrown: unknown): string | undefined => {
 
 /** An operation has succeeded: the last failed one to do so ends the incident. */
 export const recovered = (tier: StoreTier, operation: string): void => {
-  const { failing, store } = tier
+  const { failing, incident, store } = tier
   // operations on the servers that answer say nothing of the one that does not
   if (failing.size === 0) return
   // what was made meanwhile of copies in memory may be of before a change that nobody has told
   const { memory: { dependents }, tagEpochs } = tier.front
   if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
   if (store.isWhole?.() === false) return
-  if (failing.delete(operation) && failing.size === 0) Log.info(tier.front, `The store "${store.name}" answers again`)
+  if (!failing.delete(operation) || failing.size > 0 || !incident.isLogged) return
+  incident.isLogged = false
+  Log.info(tier.front, `The store "${store.name}" answers again`)
 }
 
 /** A stored entry is damaged: a miss, logged once an id. */

@@ -82,6 +82,8 @@ export interface StoreTier extends StoreTierOptions {
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
+  /** whether its beginning was logged, and when that was done last, in milliseconds of a monotonic clock */
+  readonly incident: { isLogged: boolean; loggedAt: number }
   /** the fibers that track changes, replay invalidations, renew and release leases, and touch entries */
   readonly background: Background.Background
   /** polls the changes, or clears memory in time while untracked; `undefined` while there are no reads */

@@ -25,8 +25,10 @@ it("a watch sees the changes since it began, and none before", () => {
 it("P7 · many calls that do not end share one list, which is bounded; what has left it counts as changed", () => {
   const self = engine()
   const before = Array.from({ length: 1000 }, () => Watches.begin(self))
-  for (let i = 0; i < 3 * watchedIds; i++) Watches.noteChange(self, `id ${i}`)
-  expect(self.watches.changedAt.size).toBe(watchedIds)
+  for (let i = 0; i < 2.5 * watchedIds; i++) {
+    Watches.noteChange(self, `id ${i}`)
+    expect(self.watches.changedAt.size).toBeLessThanOrEqual(watchedIds)
+  }
   expect(before.every((watch) => Watches.hasChanged(self, watch, "id 0"))).toBe(true)
   expect(before.every((watch) => Watches.hasChanged(self, watch, "another"))).toBe(true)
   // one that begins now is not hit by what was forgotten before it

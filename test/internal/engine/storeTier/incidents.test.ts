@@ -219,14 +219,37 @@ it.effect("a store of several servers of which one is down is one incident, unti
       )
     }
     expect(yield* incidents(() => !isDown)).toEqual([false, true])
-    // a store that does not say so begins and ends one each time
-    expect(yield* incidents()).toEqual([false, true, false, true, false, true])
+    // a store that does not say so begins and ends one each time, of which the first one is logged
+    expect(yield* incidents()).toEqual([false, true])
     expect(
       yield* incidents(() => {
         throw new Error("a bug of the store")
       })
-    ).toHaveLength(6)
+    ).toHaveLength(2)
   }))
+
+it.effect("a store that fails now and then is two lines in ten seconds, and what lasts by then is another one", () => {
+  const fake = fakeStore()
+  const down = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
+  let isDown = false
+  fake.behave = (operation) => isDown && operation === "get" ? { before: Effect.fail(down) } : {}
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(/fake" (failed|answers)/.exec(String(message))![1]!))
+  let reads = 0
+  const read = (state: "up" | "down") => {
+    isDown = state === "down"
+    return counting().load.pipe(Cached.ttl({ key: `${reads++}`, ttl: "1 hour" }))
+  }
+  const linesOf = (states: ReadonlyArray<"up" | "down">) =>
+    Effect.map(Effect.forEach(states, read), () => lines.splice(0))
+  return Effect.gen(function*() {
+    expect(yield* linesOf(["down", "down", "up", "down", "up", "down"])).toEqual(["failed", "answers"])
+    yield* TestClock.adjust("9999 millis")
+    expect(yield* linesOf(["down"])).toEqual([])
+    yield* TestClock.adjust("1 millis")
+    expect(yield* linesOf(["down", "down", "up", "up"])).toEqual(["failed", "answers"])
+  }).pipe(Effect.provide(over(fake, { memory: false })), Effect.provide(Logger.layer([logger])))
+})
 
 it.effect("closing tells the store what was lost within one store timeout, however much that is", () =>
   Effect.gen(function*() {
