@@ -13,7 +13,7 @@ import type { Entry } from "../memory/entry.ts"
 import { liveEntry } from "../operations/inspect.ts"
 
 /** The entries of each prefix. */
-export type Listed = ReadonlyMap<string, ReadonlyArray<Entry>>
+type Listed = ReadonlyMap<string, ReadonlyArray<Entry>>
 
 /** How often it is looked in turns, before a memory that changes all the time is looked at in one step. */
 const looksInTurns = 3
