@@ -30,7 +30,7 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly evictedWeight: number
   /** entries that left the memory tier, by cause: the causes of `Cached.onRemoval` */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /** entries in the memory tier now */
+  /** entries in the memory tier now, none that has expired; what a tag has invalidated counts until it is read or listed, or leaves */
   readonly size: number
   /** what those entries weigh; without a `weigher` each weighs 1 */
   readonly weight: number

@@ -77,7 +77,8 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
  *
  * **Details**
  *
- * A store may count expired entries that it has not cleaned up.
+ * A store may count expired entries that it has not cleaned up. Memory counts none; a large one is counted in turns of the
+ * event loop, and entries that come or go meanwhile may be counted or not.
  *
  * **Example** (Counting entries)
  *

@@ -301,7 +301,7 @@ export const checkLayer = <O extends LayerOptions>(
 const checkBounds = (layer: string, { capacity, maxWeight, weigher }: MemoryOptions): void =>
   refuseUnless(
     `${layer} is bounded by capacity, or by maxWeight with a weigher`,
-    !maxWeight === !weigher && (!weigher || !capacity)
+    (maxWeight === undefined) === !weigher && (!weigher || !capacity)
   )
 
 const objectOf = <A extends object>(what: string, options: A | undefined): Partial<A> => {

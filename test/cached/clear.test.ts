@@ -1,22 +1,17 @@
 /** Memory is emptied in one step; listeners are told in as many turns as they need, each entry once. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Layer, type Scope } from "effect"
+import { Deferred, Effect, Layer, type Scope } from "effect"
 import { Cached, CacheLayer, Caching, Eviction, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { many } from "../../src/internal/defaults.ts"
 import { caches, settle, start } from "../promises/caches.ts"
+import { impatient } from "../support/impatient.ts"
 import { listenersOf } from "../support/listeners.ts"
 
 const size = 20 * many.steps
 const ids = Array.from({ length: size }, (_, i) => `key ${i}`)
 const filled = Cached.setMany(ids.map((id, i) => [id, i] as const))
-
-/** A clock by which a turn is over whenever somebody looks: as if telling took long. */
-const impatient = Effect.updateService(Clock.Clock, (clock) => {
-  let nanos = 0n
-  return Object.assign(Object.create(clock), { monotonicTimeNanosUnsafe: () => nanos += 1_000_000_000n })
-})
 
 /** LRU, as a user writes it who knows of no `cleared`, or of one that throws. */
 const mine = (cleared: (() => void) | undefined): Eviction.Eviction => ({

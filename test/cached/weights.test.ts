@@ -133,16 +133,17 @@ describe("a weigher", () => {
 })
 
 describe("bounds that are none", () => {
-  it.each<[string, object]>([
-    ["a maxWeight without a weigher", { maxWeight: 5 }],
-    ["a weigher without a maxWeight", { weigher: byLength }],
-    ["both bounds", { capacity: 5, maxWeight: 5, weigher: byLength }],
-    ["a maxWeight of zero", { maxWeight: 0, weigher: byLength }],
-    ["a fraction", { maxWeight: 1.5, weigher: byLength }],
-    ["NaN", { maxWeight: NaN, weigher: byLength }],
-    ["a weigher that is no function", { maxWeight: 5, weigher: 7 }]
-  ])("%s is a CacheConfigError", (_, options) => {
+  it.each<[string, object, string]>([
+    ["a maxWeight without a weigher", { maxWeight: 5 }, "or by maxWeight with a weigher"],
+    ["a weigher without a maxWeight", { weigher: byLength }, "or by maxWeight with a weigher"],
+    ["both bounds", { capacity: 5, maxWeight: 5, weigher: byLength }, "or by maxWeight with a weigher"],
+    ["a maxWeight of zero", { maxWeight: 0, weigher: byLength }, "for no limit, not 0"],
+    ["a fraction", { maxWeight: 1.5, weigher: byLength }, "for no limit, not 1.5"],
+    ["NaN", { maxWeight: NaN, weigher: byLength }, "for no limit, not NaN"],
+    ["a weigher that is no function", { maxWeight: 5, weigher: 7 }, "is a function"]
+  ])("%s is a CacheConfigError", (_, options, why) => {
     expect(() => CacheLayer.memory(options as never)).toThrow(CacheError.CacheConfigError)
+    expect(() => CacheLayer.memory(options as never)).toThrow(why)
   })
 
   it.effect.each([0, -1, 1.5, NaN, "10" as never])(
@@ -180,6 +181,24 @@ describe("another bound while memory is in use", () => {
         expect((yield* Cached.stats).size).toBe(1)
       }).pipe(Effect.provide(CacheLayer.memory({ capacity: 1000, eviction })))
   )
+
+  it.effect("a policy hears of it once, however many leave", () => {
+    const bounds: Array<number> = []
+    const eviction: Eviction.Eviction = {
+      name: "told",
+      make: (options) => {
+        const policy = lru.make(options)
+        return { ...policy, resized: (bound) => bounds.push(bound) }
+      }
+    }
+    return Effect.gen(function*() {
+      for (let i = 0; i < 2000; i++) yield* Cached.set(`${i}`, i)
+      yield* Cached.resize(5)
+      yield* Cached.resize(50)
+      expect(yield* Cached.stats).toMatchObject({ size: 5, evictions: 1995 })
+      expect(bounds).toEqual([5, 50])
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2000, eviction })))
+  })
 
   it.effect("puts meanwhile evict what they need, and the last bound counts", () =>
     Effect.gen(function*() {

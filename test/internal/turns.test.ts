@@ -1,20 +1,15 @@
 /** Long lists do not hold the event loop: other fibers have turns in between. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
 import { many } from "../../src/internal/defaults.ts"
 import * as InTurns from "../../src/internal/streamsInTurns.ts"
 import * as Turns from "../../src/internal/turns.ts"
 import { caches } from "../promises/caches.ts"
+import { impatient } from "../support/impatient.ts"
 
 const size = 2560
 const chunks = size / 256
-
-/** A clock by which a turn is over whenever somebody looks. */
-const impatient = Effect.updateService(Clock.Clock, (clock) => {
-  let nanos = 0n
-  return Object.assign(Object.create(clock), { monotonicTimeNanosUnsafe: () => nanos += 1_000_000_000n })
-})
 
 /** How many turns another fiber has while an effect runs. */
 const turnsOf = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
@@ -41,6 +36,27 @@ describe.each(caches)("over $name", (cache) => {
   it.effect.each(operations)("%s", ([, operation]) =>
     Effect.gen(function*() {
       yield* filled
+      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+})
+
+describe.each(caches.filter(({ memory }) => memory))("what is in memory, over $name", (cache) => {
+  const ids = Array.from({ length: size }, (_, i) => `k:${i}`)
+  const none = Stream.runDrain(Cached.entries("none:*"))
+  const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
+    ["entries of which there are none", none],
+    ["a pattern that none matches", Cached.removeMatching("none:*")],
+    ["entries, in a transaction", Transaction.run(none)],
+    ["a pattern, in a transaction", Transaction.run(Cached.removeMatching("none:*"))],
+    ...cache.store ? [] : [
+      ["size", Cached.size] as const,
+      ["size, in a transaction", Transaction.run(Cached.size)] as const,
+      ["entries, in a serializable transaction", Transaction.run(none, { isolation: "serializable" })] as const
+    ]
+  ]
+  it.effect.each(operations)("%s", ([, operation]) =>
+    Effect.gen(function*() {
+      yield* Cached.setMany(ids.map((id, i) => [id, i] as const))
       expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })

@@ -10,6 +10,8 @@ const countsOfEntry = 10
 
 export class FrequencySketch {
   private readonly counters: Uint8Array
+  /** the same, four at once */
+  private readonly words: Uint32Array
   private readonly mask: number
   private readonly sample: number
   private counts = 0
@@ -20,6 +22,7 @@ export class FrequencySketch {
     while (width < countersOfEntry * entries) width *= 2
     this.mask = width - 1
     this.counters = new Uint8Array(rows.length * width)
+    this.words = new Uint32Array(this.counters.buffer)
     this.sample = Math.max(16, countsOfEntry * entries)
   }
 
@@ -33,7 +36,13 @@ export class FrequencySketch {
       isCounted = true
     }
     if (!isCounted || ++this.counts < this.sample) return
-    for (let place = 0; place < counters.length; place++) counters[place]! >>= 1
+    this.halve()
+  }
+
+  /** All in one step: of a million entries there are sixteen million counters. */
+  private halve(): void {
+    const { words } = this
+    for (let i = 0; i < words.length; i++) words[i] = (words[i]! >>> 1) & 0x07070707
     this.counts >>= 1
   }
 

@@ -26,6 +26,8 @@ export const makeS3Fifo = (options: PolicyOptions): Policy => {
   const main = Ring.makeHead()
   // in the order in which they came, like all maps
   const ghosts = new Set<number>()
+  // one iterator goes on for all: a new one would step over the places of all that were forgotten
+  let oldestFirst = ghosts.values()
   const hashOf = makeHash(options.seed)
   let capacity = options.capacity
   let smallWeight = 0
@@ -73,9 +75,11 @@ export const makeS3Fifo = (options: PolicyOptions): Policy => {
 
   const remember = (entry: Entry): void => {
     ghosts.add(hashOf(entry))
-    for (const oldest of ghosts) {
-      if (ghosts.size <= Math.max(1, (1 - shareOfSmall) * count)) break
-      ghosts.delete(oldest)
+    const most = Math.max(1, (1 - shareOfSmall) * count)
+    while (ghosts.size > most) {
+      const { done, value } = oldestFirst.next()
+      if (done === true) oldestFirst = ghosts.values()
+      else ghosts.delete(value)
     }
   }
 

@@ -1,5 +1,5 @@
 /** Each policy against a slow model of it, operation by operation. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Eviction } from "effect-cached"
 import { Adaptive } from "../../../src/internal/eviction/adaptive.ts"
 import { makeS3Fifo } from "../../../src/internal/eviction/s3Fifo.ts"
@@ -123,4 +123,18 @@ it("adaptive is lru up to 32 entries, and learns when it gets more", () => {
   for (const tier of [adaptive, lru]) tier.resize(100)
   expect(hitsOfLoop(lru)).toBe(0)
   expect(hitsOfLoop(adaptive)).toBeGreaterThan(5000)
+})
+
+it("s3Fifo forgets the oldest ghost without a look at those that were forgotten before", () => {
+  const capacity = 100
+  const tier = heldBy(makeS3Fifo({ capacity, weighed: false, seed: () => 1 }), capacity)
+  const iterators = vi.spyOn(Set.prototype, "values")
+  const loops = vi.spyOn(Set.prototype, Symbol.iterator)
+  try {
+    for (let id = 0; id < 20 * capacity; id++) tier.put(`${id}`)
+    expect(iterators.mock.calls.length + loops.mock.calls.length).toBeLessThan(10)
+  } finally {
+    iterators.mockRestore()
+    loops.mockRestore()
+  }
 })

@@ -9,15 +9,19 @@
  */
 import type { Entry } from "./entry.ts"
 
+/** What knows its id. */
+interface Named {
+  readonly id: string
+}
+
 /** What memory asks of a `Map`. */
-export interface Entries {
+export interface Entries<A extends Named = Entry> {
   readonly size: number
-  readonly get: (id: string) => Entry | undefined
+  readonly get: (id: string) => A | undefined
   readonly has: (id: string) => boolean
-  readonly set: (id: string, entry: Entry) => unknown
+  readonly set: (id: string, entry: A) => unknown
   readonly delete: (id: string) => boolean
-  readonly keys: () => IterableIterator<string>
-  readonly values: () => IterableIterator<Entry>
+  readonly values: () => IterableIterator<A>
 }
 
 /** A `Map` that never had more ids is copied in a few milliseconds. */
@@ -27,19 +31,21 @@ const smallMap = 131_072
 const movesOfStep = 8
 
 /** The entries that are still in the old map alone, and the new one. */
-interface Move {
-  readonly from: Iterator<Entry | undefined>
-  readonly to: Map<string, Entry | undefined>
+interface Move<A> {
+  readonly from: Iterator<A | undefined>
+  readonly to: Map<string, A | undefined>
 }
 
-class InSteps implements Entries {
+class InSteps<A extends Named> implements Entries<A> {
   /** an id without an entry is one that has left */
-  private map = new Map<string, Entry | undefined>()
+  private map = new Map<string, A | undefined>()
   /** how many have left their id behind */
   private left = 0
   /** a power of two, and no less than the most ids that `map` ever had */
   private most: number
-  private move: Move | undefined
+  private move: Move<A> | undefined
+  /** what leaves this map leaves its id behind: an id that came back would have another place in a listing */
+  private isListed = false
   private readonly small: number
 
   constructor(small: number) {
@@ -50,7 +56,7 @@ class InSteps implements Entries {
     return this.map.size - this.left
   }
 
-  get(id: string): Entry | undefined {
+  get(id: string): A | undefined {
     return this.map.get(id)
   }
 
@@ -58,7 +64,7 @@ class InSteps implements Entries {
     return this.map.get(id) !== undefined
   }
 
-  set(id: string, entry: Entry): void {
+  set(id: string, entry: A): void {
     const { map, move } = this
     if (this.left > 0 && map.has(id) && map.get(id) === undefined) this.left--
     map.set(id, entry)
@@ -70,12 +76,12 @@ class InSteps implements Entries {
   }
 
   delete(id: string): boolean {
-    const { map, most, move } = this
+    const { isListed, map, most, move } = this
     const isSmall = most === this.small
-    if (isSmall && this.left === 0) return map.delete(id)
+    if (isSmall && this.left === 0 && !isListed) return map.delete(id)
     if (!this.has(id)) return false
     // it may have room for twice as many as it ever had
-    if (move === undefined && (isSmall || map.size > most / 2)) map.delete(id)
+    if (move === undefined && !isListed && (isSmall || map.size > most / 2)) map.delete(id)
     else {
       map.set(id, undefined)
       this.left++
@@ -88,22 +94,25 @@ class InSteps implements Entries {
     return true
   }
 
-  empty(): ReadonlyMap<string, Entry | undefined> {
+  empty(): ReadonlyMap<string, A | undefined> {
     const { map } = this
     this.take(new Map(), 0)
     return map
   }
 
-  keys(): IterableIterator<string> {
-    return this.left === 0 ? this.map.keys() : this.ids()
-  }
-
-  private *ids(): IterableIterator<string> {
-    for (const { id } of this.values()) yield id
+  *ids(): Generator<string> {
+    const { map } = this
+    this.isListed = true
+    let places = map.size
+    for (const entry of map.values()) {
+      if (places-- === 0) return
+      // another map may have taken the place of this one
+      if (entry !== undefined && (map === this.map || this.has(entry.id))) yield entry.id
+    }
   }
 
   /** What comes in meanwhile may be missing. */
-  *values(): IterableIterator<Entry> {
+  *values(): IterableIterator<A> {
     const { map } = this
     for (const entry of map.values()) {
       // another map may have taken the place of this one
@@ -111,7 +120,7 @@ class InSteps implements Entries {
     }
   }
 
-  private moveOn({ from, to }: Move): void {
+  private moveOn({ from, to }: Move<A>): void {
     for (let left = movesOfStep; left > 0; left--) {
       const { done, value } = from.next()
       if (done === true) return this.take(to, this.size)
@@ -119,18 +128,25 @@ class InSteps implements Entries {
     }
   }
 
-  private take(map: Map<string, Entry | undefined>, size: number): void {
+  private take(map: Map<string, A | undefined>, size: number): void {
     this.most = this.small
     // it never had more ids than the old one
     while (map.size > 0 && this.most < this.map.size) this.most *= 2
     this.map = map
     this.left = map.size - size
     this.move = undefined
+    this.isListed = false
   }
 }
 
 /** `small`: maps of so many ids and fewer are left to themselves. */
-export const make = (small = smallMap): Entries => new InSteps(small)
+export const make = <A extends Named = Entry>(small = smallMap): Entries<A> => new InSteps<A>(small)
+
+/**
+ * The ids, in as many steps as whoever asks takes. One that is there all the time comes once; none comes twice, and none
+ * that has left. What comes in meanwhile may be missing.
+ */
+export const ids = (self: Entries): Iterable<string> => (self as InSteps<Entry>).ids()
 
 /** Empties it in one step, and gives what was there: an id without an entry had left before. */
-export const empty = (self: Entries): ReadonlyMap<string, Entry | undefined> => (self as InSteps).empty()
+export const empty = (self: Entries): ReadonlyMap<string, Entry | undefined> => (self as InSteps<Entry>).empty()

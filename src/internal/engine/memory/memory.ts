@@ -184,7 +184,6 @@ const makeRoom = (self: Memory, newest: Entry | undefined, now: number, most: nu
 /** Takes a step towards another capacity: at most so many entries leave, and the capacity is what is left. */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
-  self.policy.resized?.(capacity)
   makeRoom(self, undefined, now, most)
   self.capacity = Math.max(capacity, self.weight)
 }

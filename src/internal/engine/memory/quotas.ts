@@ -6,6 +6,7 @@
  * one of its kind, with the entries of its class alone, which says which of these leaves. A place in a policy is the links of a
  * node, so an entry with a quota has a second node.
  */
+import * as Entries from "#platform/engine/memory/entries"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import { CacheConfigError } from "../../../CacheError.ts"
@@ -31,7 +32,7 @@ interface Place extends Node {
 interface Quota {
   readonly most: number
   readonly policy: Policy
-  places: Map<string, Place>
+  places: Entries.Entries<Place>
   weight: number
 }
 
@@ -122,7 +123,7 @@ const makeQuota = (self: Memory.MemoryTier, most: number): Quota => {
   const quota: Quota = {
     most,
     policy: makePolicy(options, { entries: places, telemetry: () => self }),
-    places: new Map(),
+    places: Entries.make(),
     weight: 0
   }
   return quota
@@ -130,7 +131,7 @@ const makeQuota = (self: Memory.MemoryTier, most: number): Quota => {
 
 /** All entries of the class have left. */
 const empty = (quota: Quota): void => {
-  quota.places = new Map()
+  quota.places = Entries.make()
   quota.weight = 0
   quota.policy.cleared!()
 }

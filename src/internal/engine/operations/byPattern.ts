@@ -4,12 +4,11 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Progress } from "../../../CacheEvent.ts"
 import type { Glob } from "../../glob.ts"
-import { isPage } from "../../store/pageIds.ts"
 import * as InTurns from "../../streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
-import { scan } from "./inspect.ts"
+import { idsHere, scan } from "./inspect.ts"
 
 /**
  * Invalidates all ids that match, in chunks. The ids that this process has or loads are invalidated before the scan of
@@ -29,7 +28,7 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
       })
     const each = (ids: Stream.Stream<string, StoreError>) => ids.pipe(InTurns.inChunks, Stream.mapEffect(batch))
     if (glob.isLiteral) return each(Stream.succeed(glob.prefix))
-    const here = each(Stream.suspend(() => Stream.filter(InTurns.each(allHere(self)), glob.matches)))
+    const here = each(Stream.filter(allHere(self), glob.matches))
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))
@@ -38,13 +37,15 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
   })
 
 /** The ids in memory, among the flights, and of results that the store may still be storing. */
-const allHere = (self: Engine): ReadonlyArray<string> => {
-  // and whatever a call for many keys may answer, which nobody can name yet
-  noteAll(self)
-  const { entries } = self.memory
-  const ids = Array.from(entries.keys()).filter((id) => !isPage(id))
-  const others = new Set(self.flights.all().map(({ id }) => id))
-  for (const id of self.storeTier?.unanswered ?? []) others.add(id)
-  // of a large memory a list is quick, and a set of it is not
-  return ids.concat(Array.from(others).filter((id) => !entries.has(id)))
-}
+const allHere = (self: Engine): Stream.Stream<string> =>
+  Stream.suspend(() => {
+    // and whatever a call for many keys may answer, which nobody can name yet
+    noteAll(self)
+    const others = new Set(self.flights.all().map(({ id }) => id))
+    for (const id of self.storeTier?.unanswered ?? []) others.add(id)
+    const inMemory = Stream.map(idsHere(self, ""), (id) => {
+      others.delete(id)
+      return id
+    })
+    return Stream.concat(inMemory, Stream.suspend(() => InTurns.each(others)))
+  })

@@ -1,14 +1,17 @@
 /** Inspection of the cache: size, entries, ping. A fault of the store is a failure of the caller. */
+import * as Entries from "#platform/engine/memory/entries"
 import { dependsOnOf } from "#platform/store/dependsOn"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
+import { IdSet } from "../../idSet.ts"
 import { isInherited } from "../../store/idTags.ts"
 import { isPage } from "../../store/pageIds.ts"
 import { pageByPage } from "../../store/pages.ts"
 import * as InTurns from "../../streamsInTurns.ts"
+import { forEach } from "../../turns.ts"
 import type { Engine } from "../engine.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -43,10 +46,11 @@ export const ping = (self: Engine): Effect.Effect<void, StoreError> =>
 export const size = (self: Engine): Effect.Effect<number, StoreError> =>
   self.storeTier === undefined
     ? Effect.clockWith((clock) => {
-      const now = clock.currentTimeMillisUnsafe()
       let count = 0
-      for (const id of idsHere(self, "")) if (liveEntry(self, id, now) !== undefined) count++
-      return Effect.succeed(count)
+      const all = forEach(Entries.ids(self.memory.entries), (id) => {
+        if (!isPage(id) && liveEntry(self, id, clock.currentTimeMillisUnsafe()) !== undefined) count++
+      })
+      return Effect.map(all, () => count)
     })
     : asked(self.storeTier, "size", self.storeTier.store.size)
 
@@ -69,7 +73,7 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
     const here = idsHere(self, prefix)
     const { storeTier: tier } = self
     if (tier === undefined) return remembered(self, here)
-    const unseen = new Set(here)
+    const unseen = new IdSet()
     const { pending } = tier
     const stored = scan(tier, prefix).pipe(
       Stream.filter(({ id }) => !Pending.isPending(pending, id)),
@@ -81,16 +85,23 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
       Stream.flatMap(Stream.fromIterable)
     )
     // entries in memory that the store refused, or has lost
-    return Stream.concat(stored, Stream.suspend(() => remembered(self, unseen)))
+    const lost = Stream.suspend(() => remembered(self, InTurns.each(unseen)))
+    const noted = Stream.runForEachArray(here, (ids) => Effect.sync(() => ids.forEach((id) => unseen.add(id))))
+    return Stream.unwrap(Effect.as(noted, Stream.concat(stored, lost)))
   })
 
-const idsHere = (self: Engine, prefix: string): ReadonlyArray<string> =>
-  Array.from(self.memory.entries.keys()).filter((id) => id.startsWith(prefix) && !isPage(id))
+/** The ids in memory that begin with a prefix. */
+export const idsHere = (self: Engine, prefix: string): Stream.Stream<string> =>
+  Stream.filter(
+    Stream.suspend(() => InTurns.each(Entries.ids(self.memory.entries))),
+    (id) => id.startsWith(prefix) && !isPage(id)
+  )
 
-const remembered = (self: Engine, ids: Iterable<string>): Stream.Stream<Known> =>
+/** Those of the ids that are in memory, and may be served. */
+export const remembered = (self: Engine, ids: Stream.Stream<string>): Stream.Stream<Known> =>
   Stream.unwrap(Effect.clockWith((clock) =>
     Effect.succeed(
-      InTurns.each(ids).pipe(
+      ids.pipe(
         Stream.map((id) => liveEntry(self, id, clock.currentTimeMillisUnsafe())),
         Stream.filter((entry) => entry !== undefined),
         Stream.map(knownOf)

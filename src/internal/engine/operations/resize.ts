@@ -14,6 +14,7 @@ export const resize = (self: Engine, capacity: number): Effect.Effect<void> =>
     // without a memory tier there is none
     if (memory.capacity === 0) return Effect.void
     const mine = ++memory.resizes
+    memory.policy.resized?.(capacity)
     const step = Effect.suspend((): Effect.Effect<void> => {
       if (memory.resizes !== mine) return Effect.void
       Memory.shrink(memory, capacity, clock.currentTimeMillisUnsafe(), chunk)

@@ -22,7 +22,7 @@ import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { emit, emitValue } from "../telemetry/events.ts"
-import { listedNow } from "./listings.ts"
+import { whileSame } from "./listed.ts"
 import { type Guard, isPublishable } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
 import { inTurn } from "./turns.ts"
@@ -49,7 +49,7 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
     }
     const committing = { items, asked, counts, checks }
     return base.storeTier === undefined
-      ? inMemory(base, committing)
+      ? whileSame(base, checks.listed, (hasMoved) => inMemory(base, committing, hasMoved))
       // one at a time: each is pending until it is answered, and must not displace another
       : inTurn(base, inStore(base, base.storeTier, committing))
   })
@@ -95,7 +95,11 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
 // without a store: one synchronous step
 // ---------------------------------------------------------------------------------------------------------------------
 
-const inMemory = (base: Engine, { asked, checks, counts, items }: Committing): Effect.Effect<void, Failure> =>
+const inMemory = (
+  base: Engine,
+  { asked, counts, items }: Committing,
+  hasMoved: () => boolean
+): Effect.Effect<void, Failure> =>
   Effect.clockWith((clock): Effect.Effect<void, Failure> => {
     const now = clock.currentTimeMillisUnsafe()
     const size = { steps: items.length + counts.length, bytes: 0 }
@@ -107,8 +111,7 @@ const inMemory = (base: Engine, { asked, checks, counts, items }: Committing): E
       counter: live,
       position: () => undefined
     })
-    const hasMoved = Array.from(checks.listed).some(([prefix, listed]) => !isSame(listed, listedNow(base, prefix, now)))
-    if (conflict !== undefined || hasMoved) return Effect.fail(conflictOfTransaction(conflict))
+    if (conflict !== undefined || hasMoved()) return Effect.fail(conflictOfTransaction(conflict))
     const isCleared = items.some((item) => item._tag === "Sweep" && item.sweep._tag === "Clear")
     const counted = counterChanges("memory", counts.map((count) => countStep(count, now)), isCleared ? none : live)
     if (counted instanceof StoreError) return Effect.fail(counted)
@@ -125,9 +128,6 @@ const inMemory = (base: Engine, { asked, checks, counts, items }: Committing): E
   })
 
 const none = () => undefined
-
-const isSame = (before: ReadonlyMap<string, Entry>, now: ReadonlyMap<string, Entry>): boolean =>
-  before.size === now.size && Array.from(before).every(([id, entry]) => now.get(id) === entry)
 
 const applyHere = (base: Engine, item: Item, now: number): void => {
   switch (item._tag) {

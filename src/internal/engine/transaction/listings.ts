@@ -6,10 +6,10 @@ import { StoreError } from "../../../CacheError.ts"
 import type { Progress } from "../../../CacheEvent.ts"
 import type { Glob } from "../../glob.ts"
 import * as InTurns from "../../streamsInTurns.ts"
-import type { Engine } from "../engine.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as Inspect from "../operations/inspect.ts"
+import * as Listed from "./listed.ts"
 import { isSwept, loadedHere, type Overlay, rebase, type Root } from "./overlay.ts"
 import { remove } from "./removals.ts"
 
@@ -28,8 +28,16 @@ export const entries = (self: Overlay, prefix: string): Stream.Stream<Known, Sto
 
 const below = ({ parent, root }: Overlay, prefix: string): Stream.Stream<Known, StoreError> =>
   parent === undefined
-    ? Stream.unwrap(Effect.as(listing(root, prefix), Inspect.entries(root.base, prefix)))
+    ? Stream.unwrap(Effect.map(listing(root, prefix), () => inBase(root, prefix)))
     : entries(parent, prefix)
+
+/** Of what was remembered nothing else is shown: what comes and goes again before the commit would not be noticed there. */
+const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, StoreError> => {
+  const listed = checks.listed.get(prefix)
+  return listed === undefined
+    ? Inspect.entries(base, prefix)
+    : Inspect.remembered(base, Stream.map(InTurns.each(listed), ({ id }) => id))
+}
 
 /** The ids of what was written or loaded here. */
 const ownIds = (self: Overlay): ReadonlySet<string> =>
@@ -53,13 +61,7 @@ const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> =>
   const { base, checks, isolation } = root
   if (isolation !== "serializable") return Effect.void
   const { storeTier: tier } = base
-  if (tier === undefined) {
-    return Effect.clockWith((clock) => {
-      const listed = listedNow(base, prefix, clock.currentTimeMillisUnsafe())
-      if (!checks.listed.has(prefix)) checks.listed.set(prefix, listed)
-      return Effect.void
-    })
-  }
+  if (tier === undefined) return Listed.remember(base, checks.listed, prefix)
   if (checks.position !== undefined) return Effect.void
   const { store } = tier
   return Effect.flatMap(Inspect.asked(tier, "transact", store.transact!({ checks: [], steps: [] })), (answer) => {
@@ -76,16 +78,6 @@ const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> =>
       )
     })
   })
-}
-
-/** The entries in memory whose ids begin with a prefix. */
-export const listedNow = (base: Engine, prefix: string, now: number): ReadonlyMap<string, Entry> => {
-  const listed = new Map<string, Entry>()
-  for (const id of Array.from(base.memory.entries.keys())) {
-    const entry = id.startsWith(prefix) ? Memory.peek(base.memory, base.tagEpochs, id) : undefined
-    if (entry !== undefined && now < entry.expiresAt) listed.set(id, entry)
-  }
-  return listed
 }
 
 export const size = (self: Overlay): Effect.Effect<number, StoreError> => Stream.runCount(entries(self, ""))

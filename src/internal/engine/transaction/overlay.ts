@@ -62,7 +62,7 @@ export interface Checks {
   /** where the store was when it was first listed */
   position: string | undefined
   /** what was listed of a cache without a store: the entries of each prefix */
-  readonly listed: Map<string, ReadonlyMap<string, Entry>>
+  readonly listed: Map<string, ReadonlyArray<Entry>>
 }
 
 /** What all levels of one try share. */

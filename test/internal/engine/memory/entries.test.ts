@@ -42,13 +42,44 @@ describe("entries by id", () => {
         expect(entries.get(other)).toBe(model.get(other))
         expect(entries.has(other)).toBe(model.has(other))
       }
-      expect(Array.from(entries.keys()).toSorted()).toEqual(Array.from(model.keys()).toSorted())
+      expect(Array.from(Entries.ids(entries)).toSorted()).toEqual(Array.from(model.keys()).toSorted())
       expect(new Set(entries.values())).toEqual(new Set(model.values()))
       expect(idsIn(entries)).toBeLessThanOrEqual(Math.max(2 * small, 2 * most))
     }
-    for (const id of Array.from(entries.keys())) remove(id)
+    for (const id of Array.from(Entries.ids(entries))) remove(id)
     expect(Array.from(entries.values())).toEqual([])
     expect(idsIn(entries)).toBe(0)
+  })
+
+  it.each(Array.from({ length: 20 }, (_, seed) => seed + 1))("are listed while they change (seed %i)", (seed) => {
+    const random = randomOf(seed)
+    const below = (n: number) => Math.floor(random() * n)
+    for (let round = 0; round < 20; round++) {
+      const entries = Entries.make(2 ** below(6))
+      const count = 1 + below(200)
+      const comes = random()
+      const change = () => {
+        const id = `${below(count)}`
+        if (random() < comes) entries.set(id, entry(id))
+        else if (entries.delete(id)) all.delete(id)
+        if (random() < 0.001) {
+          Entries.empty(entries)
+          all.clear()
+        }
+      }
+      let all = new Set<string>()
+      for (let left = below(3 * count); left > 0; left--) change()
+      // there all the time
+      all = new Set(Entries.ids(entries))
+      const listed: Array<string> = []
+      for (const id of Entries.ids(entries)) {
+        expect(entries.has(id)).toBe(true)
+        listed.push(id)
+        for (let left = below(8); left > 0; left--) change()
+      }
+      expect(new Set(listed).size).toBe(listed.length)
+      expect(Array.from(all).filter((id) => !listed.includes(id))).toEqual([])
+    }
   })
 
   it("that are listed while others take their place in another map are there, each once", () => {
@@ -63,7 +94,7 @@ describe("entries by id", () => {
       for (const end = next + 20; next < end && next < 1000; next++) if (next % 20 > 0) entries.delete(`${next}`)
     }
     expect(new Set(listed).size).toBe(listed.length)
-    expect(Array.from(entries.keys()).every((id) => listed.includes(id))).toBe(true)
+    expect(Array.from(Entries.ids(entries)).every((id) => listed.includes(id))).toBe(true)
     expect(entries.size).toBe(50)
   })
 

@@ -1,0 +1,93 @@
+/**
+ * What a serializable transaction has listed of a cache without a store, and whether that is still all there is. A large
+ * memory is gone through in turns of the event loop, and the commit is one step: it asks whether anything has changed since
+ * the last look.
+ */
+import * as Entries from "#platform/engine/memory/entries"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { isPage } from "../../store/pageIds.ts"
+import { forEach } from "../../turns.ts"
+import type { Engine } from "../engine.ts"
+import type { Entry } from "../memory/entry.ts"
+import { liveEntry } from "../operations/inspect.ts"
+
+/** The entries of each prefix. */
+type Listed = ReadonlyMap<string, ReadonlyArray<Entry>>
+
+/** How often it is looked in turns, before a memory that changes all the time is looked at in one step. */
+const looksInTurns = 3
+
+/** Remembers the entries whose ids begin with a prefix, as they are when that is listed first. */
+export const remember = (
+  base: Engine,
+  listed: Map<string, ReadonlyArray<Entry>>,
+  prefix: string
+): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    if (listed.has(prefix)) return Effect.void
+    const found: Array<Entry> = []
+    const all = forEach(Entries.ids(base.memory.entries), (id) => {
+      const entry = matching(base, prefix, id, clock)
+      if (entry !== undefined) found.push(entry)
+    })
+    return Effect.map(all, () => {
+      if (!listed.has(prefix)) listed.set(prefix, found)
+    })
+  })
+
+const matching = (base: Engine, prefix: string, id: string, clock: Clock.Clock): Entry | undefined =>
+  id.startsWith(prefix) && !isPage(id) ? liveEntry(base, id, clock.currentTimeMillisUnsafe()) : undefined
+
+/** What was found: it is so until anything changes, or one of the entries expires. */
+interface Look {
+  readonly state: number
+  soonest: number
+  isSame: boolean
+}
+
+/** Grows with all that comes into memory, leaves it or is invalidated. */
+const stateOf = ({ memory: { entries, removals }, mutations, tagEpochs }: Engine): number =>
+  mutations + tagEpochs.epoch + entries.size + 2 * Object.values(removals).reduce((sum, count) => sum + count, 0)
+
+const begin = (base: Engine): Look => ({ state: stateOf(base), soonest: Infinity, isSame: true })
+
+/** One step for each entry. */
+function* stepsOf(look: Look, base: Engine, listed: Listed, clock: Clock.Clock): Generator<void> {
+  for (const [prefix, before] of listed) {
+    let count = 0
+    for (const id of Entries.ids(base.memory.entries)) yield void (matching(base, prefix, id, clock) && count++)
+    look.isSame &&= count === before.length
+    for (const entry of before) {
+      look.isSame &&= liveEntry(base, entry.id, clock.currentTimeMillisUnsafe()) === entry
+      look.soonest = Math.min(look.soonest, entry.expiresAt)
+      yield
+    }
+  }
+}
+
+/** Goes on with the question whether what was listed has changed, which is to be asked in the step that depends on it. */
+export const whileSame = <A, E, R>(
+  base: Engine,
+  listed: Listed,
+  step: (hasChanged: () => boolean) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  if (listed.size === 0) return step(() => false)
+  return Effect.clockWith((clock) => {
+    const hasChanged = (): boolean => {
+      const look = begin(base)
+      for (const _ of stepsOf(look, base, listed, clock)) if (!look.isSame) break
+      return !look.isSame
+    }
+    const inTurns = (left: number): Effect.Effect<A, E, R> => {
+      if (left === 0) return step(hasChanged)
+      const look = begin(base)
+      return Effect.flatMap(forEach(stepsOf(look, base, listed, clock), () => {}), () => {
+        if (!look.isSame) return step(() => true)
+        const isOver = () => look.state !== stateOf(base) || clock.currentTimeMillisUnsafe() >= look.soonest
+        return isOver() ? inTurns(left - 1) : step(isOver)
+      })
+    }
+    return inTurns(looksInTurns)
+  })
+}

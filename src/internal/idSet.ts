@@ -1,0 +1,23 @@
+/** A set of ids that may be a million: V8 copies a `Set` in one step when it grows, so this one is many small ones. */
+
+/** A `Set` that never has more is copied in a few milliseconds. */
+const most = 65_536
+
+export class IdSet {
+  private readonly parts: Array<Set<string>> = []
+
+  /** Adds an id that is not in it. */
+  add(id: string): void {
+    let last = this.parts.at(-1)
+    if (last === undefined || last.size === most) this.parts.push(last = new Set())
+    last.add(id)
+  }
+
+  delete(id: string): void {
+    this.parts.some((part) => part.delete(id))
+  }
+
+  *[Symbol.iterator](): Generator<string> {
+    for (const part of this.parts) yield* part
+  }
+}
