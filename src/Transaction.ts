@@ -245,6 +245,11 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
       message: "Transaction.rollback is outside of a transaction: use it inside Transaction.run"
     })
   }
+  if (entered.root.bypasses) {
+    throw new CacheConfigError({
+      message: "Transaction.rollback cannot be inside of Transaction.withSql: the rows would stay. Let the effect fail"
+    })
+  }
   Overlay.requireOpen(entered)
   Overlay.rollback(entered)
   return Effect.void
@@ -331,9 +336,10 @@ export const withSql: {
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))
         }
         if (entered.root.bypasses) {
-          const inside = { isolation: undefined, timeoutMillis: Infinity }
-          return Run.nested(entered, inside, (cache) =>
-            sql.withTransaction(body(cache))) as Effect.Effect<A, E | SqlError, R>
+          // it is the outermost one that commits for both
+          entered.root.outbox ??= options.outbox
+          const inside = { isolation: undefined, timeoutMillis: Infinity, around: sql.withTransaction }
+          return Run.nested(entered, inside, body) as Effect.Effect<A, E | SqlError, R>
         }
         throw new CacheConfigError({
           message:
@@ -390,8 +396,9 @@ export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, Sql
   const { table } = options
   return Layer.effectDiscard(Effect.flatMap(Client, (sql) =>
     withCaching((cache) => {
+      const foreign = new Set()
       const look = Effect.catchCause(
-        Sql.replay(cache, sql, table),
+        Sql.replay(cache, sql, table, foreign),
         (cause) => Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
       )
       const looking = Effect.forever(Effect.andThen(look, Effect.sleep(numbers.everyMillis)))

@@ -565,7 +565,11 @@ describe("two processes over one store", () => {
   const world = Effect.gen(function*() {
     const store = MemoryStore.make()
     const log: Array<Store.Change> = []
-    const state = { version: 0, isDown: (): boolean => false }
+    const state = {
+      version: 0,
+      isDown: (): boolean => false,
+      written: (_id: string): Effect.Effect<unknown> => Effect.void
+    }
     const removed = (id: string) => Effect.sync(() => void log.push({ _tag: "Changed", id }))
     const capabilities = { ...store.capabilities, shared: true, changes: true }
     const down = Effect.fail(
@@ -576,6 +580,8 @@ describe("two processes over one store", () => {
       ...store,
       capabilities,
       markers: (tags: ReadonlyArray<string>) => Effect.suspend(() => state.isDown() ? down : store.markers(tags)),
+      commit: (...given: Parameters<Store.Store["commit"]>) =>
+        Effect.tap(store.commit(...given), () => state.written(given[0])),
       changesUnsafe: () => log.slice(heard, heard = log.length)
     }
     const there = {
@@ -616,6 +622,29 @@ describe("two processes over one store", () => {
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(before)).toBe(0)
       yield* Fiber.join(reading)
+      for (const read of [site, page]) {
+        expect(yield* there(read)).toBe("v1")
+        expect(yield* here(read)).toBe("v1")
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("P8 · what was written before its marker was asked for is not taken over, whenever the store says so", () =>
+    Effect.gen(function*() {
+      const { begun, gate, here, page, site, source, state, there } = yield* world
+      const told = yield* Deferred.make<void>()
+      state.written = (id) => id === "source" ? Deferred.await(told) : Effect.void
+      yield* Deferred.succeed(gate, undefined)
+      const before = yield* start(here(source))
+      const reading = yield* start(here(site))
+      yield* settle
+      state.version = 1
+      yield* there(Cached.invalidate("source"))
+      yield* Deferred.succeed(begun, undefined)
+      yield* settle
+      yield* Deferred.succeed(told, undefined)
+      yield* Fiber.join(before)
+      yield* Fiber.join(reading)
+      yield* TestClock.adjust("100 millis")
       for (const read of [site, page]) {
         expect(yield* there(read)).toBe("v1")
         expect(yield* here(read)).toBe("v1")

@@ -176,6 +176,13 @@ const tags = isFault(asked) || dependencies === undefined
 
 export const unitFaults: ReadonlyArray<UnitFault> = [
   {
+    name: "a write counts as made when the store has said so",
+    in: "write",
+    find: "flight.asOf = captures",
+    replace: "flight.asOf = tier.captures",
+    by: derivedTests
+  },
+  {
     name: "what was made without the store is believed when it is back",
     in: "recovered",
     find: "if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])",
