@@ -691,6 +691,51 @@ describe("two processes over one store", () => {
     }).pipe(Effect.scoped))
 })
 
+describe("a look-up in a store that was down", () => {
+  it.effect.each([
+    { name: "one key", keys: ["page"] },
+    { name: "several", keys: ["page", "site"] }
+  ])(
+    "P8 · $name: what was invalidated before it is not found, though the store answers of before",
+    ({ keys }) =>
+      Effect.gen(function*() {
+        const store = MemoryStore.make()
+        const told = yield* Deferred.make<void>()
+        let isDown = false
+        let isSlow = false
+        const slow: Store.Store = {
+          ...store,
+          getUnsafe: undefined,
+          get: (id, tags) =>
+            Effect.tap(store.get(id, tags), () => isSlow && tags.length > 0 ? Deferred.await(told) : Effect.void),
+          remove: (id) =>
+            isDown
+              ? Effect.fail(new CacheError.StoreError({ store: "memory", operation: "remove", reason: "Unavailable" }))
+              : store.remove(id)
+        }
+        const source = Effect.succeed(0).pipe(Cached.ttl({ key: "source", ttl: "1 day" }))
+        const page = source.pipe(Cached.ttl({ key: "page", ...changes }))
+        const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+        yield* Effect.gen(function*() {
+          yield* site
+          expect(yield* Effect.filter(keys, Cached.has)).toEqual(keys)
+          isDown = true
+          yield* Cached.invalidate("source")
+          isDown = false
+          isSlow = true
+          const looking = yield* start(Cached.getMany(keys))
+          yield* settle
+          // it takes the place of the first one, and is carried out
+          yield* Cached.invalidate("source")
+          yield* Deferred.succeed(told, undefined)
+          expect(yield* Fiber.join(looking)).toEqual(keys.map(() => Option.none()))
+        }).pipe(Effect.provide(
+          Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, slow))
+        ))
+      })
+  )
+})
+
 describe("where a store cannot tell", () => {
   const fails = (layer: Layer.Layer<Caching.Caching>) =>
     Effect.gen(function*() {

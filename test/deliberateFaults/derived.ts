@@ -176,6 +176,13 @@ const tags = isFault(asked) || dependencies === undefined
 
 export const unitFaults: ReadonlyArray<UnitFault> = [
   {
+    name: "what a look-up finds is of before a change that came while the store was asked",
+    in: "during",
+    find: "inherited.length === 0 ?",
+    replace: "inherited.length >= 0 ?",
+    by: derivedTests
+  },
+  {
     name: "a write counts as made when the store has said so",
     in: "write",
     find: "flight.asOf = captures",
