@@ -151,8 +151,7 @@ export const make = (options: Options): SeededScheduler => {
   let tasks = 0
 
   const after = (millis: number, run: () => void): () => void => {
-    // no timer is finer: what is left of a time would be lost in rounding else, and who waits for it would for ever
-    const timer: Timer = { at: now + (millis > 0 ? Math.max(0.001, millis) : 0), run }
+    const timer: Timer = { at: now + Math.max(0, millis), run }
     if (timer.at < Infinity) timers.add(timer)
     return () => {
       timers.delete(timer)
