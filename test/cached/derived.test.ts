@@ -614,6 +614,7 @@ describe("two processes over one store", () => {
       const { begun, gate, here, page, site, source, state, there } = yield* world
       const before = yield* start(here(source))
       const reading = yield* start(here(site))
+      const joined = yield* start(here(site))
       yield* settle
       state.version = 1
       yield* there(Cached.invalidate("source"))
@@ -622,6 +623,8 @@ describe("two processes over one store", () => {
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(before)).toBe(0)
       yield* Fiber.join(reading)
+      // nothing was heard since it has joined, and yet it may have been before
+      expect(yield* Fiber.join(joined)).toBe("v1")
       for (const read of [site, page]) {
         expect(yield* there(read)).toBe("v1")
         expect(yield* here(read)).toBe("v1")

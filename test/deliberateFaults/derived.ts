@@ -176,6 +176,13 @@ const tags = isFault(asked) || dependencies === undefined
 
 export const unitFaults: ReadonlyArray<UnitFault> = [
   {
+    name: "who joined is answered by a load that nobody can tell the age of",
+    in: "taint",
+    find: "flight.bornAt = -1",
+    replace: "",
+    by: derivedTests
+  },
+  {
     name: "what a look-up finds is of before a change that came while the store was asked",
     in: "during",
     find: "inherited.length === 0 ?",

@@ -79,6 +79,4 @@ export const idChanged = (self: Dependents, epochs: TagEpochs.TagEpochs, id: str
   if (self.entries.size === 0 && self.loads.size === 0) return
   const tags = [idTag(id), groupTag(groupOf(id))].filter((tag) => has(self, tag))
   if (tags.length > 0) TagEpochs.invalidate(epochs, tags)
-  // who joins a load from here on has heard of it, and the load may have read what was before: that it joined is seen
-  else if (self.loads.size > 0) epochs.epoch++
 }
