@@ -105,7 +105,7 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "an answer from before a change here is believed",
     in: "fetch",
-    find: "hold?.(tags)",
+    find: "hold?.(found)",
     replace: ""
   },
   {
@@ -255,7 +255,7 @@ export const unitFaults: ReadonlyArray<UnitFault> = [
   {
     name: "taint ends after one level",
     in: "addAll",
-    find: "if (inner.isTainted) dependencies.isTainted = true",
+    find: "if (inner.isTainted) taint(dependencies)",
     replace: "",
     by: derivedTests
   },
@@ -311,7 +311,7 @@ export const unitFaults: ReadonlyArray<UnitFault> = [
   {
     name: "what another cache has served is taken over",
     in: "isOfThisCache",
-    find: "dependencies.isTainted = true return false",
+    find: "taint(dependencies) return false",
     replace: "return false",
     by: derivedTests
   },
