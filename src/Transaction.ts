@@ -217,7 +217,7 @@ const parse = (options: Options) => {
  * **Details**
  *
  * What it has read is still checked at the commit, and what it has locked stays locked. Outside of a transaction it dies
- * with a `CacheConfigError`.
+ * with a `CacheConfigError`, and so it does inside `Transaction.withSql`, whose rows it would not discard: let that fail.
  *
  * **Example** (Starting over)
  *
@@ -281,13 +281,20 @@ export interface SqlOptions {
  * **Details**
  *
  * - It opens the transaction (`SqlClient.withTransaction` of `effect/sql`). Inside one it is a savepoint, and invalidates
- *   after the outermost commit. A rollback invalidates nothing.
+ *   after the outermost commit, with the `outbox` of either. A rollback invalidates nothing.
  * - Inside, reads by hand see what was written before them. Cached effects run past the cache: they see the rows of the
  *   transaction, which may be rolled back.
  * - A value that is set inside is invalidated after the commit, not stored: of two transactions on one row the earlier one
  *   may be the last to come to the cache, and its value would stay. The next read loads the row.
  * - Any store will do. Counters are added to after the commit.
- * - It returns when the invalidations are carried out. If nobody knows whether the commit was, they are carried out too.
+ * - It returns when the invalidations are carried out, or the store has not answered in time: then they are sent again,
+ *   and nobody fails, under `CachePolicy.strict` neither. A commit that fails may have been carried out: after that they
+ *   are, too.
+ *
+ * **Gotchas**
+ *
+ * Where the table of the `outbox` is missing the transaction fails (`SqlError`) and is rolled back: provide
+ * `Transaction.outbox`, which makes it.
  *
  * **Example** (Renaming a user)
  *
@@ -343,7 +350,7 @@ export const withSql: {
         }
         throw new CacheConfigError({
           message:
-            "Transaction.withSql cannot be inside of Transaction.run, whose writes are committed by the cache: turn them round, or use withSql alone"
+            "Transaction.withSql cannot be inside of Transaction.run, whose writes are committed by the cache: use withSql alone"
         })
       }))
   }
@@ -373,8 +380,12 @@ export interface OutboxOptions {
  *
  * **Details**
  *
- * It looks for rows that are older than 5 seconds, when it is built and every 10 seconds. The table has the columns `id`,
- * `created` and `targets`. Several processes may look at once: to invalidate twice does no harm.
+ * - It looks for rows that are older than 5 seconds, by the clocks of the processes, when it is built and every 10 seconds.
+ *   Several processes may look at once: to invalidate twice does no harm.
+ * - It makes the table where there is none, with the columns `id` (64 characters, the primary key), `created` (a number of
+ *   64 bits) and `targets` (a text). A program that may not make tables finds one that is there already. A table with
+ *   other columns fails the layer.
+ * - A row that it cannot read is left, with one warning: it may be of a later release.
  *
  * **Example** (Providing the replay)
  *

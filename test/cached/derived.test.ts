@@ -694,6 +694,20 @@ describe("two processes over one store", () => {
     }).pipe(Effect.scoped))
 })
 
+it.effect.each(caches)("inside a transaction over $name, a load that derives reads the same cache", ({ layer }) => {
+  const warnings: Array<string> = []
+  const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+  const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 day" }))
+  const page = user.pipe(Cached.ttl({ key: "page", ...changes }))
+  const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+  return Effect.gen(function*() {
+    yield* Transaction.run(site)
+    yield* page
+    yield* Transaction.run(site)
+    expect(warnings).toEqual([])
+  }).pipe(Effect.provide(layer()), Effect.provide(Logger.layer([logger])))
+})
+
 describe("a look-up in a store that was down", () => {
   it.effect.each([
     { name: "one key", keys: ["page"] },

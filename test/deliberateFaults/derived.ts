@@ -176,6 +176,13 @@ const tags = isFault(asked) || dependencies === undefined
 
 export const unitFaults: ReadonlyArray<UnitFault> = [
   {
+    name: "in a transaction the cache around it is another one for a load that derives",
+    in: "below",
+    find: "Lookup.storedMany(base",
+    replace: "Lookup.lookupMany(base",
+    by: derivedTests
+  },
+  {
     name: "who joined is answered by a load that nobody can tell the age of",
     in: "taint",
     find: "flight.bornAt = -1",
