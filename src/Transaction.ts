@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -410,7 +411,11 @@ export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, Sql
       const foreign = new Set()
       const look = Effect.catchCause(
         Sql.replay(cache, sql, table, foreign),
-        (cause) => Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
+        (cause) =>
+          // a connection that is closed is no news: with the program this ends too
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.void
+            : Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
       )
       const looking = Effect.forever(Effect.andThen(look, Effect.sleep(numbers.everyMillis)))
       return Effect.andThen(Sql.makeTable(sql, table), Effect.asVoid(Effect.forkScoped(looking)))

@@ -701,6 +701,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/withSql.test.ts"
   },
   {
+    name: "the outbox warns of its own end",
+    in: "outbox",
+    find: "Cause.hasInterruptsOnly(cause)",
+    replace: "Cause.hasInterruptsOnly(cause) && Cause.hasFails(cause)",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
     name: "rows of a later release are removed",
     in: "replay",
     find: "if (targets === undefined) foreign.add(id)",

@@ -1,6 +1,6 @@
 /** `Transaction.withSql` and its outbox, over a real database. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -378,6 +378,28 @@ describe("the outbox", () => {
         yield* settle
         expect([yield* rows, yield* Cached.has("a")]).toEqual([251, false])
       }))
+    })
+  )
+
+  test(
+    "says nothing where the connection is closed while it looks",
+    Effect.gen(function*() {
+      const { sql } = yield* setup
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+      const asked = yield* Deferred.make<void>()
+      const slow = Object.assign(
+        (...parts: ReadonlyArray<never>) =>
+          String((parts[0] as ReadonlyArray<string> | undefined)?.[0]).includes("SELECT id FROM")
+            ? Effect.andThen(Deferred.succeed(asked, undefined), Effect.interrupt)
+            : (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
+        sql
+      ) as unknown as SqlClient.SqlClient
+      yield* replaying(Effect.andThen(settle, Deferred.await(asked))).pipe(
+        Effect.provideService(SqlClient.SqlClient, slow),
+        Effect.provide(Logger.layer([logger]))
+      )
+      expect(warnings).toEqual([])
     })
   )
 
