@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -217,7 +218,7 @@ const parse = (options: Options) => {
  * **Details**
  *
  * What it has read is still checked at the commit, and what it has locked stays locked. Outside of a transaction it dies
- * with a `CacheConfigError`.
+ * with a `CacheConfigError`, and so it does inside `Transaction.withSql`, whose rows it would not discard: let that fail.
  *
  * **Example** (Starting over)
  *
@@ -243,6 +244,11 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
   if (!isOverlay(entered)) {
     throw new CacheConfigError({
       message: "Transaction.rollback is outside of a transaction: use it inside Transaction.run"
+    })
+  }
+  if (entered.root.bypasses) {
+    throw new CacheConfigError({
+      message: "Transaction.rollback cannot be inside of Transaction.withSql: the rows would stay. Let the effect fail"
     })
   }
   Overlay.requireOpen(entered)
@@ -276,13 +282,20 @@ export interface SqlOptions {
  * **Details**
  *
  * - It opens the transaction (`SqlClient.withTransaction` of `effect/sql`). Inside one it is a savepoint, and invalidates
- *   after the outermost commit. A rollback invalidates nothing.
+ *   after the outermost commit, with the `outbox` of either. A rollback invalidates nothing.
  * - Inside, reads by hand see what was written before them. Cached effects run past the cache: they see the rows of the
  *   transaction, which may be rolled back.
  * - A value that is set inside is invalidated after the commit, not stored: of two transactions on one row the earlier one
  *   may be the last to come to the cache, and its value would stay. The next read loads the row.
  * - Any store will do. Counters are added to after the commit.
- * - It returns when the invalidations are carried out. If nobody knows whether the commit was, they are carried out too.
+ * - It returns when the invalidations are carried out, or the store has not answered in time: then they are sent again,
+ *   and nobody fails, under `CachePolicy.strict` neither. A commit that fails may have been carried out: after that they
+ *   are, too.
+ *
+ * **Gotchas**
+ *
+ * Where the table of the `outbox` is missing the transaction fails (`SqlError`) and is rolled back: provide
+ * `Transaction.outbox`, which makes it.
  *
  * **Example** (Renaming a user)
  *
@@ -331,13 +344,14 @@ export const withSql: {
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))
         }
         if (entered.root.bypasses) {
-          const inside = { isolation: undefined, timeoutMillis: Infinity }
-          return Run.nested(entered, inside, (cache) =>
-            sql.withTransaction(body(cache))) as Effect.Effect<A, E | SqlError, R>
+          // it is the outermost one that commits for both
+          entered.root.outbox ??= options.outbox
+          const inside = { isolation: undefined, timeoutMillis: Infinity, around: sql.withTransaction }
+          return Run.nested(entered, inside, body) as Effect.Effect<A, E | SqlError, R>
         }
         throw new CacheConfigError({
           message:
-            "Transaction.withSql cannot be inside of Transaction.run, whose writes are committed by the cache: turn them round, or use withSql alone"
+            "Transaction.withSql cannot be inside of Transaction.run, whose writes are committed by the cache: use withSql alone"
         })
       }))
   }
@@ -367,8 +381,12 @@ export interface OutboxOptions {
  *
  * **Details**
  *
- * It looks for rows that are older than 5 seconds, when it is built and every 10 seconds. The table has the columns `id`,
- * `created` and `targets`. Several processes may look at once: to invalidate twice does no harm.
+ * - It looks for rows that are older than 5 seconds, by the clocks of the processes, when it is built and every 10 seconds.
+ *   Several processes may look at once: to invalidate twice does no harm.
+ * - It makes the table where there is none, with the columns `id` (64 characters, the primary key), `created` (a number of
+ *   64 bits) and `targets` (a text). A program that may not make tables finds one that is there already. A table with
+ *   other columns fails the layer.
+ * - A row that it cannot read is left, with one warning: it may be of a later release.
  *
  * **Example** (Providing the replay)
  *
@@ -390,9 +408,14 @@ export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, Sql
   const { table } = options
   return Layer.effectDiscard(Effect.flatMap(Client, (sql) =>
     withCaching((cache) => {
+      const foreign = new Set()
       const look = Effect.catchCause(
-        Sql.replay(cache, sql, table),
-        (cause) => Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
+        Sql.replay(cache, sql, table, foreign),
+        (cause) =>
+          // a connection that is closed is no news: with the program this ends too
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.void
+            : Effect.logWarning(`The outbox "${table}" could not be read: it is tried again`, cause)
       )
       const looking = Effect.forever(Effect.andThen(look, Effect.sleep(numbers.everyMillis)))
       return Effect.andThen(Sql.makeTable(sql, table), Effect.asVoid(Effect.forkScoped(looking)))

@@ -565,7 +565,11 @@ describe("two processes over one store", () => {
   const world = Effect.gen(function*() {
     const store = MemoryStore.make()
     const log: Array<Store.Change> = []
-    const state = { version: 0, isDown: (): boolean => false }
+    const state = {
+      version: 0,
+      isDown: (): boolean => false,
+      written: (_id: string): Effect.Effect<unknown> => Effect.void
+    }
     const removed = (id: string) => Effect.sync(() => void log.push({ _tag: "Changed", id }))
     const capabilities = { ...store.capabilities, shared: true, changes: true }
     const down = Effect.fail(
@@ -576,6 +580,8 @@ describe("two processes over one store", () => {
       ...store,
       capabilities,
       markers: (tags: ReadonlyArray<string>) => Effect.suspend(() => state.isDown() ? down : store.markers(tags)),
+      commit: (...given: Parameters<Store.Store["commit"]>) =>
+        Effect.tap(store.commit(...given), () => state.written(given[0])),
       changesUnsafe: () => log.slice(heard, heard = log.length)
     }
     const there = {
@@ -608,6 +614,7 @@ describe("two processes over one store", () => {
       const { begun, gate, here, page, site, source, state, there } = yield* world
       const before = yield* start(here(source))
       const reading = yield* start(here(site))
+      const joined = yield* start(here(site))
       yield* settle
       state.version = 1
       yield* there(Cached.invalidate("source"))
@@ -616,6 +623,31 @@ describe("two processes over one store", () => {
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(before)).toBe(0)
       yield* Fiber.join(reading)
+      // nothing was heard since it has joined, and yet it may have been before
+      expect(yield* Fiber.join(joined)).toBe("v1")
+      for (const read of [site, page]) {
+        expect(yield* there(read)).toBe("v1")
+        expect(yield* here(read)).toBe("v1")
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("P8 · what was written before its marker was asked for is not taken over, whenever the store says so", () =>
+    Effect.gen(function*() {
+      const { begun, gate, here, page, site, source, state, there } = yield* world
+      const told = yield* Deferred.make<void>()
+      state.written = (id) => id === "source" ? Deferred.await(told) : Effect.void
+      yield* Deferred.succeed(gate, undefined)
+      const before = yield* start(here(source))
+      const reading = yield* start(here(site))
+      yield* settle
+      state.version = 1
+      yield* there(Cached.invalidate("source"))
+      yield* Deferred.succeed(begun, undefined)
+      yield* settle
+      yield* Deferred.succeed(told, undefined)
+      yield* Fiber.join(before)
+      yield* Fiber.join(reading)
+      yield* TestClock.adjust("100 millis")
       for (const read of [site, page]) {
         expect(yield* there(read)).toBe("v1")
         expect(yield* here(read)).toBe("v1")
@@ -660,6 +692,65 @@ describe("two processes over one store", () => {
       yield* here(Effect.succeed(1).pipe(Cached.ttl({ key: "other", tags: ["tag"], ttl: "1 day" })))
       expect(yield* here(site)).toBe("v1")
     }).pipe(Effect.scoped))
+})
+
+it.effect.each(caches)("inside a transaction over $name, a load that derives reads the same cache", ({ layer }) => {
+  const warnings: Array<string> = []
+  const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+  const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 day" }))
+  const page = user.pipe(Cached.ttl({ key: "page", ...changes }))
+  const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+  return Effect.gen(function*() {
+    yield* Transaction.run(site)
+    yield* page
+    yield* Transaction.run(site)
+    expect(warnings).toEqual([])
+  }).pipe(Effect.provide(layer()), Effect.provide(Logger.layer([logger])))
+})
+
+describe("a look-up in a store that was down", () => {
+  it.effect.each([
+    { name: "one key", keys: ["page"] },
+    { name: "several", keys: ["page", "site"] }
+  ])(
+    "P8 · $name: what was invalidated before it is not found, though the store answers of before",
+    ({ keys }) =>
+      Effect.gen(function*() {
+        const store = MemoryStore.make()
+        const told = yield* Deferred.make<void>()
+        let isDown = false
+        let isSlow = false
+        const slow: Store.Store = {
+          ...store,
+          getUnsafe: undefined,
+          get: (id, tags) =>
+            Effect.tap(store.get(id, tags), () => isSlow && tags.length > 0 ? Deferred.await(told) : Effect.void),
+          remove: (id) =>
+            isDown
+              ? Effect.fail(new CacheError.StoreError({ store: "memory", operation: "remove", reason: "Unavailable" }))
+              : store.remove(id)
+        }
+        const source = Effect.succeed(0).pipe(Cached.ttl({ key: "source", ttl: "1 day" }))
+        const page = source.pipe(Cached.ttl({ key: "page", ...changes }))
+        const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+        yield* Effect.gen(function*() {
+          yield* site
+          expect(yield* Effect.filter(keys, Cached.has)).toEqual(keys)
+          isDown = true
+          yield* Cached.invalidate("source")
+          isDown = false
+          isSlow = true
+          const looking = yield* start(Cached.getMany(keys))
+          yield* settle
+          // it takes the place of the first one, and is carried out
+          yield* Cached.invalidate("source")
+          yield* Deferred.succeed(told, undefined)
+          expect(yield* Fiber.join(looking)).toEqual(keys.map(() => Option.none()))
+        }).pipe(Effect.provide(
+          Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, slow))
+        ))
+      })
+  )
 })
 
 describe("where a store cannot tell", () => {

@@ -105,7 +105,7 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "an answer from before a change here is believed",
     in: "fetch",
-    find: "hold?.(tags)",
+    find: "hold?.(found)",
     replace: ""
   },
   {
@@ -176,6 +176,34 @@ const tags = isFault(asked) || dependencies === undefined
 
 export const unitFaults: ReadonlyArray<UnitFault> = [
   {
+    name: "in a transaction the cache around it is another one for a load that derives",
+    in: "below",
+    find: "Lookup.storedMany(base",
+    replace: "Lookup.lookupMany(base",
+    by: derivedTests
+  },
+  {
+    name: "who joined is answered by a load that nobody can tell the age of",
+    in: "taint",
+    find: "flight.bornAt = -1",
+    replace: "",
+    by: derivedTests
+  },
+  {
+    name: "what a look-up finds is of before a change that came while the store was asked",
+    in: "during",
+    find: "inherited.length === 0 ?",
+    replace: "inherited.length >= 0 ?",
+    by: derivedTests
+  },
+  {
+    name: "a write counts as made when the store has said so",
+    in: "write",
+    find: "flight.asOf = captures",
+    replace: "flight.asOf = tier.captures",
+    by: derivedTests
+  },
+  {
     name: "what was made without the store is believed when it is back",
     in: "recovered",
     find: "if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])",
@@ -234,7 +262,7 @@ export const unitFaults: ReadonlyArray<UnitFault> = [
   {
     name: "taint ends after one level",
     in: "addAll",
-    find: "if (inner.isTainted) dependencies.isTainted = true",
+    find: "if (inner.isTainted) taint(dependencies)",
     replace: "",
     by: derivedTests
   },
@@ -290,7 +318,7 @@ export const unitFaults: ReadonlyArray<UnitFault> = [
   {
     name: "what another cache has served is taken over",
     in: "isOfThisCache",
-    find: "dependencies.isTainted = true return false",
+    find: "taint(dependencies) return false",
     replace: "return false",
     by: derivedTests
   },

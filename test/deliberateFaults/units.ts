@@ -661,8 +661,57 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an SQL transaction invalidates before its commit",
     in: "withSql",
-    find: "if (isNothing(found)) yield* sql.afterCommit(tell(found))",
-    replace: "yield* tell(found)\n      if (isNothing(found)) yield* sql.afterCommit(tell(found))",
+    find: "const told = Effect.andThen(",
+    replace: "yield* tell(found)\n        const told = Effect.andThen(",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "a savepoint's outbox is forgotten",
+    in: "withSql",
+    find: "entered.root.outbox ??= options.outbox",
+    replace: "",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "what an interrupted savepoint has invalidated is lost, and its rows are not",
+    in: "nested",
+    find: "around(ran) as typeof ran",
+    replace: "restore(around(ran)) as typeof ran",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "a client that does not say when it commits is believed",
+    in: "withSql",
+    find: "if (targets !== undefined) return told",
+    replace: "if (targets !== null) return told",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "of a strict program the first invalidation that the store refuses is the last",
+    in: "invalidate",
+    find: "({ ...policy, strict: false })",
+    replace: "policy",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "what is in an SQL transaction may be discarded without its rows",
+    in: "rollback",
+    find: "if (entered.root.bypasses) {",
+    replace: "if (entered === null) {",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "the outbox warns of its own end",
+    in: "outbox",
+    find: "Cause.hasInterruptsOnly(cause)",
+    replace: "Cause.hasInterruptsOnly(cause) && Cause.hasFails(cause)",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
+    name: "rows of a later release are removed",
+    in: "replay",
+    find: "if (targets === undefined) foreign.add(id)",
+    replace: "if (targets === undefined) yield* removeRow(sql, table, id)",
     by: "test/transaction/withSql.test.ts"
   },
   {
@@ -675,8 +724,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the replay removes a row before the store has acknowledged it",
     in: "replay",
-    find: "if (isUnsent(cache.perform(enter), parsed)) continue",
-    replace: "",
+    find: "if (!isUnsent(cache.perform(enter), targets)) yield* removeRow",
+    replace: "yield* removeRow",
     by: "test/transaction/withSql.test.ts"
   },
   {

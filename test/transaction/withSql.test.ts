@@ -1,7 +1,7 @@
 /** `Transaction.withSql` and its outbox, over a real database. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option } from "effect"
-import { Cached, CacheError, CacheLayer, type Caching, Transaction } from "effect-cached"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../promises/caches.ts"
@@ -155,6 +155,124 @@ describe("withSql", () => {
     })
   )
 
+  test(
+    "a savepoint with an outbox brings it to the transaction around it, which commits for both",
+    Effect.gen(function*() {
+      const { rows, sql } = yield* setup
+      yield* Cached.setMany([["outer", 1], ["inner", 1]])
+      const end = yield* Deferred.make<void>()
+      const dying = yield* start(
+        Transaction.withSql(Effect.gen(function*() {
+          yield* Cached.remove("outer")
+          yield* Transaction.withSql(Cached.remove("inner"), { outbox: table })
+          yield* sql.afterCommit(Deferred.await(end))
+        }))
+      )
+      yield* settle
+      const before = [yield* rows, yield* Cached.has("inner")]
+      yield* Deferred.succeed(end, undefined)
+      yield* Fiber.join(dying)
+      yield* settle
+      expect(before).toEqual([1, true])
+      expect([yield* rows, yield* Cached.has("inner"), yield* Cached.has("outer")]).toEqual([0, false, false])
+    })
+  )
+
+  test(
+    "a savepoint that is interrupted when its rows are kept is invalidated too",
+    Effect.gen(function*() {
+      const { sql } = yield* setup
+      yield* Cached.setMany([["kept", 1], ["other", 1]])
+      const kept = yield* Deferred.make<void>()
+      // a database that takes its time to keep a savepoint
+      const slow = Object.assign(
+        (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
+        sql,
+        {
+          withTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) =>
+            Effect.uninterruptibleMask((restore) =>
+              Effect.andThen(
+                sql.withTransaction(restore(self)),
+                Effect.as(Effect.andThen(Deferred.succeed(kept, undefined), Effect.yieldNow), 1)
+              )
+            )
+        }
+      ) as unknown as SqlClient.SqlClient
+      yield* Transaction.withSql(Effect.gen(function*() {
+        const savepoint = Effect.provideService(Transaction.withSql(Cached.remove("kept")), SqlClient.SqlClient, slow)
+        const fiber = yield* start(savepoint)
+        yield* Deferred.await(kept)
+        yield* Fiber.interrupt(fiber)
+        yield* Cached.remove("other")
+      }))
+      expect([yield* Cached.has("kept"), yield* Cached.has("other")]).toEqual([false, false])
+    })
+  )
+
+  test(
+    "a database client that does not say when it commits is asked for nothing: it invalidates when it has returned",
+    Effect.gen(function*() {
+      const { rename, sql, user } = yield* setup
+      const out = yield* outside
+      yield* user
+      const silent = Object.assign(
+        (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
+        sql,
+        {
+          withTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) =>
+            // others read before it is committed
+            Effect.tap(self, () => Effect.andThen(out(user), rename("Grace")))
+        }
+      ) as unknown as SqlClient.SqlClient
+      yield* Effect.provideService(Transaction.withSql(Cached.invalidate("user:1")), SqlClient.SqlClient, silent)
+      expect(yield* user).toBe("Grace")
+    })
+  )
+
+  test(
+    "Transaction.rollback is refused: the rows would stay, and what is cached of them too",
+    Effect.gen(function*() {
+      yield* setup
+      const exit = yield* Effect.exit(Transaction.withSql(Transaction.rollback))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+    })
+  )
+
+  test(
+    "without the table of the outbox it fails as the database does, and neither rows nor entries change",
+    Effect.gen(function*() {
+      const { rename, user } = yield* setup
+      yield* user
+      const change = Effect.andThen(rename("Grace"), Cached.invalidate("user:1"))
+      expect(yield* Effect.flip(Transaction.withSql(change, { outbox: "no_table" }))).toMatchObject({
+        _tag: "SqlError"
+      })
+      expect(yield* Cached.has("user:1")).toBe(true)
+      yield* Cached.remove("user:1")
+      expect(yield* user).toBe("Ada")
+    })
+  )
+
+  it.effect("a strict program does not fail either, and everything is sent again", () => {
+    const fake = fakeStore()
+    return Effect.gen(function*() {
+      const { rename, user } = yield* setup
+      yield* user
+      yield* Cached.set("list", 1, { tags: ["users"] })
+      fake.behave = (operation) =>
+        operation === "remove" || operation === "set"
+          ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+          : {}
+      const change = Effect.andThen(rename("Grace"), Cached.invalidateMany(["user:1", { tag: "users" }]))
+      yield* CachePolicy.strict(Transaction.withSql(change))
+      expect(yield* Cached.has("list")).toBe(false)
+      fake.behave = () => ({})
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      expect([yield* user, yield* Cached.has("list")]).toEqual(["Grace", false])
+    }).pipe(Effect.provide(Layer.merge(database, over(fake))))
+  })
+
   it.effect("over a store that is down: nobody fails, and the invalidation is sent again", () => {
     const fake = fakeStore()
     return Effect.gen(function*() {
@@ -236,25 +354,63 @@ describe("the outbox", () => {
   })
 
   test(
-    "removes a row that it cannot read, and goes on after a database that fails",
+    "leaves a row that it cannot read to those who can, and goes on after it and after a database that fails",
     Effect.gen(function*() {
       const { rows, sql } = yield* setup
+      const insert = (id: string, targets: string) =>
+        sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES (${id}, 0, ${targets})`
       yield* Cached.set("a", 1)
-      yield* sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES ('1', 0, 'nothing')`
-      yield* sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES ('2', 0, '{"all":false,"ids":[1],"tags":[]}')`
+      // more than it takes at once
+      for (let i = 0; i < 250; i++) yield* insert(`later ${i}`, "of a later release")
+      yield* insert("wrong", `{"all":false,"ids":[1],"tags":[]}`)
+      yield* insert("z", `{"all":false,"ids":["a"],"tags":[]}`)
       yield* TestClock.adjust("1 minute")
       yield* replaying(Effect.gen(function*() {
         yield* settle
-        expect([yield* rows, yield* Cached.has("a")]).toEqual([0, true])
+        expect([yield* rows, yield* Cached.has("a")]).toEqual([251, false])
+        yield* Cached.set("a", 1)
         yield* sql`ALTER TABLE ${sql(table)} RENAME TO other`
         yield* TestClock.adjust("10 seconds")
         yield* settle
         yield* sql`ALTER TABLE other RENAME TO ${sql(table)}`
-        yield* sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES ('3', 0, '{"all":true,"ids":[],"tags":[]}')`
+        yield* insert("all", `{"all":true,"ids":[],"tags":[]}`)
         yield* TestClock.adjust("10 seconds")
         yield* settle
-        expect([yield* rows, yield* Cached.has("a")]).toEqual([0, false])
+        expect([yield* rows, yield* Cached.has("a")]).toEqual([251, false])
       }))
+    })
+  )
+
+  test(
+    "says nothing where the connection is closed while it looks",
+    Effect.gen(function*() {
+      const { sql } = yield* setup
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+      const asked = yield* Deferred.make<void>()
+      const slow = Object.assign(
+        (...parts: ReadonlyArray<never>) =>
+          String((parts[0] as ReadonlyArray<string> | undefined)?.[0]).includes("SELECT id FROM")
+            ? Effect.andThen(Deferred.succeed(asked, undefined), Effect.interrupt)
+            : (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
+        sql
+      ) as unknown as SqlClient.SqlClient
+      yield* replaying(Effect.andThen(settle, Deferred.await(asked))).pipe(
+        Effect.provideService(SqlClient.SqlClient, slow),
+        Effect.provide(Logger.layer([logger]))
+      )
+      expect(warnings).toEqual([])
+    })
+  )
+
+  test(
+    "is no table of something else, which is left alone",
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`INSERT INTO users VALUES (1, 'Ada')`
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Transaction.outbox({ table: "users" }))))
+      expect(error).toMatchObject({ _tag: "SqlError" })
+      expect(yield* sql`SELECT * FROM users`).toHaveLength(1)
     })
   )
 })

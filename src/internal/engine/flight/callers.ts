@@ -45,7 +45,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly request: Request
   readonly policy: Policy.Policy
   readonly within: Attempt | undefined
-  readonly joinedAt: number
+  joinedAt: number
   readonly since: number | undefined
   readonly stale: Entry | undefined
   readonly joined: boolean

@@ -36,6 +36,8 @@ interface Dependency {
 
 export interface Dependencies {
   readonly engine: Flights
+  /** the flight of the load */
+  readonly flight: Flight
   readonly tags: Map<string, Dependency>
   /** how many ids of a group are among them; `undefined` as long as there are too few for any limit */
   groups: Map<string, number> | undefined
@@ -60,8 +62,9 @@ export const requireDependencies = ({ storeTier }: Flights): void => {
   })
 }
 
-const make = (engine: Flights): Dependencies => ({
-  engine,
+const make = (flight: Flight): Dependencies => ({
+  engine: flight.engine,
+  flight,
   tags: new Map(),
   groups: undefined,
   isTainted: false,
@@ -76,7 +79,7 @@ export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   const { flight } = within
   if (flight === undefined) return undefined
   if (within.dependencies !== undefined) return within.dependencies
-  return inheritOf(flight) === "changes" ? within.dependencies = make(flight.engine) : undefined
+  return inheritOf(flight) === "changes" ? within.dependencies = make(flight) : undefined
 }
 
 /** Before an id is read inside a load, where no store was asked for its marker. Of one that is read again the first time counts. */
@@ -216,18 +219,30 @@ export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   answered(dependencies, id, engine.storeTier === undefined ? Infinity : asOf)
   if (inner !== undefined) addAll(dependencies, inner)
   const tags = ownTags(flight)
-  if (tags === undefined) dependencies.isTainted = true
+  if (tags === undefined) taint(dependencies)
   else addTags(dependencies, tags, bornAt, flight.versions)
 }
 
 /** What answers for an id has to be of after its capture: others may have changed it before. */
 const answered = (dependencies: Dependencies, id: string, asOf: number): void => {
-  if (asOf < noteId(dependencies, id).since) dependencies.isTainted = true
+  if (asOf < noteId(dependencies, id).since) taint(dependencies)
+}
+
+/**
+ * What it has read may be older than a change of it. Who has joined, or joins yet, may have heard of that before: they read
+ * again, in whatever epoch that was. Who has started the load has heard of nothing before it.
+ */
+const taint = (dependencies: Dependencies): void => {
+  const { flight } = dependencies
+  if (dependencies.isTainted) return
+  dependencies.isTainted = true
+  for (const caller of flight.callers) if (!caller.joined && caller.joinedAt === flight.bornAt) caller.joinedAt = -1
+  flight.bornAt = -1
 }
 
 /** All that another load has read is in this result too. */
 export const addAll = (dependencies: Dependencies, inner: Dependencies): void => {
-  if (inner.isTainted) dependencies.isTainted = true
+  if (inner.isTainted) taint(dependencies)
   for (const [tag, dependency] of inner.tags) add(dependencies, tag, { ...dependency, since: 0 })
 }
 
@@ -251,7 +266,7 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
     // two answers of the store about one tag: what was read is of two times
     const isOther = known.version !== undefined && dependency.version !== undefined &&
       known.version !== dependency.version
-    if (isOther) dependencies.isTainted = true
+    if (isOther) taint(dependencies)
     // what says nothing of it may be of another time too, and no store can find that out
     if (dependency.version === undefined) known.version = undefined
     return
@@ -270,7 +285,7 @@ const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): b
         `what changes there. Read it with inherit: "life", or from one cache (logged once)`
     )
   }
-  dependencies.isTainted = true
+  taint(dependencies)
   return false
 }
 

@@ -27,7 +27,7 @@ export interface Caller {
   /** the try of a load in which this caller runs */
   readonly within: Attempt | undefined
   /** the tag epoch when it joined */
-  readonly joinedAt: number
+  joinedAt: number
   /** when it joined, in epoch milliseconds; `undefined` for a caller without timeouts */
   readonly since: number | undefined
   /** the stale value that it may fall back on */
@@ -83,7 +83,7 @@ export interface Flight {
   /** it began without callers, to refresh an entry */
   readonly refresh: boolean
   /** the tag epoch when it began */
-  readonly bornAt: number
+  bornAt: number
   /** the last step of `watches` before it began */
   readonly since: number
   /** it asks the store before it loads */

@@ -184,6 +184,8 @@ const write = Effect.fnUntraced(function*(
   if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return
   addUnanswered(tier, id)
+  // a marker that the store tells until it answers may be of after another's removal, which came after the write
+  const { captures } = tier
   const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
   if (isFault(accepted)) return failStrict(self, flight, accepted)
   tier.unanswered.delete(id)
@@ -193,6 +195,6 @@ const write = Effect.fnUntraced(function*(
     return
   }
   flight.versions = tags
-  flight.asOf = tier.captures
+  flight.asOf = captures
   if (flight.lease !== undefined) flight.lease.isStored = true
 })

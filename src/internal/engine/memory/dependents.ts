@@ -3,6 +3,7 @@
  * removal looks here, so that one on which nothing depends costs nothing more. Entries and loads are counted apart, because
  * the entries leave all at once when memory is emptied.
  */
+import * as Effect from "effect/Effect"
 import { groupOf, groupTag, idTag, isInherited } from "../../store/idTags.ts"
 import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
@@ -37,6 +38,20 @@ const count = (counts: Counts, tag: string): string => {
 
 /** A load has ended. */
 export const remove = ({ loads }: Dependents, tag: string): void => discount(loads, tag)
+
+/** Tags count while the store is asked about what has them: it would not be noticed else that they were changed meanwhile. */
+export const during = <A, E, R>(
+  self: Dependents,
+  tags: ReadonlyArray<string>,
+  asking: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const inherited = tags.filter(isInherited)
+  return inherited.length === 0 ? asking : Effect.acquireUseRelease(
+    Effect.sync(() => inherited.forEach((tag) => add(self, tag))),
+    () => asking,
+    () => Effect.sync(() => inherited.forEach((tag) => remove(self, tag)))
+  )
+}
 
 const discount = (counts: Counts, tag: string): void => {
   const known = counts.get(tag)!

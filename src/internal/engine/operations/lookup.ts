@@ -55,8 +55,8 @@ export const lookupMany = (
     })
   })
 
-/** As `lookupMany`, for an operation of its own. The store is asked at once for all that memory does not have. */
-const storedMany = (
+/** As `lookupMany`, for no load: nothing is recorded. The store is asked at once for all that memory does not have. */
+export const storedMany = (
   self: Engine,
   keys: ReadonlyArray<Key>,
   onFault?: OnFault

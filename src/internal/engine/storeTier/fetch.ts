@@ -1,4 +1,5 @@
 /** Reads an entry from the store, and checks whether it may still be served. */
+import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -94,23 +95,31 @@ export const fetch = Effect.fnUntraced(function*(
   { hold, id, key, tags: declared }: Asked
 ): Effect.fn.Return<Found | Fault, never, any> {
   if (Pending.isPending(tier.pending, id)) return undefined
-  // the epoch before asking: an invalidation during the request must end this entry
-  let bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
-  let answer = yield* ask(tier, budget, "get", tier.store.get(id, declared))
-  if (answer instanceof StoreError) return answer
-  let tags = declared
-  if (answer.entry !== undefined && !answer.entry.meta.tags.every((tag) => tags.includes(tag.tag))) {
-    tags = tagNames(answer.entry.meta.tags)
-    hold?.(tags)
-    bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
-    answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
+  const { memory: { dependents }, tagEpochs } = tier.front
+  const asking = Effect.fnUntraced(function*(
+    tags: ReadonlyArray<string>
+  ): Effect.fn.Return<Found | Fault | ReadonlyArray<string>, never, any> {
+    // the epoch before asking: an invalidation during the request must end this entry
+    const bornAt = TagEpochs.epochNow(tagEpochs)
+    const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
     if (answer instanceof StoreError) return answer
-  }
-  const stored = answer.entry
-  if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
-  return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
+    const stored = answer.entry
+    if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
+    // with its own tags the entry is asked for once
+    if (tags === declared && !stored.meta.tags.every(({ tag }) => tags.includes(tag))) return tagNames(stored.meta.tags)
+    const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+    return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
+  })
+  const found = yield* asking(declared)
+  if (!isListOfTags(found)) return found
+  // a change of what it derives from is noticed from here on
+  hold?.(found)
+  const again = asking(found) as Effect.Effect<Found | Fault, never, any>
+  return yield* hold === undefined ? Dependents.during(dependents, found, again) : again
 })
+
+const isListOfTags = (found: Found | Fault | ReadonlyArray<string>): found is ReadonlyArray<string> =>
+  Array.isArray(found)
 
 interface Reviving {
   readonly key: Key

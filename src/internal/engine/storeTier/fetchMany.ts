@@ -1,4 +1,5 @@
 /** Reads many entries from the store at once. */
+import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -40,6 +41,28 @@ export const fetchMany = Effect.fnUntraced(function*(
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
   if (isFault(answer)) return ids.map(() => answer)
   const tags = allTags(answer)
+  return yield* Dependents.during(
+    tier.front.memory.dependents,
+    tags,
+    reviveAll(tier, budget, { keys, ids, asked, answer, tags, bornAt })
+  )
+})
+
+interface Answered {
+  readonly keys: ReadonlyArray<Key>
+  readonly ids: ReadonlyArray<string>
+  /** the ids of which the store was asked for the entries, and what it has answered */
+  readonly asked: ReadonlyArray<string>
+  readonly answer: ReadonlyArray<Stored | undefined>
+  readonly tags: ReadonlyArray<string>
+  readonly bornAt: number
+}
+
+const reviveAll = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  budget: Budget,
+  { answer, asked, bornAt, ids, keys, tags }: Answered
+): Effect.fn.Return<ReadonlyArray<Found | Fault>, never, any> {
   const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
   if (isFault(versions)) return ids.map(() => versions)
   const clock = yield* Clock.Clock

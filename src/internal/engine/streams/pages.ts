@@ -162,7 +162,8 @@ export const removeReplaced = (tier: StoreTier, of: PagesOfRun): void => {
       return Effect.void
     }
     const left = oldest.at + streams.replacedMillis - clock.currentTimeMillisUnsafe()
-    if (left > 0) return Effect.flatMap(Effect.sleep(left), () => removing)
+    // less than a sleep can tell from nothing would be waited for in a circle
+    if (left > 0) return Effect.flatMap(Effect.sleep(Math.max(1, left)), () => removing)
     known.runs.delete(oldest.run)
     return Effect.flatMap(removeUnlessNamed(tier, oldest), () => removing)
   })

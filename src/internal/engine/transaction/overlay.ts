@@ -83,6 +83,8 @@ export interface Root {
   readonly lockMillis: number
   /** since when changes of the base are noted, for loads where there is no store */
   readonly watch: Watches.Watch
+  /** of an SQL transaction: the table that its invalidations stand in; a savepoint may ask for one too */
+  outbox: string | undefined
   isOpen: boolean
 }
 

@@ -59,7 +59,8 @@ const below = (
   const { base } = root
   // "none" would steer the program, where the store could not tell; who would load does so
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
-  const lookedUp = Effect.updateService(Lookup.lookupMany(base, keys, onFault), Policy.Current, Policy.readingAll)
+  // a load inside reads it here, from the copy at this level
+  const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
   return Effect.map(afterCommits(base, keys.map(idOf), lookedUp), (found) => {
     for (const [i, entry] of found.entries()) {
       if (entry !== undefined) entry.writeId ??= base.tokens.next(16)

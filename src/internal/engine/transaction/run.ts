@@ -7,6 +7,7 @@ import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import type { SqlError } from "effect/sql/SqlError"
 import {
   CacheConfigError,
   type LockError,
@@ -100,6 +101,7 @@ const tryOnce = <A, E, R>(
         // longer than the transaction has: that it takes too long is its own failure
         lockMillis: leftMillis + 60_000,
         watch: Watches.begin(base),
+        outbox: undefined,
         isOpen: true
       }
       const overlay = Overlay.make(root, undefined)
@@ -151,12 +153,14 @@ const ranks: { readonly [Name in Overlay.Isolation]: number } = { fast: 0, locke
 interface NestedOptions {
   readonly isolation: Overlay.Isolation | undefined
   readonly timeoutMillis: number
+  /** the savepoint of a database: where its rows are kept, what is written here is kept too, even if it is interrupted */
+  readonly around?: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 }
 
 /** A savepoint: its writes become those of the level around it, or nothing happens. */
 export const nested = <A, E, R>(
   parent: Overlay.Overlay,
-  { isolation, timeoutMillis }: NestedOptions,
+  { around, isolation, timeoutMillis }: NestedOptions,
   body: Body<A, E, R>
 ): Effect.Effect<A, E | TransactionTimeout, R> =>
   Effect.suspend(() => {
@@ -169,8 +173,9 @@ export const nested = <A, E, R>(
       })
     }
     const overlay = Overlay.make(parent.root, parent)
-    return Effect.uninterruptibleMask((restore) =>
-      restore(limited(body(cacheOver(overlay)), timeoutMillis, timeoutMillis)).pipe(
+    return Effect.uninterruptibleMask((restore) => {
+      const ran = restore(limited(body(cacheOver(overlay)), timeoutMillis, timeoutMillis))
+      return (around === undefined ? ran : around(ran) as typeof ran).pipe(
         Effect.tap(() =>
           Effect.clockWith((clock) => {
             overlay.isOpen = false
@@ -186,5 +191,5 @@ export const nested = <A, E, R>(
           })
         )
       )
-    )
+    })
   })

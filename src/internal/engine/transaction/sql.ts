@@ -11,6 +11,7 @@ import { together } from "../../lock/fromBackend.ts"
 import { isListOfText } from "../../options.ts"
 import type { Cache } from "../cache.ts"
 import * as Engine from "../engine.ts"
+import * as Policy from "../flight/callPolicy.ts"
 import * as Watches from "../flight/watches.ts"
 import * as Operations from "../operations.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -32,7 +33,10 @@ const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
 
 const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
 
-/** The ordinary invalidations. They fail nobody: what the store does not acknowledge is sent again. */
+/**
+ * The ordinary invalidations. They fail nobody: what the store does not acknowledge is sent again. So does a strict
+ * program: the first failure would end those that come after it.
+ */
 const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
   Effect.andThen(
     all ? cache.perform(Operations.clear) : Effect.void,
@@ -40,7 +44,7 @@ const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<vo
       ids.length === 0 ? Effect.void : cache.perform(Operations.invalidate, ids),
       Effect.forEach(tags, ({ mode, tags }) => cache.perform(Operations.invalidateTags, tags, mode), { discard: true })
     )
-  )
+  ).pipe(Effect.updateService(Policy.Current, (policy) => ({ ...policy, strict: false })))
 
 /** Whether the store has still to be asked again: a row of the outbox stays until it has answered. */
 const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, ids, tags }: Targets): boolean => {
@@ -76,50 +80,60 @@ export const withSql = <A, E, R>(
   { base, lock, outbox, outer, sql }: Begun,
   body: (cache: Cache) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | SqlError, R> =>
-  Effect.flatMap(Scope.make(), (scope) => {
-    const overlay = Overlay.make({
-      outer,
-      base,
-      isolation: "fast",
-      bypasses: true,
-      checks: Overlay.noChecks(),
-      acquire: together(lock, scope),
-      scope,
-      locked: new Map(),
-      lockMillis: Infinity,
-      watch: Watches.begin(base),
-      isOpen: true
-    }, undefined)
-    let isTold = false
-    let targets: Targets | undefined
-    const tell = (targets: Targets): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        isTold = true
-        return Effect.andThen(invalidate(outer, targets), count(outer, overlay))
-      })
-    const inside = Effect.gen(function*() {
-      const value = yield* body(cacheOver(overlay))
-      overlay.isOpen = false
-      const found = targetsOf(overlay)
-      if (isNothing(found)) yield* sql.afterCommit(tell(found))
-      else {
-        const row = outbox === undefined ? undefined : yield* writeRow(sql, outbox, base, found)
-        yield* sql.afterCommit(
-          Effect.andThen(tell(found), Effect.suspend(() => isUnsent(base, found) ? Effect.void : row ?? Effect.void))
-        )
-      }
-      targets = found
-      return value
-    })
-    return Effect.onExit(sql.withTransaction(inside), (exit) =>
-      Effect.suspend(() => {
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.make(), (scope) => {
+      const overlay = Overlay.make({
+        outer,
+        base,
+        isolation: "fast",
+        bypasses: true,
+        checks: Overlay.noChecks(),
+        acquire: together(lock, scope),
+        scope,
+        locked: new Map(),
+        lockMillis: Infinity,
+        watch: Watches.begin(base),
+        outbox,
+        isOpen: true
+      }, undefined)
+      let isTold = false
+      let isEarly = false
+      let targets: Targets | undefined
+      const tell = (targets: Targets): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          isTold = true
+          return Effect.andThen(invalidate(outer, targets), count(outer, overlay))
+        })
+      const inside = Effect.gen(function*() {
+        const value = yield* body(cacheOver(overlay))
         overlay.isOpen = false
-        Watches.end(base)
-        // the commit was sent, and nobody knows whether it was carried out
-        const inDoubt = targets !== undefined && !isTold && Exit.isFailure(exit) ? tell(targets) : Effect.void
-        return Effect.andThen(inDoubt, Effect.andThen(Engine.close(overlay.own, 0), Scope.close(scope, exit)))
-      }))
-  })
+        const found = targetsOf(overlay)
+        const { outbox } = overlay.root
+        const row = outbox === undefined || isNothing(found) ? undefined : yield* writeRow(sql, outbox, base, found)
+        const told = Effect.andThen(
+          tell(found),
+          Effect.suspend(() => isUnsent(base, found) ? Effect.void : row ?? Effect.void)
+        )
+        yield* sql.afterCommit(Effect.suspend(() => {
+          if (targets !== undefined) return told
+          // a client that does not say when it commits calls at once: that is before it
+          isEarly = true
+          return Effect.void
+        }))
+        targets = found
+        return value
+      })
+      return Effect.onExit(restore(sql.withTransaction(inside)), (exit) =>
+        Effect.suspend(() => {
+          overlay.isOpen = false
+          Watches.end(base)
+          // the commit was sent, and nobody knows whether it was carried out
+          const isInDoubt = isEarly || !isTold && Exit.isFailure(exit)
+          const untold = targets !== undefined && isInDoubt ? tell(targets) : Effect.void
+          return Effect.andThen(untold, Effect.andThen(Engine.close(overlay.own, 0), Scope.close(scope, exit)))
+        }))
+    })
+  )
 
 /** Writes the row of the outbox, inside the transaction. Answers what removes it. */
 const writeRow = (
@@ -139,31 +153,51 @@ const writeRow = (
 
 const removeRow = (sql: SqlClient, table: string, id: string) => sql`DELETE FROM ${sql(table)} WHERE id = ${id}`
 
-export const makeTable = (sql: SqlClient, table: string) =>
-  sql`CREATE TABLE IF NOT EXISTS ${
+/** Makes the table where there is none. A program that may not make tables finds its own. */
+export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, SqlError> => {
+  const look = sql`SELECT id, created, targets FROM ${sql(table)} WHERE id = ''`
+  // of MySQL a TEXT has 64 KiB
+  const text = sql.literal(sql.onDialectOrElse({ mysql: () => "LONGTEXT", orElse: () => "TEXT" }))
+  const create = sql`CREATE TABLE IF NOT EXISTS ${
     sql(table)
-  } (id VARCHAR(64) PRIMARY KEY, created BIGINT NOT NULL, targets TEXT NOT NULL)`
+  } (id VARCHAR(64) PRIMARY KEY, created BIGINT NOT NULL, targets ${text} NOT NULL)`
+  // of processes that make it at once all but one may fail
+  const made = Effect.retry(Effect.andThen(create, look), { times: 2 })
+  return Effect.asVoid(Effect.catch(look, () => made))
+}
 
-/** Invalidates what processes that died have left in the outbox. */
+/**
+ * Invalidates what processes that died have left in the outbox. `foreign`: rows that cannot be read. They may be of a
+ * later release, or of something else, and are left alone.
+ */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
   sql: SqlClient,
-  table: string
+  table: string,
+  foreign: Set<unknown>
 ): Effect.fn.Return<void, SqlError> {
   const now = yield* Clock.currentTimeMillis
-  const rows = yield* sql<{ readonly id: string; readonly targets: string }>`
-    SELECT id, targets FROM ${sql(table)} WHERE created <= ${now - numbers.olderMillis} ORDER BY created`
-  for (const { id, targets } of rows) {
-    const parsed = parse(targets)
-    if (parsed === undefined) {
-      yield* Effect.logWarning(
-        `A row of the outbox "${table}" cannot be read: it is removed, and nothing is invalidated`
-      )
-    } else {
-      yield* invalidate(cache, parsed)
-      if (isUnsent(cache.perform(enter), parsed)) continue
+  const before = foreign.size
+  // one after the other: after a long outage of the store there are many
+  const rows = yield* sql<{ readonly id: string }>`
+    SELECT id FROM ${sql(table)} WHERE created <= ${now - numbers.olderMillis} ORDER BY created`
+  for (const { id } of rows) {
+    if (foreign.has(id)) continue
+    const [row] = yield* sql<{ readonly targets: string }>`SELECT targets FROM ${sql(table)} WHERE id = ${id}`
+    // another process was faster
+    if (row === undefined) continue
+    const targets = parse(row.targets)
+    if (targets === undefined) foreign.add(id)
+    else {
+      yield* invalidate(cache, targets)
+      if (!isUnsent(cache.perform(enter), targets)) yield* removeRow(sql, table, id)
     }
-    yield* removeRow(sql, table, id)
+  }
+  if (foreign.size > before) {
+    yield* Effect.logWarning(
+      `The outbox "${table}" has rows that cannot be read, and are left: they may be of a later release ` +
+        `(${foreign.size - before} since the last look)`
+    )
   }
 })
 
