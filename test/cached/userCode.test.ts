@@ -491,6 +491,18 @@ describe.each(caches)("over $name", (cache) => {
             }))
       )
 
+      it.effect("that names what is not in memory is a CacheConfigError in the log, once", () => {
+        const causes: Array<unknown> = []
+        const logger = Logger.make(({ cause }) => void causes.push(Cause.squash(cause)))
+        return Effect.gen(function*() {
+          for (const key of ["a", "b", "c", "d", "e"]) yield* Cached.set(key, key)
+          expect(causes).toEqual([expect.any(CacheError.CacheConfigError)])
+        }).pipe(
+          Effect.provide(cache.layer({ capacity: 2, eviction: evictionWith(() => ({ victim: () => stranger })) })),
+          Effect.provide(Logger.layer([logger]))
+        )
+      })
+
       it.effect("that fails where a value takes the place of another: LRU has each entry once", () =>
         Effect.gen(function*() {
           for (const key of ["a", "b", "a", "b", "c", "d", "e", "f"]) {

@@ -16,7 +16,7 @@ import * as Redis from "../redis.ts"
 const invalidations = 200
 const waits = 40
 /** so often everybody waits before it is measured: what is compiled takes a tenth of the time */
-const warmWaits = 300
+const warmWaits = 150
 const waiters = 7
 const loadsOfRound = 200
 const entries = 100_000

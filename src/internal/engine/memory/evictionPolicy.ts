@@ -68,7 +68,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guard): Po
     try {
       const answer = (policy[method] as ((...args: ReadonlyArray<unknown>) => any) | undefined)?.(...nodes)
       if (method === "victim" && answer !== undefined && entries.get(answer?.id) !== answer) {
-        throw new Error("it named what is not in memory")
+        throw new CacheConfigError({ message: "it named what is not in memory" })
       }
       return answer
     } catch (defect) {
