@@ -87,7 +87,7 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "what running loads have read does not count",
-    in: "add",
+    in: "addNew",
     find: "isRegistered && isInherited(tag) ?",
     replace: "!isRegistered && isInherited(tag) ?",
     also: [{

@@ -97,7 +97,7 @@ const noteId = (dependencies: Dependencies, id: string): Dependency => {
   if (known === undefined) {
     // the store was not asked: what it would have told of others is missing
     if (dependencies.engine.storeTier !== undefined) noteUnverified(dependencies)
-    noteTag(dependencies, tag, dependency)
+    noteNewTag(dependencies, tag, dependency)
   }
   dependencies.lastId = id
   dependencies.last = dependency
@@ -133,10 +133,14 @@ const tagFor = (
 }
 
 const noteTag = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
-  const { groups, tags } = dependencies
-  if (tags.has(tag)) return
+  if (!dependencies.tags.has(tag)) noteNewTag(dependencies, tag, dependency)
+}
+
+/** As `noteTag`, for one that is not known yet. */
+const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
+  const { groups } = dependencies
   if (groups !== undefined) countId(groups, tag)
-  add(dependencies, tag, dependency)
+  addNew(dependencies, tag, dependency)
 }
 
 /** What was made without asking the store ends when the store is heard again. */
@@ -259,8 +263,7 @@ const addTags = (
 }
 
 const add = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
-  const { engine, isRegistered, tags } = dependencies
-  const known = tags.get(tag)
+  const known = dependencies.tags.get(tag)
   if (known !== undefined) {
     if (dependency.epoch < known.epoch) known.epoch = dependency.epoch
     // two answers of the store about one tag: what was read is of two times
@@ -271,6 +274,10 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
     if (dependency.version === undefined) known.version = undefined
     return
   }
+  addNew(dependencies, tag, dependency)
+}
+
+const addNew = ({ engine, isRegistered, tags }: Dependencies, tag: string, dependency: Dependency): void => {
   tags.set(isRegistered && isInherited(tag) ? Dependents.add(engine.memory.dependents, tag) : tag, dependency)
 }
 

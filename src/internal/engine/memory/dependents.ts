@@ -26,14 +26,22 @@ export const make = (): Dependents => ({ loads: new Map(), entries: new Map() })
 export const has = ({ entries, loads }: Dependents, tag: string): boolean => entries.has(tag) || loads.has(tag)
 
 /** A load depends on it. Answers the tag as all have it: one text for what is compared with itself most of the time. */
-export const add = ({ entries, loads }: Dependents, tag: string): string =>
-  count(loads, loads.get(tag)?.tag ?? entries.get(tag)?.tag ?? tag)
+export const add = ({ entries, loads }: Dependents, tag: string): string => {
+  const known = loads.get(tag)
+  if (known === undefined) return first(loads, entries.get(tag)?.tag ?? tag)
+  known.count++
+  return known.tag
+}
 
-const count = (counts: Counts, tag: string): string => {
-  const known = counts.get(tag)
-  if (known === undefined) counts.set(tag, { tag, count: 1 })
-  else known.count++
+const first = (counts: Counts, tag: string): string => {
+  counts.set(tag, { tag, count: 1 })
   return tag
+}
+
+const count = (counts: Counts, tag: string): void => {
+  const known = counts.get(tag)
+  if (known === undefined) first(counts, tag)
+  else known.count++
 }
 
 /** A load has ended. */
