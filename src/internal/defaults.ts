@@ -413,6 +413,9 @@ export const unaskedAnswers = 1000
 /** Ids of which is remembered that they have changed while calls of many run: beyond, all count as changed till then. */
 export const watchedIds = 20_000
 
+/** Tags of what loads have read that are kept, though no load runs that has read it. */
+export const keptDependencies = 1000
+
 /** Key classes whose tag versions are kept between two polls. */
 export const knownTagVersions = 1000
 

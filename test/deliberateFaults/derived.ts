@@ -91,9 +91,9 @@ const tags = isFault(asked) || dependencies === undefined
     find: "isRegistered && isInherited(tag) ?",
     replace: "!isRegistered && isInherited(tag) ?",
     also: [{
-      in: "discount",
-      find: "if (--known.count === 0)",
-      replace: "if (known !== undefined && --known.count === 0)"
+      in: "remove",
+      find: "if (--known.count > 0) return",
+      replace: "if (known === undefined || --known.count > 0) return"
     }]
   },
   {

@@ -1340,6 +1340,13 @@ try {
     by: "test/internal/engine/storeTier/incidents.test.ts"
   },
   {
+    name: "the tags of loads that have ended are kept for ever",
+    in: "remove",
+    find: "if (loads.size > keptDependencies) loads.delete(tag)",
+    replace: "",
+    by: "test/internal/engine/memory/dependents.test.ts"
+  },
+  {
     name: "all flights of a call for thousands ask the store at once",
     in: "make",
     find: "if (inside.size < size) return true",

@@ -4,12 +4,16 @@
  * the entries leave all at once when memory is emptied.
  */
 import * as Effect from "effect/Effect"
+import { keptDependencies } from "../../defaults.ts"
 import { groupOf, groupTag, idTag, isInherited } from "../../store/idTags.ts"
 import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
 export interface Dependents {
+  /** some of them count 0: see `remove` */
   readonly loads: Counts
+  /** how many tags running loads have read */
+  ofLoads: number
   entries: Counts
 }
 
@@ -20,14 +24,17 @@ interface Depended {
   count: number
 }
 
-export const make = (): Dependents => ({ loads: new Map(), entries: new Map() })
+export const make = (): Dependents => ({ loads: new Map(), ofLoads: 0, entries: new Map() })
 
 /** Whether anything depends on what a tag stands for. */
-export const has = ({ entries, loads }: Dependents, tag: string): boolean => entries.has(tag) || loads.has(tag)
+export const has = ({ entries, loads }: Dependents, tag: string): boolean =>
+  entries.has(tag) || (loads.get(tag)?.count ?? 0) > 0
 
 /** A load depends on it. Answers the tag as all have it: one text for what is compared with itself most of the time. */
-export const add = ({ entries, loads }: Dependents, tag: string): string => {
+export const add = (self: Dependents, tag: string): string => {
+  const { entries, loads } = self
   const known = loads.get(tag)
+  if (known === undefined || known.count === 0) self.ofLoads++
   if (known === undefined) return first(loads, entries.get(tag)?.tag ?? tag)
   known.count++
   return known.tag
@@ -44,8 +51,14 @@ const count = (counts: Counts, tag: string): void => {
   else known.count++
 }
 
-/** A load has ended. */
-export const remove = ({ loads }: Dependents, tag: string): void => discount(loads, tag)
+/** A load has ended. What it has read the next load reads too, most of the time: few tags are kept for that. */
+export const remove = (self: Dependents, tag: string): void => {
+  const { loads } = self
+  const known = loads.get(tag)!
+  if (--known.count > 0) return
+  self.ofLoads--
+  if (loads.size > keptDependencies) loads.delete(tag)
+}
 
 /** Tags count while the store is asked about what has them: it would not be noticed else that they were changed meanwhile. */
 export const during = <A, E, R>(
@@ -84,7 +97,7 @@ export const leaveAll = (self: Dependents): void => {
 
 /** An id was removed or set by hand: what derives from it is gone. */
 export const idChanged = (self: Dependents, epochs: TagEpochs.TagEpochs, id: string): void => {
-  if (self.entries.size === 0 && self.loads.size === 0) return
+  if (self.entries.size === 0 && self.ofLoads === 0) return
   const tags = [idTag(id), groupTag(groupOf(id))].filter((tag) => has(self, tag))
   if (tags.length > 0) TagEpochs.invalidate(epochs, tags)
 }

@@ -1,5 +1,6 @@
 /** Who depends on an id: only then does a change of it move the epoch, after which every entry is looked at again. */
 import { describe, expect, it } from "@effect/vitest"
+import { keptDependencies } from "../../../../src/internal/defaults.ts"
 import * as Dependents from "../../../../src/internal/engine/memory/dependents.ts"
 import * as TagEpochs from "../../../../src/internal/engine/memory/tagEpochs.ts"
 
@@ -32,6 +33,19 @@ describe("a change of an id", () => {
     }
     const epochs = TagEpochs.make()
     Dependents.idChanged(dependents, epochs, "user:1")
-    expect([epochs.epoch, dependents.loads.size]).toEqual([0, 0])
+    expect([epochs.epoch, dependents.ofLoads]).toEqual([0, 0])
+    expect(Dependents.has(dependents, "~=user:1")).toBe(false)
+    Dependents.add(dependents, "~=user:1")
+    expect(Dependents.has(dependents, "~=user:1")).toBe(true)
+    Dependents.idChanged(dependents, epochs, "user:1")
+    expect([epochs.epoch, dependents.ofLoads]).toEqual([1, 1])
+  })
+
+  it("P7 · few tags are kept of loads that have ended", () => {
+    const dependents = Dependents.make()
+    const tags = Array.from({ length: 3 * keptDependencies }, (_, i) => `~=user:${i}`)
+    for (const tag of tags) Dependents.add(dependents, tag)
+    for (const tag of tags) Dependents.remove(dependents, tag)
+    expect([dependents.ofLoads, dependents.loads.size]).toEqual([0, keptDependencies])
   })
 })
