@@ -486,7 +486,7 @@ export const chunk = 256
 export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
 
 /** How many flights of a call for many keys ask the store at once: more while it answers all of them quickly. */
-export const groups = { first: 256, least: 64, most: 8192, quickMillis: 25 }
+export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 
 /** How long plain steps may go on before other fibers and timers get a turn. */
 export const turnMillis = 5

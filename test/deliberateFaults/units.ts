@@ -1340,6 +1340,13 @@ try {
     by: "test/internal/engine/storeTier/incidents.test.ts"
   },
   {
+    name: "a store that is far away is asked in small groups",
+    in: "make",
+    find: "if (one.older-- <= 0) one.firstAt ??=",
+    replace: "one.firstAt ??=",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
     name: "the tags of loads that have ended are kept for ever",
     in: "remove",
     find: "if (loads.size > keptDependencies) loads.delete(tag)",

@@ -120,17 +120,23 @@ export const make = (options: Options): Batch => {
       addEdge(flight.attempt, first.flight)
       if (flight.trace?.span !== undefined) linkTo(first.flight, flight.trace.span)
     }
-    const turning = { clock, dispatcher: first.flight.engine.work.dispatcher }
-    Turns.forEachUnsafe(items, turning, wait, () => begin(call, items, turning))
+    // now: a flight that has left before the call begins has let it go
+    const { engine, starter } = first.flight
+    const turning = { clock, dispatcher: engine.work.dispatcher }
+    Turns.forEachUnsafe(items, turning, wait, () => begin(call, items, { starter, turning }))
   }
 
-  const begin = (call: Call, items: ReadonlyArray<Item>, turning: Turns.Turning): void => {
+  const begin = (
+    call: Call,
+    items: ReadonlyArray<Item>,
+    { starter, turning }: { readonly starter: Flight["starter"]; readonly turning: Turns.Turning }
+  ): void => {
     const [first] = items as [Item, ...Array<Item>]
     const keys = items.map((item) => item.key)
     const context = Context.add(first.context, Aside, first.flight.attempt).pipe(
       Context.add(CurrentLogAnnotations, annotationsOfAll(first.context))
     )
-    const { engine, starter } = first.flight
+    const { engine } = first.flight
     const watch = requestOf && Watches.begin(engine)
     let unasked: Sorted["unasked"] = []
     const callAll = inOrder(keys, loadAll, (answers) => {

@@ -2,6 +2,7 @@
  * The flights of a call for many keys take the steps of the store in groups: where thousands ask at once, the last ones
  * wait for longer than the store may take, and are told that it is too slow.
  */
+import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults.ts"
 import { monotonicMillis } from "../../monotonic.ts"
 import * as Turns from "../../turns.ts"
@@ -14,46 +15,51 @@ export interface Groups {
   readonly left: (flight: Flight) => void
   /**
    * Runs a step for each item, which may make a flight enter, and then `end`. Where a group is full, the next one waits
-   * until half of its flights have left. Groups grow while they are quick.
+   * until half of its flights have left. Groups grow while the answers come quickly, once the first one is there: how far
+   * away a store is does not count, because it answers all at once.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turns.Turning, step: (item: A) => void, end: () => void) => void
 }
 
-/** Somebody who goes on when no more flights than so many are inside. */
+/** A call that has items left, and goes on when no more flights than so many are inside. */
 interface Waiting {
   readonly at: number
-  readonly goOn: () => void
+  readonly clock: Clock.Clock
+  /** how many of the group before have yet to leave */
+  older: number
+  /** when the first of this group has left, in milliseconds of a monotonic clock */
+  firstAt: number | undefined
+  readonly goOn: (millis: number) => void
 }
 
 export const make = (): Groups => {
   const inside = new Set<Flight>()
-  /** one for each call that has items left */
   const waiting = new Set<Waiting>()
+
+  const lookAt = (one: Waiting): void => {
+    if (one.older-- <= 0) one.firstAt ??= monotonicMillis(one.clock)
+    if (inside.size > one.at) return
+    waiting.delete(one)
+    one.goOn(one.firstAt === undefined ? 0 : monotonicMillis(one.clock) - one.firstAt)
+  }
+
   return {
     entered: (flight) => void inside.add(flight),
     left: (flight) => {
-      if (!inside.delete(flight)) return
-      for (const one of waiting) {
-        if (inside.size > one.at) continue
-        waiting.delete(one)
-        one.goOn()
-      }
+      if (inside.delete(flight)) waiting.forEach(lookAt)
     },
     forEach: (items, turning, step, end) => {
-      const { clock } = turning
       let size = limits.first
-      let beganAt = monotonicMillis(clock)
-      const goOn = (): void => {
-        const now = monotonicMillis(clock)
-        const isQuick = now - beganAt < limits.quickMillis
-        size = isQuick ? Math.min(limits.most, size * 2) : Math.max(limits.least, size / 2)
-        beganAt = now
+      let older = 0
+      const goOn = (millis: number): void => {
+        size = millis < limits.quickMillis ? Math.min(limits.most, size * 2) : Math.max(limits.least, size / 2)
+        older = inside.size
         more()
       }
       const more = Turns.forEachUnsafe(items, turning, (item) => {
         step(item)
         if (inside.size < size) return true
-        waiting.add({ at: size / 2, goOn })
+        waiting.add({ at: size / 2, clock: turning.clock, older, firstAt: undefined, goOn })
         return false
       }, end)
     }
