@@ -145,14 +145,12 @@ const during = (lines: ReadonlyArray<Line>): During => {
     )
 }
 
-/** Who was killed before it could tell again what others do has not said how long that was. */
+/** Who ends, or is killed, before it can tell again what others do has not said how long that was: until then. */
 const neverTracked = (of: Of): ReadonlyArray<Line> => {
-  const killedAt = new Map(of("killed").map(({ at, process }) => [process, at]))
-  const last = new Map(of("untracked").map((line) => [line.process, line]))
-  return Array.from(last.values()).flatMap((line) => {
-    const until = killedAt.get(line.process)
-    return until === undefined ? [] : [{ ...line, until }]
-  })
+  const lags = groupBy(of("lag"), (line) => line.process)
+  const isOver = ({ at, process }: Line) =>
+    lags.get(process)?.some((lag) => lag.at <= at && lag.until > at && lag["untracked"] === true) === true
+  return of("untracked").filter((line) => !isOver(line)).map((line) => ({ ...line, until: Infinity }))
 }
 
 /**

@@ -90,6 +90,19 @@ describe("the checker", () => {
       line("lag", 10, 60),
       read(140)
     ]],
+    ["another's read too late, by one that ended before it heard again", undefined, [
+      value(1),
+      line("untracked", 1.5, 1.5),
+      changed(2, 3, { process: "p2" }),
+      read(500)
+    ]],
+    ["another's read too late, by one that has heard again since", /of another process/, [
+      value(1),
+      line("untracked", 1.5, 1.5),
+      changed(2, 3, { process: "p2" }),
+      line("lag", 1, 40, { untracked: true }),
+      read(500)
+    ]],
     ["another's invalidation that has not reached the store", undefined, [
       value(1),
       changed(2, 3, { process: "p2", reached: false }),

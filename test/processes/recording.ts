@@ -83,6 +83,12 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
     release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
     set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
     remove: (id) => record("remove", { id }, store.remove(id), answered),
+    // what was lost is removed again together with others
+    removeMany: (ids) =>
+      ids.reduce(
+        (removal, id, i) => record("remove", { id }, removal, (answers) => ({ answer: answers[i] })),
+        store.removeMany(ids)
+      ),
     clear: record("clear", { all: true }, store.clear, () => ({}))
   }
 }
@@ -98,7 +104,7 @@ export const tracked = (store: Store.Store, { write }: Recorder): Store.Store =>
       Stream.tap((change) =>
         Effect.sync(() => {
           if (change._tag !== "Coherent" || untrackedSince === undefined) return
-          write("lag", { at: untrackedSince })
+          write("lag", { at: untrackedSince, untracked: true })
           write("tracked", { at: untrackedSince })
           untrackedSince = undefined
         })
@@ -118,7 +124,7 @@ export const tracked = (store: Store.Store, { write }: Recorder): Store.Store =>
     changesUnsafe() {
       try {
         const changes = changesUnsafe()
-        if (untrackedSince !== undefined) write("lag", { at: untrackedSince })
+        if (untrackedSince !== undefined) write("lag", { at: untrackedSince, untracked: true })
         untrackedSince = undefined
         return changes
       } catch (error) {
