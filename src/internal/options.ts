@@ -43,8 +43,8 @@ export const refuseUnknown = (
 
 /** The first option that is not in `known`. */
 export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined => {
-  const isKnown = known instanceof Set ? known : new Set(known)
-  for (const option in options) if (!isKnown.has(option) && Object.hasOwn(options, option)) return option
+  const isKnown = (option: string) => "has" in known ? known.has(option) : known.includes(option)
+  for (const option in options) if (!isKnown(option) && Object.hasOwn(options, option)) return option
   return undefined
 }
 

@@ -60,22 +60,21 @@ const turnOf = <A>(
 }
 
 /** As `forEach`, for steps that each take some time, one after the other. One that is done at once answers nothing. */
-export const forEachEffect = <A, E, R>(
+export const forEachEffect: <A, E, R>(
   items: Iterable<A>,
   step: (item: A) => Effect.Effect<unknown, E, R> | undefined
-): Effect.Effect<void, E, R> =>
-  Effect.gen(function*() {
-    const clock = yield* Clock.Clock
-    let beganAt = monotonicMillis(clock)
-    for (const item of items) {
-      if (monotonicMillis(clock) - beganAt >= turns.millis) {
-        yield* Effect.yieldNow
-        beganAt = monotonicMillis(clock)
-      }
-      const rest = step(item)
-      if (rest !== undefined) yield* rest
+) => Effect.Effect<void, E, R> = Effect.fnUntraced(function*(items, step) {
+  const clock = yield* Clock.Clock
+  let beganAt = monotonicMillis(clock)
+  for (const item of items) {
+    if (monotonicMillis(clock) - beganAt >= turns.millis) {
+      yield* Effect.yieldNow
+      beganAt = monotonicMillis(clock)
     }
-  })
+    const rest = step(item)
+    if (rest !== undefined) yield* rest
+  }
+})
 
 /** One question for many items, in parts where they are more than belong into one turn. Answers in the order of the items. */
 export const inParts = <A, B, E, R>(

@@ -63,13 +63,21 @@ const encodeText = (text: string): Text => {
 const decodeText = (bytes: Uint8Array, length: number): string =>
   length >= utf16 ? fromUtf16(bytes) : decoder.decode(bytes)
 
-export const encode = (id: string, { meta, payload }: Stored, crc32: Checksum): Uint8Array => {
+const newRoom = (size: number): Uint8Array => new Uint8Array(size)
+
+/** `roomFor` gives so many bytes, which may have any content. */
+export const encode = (
+  id: string,
+  { meta, payload }: Stored,
+  crc32: Checksum,
+  roomFor: (size: number) => Uint8Array = newRoom
+): Uint8Array => {
   const names = meta.tags.map(({ tag }) => encodeText(tag))
   const etag = meta.etag === undefined ? undefined : encodeText(meta.etag)
   const tagsSize = names.reduce((size, { bytes }) => size + tagHead + bytes.length, 0)
   const etagSize = etag === undefined ? 0 : textHead + etag.bytes.length
-  const frame = new Uint8Array(headSize + tagsSize + etagSize + payload.length + checksumSize)
-  const view = new DataView(frame.buffer)
+  const frame = roomFor(headSize + tagsSize + etagSize + payload.length + checksumSize)
+  const view = new DataView(frame.buffer, frame.byteOffset)
   writeHead(meta, frame, view)
   const etagAt = writeTags(meta.tags, names, frame, view)
   const payloadAt = etag === undefined ? etagAt : writeText(etag, etagAt, frame, view)

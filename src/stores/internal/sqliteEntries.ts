@@ -13,6 +13,12 @@ import * as LastResorts from "./sqliteLastResorts.ts"
 import * as Room from "./sqliteRoom.ts"
 import * as Shrinking from "./sqliteShrinking.ts"
 
+/** SQLite copies what it is given: most frames are written here, one after the other. */
+const scratch = new Uint8Array(16_384)
+
+const roomFor = (size: number): Uint8Array =>
+  size <= scratch.length ? scratch.subarray(0, size) : new Uint8Array(size)
+
 /** How many writes there are between two removals of expired entries. */
 const tidyEvery = 64
 
@@ -56,7 +62,7 @@ export const make = (database: DatabaseSync, { changes, maxSize, maxValue }: Par
       if (size > maxValue) {
         throw tooLarge({ store: "sqlite", operation: "set", id, size, limit: ["maxValue", maxValue] })
       }
-      const frame = Frame.encode(id, entry, crc32)
+      const frame = Frame.encode(id, entry, crc32, roomFor)
       last = { now, size: frame.length }
       write.run(toColumn(id), frame, entry.meta.expiresAt)
       room.written(id)
