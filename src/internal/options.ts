@@ -43,8 +43,10 @@ export const refuseUnknown = (
 
 /** The first option that is not in `known`. */
 export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined => {
-  const isKnown = (option: string) => "has" in known ? known.has(option) : known.includes(option)
-  for (const option in options) if (!isKnown(option) && Object.hasOwn(options, option)) return option
+  for (const option in options) {
+    const isKnown = "has" in known ? known.has(option) : known.includes(option)
+    if (!isKnown && Object.hasOwn(options, option)) return option
+  }
   return undefined
 }
 
