@@ -24,8 +24,14 @@ interface Trying<E> {
  * Runs an operation that can be run twice, and again while it fails because another process writes. Nobody waits where
  * nobody of this process got the lock for so long already.
  */
-export const trying = <A, E>(once: Effect.Effect<A, E>, { millis, refusedBy }: Trying<E>): Effect.Effect<A, E> => {
-  const again = Effect.fnUntraced(function*(first: E): Effect.fn.Return<A, E> {
+export const trying = <A, E>(once: Effect.Effect<A, E>, options: Trying<E>): Effect.Effect<A, E> =>
+  Effect.catch(
+    once,
+    (error) => options.refusedBy(error) === undefined ? Effect.fail(error) : again(once, options, error)
+  )
+
+const again: <A, E>(once: Effect.Effect<A, E>, options: Trying<E>, first: E) => Effect.Effect<A, E> = Effect.fnUntraced(
+  function*(once, { millis, refusedBy }, first) {
     const clock = yield* Clock.Clock
     let error = first
     for (let waitedMillis = 0;;) {
@@ -48,6 +54,5 @@ export const trying = <A, E>(once: Effect.Effect<A, E>, { millis, refusedBy }: T
       error = answer.failure
     }
     return yield* Effect.fail(error)
-  })
-  return Effect.catchIf(once, (error) => refusedBy(error) !== undefined, again)
-}
+  }
+)
