@@ -235,7 +235,14 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     atMost: 4,
     goal: 2.8
   },
-  { ...inTransaction, title: "A transaction of 100 sets on disk", subject: "fast", atMost: 2 },
+  { ...inTransaction, title: "The commit of 100 sets on disk", subject: "fast, its commit", atMost: 2 },
+  {
+    ...inTransaction,
+    title: "The whole transaction with its 100 calls of `Cached.set`",
+    subject: "fast",
+    atMost: 2.3,
+    goal: 2
+  },
   { ...inTransaction, title: "The same under locks, the default", subject: "locked", atMost: 9 },
   {
     case: "derived",

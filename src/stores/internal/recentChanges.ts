@@ -20,59 +20,54 @@ export interface Recent {
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 
-const keyOf = (changed: Changed): string => {
-  switch (changed._tag) {
-    case "Entry":
-      return `e${changed.id}`
-    case "Tag":
-      return `t${changed.tag}`
-    case "All":
-      return "a"
-  }
-}
-
 /** The times are of a monotonic clock. */
 export const make = (): Recent => {
-  /** the oldest first */
-  const kept = new Map<string, { readonly changed: Changed; readonly at: number }>()
+  // when each was changed last, the oldest first
+  const ids = new Map<string, number>()
+  const tags = new Map<string, number>()
+  let allAt = -Infinity
   let noted: Array<Changed> = []
 
   const isOld = (at: number, now: number) => at < now - recentInvalidations.millis
 
-  const forgetOld = (now: number) => {
-    for (const [key, { at }] of kept) {
+  const forgetOld = (times: Map<string, number>, now: number) => {
+    for (const [name, at] of times) {
       if (!isOld(at, now)) return
-      kept.delete(key)
+      times.delete(name)
     }
   }
 
-  const keep = (changed: Changed, at: number) => {
-    const key = keyOf(changed)
+  const keepIn = (times: Map<string, number>, name: string, at: number) => {
     // to the end
-    kept.delete(key)
-    kept.set(key, { changed, at })
-    if (kept.size <= recentInvalidations.count) return
-    kept.clear()
-    keep({ _tag: "All" }, at)
+    times.delete(name)
+    times.set(name, at)
+  }
+
+  const keep = (changed: Changed, at: number) => {
+    if (changed._tag === "Entry") keepIn(ids, changed.id, at)
+    else if (changed._tag === "Tag") keepIn(tags, changed.tag, at)
+    else allAt = at
+    if (ids.size + tags.size <= recentInvalidations.count) return
+    ids.clear()
+    tags.clear()
+    allAt = at
   }
 
   return {
     note: (changed) => void noted.push(changed),
     ended(now) {
-      if (now !== undefined && noted.length > 0) {
-        forgetOld(now)
+      if (noted.length === 0) return
+      if (now !== undefined) {
+        forgetOld(ids, now)
+        forgetOld(tags, now)
         for (const changed of noted) keep(changed, now)
       }
-      if (noted.length > 0) noted = []
+      noted = []
     },
     since(now) {
-      forgetOld(now)
-      const all = Array.from(kept.values(), ({ changed }) => changed)
-      return {
-        all: all.some(({ _tag }) => _tag === "All"),
-        ids: all.flatMap((changed) => changed._tag === "Entry" ? [changed.id] : []),
-        tags: all.flatMap((changed) => changed._tag === "Tag" ? [changed.tag] : [])
-      }
+      forgetOld(ids, now)
+      forgetOld(tags, now)
+      return { all: !isOld(allAt, now), ids: Array.from(ids.keys()), tags: Array.from(tags.keys()) }
     }
   }
 }

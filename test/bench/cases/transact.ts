@@ -11,7 +11,7 @@ import { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import * as Frame from "../../../src/internal/codec/frame.ts"
 import { structured } from "../../../src/internal/codec/structured.ts"
-import { type Body, print, timeCalls } from "../measure.ts"
+import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
 import { user } from "../record.ts"
 
 const sets = 100
@@ -63,18 +63,42 @@ const writeOf = (database: DatabaseSync) => {
   }
 }
 
+/** when the effect of the last transaction had ended: from then on it commits */
+let endedAt = 0
+
 const setAll = (i: number) =>
-  Effect.forEach(idsOf(i), (id) => Cached.set(id, user(id), { ttl: "1 hour" }), { discard: true })
+  Effect.andThen(
+    Effect.forEach(idsOf(i), (id) => Cached.set(id, user(id), { ttl: "1 hour" }), { discard: true }),
+    Effect.sync(() => endedAt = nanos())
+  )
+
+const calls = 10
+const commits = "fast, its commit"
 
 const program = Effect.gen(function*() {
   const raw = openRaw()
   const write = writeOf(raw)
+  const fast: Body = (i) => Transaction.run(setAll(i), { isolation: "fast" })
   const subjects: { readonly [name: string]: Body } = {
     "node:sqlite, the same rows": (i) => Effect.sync(() => write(idsOf(i))),
-    fast: (i) => Transaction.run(setAll(i), { isolation: "fast" }),
+    fast,
+    [commits]: fast,
     locked: (i) => Transaction.run(setAll(i))
   }
-  const rows = yield* timeCalls({ subjects, calls: 10, warmup: 10, rounds: 40 })
+  const rows = yield* inTurn(
+    { subjects: Object.keys(subjects), warmup: 20, rounds: 40 },
+    (name) =>
+      Effect.gen(function*() {
+        const start = nanos()
+        if (name !== commits) {
+          yield* repeat(subjects[name]!, calls)
+          return (nanos() - start) / calls
+        }
+        let spent = 0
+        yield* repeat((i) => Effect.tap(fast(i), () => Effect.sync(() => spent += nanos() - endedAt)), calls)
+        return spent / calls
+      })
+  )
   if ((yield* Cached.size) !== ids.length) throw new Error("not all are stored")
   raw.close()
   return rows

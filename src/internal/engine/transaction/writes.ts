@@ -27,10 +27,8 @@ export const set = (
   const looked = condition === undefined && !keepTtl
     ? locked
     : Effect.andThen(locked, look(self, [key], condition === undefined ? "explicit" : "condition"))
-  return Effect.flatMap(
-    looked,
-    () => Effect.withFiber((fiber) => setNow(self, { key, value, options, now: nowOf(fiber) }))
-  )
+  const written = Effect.withFiber((fiber) => setNow(self, { key, value, options, now: nowOf(fiber) }))
+  return looked === Effect.void ? written : Effect.andThen(looked, written)
 }
 
 interface Setting {
@@ -43,7 +41,7 @@ interface Setting {
 const setNow = (self: Overlay, { key, now, options, value }: Setting): Effect.Effect<boolean, StoreError, any> => {
   const id = idOf(key)
   const { condition, keepTtl, ttlMillis } = options
-  const existing = liveIn(self, key, now)
+  const existing = condition !== undefined || keepTtl ? liveIn(self, key, now) : undefined
   if (condition !== undefined) {
     const holds = holdsFor(condition, existing)
     if (!isWritten(self, id)) rememberCondition(self, id, existing, condition)
