@@ -42,13 +42,8 @@ export const refuseUnknown = (
 }
 
 /** The first option that is not in `known`. */
-export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined => {
-  for (const option in options) {
-    const isKnown = "has" in known ? known.has(option) : known.includes(option)
-    if (!isKnown && Object.hasOwn(options, option)) return option
-  }
-  return undefined
-}
+export const unknownOf = (options: object, known: ReadonlySet<string> | ReadonlyArray<string>): string | undefined =>
+  Object.keys(options).find((option) => !("has" in known ? known.has(option) : known.includes(option)))
 
 /** Says that there is no such option; `home`: where there is one. */
 export const noOption = (

@@ -80,7 +80,9 @@ if (server === undefined) {
       (name) => Effect.map(processor(Effect.provide(many[name]!, context)), (micros) => micros * 1000 / keys)
     )
     const stats = yield* Cached.stats
-    if (stats.storeHits < (times.warmup + times.rounds) * (2 * reads + keys)) throw new Error(`only ${stats.storeHits} hits`)
+    if (stats.storeHits < (times.warmup + times.rounds) * (2 * reads + keys)) {
+      throw new Error(`only ${stats.storeHits} hits`)
+    }
     return [...rows, ...bulk]
   })
 

@@ -2,18 +2,19 @@
 import { hold } from "#platform/engine/flight/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { TagVersion } from "../../../CacheEntry.ts"
+import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
 import { Entry } from "../memory/entry.ts"
-import { ask, type Asking } from "../storeTier/ask.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { ask, type Asking, beginAsking } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
-import { fetch } from "../storeTier/fetch.ts"
+import { fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode, encode } from "../storeTier/sharedFailure.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { failStrict } from "./callers.ts"
 import type { Flight, Lease } from "./flight.ts"
 import type { Flights } from "./flights.ts"
@@ -71,6 +72,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it. One
     // that waits for nobody may have it too, where nobody had it before
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
+    beginAsking(tier, flight)
     const asked = yield* ask(
       tier,
       budget,
@@ -118,14 +120,9 @@ export const acquireLease = Effect.fnUntraced(function*(
       continue
     }
     // another entry than the rejected one: it may be usable
-    flight.changedWhileAsked = false
-    flight.asOf = tier.captures
-    const found = yield* fetch(tier, budget, {
-      key: request.key,
-      id,
-      tags: declared,
-      hold: (tags) => hold(flight, tags)
-    })
+    const found = yield* declared.length === 0 && isWhole(tier, flight, acquired.entry)
+      ? reviveAcquired(tier, flight, acquired.entry)
+      : fetchAcquired(tier, budget, flight, declared)
     if (isFault(found)) return failWith(found)
     if (flight.changedWhileAsked) continue
     if (found instanceof Entry && serves(found)) return found
@@ -133,6 +130,29 @@ export const acquireLease = Effect.fnUntraced(function*(
   }
   return undefined
 })
+
+/** Whether the answer to `acquire` has all that a reader needs: where there are no tags, nothing else can end an entry. */
+const isWhole = ({ pending }: StoreTier, flight: Flight, { meta }: Stored): boolean =>
+  meta.tags.length === 0 && !flight.changedWhileAsked && !Pending.isPending(pending, flight.id)
+
+const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, stored: Stored) =>
+  Effect.clockWith((clock) =>
+    reviveNow(tier, {
+      key,
+      id,
+      stored,
+      bornAt: TagEpochs.epochNow(tier.front.tagEpochs),
+      now: clock.currentTimeMillisUnsafe(),
+      tags: [],
+      versions: []
+    })
+  )
+
+const fetchAcquired = (tier: StoreTier, budget: Budget, flight: Flight, tags: ReadonlyArray<string>) => {
+  beginAsking(tier, flight)
+  const { id, request: { key } } = flight
+  return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
+}
 
 /** Whether none of the declared tags was invalidated hard. Tags without a marker here count as valid. */
 const isGood = (

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import { believedLeaders, leasePoll } from "../../defaults.ts"
 import { monotonicMillis } from "../../monotonic.ts"
-import { ask } from "../storeTier/ask.ts"
+import { ask, beginAsking } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
@@ -148,7 +148,10 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
     }
     leaseWaits.isAsking = true
     // what wakes one of them meanwhile must not be forgotten with the answer
-    for (const waiting of due) waiting.dueAt = Infinity
+    for (const waiting of due) {
+      waiting.dueAt = Infinity
+      beginAsking(tier, waiting.flight)
+    }
     const asking = ask(
       tier,
       { leftMillis: tier.storeTimeoutMillis },

@@ -7,7 +7,7 @@ import * as Random from "effect/Random"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
-import { ask, type Asking } from "../storeTier/ask.ts"
+import { ask, type Asking, beginAsking } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
@@ -45,8 +45,7 @@ export const throughStore = Effect.fnUntraced(function*(
   }
   if (flight.readsStore) {
     const rejected = flight.rejectedWriteId
-    flight.changedWhileAsked = false
-    flight.asOf = tier.captures
+    beginAsking(tier, flight)
     const found = yield* fetch(tier, budget, {
       key: flight.request.key,
       id: flight.id,

@@ -92,30 +92,35 @@ export const validityOf = (
 export const fetch = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
-  { hold, id, key, tags: declared }: Asked
+  asked: Asked
 ): Effect.fn.Return<Found | Fault, never, any> {
+  const { hold, id, tags } = asked
   if (Pending.isPending(tier.pending, id)) return undefined
-  const { memory: { dependents }, tagEpochs } = tier.front
-  const asking = Effect.fnUntraced(function*(
-    tags: ReadonlyArray<string>
-  ): Effect.fn.Return<Found | Fault | ReadonlyArray<string>, never, any> {
-    // the epoch before asking: an invalidation during the request must end this entry
-    const bornAt = TagEpochs.epochNow(tagEpochs)
-    const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
-    if (answer instanceof StoreError) return answer
-    const stored = answer.entry
-    if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-    // with its own tags the entry is asked for once
-    if (tags === declared && !stored.meta.tags.every(({ tag }) => tags.includes(tag))) return tagNames(stored.meta.tags)
-    const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
-    return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
-  })
-  const found = yield* asking(declared)
+  const found = yield* fetchWith(tier, budget, asked, tags)
   if (!isListOfTags(found)) return found
   // a change of what it derives from is noticed from here on
   hold?.(found)
-  const again = asking(found) as Effect.Effect<Found | Fault, never, any>
-  return yield* hold === undefined ? Dependents.during(dependents, found, again) : again
+  const again = fetchWith(tier, budget, asked, found) as Effect.Effect<Found | Fault, never, any>
+  return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found, again) : again
+})
+
+/** Asks with these tags: answers with those of the entry, where it has others than were declared. */
+const fetchWith = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  budget: Budget,
+  { id, key, tags: declared }: Asked,
+  tags: ReadonlyArray<string>
+): Effect.fn.Return<Found | Fault | ReadonlyArray<string>, never, any> {
+  // the epoch before asking: an invalidation during the request must end this entry
+  const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
+  const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
+  if (answer instanceof StoreError) return answer
+  const stored = answer.entry
+  if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
+  // with its own tags the entry is asked for once
+  if (tags === declared && !stored.meta.tags.every(({ tag }) => tags.includes(tag))) return tagNames(stored.meta.tags)
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })
 
 const isListOfTags = (found: Found | Fault | ReadonlyArray<string>): found is ReadonlyArray<string> =>
