@@ -1140,6 +1140,20 @@ return tier.store.acquire(id, asking)
     by: `${flight}/leaseWaits.test.ts`
   },
   {
+    name: "an entry that came with the lease is believed whatever was told meanwhile",
+    in: "isWhole",
+    find: " && !changedWhileAsked",
+    replace: "",
+    by: `${flight}/leaseWaits.test.ts`
+  },
+  {
+    name: "an entry that came with the lease is read once more",
+    in: "acquireLease",
+    find: "declared.length === 0 && isWhole(flight, acquired.entry)",
+    replace: "false",
+    by: `${flight}/leaseWaits.test.ts`
+  },
+  {
     name: "who waits for a lease asks as often as at first",
     in: "nextOf",
     find: "Math.max(leasePoll.firstMillis, waited / 4)",

@@ -120,7 +120,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       continue
     }
     // another entry than the rejected one: it may be usable
-    const found = yield* declared.length === 0 && isWhole(tier, flight, acquired.entry)
+    const found = yield* declared.length === 0 && isWhole(flight, acquired.entry)
       ? reviveAcquired(tier, flight, acquired.entry)
       : fetchAcquired(tier, budget, flight, declared)
     if (isFault(found)) return failWith(found)
@@ -131,9 +131,11 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** Whether the answer to `acquire` has all that a reader needs: where there are no tags, nothing else can end an entry. */
-const isWhole = ({ pending }: StoreTier, flight: Flight, { meta }: Stored): boolean =>
-  meta.tags.length === 0 && !flight.changedWhileAsked && !Pending.isPending(pending, flight.id)
+/**
+ * Whether the answer to `acquire` has all that a reader needs: an entry without tags is ended by what is told of it alone.
+ */
+const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
+  meta.tags.length === 0 && !changedWhileAsked
 
 const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, stored: Stored) =>
   Effect.clockWith((clock) =>

@@ -1,7 +1,7 @@
 /** Loads that wait for leases of another process ask together, then more rarely, and at once when there is news. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, Queue, Stream } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, type CacheError, CacheLayer, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults.ts"
@@ -25,22 +25,31 @@ const twoProcesses = Effect.gen(function*() {
       Effect.tap(store.commit(id, generation, entry), () => Queue.offer(news, { _tag: "Changed", id }))
   }, false)
   const asked: Array<{ readonly at: number; readonly ids: ReadonlyArray<string> }> = []
+  const read = { entries: 0 }
+  const hooks = { answered: Effect.void as Effect.Effect<void, CacheError.StoreError> }
   const note = (ids: ReadonlyArray<string>) => Effect.map(Clock.currentTimeMillis, (at) => void asked.push({ at, ids }))
   const other = yield* of({
     acquire: (id, options) => Effect.andThen(note([id]), store.acquire(id, options)),
-    acquireMany: (requests) => Effect.andThen(note(requests.map(({ id }) => id)), store.acquireMany(requests)),
+    acquireMany: (requests) =>
+      Effect.andThen(note(requests.map(({ id }) => id)), store.acquireMany(requests)).pipe(
+        Effect.tap((answers) =>
+          answers.some(({ _tag }, i) => _tag === "Hit" && requests[i]!.id === "k3") ? hooks.answered : Effect.void
+        )
+      ),
+    get: (id, tags) => Effect.andThen(Effect.sync(() => read.entries++), store.get(id, tags)),
+    getUnsafe: undefined,
     changes: Stream.fromQueue(news)
   }, true)
   // runs before the layers close, which wait for what is loaded
   yield* Effect.addFinalizer(() => TestClock.adjust("1 minute"))
   let loads = 0
-  const read = (key: string) =>
+  const cached = (key: string) =>
     Effect.delay(Effect.sync(() => ++loads), "10 seconds").pipe(Cached.ttl({ key, ttl: "1 hour" }))
-  for (const key of keys) yield* start(Effect.provide(read(key), leader))
+  for (const key of keys) yield* start(Effect.provide(cached(key), leader))
   yield* settle
-  const readers = yield* Effect.forEach(keys, (key) => start(Effect.provide(read(key), other)))
+  const readers = yield* Effect.forEach(keys, (key) => start(Effect.provide(cached(key), other)))
   yield* settle
-  return { asked, first: asked.splice(0), leader, loads: () => loads, other, read, readers }
+  return { asked, cached, first: asked.splice(0), hooks, leader, loads: () => loads, news, other, read, readers, store }
 })
 
 describe("loads that wait for leases of another process", () => {
@@ -55,7 +64,7 @@ describe("loads that wait for leases of another process", () => {
 
   it.effect("do not look at all that wait for each one that begins, or is woken", () =>
     Effect.gen(function*() {
-      const { asked, leader, other, read } = yield* twoProcesses
+      const { asked, cached, leader, other } = yield* twoProcesses
       const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
         Cached.ttl({ key: "the engine", ttl: 1 })
       )
@@ -70,9 +79,9 @@ describe("loads that wait for leases of another process", () => {
         [Symbol.iterator]: look(waiting[Symbol.iterator] as () => object)
       })
       const more = Array.from({ length: 200 }, (_, i) => `more${i}`)
-      for (const key of more) yield* start(Effect.provide(read(key), leader))
+      for (const key of more) yield* start(Effect.provide(cached(key), leader))
       yield* settle
-      for (const key of more) yield* start(Effect.provide(read(key), other))
+      for (const key of more) yield* start(Effect.provide(cached(key), other))
       yield* settle
       expect(waiting.size).toBe(keys.length + more.length)
       yield* TestClock.adjust("20 seconds")
@@ -103,6 +112,36 @@ describe("loads that wait for leases of another process", () => {
       expect(10_000 - asked[questions - 1]!.at).toBeLessThan(leasePoll.longestMillis)
       for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
       expect(loads()).toBe(keys.length)
+    }))
+
+  it.effect("take the entry that the answer about the lease has, and ask nothing more", () =>
+    Effect.gen(function*() {
+      const { other, read, readers } = yield* twoProcesses
+      const before = read.entries
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      for (const [i, reader] of readers.entries()) expect(ended(reader)).toMatchObject({ value: i + 1 })
+      expect(read.entries).toBe(before)
+      expect(yield* Effect.provide(Effect.forEach(keys, Cached.getEntry), other)).toHaveLength(keys.length)
+      expect(read.entries).toBe(before)
+    }))
+
+  it.effect("ask once more where something was told before that answer", () =>
+    Effect.gen(function*() {
+      const { hooks, news, read, readers, store } = yield* twoProcesses
+      const before = read.entries
+      // it is on its way when another process changes an entry
+      hooks.answered = Effect.andThen(store.remove("k3"), Queue.offer(news, { _tag: "Changed", id: "k3" })).pipe(
+        Effect.andThen(settle),
+        Effect.andThen(Effect.sync(() => hooks.answered = Effect.void))
+      )
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      expect(read.entries).toBe(before + 1)
+      expect(readers[3]!.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("11 seconds")
+      yield* settle
+      expect(ended(readers[3]!)).toMatchObject({ value: keys.length + 1 })
     }))
 })
 
