@@ -8,6 +8,7 @@ import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { createClient } from "redis"
 import { Many, many } from "../changes/many.ts"
 import type { News, Order } from "../changes/worker.ts"
 import { inTurn, median, nanos, print, watchTurns } from "../measure.ts"
@@ -67,27 +68,47 @@ const heard = Effect.gen(function*() {
   return median(times)
 })
 
-/** Nanoseconds from the end of a load here, before it is stored, until another process that has waited for it is served. */
-const served = Effect.gen(function*() {
+/** Nanoseconds by `nanos`, at a time of the server's clock, which is that of this machine. */
+const nanosAt = (seconds: number): number =>
+  nanos() - (performance.timeOrigin + performance.now()) * 1e6 + seconds * 1e9
+
+/** When the server has stored an entry, as it tells itself: by key. */
+const stored = new Map<string, number>()
+
+const monitor = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const client = await createClient({ url }).connect()
+    await client.monitor((line) => {
+      const [, seconds, key] = /^([\d.]+) \[\d+ lua\] "SET" "[^"]*(waited \d+)"/.exec(String(line)) ?? []
+      if (key !== undefined) stored.set(key, nanosAt(Number(seconds)))
+    })
+    return client
+  }),
+  (client) => Effect.sync(() => client.destroy())
+)
+
+/** Nanoseconds from the commit of a load on the server until another process that has waited for it is served. */
+const served = Effect.scoped(Effect.gen(function*() {
+  yield* monitor
   const all = Array.from({ length: waiters }, start)
   yield* Effect.promise(() => Promise.all(all.map((one) => newsOf(one, "Done"))))
   const times: Array<number> = []
   for (let i = -warmWaits; i < waits; i++) {
     const key = `waited ${i}`
-    let loadedAt = NaN
-    const load = Effect.andThen(Effect.sleep(i < 0 ? "60 millis" : "100 millis"), Effect.sync(() => loadedAt = nanos()))
+    const load = Effect.sleep(i < 0 ? "60 millis" : "100 millis")
     const loading = yield* Effect.forkChild(Cached.ttl(load, { key, ttl: "1 hour" }))
     yield* Effect.sleep(i < 0 ? "15 millis" : "20 millis")
     const told = all.map((one) => newsOf(one, "Served"))
     for (const one of all) one.send({ _tag: "Read", key } satisfies Order)
-    for (const news of yield* Effect.promise(() => Promise.all(told))) {
-      if (i >= 0) times.push(news._tag === "Served" ? news.at - loadedAt : NaN)
-    }
+    const heard = yield* Effect.promise(() => Promise.all(told))
     yield* Fiber.join(loading)
+    for (const news of heard) {
+      if (i >= 0) times.push(news._tag === "Served" ? news.at - stored.get(key)! : NaN)
+    }
   }
   for (const one of all) one.disconnect()
   return median(times)
-})
+}))
 
 /** Nanoseconds that a load takes from asking to storing, one after the other. */
 const loads = inTurn(
