@@ -269,10 +269,17 @@ const settled = (endings: ReadonlyArray<Line>): ReadonlyArray<Line> => {
   return endings.filter((line) => line["unfinished"] !== true || !ended.has(keyOf(line)))
 }
 
+/** so long after a command has failed a server may still get to it: it was stopped, or the machine is late */
+const carriedOutMillis = 2000
+
+/** What failed may be carried out later. */
+const carriedOut = (end: Line): Line => end["fault"] === true ? { ...end, until: end.until + carriedOutMillis } : end
+
 const keyOf = (line: Line): string => `${line.process} ${line.what} ${line.at}`
 
 const checkLeads = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
   const ends = settled(endings(id, lines)).filter((line) => line.what !== "commit" || line["answer"] !== false)
+    .map(carriedOut)
   const granted = lines.filter((line) =>
     line.what === "acquire" && line.id === id && line["answer"] === "Granted" && line["join"] === false
   ).toSorted((a, b) => a.until - b.until)
@@ -336,15 +343,12 @@ const checkPuts = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string
 // a value is refused only where its generation has ended: not because another process leads by now
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** so long after a command has failed a server may still get to it: it was stopped, or the machine is late */
-const carriedOutMillis = 2000
-
 const checkRefusals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
   const given = givenTimes(id, lines, "at")
-  // the removal of what is not there ends a generation, too; what failed may be carried out later
+  // the removal of what is not there ends a generation, too
   const ends = settled(endings(id, lines))
     .filter((end) => end.what !== "release" && (end.what === "remove" || end["answer"] !== false))
-    .map((end) => end["fault"] === true ? { ...end, until: end.until + carriedOutMillis } : end)
+    .map(carriedOut)
   return lines.flatMap((put) => {
     if (put.what !== "commit" || put.id !== id || put["answer"] !== false) return []
     const givenAt = given.get(String(put["generation"])) ?? -Infinity

@@ -183,6 +183,16 @@ describe("the checker", () => {
       line("remove begins", 50, 50),
       granted(100, { owner: "b" })
     ]],
+    ["two granted, a removal that failed before may have come in between", undefined, [
+      line("remove", 1, 2, { fault: true }),
+      granted(10),
+      granted(100, { owner: "b" })
+    ]],
+    ["two granted, a removal was done before", /two lead/, [
+      line("remove", 1, 2),
+      granted(10),
+      granted(100, { owner: "b" })
+    ]],
     ["a commit", undefined, [granted(1), commit(10)]],
     ["a commit after a removal", /ended generation/, [granted(1), line("remove", 5, 6), commit(10)]],
     ["a commit while a removal runs", undefined, [granted(1), line("remove", 5, 12), commit(10)]],
