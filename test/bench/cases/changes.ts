@@ -3,7 +3,7 @@
  * what a thousand invalidated tags a second cost who loads, and how long the turns are while a hundred thousand removals are
  * heard.
  */
-import { Effect, Exit, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
@@ -32,6 +32,9 @@ const url = `redis://127.0.0.1:${server.port}`
 const start = () =>
   fork(fileURLToPath(new URL("../changes/worker.ts", import.meta.url)), [url], {
     execArgv: ["--conditions=effect-cached-source"]
+  }).once("exit", (code) => {
+    // nobody waits for what it would have told
+    if (code !== null && code !== 0) process.exit(1)
   })
 
 const other = start()
@@ -95,9 +98,10 @@ const served = Effect.scoped(Effect.gen(function*() {
   const times: Array<number> = []
   for (let i = -warmWaits; i < waits; i++) {
     const key = `waited ${i}`
-    const load = Effect.sleep(i < 0 ? "60 millis" : "100 millis")
+    const begun = Deferred.makeUnsafe<void>()
+    const load = Effect.andThen(Deferred.succeed(begun, undefined), Effect.sleep(i < 0 ? "60 millis" : "100 millis"))
     const loading = yield* Effect.forkChild(Cached.ttl(load, { key, ttl: "1 hour" }))
-    yield* Effect.sleep(i < 0 ? "15 millis" : "20 millis")
+    yield* Deferred.await(begun)
     const told = all.map((one) => newsOf(one, "Served"))
     for (const one of all) one.send({ _tag: "Read", key } satisfies Order)
     const heard = yield* Effect.promise(() => Promise.all(told))
