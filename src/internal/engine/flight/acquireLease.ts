@@ -8,7 +8,7 @@ import * as Defaults from "../../defaults.ts"
 import { noneIsGone } from "../../store/markers.ts"
 import { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { ask, type Asking, beginAsking } from "../storeTier/ask.ts"
+import { ask, type Asking } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, reviveNow } from "../storeTier/fetch.ts"
@@ -16,7 +16,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode, encode } from "../storeTier/sharedFailure.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { failStrict } from "./callers.ts"
-import type { Flight, Lease } from "./flight.ts"
+import { beginAsking, type Flight, type Lease } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { type Answer, waitForLease } from "./leaseWaits.ts"
 import { releaseLease } from "./releaseLease.ts"
@@ -72,7 +72,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     // before the answer: a flight that is interrupted meanwhile may have been granted the lease, and must release it. One
     // that waits for nobody may have it too, where nobody had it before
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
-    beginAsking(tier, flight)
+    beginAsking(flight)
     const asked = yield* ask(
       tier,
       budget,
@@ -151,7 +151,7 @@ const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, store
   )
 
 const fetchAcquired = (tier: StoreTier, budget: Budget, flight: Flight, tags: ReadonlyArray<string>) => {
-  beginAsking(tier, flight)
+  beginAsking(flight)
   const { id, request: { key } } = flight
   return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
 }

@@ -260,6 +260,12 @@ export const begin = (flight: Flight): void => {
   else flight.stale = undefined
 }
 
+/** The answer to what is asked of the store from here on holds until somebody tells of a change. */
+export const beginAsking = (flight: Flight): void => {
+  flight.changedWhileAsked = false
+  flight.asOf = flight.engine.storeTier!.captures
+}
+
 /** → `Loading`: a try of the load begins. Changes before it do not concern its result. */
 export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"

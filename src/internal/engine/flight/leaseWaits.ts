@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import { believedLeaders, leasePoll } from "../../defaults.ts"
 import { monotonicMillis } from "../../monotonic.ts"
-import { ask, beginAsking } from "../storeTier/ask.ts"
+import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
-import type { Flight } from "./flight.ts"
+import { beginAsking, type Flight } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 
 export type Answer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
@@ -150,7 +150,7 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
     // what wakes one of them meanwhile must not be forgotten with the answer
     for (const waiting of due) {
       waiting.dueAt = Infinity
-      beginAsking(tier, waiting.flight)
+      beginAsking(waiting.flight)
     }
     const asking = ask(
       tier,

@@ -7,7 +7,7 @@ import * as Random from "effect/Random"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
-import { ask, type Asking, beginAsking } from "../storeTier/ask.ts"
+import { ask, type Asking } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
@@ -19,7 +19,7 @@ import { noteMiss } from "../telemetry/events.ts"
 import { acquireLease, type Guard, LeasedElsewhere } from "./acquireLease.ts"
 import { failStrict, serveStaleToLate } from "./callers.ts"
 import { decideAt, servedAs } from "./decide.ts"
-import { type Flight, loadEnded } from "./flight.ts"
+import { beginAsking, type Flight, loadEnded } from "./flight.ts"
 import type { Flights } from "./flights.ts"
 import { limit } from "./limit.ts"
 import { counted } from "./load.ts"
@@ -45,7 +45,7 @@ export const throughStore = Effect.fnUntraced(function*(
   }
   if (flight.readsStore) {
     const rejected = flight.rejectedWriteId
-    beginAsking(tier, flight)
+    beginAsking(flight)
     const found = yield* fetch(tier, budget, {
       key: flight.request.key,
       id: flight.id,

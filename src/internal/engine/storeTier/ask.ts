@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import { monotonicMillis } from "../../monotonic.ts"
-import type { Flight } from "../flight/flight.ts"
 import * as Circuit from "./circuit.ts"
 import { noteFault, recovered } from "./faults.ts"
 import type { Budget, StoreTier } from "./storeTier.ts"
@@ -67,12 +66,6 @@ export const ask = <A>(
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
       }))
   })
-
-/** The answer to what is asked for a flight from here on holds until somebody tells of a change. */
-export const beginAsking = ({ captures }: StoreTier, flight: Flight): void => {
-  flight.changedWhileAsked = false
-  flight.asOf = captures
-}
 
 export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
   const error = Cause.squash(cause)
