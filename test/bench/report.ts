@@ -527,7 +527,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   200 keys each.
 - **Write on disk.** \`acquire\` and \`commit\` of \`SqliteStore\`, each a transaction, beside one \`INSERT OR REPLACE\` of
   \`node:sqlite\` in a transaction of its own, with the same pragmas; the record is replaced in both.
-- **A transaction on disk** sets a hundred keys, in front of \`CacheLayer.disk\`: the whole of \`Transaction.run\`. One
+- **A transaction on disk** sets a hundred keys, in front of \`CacheLayer.disk\`: the whole of \`Transaction.run\`,
+  and its commit alone, from the end of the effect on. One
   transaction of \`node:sqlite\` writes the same rows, of which one tells other processes of the change, into the same tables:
   values are encoded, and framed with their checksums, by the same code. Under locks each key has a lock, in all processes
   of the folder, before it is set: each takes a small transaction of its own in the file of locks.
@@ -544,10 +545,10 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   itself in a file; the time ends when the last is served. With 500 callers each and a load of 50 ms (fibers of one program, or
   promises), those that share a Redis are beside each other, and the fastest of the others counts, however often it loads.
 - **What others change on Redis.** Another process invalidates what this one has in memory: the time from the call until the
-  entry is gone there. Seven processes wait for the load of an eighth: the time from its end, before it is stored, until one is
-  served, the median of all. A load is an \`acquire\` and a \`commit\`, one after the other, while the other process invalidates tags
-  that none of them has, and while it does not. And 100,000 entries in memory are removed on the server, as one pipeline: the
-  longest turn of the event loop in processor time, collections included.
+  entry is gone there. Seven processes wait for the load of an eighth: the time from its commit on the server, as
+  that tells itself, until one is served, the median of all. A load is an \`acquire\` and a \`commit\`, one after the other,
+  while the other process invalidates tags that none of them has, and while it does not. And 100,000 entries in memory are
+  removed on the server, as one pipeline: the longest turn of the event loop in processor time, collections included.
 - **Bytes an entry.** A million entries of a short string and a number, one subject a process: the growth of the heap
   and of the buffers beside it, after full collections.
 - **Importing.** The compiled root beside a file that imports those modules of \`effect\` that it uses, each in fresh
