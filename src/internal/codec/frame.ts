@@ -65,7 +65,7 @@ const decodeText = (bytes: Uint8Array, length: number): string =>
 
 const newRoom = (size: number): Uint8Array => new Uint8Array(size)
 
-/** `roomFor` gives so many bytes, which may have any content. */
+/** `roomFor` gives so many zeros. */
 export const encode = (
   id: string,
   { meta, payload }: Stored,

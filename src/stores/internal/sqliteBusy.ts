@@ -25,9 +25,10 @@ interface Trying<E> {
  * nobody of this process got the lock for so long already.
  */
 export const trying = <A, E>(once: Effect.Effect<A, E>, options: Trying<E>): Effect.Effect<A, E> =>
-  Effect.catch(
+  Effect.catchIf(
     once,
-    (error) => options.refusedBy(error) === undefined ? Effect.fail(error) : again(once, options, error)
+    (error) => options.refusedBy(error) !== undefined,
+    (error) => again(once, options, error)
   )
 
 const again: <A, E>(once: Effect.Effect<A, E>, options: Trying<E>, first: E) => Effect.Effect<A, E> = Effect.fnUntraced(

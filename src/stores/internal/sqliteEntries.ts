@@ -16,7 +16,8 @@ import * as Shrinking from "./sqliteShrinking.ts"
 /** SQLite copies what it is given: most frames are written here, one after the other. */
 const scratch = new Uint8Array(16_384)
 
-const roomFor = (size: number): Uint8Array => size <= scratch.length ? scratch.subarray(0, size) : new Uint8Array(size)
+const roomFor = (size: number): Uint8Array =>
+  size <= scratch.length ? scratch.subarray(0, size).fill(0) : new Uint8Array(size)
 
 /** How many writes there are between two removals of expired entries. */
 const tidyEvery = 64
