@@ -323,7 +323,8 @@ export const redisCluster = { redirections: 64, againMillis: 20, lookMillis: 500
  * after how many such questions the server is asked too whether it is a master, how many changes wait for their reader, of
  * how many own writes it is known how they begin, and of how many tags which version they have. Whether a change is of
  * one's own making has to be known within `ownMillis`, in so many looks, or it counts as one of another. A server that is
- * not there is looked for every `lookMillis`.
+ * not there is looked for every `lookMillis`. Who may not track says so every `deafMillis`, and tries it again every
+ * `refusedMillis`.
  */
 export const redisTracking = {
   lookMillis: 50,
@@ -334,7 +335,9 @@ export const redisTracking = {
   own: 10_000,
   tags: 100_000,
   ownMillis: 50,
-  ownLooks: 2
+  ownLooks: 2,
+  deafMillis: 5000,
+  refusedMillis: 30_000
 }
 
 /** How often a wait for a lock on Redis tries again, beside the messages that wake it. */

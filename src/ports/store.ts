@@ -213,6 +213,7 @@ export interface NamedCounter extends Counter {
  * - `AllChanged`: the store was cleared
  * - `Gap`: changes were lost; every copy has to be read again
  * - `Coherent`: from here on nothing is missed. The `changes` stream begins with it, as soon as it listens
+ * - `Partial`: some changes may be missed, for the reason given, until there is a `Coherent`; those that are heard count
  *
  * @category models
  * @since 0.1.0
@@ -223,6 +224,7 @@ export type Change =
   | { readonly _tag: "AllChanged" }
   | { readonly _tag: "Gap" }
   | { readonly _tag: "Coherent" }
+  | { readonly _tag: "Partial"; readonly why: StoreError }
 
 /**
  * The condition of a `set`, checked in the same atomic step.

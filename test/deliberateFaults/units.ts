@@ -1882,6 +1882,55 @@ const winner = undefined as string | undefined`,
     by: "test/servers/redisTracking.test.ts"
   },
   {
+    name: "who may track does not tell those who may not",
+    in: "make",
+    find: "if (!isDeaf && !areOthers) return",
+    replace: "if (!isDeaf) return",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "every process publishes what it changes, though nobody listens",
+    in: "make",
+    find: "if (!isDeaf && !areOthers) return",
+    replace: "",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "the results of loads are not published",
+    in: "operations",
+    find: `const loadOf = (id: string): Told => ({ _tag: "Load", id })`,
+    replace: `const loadOf = (_: string): Told => ({ _tag: "Load", id: "~" })`,
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "who hears that an entry was set does not end what derives from it",
+    in: "make",
+    find: `for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag })`,
+    replace: "",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "who was refused once never tries to track again",
+    in: "follow",
+    find: "Effect.sleep(limits.refusedMillis)",
+    replace: "Effect.never",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "where some changes are missed memory is believed for ever",
+    in: "follow",
+    find: "if (!tier.untracked) markUntracked(self, tier) return",
+    replace: "return",
+    by: "test/internal/engine/invalidation/following.test.ts"
+  },
+  {
+    name: "a user with the channels of the prefix alone is woken by no lock",
+    in: "make",
+    find: "allChannels: `${prefix}:*`",
+    replace: "allChannels: `${prefix}:k:*`",
+    by: "test/servers/redis.test.ts"
+  },
+  {
     name: "a server tells nobody of the removal of what another program has put there",
     in: "all",
     find: `\${tell("v")}`,

@@ -1,6 +1,6 @@
 /** What the store on Redis promises beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, type CacheEntry, CacheKey, CacheLayer, Lock, type Store, Strategy } from "effect-cached"
 import * as RedisLock from "effect-cached/locks/RedisLock"
 import * as RedisStore from "effect-cached/stores/RedisStore"
@@ -322,7 +322,21 @@ describe.skipIf(isMissing(program))("Redis", () => {
         yield* Effect.gen(function*() {
           yield* Cached.set("a", 1)
           yield* Cached.invalidateTag("tag")
-          yield* Effect.scoped((yield* Lock.Lock).acquire("name", { lease: "1 second", wait: 0 }))
+          const lock = yield* Lock.Lock
+          const held = yield* Scope.make()
+          yield* Scope.provide(lock.acquire("name", { lease: "10 seconds", wait: 0 }), held)
+          const waiting = yield* Effect.forkChild(
+            Effect.scoped(lock.acquire("name", { lease: "10 seconds", wait: "10 seconds" })),
+            { startImmediately: true }
+          )
+          // it is woken by a message, for which it listens
+          const listeners = Effect.promise(() => server.ask("PUBSUB", "NUMPAT"))
+          for (let i = 0; (yield* listeners) !== 1; i++) {
+            if (i === 500) throw new Error("nobody listens")
+            yield* Effect.sleep("10 millis")
+          }
+          yield* Scope.close(held, Exit.void)
+          yield* Fiber.join(waiting)
           expect(yield* Effect.succeed(2).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))).toBe(1)
         }).pipe(
           Effect.provide(CacheLayer.redis({

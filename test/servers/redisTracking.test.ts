@@ -1,12 +1,13 @@
 /** What others change on a Redis server is heard: memory here follows. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Logger, Option } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { createClient } from "redis"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import { processesOn, warned } from "../support/redisProcesses.ts"
 
 const timeout = 180_000
 
@@ -17,51 +18,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   })
   afterAll(() => server.end())
 
-  let loaded = 0
-
-  /** A process: a cache with memory that believes its copies for an hour, if nobody tells it otherwise. */
-  const process = (prefix: string, options: Partial<CacheLayer.RedisOptions> = {}) =>
-    Effect.gen(function*() {
-      const of = { loads: 0 }
-      const load = Effect.sync(() => {
-        of.loads++
-        return ++loaded
-      })
-      const layer = CacheLayer.redis({
-        url: server.url,
-        prefix,
-        maxStaleness: "1 hour",
-        storeTimeout: "5 seconds",
-        ...options
-      })
-      const context = yield* Layer.build(layer)
-      const use = <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
-      const read = (key = "k") => use(Cached.ttl(load, { key, ttl: "1 hour", tags: ["t"] }))
-      const storeHits = Effect.map(use(Cached.stats), (stats) => stats.storeHits)
-      /** reads from memory alone */
-      const isInMemory = Effect.gen(function*() {
-        const before = yield* storeHits
-        yield* read()
-        return (yield* storeHits) === before
-      })
-      return { isInMemory, of, read, use }
-    })
-
-  const until = (what: string, is: Effect.Effect<boolean>) =>
-    Effect.gen(function*() {
-      for (let i = 0; i < 1000; i++) {
-        if (yield* is) return
-        yield* Effect.sleep("10 millis")
-      }
-      throw new Error(`${what} did not come`)
-    })
-
-  /** After a while: a server that is slow to say whose a write was costs a look at the store. */
-  const areInMemory = (...processes: ReadonlyArray<{ readonly isInMemory: Effect.Effect<boolean> }>) =>
-    Effect.map(
-      Effect.delay(Effect.all(processes.map(({ isInMemory }) => isInMemory)), "200 millis"),
-      (are) => are.every((is) => is)
-    )
+  const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
 
   const two = Effect.gen(function*() {
     const prefix = freshPrefix()
@@ -72,8 +29,6 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     yield* until("both memories", areInMemory(a, b))
     return { a, b, prefix, value }
   })
-
-  const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
 
   it.live.each(
     [
@@ -326,29 +281,25 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
 
   it.live(
     "P2 · where the server tells a user of no changes, memory is believed for maxStaleness, and that is warned of once",
-    () => {
-      const warnings: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => {
-        if (logLevel === "Warn") warnings.push(String(message))
-      })
-      return Effect.scoped(Effect.gen(function*() {
-        yield* ask("ACL", "SETUSER", "deaf", "on", ">deaf", "~*", "&*", "+@all", "-client|tracking")
-        const url = server.url.replace("redis://", "redis://deaf:deaf@")
-        const prefix = freshPrefix()
-        const [a, b] = [yield* process(prefix), yield* process(prefix, { url, maxStaleness: "2 seconds" })]
-        const value = yield* a.read()
-        for (let i = 0; i < 3; i++) {
-          // memory is in use: of many reads some do not ask the server
-          yield* until("b's memory", b.isInMemory)
-          yield* a.use(Cached.set("k", -i - 1, { ttl: "1 hour" }))
-          yield* until("the change", Effect.map(b.read(), (now) => now === -i - 1))
-        }
-        expect(value).toBeGreaterThan(0)
-        // it is tried again all the time
-        expect(warnings.filter((warning) => warning.includes("cannot be followed"))).toHaveLength(1)
-        expect(warnings.join()).not.toContain("deaf:deaf")
-      })).pipe(Effect.provide(Logger.layer([logger])))
-    },
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const url = yield* urlOf("mute", "-client|tracking", "resetchannels")
+          const prefix = freshPrefix()
+          const [a, b] = [yield* process(prefix), yield* process(prefix, { url, maxStaleness: "2 seconds" })]
+          const value = yield* a.read()
+          for (let i = 0; i < 3; i++) {
+            // memory is in use: of many reads some do not ask the server
+            yield* until("b's memory", b.isInMemory)
+            yield* a.use(Cached.set("k", -i - 1, { ttl: "1 hour" }))
+            yield* until("the change", Effect.map(b.read(), (now) => now === -i - 1))
+          }
+          expect(value).toBeGreaterThan(0)
+          // it is tried again all the time
+          expect(warnings.filter((warning) => warning.includes("cannot be followed"))).toHaveLength(1)
+          expect(warnings.join()).not.toContain("mute:mute")
+        }))
+      ),
     timeout
   )
 

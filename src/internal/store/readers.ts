@@ -78,6 +78,8 @@ export const isChange = (change: Change | null | undefined): boolean => {
     case "Gap":
     case "Coherent":
       return true
+    case "Partial":
+      return change.why instanceof StoreError
     default:
       return false
   }

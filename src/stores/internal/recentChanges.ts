@@ -11,6 +11,9 @@ export type Changed =
   | { readonly _tag: "Tag"; readonly tag: string }
   | { readonly _tag: "All" }
 
+/** What others are told of: results and failures of loads too, which need not be done again. */
+export type Told = Changed | { readonly _tag: "Load"; readonly id: string }
+
 export interface Recent {
   /** The present operation changes something. */
   readonly note: (changed: Changed) => void

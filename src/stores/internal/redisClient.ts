@@ -11,6 +11,7 @@ export interface Client {
   duplicate(overrides?: any): Client
   on(event: string, listener: (...given: Array<any>) => void): unknown
   pSubscribe(pattern: string, listener: (message: any, channel: any) => unknown): Promise<unknown>
+  subscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
   sendCommand(args: ReadonlyArray<string | Uint8Array>, options?: any): Promise<unknown>
 }
 

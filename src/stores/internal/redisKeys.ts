@@ -85,10 +85,14 @@ export interface Keys {
   readonly lockToken: (name: string) => string
   /** the state of a guard, of a kind: of no era */
   readonly guard: (kind: string, name: string) => string
-  /** what is followed begins with one of these: entries, failure notes, markers, and the era */
+  /** what is followed begins with one of these: entries, failure notes, markers, the era, and whether others are deaf */
   readonly tracked: ReadonlyArray<string>
-  /** a pattern for all locks */
-  readonly allLocks: string
+  /** it is there while a process may not follow what the servers tell: the others then publish what they change */
+  readonly deaf: string
+  /** the channel on which they do */
+  readonly changes: string
+  /** a pattern for all channels: an ACL that allows just these allows to listen to this very pattern, and to no narrower one */
+  readonly allChannels: string
   /** a pattern for the keys of all eras */
   readonly allEras: string
 }
@@ -124,8 +128,10 @@ export const make = (given: string): Keys => {
     lock: (name) => `${prefix}:k:{${hashOf(name)}}${escape(name)}`,
     lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
     guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
-    tracked: ["v", "f", "d", "t", "e"].map((kind) => `${prefix}:${kind}:`),
-    allLocks: `${prefix}:k:*`,
+    tracked: ["v", "f", "d", "t", "e", "m"].map((kind) => `${prefix}:${kind}:`),
+    deaf: `${prefix}:m:{${prefix}}`,
+    changes: `${prefix}:m`,
+    allChannels: `${prefix}:*`,
     allEras: `${prefix}:[vlfdtn]:*`
   }
 }

@@ -15,7 +15,7 @@ export const lockError = (name: string, { message }: Fault): LockError =>
 
 /** The lock over what is open. */
 export const lockOver = ({ keys, session, wire }: Opened): Effect.Effect<Lock.Lock, never, Scope.Scope> =>
-  Effect.map(Messages.make(wire, keys.allLocks), (messages) => {
+  Effect.map(Messages.make(wire, keys.allChannels), (messages) => {
     const run = <A>(
       script: "lock" | "renewLock" | "unlock" | "isLocked",
       name: string,

@@ -28,11 +28,12 @@ import type {
   StoreCore,
   TouchOptions
 } from "../../ports/store.ts"
-import type { Changed } from "./recentChanges.ts"
+import type { Told } from "./recentChanges.ts"
 import type { Connection, Done } from "./redisConnection.ts"
 import { Fault, isFault, noAnswer, type Scrub, storeError, storeName } from "./redisFault.ts"
 import { hashOf, keysOfWrite, type Kind, markerOf, type Named } from "./redisKeys.ts"
 import type { Opened } from "./redisOpen.ts"
+import * as Published from "./redisPublished.ts"
 import type { Recovery } from "./redisRecovery.ts"
 import * as Replies from "./redisReplies.ts"
 import { foreign } from "./redisScripts.ts"
@@ -48,6 +49,7 @@ interface Parts {
   readonly maxValue: number
   readonly scrub: Scrub
   readonly changed: Recovery["changed"]
+  readonly published: Published.Published
 }
 
 /** The store over what is open. */
@@ -57,7 +59,9 @@ export const storeOver = ({ config, recovery, session }: Opened): Effect.Effect<
     const scope = yield* Effect.scope
     const tokens = Tokens.make(yield* Tokens.Seed)
     const { changed } = recovery
-    const parts: Parts = { session, tokens, clock, scope, changed, maxValue: config.maxValue, scrub: config.scrub }
+    const { maxValue, scrub } = config
+    const published = Published.make(session, tokens.next(8), scrub)
+    const parts: Parts = { session, tokens, clock, scope, changed, published, maxValue, scrub }
     yield* recovery.start({
       session,
       operationsOver: (session) => complete(operations({ ...parts, session, changed: () => {} }))
@@ -120,17 +124,21 @@ const joinOf = (join: Join): string =>
 /** How much of a frame says which write it is, and with which deadlines. */
 const headSize = 51
 
-const operations = ({ changed, clock, maxValue, scope, scrub, session, tokens }: Parts): StoreCore => {
+const operations = ({ changed, clock, maxValue, published, scope, scrub, session, tokens }: Parts): StoreCore => {
   const { keys, wire } = session
   const now = () => clock.currentTimeMillisUnsafe()
   const own = Tracking.makeOwn()
   const known = Tracking.makeKnown()
 
-  const confirmed = (changes: ReadonlyArray<Changed>, done: Done): Done => (answer) => {
-    if (!isFault(answer)) changed(changes)
+  const confirmed = (changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
+    if (!isFault(answer)) {
+      changed(changes)
+      published.tell(changes)
+    }
     done(answer)
   }
-  const entryOf = (id: string): Changed => ({ _tag: "Entry", id })
+  const entryOf = (id: string): Told => ({ _tag: "Entry", id })
+  const loadOf = (id: string): Told => ({ _tag: "Load", id })
 
   /** How long Redis keeps something, as an argument: empty for ever. A part of a millisecond is one. */
   const ttlOf = (expiresAt: number): string => {
@@ -241,7 +249,7 @@ const operations = ({ changed, clock, maxValue, scope, scrub, session, tokens }:
     session.run(
       "commit",
       { keys: leaseKeys(id), args: [generation, ...write(entry, id)], ended: 0, isWrite: true },
-      done
+      confirmed([loadOf(id)], done)
     )
 
   interface Looked {
@@ -298,7 +306,7 @@ const operations = ({ changed, clock, maxValue, scope, scrub, session, tokens }:
                   args: [...write(entry, id), looked.head],
                   ended: 0,
                   isWrite: true
-                }, script === "touch" ? done : confirmed([entryOf(id)], done)),
+                }, confirmed([script === "touch" ? loadOf(id) : entryOf(id)], done)),
               isDone
             ),
             (done) => done ? Effect.succeed(true) : attempt(left - 1)
@@ -676,7 +684,7 @@ const operations = ({ changed, clock, maxValue, scope, scrub, session, tokens }:
   return {
     name: storeName,
     capabilities: { shared: true, changes: true, dependencies: wire.isCluster ? "ids" : true },
-    changes: Tracking.changesOf({ session, own, known, scrub }),
+    changes: Tracking.changesOf({ session, published, own, known, scrub }),
     isWhole: wire.isWhole,
     get,
     getCallback,
@@ -742,7 +750,7 @@ const operations = ({ changed, clock, maxValue, scope, scrub, session, tokens }:
           keys: [["l", id], ["f", id]],
           args: [owner, note === undefined ? "0" : "1", note === undefined ? "" : Buffer.from(note)],
           ended: 0
-        }, done), isDone),
+        }, confirmed([loadOf(id)], done)), isDone),
     markers,
     invalidateTags,
     scan,

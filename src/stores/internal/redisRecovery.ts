@@ -33,7 +33,7 @@ interface Fresh {
 
 export interface Recovery {
   /** The server has confirmed these changes. */
-  readonly changed: (changes: ReadonlyArray<Recent.Changed>) => void
+  readonly changed: (changes: ReadonlyArray<Recent.Told>) => void
   /** Makes a server as new as what this process has changed. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
   /** From here on there is something to be lost. */
@@ -128,7 +128,9 @@ export const make = ({ keys, scripts, scrub }: Parts): Effect.Effect<Recovery> =
     return {
       recover,
       changed: (changes) => {
-        for (const changed of changes) recent.note(changed)
+        for (const changed of changes) {
+          if (changed._tag !== "Load") recent.note(changed)
+        }
         recent.ended(now())
       },
       start: (given) => {

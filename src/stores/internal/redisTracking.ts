@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../CacheError.ts"
 import { redisTracking as limits } from "../../internal/defaults.ts"
@@ -20,6 +20,7 @@ import type { Change } from "../../ports/store.ts"
 import { type Client, destroy } from "./redisClient.ts"
 import { Fault, faultOf, isFault, noAnswer, type Scrub, storeError } from "./redisFault.ts"
 import { hashOf, type Keys, type Named } from "./redisKeys.ts"
+import type { Published } from "./redisPublished.ts"
 import { toVersion } from "./redisReplies.ts"
 import type { Session } from "./redisSession.ts"
 import type { Wire } from "./redisWire.ts"
@@ -121,8 +122,11 @@ export const makeKnown = (): Known => {
   }
 }
 
+type Offer = (change: Change) => void
+
 interface Options {
   readonly session: Session
+  readonly published: Published
   readonly own: Own
   readonly known: Known
   readonly scrub: Scrub
@@ -132,36 +136,69 @@ interface Options {
  * Follows what is changed on all masters, without the writes of this process. It ends with the first connection that is
  * lost, and where another master has come: what that one changes has not been heard.
  */
-export const changesOf = ({ known, own, scrub, session }: Options): Stream.Stream<Change, StoreError> => {
-  const { keys, wire } = session
-  return Stream.callback<Change, StoreError>((queue) =>
-    Effect.mapError(
-      Effect.gen(function*() {
-        const offer = (change: Change): void => {
-          Queue.offerUnsafe(queue, change)
-          // the reader has fallen behind: it begins again, and looks at everything anew
-          if (Queue.sizeUnsafe(queue) > limits.kept) Queue.endUnsafe(queue)
+export const changesOf = (options: Options): Stream.Stream<Change, StoreError> =>
+  Stream.callback<Change, StoreError>((queue) => {
+    const offer = (change: Change): void => {
+      Queue.offerUnsafe(queue, change)
+      // the reader has fallen behind: it begins again, and looks at everything anew
+      if (Queue.sizeUnsafe(queue) > limits.kept) Queue.endUnsafe(queue)
+    }
+    return Effect.mapError(follow(options, offer), (fault) => storeError("listen", fault))
+  })
+
+/** Where a server refuses to tell, what others publish is heard, and it is tried again from time to time. */
+const follow = Effect.fnUntraced(function*(options: Options, offer: Offer): Effect.fn.Return<never, Fault> {
+  const hearing = yield* Scope.make()
+  const stop = Scope.close(hearing, Exit.void)
+  let heard: Effect.Effect<never, Fault> | undefined
+  return yield* Effect.ensuring(
+    Effect.gen(function*() {
+      for (;;) {
+        const refused = yield* Effect.scoped(track(options, offer, stop)).pipe(
+          Effect.catch((fault) => fault.isLasting ? Effect.succeed(fault) : Effect.fail(fault))
+        )
+        if (heard === undefined) {
+          heard = yield* options.published.hear(offer).pipe(
+            Scope.provide(hearing),
+            Effect.mapError(() => refused)
+          )
+          offer({ _tag: "Partial", why: storeError("listen", refused) })
         }
-        const lost = Deferred.makeUnsafe<never, Fault>()
-        const end = (why: Fault) => void Deferred.doneUnsafe(lost, Exit.fail(why))
-        const ignore = wire.onMasters(() => end(new Fault("Unavailable", "the cluster has other masters")))
-        yield* Effect.addFinalizer(() => Effect.sync(ignore))
-        const deafen = known.listen((tag) => offer({ _tag: "TagChanged", tag }))
-        yield* Effect.addFinalizer(() => Effect.sync(deafen))
-        yield* whole(wire)
-        const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
-        const inTime = yield* makeInTime
-        const hear = (key: unknown) => heard({ inTime, keys, known, offer, own, session }, key)
-        const asks = yield* Effect.forEach(clients, (client) => listen(client, { end, hear, keys, scrub }), {
-          concurrency: "unbounded"
-        })
-        offer({ _tag: "Coherent" })
-        yield* Effect.raceFirst(Effect.all(asks.map(watch), { concurrency: "unbounded" }), Deferred.await(lost))
-      }),
-      (fault) => storeError("listen", fault)
-    )
+        yield* Effect.raceFirst(Effect.sleep(limits.refusedMillis), heard)
+      }
+    }),
+    stop
   )
-}
+})
+
+/** Follows what the servers tell, until a connection is lost or one of them refuses to tell. */
+const track = Effect.fnUntraced(function*(
+  { known, own, published, scrub, session }: Options,
+  offer: Offer,
+  began: Effect.Effect<void>
+): Effect.fn.Return<never, Fault, Scope.Scope> {
+  const { keys, wire } = session
+  const lost = Deferred.makeUnsafe<never, Fault>()
+  const end = (why: Fault) => void Deferred.doneUnsafe(lost, Exit.fail(why))
+  const ignore = wire.onMasters(() => end(new Fault("Unavailable", "the cluster has other masters")))
+  yield* Effect.addFinalizer(() => Effect.sync(ignore))
+  const deafen = known.listen((tag) => offer({ _tag: "TagChanged", tag }))
+  yield* Effect.addFinalizer(() => Effect.sync(deafen))
+  yield* whole(wire)
+  const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
+  const inTime = yield* makeInTime
+  const hear = (key: unknown) => heard({ inTime, keys, known, offer, own, published, session }, key)
+  const asks = yield* Effect.forEach(clients, (client) => listen(client, { end, hear, keys, scrub }), {
+    concurrency: "unbounded"
+  })
+  yield* began
+  published.look()
+  offer({ _tag: "Coherent" })
+  return yield* Effect.raceFirst(
+    Effect.andThen(Effect.all(asks.map(watch), { concurrency: "unbounded" }), Effect.never),
+    Deferred.await(lost)
+  )
+})
 
 /** While a server is not there, nothing is tried: the connection of the commands tells when it is back. */
 const whole = (wire: Wire): Effect.Effect<void> =>
@@ -295,15 +332,17 @@ interface Hearing {
   readonly inTime: InTime
   readonly keys: Keys
   readonly session: Session
+  readonly published: Published
   readonly own: Own
   readonly known: Known
-  readonly offer: (change: Change) => void
+  readonly offer: Offer
 }
 
 /** The server has told of a key, or of all of them. */
-const heard = ({ inTime, keys, known, offer, own, session }: Hearing, told: unknown): void => {
+const heard = ({ inTime, keys, known, offer, own, published, session }: Hearing, told: unknown): void => {
   if (told === null) return offer({ _tag: "AllChanged" })
   const key = String(told)
+  if (key === keys.deaf) return published.look()
   if (key === keys.era) {
     session.control(() => {})
     return offer({ _tag: "AllChanged" })

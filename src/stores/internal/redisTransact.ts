@@ -8,7 +8,7 @@ import * as Conditions from "../../internal/store/conditions.ts"
 import * as Transact from "../../internal/store/transact.ts"
 import * as Turns from "../../internal/turns.ts"
 import type { Counter, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
-import type { Changed } from "./recentChanges.ts"
+import type { Told } from "./recentChanges.ts"
 import type { Args } from "./redisConnection.ts"
 import { keysOfWrite, markerOf, type Named, slotOfKey } from "./redisKeys.ts"
 
@@ -27,7 +27,7 @@ interface Asked {
   readonly keys: ReadonlyArray<Named>
   readonly args: Args
   /** what is changed by it */
-  readonly changes: ReadonlyArray<Changed>
+  readonly changes: ReadonlyArray<Told>
 }
 
 /** The answer of the script: the numbers of the checks that do not hold any more, or of the commits that were refused. */
@@ -223,7 +223,7 @@ const toAsked = (
   const checks: Array<string | Buffer> = []
   const program: Array<string | Buffer> = []
   const committed: Array<string> = []
-  const changes: Array<Changed> = []
+  const changes: Array<Told> = []
   /** the place of a key, and of what is beside it */
   const add = (...named: ReadonlyArray<Named>): string => String(keys.push(...named) - named.length + 1)
   const step = (letter: string, key: string, ...args: ReadonlyArray<string | Buffer>) =>
@@ -246,6 +246,7 @@ const toAsked = (
         break
       case "Commit":
         committed.push(one.id)
+        changes.push({ _tag: "Load", id: one.id })
         step("K", add(["v", one.id], ["l", one.id], ["f", one.id]), ...write(one.entry, one.id), one.generation)
         break
       case "Remove":
@@ -255,7 +256,9 @@ const toAsked = (
       case "Touch": {
         const { entry, versions } = looked.get(one.id)!
         const touched = Conditions.touched(entry, one.options, now, { version: (tag) => versions.get(tag) })
-        if (touched !== undefined) step("T", add(["v", one.id]), ...write(touched, one.id))
+        if (touched === undefined) break
+        changes.push({ _tag: "Load", id: one.id })
+        step("T", add(["v", one.id]), ...write(touched, one.id))
         break
       }
       case "InvalidateTags":

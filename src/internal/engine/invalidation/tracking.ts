@@ -92,6 +92,11 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   let coherentAt = 0
   const clock = yield* Clock.Clock
   const apply = (change: Change): void => {
+    if (change._tag === "Partial") {
+      warn("cannot all be heard", Exit.fail(change.why))
+      if (!tier.untracked) markUntracked(self, tier)
+      return
+    }
     if (change._tag !== "Coherent") return applyChange(self, tier, change)
     // again in the same stream: it is tracked already
     if (!tier.untracked) return

@@ -147,6 +147,29 @@ describe("while it cannot be followed", () => {
       expect(yield* within(read)).toBe(2)
     }))
 
+  it.effect("while some changes are missed memory is trusted for maxStaleness, and those that are heard count", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build({ maxStaleness: "10 seconds" })
+      const { origin, read } = counting()
+      yield* storage.push(coherent)
+      yield* within(read)
+      yield* storage.push({
+        _tag: "Partial",
+        why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
+      })
+      origin.value = 2
+      expect(yield* within(read)).toBe(1)
+      yield* elsewhere(storage, { _tag: "Changed", id: "k" })
+      expect(yield* within(read)).toBe(2)
+      origin.value = 3
+      storage.entries.clear()
+      yield* TestClock.adjust("9 seconds")
+      expect(yield* within(read)).toBe(2)
+      yield* TestClock.adjust("1 second")
+      expect(yield* within(read)).toBe(3)
+    }))
+
   /** A load of a second that begins before anything is followed. */
   const loadingBefore = Effect.gen(function*() {
     const storage = pushing()
@@ -348,6 +371,17 @@ describe("an incident is warned of once", () => {
   it.effect("a stream that is coherent again and again is followed since the first time", () =>
     Effect.gen(function*() {
       expect(yield* warningsWhile([coherent, coherent, coherent, "end"], "20 seconds", 8)).toHaveLength(2)
+    }))
+
+  it.effect("a stream that misses some changes, and says so again and again", () =>
+    Effect.gen(function*() {
+      const partial = {
+        _tag: "Partial",
+        why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
+      } as const
+      const [warning, ...more] = yield* warningsWhile([partial, partial], "1 minute", 10)
+      expect(warning).toContain("cannot all be heard")
+      expect(more).toEqual([])
     }))
 
   it.effect("a stream that never begins", () =>

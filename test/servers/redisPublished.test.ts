@@ -1,0 +1,144 @@
+/** Where a Redis server tells a user of no changes, processes tell each other. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Cached, CachePolicy, Transaction } from "effect-cached"
+import { isMissing } from "../support/needs.ts"
+import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { processesOn, warned } from "../support/redisProcesses.ts"
+
+const timeout = 180_000
+
+describe.skipIf(isMissing(program))("Redis · published changes", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
+
+  it.live(
+    "P2 · where the server tells a user of no changes, those are heard that others publish",
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const url = yield* urlOf("deaf", "-client|tracking")
+          const prefix = freshPrefix()
+          const [a, b, c] = [
+            yield* process(prefix),
+            yield* process(prefix, { url }),
+            yield* process(prefix, { url })
+          ]
+          const areDeaf = Effect.map(
+            ask("PUBSUB", "NUMSUB", `${prefix}:m`),
+            (told) => (told as Array<unknown>)[1] === 2
+          )
+          yield* until("the listeners", areDeaf)
+          const all = [a, b, c]
+          yield* a.read()
+          let last = 0
+          const everywhere = (what: string, done: (value: number) => boolean) =>
+            Effect.gen(function*() {
+              for (const one of all) {
+                yield* until(what, Effect.map(one.read(), (value) => done(value)))
+                last = yield* one.read()
+              }
+              yield* until("all memories", areInMemory(...all))
+            })
+          yield* everywhere("the first value", () => true)
+          for (const [i, one] of all.entries()) {
+            yield* one.use(Cached.set("k", -i - 1, { ttl: "1 hour", tags: ["t"] }))
+            yield* everywhere("what was set", (value) => value === -i - 1)
+            for (const other of all) {
+              yield* until(
+                "what derives",
+                Effect.map(other.derived, (value) => value === -i - 1)
+              )
+            }
+          }
+          for (const one of all) {
+            const before = last
+            yield* one.use(Cached.invalidateTag("t"))
+            yield* everywhere("another load", (value) => value !== before)
+          }
+          for (const one of all) {
+            const before = last
+            yield* one.use(Cached.invalidate("k"))
+            yield* everywhere("another load", (value) => value !== before)
+          }
+          for (const one of all) {
+            const before = last
+            yield* one.use(Cached.clear)
+            yield* everywhere("another load", (value) => value !== before)
+          }
+          for (const [i, one] of all.entries()) {
+            yield* one.use(Transaction.run(Cached.set("k", 10 + i, { ttl: "1 hour" })))
+            yield* everywhere("the transaction", (value) => value === 10 + i)
+          }
+          expect(warnings.filter((warning) => warning.includes("cannot all be heard"))).toHaveLength(2)
+          expect(warnings.filter((warning) => warning.includes("The changes of"))).toHaveLength(2)
+        }))
+      ),
+    timeout
+  )
+
+  it.live(
+    "P2 · while nobody is deaf nothing is published, and who may track after all hears of everything",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const url = yield* urlOf("later", "-client|tracking")
+        const prefix = freshPrefix()
+        const published = Effect.map(ask("INFO", "commandstats"), (text) =>
+          /cmdstat_publish:calls=(\d+)/.exec(String(text))?.[1])
+        const a = yield* process(prefix)
+        const before = yield* published
+        yield* a.use(Cached.set("k", 1, { ttl: "1 hour" }))
+        yield* a.use(Cached.invalidateTag("t"))
+        expect(yield* published).toBe(before)
+        const b = yield* process(prefix, { url })
+        yield* until(
+          "the listener",
+          Effect.map(ask("EXISTS", `${prefix}:m:{${prefix}}`), (is) =>
+            is === 1)
+        )
+        yield* urlOf("later")
+        const listens = Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => (told as Array<unknown>)[1] === 1)
+        for (let i = 0; yield* listens; i++) {
+          if (i === 400) throw new Error("it was not tried again")
+          yield* Effect.sleep("100 millis")
+        }
+        yield* until("both memories", areInMemory(a, b))
+        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+        yield* ask("UNLINK", ...keys.map(String))
+        yield* until("another load", Effect.map(b.read(), (value) => value !== 1))
+      })),
+    timeout
+  )
+
+  it.live(
+    "P2 · the result of a load is published, too",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const url = yield* urlOf("loading", "-client|tracking")
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix, { url }), yield* process(prefix, { url })]
+        const areDeaf = Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => (told as Array<unknown>)[1] === 2)
+        yield* until("the listeners", areDeaf)
+        const value = yield* a.read()
+        yield* until("both memories", areInMemory(a, b))
+        // neither is told of that
+        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+        yield* ask("UNLINK", ...keys.map(String))
+        expect([yield* a.read(), yield* b.read()]).toEqual([value, value])
+        const fresh = yield* CachePolicy.refresh(b.read())
+        expect(fresh).not.toBe(value)
+        yield* until("the result", Effect.map(a.read(), (now) => now === fresh))
+        // what another release may say is not understood: everything may have changed
+        yield* until("both memories", areInMemory(a, b))
+        yield* ask("UNLINK", ...keys.map(String))
+        yield* ask("PUBLISH", `${prefix}:m`, "{}")
+        yield* until("another load", Effect.map(a.read(), (now) => now !== fresh))
+      })),
+    timeout
+  )
+})

@@ -1,0 +1,79 @@
+/** Processes on one Redis server, each a cache of its own with memory. */
+import { Effect, Layer, Logger } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import type { Caching } from "effect-cached/Caching"
+import type { Server } from "./redis.ts"
+
+/** The warnings of an effect. */
+export const warned = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
+  const warnings: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    if (logLevel === "Warn") warnings.push(String(message))
+  })
+  return effect(warnings).pipe(Effect.provide(Logger.layer([logger])))
+}
+
+export const processesOn = (server: () => Server) => {
+  let loaded = 0
+
+  /** A process: a cache with memory that believes its copies for an hour, if nobody tells it otherwise. */
+  const process = (prefix: string, options: Partial<CacheLayer.RedisOptions> = {}) =>
+    Effect.gen(function*() {
+      const of = { loads: 0 }
+      const load = Effect.sync(() => {
+        of.loads++
+        return ++loaded
+      })
+      const layer = CacheLayer.redis({
+        url: server().url,
+        prefix,
+        maxStaleness: "1 hour",
+        storeTimeout: "5 seconds",
+        ...options
+      })
+      const context = yield* Layer.build(layer)
+      const use = <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
+      const read = (key = "k") => use(Cached.ttl(load, { key, ttl: "1 hour", tags: ["t"] }))
+      /** a load of its own, which reads that one */
+      const derived = use(
+        Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }).pipe(
+          Cached.ttl({ key: "derived", ttl: "1 hour", inherit: "changes" })
+        )
+      )
+      const storeHits = Effect.map(use(Cached.stats), (stats) => stats.storeHits)
+      /** reads from memory alone */
+      const isInMemory = Effect.gen(function*() {
+        const before = yield* storeHits
+        yield* read()
+        return (yield* storeHits) === before
+      })
+      return { derived, isInMemory, of, read, use }
+    })
+
+  const until = (what: string, is: Effect.Effect<boolean>) =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 1000; i++) {
+        if (yield* is) return
+        yield* Effect.sleep("10 millis")
+      }
+      throw new Error(`${what} did not come`)
+    })
+
+  /** After a while: a server that is slow to say whose a write was costs a look at the store. */
+  const areInMemory = (...processes: ReadonlyArray<{ readonly isInMemory: Effect.Effect<boolean> }>) =>
+    Effect.map(
+      Effect.delay(Effect.all(processes.map(({ isInMemory }) => isInMemory)), "200 millis"),
+      (are) => are.every((is) => is)
+    )
+
+  const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server().ask(...args))
+
+  /** The address for a user with all rights but some. */
+  const urlOf = (user: string, ...rights: ReadonlyArray<string>) =>
+    Effect.map(
+      ask("ACL", "SETUSER", user, "reset", "on", `>${user}`, "~*", "&*", "+@all", ...rights),
+      () => server().url.replace("redis://", `redis://${user}:${user}@`)
+    )
+
+  return { areInMemory, ask, process, until, urlOf }
+}
