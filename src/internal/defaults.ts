@@ -237,6 +237,12 @@ export const sweepMillis = 100
 export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
 
 /**
+ * Reads of a database that come within `betweenMillis` of one another, in one step of the program, are one transaction for
+ * `longestMillis` at most.
+ */
+export const snapshot = { betweenMillis: 0.05, longestMillis: 1 }
+
+/**
  * After `aloneMillis` of one turn of the event loop the next writes into a database wait for a later one. There so many run
  * `together`, one such group after the other, until it has taken `turnMillis`.
  */

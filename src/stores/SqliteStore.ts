@@ -269,12 +269,12 @@ interface Services {
 type Run = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
 
 const fromConnection = (connection: Connection.Connection, maxSize: number, attempt: Run): SyncStore => {
-  const { tables } = connection
+  const { tables, toRead } = connection
   return Store.makeSync({
     name,
     maxSize,
     capabilities: { shared: true },
-    get: (id) => tables().entries.get(id),
+    get: (id) => toRead().entries.get(id),
     set: (id, entry, now) => tables().entries.set(id, entry, now),
     remove: (id) => tables().entries.remove(id),
     scan: (prefix) => tables().entries.scan(prefix),

@@ -201,8 +201,14 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     peer: "CacheLayer.memory",
     atMost: 1.05
   },
-  { ...onDisk, title: "Hit on disk, string key", subject: "string key (JSON)", goal: 1.4 },
-  { ...onDisk, title: "Hit on disk, key class", subject: "key class (JSON, checked by its schema)", goal: 1.6 },
+  { ...onDisk, title: "Hit on disk, string key", subject: "string key (JSON)", atMost: 1.4, goal: 1.2 },
+  {
+    ...onDisk,
+    title: "Hit on disk, key class",
+    subject: "key class (JSON, checked by its schema)",
+    atMost: 1.6,
+    goal: 1.4
+  },
   { ...onRedis, title: "Hit on Redis, string key", subject: "string key (JSON)", atMost: 7, goal: 1.3 },
   {
     ...onRedis,
@@ -517,7 +523,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   the run.
 - **Hit on disk.** \`CacheLayer.disk\` with \`memory: false\` beside a prepared \`SELECT\` of \`node:sqlite\` and
   \`JSON.parse\`, both of the same record of about 300 bytes. The disk store also checks a checksum and the deadlines, and
-  a key class what its schema says. Both databases fit into the page cache.
+  a key class what its schema says. Both databases fit into the page cache. Reads that follow one another in one step of
+  the program are one transaction of the store; a read that comes alone is one of its own, as each of those beside it.
 - **In front of a shared folder.** The same hit in memory under \`CacheLayer.disk\`, which follows what other processes
   do to the folder, beside \`CacheLayer.memory\`; and under \`CacheLayer.redis\`, which is told by its server.
 - **Hit on Redis.** \`CacheLayer.redis\` with \`memory: false\`, fifty reads at once, beside \`GET\` of the client and

@@ -1567,6 +1567,27 @@ const winner = undefined as string | undefined`,
     by: "test/stores/SqliteReplaced.test.ts"
   },
   {
+    name: "reads of one step go on in a snapshot that is long over",
+    in: "make",
+    find: "if (now - beganAt < limits.longestMillis && bornIn === operations) return",
+    replace: "if (bornIn === operations) return",
+    by: "test/stores/SqliteSnapshot.test.ts"
+  },
+  {
+    name: "reads of one step miss what another store of this process has written",
+    in: "make",
+    find: "if (now - beganAt < limits.longestMillis && bornIn === operations) return",
+    replace: "if (now - beganAt < limits.longestMillis) return",
+    by: "test/stores/SqliteSnapshot.test.ts"
+  },
+  {
+    name: "a snapshot outlives the step that reads it",
+    in: "make",
+    find: "queueMicrotask(endOfStep)",
+    replace: "setTimeout(endOfStep, 100)",
+    by: "test/stores/SqliteSnapshot.test.ts"
+  },
+  {
     name: "a log that was removed is not missed",
     in: "stateOf",
     find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,

@@ -18,6 +18,7 @@ import * as Leases from "./sqliteLeases.ts"
 import * as Log from "./sqliteLog.ts"
 import { noRoom } from "./sqliteRefusal.ts"
 import * as Reserve from "./sqliteReserve.ts"
+import * as Snapshot from "./sqliteSnapshot.ts"
 import * as Tags from "./sqliteTags.ts"
 import * as Together from "./sqliteTogether.ts"
 
@@ -69,6 +70,7 @@ const prepare = (database: DatabaseSync, config: Config, { begins, note, wrote }
   const { atomic } = together
   return {
     database,
+    snapshot: Snapshot.make(database, config.now),
     atomic,
     together: together.all,
     changes,
@@ -92,6 +94,8 @@ const reading: Kind = { isKept: false, passes: true }
 export interface Connection {
   /** The tables of the database in use, which is opened if none is open. */
   readonly tables: () => Tables
+  /** The same, for one read, which may be a part of an operation. */
+  readonly toRead: () => Tables
   /**
    * Runs an operation, and once more in another database if this one is unusable, or if what was written went into one
    * that is not in use any more.
@@ -119,12 +123,19 @@ export const make = (config: Config): Connection => {
   let hasReserve = false
   let triedAt = -Infinity
   let kind = reading
+  let isRunning = false
   let opened: Generations.Opened | undefined
   let current: Tables | undefined
   let hasWritten = false
   /** how often a database was left */
   let left = 0
   let isClosed = false
+
+  const toRead = (): Tables => {
+    const now = tables()
+    if (!isRunning) now.snapshot.reads()
+    return now
+  }
 
   const leave = () => {
     if (opened !== undefined) Generations.close(opened)
@@ -211,6 +222,7 @@ export const make = (config: Config): Connection => {
 
   /** Leaves a database that is not in use any more, and answers whether it was one. */
   const leaveFormer = (): boolean => {
+    endSnapshot()
     if (opened === undefined) return false
     const state = Generations.stateOf(opened, log?.seen)
     if (state === "current") return log?.isHopeless() === true && abandon(opened)
@@ -231,6 +243,27 @@ export const make = (config: Config): Connection => {
   }
 
   const run = <A>(operation: () => A, of = reading): A => {
+    const wasRunning = isRunning
+    isRunning = true
+    try {
+      endSnapshot()
+      return runNow(operation, of)
+    } finally {
+      isRunning = wasRunning
+      Snapshot.countOperation()
+    }
+  }
+
+  const endSnapshot = () => {
+    try {
+      current?.snapshot.end()
+    } catch {
+      // it cannot even end a read
+      leave()
+    }
+  }
+
+  const runNow = <A>(operation: () => A, of: Kind): A => {
     for (let moves = 0;; moves++) {
       hasWritten = false
       kind = of
@@ -312,5 +345,5 @@ export const make = (config: Config): Connection => {
   }
 
   run(tables)
-  return { tables, run, listen, close }
+  return { tables, toRead, run, listen, close }
 }

@@ -7,7 +7,8 @@ import { join } from "node:path"
 import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
 import * as Redis from "../redis.ts"
 
-const keys = 1000
+// as many as where a hit is measured beside others: more would measure how far apart entries lie in the processor's caches
+const keys = 250
 const calls = 20_000
 const warmup = 20
 const rounds = 80
@@ -20,27 +21,44 @@ const server = await Redis.start()
 if (server === undefined) console.error("NO REDIS")
 
 const program = Effect.gen(function*() {
-  const caches: { readonly [name: string]: Context.Context<Caching.Caching> } = {
-    "CacheLayer.memory": yield* Layer.build(CacheLayer.memory()),
-    "CacheLayer.disk": yield* Layer.build(CacheLayer.disk({ directory })),
-    ...server === undefined ? {} : {
-      "CacheLayer.redis": yield* Layer.build(
+  const layers: ReadonlyArray<readonly [string, Layer.Layer<Caching.Caching, unknown>]> = [
+    ["CacheLayer.memory", CacheLayer.memory()],
+    ["CacheLayer.disk", CacheLayer.disk({ directory })],
+    ...server === undefined ? [] : [
+      [
+        "CacheLayer.redis",
         CacheLayer.redis({ url: `redis://127.0.0.1:${server.port}`, connect: "required" })
-      )
-    }
-  }
-  for (const cache of Object.values(caches)) yield* Effect.provide(repeat(body, keys), cache)
-  const rows = yield* inTurn({ subjects: Object.keys(caches), warmup, rounds }, (name) =>
-    Effect.gen(function*() {
-      // a process that serves others comes to its timers: what it follows by runs
-      yield* Effect.sleep(1)
-      const start = nanos()
-      yield* Effect.provide(repeat(body, calls), caches[name]!)
-      return (nanos() - start) / calls
-    }))
-  for (const cache of Object.values(caches)) {
-    const stats = yield* Effect.provide(Cached.stats, cache)
-    if (stats.hits !== calls * (warmup + rounds)) throw new Error(`only ${stats.hits} hits in memory`)
+      ] as const
+    ]
+  ]
+  const caches: { [name: string]: Context.Context<Caching.Caching> } = {}
+  // in another order in each process: the entries of the last one lie less close to one another
+  for (const [name, layer] of layers.toSorted(() => Math.random() - 0.5)) caches[name] = yield* Layer.build(layer)
+  const read = Effect.forEach(Object.values(caches), (cache) => Effect.provide(repeat(body, keys), cache), {
+    discard: true
+  })
+  yield* read
+  // the server tells of its own writes, too: what it was slow to say the author of is read once more
+  yield* Effect.sleep("300 millis")
+  yield* read
+  // what lies between the entries of one cache lies between those of none
+  for (let i = 0; i < 4; i++) globalThis.gc?.()
+  const hitsOf = (name: string) => Effect.map(Effect.provide(Cached.stats, caches[name]!), ({ hits }) => hits)
+  const before = yield* Effect.forEach(layers, ([name]) => hitsOf(name))
+  const rows = yield* inTurn(
+    { subjects: layers.map(([name]) => name), warmup, rounds },
+    (name) =>
+      Effect.gen(function*() {
+        // a process that serves others comes to its timers: what it follows by runs
+        yield* Effect.sleep(1)
+        const start = nanos()
+        yield* Effect.provide(repeat(body, calls), caches[name]!)
+        return (nanos() - start) / calls
+      })
+  )
+  for (const [i, [name]] of layers.entries()) {
+    const hits = (yield* hitsOf(name)) - before[i]!
+    if (hits !== calls * (warmup + rounds)) throw new Error(`only ${hits} hits in memory`)
   }
   return rows
 })
