@@ -233,6 +233,9 @@ export const recentInvalidations = { millis: 10_000, count: 1000 }
 /** How long `clear` of a part of a store frees room before it answers: what is left is invisible, and expires. */
 export const sweepMillis = 100
 
+/** An operation of a store that tells how long it works waits for so many times `storeTimeout` where the program is busy. */
+export const busyProgramTimes = 60
+
 /** Pauses between attempts while another process writes to SQLite: they double from the first to the longest. */
 export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
 

@@ -174,6 +174,8 @@ export interface SyncStorage {
    * (default: counted where no other process uses the storage)
    */
   readonly position?: (() => string) | undefined
+  /** see `Store.workedMillis` */
+  readonly workedMillis?: (() => number) | undefined
   /** the reason for what an operation threw (default: `Unavailable`) */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
   /** runs an operation, for instance again while the storage is busy (default: once) */

@@ -415,6 +415,11 @@ export interface Store {
    * operations on the others succeed. Without it the first success ends an incident
    */
   readonly isWhole?: (() => boolean) | undefined
+  /**
+   * how long the store has worked up to now, in milliseconds: of one that works in this thread, and lets operations that come
+   * at once wait for their turn. `storeTimeout` counts that alone: what waits because the program is busy does not time out, unless for very long
+   */
+  readonly workedMillis?: (() => number) | undefined
   /** how many bytes it may hold, where that is known: a stream takes a share of it at most */
   readonly maxSize?: number | undefined
   /** the entry of an id, and the versions of tags */

@@ -127,19 +127,30 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     }
     const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
-    const turns = Turns.make({
-      now,
-      dispatcher,
-      run: (operations: ReadonlyArray<Operation>) => runAll(connection, operations)
-    })
+    let ranMillis = 0
+    const runNow = (operations: ReadonlyArray<Operation>): ReadonlyArray<Exit.Exit<unknown, StoreError>> => {
+      const startedAt = now()
+      const exits = runAll(connection, operations)
+      ranMillis += now() - startedAt
+      return exits
+    }
+    // of very many loads at once those that have a lease end first: who waits for one has lost nothing yet
+    const goesFirst = ({ name }: Operation) => name === "commit"
+    const turns = Turns.make({ goesFirst, now, dispatcher, run: runNow })
     const run: Run = <A>(name: string, steps: () => A) => {
       const operation = { name, steps }
       const once = kindOf(name).passes
-        ? Effect.suspend(() => runAlone(connection, operation))
+        ? Effect.suspend(() => runNow([operation])[0]!)
         : turns.share(operation)
       return Effect.tap(trying(once as Effect.Effect<A, StoreError>, config, gates), () => startShrinking)
     }
-    return yield* attempt("open", config, gates, () => fromConnection(connection, config.maxSize, run))
+    const workedMillis = () => ranMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()
+    return yield* attempt(
+      "open",
+      config,
+      gates,
+      () => fromConnection(connection, { maxSize: config.maxSize, run, workedMillis })
+    )
   })
 }
 
@@ -268,7 +279,13 @@ interface Services {
 
 type Run = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
 
-const fromConnection = (connection: Connection.Connection, maxSize: number, attempt: Run): SyncStore => {
+interface Running {
+  readonly maxSize: number
+  readonly run: Run
+  readonly workedMillis: () => number
+}
+
+const fromConnection = (connection: Connection.Connection, { maxSize, run, workedMillis }: Running): SyncStore => {
   const { tables, toRead } = connection
   return Store.makeSync({
     name,
@@ -306,7 +323,8 @@ const fromConnection = (connection: Connection.Connection, maxSize: number, atte
     atomic: (steps) => tables().atomic(steps),
     position: () => tables().changes.position(),
     reasonOf,
-    attempt
+    workedMillis,
+    attempt: run
   })
 }
 

@@ -1567,6 +1567,34 @@ const winner = undefined as string | undefined`,
     by: "test/stores/SqliteReplaced.test.ts"
   },
   {
+    name: "what waits for a busy program times out, although its store does nothing",
+    in: "within",
+    find: "workedMillis === undefined ? Effect.sleep(millis) : untilWorked(workedMillis, millis)",
+    replace: "Effect.sleep(millis)",
+    by: "test/internal/engine/storeTier/workedMillis.test.ts"
+  },
+  {
+    name: "a store that tells wrongly how long it has worked is waited for without an end",
+    in: "untilWorked",
+    find: "&& leftMillis > 0",
+    replace: "",
+    by: "test/internal/engine/storeTier/workedMillis.test.ts"
+  },
+  {
+    name: "what waits for the lock of another program has all the time of the world",
+    in: "make",
+    find: "ranMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()",
+    replace: "ranMillis",
+    by: "test/stores/SqliteTogether.test.ts"
+  },
+  {
+    name: "loads that have a lease end behind those that want one",
+    in: "make",
+    find: "goesFirst(operation) ? first : others",
+    replace: "others",
+    by: "test/stores/internal/sqliteTurns.test.ts"
+  },
+  {
     name: "reads of one step go on in a snapshot that is long over",
     in: "make",
     find: "if (now - beganAt < limits.longestMillis && bornIn === operations) return",

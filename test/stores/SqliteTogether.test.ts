@@ -1,7 +1,7 @@
 /** Operations that come at once and run as one transaction: each succeeds or fails as if it were alone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
-import type { CacheEntry } from "effect-cached"
+import { Cached, type CacheEntry, CacheLayer } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -43,6 +43,46 @@ const stored = (store: SqliteStoreType, n: number) => range(n).map((i) => read(s
 
 /** As they are read: each with its own number. */
 const numbered = (n: number): ReadonlyArray<CacheEntry.Stored> => range(n).map((i) => entry(i))
+
+/** Reads that load, all at once, of a cache on disk. */
+const readAtOnce = (keys: number) =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    const ids = Array.from({ length: keys }, (_, i) => i)
+    return yield* Effect.gen(function*() {
+      yield* Effect.forEach(ids, read, { concurrency: "unbounded", discard: true })
+      return { failures: (yield* Cached.stats).storeFailures, size: yield* Cached.size }
+    }).pipe(Effect.provide(CacheLayer.disk({ directory, memory: false })))
+  })
+
+describe("while another program holds the lock", () => {
+  it.effect("the time counts as if the store had worked", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      const other = yield* connection(directory)
+      expect(store.workedMillis!()).toBe(0)
+      other.exec("BEGIN IMMEDIATE")
+      const writing = yield* Effect.forkChild(store.set("id", entry(1)), { startImmediately: true })
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("300 millis")
+      expect(store.workedMillis!()).toBe(300)
+      other.exec("COMMIT")
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(writing)
+      const after = store.workedMillis!()
+      yield* TestClock.adjust("1 minute")
+      expect(store.workedMillis!()).toBe(after)
+    }))
+})
+
+describe("thousands of loads at once", () => {
+  it.live("are all stored, however long the program takes for them", () =>
+    Effect.gen(function*() {
+      expect(yield* readAtOnce(10_000)).toEqual({ failures: 0, size: 10_000 })
+    }))
+})
 
 describe("operations that come at once", () => {
   it.effect("are all done, and seen by others", () =>

@@ -55,6 +55,7 @@ const parts: Parts.Parts<SyncStorage> = {
   changes: "a function",
   atomic: "a function",
   position: "a function",
+  workedMillis: "a function",
   reasonOf: "a function",
   attempt: "a function"
 }
@@ -387,6 +388,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     name,
     capabilities: { shared: isShared, changes: listen !== undefined, dependencies: tags.remove !== undefined },
     maxSize: storage.maxSize,
+    workedMillis: storage.workedMillis,
     get: (id, names) => attempt("get", () => read(id, names)),
     getCallback: undefined,
     getUnsafe: (id, names) => orThrow("get", () => read(id, names)),

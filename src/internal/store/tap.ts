@@ -282,6 +282,7 @@ export const part = (store: Store, prefix: string): Store => {
     capabilities: { ...store.capabilities, dependencies: false },
     get: (id, tags, ...rest) => Effect.map(store.get(add(id), asked(tags), ...rest), answered),
     isWhole: store.isWhole,
+    workedMillis: store.workedMillis,
     getUnsafe: getUnsafe && ((id, tags, ...rest) => answered(getUnsafe(add(id), asked(tags), ...rest))),
     getCallback: getCallback &&
       ((id, tags, done) => getCallback(add(id), asked(tags), (exit) => done(Exit.map(exit, answered)))),

@@ -20,6 +20,8 @@ export interface Gate {
   readonly passed: Effect.Effect<void>
   /** How long nobody has passed, in milliseconds. */
   readonly closedMillis: () => number
+  /** How long nobody could pass up to now, in all. */
+  readonly waitedMillis: () => number
 }
 
 /** `now` is of a monotonic clock. */
@@ -29,6 +31,12 @@ export const make = (now: () => number): Gate => {
   let opensAt = -Infinity
   let pauseMillis = 0
   let since: number | undefined
+  let waited = 0
+
+  const ends = (at: number) => {
+    if (since !== undefined) waited += at - since
+    since = undefined
+  }
 
   const leftMillis = () => Math.max(0, opensAt - now())
 
@@ -42,9 +50,9 @@ export const make = (now: () => number): Gate => {
   }
 
   const open = () => {
+    ends(now())
     opensAt = -Infinity
     pauseMillis = 0
-    since = undefined
     last = undefined
     wakeAll()
   }
@@ -68,13 +76,14 @@ export const make = (now: () => number): Gate => {
       if (isKnown(thrown)) return
       last = thrown
       // nobody has asked for a while
-      if (now() > opensAt + 2 * busy.longestMillis) since = undefined
+      if (now() > opensAt + 2 * busy.longestMillis) ends(opensAt)
       if (since === undefined) pauseMillis = 0
       pauseMillis = pauseMillis === 0 ? busy.firstMillis : Math.min(busy.longestMillis, pauseMillis * 2)
       opensAt = now() + pauseMillis
       since ??= now()
     },
     leftMillis,
-    closedMillis: () => since === undefined ? 0 : now() - since
+    closedMillis: () => since === undefined ? 0 : now() - since,
+    waitedMillis: () => waited + (since === undefined ? 0 : now() - since)
   }
 }

@@ -16,6 +16,8 @@ interface Turns<Operation, A, E> {
 interface Options<Operation, A, E> {
   /** milliseconds that only grow */
   readonly now: () => number
+  /** goes before others that wait: it ends what has waited already */
+  readonly goesFirst: (operation: Operation) => boolean
   /** runs what is to come in a later turn */
   readonly dispatcher: SchedulerDispatcher
   /** runs operations, one or some, and answers for each what it has ended with */
@@ -28,10 +30,11 @@ interface Waiting<Operation, A, E> {
 }
 
 export const make = <Operation, A, E>(
-  { dispatcher, now, run }: Options<Operation, A, E>
+  { dispatcher, goesFirst, now, run }: Options<Operation, A, E>
 ): Turns<Operation, A, E> => {
   /** the oldest first */
-  const waiting = new Set<Waiting<Operation, A, E>>()
+  const first = new Set<Waiting<Operation, A, E>>()
+  const others = new Set<Waiting<Operation, A, E>>()
   let startedAt: number | undefined
 
   const hasTaken = (millis: number) => startedAt !== undefined && now() - startedAt >= millis
@@ -43,20 +46,25 @@ export const make = <Operation, A, E>(
 
   const end = () => {
     startedAt = undefined
-    if (waiting.size === 0) return
+    if (!hasWaiting()) return
     begin()
-    while (waiting.size > 0 && !hasTaken(limits.turnMillis)) {
+    while (hasWaiting() && !hasTaken(limits.turnMillis)) {
       const some = oldest()
       const exits = run(some.map(({ operation }) => operation))
       some.forEach(({ resume }, i) => resume(exits[i]!))
     }
   }
 
+  const hasWaiting = () => first.size + others.size > 0
+
   const oldest = () => {
     const some: Array<Waiting<Operation, A, E>> = []
-    for (const one of waiting) {
-      waiting.delete(one)
-      if (some.push(one) === limits.together) break
+    for (const waiting of [first, others]) {
+      for (const one of waiting) {
+        if (some.length === limits.together) return some
+        waiting.delete(one)
+        some.push(one)
+      }
     }
     return some
   }
@@ -64,6 +72,7 @@ export const make = <Operation, A, E>(
   const later = (operation: Operation) =>
     Effect.callback<A, E>((resume) => {
       const one = { operation, resume }
+      const waiting = goesFirst(operation) ? first : others
       waiting.add(one)
       return Effect.sync(() => waiting.delete(one))
     })
@@ -72,7 +81,7 @@ export const make = <Operation, A, E>(
     share: (operation) =>
       Effect.suspend(() => {
         if (startedAt === undefined) begin()
-        return waiting.size > 0 || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!
+        return hasWaiting() || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!
       })
   }
 }

@@ -13,6 +13,7 @@ const make = () => {
   const { share } = Turns.make({
     now: () => now,
     dispatcher,
+    goesFirst: (operation: number) => operation >= 10_000,
     run: (operations: ReadonlyArray<number>) => {
       now++
       runs.push(operations)
@@ -48,6 +49,19 @@ describe("writes that come at once", () => {
       nextTurn()
       expect(runs.slice(alone)).toEqual([range(limits.together, alone), range(3, n - 3)])
       expect(yield* Fiber.join(all)).toEqual(range(n).map((i) => i === 99 ? Exit.fail(i) : Exit.succeed(i)))
+    }))
+
+  it.effect("go in front of others that wait, if they end what has waited before", () =>
+    Effect.gen(function*() {
+      const { nextTurn, runs, write } = make()
+      const n = alone + limits.together
+      const last = range(3, 10_000)
+      const asked = [...range(n), ...last]
+      const all = yield* Effect.forkChild(Effect.forEach(asked, write, { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      nextTurn()
+      expect(runs.slice(alone)).toEqual([[...last, ...range(limits.together - 3, alone)], range(3, n - 3)])
+      expect(yield* Fiber.join(all)).toEqual(asked)
     }))
 
   it.effect("are as many a turn as fit into it, and the others are in the next ones", () =>

@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
+import * as Defaults from "../../defaults.ts"
 import { monotonicMillis } from "../../monotonic.ts"
 import * as Circuit from "./circuit.ts"
 import { noteFault, recovered } from "./faults.ts"
@@ -35,7 +36,9 @@ export const ask = <A>(
   Effect.withFiber((fiber) => {
     tier.front.tagEpochs.ensureTracking?.()
     const clock = fiber.getRef(Clock.Clock)
-    const startedAt = monotonicMillis(clock)
+    const { workedMillis } = tier.store
+    const timeNow = workedMillis ?? (() => monotonicMillis(clock))
+    const startedAt = timeNow()
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
       new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
@@ -43,8 +46,8 @@ export const ask = <A>(
     const asked = Effect.suspend(() => {
       permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
       if (permit === undefined) return Effect.succeed(fail("Unavailable"))
-      return Effect.map(within(effect, budget.leftMillis), (exit): A | StoreError => {
-        budget.leftMillis -= monotonicMillis(clock) - startedAt
+      return Effect.map(within(effect, budget.leftMillis, workedMillis), (exit): A | StoreError => {
+        budget.leftMillis -= timeNow() - startedAt
         if (exit !== undefined && Exit.isSuccess(exit)) {
           Circuit.answered(tier.circuit)
           recovered(tier, operation)
@@ -72,8 +75,31 @@ export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) =
   return error instanceof StoreError ? error : orElse(error)
 }
 
-/** The exit of an effect, or `undefined` after `millis`: then it is interrupted, and not waited for. */
-export const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+/** Ends when a store has worked for so long from now on; in any case after so many times that. */
+const untilWorked = (workedMillis: () => number, millis: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const end = workedMillis() + millis
+    let leftMillis = millis * Defaults.busyProgramTimes
+    return Effect.whileLoop({
+      while: () => workedMillis() < end && leftMillis > 0,
+      body: () => {
+        const pauseMillis = Math.max(1, end - workedMillis())
+        leftMillis -= pauseMillis
+        return Effect.sleep(pauseMillis)
+      },
+      step: () => {}
+    })
+  })
+
+/**
+ * The exit of an effect, or `undefined` after `millis`, in which a store has worked where it tells that: then it is
+ * interrupted, and not waited for.
+ */
+export const within = <A, E>(
+  effect: Effect.Effect<A, E>,
+  millis: number,
+  workedMillis?: () => number
+): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
       const run = Effect.runForkWith(parent.context)
@@ -81,7 +107,7 @@ export const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effec
       const answered = fiber.pollUnsafe()
       if (answered !== undefined) return resume(Effect.succeed(answered))
       const timer = run(Effect.andThen(
-        Effect.sleep(millis),
+        workedMillis === undefined ? Effect.sleep(millis) : untilWorked(workedMillis, millis),
         Effect.sync(() => {
           // before the interruption: the effect may end within that step, which would look like an answer
           resume(Effect.undefined)

@@ -54,6 +54,7 @@ export const validateAnswers = (store: Store): Store => {
     }))
 
   const { changesUnsafe, transact } = store
+  let worked = 0
   return {
     name: store.name,
     capabilities: store.capabilities,
@@ -64,6 +65,15 @@ export const validateAnswers = (store: Store): Store => {
       } catch {
         return true
       }
+    }),
+    workedMillis: store.workedMillis && (() => {
+      try {
+        const now = store.workedMillis!()
+        if (now > worked) worked = now
+      } catch {
+        // a bug of the store: it has not worked meanwhile
+      }
+      return worked
     }),
     getUnsafe: store.getUnsafe && ((id, tags) => {
       const answer = store.getUnsafe!(id, tags)

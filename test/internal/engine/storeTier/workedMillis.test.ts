@@ -1,0 +1,81 @@
+/** A store that tells how long it works: what waits for a busy program does not time out. */
+import { expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer } from "effect"
+import { Cached, CacheLayer, Store } from "effect-cached"
+import * as MemoryStore from "effect-cached/stores/MemoryStore"
+import { TestClock } from "effect/testing"
+import { start } from "../../../promises/caches.ts"
+
+/** A store whose commits wait for their turn, and the time that it says it has worked for. */
+const make = (workedMillis?: () => number) => {
+  const turn = Deferred.makeUnsafe<void>()
+  const inner = MemoryStore.make()
+  const store = Store.complete({
+    ...inner,
+    name: "turns",
+    getUnsafe: undefined,
+    commit: (id, generation, entry) => Effect.andThen(Deferred.await(turn), inner.commit(id, generation, entry)),
+    workedMillis
+  })
+  const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const failures = Effect.map(Cached.stats, ({ storeFailures }) => storeFailures)
+  const over = Effect.provide(
+    CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
+      Layer.provide(Layer.succeed(Store.Store, store))
+    )
+  )
+  return { failures, over, read, turn }
+}
+
+it.effect("an operation that waits while the store does nothing is waited for, and then succeeds", () => {
+  let worked = 1000
+  const { failures, over, read, turn } = make(() => worked)
+  return over(Effect.gen(function*() {
+    const reading = yield* start(read)
+    yield* TestClock.adjust("10 seconds")
+    worked += 400
+    yield* TestClock.adjust("10 seconds")
+    expect(reading.pollUnsafe()).toBeUndefined()
+    yield* Deferred.succeed(turn, undefined)
+    expect(yield* Fiber.join(reading)).toBe(1)
+    expect(yield* failures).toBe(0)
+    expect(yield* Cached.size).toBe(1)
+  }))
+})
+
+it.effect("where the store has worked for `storeTimeout` the read goes on without it", () => {
+  let worked = 0
+  const { failures, over, read } = make(() => worked)
+  return over(Effect.gen(function*() {
+    const reading = yield* start(read)
+    yield* TestClock.adjust("499 millis")
+    worked = 500
+    expect(reading.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust("1 millis")
+    expect(yield* Fiber.join(reading)).toBe(1)
+    expect(yield* failures).toBe(1)
+  }))
+})
+
+it.effect.each<readonly [string, () => number]>([
+  ["always tells the same", () => 0],
+  ["tells no number", () => NaN],
+  [
+    "goes back",
+    (() => {
+      let worked = 1_000_000
+      return () => worked -= 1000
+    })()
+  ],
+  ["throws", () => {
+    throw new Error("a bug of the store")
+  }]
+])("a store that %s is waited for, but not for ever", ([, workedMillis]) => {
+  const { failures, over, read } = make(workedMillis)
+  return over(Effect.gen(function*() {
+    const reading = yield* start(read)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Fiber.join(reading)).toBe(1)
+    expect(yield* failures).toBe(1)
+  }))
+})
