@@ -269,7 +269,7 @@ interface Services {
 type Run = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
 
 const fromConnection = (connection: Connection.Connection, maxSize: number, attempt: Run): SyncStore => {
-  const { tables, toRead } = connection
+  const { inPages, tables, toRead } = connection
   return Store.makeSync({
     name,
     maxSize,
@@ -277,7 +277,7 @@ const fromConnection = (connection: Connection.Connection, maxSize: number, atte
     get: (id) => toRead().entries.get(id),
     set: (id, entry, now) => tables().entries.set(id, entry, now),
     remove: (id) => tables().entries.remove(id),
-    scan: (prefix) => tables().entries.scan(prefix),
+    scan: (prefix) => inPages(({ entries }) => entries.scan(prefix)),
     size: () => tables().entries.size(),
     clear: () => tables().entries.clear(),
     counters: {
@@ -285,7 +285,7 @@ const fromConnection = (connection: Connection.Connection, maxSize: number, atte
       set: (...arguments_) => tables().counters.set(...arguments_),
       remove: (name) => tables().counters.remove(name),
       clear: () => tables().counters.clear(),
-      scan: (prefix) => tables().counters.scan!(prefix)
+      scan: (prefix) => inPages(({ counters }) => counters.scan!(prefix))
     },
     tags: {
       version: (tag) => tables().tags.version(tag),

@@ -1,6 +1,7 @@
 /** Reads of one step are one transaction, which nobody can tell from reads of their own. */
-import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { describe, expect, it, vi } from "@effect/vitest"
+import { Effect, Scope, Stream } from "effect"
+import * as SqliteLock from "effect-cached/locks/SqliteLock"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { connection, entry, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -17,11 +18,16 @@ const busyFor = (millis: number) => {
   for (const until = performance.now() + millis; performance.now() < until;);
 }
 
+const nextStep = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+
 /** A store with an entry, and a connection as another process would have it. */
 const make = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const store = yield* SqliteStore.make({ directory })
   yield* store.set("id", entry(1))
+  // the first step with such reads shows that the program does not go on for long after them
+  readOften(store)
+  yield* nextStep
   const other = yield* connection(directory)
   const removeAll = () => other.exec("DELETE FROM entry")
   const emptyLog = () => Number(other.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()!["busy"])
@@ -78,5 +84,77 @@ describe("reads of one step of the program", () => {
       readOften(store)
       yield* store.set("id", entry(2))
       expect(readOften(store)).toEqual(entry(2))
+    }))
+
+  it.effect("are no part of a scan, which sees what another store has written", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* make
+      const another = yield* SqliteStore.make({ directory })
+      readOften(store)
+      Effect.runSync(another.set("next", entry(2)))
+      const scanned = Effect.runSync(Stream.runCollect(store.scan()))
+      expect(scanned.map(({ id }) => id)).toEqual(["id", "next"])
+      readOften(store)
+      Effect.runSync(another.increment("counter", 1))
+      expect(Effect.runSync(Stream.runCollect(store.scanCounters()))).toMatchObject([{ name: "counter", value: 1 }])
+    }))
+
+  it.effect("see what the last holder of a lock has done, once it is taken over", () =>
+    Effect.gen(function*() {
+      const { directory, removeAll, store } = yield* make
+      const lock = yield* SqliteLock.make({ directory })
+      yield* nextStep
+      const scope = yield* Effect.scope
+      readOften(store)
+      removeAll()
+      Effect.runSync(Scope.provide(lock.acquire("id", { lease: "1 minute", wait: 0 }), scope))
+      expect(read(store, "id")).toBeUndefined()
+    }))
+
+  it.live("are of their own where the program goes on for long after them", () =>
+    Effect.gen(function*() {
+      const { emptyLog, removeAll, store } = yield* make
+      readOften(store)
+      busyFor(20)
+      yield* nextStep
+      for (let i = 0; i < 3; i++) {
+        readOften(store)
+        removeAll()
+        expect(emptyLog()).toBe(0)
+        busyFor(20)
+        yield* nextStep
+      }
+      // it is noticed when the program has changed its ways
+      yield* Effect.sleep("300 millis")
+      readOften(store)
+      yield* nextStep
+      readOften(store)
+      removeAll()
+      expect(emptyLog()).toBe(1)
+    }))
+
+  it.live("are of their own before the program has shown how it goes on", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      yield* store.set("id", entry(1))
+      const other = yield* connection(directory)
+      readOften(store)
+      other.exec("DELETE FROM entry")
+      expect(other.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()!["busy"]).toBe(0)
+    }))
+
+  it.effect("end with their step where a test keeps microtasks from running", () =>
+    Effect.gen(function*() {
+      const { emptyLog, removeAll, store } = yield* make
+      vi.useFakeTimers({ toFake: ["queueMicrotask"] })
+      try {
+        readOften(store)
+        yield* Effect.promise(() => Promise.resolve())
+        removeAll()
+        expect(emptyLog()).toBe(0)
+      } finally {
+        vi.useRealTimers()
+      }
     }))
 })
