@@ -1589,8 +1589,15 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "what reads in pages goes on in a snapshot",
-    in: "inPages",
-    find: "      endSnapshot()\n",
+    in: "make",
+    find: "      endSnapshot()\n      const next",
+    replace: "      const next",
+    by: "test/stores/SqliteSnapshot.test.ts"
+  },
+  {
+    name: "a snapshot goes on under a lock that was just taken over",
+    in: "make",
+    find: " finally {\n        countOperation()\n      }",
     replace: "",
     by: "test/stores/SqliteSnapshot.test.ts"
   },

@@ -1,6 +1,6 @@
 /** Reads of one step are one transaction, which nobody can tell from reads of their own. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Scope, Stream } from "effect"
+import { Clock, Effect, Scope, Stream } from "effect"
 import * as SqliteLock from "effect-cached/locks/SqliteLock"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { connection, entry, read, type SqliteStoreType } from "../support/sqlite.ts"
@@ -111,26 +111,37 @@ describe("reads of one step of the program", () => {
       expect(read(store, "id")).toBeUndefined()
     }))
 
-  it.live("are of their own where the program goes on for long after them", () =>
+  it.effect("are of their own where the program goes on for long after them", () =>
     Effect.gen(function*() {
-      const { emptyLog, removeAll, store } = yield* make
-      readOften(store)
-      busyFor(20)
-      yield* nextStep
-      for (let i = 0; i < 3; i++) {
+      const clock = yield* Clock.Clock
+      let millis = 0
+      const { emptyLog, removeAll, store } = yield* Effect.provideService(make, Clock.Clock, {
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+        currentTimeMillis: clock.currentTimeMillis,
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+        currentTimeNanos: clock.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => BigInt(millis) * 1_000_000n,
+        monotonicTimeNanos: Effect.sync(() => BigInt(millis) * 1_000_000n),
+        sleep: (duration) => clock.sleep(duration)
+      })
+      const steps = Effect.gen(function*() {
+        readOften(store)
+        yield* nextStep
         readOften(store)
         removeAll()
-        expect(emptyLog()).toBe(0)
-        busyFor(20)
-        yield* nextStep
-      }
-      // it is noticed when the program has changed its ways
-      yield* Effect.sleep("300 millis")
-      readOften(store)
+        return emptyLog() === 1
+      })
+      expect(yield* steps).toBe(true)
+      millis += 20
       yield* nextStep
-      readOften(store)
-      removeAll()
-      expect(emptyLog()).toBe(1)
+      expect(yield* steps).toBe(false)
+      yield* nextStep
+      millis += 199
+      expect(yield* steps).toBe(false)
+      yield* nextStep
+      // it is noticed that the program has changed its ways
+      millis += 1
+      expect(yield* steps).toBe(true)
     }))
 
   it.live("are of their own before the program has shown how it goes on", () =>
