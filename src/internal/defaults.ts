@@ -241,9 +241,10 @@ export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
 
 /**
  * Reads of a database that come within `betweenMillis` of one another, in one step of the program, are one transaction for
- * `longestMillis` at most.
+ * `longestMillis` at most. Where a step goes on for longer than `idleMillis` after a read (others wait for 5 ms) there is none for `mistrust` times as long,
+ * and then until a step has ended in time.
  */
-export const snapshot = { betweenMillis: 0.05, longestMillis: 1 }
+export const snapshot = { betweenMillis: 0.05, longestMillis: 1, idleMillis: 4, mistrust: 10 }
 
 /**
  * After `aloneMillis` of one turn of the event loop the next writes into a database wait for a later one. There so many run

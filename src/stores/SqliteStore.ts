@@ -286,7 +286,7 @@ interface Running {
 }
 
 const fromConnection = (connection: Connection.Connection, { maxSize, run, workedMillis }: Running): SyncStore => {
-  const { tables, toRead } = connection
+  const { inPages, tables, toRead } = connection
   return Store.makeSync({
     name,
     maxSize,
@@ -294,7 +294,7 @@ const fromConnection = (connection: Connection.Connection, { maxSize, run, worke
     get: (id) => toRead().entries.get(id),
     set: (id, entry, now) => tables().entries.set(id, entry, now),
     remove: (id) => tables().entries.remove(id),
-    scan: (prefix) => tables().entries.scan(prefix),
+    scan: (prefix) => inPages(({ entries }) => entries.scan(prefix)),
     size: () => tables().entries.size(),
     clear: () => tables().entries.clear(),
     counters: {
@@ -302,7 +302,7 @@ const fromConnection = (connection: Connection.Connection, { maxSize, run, worke
       set: (...arguments_) => tables().counters.set(...arguments_),
       remove: (name) => tables().counters.remove(name),
       clear: () => tables().counters.clear(),
-      scan: (prefix) => tables().counters.scan!(prefix)
+      scan: (prefix) => inPages(({ counters }) => counters.scan!(prefix))
     },
     tags: {
       version: (tag) => tables().tags.version(tag),

@@ -1597,21 +1597,42 @@ const winner = undefined as string | undefined`,
   {
     name: "reads of one step go on in a snapshot that is long over",
     in: "make",
-    find: "if (now - beganAt < limits.longestMillis && bornIn === operations) return",
+    find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
     replace: "if (bornIn === operations) return",
     by: "test/stores/SqliteSnapshot.test.ts"
   },
   {
     name: "reads of one step miss what another store of this process has written",
     in: "make",
-    find: "if (now - beganAt < limits.longestMillis && bornIn === operations) return",
-    replace: "if (now - beganAt < limits.longestMillis) return",
+    find: "if (at - beganAt < limits.longestMillis && bornIn === operations) return",
+    replace: "if (at - beganAt < limits.longestMillis) return",
+    by: "test/stores/SqliteSnapshot.test.ts"
+  },
+  {
+    name: "programs that go on for long after their reads have snapshots, too",
+    in: "make",
+    find: "if (!isTrusted) return",
+    replace: "",
+    by: "test/stores/SqliteSnapshot.test.ts"
+  },
+  {
+    name: "what reads in pages goes on in a snapshot",
+    in: "make",
+    find: "      endSnapshot()\n      const next",
+    replace: "      const next",
+    by: "test/stores/SqliteSnapshot.test.ts"
+  },
+  {
+    name: "a snapshot goes on under a lock that was just taken over",
+    in: "make",
+    find: " finally {\n        countOperation()\n      }",
+    replace: "",
     by: "test/stores/SqliteSnapshot.test.ts"
   },
   {
     name: "a snapshot outlives the step that reads it",
     in: "make",
-    find: "queueMicrotask(endOfStep)",
+    find: "void now.then(endOfStep)",
     replace: "setTimeout(endOfStep, 100)",
     by: "test/stores/SqliteSnapshot.test.ts"
   },

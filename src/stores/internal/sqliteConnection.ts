@@ -96,6 +96,8 @@ export interface Connection {
   readonly tables: () => Tables
   /** The same, for one read, which may be a part of an operation. */
   readonly toRead: () => Tables
+  /** What is read in pages that are no operations, each in a transaction of its own. */
+  readonly inPages: <A>(read: (tables: Tables) => Iterable<A>) => Iterable<A>
   /**
    * Runs an operation, and once more in another database if this one is unusable, or if what was written went into one
    * that is not in use any more.
@@ -135,6 +137,16 @@ export const make = (config: Config): Connection => {
     const now = tables()
     if (!isRunning) now.snapshot.reads()
     return now
+  }
+
+  const inPages = function*<A>(read: (tables: Tables) => Iterable<A>): Generator<A> {
+    const all = read(tables())[Symbol.iterator]()
+    for (;;) {
+      endSnapshot()
+      const next = all.next()
+      if (next.done === true) return
+      yield next.value
+    }
   }
 
   const leave = () => {
@@ -345,5 +357,5 @@ export const make = (config: Config): Connection => {
   }
 
   run(tables)
-  return { tables, toRead, run, listen, close }
+  return { tables, toRead, inPages, run, listen, close }
 }

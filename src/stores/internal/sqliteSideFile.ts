@@ -4,6 +4,7 @@ import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { isDamage, isDetached } from "./sqliteFault.ts"
 import { atomically, pragma } from "./sqliteFile.ts"
+import { countOperation } from "./sqliteSnapshot.ts"
 import { makeFolder, requirePlainFile } from "./trust.ts"
 
 /** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
@@ -62,6 +63,8 @@ export const make = <Statements>(options: Options<Statements>): SideFile<Stateme
         // the next operation opens it again, and it may have been repaired
         if (isDamage(thrown) || isDetached(thrown)) leave()
         throw thrown
+      } finally {
+        countOperation()
       }
     }
   }
