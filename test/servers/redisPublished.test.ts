@@ -83,6 +83,32 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
     timeout
   )
 
+  it.live.each([["who tracks", []], ["who is deaf", ["-client|tracking"]]] as const)(
+    "P2 · what %s changes as soon as it has started, and last before it ends, is published",
+    ([name, rights]) =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const a = yield* process(prefix, { url: yield* urlOf("deaf", "-client|tracking") })
+        yield* until(
+          "the listener",
+          Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => (told as Array<unknown>)[1] === 1)
+        )
+        const url = yield* urlOf(name.replaceAll(" ", ""), ...rights)
+        for (const pause of ["0 millis", "500 millis"] as const) {
+          for (const change of [Cached.invalidate("k"), Cached.invalidateTag("t"), Cached.clear]) {
+            const before = yield* a.read()
+            yield* Effect.scoped(Effect.gen(function*() {
+              const b = yield* process(prefix, { url })
+              yield* Effect.sleep(pause)
+              yield* b.use(change)
+            }))
+            yield* until("another load", Effect.map(a.read(), (value) => value !== before))
+          }
+        }
+      })),
+    timeout
+  )
+
   it.live(
     "P2 · while nobody is deaf nothing is published, and who may track after all hears of everything",
     () =>

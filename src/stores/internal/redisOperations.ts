@@ -61,6 +61,8 @@ export const storeOver = ({ config, recovery, session }: Opened): Effect.Effect<
     const { changed } = recovery
     const { maxValue, scrub } = config
     const published = Published.make(session, tokens.next(8), scrub)
+    // the connection is closed after that
+    yield* Effect.addFinalizer(() => published.settle)
     const parts: Parts = { session, tokens, clock, scope, changed, published, maxValue, scrub }
     yield* recovery.start({
       session,

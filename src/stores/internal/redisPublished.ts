@@ -24,6 +24,10 @@ export interface Published {
   readonly tell: (told: ReadonlyArray<Told>) => void
   /** looks whether others have to be told: they may have said so, or the time of that may be over */
   readonly look: () => void
+  /** nobody says any more whether others have to be told: until it is known again, they are */
+  readonly forget: () => void
+  /** sends what is to be told, and waits until the server has it, for a while */
+  readonly settle: Effect.Effect<void>
   /** hears of what others tell, and tells them, until the scope closes. The answer waits until nothing is heard any more */
   readonly hear: (offer: (change: Change) => void) => Effect.Effect<Effect.Effect<never, Fault>, Fault, Scope.Scope>
 }
@@ -40,14 +44,18 @@ type Message = readonly [
 export const make = (session: Session, sender: string, scrub: Scrub): Published => {
   const { keys, wire } = session
   let isDeaf = false
-  let areOthers = false
+  /** `undefined`: nobody knows */
+  let areOthers: boolean | undefined
   let waiting: Array<Told> = []
   /** how often this process has published what it should hear, since it heard something of its own */
   let unheard = 0
+  /** messages that the server has not confirmed, and who waits for that */
+  let unconfirmed = 0
+  let settled: (() => void) | undefined
 
   const look = (): void =>
     wire.send(keys.controlTag, ["EXISTS", keys.deaf], (answer) => {
-      if (!isFault(answer)) areOthers = answer === 1
+      areOthers = isFault(answer) ? undefined : answer === 1
     })
 
   const publish = (told: ReadonlyArray<Told>): void => {
@@ -55,7 +63,10 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     const tags = told.flatMap((one) => one._tag === "Tag" ? [one.tag] : [])
     const all = told.some(({ _tag }) => _tag === "All")
     const message: Message = [sender, ofKind("Load"), ofKind("Entry"), tags, all]
-    wire.send(keys.controlTag, ["PUBLISH", keys.changes, JSON.stringify(message)], () => {})
+    unconfirmed++
+    wire.send(keys.controlTag, ["PUBLISH", keys.changes, JSON.stringify(message)], () => {
+      if (--unconfirmed === 0) settled?.()
+    })
   }
 
   const flush = (): void => {
@@ -90,10 +101,21 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     offer({ _tag: "AllChanged" })
   }
 
+  // who writes at once, and ends, has to know too
+  look()
   return {
     look,
+    forget: () => void (areOthers = undefined),
+    settle: Effect.ignore(Effect.timeout(
+      Effect.callback<void>((resume) => {
+        flush()
+        settled = () => resume(Effect.void)
+        if (unconfirmed === 0) settled()
+      }),
+      limits.answerMillis
+    )),
     tell(told) {
-      if (!isDeaf && !areOthers) return
+      if (!isDeaf && areOthers === false) return
       for (const one of told) {
         if (waiting.push(one) === 1) queueMicrotask(flush)
         else if (waiting.length === redisChunk) flush()

@@ -151,11 +151,14 @@ const follow = Effect.fnUntraced(function*(options: Options, offer: Offer): Effe
   const hearing = yield* Scope.make()
   const stop = Scope.close(hearing, Exit.void)
   let heard: Effect.Effect<never, Fault> | undefined
+  let isTracked = false
+  const began = Effect.andThen(stop, Effect.sync(() => isTracked = true))
   return yield* Effect.ensuring(
     Effect.gen(function*() {
       for (;;) {
-        const refused = yield* Effect.scoped(track(options, offer, stop)).pipe(
-          Effect.catch((fault) => fault.isLasting ? Effect.succeed(fault) : Effect.fail(fault))
+        const refused = yield* Effect.scoped(track(options, offer, began)).pipe(
+          // who was told of everything has to know at once that this is over
+          Effect.catch((fault) => fault.isLasting && !isTracked ? Effect.succeed(fault) : Effect.fail(fault))
         )
         if (heard === undefined) {
           heard = yield* options.published.hear(offer).pipe(
@@ -184,6 +187,7 @@ const track = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() => Effect.sync(ignore))
   const deafen = known.listen((tag) => offer({ _tag: "TagChanged", tag }))
   yield* Effect.addFinalizer(() => Effect.sync(deafen))
+  yield* Effect.addFinalizer(() => Effect.sync(published.forget))
   yield* whole(wire)
   const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
   const inTime = yield* makeInTime

@@ -71,10 +71,11 @@ export const track = (self: Flights): void => {
 const polled = (self: Flights, tier: StoreTier): Timer => {
   const clock = Context.get(self.context, Clock.Clock)
   let lookedAt = -Infinity
+  const state = { isPartial: false, isWarned: false }
   const look = () => {
     // first: a listener that is told of what has changed may read
     lookedAt = monotonicMillis(clock)
-    safely(self, tier, poll)
+    safely(self, tier, () => poll(self, tier, state))
   }
   self.tagEpochs.look = look
   self.tagEpochs.lookIfLate = () => {
@@ -90,16 +91,20 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   let pauseMillis = following.firstMillis
   let isLogged = false
   let coherentAt = 0
+  /** since when some changes are heard, while not all are */
+  let partialAt: number | undefined
   const clock = yield* Clock.Clock
   const apply = (change: Change): void => {
     if (change._tag === "Partial") {
       warn("cannot all be heard", Exit.fail(change.why))
+      partialAt ??= monotonicMillis(clock)
       if (!tier.untracked) markUntracked(self, tier)
       return
     }
     if (change._tag !== "Coherent") return applyChange(self, tier, change)
     // again in the same stream: it is tracked already
     if (!tier.untracked) return
+    partialAt = undefined
     coherentAt = monotonicMillis(clock)
     markTracked(self, tier, state.wasTracked)
     state.wasTracked = true
@@ -119,6 +124,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     following.longestMillis
   )
   for (;;) {
+    partialAt = undefined
     const silence = yield* Effect.forkChild(warnWhereSilent)
     const exit = yield* Effect.exit(applyAll)
     silence.interruptUnsafe()
@@ -126,11 +132,10 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     // a stream that begins and ends all the time is one incident
     if (followedMillis > following.longestMillis) isLogged = false
     warn("cannot be followed: trying again", exit)
-    if (!tier.untracked) {
-      markUntracked(self, tier)
-      // a stream that ends as soon as it has begun is not tried again at once for ever
-      if (followedMillis > pauseMillis) pauseMillis = following.firstMillis
-    }
+    if (!tier.untracked) markUntracked(self, tier)
+    const heardMillis = partialAt === undefined ? followedMillis : monotonicMillis(clock) - partialAt
+    // a stream that ends as soon as it has begun is not tried again at once for ever
+    if (heardMillis > pauseMillis) pauseMillis = following.firstMillis
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
   }
@@ -257,7 +262,13 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
   }
 }
 
-const poll = (self: Flights, tier: StoreTier): void => {
+/** Of a store that is polled: whether it misses some changes, by its own words. */
+interface Polling {
+  isPartial: boolean
+  isWarned: boolean
+}
+
+const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   KnownTagVersions.forget(tier.knownTagVersions)
   let changes: ReadonlyArray<Change>
   try {
@@ -270,11 +281,24 @@ const poll = (self: Flights, tier: StoreTier): void => {
     return clearWhenStale(self, tier)
   }
   recovered(tier, "listen")
-  tier.untracked = false
-  tier.polledAt = nowOf(self)
+  if (!state.isPartial) {
+    tier.untracked = false
+    tier.polledAt = nowOf(self)
+  }
   Memory.together(self.memory, () => {
-    for (const change of changes) applyChange(self, tier, change)
+    for (const change of changes) {
+      if (change._tag === "Partial") {
+        state.isPartial = true
+        if (!state.isWarned) warnUntracked(self, tier, "cannot all be heard", Exit.fail(change.why))
+        state.isWarned = true
+      } else if (change._tag === "Coherent" && state.isPartial) {
+        state.isPartial = state.isWarned = false
+        forgetAll(self)
+      } else applyChange(self, tier, change)
+    }
   })
+  tier.untracked = state.isPartial
+  if (state.isPartial) clearWhenStale(self, tier)
 }
 
 /** Applies a change by another process. The callers of a load still get its result, but nobody joins it any more. */

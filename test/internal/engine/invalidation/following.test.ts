@@ -336,6 +336,20 @@ describe("a store that says Coherent and ends at once", () => {
       }
       expect(storage.counts.listened).toBeLessThan(12)
     }))
+
+  it.effect("a stream that misses some changes, and fails after minutes, is listened to again soon, each time", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      yield* storage.build()
+      const why = new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
+      for (let i = 1; i <= 12; i++) {
+        expect(storage.counts.listened).toBe(i)
+        yield* storage.push({ _tag: "Partial", why })
+        yield* TestClock.adjust("2 minutes")
+        yield* storage.push("fail")
+        yield* TestClock.adjust("200 millis")
+      }
+    }))
 })
 
 /** How often a program is warned while each `pause` another of these is pushed. */

@@ -1,7 +1,7 @@
 /** What a cache does while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Fiber, Layer, Option } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
+import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
@@ -187,6 +187,56 @@ describe("while tracked", () => {
         yield* TestClock.adjust("1 second")
         expect(loads).toBe(2)
       }).pipe(Effect.provide(layer))
+    }))
+
+  it.effect("a store that is polled and misses some changes is trusted for maxStaleness, until there is a Coherent", () =>
+    Effect.gen(function*() {
+      const changes: Array<Store.Change> = []
+      const entries = new Map<string, CacheEntry.Stored>()
+      const store = Store.makeSync({
+        name: "polled",
+        capabilities: { shared: true },
+        get: (id) => entries.get(id),
+        set: (id, entry) => void entries.set(id, entry),
+        setIfAbsent: (id, entry) => !entries.has(id) && !!entries.set(id, entry),
+        remove: (id) => entries.delete(id),
+        changes: () => () => changes.splice(0)
+      })
+      const warnings: Array<unknown> = []
+      const logger = Logger.make(({ message }) => warnings.push(message))
+      const layer = Layer.provide(
+        CacheLayer.layerWith({ maxStaleness: "10 seconds" }),
+        Layer.succeed(Store.Store, store)
+      )
+      yield* Effect.gen(function*() {
+        let loads = 0
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const why = new StoreError({ store: "polled", operation: "listen", reason: "Denied" })
+        yield* read
+        changes.push({ _tag: "Partial", why })
+        yield* TestClock.adjust("100 millis")
+        for (let second = 0; second < 9; second++) {
+          // nobody tells of that
+          entries.clear()
+          expect(yield* read).toBe(1)
+          yield* TestClock.adjust("1 second")
+        }
+        yield* TestClock.adjust("1 second")
+        expect(yield* read).toBe(2)
+        changes.push({ _tag: "Partial", why })
+        yield* TestClock.adjust("100 millis")
+        entries.clear()
+        expect(yield* read).toBe(2)
+        changes.push({ _tag: "Coherent" })
+        yield* TestClock.adjust("100 millis")
+        expect(yield* read).toBe(3)
+        entries.clear()
+        for (let second = 0; second < 30; second++) {
+          yield* TestClock.adjust("1 second")
+          expect(yield* read).toBe(3)
+        }
+        expect(warnings.map(String).filter((warning) => warning.includes("cannot all be heard"))).toHaveLength(1)
+      }).pipe(Effect.provide(layer), Effect.provide(Logger.layer([logger])))
     }))
 
   it.effect("the first read of a turn looks where the last look is longer ago than a poll should be", () =>
