@@ -68,9 +68,10 @@ const prepare = (database: DatabaseSync, config: Config, { begins, note, wrote }
     return result
   })
   const { atomic } = together
+  const snapshot: Snapshot.Snapshot = Snapshot.make(database, config.now)
   return {
     database,
-    snapshot: Snapshot.make(database, config.now),
+    snapshot,
     atomic,
     together: together.all,
     changes,

@@ -9,7 +9,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import { snapshot as limits } from "../../internal/defaults.ts"
 
-interface Snapshot {
+export interface Snapshot {
   /** There is a read now. */
   readonly reads: () => void
   /** Something else is asked of the database, or by another connection. */
