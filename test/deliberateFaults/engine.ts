@@ -348,7 +348,7 @@ unregister(self, flight)`
     name: "the store budget is per step",
     sought: "always",
     in: "ask",
-    find: "budget.leftMillis -= monotonicMillis(clock) - startedAt",
+    find: "budget.leftMillis -= timeNow() - startedAt",
     replace: ""
   },
   {

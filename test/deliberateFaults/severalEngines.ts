@@ -5,8 +5,8 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "changes are not applied",
     in: "poll",
-    find: "for (const change of changes) applyChange(self, tier, change)",
-    replace: "void changes.length"
+    find: "else applyChange(self, tier, change)",
+    replace: ""
   },
   { name: "gaps are ignored", in: "applyChange", find: `case "Gap":`, replace: "" },
   {

@@ -1674,15 +1674,15 @@ const winner = undefined as string | undefined`,
   {
     name: "all who write at once write in one turn",
     in: "make",
-    find: "return waiting.size > 0 || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!",
+    find: "return hasWaiting() || hasTaken(limits.aloneMillis) ? later(operation) : run([operation])[0]!",
     replace: "return run([operation])[0]!",
     by: "test/stores/internal/sqliteTurns.test.ts"
   },
   {
     name: "groups of writes go on however long their turn has taken",
     in: "make",
-    find: "while (waiting.size > 0 && !hasTaken(limits.turnMillis)) {",
-    replace: "while (waiting.size > 0) {",
+    find: "while (hasWaiting() && !hasTaken(limits.turnMillis)) {",
+    replace: "while (hasWaiting()) {",
     by: "test/stores/internal/sqliteTurns.test.ts"
   },
   {
@@ -1954,14 +1954,14 @@ const winner = undefined as string | undefined`,
   {
     name: "who may track does not tell those who may not",
     in: "make",
-    find: "if (!isDeaf && !areOthers) return",
+    find: "if (!isDeaf && areOthers === false) return",
     replace: "if (!isDeaf) return",
     by: "test/servers/redisPublished.test.ts"
   },
   {
     name: "every process publishes what it changes, though nobody listens",
     in: "make",
-    find: "if (!isDeaf && !areOthers) return",
+    find: "if (!isDeaf && areOthers === false) return",
     replace: "",
     by: "test/servers/redisPublished.test.ts"
   },
