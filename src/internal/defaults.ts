@@ -233,6 +233,12 @@ export const recentInvalidations = { millis: 10_000, count: 1000 }
 /** How long `clear` of a part of a store frees room before it answers: what is left is invisible, and expires. */
 export const sweepMillis = 100
 
+/**
+ * How busy the program is: how often that is looked at; which part of the time counts while the event loop finds no rest;
+ * how much more than the loop has rested counts otherwise, as timers come late; and how much one look counts at most.
+ */
+export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMillis: 50 }
+
 /** An operation of a store that tells how long it works waits for so many times `storeTimeout` where the program is busy. */
 export const busyProgramTimes = 60
 
@@ -309,13 +315,13 @@ export const redisReplicas = 0
 export const redisConnect = "eventually" as const
 
 /**
- * Connections to Redis. The time of a command is looked at in so many `ticks`; a connection whose oldest command has no
+ * Connections to Redis. The time of a command is looked at in so many `looks`; a connection whose oldest command has no
  * answer after `overdue` times that time is thrown away. Pauses between attempts to connect grow from the first to the
  * longest; `refusedMillis` is the pause after a refusal that waiting does not mend. `pending` commands are sent at most
  * before their answers. An idle connection is asked for the time every `heartbeatMillis`.
  */
 export const redisConnection = {
-  ticks: 4,
+  looks: 4,
   overdue: 2,
   connectMillis: 1000,
   firstPauseMillis: 50,

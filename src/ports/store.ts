@@ -417,7 +417,7 @@ export interface Store {
   readonly isWhole?: (() => boolean) | undefined
   /**
    * how long the store has worked up to now, in milliseconds: of one that works in this thread, and lets operations that come
-   * at once wait for their turn. `storeTimeout` counts that alone: what waits because the program is busy does not time out, unless for very long
+   * at once wait for their turn. `storeTimeout` counts that alone: what waits because the program is busy does not time out, unless for very long. Where it is missing the time counts in which the program could have heard an answer
    */
   readonly workedMillis?: (() => number) | undefined
   /** how many bytes it may hold, where that is known: a stream takes a share of it at most */

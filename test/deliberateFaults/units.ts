@@ -1568,17 +1568,45 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "what waits for a busy program times out, although its store does nothing",
-    in: "within",
-    find: "workedMillis === undefined ? Effect.sleep(millis) : untilWorked(workedMillis, millis)",
+    in: "ask",
+    find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",
     replace: "Effect.sleep(millis)",
     by: "test/internal/engine/storeTier/workedMillis.test.ts"
   },
   {
     name: "a store that tells wrongly how long it has worked is waited for without an end",
-    in: "untilWorked",
+    in: "untilPassed",
     find: "&& leftMillis > 0",
     replace: "",
     by: "test/internal/engine/storeTier/workedMillis.test.ts"
+  },
+  {
+    name: "what is answered during a long step has timed out",
+    in: "afterProgramMillis",
+    find: "clock === realClock ?",
+    replace: "false ?",
+    by: "test/internal/programTime.test.ts"
+  },
+  {
+    name: "a long step counts whole, of the time that a store may take",
+    in: "counted",
+    find: "Number.isNaN(rested) ? Infinity : limits.lateMillis + rested",
+    replace: "Infinity",
+    by: "test/internal/programTime.test.ts"
+  },
+  {
+    name: "in a program that never rests a store never times out",
+    in: "counted",
+    find: "tookMillis / limits.busyTimes",
+    replace: "0",
+    by: "test/internal/programTime.test.ts"
+  },
+  {
+    name: "under faked timers a store never times out",
+    in: "counted",
+    find: "return limits.lookMillis",
+    replace: "return tookMillis",
+    by: "test/internal/programTime.test.ts"
   },
   {
     name: "what waits for the lock of another program has all the time of the world",

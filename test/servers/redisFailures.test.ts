@@ -3,7 +3,7 @@
  * store budget, nothing is logged twice, and the layer closes in time.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import { isMissing } from "../support/needs.ts"
@@ -138,6 +138,27 @@ describe.skipIf(isMissing(program))("Redis", () => {
   const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
   const sleep = (millis: number) => Effect.sleep(millis)
   const signal = (name: "SIGSTOP" | "SIGCONT" | "SIGKILL") => Effect.sync(() => server.signal(name))
+
+  it.live("thousands of loads at once, and steps longer than the budget, are all stored", () => {
+    const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 minute" }))
+    const together = (name: string, n: number) =>
+      Effect.forEach(Array.from({ length: n }, (_, i) => `${name} ${i}`), read, { concurrency: "unbounded" })
+    return Effect.gen(function*() {
+      yield* together("many", 5000)
+      for (let i = 0; i < 3; i++) {
+        const reading = yield* Effect.forkChild(together(`step ${i}`, 50))
+        // so that they ask, and then hear nothing for longer than they may wait
+        yield* Effect.sleep("1 milli")
+        const end = performance.now() + budget * 1.5
+        while (performance.now() < end);
+        yield* Fiber.join(reading)
+      }
+      expect((yield* Cached.stats).storeFailures).toBe(0)
+      expect(yield* Cached.size).toBe(5150)
+    }).pipe(
+      Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), memory: false, storeTimeout: budget }))
+    )
+  }, timeout)
 
   it.live(
     "a server that comes back empty is cleared by the first process that finds it, not by those that come later",

@@ -14,6 +14,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { redisClockMillis, redisConnection as limits } from "../../internal/defaults.ts"
 import { monotonicMillis } from "../../internal/monotonic.ts"
+import { programMillis, waitingFor } from "../../internal/programTime.ts"
 import {
   type Address,
   type Client,
@@ -69,8 +70,8 @@ export interface Options {
 interface Command {
   /** none as soon as it is told: what it holds would outlive the young generation of the heap otherwise */
   done: Done | undefined
-  /** the look at the time at which it was sent */
-  readonly tick: number
+  /** when the last look before it was, in the time of the program */
+  readonly sentAt: number
   isAnswered: boolean
 }
 
@@ -96,7 +97,7 @@ export const open = Effect.fnUntraced(function*(
   /** the run of the server that has everything, and when the last connection to it was lost */
   let run: string | undefined
   let lostAt = 0
-  let tick = 0
+  let lookedAt = 0
   let commands: Array<Command> = []
   /** how many of the commands, from the first, are answered */
   let answered = 0
@@ -122,9 +123,12 @@ export const open = Effect.fnUntraced(function*(
     const to = client
     if (to === undefined) return done(down)
     if (commands.length - answered >= limits.pending) return done(tooMany)
-    const command: Command = { done, tick, isAnswered: false }
+    if (commands.length === answered) {
+      lookedAt = programMillis(clock)
+      busy.openUnsafe()
+    }
+    const command: Command = { done, sentAt: lookedAt, isAnswered: false }
     commands.push(command)
-    if (commands.length - answered === 1) busy.openUnsafe()
     to.sendCommand(args).then(
       (answer) => settle(command, answer),
       (thrown: unknown) => {
@@ -138,15 +142,15 @@ export const open = Effect.fnUntraced(function*(
 
   /** Looks at what has no answer yet. */
   const look = () => {
-    tick++
+    lookedAt = programMillis(clock)
     for (let i = answered; i < commands.length; i++) {
       const command = commands[i]!
-      if (tick - command.tick <= limits.ticks) break
+      if (lookedAt - command.sentAt <= options.commandMillis) break
       tell(command, new Fault("Timeout", `${options.name} has not answered in ${options.commandMillis} ms`))
     }
     const oldest = commands[answered]
     if (oldest === undefined) busy.closeUnsafe()
-    else if (tick - oldest.tick > limits.overdue * limits.ticks) {
+    else if (lookedAt - oldest.sentAt > limits.overdue * options.commandMillis) {
       lose?.(new Fault("Timeout", `${options.name} does not answer: the connection is thrown away`))
     }
   }
@@ -243,7 +247,10 @@ export const open = Effect.fnUntraced(function*(
   })
 
   const watching = Effect.forever(
-    Effect.andThen(busy.await, Effect.andThen(Effect.sleep(options.commandMillis / limits.ticks), Effect.sync(look)))
+    Effect.andThen(
+      busy.await,
+      Effect.andThen(waitingFor(clock, Effect.sleep(options.commandMillis / limits.looks)), Effect.sync(look))
+    )
   )
 
   /** Finds out that an idle connection is dead, and how the clocks stand. */

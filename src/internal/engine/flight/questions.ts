@@ -19,7 +19,7 @@ export interface Question extends Watch {
   readonly askers: Array<Asker>
   /** the engine's `mutations` when it was asked */
   readonly mutations: number
-  /** by the monotonic clock */
+  /** in the time of the program */
   readonly askedAt: number
   /** the tags whose versions are asked for */
   tags: ReadonlyArray<string>

@@ -88,6 +88,6 @@ export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
     // at once, and in one budget: what listens may take its time to close, and that is no reason to send nothing
     const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis })]
     return Effect.asVoid(
-      within(Effect.all(ending, { concurrency: "unbounded", discard: true }), storeTimeoutMillis)
+      within(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis))
     )
   })

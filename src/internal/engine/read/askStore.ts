@@ -9,7 +9,7 @@ import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Answer } from "../../../ports/store.ts"
 import { jobsOfTurn } from "../../defaults.ts"
-import { monotonicMillis } from "../../monotonic.ts"
+import { programMillis, waitingFor } from "../../programTime.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { nowOf } from "../flight/context.ts"
 import type { Resume } from "../flight/flight.ts"
@@ -109,7 +109,7 @@ const makeQuestion = ({ engine, id, request }: Reader, bornAt: number): Question
   since: engine.watches.step,
   mutations: engine.mutations,
   askers: [],
-  askedAt: monotonicMillis(clockOf(engine)),
+  askedAt: programMillis(clockOf(engine)),
   tags: declaredTags(engine, request),
   isAgain: false,
   isAnswered: false,
@@ -195,7 +195,7 @@ const conclude = (self: Flights, question: Question, found: Found | typeof Needs
 const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Clock.Clock)
 
 const leftMillis = (self: Flights, { askedAt }: Question): number =>
-  askedAt + self.storeTier!.storeTimeoutMillis - monotonicMillis(clockOf(self))
+  askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clockOf(self))
 
 /** One timer for all: they have the same time, so the first is the next to be over. */
 const startTimer = (self: Flights): void => {
@@ -222,6 +222,6 @@ const startTimer = (self: Flights): void => {
   supervise(tier!.background, {
     name: "limits the time of questions to the store",
     context,
-    run: Effect.ensuring(timer, end)
+    run: Effect.ensuring(waitingFor(clockOf(self), timer), end)
   })
 }

@@ -4,8 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
-import * as Defaults from "../../defaults.ts"
-import { monotonicMillis } from "../../monotonic.ts"
+import { afterProgramMillis, programMillis, untilPassed } from "../../programTime.ts"
 import * as Circuit from "./circuit.ts"
 import { noteFault, recovered } from "./faults.ts"
 import type { Budget, StoreTier } from "./storeTier.ts"
@@ -37,30 +36,37 @@ export const ask = <A>(
     tier.front.tagEpochs.ensureTracking?.()
     const clock = fiber.getRef(Clock.Clock)
     const { workedMillis } = tier.store
-    const timeNow = workedMillis ?? (() => monotonicMillis(clock))
+    const timeNow = workedMillis ?? (() => programMillis(clock))
     const startedAt = timeNow()
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
       new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
+    const late = (millis: number) =>
+      workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
       permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
       if (permit === undefined) return Effect.succeed(fail("Unavailable"))
-      return Effect.map(within(effect, budget.leftMillis, workedMillis), (exit): A | StoreError => {
-        budget.leftMillis -= timeNow() - startedAt
-        if (exit !== undefined && Exit.isSuccess(exit)) {
-          Circuit.answered(tier.circuit)
-          recovered(tier, operation)
-          return exit.value
+      return Effect.map(
+        within(effect, late(budget.leftMillis)),
+        (exit): A | StoreError => {
+          budget.leftMillis -= timeNow() - startedAt
+          if (exit !== undefined && Exit.isSuccess(exit)) {
+            Circuit.answered(tier.circuit)
+            recovered(tier, operation)
+            return exit.value
+          }
+          const fault = exit === undefined
+            ? fail("Timeout")
+            : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
+          if (fault.reason === "Timeout") {
+            Circuit.timedOut(tier.circuit, permit!, clock.currentTimeMillisUnsafe())
+          } else {
+            Circuit.answered(tier.circuit)
+          }
+          return noteFault(tier, operation, fault, clock)
         }
-        const fault = exit === undefined ? fail("Timeout") : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
-        if (fault.reason === "Timeout") {
-          Circuit.timedOut(tier.circuit, permit!, clock.currentTimeMillisUnsafe())
-        } else {
-          Circuit.answered(tier.circuit)
-        }
-        return noteFault(tier, operation, fault, clock)
-      })
+      )
     })
     // around all steps: a probe that is interrupted before its first step, or after its last, must not block the
     // circuit
@@ -75,30 +81,10 @@ export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) =
   return error instanceof StoreError ? error : orElse(error)
 }
 
-/** Ends when a store has worked for so long from now on; in any case after so many times that. */
-const untilWorked = (workedMillis: () => number, millis: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const end = workedMillis() + millis
-    let leftMillis = millis * Defaults.busyProgramTimes
-    return Effect.whileLoop({
-      while: () => workedMillis() < end && leftMillis > 0,
-      body: () => {
-        const pauseMillis = Math.max(1, end - workedMillis())
-        leftMillis -= pauseMillis
-        return Effect.sleep(pauseMillis)
-      },
-      step: () => {}
-    })
-  })
-
-/**
- * The exit of an effect, or `undefined` after `millis`, in which a store has worked where it tells that: then it is
- * interrupted, and not waited for.
- */
+/** The exit of an effect, or `undefined` if `late` ends before it: then it is interrupted, and not waited for. */
 export const within = <A, E>(
   effect: Effect.Effect<A, E>,
-  millis: number,
-  workedMillis?: () => number
+  late: Effect.Effect<void>
 ): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.withFiber((parent) =>
     Effect.callback((resume) => {
@@ -107,7 +93,7 @@ export const within = <A, E>(
       const answered = fiber.pollUnsafe()
       if (answered !== undefined) return resume(Effect.succeed(answered))
       const timer = run(Effect.andThen(
-        workedMillis === undefined ? Effect.sleep(millis) : untilWorked(workedMillis, millis),
+        late,
         Effect.sync(() => {
           // before the interruption: the effect may end within that step, which would look like an answer
           resume(Effect.undefined)
