@@ -13,6 +13,10 @@ import { monotonicMillis } from "./monotonic.ts"
 /** What goes by a clock of its own, like a test, has the time of that. */
 const realClock = Context.get(Context.empty(), Clock.Clock)
 
+/** While timers are faked their time is all that passes. They are compared, and not called. */
+const timers = (): unknown => Reflect.get(globalThis, "setTimeout")
+const realTimers = timers()
+
 // of the event loop, so one for all that wait
 let passedMillis = 0
 let lookedAt = 0
@@ -25,7 +29,9 @@ export const programMillis = (clock: Clock.Clock): number => clock === realClock
 
 /** Ends when so many milliseconds of the program have passed. */
 export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
-  clock === realClock ? waitingFor(clock, untilPassed(() => passedMillis, millis)) : Effect.sleep(millis)
+  clock === realClock && timers() === realTimers
+    ? waitingFor(clock, untilPassed(() => passedMillis, millis))
+    : Effect.sleep(millis)
 
 /** Ends when so much of a time has passed; in any case after so many times that by the clock. */
 export const untilPassed = (timeNow: () => number, millis: number): Effect.Effect<void> =>
@@ -74,8 +80,6 @@ const looking = Effect.whileLoop({
 
 /** How much of the time since the last look counts. Where it is not known how long the loop has rested, it has. */
 const counted = (tookMillis: number, rested: number): number => {
-  // timers are faked: it is their time that counts
-  if (tookMillis < limits.lookMillis / 2) return limits.lookMillis
   if (rested === 0) return Math.min(tookMillis / limits.busyTimes, limits.mostMillis)
   // a process that was stopped has rested too
   return Math.min(tookMillis, limits.mostMillis, Number.isNaN(rested) ? Infinity : limits.lateMillis + rested)
