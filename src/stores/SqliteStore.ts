@@ -335,6 +335,7 @@ const kinds = new Map<string, Connection.Kind>([
   ["clear", { isKept: true, passes: true }],
   ["invalidateTags", { isKept: true, passes: true }],
   ["renew", { isKept: false, passes: true }],
+  ["acquire", { isKept: false, passes: false, isFollowed: true }],
   ["release", { isKept: false, passes: true }],
   ["removeCounter", { isKept: false, passes: true }]
 ])
