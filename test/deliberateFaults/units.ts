@@ -1665,6 +1665,20 @@ const winner = undefined as string | undefined`,
     by: "test/stores/internal/sqliteLook.test.ts"
   },
   {
+    name: "who has looked waits like one who was refused, because another has stored since",
+    in: "make",
+    find: "if (hasLooked && isBusy(thrown)) return afterwards()",
+    replace: "",
+    by: "test/stores/SqliteShared.test.ts"
+  },
+  {
+    name: "a lease is granted as if another had not stored since the look",
+    in: "make",
+    find: "const afterwards = () => atomic(() => steps(false))",
+    replace: "const afterwards = () => atomic(() => steps(true))",
+    by: "test/stores/SqliteShared.test.ts"
+  },
+  {
     name: "what was invalidated comes back with an older copy",
     in: "make",
     find: "invalidateAgain(made)",

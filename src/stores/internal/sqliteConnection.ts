@@ -73,6 +73,7 @@ const prepare = (database: DatabaseSync, config: Config, { begins, note, wrote }
     database,
     snapshot,
     atomic,
+    orAtomic: together.orAtomic,
     together: together.all,
     changes,
     entries: Entries.make(database, { maxSize, maxValue, changes }),
@@ -88,9 +89,9 @@ export interface Kind {
   readonly isKept: boolean
   /** it takes something away or ends it: it passes where nothing may be stored */
   readonly passes: boolean
-}
   /** it adds next to nothing to the log, and another operation follows it, which looks how large the log is */
   readonly isFollowed?: true
+}
 
 const reading: Kind = { isKept: false, passes: true }
 
