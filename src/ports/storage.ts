@@ -170,6 +170,12 @@ export interface SyncStorage {
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
+   * answers what `look` finds, which only reads; where that is `undefined`, runs `steps` as `atomic` does. `isSame` tells
+   * them that nothing has changed since the look. What `look` finds must not wait for a writer (default: `look`, and then
+   * `atomic`)
+   */
+  readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
+  /**
    * a text that is another one after every write, removal and invalidation, by other processes too; asked inside `atomic`
    * (default: counted where no other process uses the storage)
    */

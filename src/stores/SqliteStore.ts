@@ -321,6 +321,7 @@ const fromConnection = (connection: Connection.Connection, { maxSize, run, worke
     },
     changes: connection.listen,
     atomic: (steps) => tables().atomic(steps),
+    orAtomic: (look, steps) => tables().orAtomic(look, steps),
     position: () => tables().changes.position(),
     reasonOf,
     workedMillis,
@@ -334,6 +335,7 @@ const kinds = new Map<string, Connection.Kind>([
   ["remove", { isKept: true, passes: true }],
   ["clear", { isKept: true, passes: true }],
   ["invalidateTags", { isKept: true, passes: true }],
+  ["acquire", { isKept: false, passes: false, isFollowed: true }],
   ["renew", { isKept: false, passes: true }],
   ["release", { isKept: false, passes: true }],
   ["removeCounter", { isKept: false, passes: true }]

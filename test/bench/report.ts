@@ -533,6 +533,7 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
   200 keys each.
 - **Write on disk.** \`acquire\` and \`commit\` of \`SqliteStore\`, each a transaction, beside one \`INSERT OR REPLACE\` of
   \`node:sqlite\` in a transaction of its own, with the same pragmas; the record is replaced in both.
+  The folder of the store has not changed for some seconds, as in a program that runs for longer than that.
 - **A transaction on disk** sets a hundred keys, in front of \`CacheLayer.disk\`: the whole of \`Transaction.run\`,
   and its commit alone, from the end of the effect on. One
   transaction of \`node:sqlite\` writes the same rows, of which one tells other processes of the change, into the same tables:

@@ -139,8 +139,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
     name: "a log that was removed separates processes",
     sought: "by hand",
     removes: true,
-    in: "stateOf",
-    find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,
+    in: "make",
+    find: `if (!isSame(now, marks.log) || !isSame(statOf(index), marks.index)) return "split"`,
     replace: ""
   },
   {

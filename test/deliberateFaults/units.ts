@@ -1562,7 +1562,7 @@ const winner = undefined as string | undefined`,
   {
     name: "what was written into a former database counts",
     in: "make",
-    find: "if (!hasWritten || !leaveFormer()) {",
+    find: "if (!hasWritten || !leaveFormer(of.isFollowed !== true)) {",
     replace: "if (true) {",
     by: "test/stores/SqliteReplaced.test.ts"
   },
@@ -1659,10 +1659,45 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "a log that was removed is not missed",
-    in: "stateOf",
-    find: `if (!isSame(log, marks.log) || !isSame(markOf(\`\${file}-shm\`), marks.index)) return "split"`,
+    in: "make",
+    find: `if (!isSame(now, marks.log) || !isSame(statOf(index), marks.index)) return "split"`,
     replace: "",
     by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
+    name: "a folder in which nothing has changed for long is not asked again",
+    in: "make",
+    find: "known !== undefined && isUnchanged(statOf(directory), known)",
+    replace: "known !== undefined",
+    by: "test/stores/internal/sqliteLook.test.ts"
+  },
+  {
+    name: "a folder that has just changed is believed to change no more",
+    in: "make",
+    find: "Math.max(folder.mtimeMs, folder.ctimeMs) + sameMillis",
+    replace: "Math.max(folder.mtimeMs, folder.ctimeMs)",
+    by: "test/stores/internal/sqliteLook.test.ts"
+  },
+  {
+    name: "a folder that got its former time back has not changed",
+    in: "isUnchanged",
+    find: " && a!.ctimeMs === b.ctimeMs",
+    replace: "",
+    by: "test/stores/internal/sqliteLook.test.ts"
+  },
+  {
+    name: "who has looked waits like one who was refused, because another has stored since",
+    in: "make",
+    find: "if (hasLooked && isBusy(thrown)) return afterwards()",
+    replace: "",
+    by: "test/stores/SqliteShared.test.ts"
+  },
+  {
+    name: "a lease is granted as if another had not stored since the look",
+    in: "make",
+    find: "const afterwards = () => atomic(() => steps(false))",
+    replace: "const afterwards = () => atomic(() => steps(true))",
+    by: "test/stores/SqliteShared.test.ts"
   },
   {
     name: "what was invalidated comes back with an older copy",

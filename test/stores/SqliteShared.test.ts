@@ -1,6 +1,6 @@
 /** One SQLite file in two processes: leases, changes, locks. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Stream } from "effect"
 import type { Store } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
@@ -120,6 +120,31 @@ describe("a lease between processes", () => {
       const leading = yield* Effect.forkChild(Effect.flip(b.acquire("free", asking("b"))), { startImmediately: true })
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(leading)).toMatchObject({ reason: "Timeout", operation: "acquire" })
+    }))
+
+  it.effect("is not granted, and nobody waits, where another has stored since the look", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      // read when the lease is written
+      const meanwhile = {
+        ...asking("a"),
+        get leaseMillis() {
+          Effect.runSync(b.set("id", entry(1)))
+          return 5000
+        }
+      }
+      const acquiring = yield* Effect.forkChild(a.acquire("id", meanwhile), { startImmediately: true })
+      expect(acquiring.pollUnsafe()).toMatchObject(Exit.succeed({ _tag: "Hit" }))
+    }))
+
+  it.effect("nobody reads an older state of the database after a hit: the log can be emptied", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores()
+      yield* a.set("hit", entry(1))
+      expect(yield* b.acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
+      yield* a.set("hit", entry(2))
+      const database = yield* connection(directory)
+      expect(database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()).toMatchObject({ busy: 0 })
     }))
 })
 

@@ -54,6 +54,7 @@ const parts: Parts.Parts<SyncStorage> = {
   leases: "an object",
   changes: "a function",
   atomic: "a function",
+  orAtomic: "a function",
   position: "a function",
   workedMillis: "a function",
   reasonOf: "a function",
@@ -109,6 +110,8 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const { name } = storage
   const leases = storage.leases ?? Leases.make()
   const atomic: NonNullable<SyncStorage["atomic"]> = storage.atomic ?? ((steps) => steps())
+  const orAtomic: NonNullable<SyncStorage["orAtomic"]> = storage.orAtomic ??
+    ((look, steps) => look() ?? atomic(() => steps(false)))
   const tags: Markers.TagTable = storage.tags ?? (keepsMarkers ? StoredMarkers.make(storage, atomic) : Markers.make())
   const isMarker = keepsMarkers ? MarkerEntries.isMarker : () => false
   const counters = storage.counters ?? Counters.make()
@@ -211,14 +214,16 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
   }
 
-  const grantNow = (id: string, options: AcquireOptions, { now, tokens }: Services): Acquired =>
-    lookFor(id, options.rejectedWriteId) ??
-      Markers.withSeq(
-        () => Markers.seqOf(tags),
-        leases.acquire(id, options, now(), () => Leases.newGeneration(tokens()))
-      )
+  const leaseNow = (id: string, options: AcquireOptions, { now, tokens }: Services): Acquired =>
+    Markers.withSeq(
+      () => Markers.seqOf(tags),
+      leases.acquire(id, options, now(), () => Leases.newGeneration(tokens()))
+    )
 
-  // `Hit` and `Wait` are answered without a transaction: they must not wait for a writer in another process.
+  const grantNow = (id: string, options: AcquireOptions, services: Services): Acquired =>
+    lookFor(id, options.rejectedWriteId) ?? leaseNow(id, options, services)
+
+  // `Hit` and `Wait` are answered without the lock of a transaction: they must not wait for a writer in another process.
   const withoutWriting = (id: string, options: AcquireOptions, now: number): Acquired | undefined => {
     const hit = lookFor(id, options.rejectedWriteId)
     if (hit !== undefined) return hit
@@ -229,7 +234,11 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
   const acquire: Store["acquire"] = (id, options) =>
     attemptWith(
       "acquire",
-      (services) => withoutWriting(id, options, services.now()) ?? atomic(() => grantNow(id, options, services))
+      (services) =>
+        orAtomic(
+          () => withoutWriting(id, options, services.now()),
+          (isSame) => isSame ? leaseNow(id, options, services) : grantNow(id, options, services)
+        )
     )
 
   const acquireMany: Store["acquireMany"] = (requests) =>

@@ -73,6 +73,7 @@ const prepare = (database: DatabaseSync, config: Config, { begins, note, wrote }
     database,
     snapshot,
     atomic,
+    orAtomic: together.orAtomic,
     together: together.all,
     changes,
     entries: Entries.make(database, { maxSize, maxValue, changes }),
@@ -88,6 +89,8 @@ export interface Kind {
   readonly isKept: boolean
   /** it takes something away or ends it: it passes where nothing may be stored */
   readonly passes: boolean
+  /** it adds next to nothing to the log, and another operation follows it, which looks how large the log is */
+  readonly isFollowed?: true
 }
 
 const reading: Kind = { isKept: false, passes: true }
@@ -234,10 +237,10 @@ export const make = (config: Config): Connection => {
   }
 
   /** Leaves a database that is not in use any more, and answers whether it was one. */
-  const leaveFormer = (): boolean => {
+  const leaveFormer = (looksAtLog = true): boolean => {
     endSnapshot()
     if (opened === undefined) return false
-    const state = Generations.stateOf(opened, log?.seen)
+    const state = opened.look(looksAtLog ? log?.seen : undefined)
     if (state === "current") return log?.isHopeless() === true && abandon(opened)
     if (state === "split") Generations.startNext(opened)
     leave()
@@ -283,7 +286,7 @@ export const make = (config: Config): Connection => {
       try {
         const result = withRoom(operation)
         // Only now: what is committed before others begin to use another database, no load of theirs can undo.
-        if (!hasWritten || !leaveFormer()) {
+        if (!hasWritten || !leaveFormer(of.isFollowed !== true)) {
           recent.ended(of.isKept && hasWritten ? now() : undefined)
           return result
         }

@@ -38,7 +38,8 @@ export const make = (now: () => number): Gate => {
     since = undefined
   }
 
-  const leftMillis = () => Math.max(0, opensAt - now())
+  // The clock is asked only where somebody was refused: a small write passes several times.
+  const leftMillis = () => opensAt === -Infinity ? 0 : Math.max(0, opensAt - now())
 
   const isKnown = (thrown: unknown) => last !== undefined && thrown === last
 
@@ -50,7 +51,7 @@ export const make = (now: () => number): Gate => {
   }
 
   const open = () => {
-    ends(now())
+    if (since !== undefined) ends(now())
     opensAt = -Infinity
     pauseMillis = 0
     last = undefined

@@ -22,7 +22,8 @@ export interface Opened {
   readonly directory: string
   readonly database: DatabaseSync
   readonly generation: number
-  readonly marks: Look.Marks
+  /** See `sqliteLook.ts`. */
+  readonly look: Look.Look
 }
 
 const pathOf = (directory: string, generation: number) => path.join(directory, `cache.v${File.format}.${generation}.db`)
@@ -91,7 +92,12 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
     try {
       point(directory, generation)
       removeBefore(directory, generation)
-      return { directory, database, generation, marks: Look.marksOf(file) }
+      return {
+        directory,
+        database,
+        generation,
+        look: Look.make({ directory, file, next: pathOf(directory, generation + 1) })
+      }
     } catch (thrown) {
       File.close(database)
       throw thrown
@@ -99,10 +105,6 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
   }
   throw damage(`No usable database in ${directory}`)
 }
-
-/** See `sqliteLook.ts`. */
-export const stateOf = ({ directory, generation, marks }: Opened, seen?: (bytes: number) => void): Look.State =>
-  Look.stateOf(pathOf(directory, generation), pathOf(directory, generation + 1), marks, seen)
 
 /** How many bytes the log has. */
 export const logSize = ({ directory, generation }: Opened): number =>
@@ -125,7 +127,7 @@ export const abandon = (opened: Opened): void => {
 /** Closes a database, and leaves no log beside it if it is in use and nobody else has it open. */
 export const close = (opened: Opened): void => {
   // What was written into one that is not in use is none of those who have found another log beside it.
-  if (stateOf(opened) === "current") emptyLog(opened.database)
+  if (opened.look() === "current") emptyLog(opened.database)
   File.close(opened.database)
 }
 

@@ -12,29 +12,32 @@ import {
   waitOf
 } from "../../internal/store/leases.ts"
 import type { SyncLeases } from "../../ports/storage.ts"
-import type { Acquired, AcquireOptions } from "../../ports/store.ts"
+import type { Acquired, AcquireOptions, Failures } from "../../ports/store.ts"
 import { toColumn } from "./sqliteColumn.ts"
 
-interface Lease extends Held {
+interface Generation {
   readonly generation: string
+  /** its loads that have failed, where that counts still */
+  readonly failed?: Failures | undefined
 }
+
+interface Lease extends Held, Generation {}
 
 /** How many leases are granted between two removals of dead ones. */
 const pruneEvery = 1024
 
 export const make = (database: DatabaseSync): SyncLeases => {
   const select = database.prepare(
-    "SELECT generation, owner, millis, until, joined_at FROM lease WHERE id = ? AND dies > ?"
+    "SELECT generation, owner, millis, until, joined_at, failures, failed_at, note FROM lease WHERE id = ? AND dies > ?"
   )
+  // an object for each row costs a commit more than to find it
+  const current = database.prepare("SELECT 1 FROM lease WHERE id = ? AND generation = ? AND dies > ?")
+  current.setReturnArrays(true)
   const occupy = database.prepare(`
     INSERT INTO lease (id, generation, owner, millis, until, dies) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
       joined_at = CASE WHEN generation = excluded.generation AND owner = excluded.owner THEN joined_at END,
       generation = excluded.generation, owner = excluded.owner, millis = excluded.millis, until = excluded.until,
       dies = excluded.dies`)
-  // abs() also forgets a failure that lies in the future, because the clock was set back.
-  const selectFailures = database.prepare(
-    `SELECT failures, note FROM lease WHERE id = ? AND failures > 0 AND abs(? - failed_at) < ${sharedFailureMillis}`
-  )
   const shorten = database.prepare("UPDATE lease SET until = ? WHERE id = ?")
   const recordJoin = database.prepare("UPDATE lease SET joined_at = ? WHERE id = ?")
   const renew = database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?")
@@ -54,38 +57,32 @@ export const make = (database: DatabaseSync): SyncLeases => {
       owner: String(row["owner"]),
       leaseMillis: Number(row["millis"]),
       until: Number(row["until"]),
-      joinedAt: row["joined_at"] === null ? undefined : Number(row["joined_at"])
+      joinedAt: row["joined_at"] === null ? undefined : Number(row["joined_at"]),
+      failed: failedOf(row, now)
     }
   }
 
-  const grant = (id: string, generation: string, { leaseMillis, owner }: AcquireOptions, now: number) => {
+  const grant = (id: string, of: Generation, { leaseMillis, owner }: AcquireOptions, now: number) => {
     if (++grants % pruneEvery === 0) prune.run(now)
-    occupy.run(toColumn(id), generation, owner, leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis))
-    return granted(id, generation, now)
-  }
-
-  const granted = (id: string, generation: string, now: number): Acquired & { readonly _tag: "Granted" } => {
-    const row = selectFailures.get(toColumn(id), now)
-    if (row === undefined) return { _tag: "Granted", generation }
-    const note = row["note"] instanceof Uint8Array ? row["note"] : new Uint8Array(0)
-    return { _tag: "Granted", generation, failures: { count: Number(row["failures"]), note } }
+    occupy.run(toColumn(id), of.generation, owner, leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis))
+    return granted(of)
   }
 
   return {
     leftMillis: (id, options, now) => waitOf(find(id, now), options, now),
     acquire(id, options, now, newGeneration) {
       const lease = find(id, now)
-      if (lease === undefined) return grant(id, newGeneration(), options, now)
+      if (lease === undefined) return grant(id, { generation: newGeneration() }, options, now)
       const left = leftOf(lease, now)
-      if (left === 0 || lease.owner === options.owner) return grant(id, lease.generation, options, now)
+      if (left === 0 || lease.owner === options.owner) return grant(id, lease, options, now)
       if (lease.until > now + left) shorten.run(now + left, toColumn(id))
       if (isJoinedAhead(lease, now)) recordJoin.run(now, toColumn(id))
       const leftMillis = joinWaitOf(lease, options.join, now)
       if (leftMillis > 0) return { _tag: "Wait", leftMillis }
       if (isRecorded(options.join)) recordJoin.run(now, toColumn(id))
-      return granted(id, lease.generation, now)
+      return granted(lease)
     },
-    isCurrent: (id, generation, now) => find(id, now)?.generation === generation,
+    isCurrent: (id, generation, now) => current.get(toColumn(id), generation, now) !== undefined,
     end: (id) => void end.run(toColumn(id)),
     endAll: () => void endAll.run(),
     renew: (id, owner, leaseMillis, now) =>
@@ -95,4 +92,14 @@ export const make = (database: DatabaseSync): SyncLeases => {
     release: (id, owner, now, note) =>
       Number(release.run(toColumn(id), owner, now, note === undefined ? 0 : 1, note ?? null).changes) > 0
   }
+}
+
+const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag: "Granted" } =>
+  failed === undefined ? { _tag: "Granted", generation } : { _tag: "Granted", generation, failures: failed }
+
+/** One in the future, because the clock was set back, is forgotten too. A row lives for as long as its failures count. */
+const failedOf = ({ failed_at: at, failures, note }: Record<string, unknown>, now: number): Failures | undefined => {
+  const count = Number(failures)
+  if (count === 0 || Math.abs(now - Number(at)) >= sharedFailureMillis) return undefined
+  return { count, note: note instanceof Uint8Array ? note : new Uint8Array(0) }
 }

@@ -1,4 +1,7 @@
-/** What a load costs in the store: `acquire` and `commit` of `SqliteStore`, beside one write of `node:sqlite`. */
+/**
+ * What a load costs in the store: `acquire` and `commit` of `SqliteStore`, beside one write of `node:sqlite`. In a folder
+ * that has not changed for some seconds, as they are in programs that run for longer than that.
+ */
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
@@ -14,6 +17,9 @@ const calls = 500
 const idOf = (i: number): string => `user:${i % keys}`
 
 const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+
+/** the store looks at a folder that has changed since more closely: `sqliteLook.ts` */
+const settled = Effect.sleep("3 seconds")
 
 /** as the store opens it; every statement is a transaction of its own */
 const openRaw = () => {
@@ -58,6 +64,7 @@ const program = Effect.gen(function*() {
             : Effect.die(`answered ${acquired._tag}`)
       )
   }
+  yield* settled
   const rows = yield* inTurn(
     { subjects: Object.keys(subjects), warmup: 4, rounds: 40 },
     (name, round) =>
