@@ -1,8 +1,8 @@
 /**
  * The time in which this program could have heard an answer. Where it is busy, what has been answered waits to be read, and
  * timers run before that: a timeout by the clock would end operations of a store that answers well, thousands at once. So
- * it is looked again and again how busy the program is. While its event loop finds no rest, a tenth of the time counts; of
- * a long step, and of a stop of the process, little more than the time between two looks.
+ * while something waits it is looked every few milliseconds how busy the program is. As long as its event loop finds no
+ * rest, a tenth of the time counts; of a step that is longer than half a second, and of a stop of the process, less.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -16,21 +16,41 @@ const realClock = Context.get(Context.empty(), Clock.Clock)
 /** While timers are faked their time is all that passes. They are compared, and not called. */
 const timers = (): unknown => Reflect.get(globalThis, "setTimeout")
 const realTimers = timers()
+const isReal = (clock: Clock.Clock): boolean => clock === realClock && timers() === realTimers
 
 // of the event loop, so one for all that wait
+let waiting = 0
+let isLooking = false
 let passedMillis = 0
 let lookedAt = 0
 let restedMillis = NaN
-let waiting = 0
-let isLooking = false
 
-/** Milliseconds that only grow, from an arbitrary beginning; while something waits for them. */
-export const programMillis = (clock: Clock.Clock): number => clock === realClock ? passedMillis : monotonicMillis(clock)
+/** Milliseconds that only grow, from an arbitrary beginning: those of the clock, unless something waits for an answer. */
+export const programMillis = (clock: Clock.Clock): number =>
+  isLooking && isReal(clock) ? passedMillis : monotonicMillis(clock)
+
+/** From now on something waits for an answer, until `endWaiting`. */
+export const startWaiting = (): void => {
+  waiting++
+  if (isLooking || timers() !== realTimers) return
+  isLooking = true
+  passedMillis = lookedAt = monotonicMillis(realClock)
+  restedMillis = loopRestedMillis()
+  Effect.runFork(looking)
+}
+
+export const endWaiting = (): void => {
+  waiting--
+}
 
 /** Ends when so many milliseconds of the program have passed. */
 export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
-  clock === realClock && timers() === realTimers
-    ? waitingFor(clock, untilPassed(() => passedMillis, millis))
+  isReal(clock)
+    ? Effect.acquireUseRelease(
+      Effect.sync(startWaiting),
+      () => untilPassed(() => programMillis(clock), millis),
+      () => Effect.sync(endWaiting)
+    )
     : Effect.sleep(millis)
 
 /** Ends when so much of a time has passed; in any case after so many times that by the clock. */
@@ -49,40 +69,26 @@ export const untilPassed = (timeNow: () => number, millis: number): Effect.Effec
     })
   })
 
-/** Runs what waits for a time to come. */
-export const waitingFor = <A, E, R>(clock: Clock.Clock, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  if (clock !== realClock) return effect
-  return Effect.suspend(() => {
-    waiting++
-    if (!isLooking) startLooking()
-    return Effect.ensuring(effect, Effect.sync(() => waiting--))
-  })
-}
-
-const startLooking = (): void => {
-  isLooking = true
-  lookedAt = monotonicMillis(realClock)
-  restedMillis = loopRestedMillis()
-  Effect.runFork(looking)
-}
-
 const looking = Effect.whileLoop({
-  while: () => isLooking = waiting > 0,
+  // what sleeps by a faked timer may never wake: until the next operation the time of the clock counts
+  while: () => isLooking = waiting > 0 && timers() === realTimers,
   body: () => Effect.sleep(limits.lookMillis),
   step: () => {
     const tookMillis = monotonicMillis(realClock) - lookedAt
     const restedBefore = restedMillis
     lookedAt += tookMillis
     restedMillis = loopRestedMillis()
-    passedMillis += counted(tookMillis, restedMillis - restedBefore)
+    passedMillis += Math.min(tookMillis, counted(tookMillis, restedMillis - restedBefore))
   }
 })
 
-/** How much of the time since the last look counts. Where it is not known how long the loop has rested, it has. */
+/** How much of the time since the last look counts. */
 const counted = (tookMillis: number, rested: number): number => {
-  if (rested === 0) return Math.min(tookMillis / limits.busyTimes, limits.mostMillis)
-  // a process that was stopped has rested too
-  return Math.min(tookMillis, limits.mostMillis, Number.isNaN(rested) ? Infinity : limits.lateMillis + rested)
+  // not known: a timer of a page that nobody sees is late, too, and the program is not busy
+  if (Number.isNaN(rested)) return limits.unknownMillis
+  const least = tookMillis / limits.busyTimes
+  // a process that was stopped has rested, too
+  return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))
 }
 
 /** How long the event loop has waited for something to do; `NaN` where the runtime does not tell, or has just begun. */

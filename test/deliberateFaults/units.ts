@@ -1583,22 +1583,29 @@ const winner = undefined as string | undefined`,
   {
     name: "what is answered during a long step has timed out",
     in: "afterProgramMillis",
-    find: "clock === realClock &&",
-    replace: "false &&",
+    find: "isReal(clock)",
+    replace: "false",
     by: "test/internal/programTime.test.ts"
   },
   {
     name: "a long step counts whole, of the time that a store may take",
     in: "counted",
-    find: "Number.isNaN(rested) ? Infinity : limits.lateMillis + rested",
-    replace: "Infinity",
+    find: "return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))",
+    replace: "return tookMillis",
     by: "test/internal/programTime.test.ts"
   },
   {
     name: "under faked timers a store never times out",
-    in: "afterProgramMillis",
-    find: "timers() === realTimers",
-    replace: "true",
+    in: "isReal",
+    find: "&& timers() === realTimers",
+    replace: "",
+    by: "test/internal/programTime.test.ts"
+  },
+  {
+    name: "once timers were faked, time does not go on any more",
+    in: "looking",
+    find: "&& timers() === realTimers",
+    replace: "",
     by: "test/internal/programTime.test.ts"
   },
   {

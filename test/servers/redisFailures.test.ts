@@ -338,6 +338,26 @@ describe.skipIf(isMissing(program))("Redis", () => {
     timeout
   )
 
+  it.live("answers that come late, and in time, are used", () =>
+    Effect.gen(function*() {
+      const proxy = yield* Effect.acquireRelease(
+        Effect.promise(() => startProxy(server.port)),
+        (proxy) => Effect.promise(() => proxy.end())
+      )
+      const read = (i: number) =>
+        Effect.andThen(sleep(20 * i), Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 minute" })))
+      const all = Effect.forEach(Array.from({ length: 40 }, (_, i) => i), read, { concurrency: "unbounded" })
+      yield* Effect.gen(function*() {
+        yield* all
+        proxy.delay(850)
+        yield* all
+        expect((yield* Cached.stats).storeFailures).toBe(0)
+        proxy.delay(0)
+      }).pipe(Effect.provide(
+        CacheLayer.redis({ url: proxy.url, prefix: freshPrefix(), memory: false, storeTimeout: "1 second" })
+      ))
+    }), timeout)
+
   it.live(
     "a black hole: the connection is thrown away, and another one is made",
     () =>

@@ -14,7 +14,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { redisClockMillis, redisConnection as limits } from "../../internal/defaults.ts"
 import { monotonicMillis } from "../../internal/monotonic.ts"
-import { programMillis, waitingFor } from "../../internal/programTime.ts"
+import { endWaiting, programMillis, startWaiting } from "../../internal/programTime.ts"
 import {
   type Address,
   type Client,
@@ -70,7 +70,7 @@ export interface Options {
 interface Command {
   /** none as soon as it is told: what it holds would outlive the young generation of the heap otherwise */
   done: Done | undefined
-  /** when the last look before it was, in the time of the program */
+  /** in the time of the program */
   readonly sentAt: number
   isAnswered: boolean
 }
@@ -97,14 +97,23 @@ export const open = Effect.fnUntraced(function*(
   /** the run of the server that has everything, and when the last connection to it was lost */
   let run: string | undefined
   let lostAt = 0
-  let lookedAt = 0
   let commands: Array<Command> = []
   /** how many of the commands, from the first, are answered */
   let answered = 0
+  let isWaiting = false
+
+  /** The time of the program goes on while there is a command without an answer. */
+  const keepTime = () => {
+    if (isWaiting === commands.length > answered) return
+    isWaiting = !isWaiting
+    if (isWaiting) startWaiting()
+    else endWaiting()
+  }
 
   const settle = (command: Command, answer: unknown) => {
     command.isAnswered = true
     while (commands[answered]?.isAnswered === true) answered++
+    keepTime()
     if (answered > 1024 && answered * 2 > commands.length) {
       commands = commands.slice(answered)
       answered = 0
@@ -116,6 +125,7 @@ export const open = Effect.fnUntraced(function*(
     const open = commands
     commands = []
     answered = 0
+    keepTime()
     for (const command of open) tell(command, why)
   }
 
@@ -123,12 +133,12 @@ export const open = Effect.fnUntraced(function*(
     const to = client
     if (to === undefined) return done(down)
     if (commands.length - answered >= limits.pending) return done(tooMany)
-    if (commands.length === answered) {
-      lookedAt = programMillis(clock)
+    const command: Command = { done, sentAt: programMillis(clock), isAnswered: false }
+    commands.push(command)
+    if (!isWaiting) {
+      keepTime()
       busy.openUnsafe()
     }
-    const command: Command = { done, sentAt: lookedAt, isAnswered: false }
-    commands.push(command)
     to.sendCommand(args).then(
       (answer) => settle(command, answer),
       (thrown: unknown) => {
@@ -142,15 +152,15 @@ export const open = Effect.fnUntraced(function*(
 
   /** Looks at what has no answer yet. */
   const look = () => {
-    lookedAt = programMillis(clock)
+    const now = programMillis(clock)
     for (let i = answered; i < commands.length; i++) {
       const command = commands[i]!
-      if (lookedAt - command.sentAt <= options.commandMillis) break
+      if (now - command.sentAt < options.commandMillis) break
       tell(command, new Fault("Timeout", `${options.name} has not answered in ${options.commandMillis} ms`))
     }
     const oldest = commands[answered]
     if (oldest === undefined) busy.closeUnsafe()
-    else if (lookedAt - oldest.sentAt > limits.overdue * options.commandMillis) {
+    else if (now - oldest.sentAt > limits.overdue * options.commandMillis) {
       lose?.(new Fault("Timeout", `${options.name} does not answer: the connection is thrown away`))
     }
   }
@@ -247,10 +257,7 @@ export const open = Effect.fnUntraced(function*(
   })
 
   const watching = Effect.forever(
-    Effect.andThen(
-      busy.await,
-      Effect.andThen(waitingFor(clock, Effect.sleep(options.commandMillis / limits.looks)), Effect.sync(look))
-    )
+    Effect.andThen(busy.await, Effect.andThen(Effect.sleep(options.commandMillis / limits.looks), Effect.sync(look)))
   )
 
   /** Finds out that an idle connection is dead, and how the clocks stand. */

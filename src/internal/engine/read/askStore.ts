@@ -9,7 +9,7 @@ import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Answer } from "../../../ports/store.ts"
 import { jobsOfTurn } from "../../defaults.ts"
-import { programMillis, waitingFor } from "../../programTime.ts"
+import { endWaiting, programMillis, startWaiting } from "../../programTime.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { nowOf } from "../flight/context.ts"
 import type { Resume } from "../flight/flight.ts"
@@ -120,6 +120,7 @@ const makeQuestion = ({ engine, id, request }: Reader, bornAt: number): Question
 const begin = (self: Flights, question: Question): void => {
   const { questions } = self
   Watches.begin(self)
+  startWaiting()
   questions.byId.set(question.id, question)
   questions.open.add(question)
   if (!questions.isTimed) startTimer(self)
@@ -183,6 +184,7 @@ const conclude = (self: Flights, question: Question, found: Found | typeof Needs
   questions.open.delete(question)
   if (questions.byId.get(id) === question) questions.byId.delete(id)
   const storeMillis = question.storeMillis = Math.max(0, leftMillis(self, question))
+  endWaiting()
   for (const { isGone, reader, rejectedWriteId, resume } of askers) {
     if (isGone) continue
     if (found instanceof StoreError) {
@@ -222,6 +224,6 @@ const startTimer = (self: Flights): void => {
   supervise(tier!.background, {
     name: "limits the time of questions to the store",
     context,
-    run: Effect.ensuring(waitingFor(clockOf(self), timer), end)
+    run: Effect.ensuring(timer, end)
   })
 }
