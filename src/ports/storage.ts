@@ -244,12 +244,16 @@ export interface SyncCounters {
 export interface SyncLeases {
   /** how long `acquire` would have to wait; 0: try it. A hint that saves an `atomic`, so it may be out of date */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /** grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins */
+  /**
+   * grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins. `isSame`: nothing
+   * has changed since `leftMillis` was asked the same
+   */
   readonly acquire: (
     id: string,
     options: AcquireOptions,
     now: number,
-    newGeneration: () => string
+    newGeneration: () => string,
+    isSame?: boolean
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
   /** whether this is the id's generation, and has not ended */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean

@@ -238,8 +238,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "Write on disk: `acquire` and `commit`",
     subject: "acquire and commit",
     peer: "node:sqlite, INSERT OR REPLACE",
-    atMost: 4,
-    goal: 2.8
+    atMost: 2.8
   },
   { ...inTransaction, title: "The commit of 100 sets on disk", subject: "fast, its commit", atMost: 2 },
   {

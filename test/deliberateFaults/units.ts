@@ -1609,6 +1609,13 @@ const winner = undefined as string | undefined`,
     by: "test/internal/programTime.test.ts"
   },
   {
+    name: "a lease that nobody has looked for counts as free",
+    in: "make",
+    find: "isSame ? looked : find(id, now)",
+    replace: "looked",
+    by: "test/stores/SqliteShared.test.ts"
+  },
+  {
     name: "what waits for the lock of another program has all the time of the world",
     in: "make",
     find: "ranMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()",

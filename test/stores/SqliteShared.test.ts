@@ -137,6 +137,19 @@ describe("a lease between processes", () => {
       expect(acquiring.pollUnsafe()).toMatchObject(Exit.succeed({ _tag: "Hit" }))
     }))
 
+  it.effect("is not granted where another has got a lease since the look", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const meanwhile = {
+        ...asking("a"),
+        get leaseMillis() {
+          Effect.runSync(b.acquire("id", asking("b")))
+          return 5000
+        }
+      }
+      expect(yield* a.acquire("id", meanwhile)).toMatchObject({ _tag: "Wait" })
+    }))
+
   it.effect("nobody reads an older state of the database after a hit: the log can be emptied", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()

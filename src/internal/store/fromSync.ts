@@ -214,10 +214,10 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
   }
 
-  const leaseNow = (id: string, options: AcquireOptions, { now, tokens }: Services): Acquired =>
+  const leaseNow = (id: string, options: AcquireOptions, { now, tokens }: Services, isSame = false): Acquired =>
     Markers.withSeq(
       () => Markers.seqOf(tags),
-      leases.acquire(id, options, now(), () => Leases.newGeneration(tokens()))
+      leases.acquire(id, options, now(), () => Leases.newGeneration(tokens()), isSame)
     )
 
   const grantNow = (id: string, options: AcquireOptions, services: Services): Acquired =>
@@ -237,7 +237,7 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
       (services) =>
         orAtomic(
           () => withoutWriting(id, options, services.now()),
-          (isSame) => isSame ? leaseNow(id, options, services) : grantNow(id, options, services)
+          (isSame) => isSame ? leaseNow(id, options, services, true) : grantNow(id, options, services)
         )
     )
 

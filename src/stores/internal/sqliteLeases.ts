@@ -49,6 +49,8 @@ export const make = (database: DatabaseSync): SyncLeases => {
   const endAll = database.prepare("DELETE FROM lease")
   const prune = database.prepare("DELETE FROM lease WHERE dies <= ?")
   let grants = 0
+  /** what `leftMillis` has found */
+  let looked: Lease | undefined
 
   const find = (id: string, now: number): Lease | undefined => {
     const row = select.get(toColumn(id), now)
@@ -69,9 +71,13 @@ export const make = (database: DatabaseSync): SyncLeases => {
   }
 
   return {
-    leftMillis: (id, options, now) => waitOf(find(id, now), options, now),
-    acquire(id, options, now, newGeneration) {
-      const lease = find(id, now)
+    leftMillis(id, options, now) {
+      looked = find(id, now)
+      return waitOf(looked, options, now)
+    },
+    acquire(id, options, now, newGeneration, isSame = false) {
+      const lease = isSame ? looked : find(id, now)
+      looked = undefined
       if (lease === undefined) return grant(id, { generation: newGeneration() }, options, now)
       const left = leftOf(lease, now)
       if (left === 0 || lease.owner === options.owner) return grant(id, lease, options, now)

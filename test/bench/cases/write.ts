@@ -66,7 +66,7 @@ const program = Effect.gen(function*() {
   }
   yield* settled
   const rows = yield* inTurn(
-    { subjects: Object.keys(subjects), warmup: 4, rounds: 40 },
+    { subjects: Object.keys(subjects), warmup: 20, rounds: 40 },
     (name, round) =>
       Effect.gen(function*() {
         const start = nanos()
