@@ -244,17 +244,15 @@ export interface SyncCounters {
 export interface SyncLeases {
   /** how long `acquire` would have to wait; 0: try it. A hint that saves an `atomic`, so it may be out of date */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /**
-   * grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins. `isSame`: nothing
-   * has changed since `leftMillis` was asked the same
-   */
+  /** grants the right to load, or answers how long to wait; `newGeneration` names a generation that begins */
   readonly acquire: (
     id: string,
     options: AcquireOptions,
     now: number,
-    newGeneration: () => string,
-    isSame?: boolean
+    newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
+  /** as `acquire`, where nothing has changed since `leftMillis` was asked the same (default: `acquire`) */
+  readonly acquireSame?: SyncLeases["acquire"] | undefined
   /** whether this is the id's generation, and has not ended */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
   /** ends the generation of an id, with its lease and failures */

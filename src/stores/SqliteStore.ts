@@ -313,6 +313,7 @@ const fromConnection = (connection: Connection.Connection, { maxSize, run, worke
     leases: {
       leftMillis: (...arguments_) => tables().leases.leftMillis(...arguments_),
       acquire: (...arguments_) => tables().leases.acquire(...arguments_),
+      acquireSame: (...arguments_) => tables().leases.acquireSame!(...arguments_),
       isCurrent: (...arguments_) => tables().leases.isCurrent(...arguments_),
       end: (id) => tables().leases.end(id),
       endAll: () => tables().leases.endAll(),

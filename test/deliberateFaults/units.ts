@@ -1611,8 +1611,8 @@ const winner = undefined as string | undefined`,
   {
     name: "a lease that nobody has looked for counts as free",
     in: "make",
-    find: "isSame ? looked : find(id, now)",
-    replace: "looked",
+    find: "lead(find(id, asked[1]), id, ...asked)",
+    replace: "lead(looked, id, ...asked)",
     by: "test/stores/SqliteShared.test.ts"
   },
   {

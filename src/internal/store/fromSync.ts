@@ -214,11 +214,15 @@ export const make = (storage: SyncStorage): Store & { readonly getUnsafe: NonNul
     return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
   }
 
-  const leaseNow = (id: string, options: AcquireOptions, { now, tokens }: Services, isSame = false): Acquired =>
-    Markers.withSeq(
+  const leaseNow = (id: string, options: AcquireOptions, { now, tokens }: Services, isSame = false): Acquired => {
+    const newGeneration = () => Leases.newGeneration(tokens())
+    return Markers.withSeq(
       () => Markers.seqOf(tags),
-      leases.acquire(id, options, now(), () => Leases.newGeneration(tokens()), isSame)
+      isSame && leases.acquireSame !== undefined
+        ? leases.acquireSame(id, options, now(), newGeneration)
+        : leases.acquire(id, options, now(), newGeneration)
     )
+  }
 
   const grantNow = (id: string, options: AcquireOptions, services: Services): Acquired =>
     lookFor(id, options.rejectedWriteId) ?? leaseNow(id, options, services)

@@ -118,7 +118,7 @@ const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 const reserveMillis = 100
 
 /** How often one operation moves to another database. */
-const mostMoves = 4
+const mostMoves = 8
 
 export const make = (config: Config): Connection => {
   const { directory, gates, maxSize, newVersion, now, trustFolder, wallNow } = config
@@ -229,6 +229,15 @@ export const make = (config: Config): Connection => {
     recent.ended(undefined)
   }
 
+  /** In a folder that is being removed there is nothing to publish: who opens it next begins anew. */
+  const startNext = (of: Generations.Opened): void => {
+    try {
+      Generations.startNext(of)
+    } catch (thrown) {
+      if (!isDetached(thrown)) throw thrown
+    }
+  }
+
   /** Leaves a sound database for the next one. */
   const abandon = (abandoned: Generations.Opened): true => {
     Generations.abandon(abandoned)
@@ -242,7 +251,7 @@ export const make = (config: Config): Connection => {
     if (opened === undefined) return false
     const state = opened.look(looksAtLog ? log?.seen : undefined)
     if (state === "current") return log?.isHopeless() === true && abandon(opened)
-    if (state === "split") Generations.startNext(opened)
+    if (state === "split") startNext(opened)
     leave()
     return true
   }
@@ -253,7 +262,7 @@ export const make = (config: Config): Connection => {
     if (gates.lock.isKnown(thrown) || gates.values.isKnown(thrown)) return false
     if (leaveFormer()) return true
     if (!isDamage(thrown) && !isDetached(thrown)) return false
-    if (isDamage(thrown) && opened !== undefined) Generations.startNext(opened)
+    if (isDamage(thrown) && opened !== undefined) startNext(opened)
     leave()
     return true
   }

@@ -70,24 +70,28 @@ export const make = (database: DatabaseSync): SyncLeases => {
     return granted(of)
   }
 
+  const lead = (
+    lease: Lease | undefined,
+    ...[id, options, now, newGeneration]: Parameters<SyncLeases["acquire"]>
+  ): ReturnType<SyncLeases["acquire"]> => {
+    if (lease === undefined) return grant(id, { generation: newGeneration() }, options, now)
+    const left = leftOf(lease, now)
+    if (left === 0 || lease.owner === options.owner) return grant(id, lease, options, now)
+    if (lease.until > now + left) shorten.run(now + left, toColumn(id))
+    if (isJoinedAhead(lease, now)) recordJoin.run(now, toColumn(id))
+    const leftMillis = joinWaitOf(lease, options.join, now)
+    if (leftMillis > 0) return { _tag: "Wait", leftMillis }
+    if (isRecorded(options.join)) recordJoin.run(now, toColumn(id))
+    return granted(lease)
+  }
+
   return {
     leftMillis(id, options, now) {
       looked = find(id, now)
       return waitOf(looked, options, now)
     },
-    acquire(id, options, now, newGeneration, isSame = false) {
-      const lease = isSame ? looked : find(id, now)
-      looked = undefined
-      if (lease === undefined) return grant(id, { generation: newGeneration() }, options, now)
-      const left = leftOf(lease, now)
-      if (left === 0 || lease.owner === options.owner) return grant(id, lease, options, now)
-      if (lease.until > now + left) shorten.run(now + left, toColumn(id))
-      if (isJoinedAhead(lease, now)) recordJoin.run(now, toColumn(id))
-      const leftMillis = joinWaitOf(lease, options.join, now)
-      if (leftMillis > 0) return { _tag: "Wait", leftMillis }
-      if (isRecorded(options.join)) recordJoin.run(now, toColumn(id))
-      return granted(lease)
-    },
+    acquire: (id, ...asked) => lead(find(id, asked[1]), id, ...asked),
+    acquireSame: (id, ...asked) => lead(looked, id, ...asked),
     isCurrent: (id, generation, now) => current.get(toColumn(id), generation, now) !== undefined,
     end: (id) => void end.run(toColumn(id)),
     endAll: () => void endAll.run(),
