@@ -18,7 +18,6 @@ import { noteGuardFault } from "../internal/engine/operations.ts"
 import { strictly } from "../internal/engine/storeTier/strict.ts"
 import * as memory from "../internal/guard/memory.ts"
 import { monotonicMillis } from "../internal/monotonic.ts"
-import { afterProgramMillis } from "../internal/programTime.ts"
 import type * as Port from "../ports/guardStore.ts"
 
 /**
@@ -195,8 +194,10 @@ const ask = <A>(
   const { storeTimeoutMillis } = fiber.getRef(Policy.Current)
   const because = (reason: StoreError["reason"], cause?: unknown) =>
     new StoreError({ store: place.name, operation, reason, ...cause === undefined ? {} : { cause } })
-  const late = afterProgramMillis(fiber.getRef(Clock.Clock), storeTimeoutMillis ?? Defaults.layer.storeTimeoutMillis)
-  const within = Effect.raceFirst(run, Effect.andThen(late, Effect.fail(because("Timeout"))))
+  const within = Effect.timeoutOrElse(run, {
+    duration: storeTimeoutMillis ?? Defaults.layer.storeTimeoutMillis,
+    orElse: () => Effect.fail(because("Timeout"))
+  })
   return Effect.matchCauseEffect(within, {
     onSuccess: (answer) => {
       if (!isAnswer(answer)) return failed(fiber, place, because("Corrupt"))
