@@ -29,8 +29,9 @@ let restedMillis = NaN
 export const programMillis = (clock: Clock.Clock): number =>
   isLooking && isReal(clock) ? passedMillis : monotonicMillis(clock)
 
-/** From now on something waits for an answer, until `endWaiting`. */
-export const startWaiting = (): void => {
+/** From now on something waits for an answer, until `endWaiting`. By a clock of its own it may wait for ever. */
+export const startWaiting = (clock: Clock.Clock): void => {
+  if (clock !== realClock) return
   waiting++
   if (isLooking || timers() !== realTimers) return
   isLooking = true
@@ -39,17 +40,17 @@ export const startWaiting = (): void => {
   Effect.runFork(looking)
 }
 
-export const endWaiting = (): void => {
-  waiting--
+export const endWaiting = (clock: Clock.Clock): void => {
+  if (clock === realClock) waiting--
 }
 
 /** Ends when so many milliseconds of the program have passed. */
 export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
   isReal(clock)
     ? Effect.acquireUseRelease(
-      Effect.sync(startWaiting),
+      Effect.sync(() => startWaiting(clock)),
       () => untilPassed(() => programMillis(clock), millis),
-      () => Effect.sync(endWaiting)
+      () => Effect.sync(() => endWaiting(clock))
     )
     : Effect.sleep(millis)
 

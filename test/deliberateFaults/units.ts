@@ -1609,6 +1609,13 @@ const winner = undefined as string | undefined`,
     by: "test/internal/programTime.test.ts"
   },
   {
+    name: "what waits by a clock of its own keeps the process alive",
+    in: "startWaiting",
+    find: "if (clock !== realClock) return",
+    replace: "",
+    by: "test/processes/leftBehind.test.ts"
+  },
+  {
     name: "a lease that nobody has looked for counts as free",
     in: "make",
     find: "lead(find(id, asked[1]), id, ...asked)",

@@ -106,8 +106,8 @@ export const open = Effect.fnUntraced(function*(
   const keepTime = () => {
     if (isWaiting === commands.length > answered) return
     isWaiting = !isWaiting
-    if (isWaiting) startWaiting()
-    else endWaiting()
+    if (isWaiting) startWaiting(clock)
+    else endWaiting(clock)
   }
 
   const settle = (command: Command, answer: unknown) => {

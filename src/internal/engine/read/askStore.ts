@@ -120,7 +120,7 @@ const makeQuestion = ({ engine, id, request }: Reader, bornAt: number): Question
 const begin = (self: Flights, question: Question): void => {
   const { questions } = self
   Watches.begin(self)
-  startWaiting()
+  startWaiting(clockOf(self))
   questions.byId.set(question.id, question)
   questions.open.add(question)
   if (!questions.isTimed) startTimer(self)
@@ -184,7 +184,7 @@ const conclude = (self: Flights, question: Question, found: Found | typeof Needs
   questions.open.delete(question)
   if (questions.byId.get(id) === question) questions.byId.delete(id)
   const storeMillis = question.storeMillis = Math.max(0, leftMillis(self, question))
-  endWaiting()
+  endWaiting(clockOf(self))
   for (const { isGone, reader, rejectedWriteId, resume } of askers) {
     if (isGone) continue
     if (found instanceof StoreError) {
