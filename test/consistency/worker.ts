@@ -193,9 +193,9 @@ await Effect.runPromise(
     yield* Effect.all([...readers, guardedSteps, guardedSteps], { concurrency: "unbounded" })
     write("stats", { ...yield* Cached.stats })
   }).pipe(
-    Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: Cause.pretty(cause) }))),
     Effect.scoped,
-    Effect.provide(layer)
+    Effect.provide(layer),
+    Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: Cause.pretty(cause) })))
   )
 )
 clearInterval(lagWatch)
