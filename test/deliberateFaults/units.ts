@@ -1567,6 +1567,13 @@ const winner = undefined as string | undefined`,
     by: "test/stores/SqliteReplaced.test.ts"
   },
   {
+    name: "who cannot start the next database comes back to the former one",
+    in: "make",
+    find: `if (of.look() !== "replaced") throw thrown`,
+    replace: "",
+    by: "test/stores/SqliteReplaced.test.ts"
+  },
+  {
     name: "what waits for a busy program times out, although its store does nothing",
     in: "ask",
     find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",

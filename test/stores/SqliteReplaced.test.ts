@@ -3,9 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
+import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { promisify } from "node:util"
 import { changesOf, entry, fileOf, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -217,6 +219,22 @@ describe("a log or an index beside the database that is removed", () => {
         expect(changesOf(a)).toEqual([])
       }))
   }
+
+  it.skipIf(process.platform === "win32")(
+    "brings nothing back, although there are no files left for the next one",
+    async () => {
+      const program = join(import.meta.dirname, "../support/withoutFiles.ts")
+      const args = [
+        "-c",
+        `ulimit -n 64 && exec "$0" "$@"`,
+        process.execPath,
+        "--conditions=effect-cached-source",
+        program
+      ]
+      const { stdout } = await promisify(execFile)("sh", args)
+      expect(JSON.parse(stdout)).toEqual({ meanwhile: "Failure", isBack: false, hasNext: true })
+    }
+  )
 
   it.effect("leaves a database of newcomers sound", () =>
     Effect.gen(function*() {

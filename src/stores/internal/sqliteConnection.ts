@@ -229,12 +229,13 @@ export const make = (config: Config): Connection => {
     recent.ended(undefined)
   }
 
-  /** In a folder that is being removed there is nothing to publish: who opens it next begins anew. */
+  /** Of what is gone, perhaps with its folder, there is no next one to start: who opens that begins anew. */
   const startNext = (of: Generations.Opened): void => {
     try {
       Generations.startNext(of)
     } catch (thrown) {
-      if (!isDetached(thrown)) throw thrown
+      // else this process would come back to what it has to leave: it tries again with its next operation
+      if (of.look() !== "replaced") throw thrown
     }
   }
 

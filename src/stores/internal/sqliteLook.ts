@@ -40,8 +40,9 @@ const hasTimes = process.platform !== "win32"
  * Looks at the files of a database that has been read, so that SQLite has opened them all: nothing else gets their numbers
  * while they are open.
  *
- * No file comes, goes or gets another name without a new time of its folder. So where all was in its place in a folder that
- * had not changed for long, a look at the folder does for looks at the files. How long, the time of the log tells, which this
+ * No file comes, goes or gets another name without a new time of its folder (unless one is mounted over it, which is not
+ * looked for). So where all was in its place in a folder that had not changed for long, a look at the folder does for looks
+ * at the files. How long, the time of the log tells, which this
  * process has just written: the clocks of the program and of the file system may differ.
  */
 export const make = ({ directory, file, next }: Paths): Look => {
