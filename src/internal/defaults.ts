@@ -248,16 +248,18 @@ export const busy = { firstMillis: 2, longestMillis: 50, lockMillis: 500 }
 
 /**
  * Reads of a database that come within `betweenMillis` of one another, in one step of the program, are one transaction for
- * `longestMillis` at most. Where a step goes on for longer than `idleMillis` after a read (others wait for 5 ms) there is none for `mistrust` times as long,
- * and then until a step has ended in time.
+ * `longestMillis` at most. Where a step goes on for longer than `idleMillis` after a read (others wait for 5 ms) there is
+ * none for `mistrust` times as long, and then until a step has ended in time.
  */
 export const snapshot = { betweenMillis: 0.05, longestMillis: 1, idleMillis: 4, mistrust: 10 }
 
 /**
  * After `aloneMillis` of one turn of the event loop the next writes into a database wait for a later one. There so many run
- * `together`, one such group after the other, until it has taken `turnMillis`.
+ * `together`, one such group after the other, until it has taken `turnMillis`. `ordinaryMillis` of each do not count for
+ * `storeTimeout`, ten times what one takes: otherwise the last of many thousands would time out, and on a machine that
+ * others use of some thousands, although the store is well.
  */
-export const sqliteTurns = { aloneMillis: 2, together: 64, turnMillis: 10 }
+export const sqliteTurns = { aloneMillis: 2, together: 64, turnMillis: 10, ordinaryMillis: 0.5 }
 
 /** Pauses before the stream of changes is followed again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }

@@ -127,11 +127,11 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
     }
     const startShrinking = shrinking(connection, config, { clock, gates, scope })
     yield* startShrinking
-    let ranMillis = 0
+    let slowMillis = 0
     const runNow = (operations: ReadonlyArray<Operation>): ReadonlyArray<Exit.Exit<unknown, StoreError>> => {
       const startedAt = now()
       const exits = runAll(connection, operations)
-      ranMillis += now() - startedAt
+      slowMillis += Math.max(0, now() - startedAt - operations.length * Defaults.sqliteTurns.ordinaryMillis)
       return exits
     }
     // of very many loads at once those that have a lease end first: who waits for one has lost nothing yet
@@ -144,7 +144,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
         : turns.share(operation)
       return Effect.tap(trying(once as Effect.Effect<A, StoreError>, config, gates), () => startShrinking)
     }
-    const workedMillis = () => ranMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()
+    const workedMillis = () => slowMillis + gates.lock.waitedMillis() + gates.values.waitedMillis()
     return yield* attempt(
       "open",
       config,

@@ -11,28 +11,35 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 60_000, rejectedWriteId: undefined, join: false })
 
-/** A clock on which each look takes a millisecond: few operations fit into a turn. */
-const slowly = Effect.map(Clock.Clock, (clock): Clock.Clock => {
-  let passed = 0n
-  return {
-    ...clock,
-    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-    currentTimeMillis: clock.currentTimeMillis,
-    sleep: (duration) => clock.sleep(duration),
-    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + (passed += 1_000_000n)
-  }
-})
+/** A clock on which each look takes some time. At a millisecond few operations fit into a turn. */
+const slowly = (lookMillis: number) =>
+  Effect.map(Clock.Clock, (clock): Clock.Clock => {
+    let passed = 0n
+    return {
+      ...clock,
+      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+      currentTimeMillis: clock.currentTimeMillis,
+      sleep: (duration) => clock.sleep(duration),
+      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + (passed += BigInt(lookMillis * 1e6))
+    }
+  })
 
-const open = (directory: string, options?: Partial<SqliteStore.Options>) =>
+const open = (
+  directory: string,
+  { lookMillis = 1, ...options }: Partial<SqliteStore.Options> & { readonly lookMillis?: number } = {}
+) =>
   Effect.flatMap(
-    slowly,
+    slowly(lookMillis),
     (clock) => Effect.provideService(SqliteStore.make({ directory, ...options }), Clock.Clock, clock)
   )
 
-const one = Effect.gen(function*() {
-  const directory = join(yield* tempDirectory, "cache")
-  return { directory, store: yield* open(directory) }
-})
+const fresh = (lookMillis = 1) =>
+  Effect.gen(function*() {
+    const directory = join(yield* tempDirectory, "cache")
+    return { directory, store: yield* open(directory, { lookMillis }) }
+  })
+
+const one = fresh()
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
@@ -74,6 +81,26 @@ describe("while another program holds the lock", () => {
       const after = store.workedMillis!()
       yield* TestClock.adjust("1 minute")
       expect(store.workedMillis!()).toBe(after)
+    }))
+})
+
+describe("what operations take counts for `storeTimeout`", () => {
+  const workedAfter = (sets: number, lookMillis: number) =>
+    Effect.gen(function*() {
+      const { store } = yield* fresh(lookMillis)
+      yield* atOnce(sets, (i) => store.set(`${i}`, entry(i)))
+      return store.workedMillis!()
+    })
+
+  it.effect("not where they are many, and short", () =>
+    Effect.gen(function*() {
+      expect(yield* workedAfter(2000, 0.1)).toBe(0)
+    }))
+
+  it.effect("where they are long", () =>
+    Effect.gen(function*() {
+      // the first one alone, and four together
+      expect(yield* workedAfter(5, 100)).toBe(200 - 5 * 0.5)
     }))
 })
 

@@ -42,8 +42,8 @@ const hasTimes = process.platform !== "win32"
  *
  * No file comes, goes or gets another name without a new time of its folder (unless one is mounted over it, which is not
  * looked for). So where all was in its place in a folder that had not changed for long, a look at the folder does for looks
- * at the files. How long, the time of the log tells, which this
- * process has just written: the clocks of the program and of the file system may differ.
+ * at the files. How long, the time of the log tells, which this process has just written: the clocks of the program and of
+ * the file system may differ.
  */
 export const make = ({ directory, file, next }: Paths): Look => {
   const [log, index] = [`${file}-wal`, `${file}-shm`]

@@ -48,11 +48,11 @@ export const make = <Operation, A, E>(
     startedAt = undefined
     if (!hasWaiting()) return
     begin()
-    while (hasWaiting() && !hasTaken(limits.turnMillis)) {
+    do {
       const some = oldest()
       const exits = run(some.map(({ operation }) => operation))
       some.forEach(({ resume }, i) => resume(exits[i]!))
-    }
+    } while (hasWaiting() && !hasTaken(limits.turnMillis))
   }
 
   const hasWaiting = () => first.size + others.size > 0
