@@ -153,7 +153,7 @@ const bitsOf = (tables: Tables, filter: string, number: number): Uint8Array | un
 const attempt = <A>(operation: string, gate: Gate.Gate, run: () => A): Effect.Effect<A, StoreError> => {
   const once = Effect.try({
     try: run,
-    catch: (cause) => new StoreError({ store: "sqlite", operation, reason: reasonOf(cause), cause })
+    catch: (cause) => new StoreError({ store: "sqlite", operation, reason: reasonOf(cause, operation), cause })
   })
   return Busy.trying(once, {
     millis: busy.lockMillis,

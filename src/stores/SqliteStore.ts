@@ -225,7 +225,7 @@ const exitOf = <A>(operation: string, run: () => A): Exit.Exit<A, StoreError> =>
 const toStoreError = (operation: string, thrown: unknown): StoreError =>
   thrown instanceof StoreError
     ? thrown
-    : new StoreError({ store: name, operation, reason: reasonOf(thrown), cause: thrown })
+    : new StoreError({ store: name, operation, reason: reasonOf(thrown, operation), cause: thrown })
 
 /** Tries again while another process writes. Every operation can be run twice. */
 const trying = <A>(

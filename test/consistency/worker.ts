@@ -1,8 +1,10 @@
 /** A process that reads, writes and invalidates at random until it is told to end, or killed. */
-import { Cause, Effect, Layer } from "effect"
+import { Cause, Effect, Layer, Schedule } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { LockError, StoreError } from "effect-cached/CacheError"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
+import { reasonOf } from "../../src/stores/internal/sqliteFault.ts"
 import { clock, recorded, recorder, tracked } from "../processes/recording.ts"
 import { witness } from "../support/witness.ts"
 import { makeGuards } from "./guards.ts"
@@ -175,6 +177,17 @@ const watchLag = (): NodeJS.Timeout => {
   }, 10)
 }
 
+/** A lock does not say so. */
+const isFull = (error: StoreError | LockError): boolean =>
+  error.reason === "Full" || error instanceof LockError && reasonOf(error.cause, "open") === "Full"
+
+/** What tells it apart comes first: of a long text the end may be lost. */
+const said = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  const why = error instanceof StoreError ? `${error.reason}, ${error.operation}, ${String(error.cause)}: ` : ""
+  return why + Cause.pretty(cause)
+}
+
 process.on("message", () => state.isEnding = true)
 process.on("disconnect", () => process.exit())
 const lagWatch = watchLag()
@@ -195,7 +208,9 @@ await Effect.runPromise(
   }).pipe(
     Effect.scoped,
     Effect.provide(layer),
-    Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: Cause.pretty(cause) })))
+    // where the disk is full no folder can be made: it is tried again
+    Effect.retry({ while: isFull, schedule: Schedule.spaced(50) }),
+    Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: said(cause) })))
   )
 )
 clearInterval(lagWatch)

@@ -1574,6 +1574,13 @@ const winner = undefined as string | undefined`,
     by: "test/stores/SqliteReplaced.test.ts"
   },
   {
+    name: "locks and guards do not open again what is removed while it is opened",
+    in: "make",
+    find: "if (!isDetached(thrown) || opens === mostOpens) throw thrown",
+    replace: "throw thrown",
+    by: "test/stores/SqliteDamage.test.ts"
+  },
+  {
     name: "what waits for a busy program times out, although its store does nothing",
     in: "ask",
     find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",
@@ -1600,6 +1607,20 @@ const winner = undefined as string | undefined`,
     find: "return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))",
     replace: "return tookMillis",
     by: "test/internal/programTime.test.ts"
+  },
+  {
+    name: "what Redis needs for thousands of answers counts, of the time that a store may take",
+    in: "open",
+    find: "heard()",
+    replace: "",
+    by: "test/stores/internal/redisConnection.test.ts"
+  },
+  {
+    name: "a silent server never times out while another one answers",
+    in: "looking",
+    find: "Math.max(counts / limits.busyTimes, counts - answers * limits.ordinaryMillis)",
+    replace: "Math.max(0, counts - answers * limits.ordinaryMillis)",
+    by: "test/stores/internal/redisConnection.test.ts"
   },
   {
     name: "under faked timers a store never times out",

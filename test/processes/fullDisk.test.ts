@@ -1,6 +1,8 @@
 /** A disk that is really full, and a log that grows: with real files on a small file system of their own. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
+import type { StoreError } from "effect-cached/CacheError"
+import * as SqliteGuardStore from "effect-cached/stores/SqliteGuardStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
@@ -107,6 +109,31 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       yield* Effect.sleep(200)
       expect(yield* b.set("again", entry(3, 20_000))).toBe(true)
     }), 60_000)
+
+  it.live(
+    "at a start where also the reserve is gone: refused as full, and opened once there is room",
+    () =>
+      Effect.gen(function*() {
+        const root = yield* disk(4)
+        const directory = join(root, "cache")
+        const guards = SqliteGuardStore.make({ directory })
+        const store = SqliteStore.make({ directory, maxSize: "1 MiB", storeTimeout: 50 })
+        const write = Effect.flatMap(store, (store) => store.set("id", entry(1, 2000)))
+        yield* Effect.scoped(Effect.andThen(guards, write))
+        rmSync(join(directory, "cache.v2.reserve"))
+        fill(root)
+        for (const open of [store, guards]) {
+          expect(yield* Effect.flip(Effect.scoped<unknown, StoreError, Scope.Scope>(open))).toMatchObject({
+            _tag: "StoreError",
+            reason: "Full"
+          })
+        }
+        rmSync(join(root, "others"))
+        yield* guards
+        expect(read(yield* store, "id")).toEqual(entry(1, 2000))
+      }),
+    60_000
+  )
 
   it.live("where also the reserve is gone: the full database is left for the next one", () =>
     Effect.gen(function*() {

@@ -1,6 +1,8 @@
 /** SQLite files that are cut off, damaged, deleted or full. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
+import * as SqliteLock from "effect-cached/locks/SqliteLock"
+import * as SqliteGuardStore from "effect-cached/stores/SqliteGuardStore"
 import * as SqliteStore from "effect-cached/stores/SqliteStore"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -256,23 +258,46 @@ describe("a directory that is deleted while the program runs", () => {
 })
 
 describe("a directory that is deleted while it is opened", () => {
+  /** Deletes it at one step after the other. */
+  const deletedAt = Effect.fnUntraced(function*(directory: string, steps: ReadonlyArray<string>) {
+    const prepare: (this: DatabaseSync, sql: string) => StatementSync = DatabaseSync.prototype.prepare
+    const left = [...steps]
+    const spied = vi.spyOn(DatabaseSync.prototype, "prepare").mockImplementation(function(this: DatabaseSync, sql) {
+      if (sql === left[0]) {
+        left.shift()
+        fs.rmSync(directory, { recursive: true })
+      }
+      return prepare.call(this, sql)
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => spied.mockRestore()))
+    return left
+  })
+
   it.effect("is made again", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
-      const prepare: (this: DatabaseSync, sql: string) => StatementSync = DatabaseSync.prototype.prepare
-      let times = 0
-      const spied = vi.spyOn(DatabaseSync.prototype, "prepare").mockImplementation(function(this: DatabaseSync, sql) {
-        // at another step each time
-        if (sql === ["PRAGMA user_version", "SELECT max(seq) FROM entry"][times]) {
-          times++
-          fs.rmSync(directory, { recursive: true })
-        }
-        return prepare.call(this, sql)
-      })
-      yield* Effect.addFinalizer(() => Effect.sync(() => spied.mockRestore()))
+      const left = yield* deletedAt(directory, ["PRAGMA user_version", "SELECT max(seq) FROM entry"])
       const store = yield* SqliteStore.make({ directory })
-      expect(times).toBe(2)
+      expect(left).toEqual([])
       yield* isUsable(store)
+    }))
+
+  it.effect("is made again by a lock, too", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const left = yield* deletedAt(directory, ["PRAGMA user_version", "PRAGMA user_version"])
+      const lock = yield* SqliteLock.make({ directory })
+      expect(left).toEqual([])
+      yield* lock.acquire("name", { lease: "1 second", wait: 0 })
+    }))
+
+  it.effect("is made again by guards, too", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const left = yield* deletedAt(directory, ["PRAGMA user_version", "PRAGMA user_version"])
+      const guards = yield* SqliteGuardStore.make({ directory })
+      expect(left).toEqual([])
+      expect(yield* guards.readBits("filter", [0])).toEqual([undefined])
     }))
 })
 

@@ -20,9 +20,18 @@ const reasons = new Map<unknown, StoreErrorReason>([
   [26, "Corrupt"]
 ])
 
-/** Why the file system (a text) or SQLite (a number) refused. */
-export const reasonOf = (thrown: unknown): StoreErrorReason =>
-  reasons.get(primaryCode(thrown) ?? field(thrown, "code")) ?? reasons.get(field(thrown, "name")) ?? "Unavailable"
+/** There is no room for the index of the log. */
+const noRoomForIndex = 10 | 19 << 8
+
+/**
+ * Why the file system (a text) or SQLite (a number) refused. What fails for want of room while it writes may be in the log
+ * already, so only an opening counts as `Full` then, which says that nothing has happened.
+ */
+export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
+  if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
+  return reasons.get(primaryCode(thrown) ?? field(thrown, "code")) ?? reasons.get(field(thrown, "name")) ??
+    "Unavailable"
+}
 
 export const isBusy = (thrown: unknown): boolean => reasonOf(thrown) === "Timeout"
 

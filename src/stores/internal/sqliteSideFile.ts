@@ -10,6 +10,9 @@ import { makeFolder, requirePlainFile } from "./trust.ts"
 /** How long SQLite itself waits, in milliseconds. That blocks the process, so a schedule does the rest of the waiting. */
 const busyMillis = 5
 
+/** How often a file is opened that is removed meanwhile, perhaps with its folder. */
+const mostOpens = 8
+
 interface Options<Statements> {
   readonly directory: string
   readonly trustFolder: boolean
@@ -46,9 +49,18 @@ export const make = <Statements>(options: Options<Statements>): SideFile<Stateme
     if (isClosed) throw new Error(`The file of ${name} is closed`)
     if (opened !== undefined && opened.inode === inodeOf(file)) return opened
     leave()
-    makeFolder(directory, trustFolder)
-    requirePlainFile(file, trustFolder)
-    return opened = open(file, options)
+    return opened = openStaying()
+  }
+  const openStaying = (): Opened<Statements> => {
+    for (let opens = 1;; opens++) {
+      try {
+        makeFolder(directory, trustFolder)
+        requirePlainFile(file, trustFolder)
+        return open(file, options)
+      } catch (thrown) {
+        if (!isDetached(thrown) || opens === mostOpens) throw thrown
+      }
+    }
   }
   return {
     close: () => {
