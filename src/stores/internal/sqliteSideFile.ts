@@ -2,7 +2,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { isDamage, isDetached } from "./sqliteFault.ts"
+import { isDamage, isDetached, reasonOf } from "./sqliteFault.ts"
 import { atomically, pragma } from "./sqliteFile.ts"
 import { countOperation } from "./sqliteSnapshot.ts"
 import { makeFolder, requirePlainFile } from "./trust.ts"
@@ -58,7 +58,7 @@ export const make = <Statements>(options: Options<Statements>): SideFile<Stateme
         requirePlainFile(file, trustFolder)
         return open(file, options)
       } catch (thrown) {
-        if (!isDetached(thrown) || opens === mostOpens) throw thrown
+        if (!isDetached(thrown) || reasonOf(thrown, "open") === "Full" || opens === mostOpens) throw thrown
       }
     }
   }
