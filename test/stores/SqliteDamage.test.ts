@@ -282,23 +282,22 @@ describe("a directory that is deleted while it is opened", () => {
       yield* isUsable(store)
     }))
 
-  it.effect("is made again by a lock, too", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "cache")
-      const left = yield* deletedAt(directory, ["PRAGMA user_version", "PRAGMA user_version"])
-      const lock = yield* SqliteLock.make({ directory })
-      expect(left).toEqual([])
-      yield* lock.acquire("name", { lease: "1 second", wait: 0 })
-    }))
+  const others = {
+    "a lock": (directory: string) =>
+      Effect.flatMap(SqliteLock.make({ directory }), (lock) => lock.acquire("name", { lease: "1 second", wait: 0 })),
+    guards: (directory: string) =>
+      Effect.flatMap(SqliteGuardStore.make({ directory }), (guards) => guards.readBits("filter", [0]))
+  }
 
-  it.effect("is made again by guards, too", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "cache")
-      const left = yield* deletedAt(directory, ["PRAGMA user_version", "PRAGMA user_version"])
-      const guards = yield* SqliteGuardStore.make({ directory })
-      expect(left).toEqual([])
-      expect(yield* guards.readBits("filter", [0])).toEqual([undefined])
-    }))
+  for (const [name, use] of Object.entries(others)) {
+    it.effect(`is made again by ${name}, too`, () =>
+      Effect.gen(function*() {
+        const directory = join(yield* tempDirectory, "cache")
+        const left = yield* deletedAt(directory, ["PRAGMA user_version", "PRAGMA user_version"])
+        yield* use(directory)
+        expect(left).toEqual([])
+      }))
+  }
 })
 
 describe("two releases on one directory", () => {
