@@ -235,17 +235,10 @@ export const sweepMillis = 100
 
 /**
  * How busy the program is: how often that is looked at; which part of the time counts while the event loop finds no rest;
- * how much more than the loop has rested counts otherwise, as timers come late; how much one look counts at most, also
- * where it is unknown how long the loop has rested; and how much less counts for each answer, ten times what one takes.
+ * how much more than the loop has rested counts otherwise, as timers come late; and how much one look counts at most, also
+ * where it is unknown how long the loop has rested.
  */
-export const programTime = {
-  lookMillis: 5,
-  busyTimes: 10,
-  lateMillis: 3,
-  mostMillis: 50,
-  unknownMillis: 200,
-  ordinaryMillis: 0.1
-}
+export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMillis: 50, unknownMillis: 200 }
 
 /** An operation of a store that tells how long it works waits for so many times `storeTimeout` where the program is busy. */
 export const busyProgramTimes = 60

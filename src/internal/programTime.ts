@@ -24,8 +24,6 @@ let isLooking = false
 let passedMillis = 0
 let lookedAt = 0
 let restedMillis = NaN
-/** since the last look */
-let answers = 0
 
 /** Milliseconds that only grow, from an arbitrary beginning: those of the clock, unless something waits for an answer. */
 export const programMillis = (clock: Clock.Clock): number =>
@@ -39,16 +37,12 @@ export const startWaiting = (clock: Clock.Clock): void => {
   isLooking = true
   passedMillis = lookedAt = monotonicMillis(realClock)
   restedMillis = loopRestedMillis()
-  answers = 0
   Effect.runFork(looking)
 }
 
 export const endWaiting = (clock: Clock.Clock): void => {
   if (clock === realClock) waiting--
 }
-
-/** A server has answered: what it ordinarily needs for that does not count. */
-export const heard = (): void => void answers++
 
 /** Ends when so many milliseconds of the program have passed. */
 export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.Effect<void> =>
@@ -85,10 +79,7 @@ const looking = Effect.whileLoop({
     const restedBefore = restedMillis
     lookedAt += tookMillis
     restedMillis = loopRestedMillis()
-    const counts = Math.min(tookMillis, counted(tookMillis, restedMillis - restedBefore))
-    // some of it does, for a server that is silent while another one answers
-    passedMillis += Math.max(counts / limits.busyTimes, counts - answers * limits.ordinaryMillis)
-    answers = 0
+    passedMillis += Math.min(tookMillis, counted(tookMillis, restedMillis - restedBefore))
   }
 })
 

@@ -1609,20 +1609,6 @@ const winner = undefined as string | undefined`,
     by: "test/internal/programTime.test.ts"
   },
   {
-    name: "what Redis needs for thousands of answers counts, of the time that a store may take",
-    in: "open",
-    find: "heard()",
-    replace: "",
-    by: "test/stores/internal/redisConnection.test.ts"
-  },
-  {
-    name: "a silent server never times out while another one answers",
-    in: "looking",
-    find: "Math.max(counts / limits.busyTimes, counts - answers * limits.ordinaryMillis)",
-    replace: "Math.max(0, counts - answers * limits.ordinaryMillis)",
-    by: "test/stores/internal/redisConnection.test.ts"
-  },
-  {
     name: "under faked timers a store never times out",
     in: "isReal",
     find: "&& timers() === realTimers",

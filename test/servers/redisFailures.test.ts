@@ -143,20 +143,22 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 minute" }))
     const together = (name: string, n: number) =>
       Effect.forEach(Array.from({ length: n }, (_, i) => `${name} ${i}`), read, { concurrency: "unbounded" })
+    // more than they may wait for by the clock, and on a busy machine less than they may in the time of the program
+    const storeTimeout = 500
     return Effect.gen(function*() {
-      yield* together("many", 5000)
+      yield* together("many", 2000)
       for (let i = 0; i < 3; i++) {
         const reading = yield* Effect.forkChild(together(`step ${i}`, 50))
         // so that they ask, and then hear nothing for longer than they may wait
         yield* Effect.sleep("1 milli")
-        const end = performance.now() + budget * 1.5
+        const end = performance.now() + storeTimeout * 1.5
         while (performance.now() < end);
         yield* Fiber.join(reading)
       }
       expect((yield* Cached.stats).storeFailures).toBe(0)
-      expect(yield* Cached.size).toBe(5150)
+      expect(yield* Cached.size).toBe(2150)
     }).pipe(
-      Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), memory: false, storeTimeout: budget }))
+      Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), memory: false, storeTimeout }))
     )
   }, timeout)
 

@@ -14,7 +14,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { redisClockMillis, redisConnection as limits } from "../../internal/defaults.ts"
 import { monotonicMillis } from "../../internal/monotonic.ts"
-import { endWaiting, heard, programMillis, startWaiting } from "../../internal/programTime.ts"
+import { endWaiting, programMillis, startWaiting } from "../../internal/programTime.ts"
 import {
   type Address,
   type Client,
@@ -111,7 +111,6 @@ export const open = Effect.fnUntraced(function*(
   }
 
   const settle = (command: Command, answer: unknown) => {
-    heard()
     command.isAnswered = true
     while (commands[answered]?.isAnswered === true) answered++
     keepTime()
