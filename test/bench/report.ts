@@ -550,6 +550,8 @@ Smaller is better. A goal is what we would like; the limit is what we promise.
 - **Eight processes** are connected and warm, then ask at once for a key that nobody has. Its load takes 200 ms and notes
   itself in a file; the time ends when the last is served. With 500 callers each and a load of 50 ms (fibers of one program, or
   promises), those that share a Redis are beside each other, and the fastest of the others counts, however often it loads.
+  Warm is a process that has asked 300 times for a key of all; one that has just begun still compiles, and 500 callers take
+  it three times as much processor time.
 - **What others change on Redis.** Another process invalidates what this one has in memory: the time from the call until the
   entry is gone there. Seven processes wait for the load of an eighth: the time from its commit on the server, as
   that tells itself, until one is served, the median of all. A load is an \`acquire\` and a \`commit\`, one after the other,
