@@ -113,6 +113,9 @@ const notOurs = new Fault(
 
 const contended = new Fault("Unavailable", "the entry is changed by others again and again")
 
+const noTags: ReadonlyArray<string> = []
+const noMarkers: ReadonlyArray<Named> = []
+
 const list = (answer: unknown): ReadonlyArray<unknown> => answer as ReadonlyArray<unknown>
 
 /** Beyond, a time is for ever. */
@@ -174,18 +177,37 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   // entries
   // -------------------------------------------------------------------------------------------------------------------
 
-  const getCallback: NonNullable<Store["getCallback"]> = (id, tags, done) => {
-    const named: Array<Named> = [["v", id]]
-    for (const tag of tags) named.push(markerOf(tag))
-    session.read(named, (answer) => {
+  /** Of the tags that were read last: many keys share one list of them. */
+  let lastTags = noTags
+  let lastMarkers: ReadonlyArray<Named> = []
+  const markersOf = (tags: ReadonlyArray<string>): ReadonlyArray<Named> => {
+    if (tags !== lastTags) {
+      lastTags = tags
+      lastMarkers = tags.map(markerOf)
+    }
+    return lastMarkers
+  }
+
+  /** Of the answer that was read last: what reads at once the same marker has one answer. */
+  let lastAnswer: unknown
+  let lastVersion: string | undefined
+  const versionOf = (answer: unknown): string | undefined => {
+    if (answer !== lastAnswer) {
+      lastAnswer = answer
+      lastVersion = Replies.toVersion(answer)
+    }
+    return lastVersion
+  }
+
+  const getCallback: NonNullable<Store["getCallback"]> = (id, tags, done) =>
+    session.read([["v", id]], markersOf(tags), (answer) => {
       if (isFault(answer)) return done(Exit.fail(storeError("get", answer)))
-      const [frame, ...markers] = list(answer)
-      const { entry, isDamaged } = Replies.toEntry(id, frame, wire.offset())
-      const versions = markers.map(Replies.toVersion)
+      const answers = list(answer)
+      const { entry, isDamaged } = Replies.toEntry(id, answers[0], wire.offset())
+      const versions = tags.map((_, i) => versionOf(answers[i + 1]))
       for (let i = 0; i < tags.length; i++) known.isAt(tags[i]!, versions[i])
       done(Exit.succeed(isDamaged ? { entry, versions, isDamaged } : { entry, versions }))
     })
-  }
 
   const get: Store["get"] = (id, tags) => Effect.callback((resume) => getCallback(id, tags, resume))
 
@@ -196,7 +218,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     decode: (answer: unknown, text: string) => A
   ): Effect.Effect<ReadonlyArray<A>, StoreError> => {
     const read = (some: ReadonlyArray<Named>, done: Done): void =>
-      session.read(some, (answer) => {
+      session.read(some, noMarkers, (answer) => {
         if (isFault(answer)) return done(answer)
         done(list(answer).map((one, i) => decode(one, some[i]![1])))
       })
@@ -264,7 +286,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   /** An entry with the versions of its tags. */
   const look = (operation: string, id: string): Effect.Effect<Looked, StoreError> =>
     Effect.flatMap(
-      asking(operation, (done) => session.read([["v", id]], done), (answer) => list(answer)[0]),
+      asking(operation, (done) => session.read([["v", id]], noMarkers, done), (answer) => list(answer)[0]),
       (frame): Effect.Effect<Looked, StoreError> => {
         const { entry } = Replies.toEntry(id, frame, wire.offset())
         const head = Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
@@ -274,7 +296,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
         const tags = entry.meta.tags.map(({ tag }) => tag)
         return asking(
           operation,
-          (done) => session.read(tags.map(markerOf), done),
+          (done) => session.read(noMarkers, tags.map(markerOf), done),
           (answer) => ({
             entry,
             head,

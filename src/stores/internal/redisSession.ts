@@ -38,8 +38,8 @@ export interface Session {
   readonly run: (name: Name, running: Running, done: Done) => void
   /** runs a script that has nothing to do with eras */
   readonly runOutside: (name: Name, running: Outside, done: Done) => void
-  /** reads keys; the answer is a list in their order */
-  readonly read: (keys: ReadonlyArray<Named>, done: Done) => void
+  /** reads keys, and then markers that others may read, too; the answer is a list in their order */
+  readonly read: (keys: ReadonlyArray<Named>, markers: ReadonlyArray<Named>, done: Done) => void
   /** the era and the count of invalidations, asked from now on; the answer is a `Control` */
   readonly control: (done: (answer: Control | Fault) => void) => void
   /** begins another era; the answer is its name */
@@ -64,12 +64,16 @@ interface Evaluation {
 
 interface Reading {
   readonly keys: ReadonlyArray<Named>
+  readonly markers: ReadonlyArray<Named>
   readonly done: Done
   attempts: number
-  /** where the answers are: from one place on, or each at its own */
+  /** where the answers are: those of the keys from one place on, those of the markers each at its own */
   from: number
-  places: Array<number> | undefined
+  places: ReadonlyArray<number>
 }
+
+const none: ReadonlyArray<Named> = []
+const nowhere: ReadonlyArray<number> = []
 
 const cleared = new Fault("Unavailable", "the store is cleared again and again")
 
@@ -243,31 +247,44 @@ export const make = (
     for (let from = 0; from < all.length;) {
       const texts: Array<string> = ["MGET", keys.era]
       const first = from
-      markerPlaces.clear()
+      placed.clear()
+      lastMarkers = none
+      lastPlaces = nowhere
       do place(all[from]!, texts, now)
       while (++from < all.length && texts.length < redisChunk)
       readAtOnce(texts, all.slice(first, from), now)
     }
   }
 
-  /** Where the markers of tags are in a command: many entries have the same ones. */
-  const markerPlaces = new Map<string, number>()
+  /** Where markers are in a command: many entries have the same ones, and often from the same list. */
+  const placed = new Map<string, number>()
+  let lastMarkers: ReadonlyArray<Named> = none
+  let lastPlaces = nowhere
 
   const place = (reading: Reading, texts: Array<string>, now: string) => {
-    const { keys: named } = reading
+    const { keys: named, markers } = reading
     reading.from = texts.length - 1
-    reading.places = undefined
-    for (const [i, [kind, text]] of named.entries()) {
-      const known = kind === "t" ? markerPlaces.get(text) : undefined
-      const at = known ?? texts.push(keys.of(kind, now, text)) - 2
-      if (kind === "t") markerPlaces.set(text, at)
-      if (known !== undefined) reading.places ??= Array.from({ length: i }, (_, k) => reading.from + k)
-      reading.places?.push(at)
+    for (const [kind, text] of named) texts.push(keys.of(kind, now, text))
+    if (markers !== lastMarkers) {
+      lastMarkers = markers
+      lastPlaces = markers.map(([kind, text]) => {
+        const key = keys.of(kind, now, text)
+        const known = placed.get(key)
+        if (known !== undefined) return known
+        const at = texts.push(key) - 2
+        placed.set(key, at)
+        return at
+      })
     }
+    reading.places = lastPlaces
   }
 
-  const answerOf = ({ from, keys: { length }, places }: Reading, answer: ReadonlyArray<unknown>) =>
-    places === undefined ? answer.slice(from, from + length) : places.map((at) => answer[at])
+  const answerOf = ({ from, keys: { length }, places }: Reading, answer: ReadonlyArray<unknown>) => {
+    const own = new Array<unknown>(length + places.length)
+    for (let i = 0; i < length; i++) own[i] = answer[from + i]
+    for (let i = 0; i < places.length; i++) own[length + i] = answer[places[i]!]
+    return own
+  }
 
   const readAtOnce = (texts: Array<string>, some: ReadonlyArray<Reading>, now: string) => {
     wire.send(controlTag, texts, (answer) => {
@@ -316,8 +333,8 @@ export const make = (
     runOutside: (name, { args, keys, tag }, done) =>
       evaluate({ script: scripts[name], tag, rest: [String(keys.length), ...keys, ...args] }, done),
     read: wire.isCluster
-      ? readEach
-      : (keys, done) => enter({ keys, done, attempts: redisClears, from: 0, places: undefined }),
+      ? (keys, markers, done) => readEach(keys.concat(markers), done)
+      : (keys, markers, done) => enter({ keys, markers, done, attempts: redisClears, from: 0, places: nowhere }),
     control,
     beginEra,
     era: () => era

@@ -391,7 +391,7 @@ const heardMarker = ({ inTime, known, marker, session, tag }: HearingMarker): vo
   const answered = inTime((is) => {
     if (!is) known.changed(tag)
   })
-  session.read([marker], (answer) => {
+  session.read([marker], [], (answer) => {
     const version = Array.isArray(answer) ? toVersion(answer[0]) : undefined
     answered(version !== undefined && version === known.versionOf(tag))
   })

@@ -47,8 +47,10 @@ export const decideOrDefect = (
 /** As `decideAt`, for the fiber that reads, and an entry of the store. */
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
   const { clock } = readContextOf(self, fiber)
-  if (isOfOther(request, entry)) limit(self, request, entry, clock.currentTimeMillisUnsafe())
-  return decideAt(request, entry, nowFor(request, entry, clock), diceFor(fiber, request))
+  const isOther = isOfOther(request, entry)
+  const now = isOther ? clock.currentTimeMillisUnsafe() : nowFor(request, entry, clock)
+  if (isOther) limit(self, request, entry, now)
+  return decideAt(request, entry, now, diceFor(fiber, request))
 }
 
 /** The time for a decision. 0 where only deadlines count and the entry has none: then the clock is not read. */

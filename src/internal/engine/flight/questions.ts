@@ -2,6 +2,7 @@
  * Questions to a store that answers later (`getCallback`): one for all who read an id meanwhile. Who is answered so needs
  * no flight, no fiber and no timer of its own.
  */
+import type * as Clock from "effect/Clock"
 import type { Resume } from "./flight.ts"
 import type { Reader } from "./reader.ts"
 import type { Watch } from "./watches.ts"
@@ -19,6 +20,7 @@ export interface Question extends Watch {
   readonly askers: Array<Asker>
   /** the engine's `mutations` when it was asked */
   readonly mutations: number
+  readonly clock: Clock.Clock
   /** in the time of the program */
   readonly askedAt: number
   /** the tags whose versions are asked for */

@@ -103,24 +103,28 @@ const isCurrent = ({ engine, id, request }: Reader, { bornAt, since, tags }: Que
     !TagEpochs.movedSince(engine.tagEpochs, tags, bornAt) &&
       !TagEpochs.movedSince(engine.tagEpochs, declaredTags(engine, request), bornAt))
 
-const makeQuestion = ({ engine, id, request }: Reader, bornAt: number): Question => ({
-  id,
-  bornAt,
-  since: engine.watches.step,
-  mutations: engine.mutations,
-  askers: [],
-  askedAt: programMillis(clockOf(engine)),
-  tags: declaredTags(engine, request),
-  isAgain: false,
-  isAnswered: false,
-  storeMillis: undefined,
-  isInMemory: false
-})
+const makeQuestion = ({ engine, id, request }: Reader, bornAt: number): Question => {
+  const clock = clockOf(engine)
+  return {
+    id,
+    bornAt,
+    since: engine.watches.step,
+    mutations: engine.mutations,
+    askers: [],
+    clock,
+    askedAt: programMillis(clock),
+    tags: declaredTags(engine, request),
+    isAgain: false,
+    isAnswered: false,
+    storeMillis: undefined,
+    isInMemory: false
+  }
+}
 
 const begin = (self: Flights, question: Question): void => {
   const { questions } = self
   Watches.begin(self)
-  startWaiting(clockOf(self))
+  startWaiting(question.clock)
   questions.byId.set(question.id, question)
   questions.open.add(question)
   if (!questions.isTimed) startTimer(self)
@@ -148,7 +152,11 @@ const received = (self: Flights, question: Question, exit: Exit.Exit<Answer, Sto
   conclude(self, question, foundIn(self, question, exit.value))
 }
 
-const isCovered = ({ tags }: Question, { meta }: Stored): boolean => meta.tags.every(({ tag }) => tags.includes(tag))
+/** Whether the versions of all its tags were asked for. */
+const isCovered = ({ tags }: Question, { meta }: Stored): boolean => {
+  for (const { tag } of meta.tags) if (!tags.includes(tag)) return false
+  return true
+}
 
 const faultWith = ({ store }: StoreTier, reason: "Timeout" | "Unavailable", cause?: unknown): StoreError =>
   new StoreError({ store: store.name, operation: "get", reason, ...cause === undefined ? {} : { cause } })
@@ -184,7 +192,7 @@ const conclude = (self: Flights, question: Question, found: Found | typeof Needs
   questions.open.delete(question)
   if (questions.byId.get(id) === question) questions.byId.delete(id)
   const storeMillis = question.storeMillis = Math.max(0, leftMillis(self, question))
-  endWaiting(clockOf(self))
+  endWaiting(question.clock)
   for (const { isGone, reader, rejectedWriteId, resume } of askers) {
     if (isGone) continue
     if (found instanceof StoreError) {
@@ -196,8 +204,8 @@ const conclude = (self: Flights, question: Question, found: Found | typeof Needs
 
 const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Clock.Clock)
 
-const leftMillis = (self: Flights, { askedAt }: Question): number =>
-  askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clockOf(self))
+const leftMillis = (self: Flights, { askedAt, clock }: Question): number =>
+  askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clock)
 
 /** One timer for all: they have the same time, so the first is the next to be over. */
 const startTimer = (self: Flights): void => {

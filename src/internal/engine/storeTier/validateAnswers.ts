@@ -137,7 +137,8 @@ const isBoolean = (u: unknown): boolean => typeof u === "boolean"
 const isNumber = (u: unknown): boolean => typeof u === "number" && !Number.isNaN(u)
 
 const isAnswer = (answer: Answer, tags: number): boolean =>
-  isObject(answer) && isEntry(answer.entry) && isListOf(tags, isVersion)(answer.versions)
+  isObject(answer) && isEntry(answer.entry) && Array.isArray(answer.versions) &&
+  answer.versions.length === tags && answer.versions.every(isVersion)
 
 const isVersion = (version: string | undefined): boolean => version === undefined || typeof version === "string"
 
