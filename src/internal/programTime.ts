@@ -14,7 +14,7 @@ import { monotonicMillis } from "./monotonic.ts"
 const realClock = Context.get(Context.empty(), Clock.Clock)
 
 /** While timers are faked their time is all that passes. They are compared, and not called. */
-const timers = (): unknown => (globalThis as { readonly setTimeout?: unknown }).setTimeout
+const timers = (): unknown => (globalThis as { readonly [name: string]: unknown })["setTimeout"]
 const realTimers = timers()
 const isReal = (clock: Clock.Clock): boolean => clock === realClock && timers() === realTimers
 

@@ -14,6 +14,20 @@ export const toHex = (bytes: Uint8Array, start: number, end: number): string => 
   return text
 }
 
+const digitCodes = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0))
+const room = new Uint8Array(32)
+const decoder = new TextDecoder()
+
+/** Sixteen bytes as `toHex` writes them: as one text, which is no chain of parts. */
+export const sixteenToHex = (bytes: Uint8Array, start: number): string => {
+  for (let i = 0; i < 16; i++) {
+    const byte = bytes[start + i]!
+    room[2 * i] = digitCodes[byte >>> 4]!
+    room[2 * i + 1] = digitCodes[byte & 15]!
+  }
+  return decoder.decode(room)
+}
+
 /** Writes hexadecimal digits as bytes. */
 export const writeHex = (text: string, target: Uint8Array, at: number): void => {
   for (let i = 0; i < text.length; i += 2) {

@@ -19,7 +19,7 @@
  * The checksum covers the id, so a frame copied to another id is a miss.
  */
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
-import { fromUtf16, isWellFormed, toHex, toUtf16, writeHex } from "./bytes.ts"
+import { fromUtf16, isWellFormed, sixteenToHex, toHex, toUtf16, writeHex } from "./bytes.ts"
 
 /** A checksum that continues from a former one, as `crc32` of `node:zlib` does. */
 type Checksum = (data: string | Uint8Array, former?: number) => number
@@ -202,7 +202,7 @@ const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVer
   loadMillis: view.getUint32(at.loadMillis),
   outcome: (frame[at.flags]! & failure) !== 0 ? "failure" : "success",
   tags,
-  writeId: toHex(frame, at.writeId, at.writeId + 16),
+  writeId: sixteenToHex(frame, at.writeId),
   serializer: frame[at.serializer]!
 })
 

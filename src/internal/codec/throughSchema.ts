@@ -93,6 +93,7 @@ export const guard = <A, R>(serializer: string, operation: Operation, parse: Par
     try {
       const result = parse(input)
       if (!isExit(result)) return Effect.catchDefect(Effect.mapError(result, onIssue), onThrow)
+      if (Exit.isSuccess(result)) return result as Exit.Exit<A, never>
       return Exit.hasDies(result) ? onThrow() : Exit.mapError(result, onIssue)
     } catch {
       return onThrow()

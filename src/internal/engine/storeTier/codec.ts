@@ -38,7 +38,8 @@ interface Revived {
   readonly key: Key
   readonly id: string
   readonly stored: Stored
-  readonly value: unknown
+  /** what its codec has decoded: a value, or the error of a failure */
+  readonly exit: Exit.Success<unknown, any>
   readonly bornAt: number
   readonly softened: boolean
 }
@@ -47,10 +48,10 @@ interface Revived {
 const fromStore = Symbol("fromStore")
 
 /** The entry in memory that a stored one becomes. */
-export const revive = (tier: StoreTier, { bornAt, id, key, softened, stored: { meta }, value }: Revived): Entry => {
+export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
   const entry = new Entry({
     id,
-    exit: meta.outcome === "success" ? Exit.succeed(value) : Exit.fail(value),
+    exit: meta.outcome === "success" ? exit : Exit.fail(exit.value),
     createdAt: meta.createdAt,
     softExpiresAt: softened ? -Infinity : meta.softExpiresAt,
     expiresAt: meta.expiresAt,

@@ -58,7 +58,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
       key,
       id,
       stored,
-      value: exit.value,
+      exit,
       bornAt: tier.front.tagEpochs.epoch,
       softened: validity === "soft"
     })
@@ -181,5 +181,5 @@ const revived = (
   exit: Exit.Exit<unknown, unknown>
 ): Found =>
   Exit.isSuccess(exit)
-    ? revive(tier, { key, id, stored, value: exit.value, bornAt, softened })
+    ? revive(tier, { key, id, stored, exit, bornAt, softened })
     : undecodable(tier, key, stored, exit.cause)
