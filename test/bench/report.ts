@@ -209,20 +209,20 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     atMost: 1.6,
     goal: 1.4
   },
-  { ...onRedis, title: "Hit on Redis, string key", subject: "string key (JSON)", atMost: 7, goal: 1.3 },
+  { ...onRedis, title: "Hit on Redis, string key", subject: "string key (JSON)", atMost: 1.5, goal: 1.3 },
   {
     ...onRedis,
     title: "Hit on Redis, key class",
     subject: "key class (JSON, checked by its schema)",
-    atMost: 8,
-    goal: 1.3
+    atMost: 2,
+    goal: 1.5
   },
   {
     ...onRedis,
     title: "The same beside `Persistence`",
     subject: "key class (JSON, checked by its schema)",
     peer: "Effect Persistence",
-    atMost: 0.4,
+    atMost: 0.15,
     goal: 0.1
   },
   {
@@ -230,7 +230,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "10,000 hits on Redis at once",
     subject: "Cached.many",
     peer: "MGET and JSON.parse",
-    atMost: 9,
+    atMost: 6,
     goal: 1.5
   },
   {
