@@ -1987,6 +1987,13 @@ const winner = undefined as string | undefined`,
     by: "test/cached/waitForWrite.test.ts"
   },
   {
+    name: "reads that are sent together all have the markers of the first",
+    in: "place",
+    find: "markers !== lastMarkers",
+    replace: "lastMarkers === none",
+    by: "test/servers/redisLaws.test.ts"
+  },
+  {
     name: "a server that is slow to say whose a write was keeps what others have changed in memory",
     in: "makeInTime",
     find: "one.done(false)",

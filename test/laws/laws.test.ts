@@ -105,6 +105,16 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["has versions for tags it never saw", "a tag without a marker has no version", ({ get }) => ({
     get: (id, tags) => Effect.map(get(id, tags), ({ entry }) => ({ entry, versions: tags.map(() => "0".repeat(24)) }))
   })],
+  ["remembers tags by their list", "each read has the versions of its own tags", ({ get }) => {
+    const known = new WeakMap<ReadonlyArray<string>, ReadonlyArray<string>>()
+    return {
+      get: (id, tags) => {
+        const asked = known.get(tags) ?? Array.from(tags)
+        known.set(tags, asked)
+        return get(id, asked)
+      }
+    }
+  }],
   ["loses tags", "an entry comes back with every field and byte", ({ set }) => ({
     set: (id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition)
   })],

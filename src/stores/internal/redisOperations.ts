@@ -116,6 +116,12 @@ const contended = new Fault("Unavailable", "the entry is changed by others again
 const noTags: ReadonlyArray<string> = []
 const noMarkers: ReadonlyArray<Named> = []
 
+const hasSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean => {
+  if (some.length !== others.length) return false
+  for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false
+  return true
+}
+
 const list = (answer: unknown): ReadonlyArray<unknown> => answer as ReadonlyArray<unknown>
 
 /** Beyond, a time is for ever. */
@@ -177,13 +183,13 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   // entries
   // -------------------------------------------------------------------------------------------------------------------
 
-  /** Of the tags that were read last: many keys share one list of them. */
+  /** Of the tags that were read last: many entries have the same ones. A copy, because a caller may change a list of its own. */
   let lastTags = noTags
   let lastMarkers: ReadonlyArray<Named> = []
   const markersOf = (tags: ReadonlyArray<string>): ReadonlyArray<Named> => {
-    if (tags !== lastTags) {
-      lastTags = tags
-      lastMarkers = tags.map(markerOf)
+    if (!hasSame(tags, lastTags)) {
+      lastTags = Array.from(tags)
+      lastMarkers = lastTags.map(markerOf)
     }
     return lastMarkers
   }

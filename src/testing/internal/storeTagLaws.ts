@@ -14,6 +14,22 @@ export const tagLaws: Record<string, Check> = {
     yield* same((yield* store.get("id", [])).versions, [], "none asked")
   }),
 
+  "each read has the versions of its own tags": Effect.fnUntraced(function*(store) {
+    const { markers } = yield* store.markers(["a", "b"])
+    const [a, b] = markers.map(({ version }) => version)
+    const tags = ["a"]
+    yield* same((yield* store.get("id", tags)).versions, [a], "of a list")
+    tags[0] = "b"
+    yield* same((yield* store.get("id", tags)).versions, [b], "of the same list, which was changed")
+    const lists = [["a"], ["b", "a"], [], ["a"], ["b"], ["c", "b"], ["a", "b"], ["b", "a"]]
+    const reads = lists.map((tags, i) => Effect.map(store.get(`id:${i}`, tags), ({ versions }) => versions))
+    yield* same(
+      yield* Effect.all(reads, { concurrency: "unbounded" }),
+      [[a], [b, a], [], [a], [b], [undefined, b], [a, b], [b, a]],
+      "of lists that are asked for at once"
+    )
+  }),
+
   "a marker stays the same until its tag is invalidated": Effect.fnUntraced(function*(store) {
     const first = yield* store.markers(["a", "b"])
     const [a, b] = first.markers
