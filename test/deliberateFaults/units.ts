@@ -1988,7 +1988,7 @@ const winner = undefined as string | undefined`,
   },
   {
     name: "reads that are sent together all have the markers of the first",
-    in: "place",
+    in: "make",
     find: "markers !== lastMarkers",
     replace: "lastMarkers === none",
     by: "test/servers/redisLaws.test.ts"
