@@ -1990,7 +1990,7 @@ const winner = undefined as string | undefined`,
     name: "reads that are sent together all have the markers of the first",
     in: "make",
     find: "markers !== lastMarkers",
-    replace: "lastMarkers === none",
+    replace: "lastMarkers === undefined",
     by: "test/servers/redisLaws.test.ts"
   },
   {

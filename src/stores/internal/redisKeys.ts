@@ -32,9 +32,6 @@ const encodePrefix = (prefix: string): string =>
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** Two letters for each twelve bits: a text that grows in many steps is slower to make, and a chain of parts. */
-const pairs = Array.from({ length: 4096 }, (_, bits) => letters[bits & 63]! + letters[bits >>> 6]!)
-
 /** What decides where a text is: what it begins with in braces, as in `{cart:7}:items`, or all of it. */
 const placeOf = (text: string): string => {
   const end = text.startsWith("{") ? text.indexOf("}") : 0
@@ -44,7 +41,8 @@ const placeOf = (text: string): string => {
 /** The hash tag of an id: six letters. Ids themselves would not do, since `}` ends a hash tag, and an empty one is none. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
-  return pairs[sum & 4095]! + pairs[sum >>> 12 & 4095]! + pairs[sum >>> 24]!
+  return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
+    letters[sum >>> 24 & 63]! + letters[sum >>> 30]!
 }
 
 const hashSize = 6
@@ -109,16 +107,7 @@ const glob = /[*?[\]\\^-]/g
 
 export const make = (given: string): Keys => {
   const prefix = encodePrefix(given)
-  /** what the names of a kind begin with, in the era that was asked for last */
-  let heads: { [kind in Kind]?: string } = {}
-  let eraOfHeads = ""
-  const headOf = (kind: Kind, era: string): string => {
-    if (era !== eraOfHeads) {
-      heads = {}
-      eraOfHeads = era
-    }
-    return heads[kind] ??= `${prefix}:${kind}:${era}:{`
-  }
+  const headOf = (kind: Kind, era: string) => `${prefix}:${kind}:${era}:{`
   const parts = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:([vlfdtn]):(\\d+):\\{.{${hashSize}}\\}`)
   return {
     prefix,

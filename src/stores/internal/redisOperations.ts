@@ -113,8 +113,12 @@ const notOurs = new Fault(
 
 const contended = new Fault("Unavailable", "the entry is changed by others again and again")
 
-const noTags: ReadonlyArray<string> = []
 const noMarkers: ReadonlyArray<Named> = []
+
+interface Asked {
+  readonly tags: ReadonlyArray<string>
+  readonly markers: ReadonlyArray<Named>
+}
 
 const hasSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean => {
   if (some.length !== others.length) return false
@@ -183,15 +187,11 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   // entries
   // -------------------------------------------------------------------------------------------------------------------
 
-  /** Of the tags that were read last: many entries have the same ones. A copy, because a caller may change a list of its own. */
-  let lastTags = noTags
-  let lastMarkers: ReadonlyArray<Named> = []
-  const markersOf = (tags: ReadonlyArray<string>): ReadonlyArray<Named> => {
-    if (!hasSame(tags, lastTags)) {
-      lastTags = Array.from(tags)
-      lastMarkers = lastTags.map(markerOf)
-    }
-    return lastMarkers
+  /** The tags that were read last: many entries have the same ones. A copy, because a caller may change a list of its own. */
+  let last: Asked = { tags: [], markers: [] }
+  const askedOf = (tags: ReadonlyArray<string>): Asked => {
+    if (!hasSame(tags, last.tags)) last = { tags: Array.from(tags), markers: tags.map(markerOf) }
+    return last
   }
 
   /** Of the answer that was read last: what reads at once the same marker has one answer. */
@@ -205,8 +205,9 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     return lastVersion
   }
 
-  const getCallback: NonNullable<Store["getCallback"]> = (id, tags, done) =>
-    session.read([["v", id]], markersOf(tags), (answer) => {
+  const getCallback: NonNullable<Store["getCallback"]> = (id, given, done) => {
+    const { markers, tags } = askedOf(given)
+    session.read([["v", id]], markers, (answer) => {
       if (isFault(answer)) return done(Exit.fail(storeError("get", answer)))
       const answers = list(answer)
       const { entry, isDamaged } = Replies.toEntry(id, answers[0], wire.offset())
@@ -214,6 +215,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
       for (let i = 0; i < tags.length; i++) known.isAt(tags[i]!, versions[i])
       done(Exit.succeed(isDamaged ? { entry, versions, isDamaged } : { entry, versions }))
     })
+  }
 
   const get: Store["get"] = (id, tags) => Effect.callback((resume) => getCallback(id, tags, resume))
 

@@ -72,7 +72,6 @@ interface Reading {
   places: ReadonlyArray<number>
 }
 
-const none: ReadonlyArray<Named> = []
 const nowhere: ReadonlyArray<number> = []
 
 const cleared = new Fault("Unavailable", "the store is cleared again and again")
@@ -248,8 +247,7 @@ export const make = (
       const texts: Array<string> = ["MGET", keys.era]
       const first = from
       placed.clear()
-      lastMarkers = none
-      lastPlaces = nowhere
+      lastMarkers = undefined
       do place(all[from]!, texts, now)
       while (++from < all.length && texts.length < redisChunk)
       readAtOnce(texts, all.slice(first, from), now)
@@ -258,7 +256,7 @@ export const make = (
 
   /** Where markers are in a command: many entries have the same ones, and often from the same list. */
   const placed = new Map<string, number>()
-  let lastMarkers: ReadonlyArray<Named> = none
+  let lastMarkers: ReadonlyArray<Named> | undefined
   let lastPlaces = nowhere
 
   const place = (reading: Reading, texts: Array<string>, now: string) => {
