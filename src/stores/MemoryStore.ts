@@ -42,10 +42,13 @@ export const make = () => {
       entries.set(id, copy(entry))
     },
     remove: (id) => entries.delete(id),
-    scan: (prefix) =>
-      Array.from(entries)
-        .filter(([id]) => id.startsWith(prefix))
-        .map(([id, { meta }]) => ({ id, meta: copyMeta(meta) })),
+    *scan(prefix) {
+      // a list of its own: who scans may remove what is told, and write it again
+      for (const id of Array.from(entries.keys())) {
+        const entry = id.startsWith(prefix) ? entries.get(id) : undefined
+        if (entry !== undefined) yield { id, meta: copyMeta(entry.meta) }
+      }
+    },
     size: () => {
       let size = 0
       for (const id of entries.keys()) if (!isPage(id)) size++
