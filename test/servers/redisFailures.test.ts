@@ -3,8 +3,8 @@
  * store budget, nothing is logged twice, and the layer closes in time.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
-import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
+import { Cached, CacheLayer, type Caching, Lock } from "effect-cached"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
@@ -359,6 +359,36 @@ describe.skipIf(isMissing(program))("Redis", () => {
         CacheLayer.redis({ url: proxy.url, prefix: freshPrefix(), memory: false, storeTimeout: "1 second" })
       ))
     }), timeout)
+
+  it.live(
+    "what is granted after its asker has gone is given back: leases and locks keep nobody waiting",
+    () =>
+      Effect.gen(function*() {
+        const proxy = yield* Effect.acquireRelease(
+          Effect.promise(() => startProxy(server.port)),
+          (proxy) => Effect.promise(() => proxy.end())
+        )
+        const prefix = freshPrefix()
+        const processAt = (url: string) => Layer.build(CacheLayer.redis({ url, prefix, memory: false }))
+        const [far, near] = [yield* processAt(proxy.url), yield* processAt(server.url)]
+        const read = Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 minute" })
+        const locked = Effect.scoped(
+          Effect.flatMap(Lock.Lock, (lock) => lock.acquire("door", { lease: "1 minute", wait: "20 seconds" }))
+        )
+        yield* Effect.provide(Cached.has("k"), far)
+        // in time for one step, and not for two
+        proxy.delay(300)
+        yield* Effect.provide(read, far)
+        // for none
+        proxy.delay(700)
+        const refused = yield* Effect.exit(Effect.provide(locked, far))
+        expect(JSON.stringify(refused)).toContain("Unavailable")
+        const [took] = yield* Effect.timed(Effect.provide(Effect.andThen(read, locked), near))
+        expect(Duration.toMillis(took)).toBeLessThan(late)
+        proxy.delay(0)
+      }).pipe(Effect.scoped),
+    timeout
+  )
 
   it.live(
     "a black hole: the connection is thrown away, and another one is made",

@@ -139,6 +139,7 @@ export const open = Effect.fnUntraced(function*(
     readonly slot: number
     readonly args: Connection.Args
     readonly done: Connection.Done
+    readonly late: Connection.Done | undefined
     readonly startedAt: number
     redirections: number
   }
@@ -152,7 +153,7 @@ export const open = Effect.fnUntraced(function*(
     connection.send(sending.args, (answer) => {
       if (!isFault(answer) || answer.code === "") return sending.done(answer)
       follow(answer, sending)
-    })
+    }, sending.late)
   }
 
   /** Sends a command where the answer says that it belongs, or again where the answer says that it passes. */
@@ -194,11 +195,11 @@ export const open = Effect.fnUntraced(function*(
 
   const wire: Wire = {
     isCluster: true,
-    send: (tag, args, done) => {
+    send: (tag, args, done, late) => {
       const slot = slotOf(tag)
       const connection = connectionOf(slot)
       if (connection?.isUp() === false) lookAgain()
-      sendTo(connection, { slot, args, done, startedAt: monotonicMillis(clock), redirections: 0 })
+      sendTo(connection, { slot, args, done, late, startedAt: monotonicMillis(clock), redirections: 0 })
     },
     isWhole: () => !isMissing(),
     masters: () =>

@@ -36,7 +36,8 @@ export type Done = (answer: unknown) => void
 export interface Connection {
   /** where the server is, for messages */
   readonly name: string
-  readonly send: (args: Args, done: Done) => void
+  /** `late` takes an answer that comes after `done` was told that there is none */
+  readonly send: (args: Args, done: Done, late?: Done) => void
   readonly isUp: () => boolean
   /** the server's clock less ours, in milliseconds; 0 where they show the same */
   readonly offset: () => number
@@ -70,6 +71,7 @@ export interface Options {
 interface Command {
   /** none as soon as it is told: what it holds would outlive the young generation of the heap otherwise */
   done: Done | undefined
+  readonly late: Done | undefined
   /** in the time of the program */
   readonly sentAt: number
   isAnswered: boolean
@@ -118,7 +120,9 @@ export const open = Effect.fnUntraced(function*(
       commands = commands.slice(answered)
       answered = 0
     }
+    const isLate = command.done === undefined
     tell(command, answer)
+    if (isLate) command.late?.(answer)
   }
 
   const failAll = (why: Fault) => {
@@ -129,11 +133,11 @@ export const open = Effect.fnUntraced(function*(
     for (const command of open) tell(command, why)
   }
 
-  const send = (args: Args, done: Done): void => {
+  const send = (args: Args, done: Done, late?: Done): void => {
     const to = client
     if (to === undefined) return done(down)
     if (commands.length - answered >= limits.pending) return done(tooMany)
-    const command: Command = { done, sentAt: programMillis(clock), isAnswered: false }
+    const command: Command = { done, late, sentAt: programMillis(clock), isAnswered: false }
     commands.push(command)
     if (!isWaiting) {
       keepTime()

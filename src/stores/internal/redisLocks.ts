@@ -20,30 +20,38 @@ export const lockOver = ({ keys, session, wire }: Opened): Effect.Effect<Lock.Lo
       script: "lock" | "renewLock" | "unlock" | "isLocked",
       name: string,
       args: ReadonlyArray<string>,
-      decode: (answer: unknown) => A | Fault
+      decode: (answer: unknown) => A | Fault,
+      late?: (answer: unknown) => void
     ): Effect.Effect<A, LockError> =>
       Effect.callback((resume) => {
         const names = script === "lock" ? [keys.lock(name), keys.lockToken(name)] : [keys.lock(name)]
-        session.runOutside(script, { tag: hashOf(name), keys: names, args }, (answer) => {
+        session.runOutside(script, { tag: hashOf(name), keys: names, args, late }, (answer) => {
           const value = isFault(answer) ? answer : decode(answer)
           resume(isFault(value) ? Effect.fail(lockError(name, value)) : Effect.succeed(value))
         })
       })
     const isOne = (answer: unknown) => answer === 1
+    const unlock = (name: string, token: bigint | number) => run("unlock", name, [String(token)], () => undefined)
     return Lock.make({
       name: "redis",
       pollMillis: redisLockPollMillis,
       tryAcquire: (name, leaseMillis) =>
         run("lock", name, [millis(leaseMillis)], (answer) => {
           if (typeof answer === "number") return { _tag: "Wait", leftMillis: answer }
-          const token = toCount(Array.isArray(answer) ? answer[0] : undefined)
+          const token = tokenOf(answer)
           return token === undefined ? noAnswer("lock") : { _tag: "Held", token: BigInt(token) }
+        }, (answer) => {
+          // whoever wanted it has gone: nobody would release it
+          const token = tokenOf(answer)
+          if (token !== undefined) Effect.runFork(unlock(name, token))
         }),
       renew: (name, token, leaseMillis) => run("renewLock", name, [String(token), millis(leaseMillis)], isOne),
-      release: (name, token) => run("unlock", name, [String(token)], () => undefined),
+      release: unlock,
       isHeld: (name) => run("isLocked", name, [], isOne),
       watch: (name, wake) => messages.listen(keys.lock(name), wake)
     })
   })
+
+const tokenOf = (answer: unknown): number | undefined => toCount(Array.isArray(answer) ? answer[0] : undefined)
 
 const millis = (leaseMillis: number): string => String(Math.max(1, Math.ceil(leaseMillis)))

@@ -53,6 +53,8 @@ interface Outside {
   readonly tag: string
   readonly keys: ReadonlyArray<string>
   readonly args: Args
+  /** takes an answer that comes after `done` was told that there is none */
+  readonly late?: Done | undefined
 }
 
 interface Evaluation {
@@ -60,6 +62,7 @@ interface Evaluation {
   readonly tag: string
   readonly rest: Args
   readonly isWrite?: boolean
+  readonly late?: Done | undefined
 }
 
 interface Reading {
@@ -90,9 +93,9 @@ export const make = (
   const { controlTag } = keys
 
   /** Runs a script. A write that the replicas must have is answered when they have it. */
-  const evaluate = ({ isWrite = false, rest, script, tag }: Evaluation, done: Done): void => {
+  const evaluate = ({ isWrite = false, late, rest, script, tag }: Evaluation, done: Done): void => {
     const send = (args: Args, done: Done): void => {
-      if (!isWrite || replicas === 0) return wire.send(tag, args, done)
+      if (!isWrite || replicas === 0) return wire.send(tag, args, done, late)
       const { onAnswer, onReplicas } = acknowledged(done)
       wire.send(tag, args, onAnswer)
       wire.send(tag, ["WAIT", String(replicas), String(waitMillis)], onReplicas)
@@ -328,8 +331,8 @@ export const make = (
     keys,
     wire,
     run,
-    runOutside: (name, { args, keys, tag }, done) =>
-      evaluate({ script: scripts[name], tag, rest: [String(keys.length), ...keys, ...args] }, done),
+    runOutside: (name, { args, keys, late, tag }, done) =>
+      evaluate({ script: scripts[name], tag, rest: [String(keys.length), ...keys, ...args], late }, done),
     read: wire.isCluster
       ? (keys, markers, done) => readEach(keys.concat(markers), done)
       : (keys, markers, done) => enter({ keys, markers, done, attempts: redisClears, from: 0, places: nowhere }),

@@ -20,7 +20,7 @@ import { type Config, nameOf } from "./redisOptions.ts"
 export interface Wire {
   readonly isCluster: boolean
   /** sends a command to the master that has the slot of what is between the braces of its keys */
-  readonly send: (tag: string, args: Connection.Args, done: Connection.Done) => void
+  readonly send: (tag: string, args: Connection.Args, done: Connection.Done, late?: Connection.Done) => void
   /** whether there is a connection to every master */
   readonly isWhole: () => boolean
   /** the connections to all masters */
@@ -82,7 +82,7 @@ const single = (
     Effect.map(locate, (address) => options.makeClient(address, options.settings, more))
   return Effect.map(Connection.open({ ...options, name, locate }), ([connection, fault]) => [{
     isCluster: false,
-    send: (_, args, done) => connection.send(args, done),
+    send: (_, args, done, late) => connection.send(args, done, late),
     isWhole: connection.isUp,
     masters: () => [connection],
     makeClient,

@@ -18,7 +18,7 @@ import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { failStrict } from "./callers.ts"
 import { beginAsking, type Flight, type Lease } from "./flight.ts"
 import type { Flights } from "./flights.ts"
-import { type Answer, waitForLease } from "./leaseWaits.ts"
+import { type Answer, isLate, waitForLease } from "./leaseWaits.ts"
 import { releaseLease } from "./releaseLease.ts"
 import { declaredTags } from "./requestTags.ts"
 import { optionOf } from "./rules.ts"
@@ -73,12 +73,15 @@ export const acquireLease = Effect.fnUntraced(function*(
     // that waits for nobody may have it too, where nobody had it before
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
+    const isSent = budget.leftMillis > 0
     const asked = yield* ask(
       tier,
       budget,
       "acquire",
       store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
     )
+    // it may be carried out late: the release follows it
+    if (isSent && isLate(asked)) releaseLease(flight)
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
     let acquired: Answer

@@ -17,6 +17,9 @@ import type { Flights } from "./flights.ts"
 
 export type Answer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
 
+/** Whether an `acquire` was not answered in time: the store may grant it all the same, and nobody would know. */
+export const isLate = (answer: Acquired | Fault): boolean => isFault(answer) && answer.reason === "Timeout"
+
 interface Waiting {
   readonly flight: Flight
   readonly owner: string
@@ -217,7 +220,7 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
   for (const { answer, waiting } of ready) {
     if (!waiting.isGone) waiting.resume(answer)
     // nobody will load under this lease
-    else if (!isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
+    if (isLate(answer) || waiting.isGone && !isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
   }
 }
 

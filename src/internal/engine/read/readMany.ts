@@ -386,8 +386,9 @@ const askStore = (
         }
       }
     }
-    return Turns.forEach(toAsk.entries(), ([i, one]) => {
-      const defect = defectOf(take, i)
+    let at = 0
+    return Turns.forEach(toAsk, (one) => {
+      const defect = defectOf(take, at++)
       if (defect !== undefined) refuse(reading, one, defect)
     })
   })

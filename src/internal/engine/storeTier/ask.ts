@@ -45,7 +45,8 @@ export const ask = <A>(
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
+      // others wait for a lease that is not released, and nobody waits here
+      permit = operation === "release" ? "normal" : Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
       if (permit === undefined) return Effect.succeed(fail("Unavailable"))
       return Effect.map(
         within(effect, late(budget.leftMillis)),

@@ -69,11 +69,13 @@ const reviveAll = Effect.fnUntraced(function*(
   const now = clock.currentTimeMillisUnsafe()
   const found: Array<Found | Fault> = []
   const add = (one: Found | Fault) => void found.push(one)
+  let at = 0
   let next = 0
-  yield* Turns.forEachEffect(ids.entries(), ([i, id]) => {
+  yield* Turns.forEachEffect(ids, (id) => {
+    const key = keys[at++]!
     const stored = id === asked[next] ? answer[next++] : undefined
     if (stored === undefined) return add(undefined)
-    const reviving = { key: keys[i]!, id, stored, bornAt, now, tags, versions: versions?.versions ?? [] }
+    const reviving = { key, id, stored, bornAt, now, tags, versions: versions?.versions ?? [] }
     const revived = reviveUnsafe(tier, reviving)
     return revived === NeedsEffect ? Effect.map(reviveNow(tier, reviving), add) : add(revived)
   })

@@ -1,6 +1,6 @@
 /** How long a process waits for the load of another one that lives: as long as that renews its lease, or `wait`. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Clock, type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
@@ -128,4 +128,56 @@ describe("a load that waits for no other (`lease: false`) keeps nobody waiting",
       expect(ended(reader)).toEqual(Exit.succeed("next"))
       yield* Fiber.interrupt(consumer)
     })))
+})
+
+describe("a lease that the store grants after `storeTimeout` keeps nobody waiting", () => {
+  /** a slow process on a store whose steps on leases are carried out late, and a fast one */
+  const twoProcesses = (lateStep: "acquire" | "acquireMany") =>
+    Effect.gen(function*() {
+      const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+      const late = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.flatMap(Effect.forkDetach(Effect.delay(effect, "700 millis")), Fiber.join)
+      const slow: Store.Store = {
+        ...store,
+        [lateStep]: (...args: ReadonlyArray<never>) =>
+          late((store[lateStep] as () => Effect.Effect<unknown>)(...args as [])),
+        release: (id, owner, note) => late(store.release(id, owner, note))
+      }
+      const of = (store: Store.Store) =>
+        Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))))
+      const processes = { slow: yield* of(slow), fast: yield* of(store) }
+      // runs before the layers close, which wait for what is loaded
+      yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
+      return processes
+    })
+  const keys = Array.from({ length: 10 }, (_, i) => `k${i}`)
+  const readers = (context: Context.Context<Caching.Caching>, load: Effect.Effect<string>) =>
+    Effect.forEach(keys, (key) => start(Effect.provide(Cached.ttl(load, { key, ttl: "1 hour" }), context)))
+
+  it.effect("where many were asked for, so that the store counts as down", () =>
+    Effect.gen(function*() {
+      const { fast, slow } = yield* twoProcesses("acquire")
+      const late = yield* readers(slow, Effect.succeed("slow"))
+      yield* TestClock.adjust("500 millis")
+      expect(late.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))
+      yield* TestClock.adjust("1 second")
+      const next = yield* readers(fast, Effect.succeed("fast"))
+      yield* settle
+      expect(next.map(ended)).toEqual(keys.map(() => Exit.succeed("fast")))
+    }).pipe(Effect.scoped))
+
+  it.effect("where it was waited for", () =>
+    Effect.gen(function*() {
+      const { fast, slow } = yield* twoProcesses("acquireMany")
+      const first = yield* readers(fast, after(3, "first"))
+      yield* settle
+      const waiting = yield* readers(slow, Effect.succeed("slow"))
+      yield* settle
+      yield* Effect.forEach(first, Fiber.interrupt)
+      yield* Effect.forEach(Array(30).fill(0), () => Effect.andThen(TestClock.adjust(100), settle))
+      expect(waiting.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))
+      const next = yield* readers(fast, Effect.succeed("fast"))
+      yield* settle
+      expect(next.map(ended)).toEqual(keys.map(() => Exit.succeed("fast")))
+    }).pipe(Effect.scoped))
 })
