@@ -1,7 +1,7 @@
 /** What others change on a Redis server is heard: memory here follows. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
-import { Cached, CacheLayer, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { createClient } from "redis"
 import { isMissing } from "../support/needs.ts"
@@ -153,6 +153,34 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           expect(yield* ask("PTTL", String(key))).toSatisfy((left: number) =>
             more.length === 0 ? left === -1 : left > 0
           )
+        }
+      })),
+    timeout
+  )
+
+  it.live(
+    "a value that the server does not take stays in memory: the older one goes at once, and others may end the new one",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix, { maxValue: 1000 }), yield* process(prefix)]
+        const large = "x".repeat(2000)
+        const setLarge = Cached.set("k", large, { ttl: "1 hour" })
+        const refreshLarge = Effect.succeed(large).pipe(
+          Cached.ttl({ key: "k", ttl: "1 hour" }),
+          CachePolicy.refresh
+        )
+        for (const change of [setLarge, refreshLarge] as ReadonlyArray<Effect.Effect<unknown, never, Caching>>) {
+          yield* b.use(Cached.set("k", 1, { ttl: "1 hour" }))
+          yield* until("the small one", Effect.map(a.read(), (now) => now === 1))
+          yield* until("both memories", areInMemory(a, b))
+          yield* a.use(change)
+          yield* until("the older one has gone", Effect.map(b.use(Cached.has("k")), (has) => !has))
+          // longer than what was told, or is sent again, takes
+          yield* Effect.sleep("1.5 seconds")
+          expect(yield* a.use(Cached.getOption("k"))).toEqual(Option.some(large))
+          yield* b.use(Cached.invalidate("k"))
+          yield* until("the new one has gone too", Effect.map(a.use(Cached.has("k")), (has) => !has))
         }
       })),
     timeout

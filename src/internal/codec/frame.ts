@@ -34,6 +34,8 @@ const flags = failure | constant | tagged
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
+/** as many as the field of their count can tell */
+export const maxTags = 0xffff
 const headSize = 51
 const tagHead = 16
 const textHead = 4
@@ -65,13 +67,14 @@ const decodeText = (bytes: Uint8Array, length: number): string =>
 
 const newRoom = (size: number): Uint8Array => new Uint8Array(size)
 
-/** `roomFor` gives so many zeros. */
+/** `roomFor` gives so many zeros. Throws for more tags than their count has room for: it would be another one. */
 export const encode = (
   id: string,
   { meta, payload }: Stored,
   crc32: Checksum,
   roomFor: (size: number) => Uint8Array = newRoom
 ): Uint8Array => {
+  if (meta.tags.length > maxTags) throw new RangeError(tooMany(id, meta.tags.length))
   const names = meta.tags.map(({ tag }) => encodeText(tag))
   const etag = meta.etag === undefined ? undefined : encodeText(meta.etag)
   const tagsSize = names.reduce((size, { bytes }) => size + tagHead + bytes.length, 0)
@@ -86,6 +89,9 @@ export const encode = (
   view.setUint32(checksumAt, crc32(frame.subarray(0, checksumAt), crc32(id)), true)
   return frame
 }
+
+const tooMany = (id: string, count: number): string =>
+  `The entry "${id.slice(0, 200)}" has ${count} tags, and ${maxTags} can be stored`
 
 const writeHead = (meta: Meta, frame: Uint8Array, view: DataView): void => {
   view.setUint16(0, magic)

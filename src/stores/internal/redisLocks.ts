@@ -13,16 +13,19 @@ import { toCount } from "./redisReplies.ts"
 export const lockError = (name: string, { message }: Fault): LockError =>
   new LockError({ name, reason: "Unavailable", cause: new Error(message) })
 
+interface Step<A> {
+  readonly script: "lock" | "renewLock" | "unlock" | "isLocked"
+  readonly name: string
+  readonly args: ReadonlyArray<string>
+  readonly decode: (answer: unknown) => A | Fault
+  /** takes an answer that comes after the step has failed for want of one */
+  readonly late?: (answer: unknown) => void
+}
+
 /** The lock over what is open. */
 export const lockOver = ({ keys, session, wire }: Opened): Effect.Effect<Lock.Lock, never, Scope.Scope> =>
   Effect.map(Messages.make(wire, keys.allChannels), (messages) => {
-    const run = <A>(
-      script: "lock" | "renewLock" | "unlock" | "isLocked",
-      name: string,
-      args: ReadonlyArray<string>,
-      decode: (answer: unknown) => A | Fault,
-      late?: (answer: unknown) => void
-    ): Effect.Effect<A, LockError> =>
+    const run = <A>({ args, decode, late, name, script }: Step<A>): Effect.Effect<A, LockError> =>
       Effect.callback((resume) => {
         const names = script === "lock" ? [keys.lock(name), keys.lockToken(name)] : [keys.lock(name)]
         session.runOutside(script, { tag: hashOf(name), keys: names, args, late }, (answer) => {
@@ -31,23 +34,31 @@ export const lockOver = ({ keys, session, wire }: Opened): Effect.Effect<Lock.Lo
         })
       })
     const isOne = (answer: unknown) => answer === 1
-    const unlock = (name: string, token: bigint | number) => run("unlock", name, [String(token)], () => undefined)
+    const unlock = (name: string, token: bigint | number) =>
+      run({ script: "unlock", name, args: [String(token)], decode: () => undefined })
     return Lock.make({
       name: "redis",
       pollMillis: redisLockPollMillis,
       tryAcquire: (name, leaseMillis) =>
-        run("lock", name, [millis(leaseMillis)], (answer) => {
-          if (typeof answer === "number") return { _tag: "Wait", leftMillis: answer }
-          const token = tokenOf(answer)
-          return token === undefined ? noAnswer("lock") : { _tag: "Held", token: BigInt(token) }
-        }, (answer) => {
-          // whoever wanted it has gone: nobody would release it
-          const token = tokenOf(answer)
-          if (token !== undefined) Effect.runFork(unlock(name, token))
+        run({
+          script: "lock",
+          name,
+          args: [millis(leaseMillis)],
+          decode(answer) {
+            if (typeof answer === "number") return { _tag: "Wait", leftMillis: answer }
+            const token = tokenOf(answer)
+            return token === undefined ? noAnswer("lock") : { _tag: "Held", token: BigInt(token) }
+          },
+          late(answer) {
+            // nobody knows that it is held, so nobody would release it
+            const token = tokenOf(answer)
+            if (token !== undefined) Effect.runFork(Effect.ignore(unlock(name, token)))
+          }
         }),
-      renew: (name, token, leaseMillis) => run("renewLock", name, [String(token), millis(leaseMillis)], isOne),
+      renew: (name, token, leaseMillis) =>
+        run({ script: "renewLock", name, args: [String(token), millis(leaseMillis)], decode: isOne }),
       release: unlock,
-      isHeld: (name) => run("isLocked", name, [], isOne),
+      isHeld: (name) => run({ script: "isLocked", name, args: [], decode: isOne }),
       watch: (name, wake) => messages.listen(keys.lock(name), wake)
     })
   })

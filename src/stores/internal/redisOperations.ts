@@ -361,7 +361,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     })
 
   const removeOne = (id: string, done: Done): void => {
-    own.forget(id)
+    own.removed(id)
     session.run("remove", { keys: changing(id), isWrite: true }, confirmed([entryOf(id)], done))
   }
 

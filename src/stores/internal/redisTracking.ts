@@ -29,22 +29,34 @@ import type { Wire } from "./redisWire.ts"
 interface Own {
   /** the entry of an id begins with this from now on */
   readonly wrote: (id: string, head: Uint8Array) => void
-  readonly headOf: (id: string) => Uint8Array | undefined
+  /** this process has removed the entry of an id; what it keeps in memory from now on is newer */
+  readonly removed: (id: string) => void
+  /** what the entry of an id that the server tells of begins with, if this process was the last to change it */
+  readonly heard: (id: string) => Uint8Array | undefined
   readonly forget: (id: string) => void
 }
 
+const nothing = new Uint8Array(0)
+
 export const makeOwn = (): Own => {
   const heads = new Map<string, Uint8Array>()
+  const keep = (id: string, head: Uint8Array) => {
+    heads.delete(id)
+    heads.set(id, head)
+    if (heads.size <= limits.own) return
+    const [oldest] = heads.keys()
+    heads.delete(oldest!)
+  }
   return {
-    wrote: (id, head) => {
-      heads.delete(id)
-      // a copy: the rest of the frame is let go
-      heads.set(id, Uint8Array.from(head))
-      if (heads.size <= limits.own) return
-      const [oldest] = heads.keys()
-      heads.delete(oldest!)
+    // a copy: the rest of the frame is let go
+    wrote: (id, head) => keep(id, Uint8Array.from(head)),
+    removed: (id) => keep(id, nothing),
+    heard(id) {
+      const head = heads.get(id)
+      // a removal is told once: the next one is another process', and looks the same
+      if (head === nothing) heads.delete(id)
+      return head
     },
-    headOf: (id) => heads.get(id),
     forget: (id) => heads.delete(id)
   }
 }
@@ -364,7 +376,7 @@ const heard = ({ inTime, keys, known, offer, own, published, session }: Hearing,
   }
   if (kind !== "v" && kind !== "f") return
   const id = text
-  const head = own.headOf(id)
+  const head = own.heard(id)
   if (head === undefined) return offer({ _tag: "Changed", id })
   // memory serves it until that is known: a server that takes its time must not make that long
   const answered = inTime((is) => {
@@ -409,7 +421,7 @@ interface Looking {
  * since. Several writes may be told as one, so one's own are not just counted.
  */
 const isStill = ({ head, key, session: { wire }, tag }: Looking, done: (is: boolean) => void): void =>
-  wire.send(tag, ["GETRANGE", key, "0", String(head.length - 1)], (answer) => {
+  wire.send(tag, ["GETRANGE", key, "0", String(Math.max(0, head.length - 1))], (answer) => {
     const found = isFault(answer) || !Buffer.isBuffer(answer) ? noAnswer("GETRANGE") : answer
     done(!isFault(found) && found.equals(head))
   })

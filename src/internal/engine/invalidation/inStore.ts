@@ -5,7 +5,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import { chunk } from "../../defaults.ts"
 import * as Policy from "../flight/callPolicy.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
-import { isFault } from "../storeTier/faults.ts"
+import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
@@ -25,9 +25,12 @@ export const sendToStore = (
   tier: StoreTier,
   item: Pending.Item,
   restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
-): Effect.Effect<unknown> => {
+): Effect.Effect<unknown> => orUnsent(tier, [item], restore(removal(tier, item)))
+
+/** Asks the store for what an item stands for. */
+const removal = (tier: StoreTier, item: Pending.Item): Effect.Effect<unknown> => {
   const { effect, operation } = sendingOf(tier.store, item.target)
-  return orUnsent(tier, [item], restore(acknowledged<unknown>(tier, [item], operation, effect)))
+  return acknowledged<unknown>(tier, [item], operation, effect)
 }
 
 /** Removes ids from the store, in chunks. Answers for each whether it was there, as far as the store says. */
@@ -85,7 +88,7 @@ export const replaceInStore = <R>(
       if (pending.ids.get(id) !== item) return Effect.void
       // a value that cannot be stored must not leave the older one in the store
       return stored === undefined || isFault(stored) || pending.clears !== clears
-        ? acknowledged(tier, [item], "remove", store.remove(id))
+        ? removal(tier, item)
         : acknowledged(tier, [item], "set", store.set(id, stored))
     })
     return orUnsent(tier, [item], restore(replacing))
@@ -112,8 +115,11 @@ const acknowledged = <A>(
           for (const item of items) Pending.acknowledge(pending, item)
           return Effect.succeed(answer)
         }
+        const told = policy.strict ? strictly(answer) : Effect.undefined
+        // at once: until the older one is removed, other processes are given that
+        if (operation === "set" && isRefusal(operation, answer)) return Effect.andThen(removal(tier, items[0]!), told)
         for (const item of items) markUnsent(tier, item)
-        return policy.strict ? strictly(answer) : Effect.undefined
+        return told
       }
     )
   })

@@ -51,6 +51,10 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
   reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
+/** Whether a store that works has not taken a value. */
+export const isRefusal = (operation: string, fault: Fault): boolean =>
+  fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)
+
 /** Which values stay in memory, because the store works and does not take them. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
   if (reason === "TooLarge") return "values of that size"
