@@ -62,8 +62,9 @@ export class StoreError extends Data.TaggedError("StoreError")<{
 }> {
   override get message(): string {
     const failed = `The store "${this.store}" failed to ${this.operation}: ${this.reason}`
-    // what is missing is in nobody's hands but the reader's
-    return this.reason === "Unsupported" && this.cause instanceof Error ? `${failed} (${this.cause.message})` : failed
+    // what is missing or wrong is in nobody's hands but the reader's
+    const isTold = this.reason === "Unsupported" || this.operation === "open"
+    return isTold && this.cause instanceof Error ? `${failed} (${this.cause.message})` : failed
   }
 }
 

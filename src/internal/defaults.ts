@@ -372,6 +372,9 @@ export const redisMarkerMillis = 30 * 24 * 3_600_000
 export const redisChunk = 200
 export const redisAtOnce = 5000
 
+/** How many keys of other programs one step of a listing passes over at most: about a millisecond of the server. */
+export const redisPassed = 5000
+
 /** How large a transaction on Redis may be, in steps and in bytes of values: others wait while it is carried out. */
 export const redisTransaction = { steps: 5000, bytes: 8_388_608 }
 

@@ -77,7 +77,27 @@ describe.skipIf(isMissing(program))("Redis", () => {
         [{ connect: "soon" }, /connect/],
         [{ maxValue: "nothing" }, /maxValue/],
         [{ database: 1.5 }, /database/],
+        [{ database: 3, url: "redis://:secret@host/4" }, /"database" is 3, and the path of "url" says 4/],
+        [{ url: "redis://:secret@host?db=3" }, /"url" has a \?.*is "database"/],
+        [{ url: "redis://:secret@host/3#x" }, /"url" has a #/],
+        ...["/", "?", "#"].flatMap((odd): ReadonlyArray<readonly [object, RegExp]> => [
+          [{ url: `redis://user:12${odd}secret@host:6379/0` }, /encodeURIComponent/],
+          [{ url: `redis://user:secret${odd}more@host:6379/0` }, /encodeURIComponent/],
+          [{ url: Redacted.make(`rediss://:se@cret${odd}secret@host`) }, /encodeURIComponent/]
+        ]),
+        [{ maxValue: "100 KB" }, /not "100 KB".*kB, .*KiB/],
+        [{ maxValue: -1 }, /above zero, not -1/],
+        [{ maxValue: 0 }, /above zero, not 0/],
+        [{ maxValue: null }, /above zero, not null/],
+        [{ maxValue: {} }, /above zero, not an object/],
+        [{ url: "rediss://:secret@host", tls: false }, /"tls" is false, and the URL begins with rediss:/],
         [{ tls: "yes" }, /tls/],
+        ...["redis://h:1", "h:1/0", "h:port", "", 26_379].map((node) =>
+          [
+            { sentinel: { name: "main", nodes: ["a:1", node] } },
+            /each of "nodes" is "host:26379", without redis:/
+          ] as const
+        ),
         [{ sentinel: { name: "main", nodes: [] } }, /nodes/],
         [{ sentinel: { name: "main", nodes: ["a:1"] }, url: "redis://host" }, /there is no "url"/],
         [{ client: "redis" }, /client/],
@@ -100,6 +120,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
       }
       expect(() => RedisStore.makeCluster({ nodes: [] })).toThrow(/nodes/)
       expect(() => CacheLayer.redisCluster({ nodes: ["redis://host/1"] })).toThrow(/no databases/)
+      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host?a=1"] })).toThrow(/"nodes" has a \?/)
+      expect(() => CacheLayer.redisCluster({ nodes: ["rediss://host"], tls: false })).toThrow(/begins with rediss:/)
       expect(() => RedisLock.make({ maxValue: 1 } as object)).toThrow(/maxValue/)
     })
 
@@ -132,6 +154,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             (store) => Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
           )
         expect(yield* found({ url: server.url, database: 3 })).toBe("three")
+        expect(yield* found({ url: `${server.url}/3`, database: 3 })).toBe("three")
         expect(yield* found({ url: server.url })).toBe(undefined)
       }))
 
@@ -147,6 +170,59 @@ describe.skipIf(isMissing(program))("Redis", () => {
         )
         expect(text).toBe("four")
       }))
+
+    it.live("a function that answers no client is a mistake of the program's", () =>
+      Effect.gen(function*() {
+        const answers: ReadonlyArray<readonly [unknown, RegExp]> = [
+          [async () => createClient(), /a Promise: make it no async function/],
+          [() => Promise.reject(new Error("not handled")), /a Promise/],
+          [() => undefined, /a value of type undefined/],
+          [() => null, /null/],
+          [() => ({ ...createClient(), duplicate: undefined }), /no function/]
+        ]
+        for (const [client, message] of answers) {
+          const failure = yield* failureOf(Effect.scoped(RedisStore.make({ client } as RedisStore.Options)))
+          expect(failure).toMatchObject({ _tag: "CacheConfigError" })
+          expect(failure!.message).toMatch(/^RedisStore.make: "client" answers a client of the package redis/)
+          expect(failure!.message).toMatch(message)
+        }
+        const layer = CacheLayer.redis({ client: async () => createClient() } as object)
+        expect((yield* failureOf(Effect.scoped(Layer.build(layer))))!._tag).toBe("CacheConfigError")
+      }))
+
+    it.live(
+      "a function that throws is an error of the layer, unless it has made a client before",
+      () =>
+        Effect.gen(function*() {
+          const client = () => {
+            throw new Error("no settings in redis://user:secret@host")
+          }
+          const failure = yield* failureOf(Effect.scoped(RedisStore.make({ client })))
+          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+          expect(failure!.message).toContain("\"client\" has thrown: no settings in redis://user:<redacted>@host")
+          expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+          let made = 0
+          yield* using({
+            client: () => {
+              if (++made === 2) throw new Error("later")
+              return createClient({ url: server.url })
+            },
+            prefix: freshPrefix()
+          }, (store) =>
+            Effect.gen(function*() {
+              yield* store.set("id", entryOf("before"))
+              yield* Effect.promise(() => server.ask("CLIENT", "KILL", "TYPE", "normal"))
+              // a refusal would be tried again after a minute
+              const text = yield* Effect.retry(
+                Effect.map(store.get("id", []), ({ entry }) => textOf(entry)),
+                { schedule: Schedule.spaced("50 millis"), times: 200 }
+              )
+              expect(text).toBe("before")
+              expect(made).toBeGreaterThan(2)
+            }))
+        }),
+      60_000
+    )
   })
 
   describe("keys", () => {
@@ -368,8 +444,27 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
     it.live("a database that there is not", () =>
       Effect.gen(function*() {
-        const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url: server.url, database: 999 })))
-        expect(failure?._tag).toBe("StoreError")
+        const client = createClient({ url: `${server.url}/999` })
+        const options = [{ url: server.url, database: 999 }, { url: `${server.url}/999` }, { client: () => client }]
+        for (const one of options) {
+          const failure = yield* failureOf(Effect.scoped(RedisStore.make(one)))
+          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+          expect(failure!.message).toMatch(/"database", or the number in the path of "url".*out of range/)
+        }
+      }))
+
+    it.live("no Sentinel where one is named", () =>
+      Effect.gen(function*() {
+        const [port] = yield* Effect.promise(() => freePorts(1))
+        const failing = (nodes: ReadonlyArray<string>) =>
+          failureOf(Effect.scoped(RedisStore.make({ sentinel: { name: "main", nodes } })))
+        const failure = yield* failing([`127.0.0.1:${server.port}`])
+        expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+        expect(failure!.message).toContain(`127.0.0.1:${server.port} is no Sentinel`)
+        // one that is away may be there later
+        const away = `127.0.0.1:${port}`
+        expect(yield* failing([`127.0.0.1:${server.port}`, away])).toBe(undefined)
+        expect(yield* failing([away, `127.0.0.1:${server.port}`])).toBe(undefined)
       }))
   })
 
@@ -507,6 +602,20 @@ describe.skipIf(isMissing(program))("Redis", () => {
       watched = await startSentinel()
     }, 240_000)
     afterAll(() => watched.end())
+
+    it.live("one that is named as a server is an error that says where it belongs", () =>
+      Effect.gen(function*() {
+        for (const path of ["", "/0", "/3"]) {
+          const url = `redis://${watched.nodes[0]}${path}`
+          const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url })))
+          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+          expect(failure!.message).toMatch(/Sentinel: name it in "sentinel", not in "url"/)
+        }
+        const failure = yield* failureOf(
+          Effect.scoped(RedisStore.makeCluster({ nodes: [`redis://${watched.nodes[0]}`] }))
+        )
+        expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+      }))
 
     it.live(
       "the master is found, and its successor when it dies; what is asked meanwhile does not fail",

@@ -13,7 +13,15 @@ import { guardsOver } from "../../src/stores/internal/redisGuards.ts"
 import * as Open from "../../src/stores/internal/redisOpen.ts"
 import { configOf } from "../../src/stores/internal/redisOptions.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import {
+  freshPrefix,
+  program,
+  type RedisCluster,
+  type Server,
+  startCluster,
+  startServer,
+  urlOfDocumented
+} from "../support/redis.ts"
 
 const timeout = 180_000
 
@@ -88,8 +96,10 @@ const kinds = [
 
 describe.skipIf(isMissing(program))("guards on Redis", () => {
   let server: Server
+  let url: string
   beforeAll(async () => {
     server = await startServer()
+    url = await urlOfDocumented(server)
   })
   afterAll(() => server.end())
 
@@ -98,7 +108,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       "answers as the pure function, on random inputs at random times, forwards and back",
       () =>
         Effect.gen(function*() {
-          const config = configOf("test", { url: server.url, prefix: freshPrefix(), connect: "required" })
+          const config = configOf("test", { url, prefix: freshPrefix(), connect: "required" })
           let now = 0
           const redis = guardsOver(yield* Effect.orDie(Open.open(config)), () => now)
           for (let run = 0; run < 20; run++) {
@@ -131,7 +141,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
   it.live("a limit is one for all who reach the server, and its state expires there", () =>
     Effect.gen(function*() {
       const prefix = freshPrefix()
-      const options = () => ({ url: server.url, prefix })
+      const options = () => ({ url, prefix })
       const [here, there] = [yield* inRedis(options), yield* inRedis(options)]
       const call = Effect.as(Effect.void, "ok").pipe(
         Guard.rateLimit({ key: "api", limit: 4, window: "1 minute", onStoreError: "fail" }),
@@ -167,7 +177,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
     Effect.gen(function*() {
       const prefix = freshPrefix()
       const call = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
-      const cache = () => CacheLayer.redis({ url: server.url, prefix, connect: "required" })
+      const cache = () => CacheLayer.redis({ url, prefix, connect: "required" })
       yield* call.pipe(Effect.provide(cache()))
       expect(yield* Effect.flip(call.pipe(Effect.provide(cache())))).toMatchObject({ _tag: "RateLimitExceeded" })
       yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))
@@ -177,8 +187,8 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
     Effect.gen(function*() {
       const prefix = freshPrefix()
       const [here, there] = [
-        yield* inRedis(() => ({ url: server.url, prefix })),
-        yield* inRedis(() => ({ url: server.url, prefix }))
+        yield* inRedis(() => ({ url, prefix })),
+        yield* inRedis(() => ({ url, prefix }))
       ]
       const filter = Guard.bloom({ key: "names", capacity: 100_000 })
       const names = (from: number) => Array.from({ length: 500 }, (_, i) => `name ${from + i}`)

@@ -6,7 +6,15 @@ import * as RedisLock from "effect-cached/locks/RedisLock"
 import * as RedisStore from "effect-cached/stores/RedisStore"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import {
+  freshPrefix,
+  program,
+  type RedisCluster,
+  type Server,
+  startCluster,
+  startServer,
+  urlOfDocumented
+} from "../support/redis.ts"
 
 /** As another store whose ids and counters are all in one slot: there a cluster has whole transactions. */
 const inOneSlot = (store: Store.Store): Store.Store => {
@@ -44,21 +52,21 @@ const storeTimeout = 5000
 describe.skipIf(isMissing(program))("Redis", () => {
   describe.concurrent("CA-07 · AI-01 · a server", () => {
     let server: Server
+    let url: string
     beforeAll(async () => {
       server = await startServer()
+      url = await urlOfDocumented(server)
     })
     afterAll(() => server.end())
-    const make = Effect.suspend(() =>
-      RedisStore.make({ url: server.url, prefix: freshPrefix(), connect, storeTimeout })
-    )
+    const make = Effect.suspend(() => RedisStore.make({ url, prefix: freshPrefix(), connect, storeTimeout }))
     for (const law of storeLaws(make)) it.live(law.name, () => law.run, timeout)
     const two = Effect.suspend(() => {
-      const options = { url: server.url, prefix: freshPrefix(), connect, storeTimeout } as const
+      const options = { url, prefix: freshPrefix(), connect, storeTimeout } as const
       return Effect.all([RedisStore.make(options), RedisStore.make(options)])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {
-      const options = { url: server.url, prefix: freshPrefix(), connect } as const
+      const options = { url, prefix: freshPrefix(), connect } as const
       return Effect.all([RedisLock.make(options), RedisLock.make(options)])
     })
     for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)

@@ -17,12 +17,12 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
 
   const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
 
-  it.live(
-    "P2 · where the server tells a user of no changes, those are heard that others publish",
-    () =>
+  it.live.each(["-client|tracking", "-client|trackinginfo"])(
+    "P2 · where the server tells a user of no changes (%s), those are heard that others publish",
+    (right) =>
       warned((warnings) =>
         Effect.scoped(Effect.gen(function*() {
-          const url = yield* urlOf("deaf", "-client|tracking")
+          const url = yield* urlOf("deaf", right)
           const prefix = freshPrefix()
           const [a, b, c] = [
             yield* process(prefix),

@@ -160,6 +160,20 @@ describe("faults", () => {
     expect(fault.message).toContain("unknown command")
   })
 
+  it("are without secrets that nobody has told: of a client of the program's", () => {
+    const scrub = scrubbing([])
+    for (
+      const text of [
+        "ERR unknown command 'AUTH', with args beginning with: 's3cret'",
+        "ERR unknown command `AUTH`, with args beginning with: `user`, `s3cret`,\n",
+        "Invalid URL: redis://user:s3cret@host:6379, rediss://:s3@cret/s3cret@host"
+      ]
+    ) {
+      expect(faultOf(new Error(text), scrub).message).not.toContain("s3")
+    }
+    expect(scrub("connect redis://host:6379")).toBe("connect redis://host:6379")
+  })
+
   it("of anything that is thrown are faults", () => {
     for (const thrown of [undefined, null, 1, "text", {}, [], { message: 1 }, { code: "EPROTO" }]) {
       expect(faultOf(thrown, (text) => text).reason).toBe(

@@ -1,6 +1,6 @@
 /** Redis servers of a test's own: on free ports of the loopback, in a folder that is removed. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -68,6 +68,14 @@ export interface ServerOptions {
 
 /** What a machine may have as a server; `valkey-server` where a test names it. */
 export const program = process.env["REDIS_SERVER"] ?? "redis-server"
+
+/** The address for a user with the rights that `docs/redis.md` names, and no others, for all prefixes. */
+export const urlOfDocumented = async ({ ask, url }: Server): Promise<string> => {
+  const docs = readFileSync(new URL("../../docs/redis.md", import.meta.url), "utf8")
+  const [, line] = /^(ACL SETUSER .*)$/m.exec(docs)!
+  await ask(...line!.replace("~p:*", "~*").replace("&p:*", "&*").split(" "))
+  return url.replace("redis://", "redis://cache:secret@")
+}
 
 export const startServer = async (options: ServerOptions = {}): Promise<Server> => {
   const folder = mkdtempSync(join(tmpdir(), "effect-cached-redis-"))

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { Fault, faultOf, type Scrub } from "./redisFault.ts"
+import { CacheConfigError } from "../../CacheError.ts"
+import { Fault, faultOf, isFault, type Scrub, unfit } from "./redisFault.ts"
 
 /** What a store uses of a client of the package `redis`. */
 export interface Client {
@@ -89,12 +90,33 @@ export const fromLibrary =
       }
     })
 
-/** Copies of a client that the program has made: its settings count, but for how it connects again. */
-export const fromClient = (make: () => Client): MakeClient => (_address, _settings, more) => {
-  const client = make()
-  const { options } = client as { readonly options?: { readonly socket?: object } }
-  return client.duplicate({ ...ours, ...more, socket: { ...options?.socket, reconnectStrategy: false } })
+/**
+ * Copies of a client that the program has made: its settings count, but for how it connects again. A function that never
+ * made one is a mistake of the program's; one that did may do so again. Throws `Fault`s.
+ */
+export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
+  let hasMade = false
+  const made = (): Client => {
+    try {
+      return make()
+    } catch (thrown) {
+      const fault = faultOf(thrown, scrub)
+      if (hasMade) throw fault
+      throw thrown instanceof CacheConfigError
+        ? new Fault("Unsupported", fault.message, misconfigured, true)
+        : unfit(`The function "client" has thrown: ${fault.message}`)
+    }
+  }
+  return (_address, _settings, more) => {
+    const client = made()
+    hasMade = true
+    const { options } = client as { readonly options?: { readonly socket?: object } }
+    return client.duplicate({ ...ours, ...more, socket: { ...options?.socket, reconnectStrategy: false } })
+  }
 }
+
+/** The code of a fault that is a `CacheConfigError`. */
+export const misconfigured = "CONFIG"
 
 /** What a connected server has said of itself. */
 interface Greeting {
@@ -131,26 +153,34 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
     client.sendCommand(args).catch((thrown: unknown) => {
       const fault = faultOf(thrown, scrub)
       // a user who may not ask is not told; what the store needs itself is found out with the first command
-      if (fault.code === "NOPERM" || fault.code === "NOSCRIPT") return undefined
-      throw fault
+      return fault.code === "NOPERM" || fault.code === "NOSCRIPT" ? undefined : fault
     })
   const askedAt = nowMillis()
   const [time, info, role] = await Promise.all([ask("TIME"), ask("INFO", "server"), ask("ROLE")])
   const tookMillis = nowMillis() - askedAt
-  const text = String(info ?? "")
+  const text = isFault(info) ? "" : String(info ?? "")
   const version = /^redis_version:(\d+)\.(\d+)/m.exec(text)
   if (version !== null && Number(version[1]) < oldest) {
-    throw lasting(
+    throw unfit(
       `The server is Redis ${version[1]}.${version[2]}, which is too old: it has to be ${oldest}.0 or newer`
     )
   }
   const mode = /^(?:redis|server)_mode:(\w+)/m.exec(text)?.[1]
-  if (mode === "sentinel") throw lasting("The server is a Sentinel: name it in \"sentinel\", not in \"url\"")
+  // before what it does not understand: it has no TIME
+  if (mode === "sentinel" || Array.isArray(role) && String(role[0]) === "sentinel") {
+    throw unfit(
+      isCluster
+        ? "The server is a Sentinel, and no node of a Redis cluster"
+        : "The server is a Sentinel: name it in \"sentinel\", not in \"url\""
+    )
+  }
+  const failed = [time, info, role].find(isFault)
+  if (failed !== undefined) throw failed
   if (mode === "cluster" && !isCluster) {
-    throw lasting("The server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster")
+    throw unfit("The server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster")
   }
   if (mode === "standalone" && isCluster) {
-    throw lasting("The server is no node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
+    throw unfit("The server is no node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
   }
   if (Array.isArray(role) && String(role[0]) === "slave") {
     throw new Fault("Unsupported", "The server is a replica, which may lack what was just written", "REPLICA", true)
@@ -163,8 +193,6 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
     run: /^run_id:(\w+)/m.exec(text)?.[1] ?? ""
   }
 }
-
-const lasting = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
 /** Whether a server that did not answer a greeting in TLS answers a plain one. */
 export const speaksPlainly = ({ host, port }: Address, millis: number): Promise<boolean> =>

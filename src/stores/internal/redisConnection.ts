@@ -236,7 +236,7 @@ export const open = Effect.fnUntraced(function*(
     const address = yield* options.locate
     const fresh = yield* Effect.try({
       try: () => options.makeClient(address, options.settings),
-      catch: (thrown) => faultOf(thrown, options.scrub)
+      catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, options.scrub)
     })
     return yield* use(fresh, address)
   }).pipe(Effect.catch((why) => Effect.succeed({ why, wasReady: false })))

@@ -17,13 +17,22 @@ export class Fault {
   }
 }
 
+/** What waiting does not mend, because the server, or what the program has given, is of another kind. */
+export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
+
 /** Removes secrets from a text: servers repeat the command that they do not understand, `AUTH` too. */
 export type Scrub = (text: string) => string
 
 export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
   const known = secrets.filter((secret) => secret !== "").toSorted((a, b) => b.length - a.length)
-  return (text) => known.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
+  return (text) => known.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), withoutUnknown(text))
 }
+
+// a client of the program's has a password that is not known here
+const withoutUnknown = (text: string): string =>
+  text
+    .replace(/(:\/\/[^\s:@/]*):\S+@/g, "$1:<redacted>@")
+    .replace(/,? with args beginning with:[^]*/, "")
 
 const reasons: Readonly<Record<string, StoreErrorReason>> = {
   WRONGPASS: "Denied",
@@ -41,6 +50,22 @@ const passing =
 
 const ofTls = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
 
+/** What a server that cannot be used answers while a client logs in, and what to do about it. */
+const misfits: ReadonlyArray<readonly [RegExp, string]> = [
+  [
+    /^ERR (DB index is out of range|invalid DB index)/i,
+    "The server has no such database: \"database\", or the number in the path of \"url\", is too large"
+  ],
+  [
+    /^ERR SELECT is not allowed in cluster mode/i,
+    "The server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster, without a database"
+  ],
+  [
+    /^ERR unknown command .?SELECT\b/i,
+    "The server has no databases. If it is a Sentinel: name it in \"sentinel\", not in \"url\""
+  ]
+]
+
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
 /**
@@ -57,6 +82,8 @@ export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   }
   const isOfServer = /ErrorReply|SimpleError|BlobError/.test(`${String(name)} ${constructorOf(thrown)}`)
   if (!isOfServer) return new Fault("Unavailable", text)
+  const misfit = misfits.find(([answer]) => answer.test(text))
+  if (misfit !== undefined) return unfit(`${misfit[1]} (${text})`)
   const word = wordOf(text)
   const isDenied = denied.has(word) || /^ERR (AUTH|invalid password|Client sent AUTH)/i.test(text)
   return new Fault(isDenied ? "Denied" : reasons[word] ?? "Unavailable", text, word, !passing.test(text))

@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import { redisAtOnce, redisChunk, redisClears, redisMarkerMillis } from "../../internal/defaults.ts"
+import { redisAtOnce, redisChunk, redisClears, redisMarkerMillis, redisPassed } from "../../internal/defaults.ts"
 import { complete } from "../../internal/store/complete.ts"
 import * as Conditions from "../../internal/store/conditions.ts"
 import { lifeMillis } from "../../internal/store/leases.ts"
@@ -585,6 +585,8 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     readonly masters: ReadonlyArray<Connection>
     readonly cursor: string
     readonly era: string
+    /** how many keys of the server one step looks at */
+    readonly count: number
   }
 
   /** Walks over the keys of a kind, master by master, a page at a time. A key may come twice: it is given once. */
@@ -597,10 +599,10 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     Stream.suspend(() => {
       const seen = new Set<string>()
       const start = asking(operation, (done) => session.control(done), (told) => told as { readonly era: string })
-      const page = ({ cursor, era, masters }: Place) => {
+      const page = ({ count, cursor, era, masters }: Place) => {
         const [master, ...others] = masters
         if (master === undefined) return Effect.succeed([[] as ReadonlyArray<A>, Option.none<Place>()] as const)
-        const args = ["SCAN", cursor, "MATCH", keys.pattern(kind, era, prefix), "COUNT", String(redisChunk)]
+        const args = ["SCAN", cursor, "MATCH", keys.pattern(kind, era, prefix), "COUNT", String(count)]
         return Effect.flatMap(
           asking(operation, (done) => master.send(args, done), (answer) => Replies.toPage(answer) ?? noAnswer("SCAN")),
           (found) => {
@@ -613,10 +615,15 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
               seen.add(text)
               texts.push(text)
             }
+            const place = {
+              era,
+              // where the server holds much else, more of it is passed over at once
+              count: found.keys.length === 0 ? Math.min(2 * count, redisPassed) : redisChunk
+            }
             const next: Place = found.cursor === "0"
-              ? { masters: others, cursor: "0", era }
-              : { masters, cursor: found.cursor, era }
-            return Effect.map(read(texts), (values) =>
+              ? { ...place, masters: others, cursor: "0" }
+              : { ...place, masters, cursor: found.cursor }
+            return Effect.map(Turns.inParts(texts, read, redisChunk), (values) =>
               [
                 values.filter((value) => value !== undefined) as ReadonlyArray<A>,
                 next.masters.length === 0 ? Option.none<Place>() : Option.some(next)
@@ -626,7 +633,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
       }
       return Stream.unwrap(
         Effect.map(start, ({ era }) =>
-          Stream.paginate<Place, A, StoreError>({ masters: wire.masters(), cursor: "0", era }, page))
+          Stream.paginate<Place, A, StoreError>({ masters: wire.masters(), cursor: "0", era, count: redisChunk }, page))
       )
     })
 

@@ -161,8 +161,7 @@ export const configOf = (what: string, options: ServerOptions & Timed): Config =
   }
   if (sentinel !== undefined && url !== undefined) refuse(what, "\"sentinel\" finds the server, so there is no \"url\"")
   const server = parse(what, "url", url ?? "redis://127.0.0.1:6379")
-  const database = options.database ?? server.database
-  if (!Number.isInteger(database) || database < 0) refuse(what, "\"database\" is a number, from 0 on")
+  const database = databaseOf(what, options.database, server.database)
   const settings = settingsOf(what, options, server, database)
   const sentinels = sentinel === undefined ? undefined : sentinelsOf(what, sentinel)
   return {
@@ -176,8 +175,38 @@ export const configOf = (what: string, options: ServerOptions & Timed): Config =
     addresses: [server.address],
     isCluster: false,
     sentinel: sentinels,
-    client
+    client: client && (() => checkedClient(what, client()))
   }
+}
+
+const databaseOf = (what: string, given: number | undefined, ofUrl: number | undefined): number => {
+  if (given !== undefined && (!Number.isInteger(given) || given < 0)) {
+    refuse(what, "\"database\" is a number, from 0 on")
+  }
+  if (given !== undefined && ofUrl !== undefined && given !== ofUrl) {
+    refuse(what, `"database" is ${given}, and the path of "url" says ${ofUrl}: leave one of them out`)
+  }
+  return given ?? ofUrl ?? 0
+}
+
+/** What is used of a client, by which one of another library, or of an older release, is found out. */
+const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
+
+const checkedClient = (what: string, made: unknown): Client => {
+  const isPromise = made instanceof Promise
+  // nobody waits for it
+  if (isPromise) made.catch(() => {})
+  const missing = functionsOfClient.find((name) =>
+    typeof (made as Partial<Client> | null | undefined)?.[name] !== "function"
+  )
+  if (missing === undefined) return made as Client
+  return refuse(
+    what,
+    "\"client\" answers a client of the package redis, at once: () => createClient(…). It has answered " +
+      (isPromise
+        ? "a Promise: make it no async function, the store connects by itself"
+        : `${made === null ? "null" : `a value of type ${typeof made}`}, which has no function "${missing}"`)
+  )
 }
 
 export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): Config => {
@@ -186,7 +215,7 @@ export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): 
   if (!Array.isArray(nodes) || nodes.length === 0) refuse(what, "\"nodes\" is a list of URLs, at least one")
   const servers = nodes.map((url) => parse(what, "nodes", url))
   const first = servers[0]!
-  if (servers.some(({ database }) => database !== 0)) refuse(what, "a cluster has no databases but 0")
+  if (servers.some(({ database = 0 }) => database !== 0)) refuse(what, "a cluster has no databases but 0")
   const settings = settingsOf(what, options, first, 0)
   return {
     ...shared(what, options, [settings]),
@@ -242,14 +271,24 @@ const bytesOf = (what: string, given: ByteSize.Input | undefined): number => {
   if (given === undefined) return Defaults.redisMaxValue
   const size = ByteSize.fromInput(given)
   if (Option.isSome(size) && size.value !== ByteSize.zero) return Number(size.value)
-  return refuse(what, "\"maxValue\" is not a size above zero")
+  return refuse(what, `"maxValue" is a size above zero, not ${shown(given)}: ${sizes}`)
 }
+
+const sizes = "a number of bytes, or one with a unit (B, kB, MB, GB, KiB, MiB, GiB), like \"100 kB\""
+
+const shown = (given: unknown): string =>
+  typeof given === "string"
+    ? JSON.stringify(given.slice(0, 50))
+    : typeof given === "object" && given !== null
+    ? "an object"
+    : String(given)
 
 interface Parsed {
   readonly address: Address
   readonly username: string | undefined
   readonly password: string | undefined
-  readonly database: number
+  /** `undefined`: the URL has no path */
+  readonly database: number | undefined
   readonly isTls: boolean
 }
 
@@ -257,11 +296,27 @@ interface Parsed {
 const parse = (what: string, option: string, given: unknown): Parsed => {
   const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
   const form = `"${option}" of ${what} is no URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
-  if (typeof text !== "string" || !URL.canParse(text)) return refuse(what, form)
-  const { hostname, password, pathname, port, protocol, username } = new URL(text)
+  if (typeof text !== "string") return refuse(what, form)
+  // the host would end there, in the middle of the password
+  if (/^rediss?:\/\/[^]*[/?#][^]*@/.test(text)) {
+    refuse(
+      what,
+      `"${option}" has a user or password with a /, ? or # that is not encoded: encodeURIComponent(password)`
+    )
+  }
+  if (!URL.canParse(text)) return refuse(what, form)
+  const { hash, hostname, password, pathname, port, protocol, search, username } = new URL(text)
   if ((protocol !== "redis:" && protocol !== "rediss:") || hostname === "") return refuse(what, form)
-  const database = pathname === "" || pathname === "/" ? 0 : Number(pathname.slice(1))
-  if (!Number.isInteger(database) || database < 0) refuse(what, `the path of "${option}" is the number of a database`)
+  if (search !== "" || hash !== "") {
+    const database = option === "url"
+      ? "the number of the database is \"database\", or the path (/3)"
+      : "there are options"
+    refuse(what, `"${option}" has a ${search === "" ? "#" : "?"}, and what is after it means nothing here: ${database}`)
+  }
+  const database = pathname === "" || pathname === "/" ? undefined : Number(pathname.slice(1))
+  if (database !== undefined && (!Number.isInteger(database) || database < 0)) {
+    refuse(what, `the path of "${option}" is the number of a database`)
+  }
   return {
     address: { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 6379 : Number(port) },
     username: username === "" ? undefined : decode(what, option, username),
@@ -275,7 +330,10 @@ const decode = (what: string, option: string, text: string): string => {
   try {
     return decodeURIComponent(text)
   } catch {
-    return refuse(what, `"${option}" has a user or password with a % that is not encoded`)
+    return refuse(
+      what,
+      `"${option}" has a user or password with a % that is not encoded: encodeURIComponent(password)`
+    )
   }
 }
 
@@ -297,6 +355,9 @@ const tlsOf = (what: string, tls: CommonOptions["tls"], isTls: boolean): Setting
   if (tls !== undefined && typeof tls !== "boolean" && (typeof tls !== "object" || tls === null)) {
     refuse(what, "\"tls\" is true, false, or options of node:tls")
   }
+  if (tls === false && isTls) {
+    refuse(what, "\"tls\" is false, and the URL begins with rediss:, which says true: leave \"tls\" out, or use redis:")
+  }
   if (typeof tls === "object") return tls
   return tls ?? isTls ? {} : undefined
 }
@@ -308,7 +369,13 @@ const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config
   if (!Array.isArray(options.nodes) || options.nodes.length === 0) {
     refuse(of, "\"nodes\" is a list of \"host:26379\", at least one")
   }
-  const nodes = options.nodes.map((node: unknown) => parse(of, "nodes", `redis://${String(node)}`))
+  const nodes = options.nodes.map((node: unknown) => {
+    // it is not repeated: there may be a password in it
+    if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
+      return refuse(of, "each of \"nodes\" is \"host:26379\", without redis:// before it or a path behind it")
+    }
+    return parse(of, "nodes", `redis://${node}`)
+  })
   return {
     name: options.name,
     addresses: nodes.map(({ address }) => ({ host: address.host, port: address.port })),

@@ -115,6 +115,9 @@ export const toCount = (answer: unknown): number | undefined => {
   return text !== undefined && /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
 }
 
+/** The name of an era: such digits. */
+export const toEra = (answer: unknown): string | undefined => toCount(answer) === undefined ? undefined : toText(answer)
+
 /** A bulk string as a text. */
 export const toText = (answer: unknown): string | undefined => Buffer.isBuffer(answer) ? answer.toString() : undefined
 

@@ -32,13 +32,30 @@ interface Parts {
   readonly ofEra?: boolean
 }
 
+/** The text under a key: none where that is another kind of value. Any other error, like a right that is missing, is one. */
+const textOf = `local function textOf(k)
+  local found = redis.pcall("GET", k)
+  if type(found) ~= "table" then return found end
+  if not string.find(found.err, "WRONGTYPE") then return redis.call("GET", k) end
+end
+`
+
+/** As `toCount` of `redisReplies.ts`: what is no safe integer from 0 on counts as missing. */
+const toCount = `local function toCount(text)
+  if type(text) == "string" and #text <= 16 and string.find(text, "^%d+$") and tonumber(text) <= ${Number.MAX_SAFE_INTEGER} then
+    return text
+  end
+end
+`
+
 const compile = ({ args, body, keys, ofEra = false, whenFull = false }: Parts, isCluster: boolean): Script => {
   const checksEra = !isCluster && !ofEra
   const first = checksEra ? 2 : 1
   const names = (from: string, all: ReadonlyArray<string>) =>
     all.length === 0 ? "" : `local ${all.join(", ")} = ${all.map((_, i) => `${from}[${first + i}]`).join(", ")}\n`
   const source = `#!lua${whenFull ? " flags=allow-oom" : ""}\n` +
-    (checksEra ? `if redis.call("GET", KEYS[1]) ~= ARGV[1] then return redis.status_reply("${otherEra}") end\n` : "") +
+    (checksEra || body.includes("textOf(") ? textOf : "") + (body.includes("toCount(") ? toCount : "") +
+    (checksEra ? `if textOf(KEYS[1]) ~= ARGV[1] then return redis.status_reply("${otherEra}") end\n` : "") +
     names("KEYS", keys) + names("ARGV", args) + body
   return { source, sha: createHash("sha1").update(source).digest("hex"), checksEra }
 }
@@ -51,9 +68,13 @@ const micros = `local time = redis.call("TIME")
 local micros = time[1] * 1000000 + time[2]
 `
 
+/** Whether what begins so is of another program or a newer release. The beginning of a frame, cut off, is ours. */
+const isForeign = (begin: string) =>
+  `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
+
 /** Whether this release may write over what is stored: nothing, or a frame that is not of a newer one. */
 const writable = `local stored = redis.pcall("GET", v)
-if stored and (type(stored) ~= "string" or string.sub(stored, 1, 2) ~= "ec" or string.byte(stored, 3) > ${Frame.format}) then
+if stored and (${isForeign("stored")}) then
   return redis.status_reply("${foreign}")
 end
 `
@@ -80,8 +101,8 @@ const keysBeside = (isCluster: boolean) => withMarkers(isCluster).slice(1).map((
 
 const endMarkers = (isCluster: boolean) => isCluster ? `redis.call("UNLINK", d)\n` : `redis.call("UNLINK", d, g)\n`
 
-/** Makes the counter of invalidations where it is missing: larger than it ever was, as clocks go forward. */
-const sequence = `local seq = redis.call("GET", s)
+/** Makes the counter of invalidations where it is missing or none: larger than it ever was, as clocks go forward. */
+const sequence = `local seq = toCount(textOf(s))
 if not seq then
   ${micros.replaceAll("\n", "\n  ")}seq = string.format("%.0f", micros)
   redis.call("SET", s, seq)
@@ -164,10 +185,13 @@ local failed = {}
 for c = 1, tonumber(ARGV[${first}]) do
   local have, want = redis.pcall("GET", KEYS[${before} + tonumber(ARGV[at + 1])]), ARGV[at + 2]
   local holds
-  if type(have) == "table" then holds = false
-  elseif ARGV[at] == "h" then
+  -- a read of another kind of value finds nothing
+  if type(have) == "table" then have = false end
+  if ARGV[at] == "h" then
     if want == "" then holds = not have else holds = have and string.sub(have, 1, #want) == want end
-  elseif ARGV[at] == "t" then holds = string.sub(have or "", 1, 6) == want
+  elseif ARGV[at] == "t" then
+    -- a read finds no version in less
+    holds = (have and #have > 12 and string.sub(have, 1, 6) or "") == want
   else holds = (have or "") == want end
   if not holds then failed[#failed + 1] = c end
   at = at + 3
@@ -178,7 +202,7 @@ for s = at, #ARGV, 5 do
   local step, k = ARGV[s], KEYS[${before} + tonumber(ARGV[s + 1])]
   if step == "S" or step == "K" or step == "T" then
     local begin = redis.pcall("GETRANGE", k, 0, 2)
-    if type(begin) ~= "string" or (begin ~= "" and (string.sub(begin, 1, 2) ~= "ec" or string.byte(begin, 3) > ${Frame.format})) then
+    if begin ~= "" and (${isForeign("begin")}) then
       return redis.status_reply("${foreign}")
     end
   elseif step == "N" then
@@ -246,13 +270,13 @@ return { 1, refused }
 
 const all = (isCluster: boolean) => ({
   ...guardScripts,
-  /** the era and the counter of invalidations, made where they are missing */
+  /** the era and the counter of invalidations, made where they are missing or none */
   control: {
     keys: ["e", "s"],
     args: [],
     ofEra: true,
     whenFull: true,
-    body: `local era = redis.call("GET", e)
+    body: `local era = toCount(textOf(e))
 if not era then
   ${micros.replaceAll("\n", "\n  ")}era = string.format("%.0f", micros)
   redis.call("SET", e, era)
@@ -266,7 +290,7 @@ ${sequence}return { era, seq }
     args: [],
     ofEra: true,
     whenFull: true,
-    body: `${micros}local era = tonumber(redis.call("GET", e) or "0")
+    body: `${micros}local era = tonumber(toCount(textOf(e)) or "0")
 local fresh = string.format("%.0f", math.max(micros, era + 1))
 redis.call("SET", e, fresh)
 return { fresh }
@@ -349,7 +373,7 @@ end
 return 1
 `
   },
-  /** markers of tags, made where they are missing; on a cluster of one tag */
+  /** markers of tags, made where they are missing or none; on a cluster of one tag */
   markers: isCluster
     ? { keys: ["t"], args: ["seq", "version"], body: `${marker}return { marker(t, version) }\n` }
     : {
@@ -446,10 +470,12 @@ return 1
   removeCounter: { keys: ["n"], args: [], whenFull: true, body: `return redis.call("UNLINK", n)\n` }
 } satisfies Record<string, Parts>)
 
-/** A marker is its version and, as digits, the invalidation that wrote it. */
+/** Whether a value is a marker: a version and, as digits, the invalidation that wrote it. Another one counts as missing. */
+const isMarker = (found: string) => `type(${found}) == "string" and toCount(string.sub(${found}, 13))`
+
 const marker = `local function marker(t, version)
-  local found = redis.call("GET", t)
-  if found then
+  local found = textOf(t)
+  if ${isMarker("found")} then
     local left = redis.call("PTTL", t)
     if left >= 0 and left < ${redisMarkerMillis / 2} then redis.call("PEXPIRE", t, ${redisMarkerMillis}) end
     return found
@@ -459,13 +485,13 @@ const marker = `local function marker(t, version)
 end
 `
 
-const bump = `${micros}local seq = string.format("%.0f", math.max(micros, tonumber(redis.call("GET", s) or "0") + 1))
+const bump = `${micros}local seq = string.format("%.0f", math.max(micros, tonumber(toCount(textOf(s)) or "0") + 1))
 redis.call("SET", s, seq)
 `
 
 const invalidate = `local function invalidate(t, version)
   local found = mode == "soft" and redis.pcall("GET", t)
-  if type(found) == "string" then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
+  if ${isMarker("found")} then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
   local left = redis.call("PTTL", t)
   if left == -1 then redis.call("SET", t, version .. seq)
   else redis.call("SET", t, version .. seq, "PX", math.max(left, ${redisMarkerMillis})) end

@@ -77,6 +77,15 @@ interface Reading {
 
 const nowhere: ReadonlyArray<number> = []
 
+/** `undefined` where the era or the count is missing, or is none. */
+const toControl = (answer: unknown): Control | Fault | undefined => {
+  if (isFault(answer)) return answer
+  const [first, second] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
+  const era = Replies.toEra(first)
+  const seq = Replies.toCount(second)
+  return era === undefined || seq === undefined ? undefined : { era, seq }
+}
+
 const cleared = new Fault("Unavailable", "the store is cleared again and again")
 
 export const make = (
@@ -144,23 +153,18 @@ export const make = (
     queueMicrotask(() => {
       const all = asking!
       asking = undefined
-      const tell = (answer: unknown) => {
-        const [first, second] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
-        const now = Replies.toText(first)
-        const seq = Replies.toCount(second)
-        const told = isFault(answer)
-          ? answer
-          : now === undefined || seq === undefined
-          ? noAnswer("the question for the era")
-          : { era: now, seq }
+      const tell = (told: Control | Fault) => {
         if (!isFault(told)) era = told.era
         for (const done of all) done(told)
       }
       wire.send(controlTag, ["MGET", keys.era, keys.sequence], (answer) => {
-        const isMissing = Array.isArray(answer) && answer.includes(null)
-        if (isMissing) {
-          evaluate({ script: scripts.control, tag: controlTag, rest: ["2", keys.era, keys.sequence] }, tell)
-        } else tell(answer)
+        const found = toControl(answer)
+        if (found !== undefined) return tell(found)
+        // one of them is missing, or is none
+        evaluate(
+          { script: scripts.control, tag: controlTag, rest: ["2", keys.era, keys.sequence] },
+          (answer) => tell(toControl(answer) ?? noAnswer("the question for the era"))
+        )
       })
     })
   }
@@ -296,7 +300,7 @@ export const make = (
       }
       const told = Replies.toText(answer[0])
       if (told !== now) {
-        era = told
+        era = Replies.toEra(answer[0])
         for (const reading of some) enter(reading)
         return
       }

@@ -255,6 +255,8 @@ const listen = Effect.fnUntraced(function*(
   // the client has switched another mode on
   yield* ask("CLIENT", "TRACKING", "OFF")
   yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))
+  // before anything is believed: a user who may not ask cannot know that everything is heard
+  yield* ask("CLIENT", "TRACKINGINFO")
   return ask
 })
 

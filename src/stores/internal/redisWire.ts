@@ -1,6 +1,7 @@
 /** The way to the servers: one, the master that Sentinels name, or the masters of a cluster. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { CacheConfigError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults.ts"
 import {
   type Address,
@@ -10,11 +11,12 @@ import {
   fromClient,
   fromLibrary,
   load,
-  type MakeClient
+  type MakeClient,
+  misconfigured
 } from "./redisClient.ts"
 import * as Cluster from "./redisCluster.ts"
 import * as Connection from "./redisConnection.ts"
-import { Fault, faultOf } from "./redisFault.ts"
+import { Fault, faultOf, isFault } from "./redisFault.ts"
 import { type Config, nameOf } from "./redisOptions.ts"
 
 export interface Wire {
@@ -50,7 +52,7 @@ export const connect = (
     const connectMillis = Math.max(Defaults.redisConnection.connectMillis, config.commandMillis)
     const makeClient = config.client === undefined
       ? fromLibrary(yield* load, connectMillis)
-      : fromClient(config.client)
+      : fromClient(config.client, config.scrub)
     const options = {
       makeClient,
       settings: config.settings,
@@ -64,6 +66,7 @@ export const connect = (
     const [wire, fault] = config.isCluster
       ? yield* Cluster.open({ ...options, addresses: config.addresses, name: config.name, controlTag })
       : yield* single(config, options)
+    if (fault?.code === misconfigured) return yield* Effect.die(new CacheConfigError({ message: fault.message }))
     // Sentinels may name the former master for a moment
     const isPassing = fault?.code === "REPLICA" && config.sentinel !== undefined
     if (fault !== undefined && (config.isRequired || fault.isLasting && !isPassing)) return yield* Effect.fail(fault)
@@ -79,7 +82,12 @@ const single = (
     ? Effect.succeed(client === undefined ? config.addresses[0] : undefined)
     : locateMaster(options.makeClient, sentinel, config)
   const makeClient: Wire["makeClient"] = (more) =>
-    Effect.map(locate, (address) => options.makeClient(address, options.settings, more))
+    Effect.flatMap(locate, (address) =>
+      Effect.try({
+        try: () => options.makeClient(address, options.settings, more),
+        // a function of the program's may throw
+        catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, config.scrub)
+      }))
   return Effect.map(Connection.open({ ...options, name, locate }), ([connection, fault]) => [{
     isCluster: false,
     send: (_, args, done, late) => connection.send(args, done, late),
@@ -113,7 +121,7 @@ const locateMaster = (
             await client.connect()
             return await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name])
           },
-          catch: (thrown) => faultOf(thrown, scrub)
+          catch: (thrown) => ofSentinel(faultOf(thrown, scrub), address)
         }),
       (client) => Effect.sync(() => destroy(client))
     ).pipe(
@@ -129,12 +137,27 @@ const locateMaster = (
       })
     )
   return Effect.gen(function*() {
-    let last = new Fault("Unavailable", "There is no Sentinel")
+    let last: Fault | undefined
     for (const address of addresses) {
       const found = yield* Effect.result(ask(address))
       if (found._tag === "Success") return found.success
-      last = found.failure
+      // a Sentinel that is away may answer later, beside an address that is none
+      if (last === undefined || found.failure.code !== noSentinel) last = found.failure
     }
-    return yield* Effect.fail(last)
+    return yield* Effect.fail(last ?? new Fault("Unavailable", "There is no Sentinel"))
   })
 }
+
+const noSentinel = "NOSENTINEL"
+
+const ofSentinel = (fault: Fault, address: Address): Fault =>
+  /^ERR unknown command .?SENTINEL\b/i.test(fault.message)
+    ? new Fault(
+      "Unsupported",
+      `The server ${
+        nameOf(address)
+      } is no Sentinel: "nodes" of "sentinel" are Sentinels, and a server that none watches is in "url"`,
+      noSentinel,
+      true
+    )
+    : fault

@@ -5,7 +5,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Answer } from "../../../ports/store.ts"
 import { jobsOfTurn } from "../../defaults.ts"
@@ -27,7 +26,7 @@ import { supervise } from "../storeTier/background.ts"
 import * as Circuit from "../storeTier/circuit.ts"
 import { tagNames } from "../storeTier/codec.ts"
 import { damaged, noteFault, recovered } from "../storeTier/faults.ts"
-import { reviveUnsafe } from "../storeTier/fetch.ts"
+import { areAmong, reviveUnsafe } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Found, NeedsEffect, type StoreTier } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
@@ -142,7 +141,7 @@ const received = (self: Flights, question: Question, exit: Exit.Exit<Answer, Sto
     return conclude(self, question, failed(self, fault))
   }
   const { entry } = exit.value
-  if (entry !== undefined && !question.isAgain && !isCovered(question, entry)) {
+  if (entry !== undefined && !question.isAgain && !areAmong(entry.meta.tags, question.tags)) {
     question.isAgain = true
     question.tags = tagNames(entry.meta.tags)
     return send(self, question)
@@ -150,12 +149,6 @@ const received = (self: Flights, question: Question, exit: Exit.Exit<Answer, Sto
   Circuit.answered(tier.circuit)
   recovered(tier, "get")
   conclude(self, question, foundIn(self, question, exit.value))
-}
-
-/** Whether the versions of all its tags were asked for. */
-const isCovered = ({ tags }: Question, { meta }: Stored): boolean => {
-  for (const { tag } of meta.tags) if (!tags.includes(tag)) return false
-  return true
 }
 
 const faultWith = ({ store }: StoreTier, reason: "Timeout" | "Unavailable", cause?: unknown): StoreError =>

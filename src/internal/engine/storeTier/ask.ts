@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../programTime.ts"
 import * as Circuit from "./circuit.ts"
-import { noteFault, recovered } from "./faults.ts"
+import { isListing, noteFault, recovered } from "./faults.ts"
 import type { Budget, StoreTier } from "./storeTier.ts"
 
 /** The store tier, and the budget to ask it with. */
@@ -60,7 +60,8 @@ export const ask = <A>(
           const fault = exit === undefined
             ? fail("Timeout")
             : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
-          if (fault.reason === "Timeout") {
+          if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit!)
+          else if (fault.reason === "Timeout") {
             Circuit.timedOut(tier.circuit, permit!, clock.currentTimeMillisUnsafe())
           } else {
             Circuit.answered(tier.circuit)

@@ -6,6 +6,7 @@ import type * as Schema from "effect/Schema"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"
 import type { Codec } from "../../../ports/serializer.ts"
+import { maxTags } from "../../codec/frame.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
 import { countersOf } from "../telemetry/counters.ts"
@@ -114,6 +115,11 @@ export const encode = (
   const codecs = codecsOf(tier, key)
   const codec = outcome === "success" ? codecs.success : codecs.failure
   if (codec === undefined) return Effect.undefined
+  if (tags.length > maxTags) {
+    const reason = `it has ${tags.length} tags, and at most ${maxTags} can be stored`
+    const fault = new SerializerError({ serializer: tier.serializer.name, operation: "encode", reason })
+    return Effect.succeed(noteMisfit(tier, key, fault))
+  }
   const value = Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
   const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault =>
     Exit.isSuccess(exit)

@@ -47,9 +47,18 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   return fault
 }
 
-/** No fault of the store: the caller gave a sum out of range, or what is no transaction there, and gets the error. */
+/**
+ * No fault of the store: the caller gave a sum out of range, or what is no transaction there, or asked for a listing that
+ * takes longer than its policy allows, and gets the error.
+ */
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
-  reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
+  reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported") ||
+  reason === "Timeout" && isListing(operation)
+
+/** Whether an operation takes longer the more there is: that it is late says nothing of the store. */
+export const isListing = (operation: string): boolean => listings.has(operation)
+
+const listings = new Set(["size", "scan", "scanCounters"])
 
 /** Whether a store that works has not taken a value. */
 export const isRefusal = (operation: string, fault: Fault): boolean =>
@@ -66,7 +75,9 @@ const advice = " (all requests of a read have `storeTimeout` together: raise it 
 /** What an adapter threw, by its message alone: drivers attach the command, and with it the value. */
 const messageOf = (thrown: unknown): string | undefined => {
   try {
-    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : undefined
+    if (!(thrown instanceof Error)) return undefined
+    // a log names that by itself
+    return thrown.name === "Error" ? thrown.message : `${thrown.name}: ${thrown.message}`
   } catch {
     // an error of the user's, with getters that throw
     return undefined

@@ -3,7 +3,7 @@ import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Meta, Stored } from "../../../CacheEntry.ts"
+import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Codec } from "../../../ports/serializer.ts"
 import { type Key, tagsOf } from "../../key/ofKey.ts"
@@ -15,6 +15,7 @@ import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.t
 import { damaged, recovered, undecodable } from "./faults.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
+import { placeOf } from "./placeOf.ts"
 import { type Asked, type Budget, type Fault, type Found, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
 /** Reads a synchronous store, in this step. */
@@ -33,7 +34,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
     if (stored.meta.expiresAt <= now) return stored.meta.writeId
-    const isCovered = stored.meta.tags.every((tag) => tags.includes(tag.tag))
+    const isCovered = areAmong(stored.meta.tags, tags)
     if (isCovered && knownVersions === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
     validity = isCovered ? validityOf(tier, stored.meta, tags, knownVersions ?? answer.versions) : "gone"
     // the entry has other tags, or the known versions do not prove it valid: ask with the entry's own tags
@@ -65,6 +66,12 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fou
     : undecodable(tier, key, stored, exit.cause)
 }
 
+/** Whether the versions of all tags of an entry were asked for. */
+export const areAmong = (own: ReadonlyArray<TagVersion>, asked: ReadonlyArray<string>): boolean => {
+  for (let i = 0; i < own.length; i++) if (placeOf(asked, own[i]!.tag, i) < 0) return false
+  return true
+}
+
 /** What the tags of an entry say: valid, stale by a soft invalidation, or gone. */
 type Validity = "valid" | "soft" | "gone"
 
@@ -79,8 +86,9 @@ export const validityOf = (
   const pendingMode = Pending.pendingMode(tier.pending, tagNames(meta.tags))
   if (pendingMode === "hard") return "gone"
   let validity: Validity = "valid"
-  for (const { tag, version } of meta.tags) {
-    const now = versions[asked.indexOf(tag)]
+  for (let i = 0; i < meta.tags.length; i++) {
+    const { tag, version } = meta.tags[i]!
+    const now = versions[placeOf(asked, tag, i)]
     if (now === version) continue
     if (now === undefined || !isSoftened(version, now)) return "gone"
     validity = "soft"
@@ -118,7 +126,7 @@ const fetchWith = Effect.fnUntraced(function*(
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
   // with its own tags the entry is asked for once
-  if (tags === declared && !stored.meta.tags.every(({ tag }) => tags.includes(tag))) return tagNames(stored.meta.tags)
+  if (tags === declared && !areAmong(stored.meta.tags, tags)) return tagNames(stored.meta.tags)
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })

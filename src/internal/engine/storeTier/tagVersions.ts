@@ -4,6 +4,7 @@ import type { TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Markers } from "../../../ports/store.ts"
 import { ask, type Asking } from "./ask.ts"
+import { placeOf } from "./placeOf.ts"
 
 /**
  * The versions that an entry's tags had before its load began. `undefined` where one is not known or has changed: then
@@ -18,14 +19,16 @@ export const versionsOf = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<TagVersion> | undefined | StoreError> {
   if (tags.length === 0) return []
   if (before === undefined) return undefined
-  const late = tags.filter((tag) => !declared.includes(tag))
+  const late = tags.filter((tag, i) => placeOf(declared, tag, i) < 0)
   const after = late.length === 0 ? undefined : yield* ask(tier, budget, "markers", tier.store.markers(late))
   if (after instanceof StoreError) return after
   const versions: Array<TagVersion> = []
-  for (const tag of tags) {
-    const i = declared.indexOf(tag)
-    const marker = i >= 0 ? before.markers[i] : after?.markers[late.indexOf(tag)]
-    if (marker === undefined || (i < 0 && marker.seq > before.seq)) return undefined
+  let lates = 0
+  for (let i = 0; i < tags.length; i++) {
+    const tag = tags[i]!
+    const place = placeOf(declared, tag, i)
+    const marker = place >= 0 ? before.markers[place] : after?.markers[placeOf(late, tag, lates++)]
+    if (marker === undefined || (place < 0 && marker.seq > before.seq)) return undefined
     versions.push({ tag, version: marker.version })
   }
   return versions

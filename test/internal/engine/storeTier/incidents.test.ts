@@ -1,6 +1,6 @@
 /** What goes wrong once must not go on being wrong: circuits close, leases come back, queues move, logs stay short. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger } from "effect"
+import { Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
 import * as MemoryStore from "effect-cached/stores/MemoryStore"
 import { TestClock } from "effect/testing"
@@ -39,7 +39,47 @@ it.effect("the first warning of an incident has the cause", () =>
     expect(inspect(logged)).not.toContain("a secret")
   }))
 
+it.effect("more tags than an entry can be stored with keep a value in memory, with one warning", () =>
+  Effect.gen(function*() {
+    const store = MemoryStore.make()
+    const read = (count: number) =>
+      Effect.succeed(count).pipe(
+        Cached.ttl({ key: `k${count}`, ttl: "1 hour", tags: Array.from({ length: count }, (_, i) => `t${i}`) })
+      )
+    const messages = yield* logged(
+      Effect.gen(function*() {
+        for (const count of [65_535, 65_536, 65_537]) expect(yield* read(count)).toBe(count)
+      }).pipe(Effect.provide(cacheOver(store)))
+    )
+    expect(yield* Stream.runCollect(store.scan())).toHaveLength(1)
+    expect(messages).toHaveLength(2)
+    expect(messages[0]).toContain("it has 65536 tags, and at most 65535 can be stored")
+  }))
+
 describe("the circuit", () => {
+  it.effect("stays closed after listings that take too long: the caller is told, and the store goes on to be used", () =>
+    Effect.gen(function*() {
+      const memory = MemoryStore.make()
+      const store: Store.Store = {
+        ...memory,
+        size: Effect.never,
+        scan: () => Stream.never,
+        scanCounters: () => Stream.never
+      }
+      const messages = yield* logged(
+        Effect.gen(function*() {
+          for (const listing of [Cached.size, Stream.runDrain(Cached.scan()), Stream.runDrain(Cached.counters())]) {
+            const asking = yield* start(Effect.flip(listing))
+            yield* TestClock.adjust("1 second")
+            expect((yield* Fiber.join(asking)).reason).toBe("Timeout")
+          }
+          yield* Cached.set("k", "stored", { ttl: "1 hour" })
+          expect(memory.getUnsafe!("k", []).entry).toBeDefined()
+        }).pipe(Effect.provide(cacheOver(store)))
+      )
+      expect(messages).toEqual([])
+    }))
+
   it.effect("closes again over a synchronous store, whose reads are never its probe", () =>
     Effect.gen(function*() {
       const memory = MemoryStore.make()

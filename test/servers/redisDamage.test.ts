@@ -1,0 +1,402 @@
+/**
+ * What somebody else has put under the names of the store, or damage has made of what was there: at most a miss, and the
+ * next load or write mends it.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import { Cached, type CacheEntry, type CacheError, CacheLayer, type Store } from "effect-cached"
+import * as RedisStore from "effect-cached/stores/RedisStore"
+import { maxTags } from "../../src/internal/codec/frame.ts"
+import * as Keys from "../../src/stores/internal/redisKeys.ts"
+import { isMissing } from "../support/needs.ts"
+import { freshPrefix, program, type Server, startCluster, startServer } from "../support/redis.ts"
+import { processesOn, warned } from "../support/redisProcesses.ts"
+
+const timeout = 120_000
+const connect = "required"
+/** a machine under load answers late */
+const storeTimeout = "10 seconds"
+
+const entryOf = (text: string, tags: ReadonlyArray<CacheEntry.TagVersion> = []): CacheEntry.Stored => ({
+  meta: {
+    createdAt: 1,
+    softExpiresAt: 4_000_000_000_000,
+    expiresAt: 4_000_000_000_000,
+    loadMillis: 1,
+    outcome: "success",
+    tags,
+    writeId: "ab".repeat(16),
+    serializer: 1
+  },
+  payload: new TextEncoder().encode(text)
+})
+
+const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDecoder().decode(stored.payload)
+
+const reasonOf = (effect: Effect.Effect<unknown, { readonly reason: string }>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason)
+
+type Damage = (key: string) => ReadonlyArray<string>
+
+const text = (value: string): Damage => (key) => ["SET", key, value]
+const list: Damage = (key) => ["RPUSH", key, "1"]
+
+/** Puts something else under a key, whatever is there; nobody comes in between. */
+const damaging = (key: string, how: Damage): ReadonlyArray<string> => [
+  ...["EVAL", `redis.call("UNLINK", KEYS[1]) redis.call(unpack(ARGV))`, "1", key],
+  ...how(key)
+]
+
+const markersOf = (version: string): ReadonlyArray<readonly [string, Damage]> => [
+  ["five bytes", text("abcde")],
+  ["nothing", text("")],
+  ["a version alone", text(version)],
+  ["a version and no number", text(`${version}x`)],
+  ["a version and half of a number", text(`${version}1e3`)],
+  ["a version and more than a number", text(`${version}${"9".repeat(30)}`)],
+  ["a list", list]
+]
+
+const noEras: ReadonlyArray<readonly [string, Damage]> = [
+  ...["abc", "", "1e3", "-4", "1.5", "0x1f", " 7", "9".repeat(30)].map((value) => [`"${value}"`, text(value)] as const),
+  ["a list", list]
+]
+
+for (const kind of ["a server", "a cluster"] as const) {
+  describe.skipIf(isMissing(program))(`Redis · damage on ${kind}`, () => {
+    let servers: ReadonlyArray<Server>
+    let end: () => Promise<unknown>
+    beforeAll(async () => {
+      if (kind === "a server") {
+        const server = await startServer()
+        servers = [server]
+        end = server.end
+      } else {
+        const cluster = await startCluster()
+        servers = cluster.servers.slice(0, 3)
+        end = cluster.end
+      }
+    }, 240_000)
+    afterAll(() => end())
+
+    const make = (prefix: string) =>
+      kind === "a server"
+        ? RedisStore.make({ url: servers[0]!.url, prefix, connect, storeTimeout })
+        : RedisStore.makeCluster({ nodes: servers.map(({ url }) => url), prefix, connect, storeTimeout })
+
+    const layerOf = (prefix: string) =>
+      kind === "a server"
+        ? CacheLayer.redis({ url: servers[0]!.url, prefix, connect, storeTimeout, memory: false })
+        : CacheLayer.redisCluster({
+          nodes: servers.map(({ url }) => url),
+          prefix,
+          connect,
+          storeTimeout,
+          memory: false
+        })
+
+    /** Asks the master that has the key. */
+    const ask = (...args: ReadonlyArray<string>) =>
+      Effect.promise(async () => {
+        for (const server of servers) {
+          try {
+            return await server.ask(...args)
+          } catch (error) {
+            if (!String(error).includes("MOVED")) throw error
+          }
+        }
+        throw new Error("no master has the key")
+      })
+
+    const keysOf = (pattern: string) =>
+      Effect.map(
+        Effect.promise(() => Promise.all(servers.map((server) => server.ask("KEYS", pattern)))),
+        (found) => found.flat() as ReadonlyArray<string>
+      )
+
+    const keyOf = (pattern: string) =>
+      Effect.map(keysOf(pattern), (keys) => {
+        expect(keys).toHaveLength(1)
+        return keys[0]!
+      })
+
+    const damage = (key: string, how: Damage) => ask(...damaging(key, how))
+
+    const granted = (store: Store.Store, id: string) =>
+      Effect.map(
+        store.acquire(id, { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }),
+        (answer) => answer._tag === "Granted" ? answer.generation : ""
+      )
+
+    /** Each way to write an entry. */
+    const writes = (
+      store: Store.Store
+    ): ReadonlyArray<readonly [string, Effect.Effect<unknown, CacheError.StoreError>]> => [
+      ["set", store.set("id", entryOf("new"))],
+      ["set, if there is none", store.set("id", entryOf("new"), { _tag: "IfAbsent" })],
+      ["commit", Effect.flatMap(granted(store, "id"), (generation) => store.commit("id", generation, entryOf("new")))],
+      ["transact", store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entryOf("new") }] })],
+      [
+        "transact, if there is none",
+        store.transact!({
+          checks: [{ _tag: "Entry", id: "id", condition: { _tag: "IfAbsent" } }],
+          steps: [{ _tag: "Set", id: "id", entry: entryOf("new") }]
+        })
+      ],
+      [
+        "transact with a load",
+        Effect.flatMap(
+          granted(store, "id"),
+          (generation) =>
+            store.transact!({ checks: [], steps: [{ _tag: "Commit", id: "id", generation, entry: entryOf("new") }] })
+        )
+      ]
+    ]
+
+    it.live(
+      "what begins like an entry is a miss, and is written over, however short it is",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const store = yield* make(prefix)
+          yield* store.set("id", entryOf("old"))
+          const key = yield* keyOf(`${prefix}:v:*`)
+          for (const begin of ["ec", "ec\u0001", "ec\u0001\u0000"]) {
+            for (const [name, write] of writes(store)) {
+              yield* damage(key, text(begin))
+              expect((yield* store.get("id", [])).entry).toBe(undefined)
+              yield* write
+              expect([name, textOf((yield* store.get("id", [])).entry)]).toEqual([name, "new"])
+            }
+            yield* damage(key, text(begin))
+            yield* store.remove("id")
+            expect(yield* ask("EXISTS", key)).toBe(0)
+          }
+        })),
+      timeout
+    )
+
+    it.live("what begins otherwise is left alone, however short it is", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        yield* store.set("id", entryOf("old"))
+        const key = yield* keyOf(`${prefix}:v:*`)
+        for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
+          for (const [name, write] of writes(store)) {
+            // the result of a load is stored beside a transaction there, which does not fail with it
+            if (kind === "a cluster" && name === "transact with a load") continue
+            yield* damage(key, theirs)
+            expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
+            expect(yield* ask("EXISTS", key)).toBe(1)
+          }
+        }
+      })), timeout)
+
+    it.live(
+      "a marker that is none counts as missing: a load gets a fresh one",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const [store, other] = yield* Effect.all([make(prefix), make(prefix)])
+          const { markers: [whole, beside] } = yield* store.markers(["t", "u"])
+          const key = yield* keyOf(`${prefix}:t:*}t`)
+          for (const [name, how] of markersOf("0123456789ab")) {
+            yield* damage(key, how)
+            const { markers: [fresh, same], seq } = yield* other.markers(["t", "u"])
+            expect(same).toEqual(beside)
+            // both halves are new: no entry from before counts
+            expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, whole!.version.slice(0, 12)])
+            expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, Buffer.from("012345").toString("hex")])
+            expect(fresh!.seq).toBe(seq)
+            expect((yield* store.markers(["t"])).markers).toEqual([fresh])
+            expect((yield* store.get("id", ["t"])).versions).toEqual([fresh!.version])
+            expect(Number(yield* ask("PTTL", key))).toBeGreaterThan(0)
+          }
+        })),
+      timeout
+    )
+
+    it.live("a tag whose marker is none can be invalidated", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        yield* store.markers(["t"])
+        const key = yield* keyOf(`${prefix}:t:*}t`)
+        for (const [name, how] of markersOf("0123456789ab")) {
+          for (const mode of ["hard", "soft"] as const) {
+            yield* damage(key, how)
+            const before = yield* Effect.map(store.get("id", ["t"]), ({ versions }) => versions[0]?.slice(0, 12))
+            yield* store.invalidateTags(["t"], mode)
+            const [after] = (yield* store.get("id", ["t"])).versions
+            expect([name, mode, after]).toEqual([name, mode, expect.stringMatching(/^[0-9a-f]{24}$/)])
+            expect(after!.slice(0, 12)).not.toBe(before)
+            expect((yield* store.markers(["t"])).markers[0]!.version).toBe(after)
+          }
+        }
+      })), timeout)
+
+    it.live(
+      "a transaction takes an entry for missing whose tag has a marker that is none",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const store = yield* make(prefix)
+          // of one slot
+          const [id, tag] = ["{cart:7}:list", "{cart:7}"]
+          for (const [name, how] of markersOf("0123456789ab")) {
+            const { markers: [marker] } = yield* store.markers([tag])
+            yield* store.set(id, entryOf("old", [{ tag, version: marker!.version }]))
+            yield* damage(yield* keyOf(`${prefix}:t:*`), how)
+            const answer = yield* store.transact!({
+              checks: [{ _tag: "Entry", id, condition: { _tag: "IfAbsent" } }],
+              steps: [{ _tag: "Set", id, entry: entryOf("new") }]
+            })
+            expect([name, answer._tag]).toEqual([name, "Committed"])
+          }
+        })),
+      timeout
+    )
+
+    it.live(
+      "what is loaded with a tag whose marker is none is stored",
+      () =>
+        warned((warnings) =>
+          Effect.gen(function*() {
+            const prefix = freshPrefix()
+            let loads = 0
+            const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+            const run = Effect.provide(Effect.forEach([1, 2, 3], () => read), layerOf(prefix))
+            expect(yield* run).toEqual([1, 1, 1])
+            const key = yield* keyOf(`${prefix}:t:*}t`)
+            for (const [i, [name, how]] of markersOf("0123456789ab").entries()) {
+              yield* damage(key, how)
+              expect([name, yield* run]).toEqual([name, [i + 2, i + 2, i + 2]])
+            }
+            expect(warnings).toEqual([])
+          })
+        ),
+      timeout
+    )
+
+    it.live("an era that is none counts as missing: another one begins", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const { era } = Keys.make(prefix)
+        const store = yield* make(prefix)
+        yield* store.set("id", entryOf("old"))
+        for (const [name, how] of noEras) {
+          const before = Number(yield* ask("GET", era))
+          yield* damage(era, how)
+          expect([name, (yield* store.get("id", [])).entry]).toEqual([name, undefined])
+          expect(Number(yield* ask("GET", era))).toBeGreaterThan(before)
+          yield* store.set("id", entryOf(name))
+          // who comes later, or writes first
+          yield* damage(era, how)
+          const other = yield* make(prefix)
+          expect(yield* other.set("id", entryOf(name))).toBe(true)
+          expect(textOf((yield* store.get("id", [])).entry)).toBe(name)
+          yield* damage(era, how)
+          yield* store.clear
+          expect((yield* other.get("id", [])).entry).toBe(undefined)
+          expect(String(yield* ask("GET", era))).toMatch(/^[0-9]{16}$/)
+        }
+      })), timeout)
+
+    it.live(
+      "a count of invalidations that is none is made anew, from the time",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const { sequence } = Keys.make(prefix)
+          const store = yield* make(prefix)
+          const { seq: first } = yield* store.markers(["t"])
+          let last = first
+          for (const [name, how] of noEras) {
+            for (
+              const [step, run] of Object.entries({
+                markers: store.markers(["t"]),
+                invalidateTags: store.invalidateTags(["t"]),
+                acquire: granted(store, `${name} ${last}`)
+              })
+            ) {
+              yield* damage(sequence, how)
+              const exit = yield* Effect.exit(run)
+              expect([name, step, exit._tag]).toEqual([name, step, "Success"])
+              const { seq } = yield* store.markers(["t"])
+              expect(seq).toBeGreaterThan(last)
+              last = seq
+            }
+          }
+        })),
+      timeout
+    )
+
+    it.live(
+      "an entry has as many tags as a frame can count, or is refused",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const store = yield* make(prefix)
+          const tagged = (count: number) =>
+            entryOf("many", Array.from({ length: count }, (_, i) => ({ tag: `t${i}`, version: "ab".repeat(12) })))
+          const many = tagged(maxTags)
+          yield* store.set("id", many)
+          expect((yield* store.get("id", [])).entry?.meta.tags).toEqual(many.meta.tags)
+          const exit = yield* Effect.exit(store.set("more", tagged(maxTags + 1)))
+          expect(Exit.isFailure(exit) && String(exit.cause)).toContain("65536 tags")
+          expect(yield* keysOf(`${prefix}:v:*more`)).toEqual([])
+        })),
+      timeout
+    )
+  })
+}
+
+describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
+
+  it.live(
+    "who may not read takes nothing for damage: markers, era and count stay",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* RedisStore.make({ url: server.url, prefix, connect, storeTimeout })
+        const before = yield* store.markers(["t"])
+        const { era, sequence } = Keys.make(prefix)
+        const names = yield* ask("MGET", era, sequence)
+        const blind = yield* RedisStore.make({ url: yield* urlOf("blind", "-get"), prefix, storeTimeout })
+        for (
+          const run of [blind.markers(["t"]), blind.invalidateTags(["t"]), blind.clear, blind.set("id", entryOf(""))]
+        ) {
+          expect((yield* Effect.exit(run))._tag).toBe("Failure")
+        }
+        expect(yield* store.markers(["t"])).toEqual(before)
+        expect(yield* ask("MGET", era, sequence)).toEqual(names)
+      })),
+    timeout
+  )
+
+  it.live("P2 · after an era that is none, changes are heard as before", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const [a, b] = [yield* process(prefix), yield* process(prefix)]
+      const both = Effect.all([a.read(), b.read()])
+      const { era } = Keys.make(prefix)
+      for (const [name, how] of noEras) {
+        yield* ask(...damaging(era, how))
+        // memory has the value from before until it has heard; `MGET`, because it may still be a list
+        yield* until(`${name}: another era`, Effect.map(ask("MGET", era), (now) => /^[0-9]{16}$/.test(String(now))))
+        yield* until(`${name}: both memories`, areInMemory(a, b))
+        yield* until(`${name}: the same value`, Effect.map(both, ([one, other]) => one === other))
+        const [value] = yield* both
+        yield* a.use(Cached.invalidate("k"))
+        yield* until(`${name}: the change`, Effect.map(b.read(), (now) => now !== value))
+      }
+    })), timeout)
+})
