@@ -497,7 +497,7 @@ describe("values that a store cannot take", () => {
     Effect.gen(function*() {
       const layer = MemoryStore.layer.pipe(Cached.tapStore({ maxSize: 10 }))
       expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
-        `The store "memory" failed to commit: TooLarge (Error: The value of "k" has 1999 bytes, and maxSize is 10); values of that ` +
+        `The store "memory" failed to commit: TooLarge (The value of "k" has 1999 bytes, and maxSize is 10); values of that ` +
         "size stay in memory (logged once)"
       ])
     }))

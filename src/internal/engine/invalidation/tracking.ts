@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import type { StoreError } from "../../../CacheError.ts"
+import { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults.ts"
 import { monotonicMillis } from "../../monotonic.ts"
@@ -19,7 +19,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 
 import { supervise, type Worker } from "../storeTier/background.ts"
-import { noteFault, recovered } from "../storeTier/faults.ts"
+import { messageOf, noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { total } from "../telemetry/counters.ts"
@@ -90,6 +90,7 @@ const polled = (self: Flights, tier: StoreTier): Timer => {
 const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state: { wasTracked: boolean }) {
   let pauseMillis = following.firstMillis
   let isLogged = false
+  let isEndLogged = false
   let coherentAt = 0
   /** since when some changes are heard, while not all are */
   let partialAt: number | undefined
@@ -108,14 +109,20 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     coherentAt = monotonicMillis(clock)
     markTracked(self, tier, state.wasTracked)
     state.wasTracked = true
+    if (isLogged && !isEndLogged) {
+      isEndLogged = true
+      Log.info(self, `The changes of the store "${tier.store.name}" are followed again`)
+    }
     replayNow(tier)
   }
   const applyAll = Effect.suspend(() =>
     Stream.runForEach(tier.store.changes, (change) => Effect.sync(() => apply(change)))
   )
   const warn = (problem: string, exit: Exit.Exit<unknown, unknown>): void => {
-    if (!isLogged) warnUntracked(self, tier, problem, exit)
+    if (isLogged) return
     isLogged = true
+    isEndLogged = false
+    warnUntracked(self, tier, problem, exit)
   }
   const warnWhereSilent = Effect.delay(
     Effect.sync(() => {
@@ -163,12 +170,22 @@ const warnUntracked = (
   { store }: StoreTier,
   problem: string,
   exit: Exit.Exit<unknown, unknown>
-): void =>
+): void => {
+  const why = Exit.isFailure(exit) ? reasonOf(exit.cause) : undefined
   Log.warning(
     self,
-    `The changes of the store "${store.name}" ${problem}; until then memory is cleared once in maxStaleness`,
-    Exit.isFailure(exit) ? { cause: exit.cause } : {}
+    `The changes of the store "${store.name}" ${problem}${
+      why === undefined ? "" : ` (${why})`
+    }; until then memory is cleared once in maxStaleness`,
+    Exit.isFailure(exit) && why === undefined ? { cause: exit.cause } : {}
   )
+}
+
+/** What a store says in one line; `undefined` for what is a bug, of which all is wanted. */
+const reasonOf = (cause: Cause.Cause<unknown>): string | undefined => {
+  const error = Cause.squash(cause)
+  return error instanceof StoreError ? messageOf(error.cause) ?? error.reason : undefined
+}
 
 /** Changes cannot be followed: from here on `maxStaleness` bounds the use of memory. */
 const markUntracked = (self: Flights, tier: StoreTier): void => {

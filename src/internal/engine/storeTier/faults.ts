@@ -25,6 +25,8 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   if (isOfCaller(operation, fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
+  // its caller gets the error, and all else goes on
+  if (fault.reason === "Timeout" && isListing(operation)) return fault
   const why = messageOf(fault.cause)
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
@@ -47,13 +49,9 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   return fault
 }
 
-/**
- * No fault of the store: the caller gave a sum out of range, or what is no transaction there, or asked for a listing that
- * takes longer than its policy allows, and gets the error.
- */
+/** No fault of the store: the caller gave a sum out of range, or what is no transaction there, and gets the error. */
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
-  reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported") ||
-  reason === "Timeout" && isListing(operation)
+  reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
 /** Whether an operation takes longer the more there is: that it is late says nothing of the store. */
 export const isListing = (operation: string): boolean => listings.has(operation)
@@ -73,7 +71,7 @@ const keptInMemory = (operation: string, { reason }: StoreError): string | undef
 const advice = " (all requests of a read have `storeTimeout` together: raise it for a store that is slow)"
 
 /** What an adapter threw, by its message alone: drivers attach the command, and with it the value. */
-const messageOf = (thrown: unknown): string | undefined => {
+export const messageOf = (thrown: unknown): string | undefined => {
   try {
     if (!(thrown instanceof Error)) return undefined
     // a log names that by itself

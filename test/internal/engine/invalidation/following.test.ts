@@ -354,16 +354,20 @@ describe("a store that says Coherent and ends at once", () => {
 
 /** How often a program is warned while each `pause` another of these is pushed. */
 const warningsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) =>
+  Effect.map(logsWhile(pushed, pause, times), ({ warnings }) => warnings)
+
+const logsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) =>
   Effect.gen(function*() {
     const storage = pushing()
-    const warnings: Array<unknown> = []
-    const logger = Logger.make(({ message }) => warnings.push(message))
+    const warnings: Array<string> = []
+    const ends: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => (logLevel === "Info" ? ends : warnings).push(String(message)))
     yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
     for (let i = 0; i < times; i++) {
       yield* storage.push(pushed[i % pushed.length]!)
       yield* TestClock.adjust(pause as "1 minute")
     }
-    return warnings.map(String)
+    return { warnings, ends }
   })
 
 describe("an incident is warned of once", () => {
@@ -374,12 +378,18 @@ describe("an incident is warned of once", () => {
 
   it.effect("a stream that begins and ends all the time", () =>
     Effect.gen(function*() {
-      expect(yield* warningsWhile([coherent, "end"], "1 second", 200)).toHaveLength(1)
+      const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 second", 200)
+      expect(warnings).toHaveLength(1)
+      expect(ends).toHaveLength(1)
+      expect(warnings[0]).toContain("\"pushing\" cannot be followed")
+      expect(ends[0]).toContain("are followed again")
     }))
 
   it.effect("a stream that ends after it was followed for minutes: once each time", () =>
     Effect.gen(function*() {
-      expect(yield* warningsWhile([coherent, "end"], "1 minute", 10)).toHaveLength(5)
+      const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 minute", 10)
+      // after the last one nothing begins any more
+      expect([warnings.length, ends.length]).toEqual([5, 4])
     }))
 
   it.effect("a stream that is coherent again and again is followed since the first time", () =>

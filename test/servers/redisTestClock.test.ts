@@ -1,0 +1,41 @@
+/** A test that moves the clock of its cache: entries over a real server end by it too. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { isMissing } from "../support/needs.ts"
+import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+
+describe.skipIf(isMissing(program))("Redis · TestClock", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  it.effect.each([true, false])(
+    "entries end by the clock of the program (memory: %s)",
+    (memory) =>
+      Effect.gen(function*() {
+        let loads = 0
+        const rate = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "rate", ttl: "5 minutes" }))
+        const program = Effect.gen(function*() {
+          const answers = [yield* rate]
+          yield* TestClock.adjust("4 minutes")
+          answers.push(yield* rate)
+          yield* TestClock.adjust("1 minute")
+          answers.push(yield* rate)
+          yield* TestClock.adjust("1 hour")
+          answers.push(yield* rate)
+          return answers
+        })
+        const cache = CacheLayer.redis({
+          url: server.url,
+          prefix: freshPrefix(),
+          connect: "required",
+          ...memory ? {} : { memory: false }
+        })
+        expect(yield* Effect.provide(program, cache)).toEqual([1, 1, 2, 3])
+      })
+  )
+})
