@@ -37,9 +37,14 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   }
   failing.add(operation)
   const now = monotonicMillis(clock)
-  if (!incident.isLogged && now - incident.loggedAt >= incidentMillis) {
+  // what was away may be back, and refuse: that somebody has to mend
+  const isNews = incident.isLogged
+    ? fault.reason === "Denied" && incident.reason !== "Denied"
+    : now - incident.loggedAt >= incidentMillis
+  if (isNews) {
     incident.isLogged = true
     incident.loggedAt = now
+    incident.reason = fault.reason
     Log.warning(
       tier.front,
       `${fault.message}${fault.reason === "Timeout" ? advice : ""}; the cache goes on without the store`,

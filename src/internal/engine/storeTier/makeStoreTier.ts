@@ -19,7 +19,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   unanswered: new Set(),
   circuit: Circuit.make(),
   failing: new Set(),
-  incident: { isLogged: false, loggedAt: -Infinity },
+  incident: { isLogged: false, loggedAt: -Infinity, reason: undefined },
   background: Background.make(front),
   tracker: undefined,
   polledAt: -Infinity,

@@ -1,6 +1,6 @@
 /** The store tier: a store, with the state that the engine keeps about it, and what is done with it. */
 import type * as Effect from "effect/Effect"
-import type { SerializerError, StoreError } from "../../../CacheError.ts"
+import type { SerializerError, StoreError, StoreErrorReason } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Store, TouchOptions } from "../../../ports/store.ts"
 import type { Key } from "../../key/ofKey.ts"
@@ -82,8 +82,8 @@ export interface StoreTier extends StoreTierOptions {
   readonly circuit: Circuit.Circuit
   /** the operations that failed and have not succeeded since: while there are any, an incident lasts */
   readonly failing: Set<string>
-  /** whether its beginning was logged, and when that was done last, in milliseconds of a monotonic clock */
-  readonly incident: { isLogged: boolean; loggedAt: number }
+  /** whether its beginning was logged, when that was done last, in milliseconds of a monotonic clock, and why */
+  readonly incident: { isLogged: boolean; loggedAt: number; reason: StoreErrorReason | undefined }
   /** the fibers that track changes, replay invalidations, renew and release leases, and touch entries */
   readonly background: Background.Background
   /** polls the changes, or clears memory in time while untracked; `undefined` while there are no reads */

@@ -235,6 +235,27 @@ it.effect("a store that reads but does not write is one line in the log, not one
     expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
   }))
 
+it.effect("a store that is away and then refuses is one incident of two warnings: the second says what to mend", () =>
+  Effect.gen(function*() {
+    let reason: CacheError.StoreErrorReason = "Unavailable"
+    const store = Store.make({
+      name: "map",
+      get: () =>
+        Effect.suspend(() => Effect.fail(new CacheError.StoreError({ store: "map", operation: "get", reason }))),
+      set: () => Effect.void,
+      remove: () => Effect.succeed(false)
+    })
+    const messages = yield* logged(
+      Effect.gen(function*() {
+        for (const next of ["Unavailable", "Unavailable", "Denied", "Denied", "Unavailable", "Denied"] as const) {
+          reason = next
+          yield* Effect.exit(Cached.ping)
+        }
+      }).pipe(Effect.provide(cacheOver(store, { memory: false })))
+    )
+    expect(messages.map((message) => message.includes("Denied"))).toEqual([false, true])
+  }))
+
 it.effect("a store of several servers of which one is down is one incident, until all answer", () =>
   Effect.gen(function*() {
     let isDown = true
