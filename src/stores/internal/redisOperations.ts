@@ -146,7 +146,9 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   const known = Tracking.makeKnown()
 
   const confirmed = (changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
-    if (!isFault(answer)) {
+    if (isFault(answer) || answer === foreign) {
+      for (const change of changes) if ("id" in change) own.refused(change.id)
+    } else {
       changed(changes)
       published.tell(changes)
     }
@@ -178,7 +180,9 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     Effect.suspend(() => {
       for (const { entry, id } of requests) {
         const error = refused(operation, id, entry)
-        if (error !== undefined) return Effect.fail(error)
+        if (error === undefined) continue
+        own.refused(id)
+        return Effect.fail(error)
       }
       return effect()
     })

@@ -29,7 +29,9 @@ import type { Wire } from "./redisWire.ts"
 interface Own {
   /** the entry of an id begins with this from now on */
   readonly wrote: (id: string, head: Uint8Array) => void
-  /** this process has removed the entry of an id; what it keeps in memory from now on is newer */
+  /** the server has not taken a value of an id: it stays in memory, and what it replaces is removed */
+  readonly refused: (id: string) => void
+  /** this process removes the entry of an id */
   readonly removed: (id: string) => void
   /** what the entry of an id that the server tells of begins with, if this process was the last to change it */
   readonly heard: (id: string) => Uint8Array | undefined
@@ -40,17 +42,23 @@ const nothing = new Uint8Array(0)
 
 export const makeOwn = (): Own => {
   const heads = new Map<string, Uint8Array>()
-  const keep = (id: string, head: Uint8Array) => {
-    heads.delete(id)
-    heads.set(id, head)
-    if (heads.size <= limits.own) return
-    const [oldest] = heads.keys()
-    heads.delete(oldest!)
+  const refused = new Map<string, true>()
+  const keep = <A>(all: Map<string, A>, id: string, one: A) => {
+    all.delete(id)
+    all.set(id, one)
+    if (all.size <= limits.own) return
+    const [oldest] = all.keys()
+    all.delete(oldest!)
   }
   return {
-    // a copy: the rest of the frame is let go
-    wrote: (id, head) => keep(id, Uint8Array.from(head)),
-    removed: (id) => keep(id, nothing),
+    wrote(id, head) {
+      refused.delete(id)
+      // a copy: the rest of the frame is let go
+      keep(heads, id, Uint8Array.from(head))
+    },
+    refused: (id) => keep(refused, id, true),
+    // most removals leave nothing in memory that the news of them could end
+    removed: (id) => refused.has(id) ? keep(heads, id, nothing) : void heads.delete(id),
     heard(id) {
       const head = heads.get(id)
       // a removal is told once: the next one is another process', and looks the same
