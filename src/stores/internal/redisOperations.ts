@@ -146,9 +146,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   const known = Tracking.makeKnown()
 
   const confirmed = (changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
-    if (isFault(answer) || answer === foreign) {
-      for (const change of changes) if ("id" in change) own.refused(change.id)
-    } else {
+    if (!isFault(answer)) {
       changed(changes)
       published.tell(changes)
     }
@@ -180,9 +178,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     Effect.suspend(() => {
       for (const { entry, id } of requests) {
         const error = refused(operation, id, entry)
-        if (error === undefined) continue
-        own.refused(id)
-        return Effect.fail(error)
+        if (error !== undefined) return Effect.fail(error)
       }
       return effect()
     })
@@ -365,7 +361,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     })
 
   const removeOne = (id: string, done: Done): void => {
-    own.removed(id)
+    own.forget(id)
     session.run("remove", { keys: changing(id), isWrite: true }, confirmed([entryOf(id)], done))
   }
 

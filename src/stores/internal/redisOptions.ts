@@ -183,7 +183,7 @@ const databaseOf = (what: string, given: number | undefined, ofUrl: number | und
   if (given !== undefined && (!Number.isInteger(given) || given < 0)) {
     refuse(what, "\"database\" is a number, from 0 on")
   }
-  if (given !== undefined && ofUrl !== undefined && given !== ofUrl) {
+  if (given !== undefined && ofUrl !== undefined && ofUrl !== 0 && given !== ofUrl) {
     refuse(what, `"database" is ${given}, and the path of "url" says ${ofUrl}: leave one of them out`)
   }
   return given ?? ofUrl ?? 0

@@ -29,42 +29,22 @@ import type { Wire } from "./redisWire.ts"
 interface Own {
   /** the entry of an id begins with this from now on */
   readonly wrote: (id: string, head: Uint8Array) => void
-  /** the server has not taken a value of an id: it stays in memory, and what it replaces is removed */
-  readonly refused: (id: string) => void
-  /** this process removes the entry of an id */
-  readonly removed: (id: string) => void
-  /** what the entry of an id that the server tells of begins with, if this process was the last to change it */
-  readonly heard: (id: string) => Uint8Array | undefined
+  readonly headOf: (id: string) => Uint8Array | undefined
   readonly forget: (id: string) => void
 }
 
-const nothing = new Uint8Array(0)
-
 export const makeOwn = (): Own => {
   const heads = new Map<string, Uint8Array>()
-  const refused = new Map<string, true>()
-  const keep = <A>(all: Map<string, A>, id: string, one: A) => {
-    all.delete(id)
-    all.set(id, one)
-    if (all.size <= limits.own) return
-    const [oldest] = all.keys()
-    all.delete(oldest!)
-  }
   return {
-    wrote(id, head) {
-      refused.delete(id)
+    wrote: (id, head) => {
+      heads.delete(id)
       // a copy: the rest of the frame is let go
-      keep(heads, id, Uint8Array.from(head))
+      heads.set(id, Uint8Array.from(head))
+      if (heads.size <= limits.own) return
+      const [oldest] = heads.keys()
+      heads.delete(oldest!)
     },
-    refused: (id) => keep(refused, id, true),
-    // most removals leave nothing in memory that the news of them could end
-    removed: (id) => refused.has(id) ? keep(heads, id, nothing) : void heads.delete(id),
-    heard(id) {
-      const head = heads.get(id)
-      // a removal is told once: the next one is another process', and looks the same
-      if (head === nothing) heads.delete(id)
-      return head
-    },
+    headOf: (id) => heads.get(id),
     forget: (id) => heads.delete(id)
   }
 }
@@ -386,7 +366,7 @@ const heard = ({ inTime, keys, known, offer, own, published, session }: Hearing,
   }
   if (kind !== "v" && kind !== "f") return
   const id = text
-  const head = own.heard(id)
+  const head = own.headOf(id)
   if (head === undefined) return offer({ _tag: "Changed", id })
   // memory serves it until that is known: a server that takes its time must not make that long
   const answered = inTime((is) => {
@@ -431,7 +411,7 @@ interface Looking {
  * since. Several writes may be told as one, so one's own are not just counted.
  */
 const isStill = ({ head, key, session: { wire }, tag }: Looking, done: (is: boolean) => void): void =>
-  wire.send(tag, ["GETRANGE", key, "0", String(Math.max(0, head.length - 1))], (answer) => {
+  wire.send(tag, ["GETRANGE", key, "0", String(head.length - 1)], (answer) => {
     const found = isFault(answer) || !Buffer.isBuffer(answer) ? noAnswer("GETRANGE") : answer
     done(!isFault(found) && found.equals(head))
   })

@@ -9,7 +9,7 @@ import { leftToOthersMillis } from "../../defaults.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
-import { isFault, isRefusal } from "../storeTier/faults.ts"
+import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -186,15 +186,7 @@ const write = Effect.fnUntraced(function*(
   // a marker that the store tells until it answers may be of after another's removal, which came after the write
   const { captures } = tier
   const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
-  if (isFault(accepted)) {
-    // the older one that this replaces must not stay, for others or for later
-    if (flight.rejectedWriteId !== undefined && isRefusal("commit", accepted)) {
-      yield* Effect.uninterruptibleMask((restore) =>
-        tier.steps.send(tier, Pending.add(pending, { _tag: "Id", id }), restore)
-      )
-    }
-    return failStrict(self, flight, accepted)
-  }
+  if (isFault(accepted)) return failStrict(self, flight, accepted)
   tier.unanswered.delete(id)
   // the generation has ended: this result must not hide a newer one, in memory neither
   if (!accepted) {

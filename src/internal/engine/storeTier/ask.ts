@@ -45,24 +45,27 @@ export const ask = <A>(
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // others wait for a lease that is not released, and nobody waits here
-      permit = operation === "release" ? "normal" : Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
-      if (permit === undefined) return Effect.succeed(fail("Unavailable"))
+      // others wait for a lease that is not released, and nobody waits here: no circuit keeps it back, or learns from it
+      if (operation !== "release") {
+        permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
+        if (permit === undefined) return Effect.succeed(fail("Unavailable"))
+      }
       return Effect.map(
         within(effect, late(budget.leftMillis)),
         (exit): A | StoreError => {
           budget.leftMillis -= timeNow() - startedAt
           if (exit !== undefined && Exit.isSuccess(exit)) {
-            Circuit.answered(tier.circuit)
+            if (permit !== undefined) Circuit.answered(tier.circuit)
             recovered(tier, operation)
             return exit.value
           }
           const fault = exit === undefined
             ? fail("Timeout")
             : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
-          if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit!)
+          if (permit === undefined) return noteFault(tier, operation, fault, clock)
+          if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)
           else if (fault.reason === "Timeout") {
-            Circuit.timedOut(tier.circuit, permit!, clock.currentTimeMillisUnsafe())
+            Circuit.timedOut(tier.circuit, permit, clock.currentTimeMillisUnsafe())
           } else {
             Circuit.answered(tier.circuit)
           }
