@@ -186,6 +186,34 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     timeout
   )
 
+  it.live(
+    "of values that the server does not take the last one counts: of two at once, and before anything is heard",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const large = (of: string) => `${of}${"x".repeat(2000)}`
+        const small = { maxValue: 1000 }
+        const [a, b] = [yield* process(prefix, small), yield* process(prefix, small)]
+        yield* a.read()
+        yield* b.read()
+        yield* until("both memories", areInMemory(a, b))
+        const ids = Array.from({ length: 200 }, (_, i) => `id${i}`)
+        const setAll = (of: string) =>
+          Effect.forEach(ids, (id) => Cached.set(id, large(of), { ttl: "1 hour" }), { concurrency: "unbounded" })
+        yield* Effect.all([a.use(setAll("a")), b.use(setAll("b"))], { concurrency: "unbounded" })
+        const held = Effect.forEach(ids, (id) => Effect.all([a.use(Cached.has(id)), b.use(Cached.has(id))]))
+        yield* until("one value each", Effect.map(held, (all) => all.every(([one, other]) => !(one && other))))
+        // its connection that hears of changes is not there yet
+        const late = yield* process(prefix, small)
+        yield* late.use(Cached.set("late", large("first"), { ttl: "1 hour" }))
+        yield* Effect.sleep("400 millis")
+        yield* late.use(Cached.set("late", large("second"), { ttl: "1 hour" }))
+        yield* a.use(Cached.invalidate("late"))
+        yield* until("nobody has it", Effect.map(late.use(Cached.has("late")), (has) => !has))
+      })),
+    timeout
+  )
+
   it.live("FLUSHALL empties memory", () =>
     Effect.scoped(Effect.gen(function*() {
       const { b } = yield* two

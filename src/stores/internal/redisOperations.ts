@@ -7,7 +7,14 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import { redisAtOnce, redisChunk, redisClears, redisMarkerMillis, redisPassed } from "../../internal/defaults.ts"
+import {
+  redisAtOnce,
+  redisChunk,
+  redisClears,
+  redisMarkerMillis,
+  redisPassed,
+  redisTracking
+} from "../../internal/defaults.ts"
 import { complete } from "../../internal/store/complete.ts"
 import * as Conditions from "../../internal/store/conditions.ts"
 import { lifeMillis } from "../../internal/store/leases.ts"
@@ -178,7 +185,9 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     Effect.suspend(() => {
       for (const { entry, id } of requests) {
         const error = refused(operation, id, entry)
-        if (error !== undefined) return Effect.fail(error)
+        if (error === undefined) continue
+        if (operation === "set") noteUnstored(id, entry)
+        return Effect.fail(error)
       }
       return effect()
     })
@@ -262,6 +271,7 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
   }
 
   const write = (entry: Stored, id: string): readonly [Buffer, string] => {
+    unstored.delete(id)
     keepMarkers(entry)
     const frame = Replies.toFrame(id, entry, wire.offset())
     own.wrote(id, frame.subarray(0, headSize))
@@ -274,14 +284,67 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     return keysOfWrite(id, wire.isCluster)
   }
 
+  /** When what the server has not taken ends: its removal leaves a mark. */
+  const unstored = new Map<string, number>()
+  const noteUnstored = (id: string, { meta }: Stored): void => {
+    unstored.delete(id)
+    unstored.set(id, meta.expiresAt)
+    if (unstored.size <= redisTracking.own) return
+    const [oldest] = unstored.keys()
+    unstored.delete(oldest!)
+  }
+
+  /**
+   * Writes a mark in place of what is stored. As long as it is there nobody else has changed the id: so what the server tells of
+   * this write ends nothing in this memory, and what it tells of the next one does.
+   */
+  const entomb = (
+    { expiresAt, generation = "", id }: {
+      readonly id: string
+      readonly expiresAt: number
+      readonly generation?: string
+    },
+    done: Done
+  ): void => {
+    const mark = Replies.toMark(tokens.next(16))
+    own.wrote(id, mark)
+    session.run(
+      "entomb",
+      {
+        keys: keysOfWrite(id, wire.isCluster),
+        args: [generation, mark, ttlOf(expiresAt)],
+        ended: 0,
+        isWrite: true
+      },
+      confirmed([generation === "" ? entryOf(id) : loadOf(id)], done)
+    )
+  }
+
   const setOne = (id: string, entry: Stored, done: Done): void =>
-    session.run("set", { keys: changing(id), args: write(entry, id), isWrite: true }, confirmed([entryOf(id)], done))
+    session.run(
+      "set",
+      { keys: changing(id), args: write(entry, id), isWrite: true },
+      confirmed([entryOf(id)], (answer) => {
+        if (isFault(answer) && answer.reason === "Full") noteUnstored(id, entry)
+        done(answer)
+      })
+    )
 
   const commitOne = (id: string, generation: string, entry: Stored, done: Done): void =>
     session.run(
       "commit",
       { keys: leaseKeys(id), args: [generation, ...write(entry, id)], ended: 0, isWrite: true },
-      confirmed([loadOf(id)], done)
+      confirmed([loadOf(id)], (answer) => {
+        if (!isFault(answer) || answer.reason !== "Full") return done(answer)
+        entomb({ id, generation, expiresAt: entry.meta.expiresAt }, (marked) => done(marked === 0 ? marked : answer))
+      })
+    )
+
+  /** A result that is too large: its generation may have ended all the same. */
+  const commitTooLarge = (id: string, generation: string, entry: Stored, error: StoreError) =>
+    Effect.flatMap(
+      asking("commit", (done) => entomb({ id, generation, expiresAt: entry.meta.expiresAt }, done), isDone),
+      (isAccepted) => isAccepted ? Effect.fail(error) : Effect.succeed(false)
     )
 
   interface Looked {
@@ -361,8 +424,16 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
     })
 
   const removeOne = (id: string, done: Done): void => {
-    own.forget(id)
-    session.run("remove", { keys: changing(id), isWrite: true }, confirmed([entryOf(id)], done))
+    const remove = () => {
+      own.forget(id)
+      session.run("remove", { keys: changing(id), isWrite: true }, confirmed([entryOf(id)], done))
+    }
+    const expiresAt = unstored.get(id)
+    if (expiresAt === undefined) return remove()
+    // once: what is sent again later may come after a change of somebody else
+    unstored.delete(id)
+    known.forget(id)
+    entomb({ id, expiresAt }, (answer) => answer === foreign ? remove() : done(isFault(answer) ? answer : 0))
   }
 
   // -------------------------------------------------------------------------------------------------------------------
@@ -759,11 +830,12 @@ const operations = ({ changed, clock, maxValue, published, scope, scrub, session
         (answer) => list(answer).map(toAcquired)
       ),
     commit: (id, generation, entry) =>
-      checked(
-        "commit",
-        [{ id, entry }],
-        () => asking("commit", (done) => commitOne(id, generation, entry, done), isDone)
-      ),
+      Effect.suspend(() => {
+        const error = refused("commit", id, entry)
+        return error === undefined
+          ? asking("commit", (done) => commitOne(id, generation, entry, done), isDone)
+          : commitTooLarge(id, generation, entry, error)
+      }),
     commitMany: (requests) =>
       checked("commit", requests, () =>
         asking(

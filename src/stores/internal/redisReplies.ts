@@ -43,6 +43,12 @@ export const toEntry = (id: string, answer: unknown, offset: number): Read => {
   return { entry: offset === 0 ? entry : shifted(entry, -offset), isDamaged: false }
 }
 
+/**
+ * What stands for a value that the server has not taken, and that stays in the memory of the process that has it: a frame of a
+ * release that never was, so a miss for everybody, with a text by which that process knows it again.
+ */
+export const toMark = (text: string): Buffer => Buffer.from(`ec\0${text}`, "latin1")
+
 const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
 
 /** The `writeId` in a frame, damaged or not, as bytes. */

@@ -310,6 +310,20 @@ ${writable}${write}return 1
     body: `${writable}${write}${endMarkers(isCluster)}return 1
 `
   },
+  /**
+   * A mark in place of a value that the server does not take: as `commit` of a generation, if there is an older one, or as
+   * `set` without one. It is smaller than any entry, so it is written where the server is full, too.
+   */
+  entomb: {
+    keys: withMarkers(isCluster),
+    args: ["generation", "frame", "ttl"],
+    whenFull: true,
+    body: `if generation ~= "" and redis.call("HGET", l, "g") ~= generation then return 0 end
+${writable}if generation ~= "" and not stored then return 1 end
+${write}if generation == "" then ${endMarkers(isCluster).trimEnd()} end
+return 1
+`
+  },
   /** `set`, if what is stored is still what was looked at: its beginning, or nothing */
   setIf: {
     keys: withMarkers(isCluster),

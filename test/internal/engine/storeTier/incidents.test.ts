@@ -57,6 +57,29 @@ it.effect("more tags than an entry can be stored with keep a value in memory, wi
   }))
 
 describe("the circuit", () => {
+  it.effect("opens where leases are not granted in time, and given back in time", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const store: Store.Store = {
+        ...MemoryStore.make(),
+        getUnsafe: undefined,
+        capabilities: { shared: true, changes: false },
+        acquire: () => Effect.andThen(Effect.sync(() => asked++), Effect.never)
+      }
+      yield* Effect.gen(function*() {
+        for (let i = 0; i < 10; i++) {
+          const reading = yield* start(
+            Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }), CachePolicy.writeOnly)
+          )
+          yield* TestClock.adjust("500 millis")
+          expect(yield* Fiber.join(reading)).toBe(i)
+        }
+      }).pipe(Effect.provide(cacheOver(store)))
+      // at first, and the probes
+      expect(asked).toBeGreaterThan(2)
+      expect(asked).toBeLessThan(7)
+    }))
+
   it.effect("stays closed after listings that take too long: the caller is told, and the store goes on to be used", () =>
     Effect.gen(function*() {
       const memory = MemoryStore.make()
