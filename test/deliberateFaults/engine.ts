@@ -230,8 +230,14 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "late tags need no proof",
     in: "versionsOf",
-    find: "if (marker === undefined || (i < 0 && marker.seq > before.seq)) return undefined",
+    find: "if (marker === undefined || (place < 0 && marker.seq > before.seq)) return undefined",
     replace: "if (marker === undefined) return undefined"
+  },
+  {
+    name: "a lease that is granted late is nobody's",
+    in: "isLate",
+    find: "isFault(answer) && answer.reason === \"Timeout\"",
+    replace: "isFault(answer) && answer.reason === \"Corrupt\""
   },
   {
     name: "limits start again",
