@@ -5,8 +5,8 @@ import { join } from "node:path"
 import { environment, inCopy, withFault } from "./fault.ts"
 import type { UnitFault } from "./units.ts"
 
-/** the tests import each other, and those who run them read the last two */
-const parts = ["test", "vitest.config.ts", "tsconfig.json"]
+/** the tests import each other, those who run them read the next two, and those on Redis the rights that a user needs */
+const parts = ["test", "vitest.config.ts", "tsconfig.json", "docs/redis.md"]
 
 /** a fault may leave nothing but a loop without an end */
 const timeoutMillis = 180_000
