@@ -116,8 +116,11 @@ const acknowledged = <A>(
           return Effect.succeed(answer)
         }
         const told = policy.strict ? strictly(answer) : Effect.undefined
-        // at once: until the older one is removed, other processes are given that
-        if (operation === "set" && isRefusal(operation, answer)) return Effect.andThen(removal(tier, items[0]!), told)
+        const [item] = items
+        // at once: until the older one is removed, other processes are given that. A newer one is left alone
+        if (operation === "set" && item!.places > 0 && isRefusal(operation, answer)) {
+          return Effect.andThen(removal(tier, item!), told)
+        }
         for (const item of items) markUnsent(tier, item)
         return told
       }

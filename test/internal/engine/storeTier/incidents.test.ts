@@ -56,6 +56,40 @@ it.effect("more tags than an entry can be stored with keep a value in memory, wi
     expect(messages[0]).toContain("it has 65536 tags, and at most 65535 can be stored")
   }))
 
+it.effect("a value that the store does not take removes no newer one", () =>
+  Effect.gen(function*() {
+    const memory = MemoryStore.make()
+    const full = new CacheError.StoreError({ store: "memory", operation: "set", reason: "Full" })
+    let isFull = true
+    const store: Store.Store = {
+      ...memory,
+      set: (id, entry, condition) => {
+        // told when the newer one is stored
+        const answer = isFull
+          ? Effect.delay(Effect.fail(full), "100 millis")
+          : Effect.delay(memory.set(id, entry, condition), "10 millis")
+        isFull = false
+        return answer
+      }
+    }
+    yield* Effect.gen(function*() {
+      const refused = yield* start(Cached.set("k", "first", { ttl: "1 hour" }))
+      yield* TestClock.adjust("50 millis")
+      const taken = yield* start(Cached.set("k", "second", { ttl: "1 hour" }))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.joinAll([refused, taken])
+      expect(memory.getUnsafe!("k", []).entry).toBeDefined()
+      expect(yield* Cached.getOption("k")).toMatchObject({ value: "second" })
+      // without a newer one the older goes at once
+      isFull = true
+      const last = yield* start(Cached.set("k", "third", { ttl: "1 hour" }))
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(last)
+      expect(memory.getUnsafe!("k", []).entry).toBeUndefined()
+      expect(yield* Cached.getOption("k")).toMatchObject({ value: "third" })
+    }).pipe(Effect.provide(cacheOver(store)))
+  }))
+
 describe("the circuit", () => {
   it.effect("opens where leases are not granted in time, and given back in time", () =>
     Effect.gen(function*() {
